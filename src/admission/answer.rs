@@ -1,0 +1,133 @@
+//! The answer to a review: the bytes that go back.
+
+use std::borrow::Cow;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde::Serialize;
+
+/// An AdmissionReview with a response and nothing of the request: the API server looks at no more,
+/// and reading an echo would cost it more than we take to judge.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Review<'r> {
+    api_version: &'static str,
+    kind: &'static str,
+    response: &'r Response<'r>,
+}
+
+/// `response`.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Response<'r> {
+    pub(super) uid: &'r str,
+    pub(super) allowed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) status: Option<Status<'r>>,
+    /// `JSONPatch`, if and only if there is a patch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    patch_type: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    patch: Option<String>,
+    #[serde(skip_serializing_if = "AuditAnnotations::is_empty")]
+    pub(super) audit_annotations: AuditAnnotations<'r>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) warnings: Vec<String>,
+}
+
+/// The audit annotations, named as Pod Security Admission's; the API server puts our webhook's name
+/// in front of each.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) struct AuditAnnotations<'r> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) enforce_policy: Option<Cow<'r, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) audit_violations: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) error: Option<Cow<'r, str>>,
+}
+
+impl AuditAnnotations<'_> {
+    fn is_empty(&self) -> bool {
+        self.enforce_policy.is_none() && self.audit_violations.is_none() && self.error.is_none()
+    }
+}
+
+/// A `Status` of the meta/v1 API, as the client sees it.
+#[derive(Debug, Serialize)]
+pub(super) struct Status<'r> {
+    pub(super) metadata: Empty,
+    pub(super) status: &'static str,
+    pub(super) message: Cow<'r, str>,
+    pub(super) reason: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) details: Option<Details>,
+    pub(super) code: u16,
+}
+
+/// `metadata` of a status: always there, never anything in it.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Empty {}
+
+/// `details` of a status.
+#[derive(Debug, Serialize)]
+pub(super) struct Details {
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(super) name: String,
+    /// The resource, as Kubernetes has it here.
+    pub(super) kind: &'static str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) causes: Vec<Cause>,
+}
+
+/// One fault, for programs.
+#[derive(Debug, Serialize)]
+pub(super) struct Cause {
+    pub(super) reason: &'static str,
+    pub(super) message: String,
+    pub(super) field: String,
+}
+
+impl<'r> Status<'r> {
+    /// The status of a refusal.
+    pub(super) fn failure(code: u16, message: impl Into<Cow<'r, str>>) -> Self {
+        let reason = match code {
+            400 => "BadRequest",
+            403 => "Forbidden",
+            413 => "RequestEntityTooLarge",
+            504 => "Timeout",
+            _ => "InternalError",
+        };
+        Self { metadata: Empty {}, status: "Failure", message: message.into(), reason, details: None, code }
+    }
+}
+
+impl<'r> Response<'r> {
+    /// A response that refuses, until something allows.
+    pub(super) fn refusing(uid: &'r str) -> Self {
+        Self { uid, ..Self::default() }
+    }
+
+    /// Adds a patch, unless it is empty: both fields or neither.
+    pub(super) fn set_patch(&mut self, patch: &json_patch::Patch) {
+        if patch.0.is_empty() {
+            return;
+        }
+        // A patch is made of strings, booleans and lists of them: there is nothing that cannot be written.
+        let Ok(json) = serde_json::to_vec(patch) else {
+            return;
+        };
+        self.patch_type = Some("JSONPatch");
+        self.patch = Some(BASE64.encode(json));
+    }
+
+    /// The bytes to send.
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(256);
+        let review = Review { api_version: "admission.k8s.io/v1", kind: "AdmissionReview", response: self };
+        // Strings, booleans and numbers again, and a `Vec` takes every byte.
+        let _ = serde_json::to_writer(&mut bytes, &review);
+        bytes
+    }
+}

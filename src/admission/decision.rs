@@ -1,0 +1,151 @@
+//! What was decided about a review: for the log line and the counters of whoever serves it.
+
+use std::borrow::Cow;
+
+use smallvec::SmallVec;
+
+use crate::admission::Webhook;
+use crate::admission::request::Request;
+use crate::evaluate::{Severity, Verdict};
+use crate::pod::Owner;
+use crate::workload::Object;
+
+/// What was decided about one review. Borrows from the request's bytes; it holds names and control
+/// ids, and nothing of a pod's environment.
+#[derive(Debug)]
+pub struct Decision<'b> {
+    /// The webhook that was asked.
+    pub webhook: Webhook,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// `status.code` of a refusal; 200 otherwise.
+    pub code: u16,
+    /// `None` when it could not be read.
+    pub operation: Option<Operation>,
+    /// The request's uid.
+    pub uid: Cow<'b, str>,
+    /// The kind of the object.
+    pub kind: Cow<'b, str>,
+    /// The subresource; mostly empty.
+    pub subresource: Cow<'b, str>,
+    /// The request's namespace.
+    pub namespace: Cow<'b, str>,
+    /// The object's name; empty while it is to be generated.
+    pub name: Cow<'b, str>,
+    /// What the name is generated from.
+    pub generate_name: Cow<'b, str>,
+    /// The controller that made the object.
+    pub owner: Option<Owner<'b>>,
+    /// Whether nothing of it will be kept.
+    pub is_dry_run: bool,
+    /// The policies that it was judged by.
+    pub policies: SmallVec<[&'b str; 2]>,
+    /// The controls that were found broken, each once with the strictest thing that comes of it.
+    pub findings: Vec<(&'static str, Severity)>,
+    /// The code of the refusal, as `PG-7F3K`; empty if there is none.
+    pub refusal_code: String,
+    /// How many changes the patch has.
+    pub patch_operations: usize,
+    /// Why it could not be judged; empty if it was.
+    pub error: String,
+}
+
+/// How a review ended: a label of the metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Allowed as it is.
+    Allowed,
+    /// Allowed with a patch.
+    Patched,
+    /// Refused by a policy.
+    Denied,
+    /// Refused because it could not be read or judged.
+    Error,
+}
+
+/// The operation of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    /// A new object.
+    Create,
+    /// A changed object.
+    Update,
+    /// An object that goes.
+    Delete,
+    /// A connection to a subresource.
+    Connect,
+}
+
+impl Operation {
+    fn named(name: &str) -> Option<Self> {
+        match name {
+            "CREATE" => Some(Self::Create),
+            "UPDATE" => Some(Self::Update),
+            "DELETE" => Some(Self::Delete),
+            "CONNECT" => Some(Self::Connect),
+            _ => None,
+        }
+    }
+}
+
+impl<'b> Decision<'b> {
+    pub(super) fn new(webhook: Webhook, uid: Cow<'b, str>, request: &Request<'b>) -> Self {
+        Self {
+            webhook,
+            outcome: Outcome::Allowed,
+            code: 200,
+            operation: Operation::named(&request.operation),
+            uid,
+            kind: request.kind.clone(),
+            subresource: request.subresource.clone(),
+            namespace: request.namespace.clone(),
+            name: request.name.clone(),
+            generate_name: Cow::default(),
+            owner: None,
+            is_dry_run: request.is_dry_run,
+            policies: SmallVec::new(),
+            findings: Vec::new(),
+            refusal_code: String::new(),
+            patch_operations: 0,
+            error: String::new(),
+        }
+    }
+
+    pub(super) fn describe(&mut self, object: &Object<'b>) {
+        let metadata = object.metadata();
+        if self.name.is_empty() {
+            self.name = metadata.name.clone();
+        }
+        self.generate_name = metadata.generate_name.clone();
+        self.owner.clone_from(&metadata.owner);
+    }
+
+    pub(super) fn record(&mut self, policies: impl Iterator<Item = &'b str>, verdict: &Verdict<'_>) {
+        self.policies.extend(policies);
+        for (severity, finding) in verdict.findings() {
+            match self.findings.iter_mut().find(|(id, _)| *id == finding.control.id) {
+                Some((_, strictest)) => *strictest = severity.max(*strictest),
+                None => self.findings.push((finding.control.id, severity)),
+            }
+        }
+    }
+
+    pub(super) fn deny(&mut self, refusal_code: String) {
+        self.outcome = Outcome::Denied;
+        self.code = 403;
+        self.refusal_code = refusal_code;
+    }
+
+    pub(super) fn patched(&mut self, operations: usize) {
+        if operations > 0 {
+            self.outcome = Outcome::Patched;
+            self.patch_operations = operations;
+        }
+    }
+
+    pub(super) fn fail(&mut self, code: u16, error: String) {
+        self.outcome = Outcome::Error;
+        self.code = code;
+        self.error = error;
+    }
+}

@@ -1,0 +1,437 @@
+//! The AdmissionReview v1 protocol: the bytes of a request in, the bytes of the answer out.
+//!
+//! Whenever a uid can be read the answer is a review, a refusal included: an HTTP error would be
+//! subject to `failurePolicy`, a refusal is not. What is neither judged nor refused is a short list
+//! here: the subresources that carry no pod, the kinds that make none, and deletion.
+
+mod answer;
+mod decision;
+mod request;
+mod significance;
+
+use std::borrow::Cow;
+
+use crate::controls::{Finding, Found, Remedy};
+use crate::evaluate::{Breach, Refusal, Subject, Verdict, evaluate, sentence};
+use crate::json::{ErrorKind, Reader};
+use crate::mutate::{self, Mutation};
+use crate::pod::{Pod, Step, dotted, steps};
+use crate::policy::{Namespaces, PolicySet, Scope, SecurityPolicy};
+use crate::workload::{Object, Workload};
+
+use answer::{AuditAnnotations, Cause, Details, Response, Status};
+use request::{Envelope, Part, Request};
+
+pub use decision::{Decision, Operation, Outcome};
+
+/// Subresources of pods that carry no pod, or one whose spec cannot be changed through them.
+const IGNORED_POD_SUBRESOURCES: [&str; 8] =
+    ["exec", "attach", "binding", "eviction", "log", "portforward", "proxy", "status"];
+/// Subresources of the kinds that make pods that carry no template, or one that cannot be changed
+/// through them.
+const IGNORED_WORKLOAD_SUBRESOURCES: [&str; 2] = ["scale", "status"];
+/// Resources of the core group that carry no pod and that a webhook's rules often name beside pods.
+const WITHOUT_PODS: [&str; 2] = ["namespaces", "serviceaccounts"];
+/// Most causes in a status: enough for every fault of a real pod, and a bound for a hostile one.
+const MOST_CAUSES: usize = 64;
+/// Longest message about a review that cannot be judged, in bytes.
+const LONGEST_ERROR: usize = 256;
+
+/// Which of the two webhooks a request was sent to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Webhook {
+    /// `POST /validate`: the verdict.
+    Validate,
+    /// `POST /mutate`: the patch.
+    Mutate,
+}
+
+/// Judges reviews by one set of policies and namespace facts. Immutable, cheap to share.
+#[derive(Debug)]
+pub struct Reviewer {
+    policies: PolicySet,
+    namespaces: Namespaces,
+}
+
+/// What goes back, and what was decided.
+#[derive(Debug)]
+pub struct Answer<'b> {
+    /// The AdmissionReview to send, as JSON.
+    pub body: Vec<u8>,
+    /// What was decided: for the log line and the counters.
+    pub decision: Decision<'b>,
+}
+
+/// A body without a readable uid: there is nothing to answer to, so the caller answers HTTP 400.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Unanswerable {
+    /// One printable line that says why.
+    pub message: String,
+}
+
+/// A review that cannot be judged: the code of its refusal, and why.
+struct Fault {
+    code: u16,
+    message: String,
+}
+
+impl Fault {
+    fn bad_request(message: impl Into<String>) -> Self {
+        Self { code: 400, message: message.into() }
+    }
+}
+
+impl Reviewer {
+    /// A reviewer by these policies, for namespaces of which this is known.
+    #[must_use]
+    pub fn new(policies: PolicySet, namespaces: Namespaces) -> Self {
+        Self { policies, namespaces }
+    }
+
+    /// How many policies are in force.
+    #[must_use]
+    pub fn policy_count(&self) -> usize {
+        self.policies.security.len() + self.policies.identity.len()
+    }
+
+    /// Answers one AdmissionReview.
+    ///
+    /// # Errors
+    /// [`Unanswerable`] when no uid could be read, so that there is no review to answer with.
+    pub fn review<'b>(&'b self, webhook: Webhook, body: &'b [u8]) -> Result<Answer<'b>, Unanswerable> {
+        let mut envelope = Envelope::default();
+        let read = match Reader::new(body) {
+            Ok(reader) => envelope.read(reader, self.is_strict()),
+            Err(error) => {
+                // What stands before the first bad byte may hold the uid.
+                let _ = envelope.read(Reader::of_valid_part(body), self.is_strict());
+                Err(error)
+            }
+        };
+        let Some(uid) = envelope.uid().cloned() else {
+            let reason =
+                read.err().map_or_else(|| "it has no request.uid".to_owned(), |error| error.to_string());
+            return Err(Unanswerable { message: one_line(&format!("not an AdmissionReview: {reason}")) });
+        };
+        let fault = match read {
+            Err(error) => {
+                let code = if error.kind() == ErrorKind::Limit { 413 } else { 400 };
+                Some(Fault { code, message: format!("the review cannot be read: {error}") })
+            }
+            Ok(()) => check_version(&envelope).err(),
+        };
+        let request = &envelope.request;
+        let mut decision = Decision::new(webhook, uid.clone(), request);
+        let mut response = Response::refusing(&uid);
+        let judged = match fault {
+            Some(fault) => Err(fault),
+            None => self.judge(webhook, request, &mut response, &mut decision),
+        };
+        if let Err(fault) = judged {
+            refuse_unjudged(fault, &mut response, &mut decision);
+        }
+        Ok(Answer { body: response.to_bytes(), decision })
+    }
+
+    /// Judging by one standard alone reads as Kubernetes does, to the letter; a gate is stricter.
+    fn is_strict(&self) -> bool {
+        !self.policies.security.iter().any(|policy| matches!(policy.scope, Scope::Everywhere))
+    }
+
+    /// Fills in the response to a request that was read.
+    fn judge<'b>(
+        &'b self,
+        webhook: Webhook,
+        request: &Request<'b>,
+        response: &mut Response<'_>,
+        decision: &mut Decision<'b>,
+    ) -> Result<(), Fault> {
+        let operation = decision
+            .operation
+            .ok_or_else(|| Fault::bad_request(format!("no such operation {:?}", request.operation)))?;
+        response.allowed = true;
+        let Some((workload, object)) = to_judge(request, operation)? else {
+            return Ok(());
+        };
+        decision.describe(object);
+        let Some(pod) = &object.pod else { return Ok(()) };
+        let task = Task { webhook, request, workload, object, pod };
+        match webhook {
+            Webhook::Validate => self.validate(&task, response, decision),
+            Webhook::Mutate if workload.is_pod() && operation == Operation::Create => {
+                self.mutate(&task, response, decision)?;
+            }
+            Webhook::Mutate => {}
+        }
+        Ok(())
+    }
+
+    fn verdict<'v>(&'v self, task: &Task<'v, '_>) -> Verdict<'v> {
+        evaluate(self.policies.security_for(&task.request.namespace, &self.namespaces), task.pod)
+    }
+
+    fn validate<'b>(&'b self, task: &Task<'_, 'b>, response: &mut Response<'_>, decision: &mut Decision<'b>) {
+        let policies = || self.policies.security_for(&task.request.namespace, &self.namespaces);
+        let verdict = evaluate(policies(), task.pod);
+        decision.record(policies().map(|policy| policy.name.as_str()), &verdict);
+        let is_pod = task.workload.is_pod();
+        if is_pod {
+            response.audit_annotations.enforce_policy =
+                enforced(policies()).map(|text| text.into_owned().into());
+        }
+        if verdict.breaches.is_empty() {
+            return;
+        }
+        response.audit_annotations.audit_violations = audit_text(&verdict, !is_pod);
+        if !is_pod {
+            response.warnings = verdict.template_warnings(task.pod);
+        } else if verdict.is_denied() {
+            let refusal = task.refusal(&verdict);
+            decision.deny(refusal.code.clone());
+            response.allowed = false;
+            response.status = Some(task.status(&verdict, refusal.message));
+        } else {
+            response.warnings = verdict.warnings(task.pod);
+        }
+    }
+
+    fn mutate<'b>(
+        &'b self,
+        task: &Task<'_, 'b>,
+        response: &mut Response<'_>,
+        decision: &mut Decision<'b>,
+    ) -> Result<(), Fault> {
+        let verdict = self.verdict(task);
+        let identities = self.policies.identity_for(&task.request.namespace, &self.namespaces);
+        let identity = mutate::choose(identities, task.pod)
+            .map_err(|conflict| Fault { code: 500, message: conflict.to_string() })?;
+        let Mutation { patch, warnings } = mutate::mutate(task.pod, &verdict, identity.as_ref());
+        decision.patched(patch.0.len());
+        response.set_patch(&patch);
+        response.warnings = warnings;
+        Ok(())
+    }
+}
+
+/// Refuses a review that could not be read whole (too large, too slow), or whose judging failed: the
+/// uid is taken from the part that is there. `code` is the HTTP-like status inside the answer.
+///
+/// # Errors
+/// [`Unanswerable`] when the part holds no uid.
+pub fn refuse<'b>(
+    webhook: Webhook,
+    partial: &'b [u8],
+    code: u16,
+    message: &str,
+) -> Result<Answer<'b>, Unanswerable> {
+    let mut envelope = Envelope::default();
+    // Whatever is wrong further on, the review is refused for the reason that was given.
+    let _ = envelope.read(Reader::of_valid_part(partial), false);
+    let Some(uid) = envelope.uid().cloned() else {
+        return Err(Unanswerable { message: one_line(message) });
+    };
+    let mut decision = Decision::new(webhook, uid.clone(), &envelope.request);
+    let mut response = Response::refusing(&uid);
+    refuse_unjudged(Fault { code, message: message.to_owned() }, &mut response, &mut decision);
+    Ok(Answer { body: response.to_bytes(), decision })
+}
+
+fn refuse_unjudged(fault: Fault, response: &mut Response<'_>, decision: &mut Decision<'_>) {
+    let message = one_line(&format!("podgate: {}", fault.message));
+    response.allowed = false;
+    response.audit_annotations =
+        AuditAnnotations { error: Some(message.clone().into()), ..AuditAnnotations::default() };
+    response.status = Some(Status::failure(fault.code, message.clone()));
+    decision.fail(fault.code, message);
+}
+
+/// What is judged of a request that is judged.
+struct Task<'t, 'b> {
+    webhook: Webhook,
+    request: &'t Request<'b>,
+    workload: &'static Workload,
+    object: &'t Object<'b>,
+    pod: &'t Pod<'b>,
+}
+
+impl Task<'_, '_> {
+    fn refusal(&self, verdict: &Verdict<'_>) -> Refusal {
+        let owner = self.object.metadata().owner.as_ref();
+        let subject = Subject {
+            kind: self.workload.kind,
+            name: name(self.request, self.object),
+            owner: owner.map(|owner| (owner.kind.as_ref(), owner.name.as_ref())),
+            namespace: &self.request.namespace,
+        };
+        debug_assert_eq!(self.webhook, Webhook::Validate, "only validating refuses");
+        Refusal::new(subject, self.pod, verdict)
+    }
+
+    fn status(&self, verdict: &Verdict<'_>, message: String) -> Status<'static> {
+        let base = self.workload.template_steps();
+        let denied = verdict.breaches.iter().filter(|breach| breach.rule.actions.deny);
+        let causes = denied
+            .flat_map(|breach| &breach.findings)
+            .take(MOST_CAUSES)
+            .map(|finding| cause(self.pod, &base, finding))
+            .collect();
+        let details =
+            Details { name: self.request.name.clone().into_owned(), kind: self.workload.resource, causes };
+        Status { details: Some(details), ..Status::failure(403, message) }
+    }
+}
+
+fn cause(pod: &Pod<'_>, base: &[Step<'_>], finding: &Finding<'_>) -> Cause {
+    let reason = match (finding.found, finding.remedy) {
+        (Found::Absent, _) => "FieldValueRequired",
+        (_, Remedy::Choose(_) | Remedy::Set(_)) => "FieldValueInvalid",
+        (_, Remedy::Remove) => "FieldValueForbidden",
+    };
+    let path: Vec<Step<'_>> = base.iter().copied().chain(steps(finding.place, finding.field)).collect();
+    Cause { reason, message: sentence(pod, finding), field: dotted(&path) }
+}
+
+/// The name to show: a pod that is made by a controller has none yet when it is mutated.
+fn name<'n>(request: &'n Request<'_>, object: &'n Object<'_>) -> &'n str {
+    let metadata = object.metadata();
+    [&request.name, &metadata.name, &metadata.generate_name]
+        .into_iter()
+        .find(|name| !name.is_empty())
+        .map_or("", AsRef::as_ref)
+}
+
+/// The standards that pods are held to, as Pod Security Admission annotates the one it holds them to.
+fn enforced<'p>(policies: impl Iterator<Item = &'p SecurityPolicy>) -> Option<Cow<'p, str>> {
+    let mut enforced: Option<Cow<'p, str>> = None;
+    for standard in policies.filter_map(|policy| policy.enforce.as_ref()) {
+        let text = standard.text();
+        enforced = Some(match enforced {
+            None => text.into(),
+            Some(others) if others.split(", ").any(|other| other == text) => others,
+            Some(others) => format!("{others}, {text}").into(),
+        });
+    }
+    enforced
+}
+
+/// `would violate PodSecurity "restricted:latest": ...` for each rule that is audited. Of a template,
+/// what is filled in when its pods are made is left out.
+fn audit_text(verdict: &Verdict<'_>, is_template: bool) -> Option<String> {
+    let mut texts: Vec<String> = Vec::new();
+    for breach in verdict.breaches.iter().filter(|breach| breach.rule.actions.audit) {
+        let mut findings = breach.findings.clone();
+        findings.retain(|finding| !is_template || !verdict.is_repaired(finding));
+        if findings.is_empty() {
+            continue;
+        }
+        let text = format!("would violate {}", Breach { findings, ..*breach }.text());
+        if !texts.contains(&text) {
+            texts.push(text);
+        }
+    }
+    (!texts.is_empty()).then(|| texts.join("; "))
+}
+
+fn check_version(envelope: &Envelope<'_>) -> Result<(), Fault> {
+    let found = (envelope.api_version.as_ref(), envelope.kind.as_ref());
+    if found == ("admission.k8s.io/v1", "AdmissionReview") {
+        return Ok(());
+    }
+    let message = format!("expected an AdmissionReview of admission.k8s.io/v1, found {found:?}");
+    Err(Fault::bad_request(message))
+}
+
+/// The object that a request asks about; `None` for a request that is let pass unjudged.
+fn to_judge<'r, 'b>(
+    request: &'r Request<'b>,
+    operation: Operation,
+) -> Result<Option<(&'static Workload, &'r Object<'b>)>, Fault> {
+    let Some(workload) = Workload::of_resource(&request.group, &request.resource) else {
+        return if request.group.is_empty() && WITHOUT_PODS.contains(&request.resource.as_ref()) {
+            Ok(None)
+        } else {
+            Err(unknown_resource(request))
+        };
+    };
+    if is_ignored(workload, &request.subresource) {
+        return Ok(None);
+    }
+    if !request.kind.is_empty() && request.kind != workload.kind {
+        let message = format!("the resource {} with the kind {:?}", workload.resource, request.kind);
+        return Err(Fault::bad_request(message));
+    }
+    match (operation, &request.object) {
+        (Operation::Delete, Part::Absent) => Ok(None),
+        (Operation::Delete, _) => Err(Fault::bad_request("DELETE with an object: it has an oldObject alone")),
+        (Operation::Connect, _) => {
+            Err(Fault::bad_request(format!("CONNECT to {}/{}", workload.resource, request.subresource)))
+        }
+        (Operation::Create | Operation::Update, Part::Read(object)) => {
+            check_object(request, workload, object)?;
+            let is_judged = operation == Operation::Create || is_significant(request, workload, object)?;
+            Ok(is_judged.then_some((workload, object.as_ref())))
+        }
+        (Operation::Create | Operation::Update, Part::Absent | Part::Unread | Part::Deferred(_)) => {
+            Err(Fault::bad_request(format!("no object: expected a {}", workload.kind)))
+        }
+    }
+}
+
+fn unknown_resource(request: &Request<'_>) -> Fault {
+    let group = if request.group.is_empty() { String::new() } else { format!(".{}", request.group) };
+    Fault::bad_request(format!(
+        "not known whether {}{group} carry pods: take them out of the webhook's rules",
+        request.resource
+    ))
+}
+
+/// Whether a subresource is one that carries no pod. An unknown one is not: it is judged.
+fn is_ignored(workload: &Workload, subresource: &str) -> bool {
+    let ignored: &[&str] =
+        if workload.is_pod() { &IGNORED_POD_SUBRESOURCES } else { &IGNORED_WORKLOAD_SUBRESOURCES };
+    ignored.contains(&subresource)
+}
+
+/// Checks that an object is what its request says it is.
+fn check_object(request: &Request<'_>, workload: &Workload, object: &Object<'_>) -> Result<(), Fault> {
+    if !object.kind.is_empty() && object.kind != workload.kind {
+        return Err(Fault::bad_request(format!(
+            "expected a {} as object, found a {:?}",
+            workload.kind, object.kind
+        )));
+    }
+    let namespace = &object.metadata().namespace;
+    if !namespace.is_empty() && !request.namespace.is_empty() && *namespace != request.namespace {
+        return Err(Fault::bad_request(format!(
+            "the object is of the namespace {namespace:?}, the request of {:?}",
+            request.namespace
+        )));
+    }
+    Ok(())
+}
+
+/// Whether an update changes anything that a verdict hangs on; a template is always judged.
+fn is_significant(request: &Request<'_>, workload: &Workload, object: &Object<'_>) -> Result<bool, Fault> {
+    let Part::Read(old) = &request.old_object else {
+        return Err(Fault::bad_request(format!("UPDATE without an oldObject: expected a {}", workload.kind)));
+    };
+    Ok(match (&object.pod, &old.pod) {
+        (Some(new), Some(old)) if workload.is_pod() => significance::is_significant(new, old),
+        _ => true,
+    })
+}
+
+/// A message about a review that cannot be judged: one line of ASCII, and bounded.
+fn one_line(message: &str) -> String {
+    let escaped = message.chars().flat_map(|character| match character {
+        ' '..='~' => [character].into_iter().collect::<Vec<_>>(),
+        other => other.escape_unicode().collect(),
+    });
+    let mut line: String = escaped.take(LONGEST_ERROR).collect();
+    if line.len() == LONGEST_ERROR {
+        line.truncate(LONGEST_ERROR - 3);
+        line.push_str("...");
+    }
+    line
+}

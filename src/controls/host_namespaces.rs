@@ -1,0 +1,47 @@
+//! `hostNamespaces` (baseline): no namespace of the node.
+
+use crate::controls::{Control, Doc, Finding, Found, Kind, Level, Remedy, Revision, Violation};
+use crate::pod::{Field, Place, Pod};
+
+pub(super) static CONTROL: Control = Control {
+    id: "hostNamespaces",
+    number: 1,
+    kind: Kind::Standard {
+        level: Level::Baseline,
+        revisions: &[Revision { since: 0, check }],
+        overrides: None,
+    },
+    violation,
+    doc: Doc {
+        title: "Host namespaces",
+        rule: "A pod in the node's network, process or IPC namespace sees and reaches what belongs to the \
+               node and to its other pods. Pods must not share the node's namespaces.",
+        history: "",
+        fields: &["spec.hostNetwork", "spec.hostPID", "spec.hostIPC"],
+        mend: "Remove the field. For shared memory (what `docker run --ipc=host` is used for) mount an \
+               `emptyDir` with `medium: Memory` at `/dev/shm`; for RDMA use a device plugin and a secondary network.",
+        example: "volumes:\n- name: shm\n  emptyDir:\n    medium: Memory\n    sizeLimit: 8Gi\n",
+    },
+};
+
+fn check<'p>(pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
+    let spec = &pod.spec;
+    for (is_set, name, hint) in [
+        (spec.host_network, "hostNetwork", ""),
+        (spec.host_pid, "hostPID", ""),
+        (spec.host_ipc, "hostIPC", "for shared memory use an emptyDir with medium: Memory"),
+    ] {
+        if is_set {
+            findings.push(
+                Finding::new(&CONTROL, Place::Pod, Field::named(name), Found::Bool(true), Remedy::Remove)
+                    .hint(hint),
+            );
+        }
+    }
+}
+
+fn violation(findings: &[Finding<'_>]) -> Violation {
+    let namespaces: Vec<String> =
+        findings.iter().map(|finding| format!("{}=true", finding.field.name)).collect();
+    Violation { reason: "host namespaces", detail: namespaces.join(", ") }
+}

@@ -1,0 +1,58 @@
+//! `privileged` (baseline): no container is privileged.
+//!
+//! A privileged container has every capability, sees the node's devices and escapes AppArmor,
+//! SELinux and seccomp: in effect it is root on the node.
+
+use crate::controls::{Control, Doc, Finding, Found, Kind, Level, Remedy, Revision, Violation, text};
+use crate::pod::{Field, Place, Pod};
+
+pub(super) static CONTROL: Control = Control {
+    id: "privileged",
+    number: 0,
+    kind: Kind::Standard {
+        level: Level::Baseline,
+        revisions: &[Revision { since: 0, check }],
+        overrides: None,
+    },
+    violation,
+    doc: Doc {
+        title: "Privileged containers",
+        rule: "A privileged container has every capability and every device of the node, and most \
+               security mechanisms are off for it. Containers must not be privileged.",
+        history: "",
+        fields: &["spec.{containers,initContainers,ephemeralContainers}[*].securityContext.privileged"],
+        mend: "Remove `privileged`, or set it to false. A GPU does not need it: request it through its \
+               resource, as `nvidia.com/gpu: 1`.",
+        example: "containers:\n- name: trainer\n  securityContext:\n    privileged: false\n",
+    },
+};
+
+fn check<'p>(pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
+    for (at, container) in pod.containers() {
+        let Some(security) = &container.security else {
+            continue;
+        };
+        if security.privileged == Some(true) {
+            findings.push(
+                Finding::new(
+                    &CONTROL,
+                    Place::Container(at),
+                    Field::named("securityContext.privileged"),
+                    Found::Bool(true),
+                    Remedy::Remove,
+                )
+                .hint("a GPU is requested as a resource, not by privilege"),
+            );
+        }
+    }
+}
+
+fn violation(findings: &[Finding<'_>]) -> Violation {
+    Violation {
+        reason: "privileged",
+        detail: format!(
+            "{} must not set securityContext.privileged=true",
+            text::containers(&text::container_names(findings))
+        ),
+    }
+}

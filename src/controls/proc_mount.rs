@@ -1,0 +1,68 @@
+//! `procMount` (baseline): `/proc` stays masked. From v1.35 a user namespace makes it harmless.
+
+use crate::controls::{Control, Doc, Finding, Found, Kind, Level, Remedy, Revision, Violation, text};
+use crate::pod::{Field, Place, Pod};
+
+pub(super) static CONTROL: Control = Control {
+    id: "procMount",
+    number: 5,
+    kind: Kind::Standard {
+        level: Level::Baseline,
+        revisions: &[Revision { since: 0, check }, Revision { since: 35, check: check_from_1_35 }],
+        overrides: None,
+    },
+    violation,
+    doc: Doc {
+        title: "/proc mount type",
+        rule: "Runtimes hide the parts of `/proc` that tell of the node or change it. The mount type must be \
+               absent or `Default`.",
+        history: "From v1.35 pods in a user namespace (`hostUsers: false`) may set it. At restricted, where they \
+                  may not, `procMount_restricted` takes its place from v1.35.",
+        fields: &[
+            "spec.{containers,initContainers,ephemeralContainers}[*].securityContext.procMount",
+            "spec.hostUsers",
+        ],
+        mend: "Remove `procMount`.",
+        example: "containers:\n- name: trainer\n  securityContext:\n    procMount: Default\n",
+    },
+};
+
+fn check<'p>(pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
+    find_unmasked(&CONTROL, pod, findings);
+}
+
+fn check_from_1_35<'p>(pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
+    if !pod.has_user_namespace() {
+        check(pod, findings);
+    }
+}
+
+pub(super) fn find_unmasked<'p>(
+    control: &'static Control,
+    pod: &'p Pod<'_>,
+    findings: &mut Vec<Finding<'p>>,
+) {
+    for (at, container) in pod.containers() {
+        let proc_mount = container.security.as_ref().and_then(|security| security.proc_mount.as_deref());
+        if let Some(proc_mount) = proc_mount.filter(|kind| *kind != "Default") {
+            findings.push(Finding::new(
+                control,
+                Place::Container(at),
+                Field::named("securityContext.procMount"),
+                Found::Text(proc_mount),
+                Remedy::Remove,
+            ));
+        }
+    }
+}
+
+pub(super) fn violation(findings: &[Finding<'_>]) -> Violation {
+    Violation {
+        reason: "procMount",
+        detail: format!(
+            "{} must not set securityContext.procMount to {}",
+            text::containers(&text::container_names(findings)),
+            text::quoted(text::sorted_set(text::found_texts(findings)))
+        ),
+    }
+}

@@ -1,0 +1,28 @@
+//! `procMount_restricted` (restricted, from v1.35): `/proc` stays masked, in a user namespace too.
+
+use crate::controls::{Control, Doc, Finding, Kind, Level, Revision, proc_mount};
+use crate::pod::Pod;
+
+pub(super) static CONTROL: Control = Control {
+    id: "procMount_restricted",
+    number: 6,
+    kind: Kind::Standard {
+        level: Level::Restricted,
+        revisions: &[Revision { since: 35, check }],
+        overrides: Some(&proc_mount::CONTROL),
+    },
+    violation: proc_mount::violation,
+    doc: Doc {
+        title: "/proc mount type (restricted)",
+        rule: "At the restricted level the mount type of `/proc` must be absent or `Default` even for a pod in a \
+               user namespace.",
+        history: "Since v1.35, when `procMount` began to except such pods at baseline.",
+        fields: &["spec.{containers,initContainers,ephemeralContainers}[*].securityContext.procMount"],
+        mend: "Remove `procMount`.",
+        example: "containers:\n- name: trainer\n  securityContext:\n    procMount: Default\n",
+    },
+};
+
+fn check<'p>(pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
+    proc_mount::find_unmasked(&CONTROL, pod, findings);
+}

@@ -1,0 +1,82 @@
+//! `restrictedVolumes` (restricted): only volumes that Kubernetes itself manages.
+
+use crate::controls::{
+    Control, Doc, Finding, Found, Kind, Level, Remedy, Revision, Violation, host_path_volumes, text,
+};
+use crate::pod::{Field, Place, Pod, Volume};
+
+pub(super) static CONTROL: Control = Control {
+    id: "restrictedVolumes",
+    number: 15,
+    kind: Kind::Standard {
+        level: Level::Restricted,
+        revisions: &[Revision { since: 0, check }],
+        overrides: Some(&host_path_volumes::CONTROL),
+    },
+    violation,
+    doc: Doc {
+        title: "Volume types (restricted)",
+        rule: "A volume must be one of configMap, csi, downwardAPI, emptyDir, ephemeral, image, \
+               persistentVolumeClaim, projected or secret. Storage such as NFS or a cloud disk is reached through a claim.",
+        history: "",
+        fields: &["spec.volumes[*]"],
+        mend: "Put a `persistentVolumeClaim` in the volume's place; an administrator can make one for an NFS share, a \
+               cloud disk or a directory of a node.",
+        example: "volumes:\n- name: datasets\n  persistentVolumeClaim:\n    claimName: datasets\n",
+    },
+};
+
+/// What the remedy offers: the claim first, as most refused volumes hold data.
+const OFFERED: [&str; 9] = [
+    "persistentVolumeClaim",
+    "configMap",
+    "csi",
+    "downwardAPI",
+    "emptyDir",
+    "ephemeral",
+    "image",
+    "projected",
+    "secret",
+];
+
+fn check<'p>(pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
+    for (index, volume) in pod.spec.volumes.iter().enumerate() {
+        if !volume.has_restricted_safe() {
+            findings.push(finding(&CONTROL, index, volume, &OFFERED));
+        }
+    }
+}
+
+/// A volume of a type that is not among those `offered`.
+pub(super) fn finding<'p>(
+    control: &'static Control,
+    index: usize,
+    volume: &'p Volume<'_>,
+    offered: &'p [&'static str],
+) -> Finding<'p> {
+    Finding::new(
+        control,
+        Place::Volume(index, &volume.name),
+        Field::named(volume.sources().next().map_or("", |source| source.name())),
+        Found::Text(volume.type_name()),
+        Remedy::Choose(offered),
+    )
+}
+
+fn violation(findings: &[Finding<'_>]) -> Violation {
+    Violation { reason: "restricted volume types", detail: detail(findings, "restricted volume type") }
+}
+
+/// `volume "v" uses restricted volume type "nfs"`
+pub(super) fn detail(findings: &[Finding<'_>], what: &str) -> String {
+    let names = text::volume_names(findings);
+    let types = text::sorted_set(text::found_texts(findings));
+    format!(
+        "{} {} {} {} {}",
+        text::plural("volume", names.len()),
+        text::quoted(names.iter().copied()),
+        text::uses(names.len()),
+        text::plural(what, types.len()),
+        text::quoted(types)
+    )
+}

@@ -1,0 +1,85 @@
+//! `runAsNonRoot` (restricted): every container says that it does not run as root.
+
+use crate::controls::{Control, Doc, Finding, Found, Kind, Level, Remedy, Revision, Value, Violation, text};
+use crate::pod::{Container, ContainerKind, ContainerRef, Field, Place, Pod};
+
+pub(super) static CONTROL: Control = Control {
+    id: "runAsNonRoot",
+    number: 16,
+    kind: Kind::Standard {
+        level: Level::Restricted,
+        revisions: &[Revision { since: 0, check }, Revision { since: 35, check: check_from_1_35 }],
+        overrides: None,
+    },
+    violation,
+    doc: Doc {
+        title: "Running as non-root",
+        rule: "Containers must run as users other than root, and say so with `runAsNonRoot: true`, each by itself or \
+               through the pod. A `runAsUser` does not say it. The pod must not say `false` even if every container says `true`.",
+        history: "From v1.35 not for pods in a user namespace (`hostUsers: false`).",
+        fields: &[
+            "spec.securityContext.runAsNonRoot",
+            "spec.{containers,initContainers,ephemeralContainers}[*].securityContext.runAsNonRoot",
+            "spec.hostUsers",
+        ],
+        mend: "Set `securityContext.runAsNonRoot: true` for the pod, and a `runAsUser` above 0 unless the image has a \
+               numeric user of its own. A policy with defaults fills `runAsNonRoot` in where it is absent; an image that \
+               runs as root then does not start, and the kubelet's event says so.",
+        example: "securityContext:\n  runAsNonRoot: true\n  runAsUser: 1000\n",
+    },
+};
+
+const FIELD: Field = Field::named("securityContext.runAsNonRoot");
+
+/// A container that says nothing leans on the pod. If the pod says `false`, that alone is the breach:
+/// mending it mends the container.
+fn check<'p>(pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
+    let of_pod = pod.spec.security.run_as_non_root;
+    if of_pod == Some(false) {
+        findings.push(says_false(Place::Pod));
+    }
+    for (at, container) in pod.containers() {
+        match container.security.as_ref().and_then(|security| security.run_as_non_root) {
+            Some(true) => {}
+            Some(false) => findings.push(says_false(Place::Container(at))),
+            None if of_pod.is_some() => {}
+            None => findings.push(says_nothing(pod, at, container)),
+        }
+    }
+}
+
+fn check_from_1_35<'p>(pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
+    if !pod.has_user_namespace() {
+        check(pod, findings);
+    }
+}
+
+fn says_false(place: Place<'_>) -> Finding<'_> {
+    Finding::new(&CONTROL, place, FIELD, Found::Bool(false), Remedy::Set(Value::Bool(true)))
+        .hint("with a runAsUser above 0 if the image's user is root")
+}
+
+/// Filling `true` in is safe unless the pod asks for user 0: the two together never start.
+fn says_nothing<'p>(pod: &Pod<'_>, at: ContainerRef<'p>, container: &Container<'_>) -> Finding<'p> {
+    let user = container.security.as_ref().and_then(|security| security.run_as_user);
+    let is_root = user.or(pod.spec.security.run_as_user) == Some(0);
+    Finding::new(&CONTROL, Place::Container(at), FIELD, Found::Absent, Remedy::Set(Value::Bool(true)))
+        .safe_if(at.kind != ContainerKind::Ephemeral && !is_root)
+}
+
+/// The standard's text names the containers that say nothing only if nobody says `false`.
+fn violation(findings: &[Finding<'_>]) -> Violation {
+    let says_false = text::of_values(findings);
+    let detail = if says_false.is_empty() {
+        format!(
+            "pod or {} must set securityContext.runAsNonRoot=true",
+            text::containers(&text::container_names(findings))
+        )
+    } else {
+        format!(
+            "{} must not set securityContext.runAsNonRoot=false",
+            text::setters(&says_false).join(" and ")
+        )
+    };
+    Violation { reason: "runAsNonRoot != true", detail }
+}

@@ -1,0 +1,76 @@
+//! `seccompProfile_restricted` (restricted, from v1.19): a seccomp profile for every container.
+
+use crate::controls::{
+    Control, Doc, Finding, Found, Kind, Level, Remedy, Revision, Value, Violation, seccomp_profile_baseline,
+    text,
+};
+use crate::pod::{ContainerKind, Place, Pod};
+
+pub(super) static CONTROL: Control = Control {
+    id: "seccompProfile_restricted",
+    number: 11,
+    kind: Kind::Standard {
+        level: Level::Restricted,
+        revisions: &[Revision { since: 19, check }, Revision { since: 25, check: check_from_1_25 }],
+        overrides: Some(&seccomp_profile_baseline::CONTROL),
+    },
+    violation,
+    doc: Doc {
+        title: "Seccomp (restricted)",
+        rule: "Every container must have a seccomp profile, its own or the pod's: `RuntimeDefault` or `Localhost`.",
+        history: "Since v1.19; from v1.25 not for pods with `os.name: windows`.",
+        fields: &[
+            "spec.securityContext.seccompProfile.type",
+            "spec.{containers,initContainers,ephemeralContainers}[*].securityContext.seccompProfile.type",
+            "spec.os.name",
+        ],
+        mend: "Set `securityContext.seccompProfile.type: RuntimeDefault` for the pod. A policy with defaults fills it \
+               in where it is absent.",
+        example: "securityContext:\n  seccompProfile:\n    type: RuntimeDefault\n",
+    },
+};
+
+/// A container without a profile leans on the pod's. If the pod's is not allowed, that alone is the
+/// breach: mending it mends the container.
+fn check<'p>(pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
+    seccomp_profile_baseline::find_set(&CONTROL, pod, findings);
+    if pod.spec.security.seccomp_profile.is_some() {
+        return;
+    }
+    for (at, container) in pod.containers() {
+        if container.security.as_ref().is_some_and(|security| security.seccomp_profile.is_some()) {
+            continue;
+        }
+        let is_safe = at.kind != ContainerKind::Ephemeral && !pod.is_windows();
+        findings.push(
+            Finding::new(
+                &CONTROL,
+                Place::Container(at),
+                seccomp_profile_baseline::FIELD,
+                Found::Absent,
+                Remedy::Set(Value::Text("RuntimeDefault")),
+            )
+            .safe_if(is_safe),
+        );
+    }
+}
+
+fn check_from_1_25<'p>(pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
+    if !pod.is_windows() {
+        check(pod, findings);
+    }
+}
+
+/// The standard's text names the containers without a profile only if none has a bad one.
+fn violation(findings: &[Finding<'_>]) -> Violation {
+    let set = text::of_values(findings);
+    let detail = if set.is_empty() {
+        format!(
+            "pod or {} must set securityContext.seccompProfile.type to \"RuntimeDefault\" or \"Localhost\"",
+            text::containers(&text::container_names(findings))
+        )
+    } else {
+        seccomp_profile_baseline::set(&set)
+    };
+    Violation { reason: "seccompProfile", detail }
+}

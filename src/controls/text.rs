@@ -1,0 +1,176 @@
+//! The words of the standard's messages, as Kubernetes' own Pod Security Admission writes them.
+//!
+//! Byte for byte: people grep logs and alerts for these texts. Names stand between plain quotes
+//! with no escaping; only what [`go_quoted`] renders is escaped.
+
+use unicode_general_category::{GeneralCategory, get_general_category};
+
+use crate::controls::{Finding, Found};
+use crate::pod::Place;
+
+/// `"a", "b"`: no escaping.
+pub(super) fn quoted<'t>(items: impl IntoIterator<Item = &'t str>) -> String {
+    let mut text = String::new();
+    for item in items {
+        if !text.is_empty() {
+            text.push_str(", ");
+        }
+        text.push('"');
+        text.push_str(item);
+        text.push('"');
+    }
+    text
+}
+
+/// The distinct values, in byte order.
+pub(super) fn sorted_set<'t>(values: impl IntoIterator<Item = &'t str>) -> Vec<&'t str> {
+    let mut values: Vec<&str> = values.into_iter().collect();
+    values.sort_unstable();
+    values.dedup();
+    values
+}
+
+/// The names of the containers with a finding: in the order of the walk, one for each container,
+/// so that a name stands twice if two containers have it.
+pub(super) fn container_names<'p>(findings: &[Finding<'p>]) -> Vec<&'p str> {
+    let mut containers: Vec<_> = findings.iter().filter_map(|finding| finding.place.container()).collect();
+    containers.dedup_by_key(|container| (container.kind, container.index));
+    containers.into_iter().map(|container| container.name).collect()
+}
+
+/// `container "a"`, or `containers "a", "b"`.
+pub(super) fn containers(names: &[&str]) -> String {
+    format!("{} {}", plural("container", names.len()), quoted(names.iter().copied()))
+}
+
+/// `pod`, `container "a"`, `pod and containers "a", "b"`: who set a value that must not be set.
+pub(super) fn setters(findings: &[Finding<'_>]) -> Vec<String> {
+    let mut setters = Vec::new();
+    if findings.iter().any(|finding| finding.place == Place::Pod) {
+        setters.push("pod".to_owned());
+    }
+    let names = container_names(findings);
+    if !names.is_empty() {
+        setters.push(containers(&names));
+    }
+    setters
+}
+
+/// The names of the volumes with a finding, in the order of the list.
+pub(super) fn volume_names<'p>(findings: &[Finding<'p>]) -> Vec<&'p str> {
+    let name = |finding: &Finding<'p>| match finding.place {
+        Place::Volume(_, name) => Some(name),
+        Place::Pod | Place::Container(_) | Place::Annotation(_) => None,
+    };
+    findings.iter().filter_map(name).collect()
+}
+
+/// The strings that were found.
+pub(super) fn found_texts<'f, 'p: 'f>(
+    findings: impl IntoIterator<Item = &'f Finding<'p>>,
+) -> impl Iterator<Item = &'p str> {
+    findings.into_iter().filter_map(|finding| match finding.found {
+        Found::Text(text) => Some(text),
+        Found::Absent | Found::Bool(_) | Found::Integer(_) | Found::List(_) => None,
+    })
+}
+
+/// `key="value"`, if the finding is of an annotation: the value is escaped, the key is not.
+pub(super) fn annotation(finding: &Finding<'_>) -> Option<String> {
+    match (finding.place, finding.found) {
+        (Place::Annotation(key), Found::Text(value)) => Some(format!("{key}={}", go_quoted(value))),
+        _ => None,
+    }
+}
+
+/// The findings of values that are there.
+pub(super) fn of_values<'p>(findings: &[Finding<'p>]) -> Vec<Finding<'p>> {
+    findings.iter().filter(|finding| finding.found != Found::Absent).cloned().collect()
+}
+
+/// `uses` for one, `use` for more.
+pub(super) fn uses(count: usize) -> &'static str {
+    if count == 1 { "uses" } else { "use" }
+}
+
+/// The word, with an s unless there is exactly one.
+pub(super) fn plural(word: &str, count: usize) -> String {
+    if count == 1 { word.to_owned() } else { format!("{word}s") }
+}
+
+/// A string as Go's `%q` writes it.
+///
+/// What is printable follows our tables of Unicode, so a character that is newer than Go's, or than
+/// ours, may come out differently.
+pub(super) fn go_quoted(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => quoted.extend(['\\', character]),
+            '\u{7}' => quoted.push_str("\\a"),
+            '\u{8}' => quoted.push_str("\\b"),
+            '\u{c}' => quoted.push_str("\\f"),
+            '\n' => quoted.push_str("\\n"),
+            '\r' => quoted.push_str("\\r"),
+            '\t' => quoted.push_str("\\t"),
+            '\u{b}' => quoted.push_str("\\v"),
+            _ if is_printable(character) => quoted.push(character),
+            _ => quoted.push_str(&escaped(character)),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+fn escaped(character: char) -> String {
+    match u32::from(character) {
+        code @ (..0x20 | 0x7f) => format!("\\x{code:02x}"),
+        code @ ..0x10000 => format!("\\u{code:04x}"),
+        code => format!("\\U{code:08x}"),
+    }
+}
+
+/// Go's `strconv.IsPrint`: letters, marks, numbers, punctuation, symbols, and the ASCII space.
+fn is_printable(character: char) -> bool {
+    use GeneralCategory as G;
+    character == ' '
+        || !matches!(
+            get_general_category(character),
+            G::Control
+                | G::Format
+                | G::LineSeparator
+                | G::ParagraphSeparator
+                | G::PrivateUse
+                | G::SpaceSeparator
+                | G::Surrogate
+                | G::Unassigned
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn go_quoting_is_not_rust_quoting() {
+        for (text, expected) in [
+            ("plain 'x'", r#""plain 'x'""#),
+            ("a\"b\\c", r#""a\"b\\c""#),
+            ("\u{7}\u{8}\u{c}\n\r\t\u{b}", r#""\a\b\f\n\r\t\v""#),
+            ("\0\u{1f}\u{7f}", r#""\x00\x1f\x7f""#),
+            ("e\u{301}é日本\u{1f600}\u{fffd}", "\"e\u{301}é日本\u{1f600}\u{fffd}\""),
+            ("\u{a0}\u{ad}\u{200b}\u{2028}\u{3000}\u{feff}", r#""\u00a0\u00ad\u200b\u2028\u3000\ufeff""#),
+            ("\u{80}\u{e0001}", r#""\u0080\U000e0001""#),
+        ] {
+            assert_eq!(go_quoted(text), expected);
+        }
+    }
+
+    #[test]
+    fn plain_quoting_does_not_escape() {
+        assert_eq!(quoted(["a\"b", "c\\d"]), r#""a"b", "c\d""#);
+        assert_eq!(containers(&["a"]), "container \"a\"");
+        assert_eq!(containers(&["a", "a"]), "containers \"a\", \"a\"");
+    }
+}

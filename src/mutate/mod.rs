@@ -1,0 +1,155 @@
+//! Remedies and identity → a JSON Patch.
+//!
+//! The patch only adds what is absent, with two exceptions that an IdentityPolicy asks for: the
+//! service account fields. It never replaces an array or an object, so a field that we do not know
+//! survives; and it is made from the pod exactly as received, so it applies to that pod.
+
+mod identity;
+
+use json_patch::jsonptr::PointerBuf;
+use json_patch::{AddOperation, Patch, PatchOperation};
+use serde_json::{Map, Value as Json, json};
+
+use crate::controls::{Finding, Remedy, Value};
+use crate::evaluate::Verdict;
+use crate::pod::{Container, ContainerKind, Metadata, Pod, Step, steps};
+
+pub use identity::{Conflict, Identity, choose};
+
+/// What a pod is given.
+#[derive(Debug, Default)]
+pub struct Mutation {
+    /// The changes, in order; empty for none.
+    pub patch: Patch,
+    /// What whoever made the pod should know of them, each at most 120 characters.
+    pub warnings: Vec<String>,
+}
+
+/// The changes for a pod that is created: the repairs of the verdict, and an identity.
+///
+/// A mirror pod is given nothing: it shows a static pod, which only its node can change.
+#[must_use]
+pub fn mutate(pod: &Pod<'_>, verdict: &Verdict<'_>, identity: Option<&Identity<'_>>) -> Mutation {
+    let mut mutation = Mutation::default();
+    if pod.metadata.annotation(Metadata::MIRROR).is_some() {
+        return mutation;
+    }
+    let repairs: Vec<&Finding<'_>> = verdict.repairs().collect();
+    for kind in [ContainerKind::Init, ContainerKind::Regular] {
+        for (at, container) in pod.containers().filter(|(at, _)| at.kind == kind) {
+            let of_container =
+                repairs.iter().copied().filter(|finding| finding.place.container() == Some(at));
+            repair(container, of_container, &mut mutation.patch);
+        }
+    }
+    if let Some(identity) = identity {
+        identity.apply(pod, &mut mutation);
+    }
+    mutation.warnings.extend(root_warning(pod, &repairs));
+    mutation
+}
+
+/// Adds the repairs of one container: what they set is put together first, so that an object that is
+/// absent is added once, whole.
+fn repair<'f>(container: &Container<'_>, findings: impl Iterator<Item = &'f Finding<'f>>, patch: &mut Patch) {
+    let mut additions = Json::Object(Map::new());
+    let mut base = Vec::new();
+    for finding in findings {
+        let Remedy::Set(value) = finding.remedy else {
+            continue;
+        };
+        let path = steps(finding.place, finding.field);
+        let (of_container, of_field) = path.split_at(CONTAINER_STEPS.min(path.len()));
+        base = of_container.to_vec();
+        insert(&mut additions, of_field, to_json(value));
+    }
+    if let Json::Object(additions) = additions {
+        add_absent(&mut base, additions, &|path| is_set(container, path), patch);
+    }
+}
+
+/// `spec`, the list, the index.
+const CONTAINER_STEPS: usize = 3;
+
+fn insert(target: &mut Json, path: &[Step<'_>], value: Json) {
+    match path.split_first() {
+        Some((Step::Key(key), rest)) => {
+            let Json::Object(members) = target else { return };
+            let member = members.entry(*key).or_insert_with(|| Json::Object(Map::new()));
+            insert(member, rest, value);
+        }
+        Some((Step::Index(_), _)) => {}
+        None => *target = value,
+    }
+}
+
+/// Adds each member: whole if it is absent from the container, member by member if it is there.
+fn add_absent<'k>(
+    base: &mut Vec<Step<'k>>,
+    additions: Map<String, Json>,
+    is_set: &dyn Fn(&[Step<'_>]) -> bool,
+    patch: &mut Patch,
+) {
+    for (key, value) in additions {
+        let mut path: Vec<Step<'_>> = base.clone();
+        path.push(Step::Key(&key));
+        match value {
+            Json::Object(members) if is_set(path.get(CONTAINER_STEPS..).unwrap_or_default()) => {
+                add_absent(&mut path, members, is_set, patch);
+            }
+            value => patch.0.push(add(&path, value)),
+        }
+    }
+}
+
+/// Whether an object of a container is there, of those that a repair may have to make.
+fn is_set(container: &Container<'_>, path: &[Step<'_>]) -> bool {
+    let security = container.security.as_ref();
+    match path {
+        [Step::Key("securityContext")] => security.is_some(),
+        [Step::Key("securityContext"), Step::Key("capabilities")] => {
+            security.is_some_and(|security| security.capabilities.is_some())
+        }
+        _ => false,
+    }
+}
+
+fn add(path: &[Step<'_>], value: Json) -> PatchOperation {
+    PatchOperation::Add(AddOperation { path: pointer(path), value })
+}
+
+fn pointer(path: &[Step<'_>]) -> PointerBuf {
+    PointerBuf::from_tokens(path.iter().map(|step| match step {
+        Step::Key(key) => (*key).into(),
+        Step::Index(index) => json_patch::jsonptr::Token::from(*index),
+    }))
+}
+
+fn to_json(value: Value) -> Json {
+    match value {
+        Value::Bool(value) => json!(value),
+        Value::Text(text) => json!(text),
+        Value::ListOf(text) => json!([text]),
+    }
+}
+
+/// Filling in `runAsNonRoot` keeps an image that runs as root from starting. Where the pod names no
+/// user, whoever made it is told.
+fn root_warning(pod: &Pod<'_>, repairs: &[&Finding<'_>]) -> Option<String> {
+    let has_no_user = |finding: &&&Finding<'_>| {
+        finding.control.id == "runAsNonRoot"
+            && pod.spec.security.run_as_user.is_none()
+            && pod.containers().filter(|(at, _)| finding.place.container() == Some(*at)).all(
+                |(_, container)| {
+                    container.security.as_ref().is_none_or(|security| security.run_as_user.is_none())
+                },
+            )
+    };
+    let count = repairs.iter().filter(has_no_user).count();
+    let plural = if count == 1 { "container" } else { "containers" };
+    (count > 0).then(|| {
+        format!(
+            "runAsNonRoot: true filled in for {count} {plural}; an image that runs as root needs a runAsUser"
+        )
+    })
+}

@@ -1,0 +1,114 @@
+//! A container of a pod.
+
+use std::borrow::Cow;
+
+use crate::json::{Reader, Result, members};
+use crate::pod::Security;
+
+/// Which list a container stands in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ContainerKind {
+    /// `initContainers`.
+    Init,
+    /// `containers`.
+    Regular,
+    /// `ephemeralContainers`.
+    Ephemeral,
+}
+
+impl ContainerKind {
+    /// The name of the list in a pod's spec.
+    #[must_use]
+    pub fn list(self) -> &'static str {
+        match self {
+            Self::Init => "initContainers",
+            Self::Regular => "containers",
+            Self::Ephemeral => "ephemeralContainers",
+        }
+    }
+}
+
+/// A container, init container or ephemeral container.
+#[derive(Debug, Default)]
+pub struct Container<'a> {
+    /// `name`.
+    pub name: Cow<'a, str>,
+    /// `image`; empty when absent.
+    pub image: Cow<'a, str>,
+    /// `securityContext`.
+    pub security: Option<Security<'a>>,
+    /// The host ports among `ports`: those that are not 0.
+    pub host_ports: Vec<HostPort>,
+    /// The hosts of probes and lifecycle handlers: those that are not empty.
+    pub probe_hosts: Vec<ProbeHost<'a>>,
+}
+
+/// A port of the node that a container asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub struct HostPort {
+    /// The place in `ports`.
+    pub index: usize,
+    /// `hostPort`, never 0.
+    pub port: i32,
+}
+
+/// A host that a probe or lifecycle handler connects to.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ProbeHost<'a> {
+    /// The field, from the container: `livenessProbe.httpGet.host`.
+    pub field: &'static str,
+    /// The host, never empty.
+    pub host: Cow<'a, str>,
+}
+
+impl<'a> Container<'a> {
+    pub(super) fn read(reader: &mut Reader<'a>) -> Result<Self> {
+        let mut container = Self::default();
+        members!(reader, {
+            "name" => container.name = reader.string()?,
+            "image" => container.image = reader.string()?,
+            "ports" => container.read_ports(reader)?,
+            "securityContext" => container.security = Security::read(reader)?,
+            "livenessProbe" => container.read_handler(reader, "livenessProbe.httpGet.host", "livenessProbe.tcpSocket.host")?,
+            "readinessProbe" => container.read_handler(reader, "readinessProbe.httpGet.host", "readinessProbe.tcpSocket.host")?,
+            "startupProbe" => container.read_handler(reader, "startupProbe.httpGet.host", "startupProbe.tcpSocket.host")?,
+            "lifecycle" => members!(reader, {
+                "postStart" => container.read_handler(reader, "lifecycle.postStart.httpGet.host", "lifecycle.postStart.tcpSocket.host")?,
+                "preStop" => container.read_handler(reader, "lifecycle.preStop.httpGet.host", "lifecycle.preStop.tcpSocket.host")?,
+            })
+            .map(drop)?,
+        })?;
+        Ok(container)
+    }
+
+    fn read_ports(&mut self, reader: &mut Reader<'a>) -> Result<()> {
+        reader.array(|reader, index| {
+            let mut port = 0;
+            members!(reader, { "hostPort" => port = reader.integer32()?.unwrap_or_default() })?;
+            if port != 0 {
+                self.host_ports.push(HostPort { index, port });
+            }
+            Ok(())
+        })
+    }
+
+    /// Reads a probe or a lifecycle handler; the two names say where its hosts stand.
+    fn read_handler(
+        &mut self,
+        reader: &mut Reader<'a>,
+        http_host: &'static str,
+        tcp_host: &'static str,
+    ) -> Result<()> {
+        members!(reader, {
+            "httpGet" => members!(reader, { "host" => self.add_host(http_host, reader.string()?) }).map(drop)?,
+            "tcpSocket" => members!(reader, { "host" => self.add_host(tcp_host, reader.string()?) }).map(drop)?,
+        })
+        .map(drop)
+    }
+
+    fn add_host(&mut self, field: &'static str, host: Cow<'a, str>) {
+        if !host.is_empty() {
+            self.probe_hosts.push(ProbeHost { field, host });
+        }
+    }
+}

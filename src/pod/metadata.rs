@@ -1,0 +1,105 @@
+//! The metadata of a pod: what names it, selects it, and annotates it.
+
+use std::borrow::Cow;
+
+use crate::json::{Reader, Result, members};
+
+/// Annotations that some rule reads start with one of these; the others are not kept.
+const KEPT_ANNOTATIONS: [&str; 4] = [
+    "container.apparmor.security.beta.kubernetes.io/",
+    "container.seccomp.security.alpha.kubernetes.io/",
+    "seccomp.security.alpha.kubernetes.io/",
+    Metadata::MIRROR,
+];
+
+/// `metadata` of a pod or template; an absent name is empty.
+#[derive(Debug, Default)]
+pub struct Metadata<'a> {
+    /// `name`.
+    pub name: Cow<'a, str>,
+    /// `generateName`.
+    pub generate_name: Cow<'a, str>,
+    /// `namespace`.
+    pub namespace: Cow<'a, str>,
+    /// `labels`; `None` when absent, which a patch must know.
+    pub labels: Option<Vec<(Cow<'a, str>, Cow<'a, str>)>>,
+    /// Those of `annotations` that a rule reads.
+    pub annotations: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    /// The controlling one of `ownerReferences`.
+    pub owner: Option<Owner<'a>>,
+}
+
+/// The controller that made an object.
+#[derive(Debug, Default, Clone)]
+pub struct Owner<'a> {
+    /// `kind`.
+    pub kind: Cow<'a, str>,
+    /// `name`.
+    pub name: Cow<'a, str>,
+}
+
+impl<'a> Metadata<'a> {
+    /// The annotation of a mirror pod, which shows a static pod of a node and cannot be changed.
+    pub const MIRROR: &'static str = "kubernetes.io/config.mirror";
+
+    /// The value of a label.
+    #[must_use]
+    pub fn label(&self, key: &str) -> Option<&str> {
+        find(self.labels.as_deref().unwrap_or_default(), key)
+    }
+
+    /// The value of an annotation that some rule reads.
+    #[must_use]
+    pub fn annotation(&self, key: &str) -> Option<&str> {
+        find(&self.annotations, key)
+    }
+
+    pub(crate) fn read(&mut self, reader: &mut Reader<'a>) -> Result<()> {
+        members!(reader, {
+            "name" => self.name = reader.string()?,
+            "generateName" => self.generate_name = reader.string()?,
+            "namespace" => self.namespace = reader.string()?,
+            "labels" => self.labels = read_labels(reader)?,
+            "annotations" => reader.object(|reader, key| {
+                let value = reader.string()?;
+                if KEPT_ANNOTATIONS.iter().any(|prefix| key.starts_with(prefix)) {
+                    self.annotations.push((key.clone(), value));
+                }
+                Ok(())
+            })
+            .map(drop)?,
+            "ownerReferences" => reader.array(|reader, _| {
+                if let Some(owner) = read_controller(reader)? {
+                    self.owner.get_or_insert(owner);
+                }
+                Ok(())
+            })?,
+        })
+        .map(drop)
+    }
+}
+
+fn find<'m>(map: &'m [(Cow<'_, str>, Cow<'_, str>)], key: &str) -> Option<&'m str> {
+    map.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_ref())
+}
+
+fn read_labels<'a>(reader: &mut Reader<'a>) -> Result<Option<Vec<(Cow<'a, str>, Cow<'a, str>)>>> {
+    let mut labels = Vec::new();
+    let is_set = reader.object(|reader, key| {
+        labels.push((key.clone(), reader.string()?));
+        Ok(())
+    })?;
+    Ok(is_set.then_some(labels))
+}
+
+/// Reads an owner reference, and returns it if it is the controlling one.
+fn read_controller<'a>(reader: &mut Reader<'a>) -> Result<Option<Owner<'a>>> {
+    let mut owner = Owner::default();
+    let mut is_controller = false;
+    members!(reader, {
+        "kind" => owner.kind = reader.string()?,
+        "name" => owner.name = reader.string()?,
+        "controller" => is_controller = reader.boolean()?.unwrap_or_default(),
+    })?;
+    Ok(is_controller.then_some(owner))
+}

@@ -1,0 +1,162 @@
+//! Security contexts, of a pod and of a container.
+
+use std::borrow::Cow;
+
+use smallvec::SmallVec;
+
+use crate::json::{Reader, Result, members};
+
+/// A list of strings that is mostly one long, as `drop: [ALL]`: that one costs no allocation.
+pub type Strings<'a> = SmallVec<[Cow<'a, str>; 1]>;
+
+/// `spec.securityContext`. One that is absent equals one that is empty: no rule tells them apart.
+#[derive(Debug, Default)]
+pub struct PodSecurity<'a> {
+    /// `runAsNonRoot`.
+    pub run_as_non_root: Option<bool>,
+    /// `runAsUser`.
+    pub run_as_user: Option<i64>,
+    /// `seccompProfile.type`: `None` without a profile, empty for a profile without a type.
+    pub seccomp_profile: Option<Cow<'a, str>>,
+    /// `appArmorProfile.type`, likewise.
+    pub app_armor_profile: Option<Cow<'a, str>>,
+    /// `seLinuxOptions`.
+    pub se_linux_options: Option<Box<SeLinuxOptions<'a>>>,
+    /// `windowsOptions.hostProcess`.
+    pub host_process: Option<bool>,
+    /// The names among `sysctls`.
+    pub sysctls: Vec<Cow<'a, str>>,
+}
+
+/// `securityContext` of a container.
+#[derive(Debug, Default)]
+pub struct Security<'a> {
+    /// `privileged`.
+    pub privileged: Option<bool>,
+    /// `allowPrivilegeEscalation`.
+    pub allow_privilege_escalation: Option<bool>,
+    /// `capabilities`.
+    pub capabilities: Option<Capabilities<'a>>,
+    /// `procMount`.
+    pub proc_mount: Option<Cow<'a, str>>,
+    /// `runAsNonRoot`.
+    pub run_as_non_root: Option<bool>,
+    /// `runAsUser`.
+    pub run_as_user: Option<i64>,
+    /// `seccompProfile.type`: `None` without a profile, empty for a profile without a type.
+    pub seccomp_profile: Option<Cow<'a, str>>,
+    /// `appArmorProfile.type`, likewise.
+    pub app_armor_profile: Option<Cow<'a, str>>,
+    /// `seLinuxOptions`.
+    pub se_linux_options: Option<Box<SeLinuxOptions<'a>>>,
+    /// `windowsOptions.hostProcess`.
+    pub host_process: Option<bool>,
+}
+
+/// `capabilities` of a container.
+#[derive(Debug, Default)]
+pub struct Capabilities<'a> {
+    /// `add`.
+    pub add: Strings<'a>,
+    /// `drop`; `None` when absent, which is not the same for a patch as an empty list.
+    pub drop: Option<Strings<'a>>,
+}
+
+/// `seLinuxOptions`; an absent field is empty.
+#[derive(Debug, Default)]
+pub struct SeLinuxOptions<'a> {
+    /// `type`.
+    pub kind: Cow<'a, str>,
+    /// `user`.
+    pub user: Cow<'a, str>,
+    /// `role`.
+    pub role: Cow<'a, str>,
+}
+
+impl<'a> PodSecurity<'a> {
+    pub(super) fn read(&mut self, reader: &mut Reader<'a>) -> Result<()> {
+        members!(reader, {
+            "runAsNonRoot" => self.run_as_non_root = reader.boolean()?,
+            "runAsUser" => self.run_as_user = reader.integer()?,
+            "seccompProfile" => self.seccomp_profile = read_profile(reader)?,
+            "appArmorProfile" => self.app_armor_profile = read_profile(reader)?,
+            "seLinuxOptions" => self.se_linux_options = SeLinuxOptions::read(reader)?,
+            "windowsOptions" => self.host_process = read_host_process(reader)?,
+            "sysctls" => reader.array(|reader, _| {
+                let mut name = Cow::default();
+                members!(reader, { "name" => name = reader.string()? })?;
+                self.sysctls.push(name);
+                Ok(())
+            })?,
+        })
+        .map(drop)
+    }
+}
+
+impl<'a> Security<'a> {
+    pub(super) fn read(reader: &mut Reader<'a>) -> Result<Option<Self>> {
+        let mut security = Self::default();
+        let is_set = members!(reader, {
+            "privileged" => security.privileged = reader.boolean()?,
+            "allowPrivilegeEscalation" => security.allow_privilege_escalation = reader.boolean()?,
+            "capabilities" => security.capabilities = Capabilities::read(reader)?,
+            "procMount" => security.proc_mount = reader.optional_string()?,
+            "runAsNonRoot" => security.run_as_non_root = reader.boolean()?,
+            "runAsUser" => security.run_as_user = reader.integer()?,
+            "seccompProfile" => security.seccomp_profile = read_profile(reader)?,
+            "appArmorProfile" => security.app_armor_profile = read_profile(reader)?,
+            "seLinuxOptions" => security.se_linux_options = SeLinuxOptions::read(reader)?,
+            "windowsOptions" => security.host_process = read_host_process(reader)?,
+        })?;
+        Ok(is_set.then_some(security))
+    }
+}
+
+impl<'a> Capabilities<'a> {
+    fn read(reader: &mut Reader<'a>) -> Result<Option<Self>> {
+        let mut capabilities = Self::default();
+        let is_set = members!(reader, {
+            "add" => capabilities.add = read_strings(reader)?.unwrap_or_default(),
+            "drop" => capabilities.drop = read_strings(reader)?,
+        })?;
+        Ok(is_set.then_some(capabilities))
+    }
+}
+
+impl<'a> SeLinuxOptions<'a> {
+    fn read(reader: &mut Reader<'a>) -> Result<Option<Box<Self>>> {
+        let mut options = Self::default();
+        let is_set = members!(reader, {
+            "type" => options.kind = reader.string()?,
+            "user" => options.user = reader.string()?,
+            "role" => options.role = reader.string()?,
+        })?;
+        Ok(is_set.then(|| Box::new(options)))
+    }
+}
+
+/// Reads a list of strings; `null` is `None`.
+fn read_strings<'a>(reader: &mut Reader<'a>) -> Result<Option<Strings<'a>>> {
+    if reader.null()? {
+        return Ok(None);
+    }
+    let mut strings = Strings::new();
+    reader.array(|reader, _| {
+        strings.push(reader.string()?);
+        Ok(())
+    })?;
+    Ok(Some(strings))
+}
+
+/// Reads the type of a seccomp or AppArmor profile.
+fn read_profile<'a>(reader: &mut Reader<'a>) -> Result<Option<Cow<'a, str>>> {
+    let mut kind = Cow::default();
+    let is_set = members!(reader, { "type" => kind = reader.string()? })?;
+    Ok(is_set.then_some(kind))
+}
+
+fn read_host_process(reader: &mut Reader<'_>) -> Result<Option<bool>> {
+    let mut host_process = None;
+    members!(reader, { "hostProcess" => host_process = reader.boolean()? })?;
+    Ok(host_process)
+}

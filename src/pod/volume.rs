@@ -1,0 +1,184 @@
+//! A volume of a pod, and which sources it names.
+
+use std::borrow::Cow;
+
+use crate::json::{Reader, Result};
+
+/// Every volume source that Kubernetes has, in the order in which the standard looks for them: the
+/// nine that restricted allows, then the others.
+const SOURCES: [&str; 30] = [
+    "configMap",
+    "csi",
+    "downwardAPI",
+    "emptyDir",
+    "ephemeral",
+    "image",
+    "persistentVolumeClaim",
+    "projected",
+    "secret",
+    "hostPath",
+    "gcePersistentDisk",
+    "awsElasticBlockStore",
+    "gitRepo",
+    "nfs",
+    "iscsi",
+    "glusterfs",
+    "rbd",
+    "flexVolume",
+    "cinder",
+    "cephfs",
+    "flocker",
+    "fc",
+    "azureFile",
+    "vsphereVolume",
+    "quobyte",
+    "azureDisk",
+    "photonPersistentDisk",
+    "portworxVolume",
+    "scaleIO",
+    "storageos",
+];
+
+/// How many of [`SOURCES`] restricted allows.
+const RESTRICTED_SOURCES: usize = 9;
+
+/// A kind of volume source, as its field is named. The standard's order is the order of `Ord`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Source(u8);
+
+impl Source {
+    /// `hostPath`.
+    pub const HOST_PATH: Self = Self(9);
+    /// `emptyDir`.
+    pub const EMPTY_DIR: Self = Self(3);
+
+    /// Every source, in the standard's order.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (0u8..).take(SOURCES.len()).map(Self)
+    }
+
+    /// The source whose field is `name`.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::all().find(|source| source.name() == name)
+    }
+
+    /// The name of its field: `persistentVolumeClaim`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        SOURCES.get(usize::from(self.0)).copied().unwrap_or("unknown")
+    }
+
+    /// Whether the restricted level allows it.
+    #[must_use]
+    pub fn is_restricted_safe(self) -> bool {
+        usize::from(self.0) < RESTRICTED_SOURCES
+    }
+}
+
+/// A volume: its name, and the sources that are set. Kubernetes allows one; before validation there
+/// may be any number.
+#[derive(Debug, Default)]
+pub struct Volume<'a> {
+    /// `name`.
+    pub name: Cow<'a, str>,
+    /// A bit for each of [`SOURCES`].
+    sources: u32,
+    /// Whether a field is set that is no source we know: a source of a later Kubernetes, perhaps.
+    has_unknown: bool,
+}
+
+impl<'a> Volume<'a> {
+    pub(super) fn read(reader: &mut Reader<'a>) -> Result<Self> {
+        let mut volume = Self::default();
+        reader.object(|reader, key| {
+            if key == "name" {
+                volume.name = reader.string()?;
+                return Ok(());
+            }
+            let source = Source::named(key);
+            if reader.null()? {
+                return Ok(());
+            }
+            match source {
+                Some(source) => {
+                    volume.sources |= 1 << source.0;
+                    reader.object(|reader, _| reader.skip().map(drop))?;
+                }
+                None => {
+                    volume.has_unknown = true;
+                    reader.skip_unknown(key, &SOURCES)?;
+                }
+            }
+            Ok(())
+        })?;
+        Ok(volume)
+    }
+
+    /// The sources that are set, in the standard's order.
+    pub fn sources(&self) -> impl Iterator<Item = Source> {
+        Source::all().filter(|source| self.has(*source))
+    }
+
+    /// Whether this source is set.
+    #[must_use]
+    pub fn has(&self, source: Source) -> bool {
+        self.sources & (1 << source.0) != 0
+    }
+
+    /// Whether a source is set that the restricted level allows.
+    #[must_use]
+    pub fn has_restricted_safe(&self) -> bool {
+        self.sources & ((1 << RESTRICTED_SOURCES) - 1) != 0
+    }
+
+    /// Whether a field is set that is no source of any Kubernetes we know.
+    #[must_use]
+    pub fn has_unknown_source(&self) -> bool {
+        self.has_unknown
+    }
+
+    /// The type as the standard names it: the first source that is set, or `unknown`.
+    #[must_use]
+    pub fn type_name(&self) -> &'static str {
+        self.sources().next().map_or("unknown", Source::name)
+    }
+
+    pub(super) fn apply_server_default(&mut self) {
+        if self.sources == 0 && !self.has_unknown {
+            self.sources = 1 << Source::EMPTY_DIR.0;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn volume(text: &str) -> Volume<'_> {
+        Volume::read(&mut Reader::over(text)).expect("a volume")
+    }
+
+    #[test]
+    fn the_named_constants_are_their_names() {
+        assert_eq!(Source::HOST_PATH.name(), "hostPath");
+        assert_eq!(Source::EMPTY_DIR.name(), "emptyDir");
+        assert_eq!(Source::all().filter(|source| source.is_restricted_safe()).count(), 9);
+        assert!(Source::all().all(|source| Source::named(source.name()) == Some(source)));
+    }
+
+    #[test]
+    fn only_a_volume_without_any_source_becomes_an_empty_dir() {
+        for (text, before, after) in [
+            (r#"{"name":"v"}"#, "unknown", "emptyDir"),
+            (r#"{"name":"v","nfs":null}"#, "unknown", "emptyDir"),
+            (r#"{"name":"v","futureSource":{}}"#, "unknown", "unknown"),
+            (r#"{"name":"v","hostPath":{"path":"/"}}"#, "hostPath", "hostPath"),
+        ] {
+            let mut volume = volume(text);
+            assert_eq!(volume.type_name(), before, "{text}");
+            volume.apply_server_default();
+            assert_eq!(volume.type_name(), after, "{text}");
+        }
+    }
+}

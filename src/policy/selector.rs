@@ -1,0 +1,107 @@
+//! Label selectors, as Kubernetes has them.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+/// A label selector as it is written. All that it lists must hold.
+#[derive(Debug, Clone, Default, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Selector {
+    /// Labels and the values that they must have.
+    pub match_labels: BTreeMap<String, String>,
+    /// Further conditions.
+    pub match_expressions: Vec<Expression>,
+}
+
+/// A condition on one label.
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Expression {
+    /// The label.
+    pub key: String,
+    /// How it is compared.
+    pub operator: Operator,
+    /// What it is compared with.
+    #[serde(default)]
+    pub values: Vec<String>,
+}
+
+/// How a label is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
+pub enum Operator {
+    /// It has one of the values.
+    In,
+    /// It has none of them, or is absent.
+    NotIn,
+    /// It is there.
+    Exists,
+    /// It is absent.
+    DoesNotExist,
+}
+
+impl Selector {
+    /// Whether it names no condition, so that everything would match.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.match_labels.is_empty() && self.match_expressions.is_empty()
+    }
+
+    /// Whether the labels that `label` looks up match.
+    pub fn matches<'l>(&self, label: impl Fn(&str) -> Option<&'l str>) -> bool {
+        self.match_labels.iter().all(|(key, value)| label(key) == Some(value))
+            && self.match_expressions.iter().all(|expression| expression.matches(label(&expression.key)))
+    }
+}
+
+impl Expression {
+    fn matches(&self, label: Option<&str>) -> bool {
+        let is_listed = || label.is_some_and(|label| self.values.iter().any(|value| value == label));
+        match self.operator {
+            Operator::In => is_listed(),
+            Operator::NotIn => !is_listed(),
+            Operator::Exists => label.is_some(),
+            Operator::DoesNotExist => label.is_none(),
+        }
+    }
+
+    /// What is wrong with it, as the API server would say.
+    pub(super) fn fault(&self) -> Option<&'static str> {
+        match (self.operator, self.values.is_empty()) {
+            (Operator::In | Operator::NotIn, true) => Some("In and NotIn need at least one of values"),
+            (Operator::Exists | Operator::DoesNotExist, false) => {
+                Some("Exists and DoesNotExist take no values")
+            }
+            (Operator::In | Operator::NotIn, false) | (Operator::Exists | Operator::DoesNotExist, true) => {
+                None
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operators_compare_as_kubernetes_does() {
+        let expression = |operator, values: &[&str]| Expression {
+            key: "k".into(),
+            operator,
+            values: values.iter().map(ToString::to_string).collect(),
+        };
+        for (operator, values, with_a, with_b, absent) in [
+            (Operator::In, &["a"][..], true, false, false),
+            (Operator::NotIn, &["a"], false, true, true),
+            (Operator::Exists, &[], true, true, false),
+            (Operator::DoesNotExist, &[], false, false, true),
+        ] {
+            let expression = expression(operator, values);
+            let results = [Some("a"), Some("b"), None].map(|label| expression.matches(label));
+            assert_eq!(results, [with_a, with_b, absent], "{operator:?}");
+            assert_eq!(expression.fault(), None);
+        }
+        assert!(expression(Operator::In, &[]).fault().is_some());
+        assert!(expression(Operator::Exists, &["a"]).fault().is_some());
+    }
+}
