@@ -1,2 +1,7 @@
-//! podgate
-fn main() {}
+//! The `podgate` program: see [`podgate::cli`].
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    podgate::cli::run()
+}

@@ -1,6 +1,7 @@
 //! What was decided about a review: for the log line and the counters of whoever serves it.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use smallvec::SmallVec;
 
@@ -39,7 +40,7 @@ pub struct Decision<'b> {
     /// Whether nothing of it will be kept.
     pub is_dry_run: bool,
     /// The policies that it was judged by.
-    pub policies: SmallVec<[&'b str; 2]>,
+    pub policies: SmallVec<[Arc<str>; 2]>,
     /// The controls that were found broken, each once with the strictest thing that comes of it.
     pub findings: Vec<(&'static str, Severity)>,
     /// The code of the refusal, as `PG-7F3K`; empty if there is none.
@@ -120,7 +121,7 @@ impl<'b> Decision<'b> {
         self.owner.clone_from(&metadata.owner);
     }
 
-    pub(super) fn record(&mut self, policies: impl Iterator<Item = &'b str>, verdict: &Verdict<'_>) {
+    pub(super) fn record(&mut self, policies: impl Iterator<Item = Arc<str>>, verdict: &Verdict<'_>) {
         self.policies.extend(policies);
         for (severity, finding) in verdict.findings() {
             match self.findings.iter_mut().find(|(id, _)| *id == finding.control.id) {

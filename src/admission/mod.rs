@@ -10,9 +10,10 @@ mod request;
 mod significance;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use crate::controls::{Finding, Found, Remedy};
-use crate::evaluate::{Breach, Refusal, Subject, Verdict, evaluate, sentence};
+use crate::evaluate::{Breach, Refusal, Subject, Verdict, evaluate, note};
 use crate::json::{ErrorKind, Reader};
 use crate::mutate::{self, Mutation};
 use crate::pod::{Pod, Step, dotted, steps};
@@ -99,7 +100,7 @@ impl Reviewer {
     ///
     /// # Errors
     /// [`Unanswerable`] when no uid could be read, so that there is no review to answer with.
-    pub fn review<'b>(&'b self, webhook: Webhook, body: &'b [u8]) -> Result<Answer<'b>, Unanswerable> {
+    pub fn review<'b>(&self, webhook: Webhook, body: &'b [u8]) -> Result<Answer<'b>, Unanswerable> {
         let mut envelope = Envelope::default();
         let read = match Reader::new(body) {
             Ok(reader) => envelope.read(reader, self.is_strict()),
@@ -141,7 +142,7 @@ impl Reviewer {
 
     /// Fills in the response to a request that was read.
     fn judge<'b>(
-        &'b self,
+        &self,
         webhook: Webhook,
         request: &Request<'b>,
         response: &mut Response<'_>,
@@ -171,10 +172,10 @@ impl Reviewer {
         evaluate(self.policies.security_for(&task.request.namespace, &self.namespaces), task.pod)
     }
 
-    fn validate<'b>(&'b self, task: &Task<'_, 'b>, response: &mut Response<'_>, decision: &mut Decision<'b>) {
+    fn validate<'b>(&self, task: &Task<'_, 'b>, response: &mut Response<'_>, decision: &mut Decision<'b>) {
         let policies = || self.policies.security_for(&task.request.namespace, &self.namespaces);
         let verdict = evaluate(policies(), task.pod);
-        decision.record(policies().map(|policy| policy.name.as_str()), &verdict);
+        decision.record(policies().map(|policy| Arc::clone(&policy.name)), &verdict);
         let is_pod = task.workload.is_pod();
         if is_pod {
             response.audit_annotations.enforce_policy =
@@ -197,7 +198,7 @@ impl Reviewer {
     }
 
     fn mutate<'b>(
-        &'b self,
+        &self,
         task: &Task<'_, 'b>,
         response: &mut Response<'_>,
         decision: &mut Decision<'b>,
@@ -289,7 +290,7 @@ fn cause(pod: &Pod<'_>, base: &[Step<'_>], finding: &Finding<'_>) -> Cause {
         (_, Remedy::Remove) => "FieldValueForbidden",
     };
     let path: Vec<Step<'_>> = base.iter().copied().chain(steps(finding.place, finding.field)).collect();
-    Cause { reason, message: sentence(pod, finding), field: dotted(&path) }
+    Cause { reason, message: note(pod, finding), field: dotted(&path) }
 }
 
 /// The name to show: a pod that is made by a controller has none yet when it is mutated.

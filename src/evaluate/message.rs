@@ -36,9 +36,9 @@ pub struct Subject<'s> {
 /// One change that mends one or more findings.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Line {
-    /// Whose field it is: `container "trainer"`; empty for the pod's own.
+    /// Whose field it is: `container "trainer"`; of the pod's own the field itself: `spec.hostIPC`.
     pub subject: String,
-    /// The field, from the subject on.
+    /// The field of a container; else empty.
     pub field: String,
     /// What was found: `is true`.
     pub found: String,
@@ -164,9 +164,7 @@ fn push_lines(message: &mut String, lines: &[Line]) {
     let found_width = width(|line| &line.found).unwrap_or_default().min(32);
     for Line { subject, field, found, remedy } in shown {
         message.push_str("\n  ");
-        if subject_width > 0 {
-            let _ = write!(message, "{subject:subject_width$}  ");
-        }
+        let _ = write!(message, "{subject:subject_width$}  ");
         if field_width > 0 {
             let _ = write!(message, "{field:field_width$}  ");
         }
@@ -232,8 +230,8 @@ fn order(place: Place<'_>) -> (u8, usize) {
 fn line(pod: &Pod<'_>, group: &[&Finding<'_>]) -> Option<Line> {
     let finding = group.first()?;
     let (subject, field) = match finding.place {
-        Place::Pod => (String::new(), format!("spec.{}", field(finding))),
-        Place::Annotation(key) => (String::new(), format!("metadata.annotations[{}]", Printable(key))),
+        Place::Pod => (format!("spec.{}", field(finding)), String::new()),
+        Place::Annotation(key) => (format!("metadata.annotations[{}]", Printable(key)), String::new()),
         Place::Volume(_, name) => (format!("volume \"{}\"", Printable(name)), String::new()),
         Place::Container(_) => (containers_of(pod, group), field(finding)),
     };
@@ -306,6 +304,17 @@ fn containers_of(pod: &Pod<'_>, findings: &[&Finding<'_>]) -> String {
     format!("containers {}{more}", names.join(", "))
 }
 
+/// What to tell beside a finding's path: `container "c": is 0; remove it`.
+#[must_use]
+pub fn note(pod: &Pod<'_>, finding: &Finding<'_>) -> String {
+    let Some(line) = line(pod, &[finding]) else { return String::new() };
+    let Line { subject, found, remedy, .. } = line;
+    match finding.place {
+        Place::Container(_) | Place::Volume(..) => format!("{subject}: {found}; {remedy}"),
+        Place::Pod | Place::Annotation(_) => format!("{found}; {remedy}"),
+    }
+}
+
 /// A finding as one sentence: `container "c": securityContext.runAsUser is 0; remove it`.
 #[must_use]
 pub fn sentence(pod: &Pod<'_>, finding: &Finding<'_>) -> String {
@@ -321,12 +330,8 @@ impl Line {
 
     /// The part of the sentence that says what is wrong.
     fn fault(&self) -> String {
-        let subject = if self.subject.is_empty() || self.field.is_empty() {
-            self.subject.clone()
-        } else {
-            format!("{}: ", self.subject)
-        };
-        format!("{subject}{} {}", self.field, self.found)
+        let Self { subject, field, found, .. } = self;
+        if field.is_empty() { format!("{subject} {found}") } else { format!("{subject}: {field} {found}") }
     }
 
     /// The line as a warning, at most [`LONGEST_WARNING`] characters: the advice goes first, as

@@ -8,7 +8,7 @@ use crate::pod::{Field, Place, Pod};
 use crate::policy::{Actions, Basis, Rule, SecurityPolicy};
 
 pub use code::{code, controls_of};
-pub use message::{Line, Refusal, Subject, lines, sentence};
+pub use message::{Line, Refusal, Subject, lines, note, sentence};
 
 /// What the policies say of one pod.
 #[derive(Debug, Default)]

@@ -324,7 +324,7 @@ impl ObjectReader<'_> {
     fn security(&mut self, object: Object<SecuritySpec>) {
         let Object { metadata, spec, .. } = object;
         let names: Vec<String> =
-            self.policies.set.security.iter().map(|policy| policy.name.clone()).collect();
+            self.policies.set.security.iter().map(|policy| policy.name.to_string()).collect();
         self.check_name(&metadata.name, &names);
         if !spec.exceptions.is_empty() {
             self.fault(&path("spec.exceptions"), "exceptions cannot be given in this version; remove them");
@@ -341,7 +341,7 @@ impl ObjectReader<'_> {
             && spec.defaults.security_context == SecurityContextDefaults::Restricted;
         let Some(scope) = scope else { return };
         self.policies.set.security.push(SecurityPolicy {
-            name: metadata.name,
+            name: metadata.name.into(),
             contact: spec.contact,
             scope,
             enforce,

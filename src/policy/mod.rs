@@ -9,6 +9,8 @@ mod namespaces;
 mod schema;
 mod selector;
 
+use std::sync::Arc;
+
 use crate::controls::{Settings, Standard};
 
 pub use file::{Fault, Kind, Policies, read_file};
@@ -37,7 +39,7 @@ pub struct PolicySet {
 #[derive(Debug)]
 pub struct SecurityPolicy {
     /// `metadata.name`.
-    pub name: String,
+    pub name: Arc<str>,
     /// Whom to ask for an exception.
     pub contact: Option<String>,
     /// Where it holds.
@@ -147,7 +149,7 @@ impl PolicySet {
     pub fn of_standard(standard: &Standard) -> Self {
         let actions = Actions { deny: true, warn: true, audit: true };
         let policy = SecurityPolicy {
-            name: standard.to_string(),
+            name: standard.text().into(),
             contact: None,
             scope: Scope::Everywhere,
             enforce: Some(standard.clone()),

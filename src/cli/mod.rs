@@ -1,0 +1,73 @@
+//! Arguments in, exit code out: the command line, and the wiring of everything else.
+
+mod explain;
+mod objects;
+mod policies;
+mod review;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use anyhow::Error;
+use clap::{Parser, Subcommand};
+
+pub use explain::page;
+
+/// Nothing to report.
+const ALL_WELL: u8 = 0;
+/// Something was refused.
+const REFUSED: u8 = 1;
+/// Wrong usage or configuration.
+const UNUSABLE: u8 = 2;
+/// Something could not be read.
+const UNREAD: u8 = 3;
+
+/// The admission gate for ML namespaces on Kubernetes.
+#[derive(Debug, Parser)]
+#[command(name = "podgate", version, about, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Review(review::Review),
+    Explain(explain::Explain),
+}
+
+/// Runs the program with the arguments of the process.
+#[must_use]
+pub fn run() -> ExitCode {
+    let Cli { command } = Cli::parse();
+    let mut output = io::BufWriter::new(io::stdout().lock());
+    let code = match command {
+        Command::Review(review) => review.run(&mut output),
+        Command::Explain(explain) => explain.run(&mut output),
+    };
+    match code.and_then(|code| output.flush().map(|()| code).map_err(Error::from)) {
+        Ok(code) => ExitCode::from(code),
+        // Whoever reads our output has seen enough.
+        Err(error) if is_broken_pipe(&error) => ExitCode::from(ALL_WELL),
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "podgate: {error:#}");
+            ExitCode::from(UNUSABLE)
+        }
+    }
+}
+
+fn is_broken_pipe(error: &Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_sound() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,127 @@
+//! `podgate review`: AdmissionReviews in, answers out, one a line, by the server's own code.
+
+use std::fs;
+use std::io::{self, Read, Write};
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use serde_json::value::RawValue;
+
+use crate::admission::{Outcome, Reviewer, Webhook};
+use crate::cli::objects::ObjectsArg;
+use crate::cli::policies::{self, PolicyArgs, StandardArg};
+use crate::cli::{ALL_WELL, REFUSED, UNREAD};
+
+/// Answer AdmissionReviews without a server.
+///
+/// Reads reviews as JSON, one a line or one after the other, and writes an answer for each on a line of
+/// its own, by the same code that serves the webhook. What is no review is answered with {"error": ...}.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Review {
+    /// Files with reviews; - or nothing is standard input.
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+
+    /// Answer as the mutating webhook.
+    #[arg(long)]
+    mutate: bool,
+
+    #[command(flatten)]
+    policies: PolicyArgs,
+
+    #[command(flatten)]
+    standard: StandardArg,
+
+    #[command(flatten)]
+    objects: ObjectsArg,
+}
+
+impl Review {
+    pub(crate) fn run(&self, output: &mut impl Write) -> Result<u8> {
+        let policies = policies::load(&self.policies, &self.standard)?;
+        let reviewer = Reviewer::new(policies, self.objects.load()?);
+        let webhook = if self.mutate { Webhook::Mutate } else { Webhook::Validate };
+        let mut worst = ALL_WELL;
+        for input in self.inputs()? {
+            for review in split(&input) {
+                worst = worst.max(answer(&reviewer, webhook, review, output)?);
+            }
+        }
+        Ok(worst)
+    }
+
+    fn inputs(&self) -> Result<Vec<Vec<u8>>> {
+        let from_stdin = || {
+            let mut input = Vec::new();
+            io::stdin().read_to_end(&mut input).context("cannot read standard input").map(|_| input)
+        };
+        if self.files.is_empty() {
+            return Ok(vec![from_stdin()?]);
+        }
+        let read = |file: &PathBuf| {
+            if file.as_os_str() == "-" {
+                return from_stdin();
+            }
+            fs::read(file).with_context(|| format!("cannot read {}", file.display()))
+        };
+        self.files.iter().map(read).collect()
+    }
+}
+
+/// Writes the answer to one review, and returns its exit code.
+fn answer(reviewer: &Reviewer, webhook: Webhook, review: &[u8], output: &mut impl Write) -> io::Result<u8> {
+    match reviewer.review(webhook, review) {
+        Ok(answer) => {
+            output.write_all(&answer.body)?;
+            output.write_all(b"\n")?;
+            Ok(match answer.decision.outcome {
+                Outcome::Allowed | Outcome::Patched => ALL_WELL,
+                Outcome::Denied | Outcome::Error => REFUSED,
+            })
+        }
+        Err(error) => {
+            writeln!(output, "{}", serde_json::json!({ "error": error.message }))?;
+            Ok(UNREAD)
+        }
+    }
+}
+
+/// The reviews of an input: its lines, if the first is a whole JSON text, and else the JSON texts that
+/// stand one after the other. What is not JSON is a review too, for the reviewer to refuse.
+fn split(input: &[u8]) -> Vec<&[u8]> {
+    let lines = || input.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
+    let is_json = |text: &[u8]| serde_json::from_slice::<&RawValue>(text).is_ok();
+    let Some(first) = lines().next() else { return Vec::new() };
+    if is_json(first) {
+        return lines().collect();
+    }
+    let mut texts = serde_json::Deserializer::from_slice(input).into_iter::<&RawValue>();
+    let mut reviews: Vec<&[u8]> = Vec::new();
+    let mut end = 0;
+    while let Some(Ok(text)) = texts.next() {
+        reviews.push(text.get().as_bytes());
+        end = texts.byte_offset();
+    }
+    let rest = input.get(end..).unwrap_or_default().trim_ascii();
+    if !rest.is_empty() {
+        reviews.push(rest);
+    }
+    reviews
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reviews_are_lines_or_texts_one_after_the_other() {
+        let split = |input: &str| -> Vec<String> {
+            split(input.as_bytes()).iter().map(|text| String::from_utf8_lossy(text).into_owned()).collect()
+        };
+        assert_eq!(split("{}\n\n[1]\r\n{\n"), ["{}", "[1]", "{"]);
+        assert_eq!(split("{\n \"a\": 1\n}\n{\n}"), ["{\n \"a\": 1\n}", "{\n}"]);
+        assert_eq!(split("{\n}\n{\"b\n"), ["{\n}", "{\"b"]);
+        assert_eq!(split("nonsense"), ["nonsense"]);
+        assert_eq!(split(" \n "), [""; 0]);
+    }
+}

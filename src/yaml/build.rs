@@ -1,0 +1,298 @@
+//! A tree made of the parser's events: scalars, aliases, merge keys and duplicates settled.
+//!
+//! The events of a document are kept until it ends. An alias reads those of its anchor again,
+//! which is what go-yaml does with its nodes, and each such reading is paid for from a budget.
+
+use std::mem;
+
+use granit_parser::{ErrorKind, Event, Parser};
+
+use super::events::{Kind, Outline, Token};
+use super::scalar::{self, Tag};
+use super::stream::Part;
+use super::{Document, Entry, Fault, Node, Span, Value};
+
+/// How deep lists and mappings may nest. Schemas of custom resources, the deepest files that are
+/// common, stay well below; a tree of this depth can be walked by recursion.
+const MAX_DEPTH: usize = 64;
+
+/// How much aliases may copy in one text. The API server takes requests up to 3 MiB, in which
+/// there is no room for more nodes or text than this.
+#[derive(Debug)]
+pub(super) struct Budget {
+    nodes: usize,
+    bytes: usize,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self { nodes: 100_000, bytes: 3 << 20 }
+    }
+}
+
+/// Which decoder kubectl would use.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Notation {
+    Json,
+    Yaml,
+}
+
+/// Reads the documents of a part up to the first text that cannot be parsed.
+pub(super) fn read(
+    part: &Part<'_>,
+    notation: Notation,
+    budget: &mut Budget,
+    documents: &mut Vec<Result<Document, Fault>>,
+) {
+    let mut options = granit_parser::options! { emit_comments: false, emit_anchor_events: true };
+    if notation == Notation::Json {
+        options.simple_key_max_lookahead = part.text.len();
+    }
+    let mut outline = Outline::default();
+    for event in Parser::new_from_str_with_options(part.text, options) {
+        match event {
+            Ok((Event::DocumentEnd, _)) => {
+                documents.extend(document(mem::take(&mut outline), part, notation, budget));
+            }
+            Ok((event, span)) => outline.add(part, event, &span),
+            Err(error) => {
+                let place = part.span(error.marker(), error.marker());
+                let deep = *error.kind() == ErrorKind::RecursionLimitExceeded;
+                documents.push(Err(if deep {
+                    too_deep(place)
+                } else {
+                    part.malformed(place, &error.info())
+                }));
+                return;
+            }
+        }
+    }
+}
+
+/// The document, unless there is nothing in it.
+fn document(
+    outline: Outline<'_>,
+    part: &Part<'_>,
+    notation: Notation,
+    budget: &mut Budget,
+) -> Option<Result<Document, Fault>> {
+    if let Some(fault) = outline.fault {
+        return Some(Err(fault));
+    }
+    if outline.is_empty() {
+        return None;
+    }
+    let (next, open, copied) = (0, Vec::new(), None);
+    let mut builder = Builder { outline: &outline, part, notation, budget, next, open, copied };
+    Some(builder.node().map(|root| Document { line: root.span.line, root }))
+}
+
+/// Builds the tree by walking over the tokens, once for the text and again for each alias.
+struct Builder<'b, 't> {
+    outline: &'b Outline<'t>,
+    part: &'b Part<'b>,
+    notation: Notation,
+    budget: &'b mut Budget,
+    next: usize,
+    /// The tokens that started the lists and mappings around `next`.
+    open: Vec<usize>,
+    /// The outermost alias that is being expanded.
+    copied: Option<Span>,
+}
+
+impl Builder<'_, '_> {
+    fn node(&mut self) -> Result<Node, Fault> {
+        let index = self.next;
+        let outline = self.outline;
+        let Some(token) = outline.tokens.get(index) else {
+            return Err(self.part.start.fault("the document ends too early"));
+        };
+        self.next += 1;
+        self.pay(token)?;
+        let mut span = token.span;
+        let value = match &token.kind {
+            Kind::Scalar { text, plain, tag } => self.scalar(text, *plain, *tag, span)?,
+            Kind::Sequence => self.nested(index, &mut span, Self::sequence)?,
+            Kind::Mapping => self.nested(index, &mut span, Self::mapping)?,
+            Kind::Alias(anchor) => return self.alias(*anchor, span),
+            Kind::End => return Err(Fault::at(span, "a list or mapping ends too early")),
+        };
+        Ok(Node { value, span, alias: None })
+    }
+
+    fn pay(&mut self, token: &Token<'_>) -> Result<(), Fault> {
+        let Some(alias) = self.copied else {
+            return Ok(());
+        };
+        let bytes = if let Kind::Scalar { text, .. } = &token.kind { text.len() } else { 0 };
+        let Budget { nodes, bytes: left } = &mut *self.budget;
+        let (Some(fewer), Some(less)) = (nodes.checked_sub(1), left.checked_sub(bytes)) else {
+            let message = "aliases copy more than a manifest can hold; write fewer of them";
+            return Err(Fault::at(alias, message));
+        };
+        (*nodes, *left) = (fewer, less);
+        Ok(())
+    }
+
+    fn scalar(&self, text: &str, plain: bool, tag: Option<Tag>, span: Span) -> Result<Value, Fault> {
+        let value = match tag {
+            Some(tag) => scalar::resolve_tagged(tag, text)
+                .ok_or_else(|| Fault::at(span, format!("`{text}` is not of the type its tag says")))?,
+            None if plain => scalar::resolve(text),
+            None => Value::String(text.to_owned()),
+        };
+        if matches!(value, Value::Float(float) if !float.is_finite()) {
+            let message = format!("`{text}` has no form in JSON; write a finite number or quote it");
+            return Err(Fault::at(span, message));
+        }
+        // No word of JSON is text without quotes, so this is a number that go-yaml could not hold.
+        if plain && self.notation == Notation::Json && matches!(value, Value::String(_)) {
+            return Err(Fault::at(span, format!("`{text}` is out of the range of numbers")));
+        }
+        Ok(value)
+    }
+
+    /// Reads a list or mapping and moves the end of its span to where it ends.
+    fn nested(
+        &mut self,
+        index: usize,
+        span: &mut Span,
+        read: fn(&mut Self) -> Result<Value, Fault>,
+    ) -> Result<Value, Fault> {
+        if self.open.len() >= MAX_DEPTH {
+            return Err(too_deep(*span));
+        }
+        self.open.push(index);
+        let value = read(self)?;
+        self.open.pop();
+        let closed = self.outline.tokens.get(self.next.saturating_sub(1));
+        span.end = closed.map_or(span.end, |token| token.span.end.max(span.end));
+        Ok(value)
+    }
+
+    fn sequence(&mut self) -> Result<Value, Fault> {
+        let mut items = Vec::new();
+        while !self.closes() {
+            items.push(self.node()?);
+        }
+        Ok(Value::Sequence(items))
+    }
+
+    fn mapping(&mut self) -> Result<Value, Fault> {
+        let mut writes = Vec::new();
+        while !self.closes() {
+            if self.merges() {
+                self.merge(&mut writes)?;
+                continue;
+            }
+            let (key, key_span) = self.key()?;
+            let value = self.node()?;
+            writes.push(Write {
+                order: writes.len(),
+                place: Some(key_span),
+                entry: Entry { key, key_span, value },
+            });
+        }
+        settle(writes).map(Value::Mapping)
+    }
+
+    /// Takes the end of a list or mapping, if that comes next.
+    fn closes(&mut self) -> bool {
+        let closes = matches!(self.peek(), Some(Kind::End));
+        self.next += usize::from(closes);
+        closes
+    }
+
+    /// Takes the key `<<`, if that comes next. In quotes it is a key like any other.
+    fn merges(&mut self) -> bool {
+        let merges =
+            matches!(self.peek(), Some(Kind::Scalar { text, plain: true, tag: None }) if text == "<<");
+        self.next += usize::from(merges);
+        merges
+    }
+
+    fn peek(&self) -> Option<&Kind<'_>> {
+        self.outline.tokens.get(self.next).map(|token| &token.kind)
+    }
+
+    fn key(&mut self) -> Result<(String, Span), Fault> {
+        let key = self.node()?;
+        let span = key.alias.unwrap_or(key.span);
+        if matches!(key.value, Value::Sequence(_) | Value::Mapping(_)) {
+            return Err(self.part.malformed(span, "a list or mapping cannot be a key"));
+        }
+        match scalar::key(key.value) {
+            Some(key) => Ok((key, span)),
+            None => Err(Fault::at(span, "this cannot be a key; quote it to make it text")),
+        }
+    }
+
+    /// Adds what `<<` brings in. Of a list of mappings the first has the last word.
+    fn merge(&mut self, writes: &mut Vec<Write>) -> Result<(), Fault> {
+        let source = self.node()?;
+        let sources = match source {
+            Node { value: Value::Sequence(items), alias: None, .. } => items,
+            source => vec![source],
+        };
+        for source in sources.into_iter().rev() {
+            let Value::Mapping(entries) = source.value else {
+                let place = source.alias.unwrap_or(source.span);
+                return Err(Fault::at(place, "`<<` takes a mapping or a list of mappings"));
+            };
+            for mut entry in entries {
+                entry.value.alias = entry.value.alias.or(source.alias);
+                writes.push(Write { order: writes.len(), place: None, entry });
+            }
+        }
+        Ok(())
+    }
+
+    fn alias(&mut self, anchor: usize, span: Span) -> Result<Node, Fault> {
+        let Some(target) = self.outline.anchors.get(&anchor) else {
+            return Err(Fault::at(span, "there is no such anchor before this alias"));
+        };
+        if self.open.contains(target) {
+            return Err(Fault::at(span, "this alias stands inside its own anchor"));
+        }
+        let (next, copied) = (self.next, self.copied);
+        self.next = *target;
+        self.copied = copied.or(Some(span));
+        let node = self.node()?;
+        self.next = next;
+        self.copied = copied;
+        Ok(Node { alias: Some(span), ..node })
+    }
+}
+
+/// An entry that a mapping is given, by hand or by a merge.
+struct Write {
+    order: usize,
+    /// Where the key is written in the mapping itself; a merge has no such place.
+    place: Option<Span>,
+    entry: Entry,
+}
+
+/// The entries that remain. As in go-yaml a later one replaces an earlier one, also a merged one
+/// that was written out; but a key written out twice is refused.
+fn settle(mut writes: Vec<Write>) -> Result<Vec<Entry>, Fault> {
+    // The sort is stable, so what is written to one key stays in order.
+    writes.sort_by(|one, other| one.entry.key.cmp(&other.entry.key));
+    let mut kept: Vec<Write> = Vec::with_capacity(writes.len());
+    for mut write in writes {
+        if let Some(earlier) = kept.pop_if(|earlier| earlier.entry.key == write.entry.key) {
+            if let (Some(first), Some(second)) = (earlier.place, write.place) {
+                let Entry { key, .. } = &write.entry;
+                let lines = format!("on line {} and on line {}", first.line, second.line);
+                return Err(Fault::at(second, format!("the key `{key}` is set twice, {lines}")));
+            }
+            write.place = write.place.or(earlier.place);
+        }
+        kept.push(write);
+    }
+    kept.sort_by_key(|write| write.order);
+    Ok(kept.into_iter().map(|write| write.entry).collect())
+}
+
+fn too_deep(place: Span) -> Fault {
+    Fault::at(place, format!("lists and mappings nest deeper than {MAX_DEPTH} levels"))
+}
