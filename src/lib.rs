@@ -17,8 +17,8 @@ pub mod admission;
 pub mod evaluate;
 pub mod mutate;
 
-// pub mod certificates;
-// pub mod lint;
-// pub mod server;
+pub mod certificates;
+pub mod lint;
+pub mod server;
 
-// pub mod cli;
+pub mod cli;

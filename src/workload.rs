@@ -137,7 +137,7 @@ impl<'a> Object<'a> {
             match key.as_ref() {
                 "apiVersion" => self.api_version = reader.string()?,
                 "kind" => self.kind = reader.string()?,
-                "metadata" => self.outer.read(reader)?,
+                "metadata" => drop(self.outer.read(reader)?),
                 key if key == *first => self.pod = descend(reader, rest)?,
                 key => reader.skip_unknown(key, &[first])?,
             }

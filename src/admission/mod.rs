@@ -35,6 +35,8 @@ const IGNORED_WORKLOAD_SUBRESOURCES: [&str; 2] = ["scale", "status"];
 const WITHOUT_PODS: [&str; 2] = ["namespaces", "serviceaccounts"];
 /// Most causes in a status: enough for every fault of a real pod, and a bound for a hostile one.
 const MOST_CAUSES: usize = 64;
+/// Longest note for the audit log, in bytes: no real pod reaches it, and a hostile one must not fill the log.
+const LONGEST_AUDIT_TEXT: usize = 64 * 1024;
 /// Longest message about a review that cannot be judged, in bytes.
 const LONGEST_ERROR: usize = 256;
 
@@ -331,7 +333,12 @@ fn audit_text(verdict: &Verdict<'_>, is_template: bool) -> Option<String> {
             texts.push(text);
         }
     }
-    (!texts.is_empty()).then(|| texts.join("; "))
+    let mut text = texts.join("; ");
+    if text.len() > LONGEST_AUDIT_TEXT {
+        text.truncate(text.floor_char_boundary(LONGEST_AUDIT_TEXT));
+        text.push_str("...");
+    }
+    (!text.is_empty()).then_some(text)
 }
 
 fn check_version(envelope: &Envelope<'_>) -> Result<(), Fault> {

@@ -1,9 +1,11 @@
 //! Arguments in, exit code out: the command line, and the wiring of everything else.
 
 mod explain;
-mod objects;
-mod policies;
+mod lint;
+mod logging;
 mod review;
+mod serve;
+mod sources;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -32,6 +34,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Serve(serve::Serve),
+    Lint(lint::Lint),
     Review(review::Review),
     Explain(explain::Explain),
 }
@@ -42,6 +46,8 @@ pub fn run() -> ExitCode {
     let Cli { command } = Cli::parse();
     let mut output = io::BufWriter::new(io::stdout().lock());
     let code = match command {
+        Command::Serve(serve) => serve.run(&mut output),
+        Command::Lint(lint) => lint.run(&mut output),
         Command::Review(review) => review.run(&mut output),
         Command::Explain(explain) => explain.run(&mut output),
     };

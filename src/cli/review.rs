@@ -8,8 +8,7 @@ use anyhow::{Context, Result};
 use serde_json::value::RawValue;
 
 use crate::admission::{Outcome, Reviewer, Webhook};
-use crate::cli::objects::ObjectsArg;
-use crate::cli::policies::{self, PolicyArgs, StandardArg};
+use crate::cli::sources::{SourceArgs, StandardArg};
 use crate::cli::{ALL_WELL, REFUSED, UNREAD};
 
 /// Answer AdmissionReviews without a server.
@@ -27,19 +26,16 @@ pub(crate) struct Review {
     mutate: bool,
 
     #[command(flatten)]
-    policies: PolicyArgs,
+    sources: SourceArgs,
 
     #[command(flatten)]
     standard: StandardArg,
-
-    #[command(flatten)]
-    objects: ObjectsArg,
 }
 
 impl Review {
     pub(crate) fn run(&self, output: &mut impl Write) -> Result<u8> {
-        let policies = policies::load(&self.policies, &self.standard)?;
-        let reviewer = Reviewer::new(policies, self.objects.load()?);
+        let (policies, namespaces) = self.sources.load(&self.standard)?;
+        let reviewer = Reviewer::new(policies, namespaces);
         let webhook = if self.mutate { Webhook::Mutate } else { Webhook::Validate };
         let mut worst = ALL_WELL;
         for input in self.inputs()? {

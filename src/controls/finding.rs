@@ -27,7 +27,7 @@ pub struct Finding<'p> {
 }
 
 /// What a field was found to hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Found<'p> {
     /// Nothing.
     Absent,
@@ -42,7 +42,7 @@ pub enum Found<'p> {
 }
 
 /// The change that mends a finding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Remedy<'p> {
     /// Give the field this value.
     Set(Value),
@@ -53,7 +53,7 @@ pub enum Remedy<'p> {
 }
 
 /// A value that a remedy sets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Value {
     /// A boolean.
     Bool(bool),

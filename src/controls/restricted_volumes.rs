@@ -3,7 +3,7 @@
 use crate::controls::{
     Control, Doc, Finding, Found, Kind, Level, Remedy, Revision, Violation, host_path_volumes, text,
 };
-use crate::pod::{Field, Place, Pod, Volume};
+use crate::pod::{Field, Place, Pod, Source, Volume};
 
 pub(super) static CONTROL: Control = Control {
     id: "restrictedVolumes",
@@ -42,37 +42,38 @@ const OFFERED: [&str; 9] = [
 fn check<'p>(pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
     for (index, volume) in pod.spec.volumes.iter().enumerate() {
         if !volume.has_restricted_safe() {
-            findings.push(finding(&CONTROL, index, volume, &OFFERED));
+            findings.push(finding(&CONTROL, index, volume, volume.sources().next(), &OFFERED));
         }
     }
 }
 
-/// A volume of a type that is not among those `offered`.
+/// A volume with a source that is not among those `offered`; without one it is of no type that we know.
 pub(super) fn finding<'p>(
     control: &'static Control,
     index: usize,
     volume: &'p Volume<'_>,
+    source: Option<Source>,
     offered: &'p [&'static str],
 ) -> Finding<'p> {
     Finding::new(
         control,
         Place::Volume(index, &volume.name),
-        Field::named(volume.sources().next().map_or("", |source| source.name())),
-        Found::Text(volume.type_name()),
+        Field::named(source.map_or("", Source::name)),
+        Found::Text(source.map_or("unknown", Source::name)),
         Remedy::Choose(offered),
     )
 }
 
 fn violation(findings: &[Finding<'_>]) -> Violation {
-    Violation { reason: "restricted volume types", detail: detail(findings, "restricted volume type") }
+    Violation { reason: "restricted volume types", detail: detail(findings, "restricted volume type", "") }
 }
 
 /// `volume "v" uses restricted volume type "nfs"`
-pub(super) fn detail(findings: &[Finding<'_>], what: &str) -> String {
+pub(super) fn detail(findings: &[Finding<'_>], what: &str, which: &str) -> String {
     let names = text::volume_names(findings);
     let types = text::sorted_set(text::found_texts(findings));
     format!(
-        "{} {} {} {} {}",
+        "{} {} {} {}{which} {}",
         text::plural("volume", names.len()),
         text::quoted(names.iter().copied()),
         text::uses(names.len()),

@@ -3,6 +3,8 @@
 //! Until v1.18 profiles stood in annotations, from v1.19 in fields; each revision looks at its own
 //! place alone. At restricted, from v1.19, `seccompProfile_restricted` takes its place.
 
+use std::collections::HashSet;
+
 use crate::controls::{Control, Doc, Finding, Found, Kind, Level, Remedy, Revision, Violation, text};
 use crate::pod::{Field, Place, Pod};
 
@@ -45,11 +47,13 @@ const ANNOTATION_VALUES: [&str; 2] = ["runtime/default", "localhost/<profile>"];
 
 /// Judges the pod's annotation and those of containers that exist; others are not looked at.
 fn check_annotations<'p>(pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
+    if pod.metadata.annotations.is_empty() {
+        return;
+    }
+    let names: HashSet<&str> = pod.containers().map(|(at, _)| at.name).collect();
     for (key, value) in &pod.metadata.annotations {
-        let is_ours = key == POD_ANNOTATION
-            || key
-                .strip_prefix(CONTAINER_ANNOTATION)
-                .is_some_and(|name| pod.containers().any(|(at, _)| at.name == name));
+        let of_container = key.strip_prefix(CONTAINER_ANNOTATION);
+        let is_ours = key == POD_ANNOTATION || of_container.is_some_and(|name| names.contains(name));
         if is_ours && !is_allowed_annotation(value) {
             findings.push(Finding::new(
                 &CONTROL,

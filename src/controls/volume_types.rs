@@ -62,13 +62,9 @@ fn known_types<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<
 impl VolumeTypes {
     pub(super) fn check<'p>(&'p self, pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
         for (index, volume) in pod.spec.volumes.iter().enumerate() {
-            let mut sources = volume.sources().peekable();
-            let has_none = sources.peek().is_none();
-            if has_none
-                || volume.has_unknown_source()
-                || sources.any(|source| !self.allowed.contains(&source.name()))
-            {
-                findings.push(restricted_volumes::finding(&CONTROL, index, volume, &self.allowed));
+            let unlisted = volume.sources().find(|source| !self.allowed.contains(&source.name()));
+            if unlisted.is_some() || volume.has_unknown_source() || volume.sources().next().is_none() {
+                findings.push(restricted_volumes::finding(&CONTROL, index, volume, unlisted, &self.allowed));
             }
         }
     }
@@ -77,6 +73,6 @@ impl VolumeTypes {
 fn violation(findings: &[Finding<'_>]) -> Violation {
     Violation {
         reason: "volume types",
-        detail: restricted_volumes::detail(findings, "volume type that the policy does not list"),
+        detail: restricted_volumes::detail(findings, "volume type", " that the policy does not list"),
     }
 }

@@ -4,12 +4,12 @@
 //! change that the user has to make, with the value that was found and the shortest legal one.
 //! ASCII only, and nothing of the pod but names and values of the fields that are at fault.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 
 use crate::controls::{Finding, Found, Printable, Remedy};
 use crate::evaluate::{Severity, Verdict, code};
-use crate::pod::{ContainerKind, Place, Pod};
+use crate::pod::{ContainerKind, Field, Place, Pod};
 
 /// Most lines of changes in a refusal; a terminal shows them with what stands around.
 const MOST_LINES: usize = 12;
@@ -67,10 +67,10 @@ impl Refusal {
             changes.clone_from(&filled);
         }
         let code = code(denied.iter().map(|finding| finding.control));
-        let lines = lines(pod, &changes);
-        let mut message = headline(subject, &policy_names(verdict), lines.len());
+        let groups = groups(&changes);
+        let mut message = headline(subject, &policy_names(verdict), groups.len());
         message.push_str(&format!("  [code {code}]"));
-        push_lines(&mut message, &lines);
+        push_lines(&mut message, pod, &groups);
         if is_lazy {
             message.push_str(
                 "\n  podgate fills these in by itself, but its mutating webhook has not seen this pod",
@@ -93,11 +93,10 @@ impl Refusal {
 /// is the narrower.
 fn findings_of<'v, 'p>(verdict: &'v Verdict<'p>, severity: Severity) -> Vec<&'v Finding<'p>> {
     let mut findings: Vec<&Finding<'p>> = Vec::new();
+    let mut at: HashMap<(Place<'p>, Field), usize> = HashMap::new();
     for (_, finding) in verdict.findings().filter(|(of, _)| *of == severity) {
-        let same = |other: &&mut &Finding<'_>| {
-            other.place == finding.place && other.field == finding.field && other.found == finding.found
-        };
-        match findings.iter_mut().find(same) {
+        let index = *at.entry((finding.place, finding.field)).or_insert(findings.len());
+        match findings.get_mut(index) {
             Some(other) => *other = finding,
             None => findings.push(finding),
         }
@@ -156,22 +155,21 @@ fn named(subject: Subject<'_>) -> String {
     }
 }
 
-fn push_lines(message: &mut String, lines: &[Line]) {
-    let shown = lines.iter().take(MOST_LINES);
-    let width = |of: fn(&Line) -> &str| lines.iter().take(MOST_LINES).map(|line| of(line).len()).max();
-    let subject_width = width(|line| &line.subject).unwrap_or_default();
-    let field_width = width(|line| &line.field).unwrap_or_default();
-    let found_width = width(|line| &line.found).unwrap_or_default().min(32);
-    for Line { subject, field, found, remedy } in shown {
-        message.push_str("\n  ");
-        let _ = write!(message, "{subject:subject_width$}  ");
+fn push_lines(message: &mut String, pod: &Pod<'_>, groups: &[Vec<&Finding<'_>>]) {
+    let lines: Vec<Line> = groups.iter().take(MOST_LINES).filter_map(|group| line(pod, group)).collect();
+    let width = |of: fn(&Line) -> &str| lines.iter().map(|line| of(line).len()).max().unwrap_or_default();
+    let subject_width = width(|line| &line.subject);
+    let field_width = width(|line| &line.field);
+    let found_width = width(|line| &line.found).min(32);
+    for Line { subject, field, found, remedy } in &lines {
+        let _ = write!(message, "\n  {subject:subject_width$}  ");
         if field_width > 0 {
             let _ = write!(message, "{field:field_width$}  ");
         }
         let _ = write!(message, "{found:found_width$}  -> {remedy}");
     }
-    if lines.len() > MOST_LINES {
-        let _ = write!(message, "\n  and {} more; podgate lint shows them all", lines.len() - MOST_LINES);
+    if groups.len() > lines.len() {
+        let _ = write!(message, "\n  and {} more; podgate lint shows them all", groups.len() - lines.len());
     }
 }
 
@@ -196,25 +194,28 @@ fn push_filled(message: &mut String, pod: &Pod<'_>, filled: &[&Finding<'_>]) {
 /// The lines for findings: one for each change, containers with the same fault together.
 #[must_use]
 pub fn lines(pod: &Pod<'_>, findings: &[&Finding<'_>]) -> Vec<Line> {
+    groups(findings).iter().filter_map(|group| line(pod, group)).collect()
+}
+
+/// Findings that one change of a person mends: the same fault of several containers. In the order of a file.
+fn groups<'f, 'p>(findings: &[&'f Finding<'p>]) -> Vec<Vec<&'f Finding<'p>>> {
     let mut groups: Vec<Vec<&Finding<'_>>> = Vec::new();
+    let mut at = HashMap::new();
     for finding in findings {
-        let group = groups.iter_mut().find(|group| group.iter().all(|other| is_same_fault(other, finding)));
-        match group {
+        let index = match finding.place {
+            Place::Container(_) => {
+                let fault = (finding.control.number, finding.field, finding.found, finding.remedy);
+                *at.entry(fault).or_insert(groups.len())
+            }
+            Place::Pod | Place::Volume(..) | Place::Annotation(_) => groups.len(),
+        };
+        match groups.get_mut(index) {
             Some(group) => group.push(finding),
             None => groups.push(vec![finding]),
         }
     }
     groups.sort_by_key(|group| group.first().map(|finding| order(finding.place)));
-    groups.iter().filter_map(|group| line(pod, group)).collect()
-}
-
-/// Whether two findings are the same fault of two containers.
-fn is_same_fault(one: &Finding<'_>, other: &Finding<'_>) -> bool {
-    let both_containers = one.place.container().is_some() && other.place.container().is_some();
-    both_containers
-        && one.place != other.place
-        && (one.control, one.field, one.found, one.remedy)
-            == (other.control, other.field, other.found, other.remedy)
+    groups
 }
 
 /// Lines come as a file has them: the pod, its volumes, its containers.
@@ -381,6 +382,7 @@ impl Verdict<'_> {
         consequence: &str,
     ) -> Vec<String> {
         let mut warnings = Vec::new();
+        let mut more = 0;
         for breach in &self.breaches {
             let severity = Severity::of(breach.rule.actions);
             let warns = breach.rule.actions.warn;
@@ -388,16 +390,17 @@ impl Verdict<'_> {
             let wanted: Vec<_> =
                 breach.findings.iter().filter(|finding| is_wanted(severity, finding, warns)).collect();
             let code = code(wanted.iter().map(|finding| finding.control));
-            for line in lines(pod, &wanted) {
+            let groups = groups(&wanted);
+            let room = MOST_WARNINGS.saturating_sub(warnings.len());
+            for line in groups.iter().take(room).filter_map(|group| line(pod, group)) {
                 let warning = line.warning(consequence, &code);
                 if !warnings.contains(&warning) {
                     warnings.push(warning);
                 }
             }
+            more += groups.len().saturating_sub(room);
         }
-        if warnings.len() > MOST_WARNINGS {
-            let more = warnings.len() - MOST_WARNINGS;
-            warnings.truncate(MOST_WARNINGS);
+        if more > 0 {
             warnings.push(format!("and {more} more faults; podgate lint shows them all"));
         }
         warnings

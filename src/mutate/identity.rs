@@ -62,6 +62,11 @@ impl Identity<'_> {
     /// Adds the changes that give a pod this identity; none if it has it.
     pub(super) fn apply(&self, pod: &Pod<'_>, mutation: &mut Mutation) {
         let target = self.policy.service_account_name.as_str();
+        if !pod.has_spec {
+            let spec = json!({ "serviceAccountName": target, "serviceAccount": target });
+            mutation.patch.0.push(add(&[Step::Key("spec")], spec));
+            return self.label(pod, mutation);
+        }
         for (name, value) in [
             ("serviceAccountName", &pod.spec.service_account_name),
             ("serviceAccount", &pod.spec.service_account),
@@ -82,6 +87,10 @@ impl Identity<'_> {
         let labels = [Step::Key("metadata"), Step::Key("labels")];
         let label = [labels[0], labels[1], Step::Key(LABEL)];
         match (&pod.metadata.labels, pod.metadata.label(LABEL)) {
+            (None, _) if !pod.has_metadata => {
+                let metadata = json!({ "labels": { LABEL: "true" } });
+                mutation.patch.0.push(add(&[Step::Key("metadata")], metadata));
+            }
             (None, _) => mutation.patch.0.push(add(&labels, json!({ LABEL: "true" }))),
             (Some(_), None) => mutation.patch.0.push(add(&label, json!("true"))),
             (Some(_), Some("true")) => {}

@@ -6,7 +6,7 @@ use crate::json::{Reader, Result, members};
 use crate::pod::Security;
 
 /// Which list a container stands in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ContainerKind {
     /// `initContainers`.
     Init,
@@ -62,8 +62,9 @@ pub struct ProbeHost<'a> {
 }
 
 impl<'a> Container<'a> {
-    pub(super) fn read(reader: &mut Reader<'a>) -> Result<Self> {
-        let mut container = Self::default();
+    /// Reads it in place: it is large, and there may be many.
+    pub(super) fn read(&mut self, reader: &mut Reader<'a>) -> Result<()> {
+        let container = self;
         members!(reader, {
             "name" => container.name = reader.string()?,
             "image" => container.image = reader.string()?,
@@ -77,8 +78,8 @@ impl<'a> Container<'a> {
                 "preStop" => container.read_handler(reader, "lifecycle.preStop.httpGet.host", "lifecycle.preStop.tcpSocket.host")?,
             })
             .map(drop)?,
-        })?;
-        Ok(container)
+        })
+        .map(drop)
     }
 
     fn read_ports(&mut self, reader: &mut Reader<'a>) -> Result<()> {

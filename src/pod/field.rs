@@ -5,7 +5,7 @@ use std::fmt;
 use crate::pod::ContainerKind;
 
 /// A container of a pod: its list, its place in it, and its name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ContainerRef<'p> {
     /// The list it stands in.
     pub kind: ContainerKind,
@@ -16,7 +16,7 @@ pub struct ContainerRef<'p> {
 }
 
 /// The part of a pod that a field belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Place<'p> {
     /// The spec itself.
     Pod,
@@ -40,7 +40,7 @@ impl<'p> Place<'p> {
 }
 
 /// A field, from its [`Place`] on: `securityContext.capabilities.add[2]` or `ports[0].hostPort`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Field {
     /// The names up to the first list, or all of them.
     pub name: &'static str,

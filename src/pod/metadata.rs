@@ -54,7 +54,8 @@ impl<'a> Metadata<'a> {
         find(&self.annotations, key)
     }
 
-    pub(crate) fn read(&mut self, reader: &mut Reader<'a>) -> Result<()> {
+    /// Whether it was set, not `null`.
+    pub(crate) fn read(&mut self, reader: &mut Reader<'a>) -> Result<bool> {
         members!(reader, {
             "name" => self.name = reader.string()?,
             "generateName" => self.generate_name = reader.string()?,
@@ -75,7 +76,6 @@ impl<'a> Metadata<'a> {
                 Ok(())
             })?,
         })
-        .map(drop)
     }
 }
 

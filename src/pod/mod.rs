@@ -34,6 +34,10 @@ pub struct Pod<'a> {
     pub metadata: Metadata<'a>,
     /// `spec`.
     pub spec: Spec<'a>,
+    /// Whether there is a `metadata`, which a patch must know.
+    pub has_metadata: bool,
+    /// Whether there is a `spec`, likewise.
+    pub has_spec: bool,
 }
 
 /// The spec of a pod.
@@ -84,7 +88,8 @@ impl<'a> Pod<'a> {
     /// # Errors
     /// As [`Pod::read`].
     pub fn read_metadata(&mut self, reader: &mut Reader<'a>) -> Result<()> {
-        self.metadata.read(reader)
+        self.has_metadata = self.metadata.read(reader)?;
+        Ok(())
     }
 
     /// Reads its `spec`.
@@ -92,7 +97,8 @@ impl<'a> Pod<'a> {
     /// # Errors
     /// As [`Pod::read`].
     pub fn read_spec(&mut self, reader: &mut Reader<'a>) -> Result<()> {
-        self.spec.read(reader)
+        self.has_spec = self.spec.read(reader)?;
+        Ok(())
     }
 
     /// The one walk over the containers: init, regular, ephemeral, each in the order of the list.
@@ -143,7 +149,7 @@ fn of_kind<'p, 'a>(
 }
 
 impl<'a> Spec<'a> {
-    fn read(&mut self, reader: &mut Reader<'a>) -> Result<()> {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Result<bool> {
         members!(reader, {
             "volumes" => reader.array(|reader, _| {
                 self.volumes.push(Volume::read(reader)?);
@@ -161,7 +167,6 @@ impl<'a> Spec<'a> {
             "serviceAccountName" => self.service_account_name = reader.string()?,
             "serviceAccount" => self.service_account = reader.string()?,
         })
-        .map(drop)
     }
 }
 
@@ -170,8 +175,8 @@ fn read_containers<'a>(reader: &mut Reader<'a>, containers: &mut Vec<Container<'
         if index == MAX_CONTAINERS {
             return Err(reader.limit(format!("more than {MAX_CONTAINERS} containers of one kind")));
         }
-        containers.push(Container::read(reader)?);
-        Ok(())
+        containers.push(Container::default());
+        containers.last_mut().map_or(Ok(()), |container| container.read(reader))
     })
 }
 

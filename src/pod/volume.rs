@@ -4,40 +4,55 @@ use std::borrow::Cow;
 
 use crate::json::{Reader, Result};
 
-/// Every volume source that Kubernetes has, in the order in which the standard looks for them: the
-/// nine that restricted allows, then the others.
-const SOURCES: [&str; 30] = [
-    "configMap",
-    "csi",
-    "downwardAPI",
-    "emptyDir",
-    "ephemeral",
-    "image",
-    "persistentVolumeClaim",
-    "projected",
-    "secret",
-    "hostPath",
-    "gcePersistentDisk",
-    "awsElasticBlockStore",
-    "gitRepo",
-    "nfs",
-    "iscsi",
-    "glusterfs",
-    "rbd",
-    "flexVolume",
-    "cinder",
-    "cephfs",
-    "flocker",
-    "fc",
-    "azureFile",
-    "vsphereVolume",
-    "quobyte",
-    "azureDisk",
-    "photonPersistentDisk",
-    "portworxVolume",
-    "scaleIO",
-    "storageos",
-];
+/// Makes the list of names, and the way back from a name to its place in it: a volume's every key is
+/// looked up.
+macro_rules! sources {
+    ($($place:literal $name:literal,)+) => {
+        const SOURCES: [&str; 30] = [$($name),+];
+
+        fn place(name: &str) -> Option<u8> {
+            match name {
+                $($name => Some($place),)+
+                _ => None,
+            }
+        }
+    };
+}
+
+// Every volume source that Kubernetes has, in the order in which the standard looks for them: the nine that
+// restricted allows, then the others.
+sources! {
+    0 "configMap",
+    1 "csi",
+    2 "downwardAPI",
+    3 "emptyDir",
+    4 "ephemeral",
+    5 "image",
+    6 "persistentVolumeClaim",
+    7 "projected",
+    8 "secret",
+    9 "hostPath",
+    10 "gcePersistentDisk",
+    11 "awsElasticBlockStore",
+    12 "gitRepo",
+    13 "nfs",
+    14 "iscsi",
+    15 "glusterfs",
+    16 "rbd",
+    17 "flexVolume",
+    18 "cinder",
+    19 "cephfs",
+    20 "flocker",
+    21 "fc",
+    22 "azureFile",
+    23 "vsphereVolume",
+    24 "quobyte",
+    25 "azureDisk",
+    26 "photonPersistentDisk",
+    27 "portworxVolume",
+    28 "scaleIO",
+    29 "storageos",
+}
 
 /// How many of [`SOURCES`] restricted allows.
 const RESTRICTED_SOURCES: usize = 9;
@@ -60,7 +75,7 @@ impl Source {
     /// The source whose field is `name`.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        Self::all().find(|source| source.name() == name)
+        place(name).map(Self)
     }
 
     /// The name of its field: `persistentVolumeClaim`.

@@ -6,9 +6,9 @@ use std::fmt;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::controls::{Settings, Standard};
+use crate::controls::{Control, Settings, Standard};
 use crate::policy::namespaces::Namespaces;
-use crate::policy::schema::{self, PathStep, suggestion};
+use crate::policy::schema::{self, At, Mismatch, PathStep, describe, either, suggestion};
 use crate::policy::selector::Selector;
 use crate::policy::{Actions, Basis, IdentityPolicy, Mode, PolicySet, Rule, Scope, SecurityPolicy};
 use crate::yaml;
@@ -95,7 +95,7 @@ pub fn read_file(file: &str, text: &str, policies: &mut Policies) {
     }
     for document in documents {
         match document {
-            Ok(document) => ObjectReader { file, document: &document, policies, faults: Vec::new() }.read(),
+            Ok(document) => ObjectReader::new(file, &document, policies).read(),
             Err(fault) => policies.faults.push(fault_at(file, fault.line, fault.column, fault.message)),
         }
     }
@@ -260,11 +260,18 @@ struct ObjectReader<'r> {
     document: &'r yaml::Document,
     policies: &'r mut Policies,
     faults: Vec<Fault>,
+    /// What the schema did not let pass: what else is wrong there may only come of that.
+    mismatched: Vec<Vec<PathStep>>,
 }
 
-impl ObjectReader<'_> {
+impl<'r> ObjectReader<'r> {
+    fn new(file: &'r str, document: &'r yaml::Document, policies: &'r mut Policies) -> Self {
+        Self { file, document, policies, faults: Vec::new(), mismatched: Vec::new() }
+    }
+
     fn read(mut self) {
         self.add();
+        self.faults.sort_by_key(|fault| (fault.line, fault.column));
         self.policies.faults.append(&mut self.faults);
     }
 
@@ -273,9 +280,9 @@ impl ObjectReader<'_> {
             Ok(object) => object,
             Err(error) => return self.fault(&[], error.to_string()),
         };
-        let Some(kind) = self.kind(&object) else { return };
+        let Some(kind) = self.kind(&mut object) else { return };
         for mismatch in schema::check(&kind.schema(), &mut object) {
-            self.fault(&mismatch.path, mismatch.message);
+            self.mismatch(mismatch);
         }
         match kind {
             Kind::SecurityPolicy => {
@@ -292,32 +299,38 @@ impl ObjectReader<'_> {
     }
 
     /// The kind of the object, if it is one of ours.
-    fn kind(&mut self, object: &Value) -> Option<Kind> {
-        let text = |key: &str| object.get(key).and_then(Value::as_str).unwrap_or_default();
-        let (api_version, kind) = (text("apiVersion"), text("kind"));
-        if api_version != API_VERSION {
-            let message = format!("apiVersion is \"{api_version}\", expected {API_VERSION}");
-            self.fault(&path("apiVersion"), message);
+    fn kind(&mut self, object: &mut Value) -> Option<Kind> {
+        let Value::Object(members) = object else {
+            self.fault(&[], format!("expected a policy, found {}", describe(object)));
+            return None;
+        };
+        let kind =
+            Kind::ALL.into_iter().find(|kind| members.get("kind").is_some_and(|found| found == kind.name()));
+        let names = kind.map_or(Kind::ALL.map(Kind::name).to_vec(), |kind| vec![kind.name()]);
+        for (key, words) in [("apiVersion", vec![API_VERSION]), ("kind", names)] {
+            match members.get(key) {
+                None => self.fault(&[], format!("the key \"{key}\" is missing, expected {}", either(&words))),
+                Some(found) if words.iter().all(|word| found != word) => {
+                    let nearest = suggestion(found.as_str().unwrap_or_default(), words.iter().copied());
+                    let message = format!("expected {}, found {}{nearest}", either(&words), describe(found));
+                    self.fault(&path(key), message);
+                }
+                Some(_) => {}
+            }
         }
-        let known = Kind::ALL.into_iter().find(|known| known.name() == kind);
-        if known.is_none() {
-            let names = Kind::ALL.map(Kind::name);
-            let message =
-                format!("kind is \"{kind}\", expected {}{}", names.join(" or "), suggestion(kind, names));
-            self.fault(&path("kind"), message);
-        }
-        known
+        members.insert("apiVersion".to_owned(), API_VERSION.into());
+        members.insert("kind".to_owned(), kind?.name().into());
+        kind
     }
 
-    /// Decodes what the schema has let pass. If that fails, some required part has been reported.
+    /// Decodes what the schema has let pass.
     fn decode<Spec: for<'de> Deserialize<'de>>(&mut self, object: Value) -> Option<Object<Spec>> {
         match serde_json::from_value(object) {
             Ok(object) => Some(object),
-            Err(error) if self.faults.is_empty() => {
+            Err(error) => {
                 self.fault(&[], error.to_string());
                 None
             }
-            Err(_) => None,
         }
     }
 
@@ -428,35 +441,88 @@ impl ObjectReader<'_> {
     /// Refuses a scope that reaches a reserved namespace, as that namespace is at the least.
     fn check_reserved(&mut self, scope: &Scope) {
         let reserved = self.policies.set.reserved.clone();
-        for namespace in reserved {
-            let (is_reached, key) = match scope {
-                Scope::Names(names) => (names.contains(&namespace), "namespaces"),
-                Scope::Labels(selector) => {
-                    let labels = Namespaces::minimal_labels(&namespace);
-                    let label = |key: &str| labels.get(key).map(String::as_str);
-                    (!selector.is_empty() && selector.matches(label), "namespaceSelector")
+        match scope {
+            Scope::Names(names) => {
+                for (index, name) in names.iter().enumerate().filter(|(_, name)| reserved.contains(name)) {
+                    let mut at = path("spec.match.namespaces");
+                    at.push(PathStep::Index(index));
+                    self.fault(&at, format!("no policy may reach the namespace {name}"));
                 }
-                Scope::Everywhere => (false, ""),
-            };
-            if is_reached {
-                let message = format!("reaches the namespace {namespace}, which no policy may");
-                self.fault(&path(&format!("spec.match.{key}")), message);
             }
+            Scope::Labels(selector) if !selector.is_empty() => {
+                let is_reached = |namespace: &&String| {
+                    let labels = Namespaces::minimal_labels(namespace);
+                    selector.matches(|key| labels.get(key).map(String::as_str))
+                };
+                let reached: Vec<String> = reserved.iter().filter(is_reached).cloned().collect();
+                if !reached.is_empty() {
+                    let message = format!(
+                        "no policy may reach {}, as this does: ask for a label that they lack",
+                        reached.join(", ")
+                    );
+                    self.fault(&path("spec.match.namespaceSelector"), message);
+                }
+            }
+            Scope::Labels(_) | Scope::Everywhere => {}
         }
     }
 
+    /// Reports what the schema does not let pass.
+    fn mismatch(&mut self, Mismatch { path, at, message }: Mismatch) {
+        let (parent, last) = path.split_at(path.len().saturating_sub(1));
+        let (shown, place) = match (at, last) {
+            (At::Value, _) | (_, []) => (path.as_slice(), self.place(&path)),
+            (At::Parent, _) => (parent, self.place(parent)),
+            (At::Key, [step, ..]) => (path.as_slice(), self.place_of_key(parent, step)),
+        };
+        let message = match shown {
+            [PathStep::Key(spec), PathStep::Key(controls), PathStep::Key(id)]
+                if (spec.as_str(), controls.as_str()) == ("spec", "controls") && is_of_standard(id) =>
+            {
+                format!("{id} is a rule of the standard: spec.standard turns it on")
+            }
+            _ => message,
+        };
+        self.faults.push(fault_at(self.file, place.line, place.column, prefix(shown) + &message));
+        self.mismatched.push(path);
+    }
+
+    /// Reports a fault, unless it may only come of one that the schema found in the same place.
     fn fault(&mut self, path: &[PathStep], message: impl Into<String>) {
-        let steps: Vec<yaml::Step<'_>> = path
-            .iter()
-            .map(|step| match step {
-                PathStep::Key(key) => yaml::Step::Key(key),
-                PathStep::Index(index) => yaml::Step::Index(*index),
-            })
-            .collect();
-        let at = self.document.root.locate(&steps).span;
+        if self.mismatched.iter().any(|other| other.starts_with(path) || path.starts_with(other)) {
+            return;
+        }
+        let at = self.place(path);
         let message = format!("{}{}", prefix(path), message.into());
         self.faults.push(fault_at(self.file, at.line, at.column, message));
     }
+
+    fn place(&self, path: &[PathStep]) -> yaml::Span {
+        self.document.root.locate(&yaml_steps(path)).span
+    }
+
+    fn place_of_key(&self, parent: &[PathStep], step: &PathStep) -> yaml::Span {
+        let parent = self.document.root.locate(&yaml_steps(parent));
+        match (&parent.node.value, step) {
+            (yaml::Value::Mapping(entries), PathStep::Key(key)) => {
+                entries.iter().find(|entry| entry.key == *key).map_or(parent.span, |entry| entry.key_span)
+            }
+            _ => parent.span,
+        }
+    }
+}
+
+fn yaml_steps(path: &[PathStep]) -> Vec<yaml::Step<'_>> {
+    path.iter()
+        .map(|step| match step {
+            PathStep::Key(key) => yaml::Step::Key(key),
+            PathStep::Index(index) => yaml::Step::Index(*index),
+        })
+        .collect()
+}
+
+fn is_of_standard(id: &str) -> bool {
+    Control::named(id).is_some_and(|control| control.level().is_some())
 }
 
 /// What the policy judges by: each standard once, with all the actions it is given for.

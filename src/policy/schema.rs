@@ -6,15 +6,35 @@
 use schemars::JsonSchema;
 use serde_json::{Map, Value};
 
-use crate::controls::Standard;
+use crate::controls::{Level, Standard, StandardError};
 
 /// The format of a string that names a level and version, `restricted:v1.30`.
 pub(super) const STANDARD_FORMAT: &str = "pod-security-standard";
 
-/// A fault of a value: the path to it, whether the key rather than the value is at fault, and why.
+/// Most words that are listed to choose from, where a near one can be named instead.
+const MOST_WORDS: usize = 8;
+/// Longest text that a message repeats.
+const LONGEST_QUOTED: usize = 63;
+
+/// A fault of a value.
 pub(super) struct Mismatch {
+    /// What it is about.
     pub(super) path: Vec<PathStep>,
+    /// Where it shows.
+    pub(super) at: At,
+    /// What is wrong.
     pub(super) message: String,
+}
+
+/// Where a fault shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum At {
+    /// In the value.
+    Value,
+    /// In its key.
+    Key,
+    /// In what should hold it.
+    Parent,
 }
 
 /// One step of a path through a document.
@@ -37,8 +57,8 @@ pub fn json_schema(kind: super::Kind) -> Value {
     kind.schema()
 }
 
-/// Compares a value with a schema. What is wrong is reported, and taken out of the value, so that the
-/// rest can be read and judged in the same go.
+/// Compares a value with a schema. What is wrong is reported and taken out of the value, or replaced by
+/// something harmless where it cannot be left out, so that the rest can be read and judged in the same go.
 pub(super) fn check(root: &Value, value: &mut Value) -> Vec<Mismatch> {
     let mut walk = Walk { root, path: Vec::new(), mismatches: Vec::new() };
     walk.value(root, value);
@@ -67,8 +87,9 @@ impl<'s> Walk<'s> {
                 Value::Null | Value::Bool(_) | Value::Number(_) => true,
             },
             names => {
-                let wanted: Vec<&str> = names.iter().copied().filter(|name| *name != "null").collect();
-                self.report(format!("expected {}, found {}", wanted.join(" or "), describe(value)));
+                let wanted = names.iter().copied().filter(|name| *name != "null").map(named_type);
+                let wanted = either(&wanted.collect::<Vec<_>>());
+                self.report(At::Value, format!("expected {wanted}, found {}", describe(value)));
                 false
             }
         }
@@ -94,93 +115,151 @@ impl<'s> Walk<'s> {
         let keys: Vec<String> = members.keys().cloned().collect();
         for key in keys {
             let known = properties.and_then(|properties| properties.get(&key));
-            let schema = known.or(others.filter(|others| others.is_object()));
+            let of_value = known.or(others.filter(|others| others.is_object()));
             self.path.push(PathStep::Key(key.clone()));
-            let stays = match (schema, members.get_mut(&key)) {
-                (Some(schema), Some(value)) => self.value(schema, value),
+            let stays = match (of_value, members.get_mut(&key)) {
+                (Some(of_value), Some(value)) => self.value(of_value, value),
                 _ if others == Some(&Value::Bool(false)) => {
                     let names = properties.into_iter().flat_map(Map::keys).map(String::as_str);
-                    self.report(format!("unknown key \"{key}\"{}", suggestion(&key, names)));
+                    self.report(At::Key, unknown_key(&key, &names.collect::<Vec<_>>()));
                     false
                 }
                 _ => true,
             };
             self.path.pop();
-            if !stays {
-                members.remove(&key);
+            match of_value.filter(|_| required(schema).any(|required| required == key)) {
+                _ if stays => {}
+                Some(of_value) => drop(members.insert(key, self.harmless(of_value))),
+                None => drop(members.remove(&key)),
             }
         }
-        self.require(schema, members)
-    }
-
-    /// Whether every required member is there, or was and has been reported.
-    fn require(&mut self, schema: &'s Value, members: &Map<String, Value>) -> bool {
-        let required = schema.get("required").and_then(Value::as_array).into_iter().flatten();
-        for key in required.filter_map(Value::as_str) {
-            let is_reported = self.mismatches.iter().any(|mismatch| {
-                mismatch
-                    .path
-                    .strip_prefix(self.path.as_slice())
-                    .and_then(<[PathStep]>::first)
-                    .is_some_and(|step| *step == PathStep::Key(key.to_owned()))
-            });
-            if !members.contains_key(key) && !is_reported {
-                self.report(format!("the key \"{key}\" is missing"));
-            }
-        }
+        self.require(schema, members);
         true
     }
 
-    fn array(&mut self, schema: &'s Value, items: &mut Vec<Value>) -> bool {
+    /// Adds the required members that are missing, and reports them.
+    fn require(&mut self, schema: &'s Value, members: &mut Map<String, Value>) {
+        for key in required(schema) {
+            if members.contains_key(key) {
+                continue;
+            }
+            self.path.push(PathStep::Key(key.to_owned()));
+            self.report(At::Parent, format!("the key \"{key}\" is missing"));
+            self.path.pop();
+            let of_value = schema.get("properties").and_then(|properties| properties.get(key));
+            members.insert(key.to_owned(), of_value.map_or(Value::Null, |of_value| self.harmless(of_value)));
+        }
+    }
+
+    fn array(&mut self, schema: &'s Value, items: &mut [Value]) -> bool {
         let least = schema.get("minItems").and_then(Value::as_u64).unwrap_or_default();
         if (items.len() as u64) < least {
-            self.report("the list is empty".to_owned());
+            self.report(At::Value, "the list is empty".to_owned());
             return false;
         }
         let Some(of_items) = schema.get("items") else {
             return true;
         };
-        let mut index = 0;
-        items.retain_mut(|item| {
+        for (index, item) in items.iter_mut().enumerate() {
             self.path.push(PathStep::Index(index));
-            index += 1;
-            let stays = self.value(of_items, item);
+            if !self.value(of_items, item) {
+                *item = self.harmless(of_items);
+            }
             self.path.pop();
-            stays
-        });
+        }
         true
     }
 
     fn text(&mut self, schema: &Value, text: &str) -> bool {
-        if schema.get("format").is_some_and(|format| format == STANDARD_FORMAT) {
-            if let Err(error) = text.parse::<Standard>() {
-                let levels = crate::controls::Level::ALL.map(crate::controls::Level::name);
-                let level = text.split(':').next().unwrap_or_default();
-                self.report(format!("{error}{}", suggestion(level, levels)));
-                return false;
-            }
+        let is_standard = schema.get("format").is_some_and(|format| format == STANDARD_FORMAT);
+        if let Some(error) = text.parse::<Standard>().err().filter(|_| is_standard) {
+            let nearest = match &error {
+                StandardError::Level(level) => suggestion(level, Level::ALL.map(Level::name)),
+                StandardError::Version(_) => String::new(),
+            };
+            self.report(At::Value, format!("{error}{nearest}"));
+            return false;
         }
         let least = schema.get("minLength").and_then(Value::as_u64).unwrap_or_default();
         if (text.len() as u64) < least {
-            self.report("must not be empty".to_owned());
+            self.report(At::Value, "must not be empty".to_owned());
             return false;
         }
         true
     }
 
-    fn one_of(&mut self, words: &[&str], value: &Value) -> bool {
-        let found = value.as_str().unwrap_or_default();
-        if words.contains(&found) {
+    fn one_of(&mut self, words: &[&str], value: &mut Value) -> bool {
+        if let Some(word) = words.iter().find(|word| means(word, value)) {
+            *value = Value::from(*word);
             return true;
         }
-        let described = if value.is_string() { format!("\"{found}\"") } else { describe(value) };
-        let suggestion = suggestion(found, words.iter().copied());
-        self.report(format!("expected {}, found {described}{suggestion}", words.join(", ")));
+        let nearest = suggestion(value.as_str().unwrap_or_default(), words.iter().copied());
+        let found = describe(value);
+        self.report(
+            At::Value,
+            if words.len() > MOST_WORDS && !nearest.is_empty() {
+                format!("no such word {found}{nearest}")
+            } else {
+                format!("expected {}, found {found}{nearest}", either(words))
+            },
+        );
         false
     }
 
-    fn report(&mut self, message: String) {
-        self.mismatches.push(Mismatch { path: self.path.clone(), message });
+    /// A value that the schema lets pass, in place of one that it does not.
+    fn harmless(&self, schema: &Value) -> Value {
+        let schema = self.resolve(schema, &Value::Bool(false));
+        if let Some(word) = enumeration(schema).and_then(|words| words.first().copied()) {
+            return word.into();
+        }
+        match schema.get("type").map(type_names).unwrap_or_default().first().copied() {
+            Some("string") => Value::String(String::new()),
+            Some("array") => Value::Array(Vec::new()),
+            Some("object") => {
+                let properties = schema.get("properties");
+                let of_value = |key: &str| properties.and_then(|properties| properties.get(key));
+                let member = |key: &str| Some((key.to_owned(), self.harmless(of_value(key)?)));
+                required(schema).filter_map(member).collect::<Map<_, _>>().into()
+            }
+            Some("boolean") => false.into(),
+            Some("integer" | "number") => 0.into(),
+            _ => Value::Null,
+        }
+    }
+
+    fn report(&mut self, at: At, message: String) {
+        self.mismatches.push(Mismatch { path: self.path.clone(), at, message });
+    }
+}
+
+/// The members that a schema asks for.
+fn required(schema: &Value) -> impl Iterator<Item = &str> {
+    schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
+}
+
+/// Whether a value is this word. YAML reads an unquoted `Off` as `false`.
+fn means(word: &str, value: &Value) -> bool {
+    match value {
+        Value::String(text) => text == word,
+        Value::Bool(value) => word.eq_ignore_ascii_case(if *value { "on" } else { "off" }),
+        Value::Null | Value::Number(_) | Value::Array(_) | Value::Object(_) => false,
+    }
+}
+
+fn unknown_key(key: &str, names: &[&str]) -> String {
+    let nearest = suggestion(key, names.iter().copied());
+    if nearest.is_empty() {
+        format!("unknown key \"{key}\", expected {}", either(names))
+    } else {
+        format!("unknown key \"{key}\"{nearest}")
+    }
+}
+
+/// `a, b or c`.
+pub(super) fn either(words: &[&str]) -> String {
+    match words {
+        [words @ .., last] if !words.is_empty() => format!("{} or {last}", words.join(", ")),
+        words => words.concat(),
     }
 }
 
@@ -198,9 +277,9 @@ fn enumeration(schema: &Value) -> Option<Vec<&str>> {
 }
 
 fn type_names(names: &Value) -> Vec<&str> {
-    match names {
-        Value::Array(names) => names.iter().filter_map(Value::as_str).collect(),
-        other => other.as_str().into_iter().collect(),
+    match names.as_array() {
+        Some(names) => names.iter().filter_map(Value::as_str).collect(),
+        None => names.as_str().into_iter().collect(),
     }
 }
 
@@ -215,17 +294,31 @@ fn type_of(value: &Value) -> &'static str {
     }
 }
 
-fn describe(value: &Value) -> String {
-    match value {
-        Value::Null => "nothing".to_owned(),
-        Value::Bool(_) | Value::Number(_) => value.to_string(),
-        Value::String(_) | Value::Array(_) | Value::Object(_) => {
-            format!("a value of type {}", type_of(value))
-        }
+/// A type as a sentence has it.
+fn named_type(name: &str) -> &str {
+    match name {
+        "boolean" => "true or false",
+        "integer" => "a whole number",
+        "string" => "a string",
+        "array" => "a list",
+        "object" => "a mapping",
+        name => name,
     }
 }
 
-/// `, did you mean "x"?`, if one of the words is near, and else the words there are.
+/// What was found, as a sentence has it: itself if it is short.
+pub(super) fn describe(value: &Value) -> String {
+    match value {
+        Value::Null => "nothing".to_owned(),
+        Value::Bool(_) | Value::Number(_) => value.to_string(),
+        Value::String(text) if text.len() <= LONGEST_QUOTED && !text.contains(char::is_control) => {
+            format!("\"{text}\"")
+        }
+        Value::String(_) | Value::Array(_) | Value::Object(_) => named_type(type_of(value)).to_owned(),
+    }
+}
+
+/// `, did you mean "x"?`, if one of the words is near.
 pub(super) fn suggestion<'w>(found: &str, words: impl IntoIterator<Item = &'w str>) -> String {
     let words: Vec<&str> = words.into_iter().collect();
     let distance = |word: &str| strsim::damerau_levenshtein(&found.to_lowercase(), &word.to_lowercase());

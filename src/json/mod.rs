@@ -10,8 +10,16 @@
 //! and the callback must read the value, if only with [`Reader::skip`]. An absent thing may be
 //! written `null` everywhere, as Kubernetes reads it.
 
+mod error;
+mod keys;
+mod scan;
+mod string;
+
 use std::borrow::Cow;
-use std::fmt;
+
+pub use error::{Error, ErrorKind, Result};
+use error::{Step, fault, printable};
+use keys::{Key, ManyKeys};
 
 /// Deepest nesting that is read. Real pods reach 14; Go's encoder has no limit, our stack does.
 pub const MAX_DEPTH: usize = 64;
@@ -19,92 +27,6 @@ pub const MAX_DEPTH: usize = 64;
 pub const MAX_ELEMENTS: usize = 200_000;
 /// Longest string, in bytes. etcd takes no object over 1.5 MiB.
 pub const MAX_STRING: usize = 1 << 20;
-/// From this many keys on, an object's keys are looked up by hash: a scan would be quadratic.
-const SCANNED_KEYS: usize = 24;
-
-/// What a read came to.
-pub type Result<T> = std::result::Result<T, Error>;
-
-/// Why a text could not be read: what, at which path, at which byte.
-#[derive(Debug)]
-pub struct Error(Box<Fault>);
-
-#[derive(Debug)]
-struct Fault {
-    kind: ErrorKind,
-    message: String,
-    offset: usize,
-    /// Innermost step first: filled in as the error travels up.
-    path: Vec<Step>,
-}
-
-/// The kinds of [`Error`], as a caller may want to answer differently.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ErrorKind {
-    /// Not JSON, or JSON that means different things to different readers.
-    Syntax,
-    /// A key that comes twice; the path ends with it.
-    Repeated,
-    /// JSON of another type than the field has.
-    Type,
-    /// Over one of the limits of this module.
-    Limit,
-}
-
-#[derive(Debug)]
-enum Step {
-    Member(String),
-    Item(usize),
-}
-
-impl Error {
-    /// What kind of fault it is.
-    #[must_use]
-    pub fn kind(&self) -> ErrorKind {
-        self.0.kind
-    }
-
-    /// The byte at which reading stopped.
-    #[must_use]
-    pub fn offset(&self) -> usize {
-        self.0.offset
-    }
-
-    /// The field that was being read, as `spec.containers[0].name`; empty at the top.
-    #[must_use]
-    pub fn path(&self) -> String {
-        let mut path = String::new();
-        for step in self.0.path.iter().rev() {
-            match step {
-                Step::Member(name) => {
-                    if !path.is_empty() {
-                        path.push('.');
-                    }
-                    path.push_str(name);
-                }
-                Step::Item(index) => path.push_str(&format!("[{index}]")),
-            }
-        }
-        path
-    }
-
-    fn inside(mut self, step: Step) -> Self {
-        self.0.path.push(step);
-        self
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path = self.path();
-        if !path.is_empty() {
-            write!(f, "{path}: ")?;
-        }
-        write!(f, "{} (byte {})", self.0.message, self.0.offset)
-    }
-}
-
-impl std::error::Error for Error {}
 
 /// A place in a JSON text, moving forward.
 #[derive(Debug)]
@@ -115,7 +37,9 @@ pub struct Reader<'a> {
     elements: usize,
     refuses_misspelt_case: bool,
     /// The keys of the objects that are open, outermost first.
-    keys: Vec<(u64, Cow<'a, str>)>,
+    keys: Vec<Key>,
+    /// Those of the open objects that have many.
+    many_keys: Vec<ManyKeys<'a>>,
 }
 
 impl<'a> Reader<'a> {
@@ -153,7 +77,8 @@ impl<'a> Reader<'a> {
             depth: 0,
             elements: 0,
             refuses_misspelt_case: false,
-            keys: Vec::with_capacity(SCANNED_KEYS),
+            keys: Vec::new(),
+            many_keys: Vec::new(),
         }
     }
 
@@ -185,22 +110,21 @@ impl<'a> Reader<'a> {
             return Ok(false);
         }
         self.open(b'{', "an object")?;
-        let first_key = self.keys.len();
-        let mut hashed = None;
         if self.next_byte() == Some(b'}') {
             self.close();
             return Ok(true);
         }
+        let mut seen = self.nothing_seen();
         loop {
-            let key = self.key(first_key, &mut hashed)?;
+            let key = self.key(&mut seen)?;
+            let key = self.text_of(key)?;
             if let Err(error) = member(self, &key) {
                 return Err(error.inside(Step::Member(printable(&key))));
             }
-            if self.another(b'}')? {
-                continue;
+            if !self.another(b'}')? {
+                self.forget(seen);
+                return Ok(true);
             }
-            self.keys.truncate(first_key);
-            return Ok(true);
         }
     }
 
@@ -326,11 +250,12 @@ impl<'a> Reader<'a> {
         Ok(false)
     }
 
+    #[inline]
     fn skip_value(&mut self) -> Result<()> {
         match self.next_byte() {
-            Some(b'{') => self.object(|reader, _| reader.skip_value()).map(drop),
-            Some(b'[') => self.array(|reader, _| reader.skip_value()),
-            Some(b'"') => self.quoted().map(drop),
+            Some(b'"') => self.skip_string().map(drop),
+            Some(b'{') => self.skip_object(),
+            Some(b'[') => self.skip_array(),
             Some(b't') => self.literal("true"),
             Some(b'f') => self.literal("false"),
             Some(b'n') => self.literal("null"),
@@ -339,10 +264,45 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The byte that is next after any white space.
-    fn next_byte(&mut self) -> Option<u8> {
+    /// As [`Reader::object`], for an object that nobody asks for.
+    fn skip_object(&mut self) -> Result<()> {
+        self.open(b'{', "an object")?;
+        if self.next_byte() == Some(b'}') {
+            self.close();
+            return Ok(());
+        }
+        let mut seen = self.nothing_seen();
         loop {
-            let byte = self.text.as_bytes().get(self.at).copied();
+            let key = self.key(&mut seen)?;
+            if let Err(error) = self.skip_value() {
+                let name = self.text_of(key)?;
+                return Err(error.inside(Step::Member(printable(&name))));
+            }
+            if !self.another(b'}')? {
+                self.forget(seen);
+                return Ok(());
+            }
+        }
+    }
+
+    fn skip_array(&mut self) -> Result<()> {
+        self.array(|reader, _| reader.skip_value())
+    }
+
+    /// The byte that is next after any white space.
+    #[inline]
+    fn next_byte(&mut self) -> Option<u8> {
+        match self.byte() {
+            Some(byte) if byte > b' ' => Some(byte),
+            _ => self.next_after_white_space(),
+        }
+    }
+
+    /// An API server writes none.
+    #[cold]
+    fn next_after_white_space(&mut self) -> Option<u8> {
+        loop {
+            let byte = self.byte();
             match byte {
                 Some(b' ' | b'\n' | b'\t' | b'\r') => self.at += 1,
                 _ => return byte,
@@ -350,6 +310,7 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[inline]
     fn open(&mut self, bracket: u8, what: &str) -> Result<()> {
         if self.next_byte() != Some(bracket) {
             return Err(self.expected(what));
@@ -368,6 +329,7 @@ impl<'a> Reader<'a> {
     }
 
     /// After a member or item: whether another follows, or else the closing `bracket`, which is read.
+    #[inline]
     fn another(&mut self, bracket: u8) -> Result<bool> {
         match self.next_byte() {
             Some(b',') => {
@@ -382,6 +344,7 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[inline]
     fn count(&mut self) -> Result<()> {
         self.elements += 1;
         if self.elements > MAX_ELEMENTS {
@@ -390,167 +353,6 @@ impl<'a> Reader<'a> {
             );
         }
         Ok(())
-    }
-
-    /// Reads a key and its colon, and checks that the object has no such key yet.
-    fn key(&mut self, first_key: usize, hashed: &mut Option<HashedKeys<'a>>) -> Result<Cow<'a, str>> {
-        self.count()?;
-        if self.next_byte() != Some(b'"') {
-            return Err(self.syntax("expected a key in double quotes"));
-        }
-        let start = self.at;
-        let key = self.quoted()?;
-        if self.is_repeated(&key, first_key, hashed) {
-            let error = fault(ErrorKind::Repeated, "the key comes twice", start);
-            return Err(error.inside(Step::Member(printable(&key))));
-        }
-        if self.next_byte() != Some(b':') {
-            return Err(self.syntax("expected : after a key"));
-        }
-        self.at += 1;
-        Ok(key)
-    }
-
-    /// Whether `key` is among the keys from `first_key` on; if not, it is from now on.
-    fn is_repeated(
-        &mut self,
-        key: &Cow<'a, str>,
-        first_key: usize,
-        hashed: &mut Option<HashedKeys<'a>>,
-    ) -> bool {
-        if let Some(hashed) = hashed {
-            return !hashed.insert(key.clone());
-        }
-        let fingerprint = fingerprint(key.as_bytes());
-        let siblings = self.keys.get(first_key..).unwrap_or_default();
-        if siblings.iter().any(|(other, text)| *other == fingerprint && text == key) {
-            return true;
-        }
-        if siblings.len() == SCANNED_KEYS {
-            let mut all: HashedKeys<'a> = self.keys.drain(first_key..).map(|(_, key)| key).collect();
-            all.insert(key.clone());
-            *hashed = Some(all);
-        } else {
-            self.keys.push((fingerprint, key.clone()));
-        }
-        false
-    }
-
-    /// Reads a string whose opening quote is next.
-    fn quoted(&mut self) -> Result<Cow<'a, str>> {
-        self.at += 1;
-        let start = self.at;
-        self.skip_plain();
-        let plain = self.text.get(start..self.at).unwrap_or_default();
-        let string = match self.text.as_bytes().get(self.at) {
-            Some(b'"') => {
-                self.at += 1;
-                Cow::Borrowed(plain)
-            }
-            Some(b'\\') => Cow::Owned(self.escaped(plain)?),
-            Some(_) => return Err(self.syntax("a control character in a string")),
-            None => return Err(self.syntax("the text ends within a string")),
-        };
-        if string.len() > MAX_STRING {
-            return Err(fault(ErrorKind::Limit, format!("a string of over {MAX_STRING} bytes"), start));
-        }
-        Ok(string)
-    }
-
-    /// Moves over the bytes of a string that stand for themselves, eight at a time.
-    fn skip_plain(&mut self) {
-        let bytes = self.text.as_bytes();
-        while let Some(chunk) = bytes.get(self.at..).and_then(|rest| rest.first_chunk::<8>()) {
-            let special = special_bytes(u64::from_le_bytes(*chunk));
-            if special != 0 {
-                self.at += (special.trailing_zeros() / 8) as usize;
-                return;
-            }
-            self.at += 8;
-        }
-        while let Some(byte) = bytes.get(self.at) {
-            if matches!(byte, b'"' | b'\\' | 0..=0x1f) {
-                return;
-            }
-            self.at += 1;
-        }
-    }
-
-    /// Reads the rest of a string from its first escape on; `plain` is what came before.
-    fn escaped(&mut self, plain: &str) -> Result<String> {
-        let mut string = String::with_capacity(plain.len() + 16);
-        string.push_str(plain);
-        loop {
-            match self.text.as_bytes().get(self.at) {
-                Some(b'"') => {
-                    self.at += 1;
-                    return Ok(string);
-                }
-                Some(b'\\') => {
-                    self.at += 1;
-                    string.push(self.escape()?);
-                }
-                Some(0..=0x1f) => return Err(self.syntax("a control character in a string")),
-                Some(_) => {
-                    let start = self.at;
-                    self.skip_plain();
-                    string.push_str(self.text.get(start..self.at).unwrap_or_default());
-                }
-                None => return Err(self.syntax("the text ends within a string")),
-            }
-        }
-    }
-
-    /// Reads what follows a backslash.
-    fn escape(&mut self) -> Result<char> {
-        let byte = self.text.as_bytes().get(self.at).copied();
-        self.at += 1;
-        match byte {
-            Some(b'"') => Ok('"'),
-            Some(b'\\') => Ok('\\'),
-            Some(b'/') => Ok('/'),
-            Some(b'b') => Ok('\u{8}'),
-            Some(b'f') => Ok('\u{c}'),
-            Some(b'n') => Ok('\n'),
-            Some(b'r') => Ok('\r'),
-            Some(b't') => Ok('\t'),
-            Some(b'u') => self.unicode_escape(),
-            _ => Err(self.syntax("an escape that JSON does not have")),
-        }
-    }
-
-    fn unicode_escape(&mut self) -> Result<char> {
-        let high = self.four_hex()?;
-        if !(0xd800..0xdc00).contains(&high) {
-            return char::from_u32(high).ok_or_else(|| self.syntax("half a surrogate pair in a string"));
-        }
-        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-        if !rest.starts_with(b"\\u") {
-            return Err(self.syntax("half a surrogate pair in a string"));
-        }
-        self.at += 2;
-        let low = self.four_hex()?;
-        if !(0xdc00..0xe000).contains(&low) {
-            return Err(self.syntax("half a surrogate pair in a string"));
-        }
-        char::from_u32(0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00))
-            .ok_or_else(|| self.syntax("half a surrogate pair in a string"))
-    }
-
-    fn four_hex(&mut self) -> Result<u32> {
-        let digits = self.text.as_bytes().get(self.at..self.at + 4).unwrap_or_default();
-        let mut code = 0;
-        for digit in digits {
-            let Some(value) = char::from(*digit).to_digit(16) else {
-                return Err(self.syntax("\\u without four hexadecimal digits"));
-            };
-            code = code * 16 + value;
-        }
-        if digits.len() < 4 {
-            return Err(self.syntax("\\u without four hexadecimal digits"));
-        }
-        self.at += 4;
-        Ok(code)
     }
 
     fn skip_number(&mut self) -> Result<()> {
@@ -599,6 +401,7 @@ impl<'a> Reader<'a> {
         Err(self.syntax("a word that JSON does not have"))
     }
 
+    #[inline]
     fn byte(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
@@ -653,45 +456,6 @@ macro_rules! members {
     };
 }
 pub(crate) use members;
-
-type HashedKeys<'a> = std::collections::HashSet<Cow<'a, str>>;
-
-fn fault(kind: ErrorKind, message: impl Into<String>, offset: usize) -> Error {
-    Error(Box::new(Fault { kind, message: message.into(), offset, path: Vec::new() }))
-}
-
-/// A number that differs for most keys that differ: the length and both ends.
-fn fingerprint(key: &[u8]) -> u64 {
-    let ends = match (key.first_chunk::<4>(), key.last_chunk::<4>()) {
-        (Some(first), Some(last)) => {
-            u64::from(u32::from_le_bytes(*first)) << 32 | u64::from(u32::from_le_bytes(*last))
-        }
-        _ => key.iter().fold(0, |ends, byte| ends << 8 | u64::from(*byte)),
-    };
-    ends ^ (key.len() as u64).rotate_right(8)
-}
-
-/// Marks (with its high bit) each of eight bytes that ends the plain part of a string: a quote, a
-/// backslash or a control character. Bytes above the first marked one may be marked wrongly.
-fn special_bytes(word: u64) -> u64 {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGHS: u64 = ONES << 7;
-    let zero_bytes = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS;
-    let quotes = zero_bytes(word ^ (ONES * b'"' as u64));
-    let backslashes = zero_bytes(word ^ (ONES * b'\\' as u64));
-    let controls = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
-    quotes | backslashes | controls
-}
-
-/// A key as it may be printed: short, and without anything that moves a cursor.
-fn printable(key: &str) -> String {
-    const LONGEST: usize = 64;
-    let mut text: String = key.chars().take(LONGEST).flat_map(char::escape_default).collect();
-    if key.chars().nth(LONGEST).is_some() {
-        text.push_str("...");
-    }
-    text
-}
 
 #[cfg(test)]
 mod tests {

@@ -1,0 +1,136 @@
+//! The server's certificate: where it comes from, and when it is exchanged.
+//!
+//! Whatever the source, what comes out is a [`Loaded`]: a TLS configuration that is proven to work, and the
+//! date on which it stops working. Nothing that fails a check becomes one, so a bad pair of files never
+//! replaces a good one.
+//!
+//! Sessions are not resumed. The API server's Go client has no cache for them, so tickets would be made and
+//! sent for nobody, and resumption is what lets a peer in by what was true earlier.
+
+mod files;
+mod throwaway;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::NoServerSessionStorage;
+use rustls::version::{TLS12, TLS13};
+use rustls::{ServerConfig, SupportedProtocolVersion};
+use x509_parser::certificate::X509Certificate;
+use x509_parser::extensions::GeneralName;
+use x509_parser::prelude::FromDer;
+use x509_parser::time::ASN1Time;
+
+pub use files::{Error, Watch, from_files};
+pub use throwaway::{LOOPBACK, Throwaway, ThrowawayError, throwaway};
+
+/// kube-apiserver speaks nothing else to webhooks. With `h2` in the list a peer would be promised what the
+/// server does not speak.
+const HTTP_1_1: &[u8] = b"http/1.1";
+
+/// Which certificate to show.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "TLS")]
+#[group(id = "certificate")]
+pub struct Args {
+    /// The server's certificate in PEM, followed by its issuers. Read again when it changes.
+    #[arg(long, env = "PODGATE_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// The key of that certificate, in PEM.
+    #[arg(long, env = "PODGATE_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+
+    /// The oldest TLS version that is accepted.
+    #[arg(long, env = "PODGATE_TLS_MIN_VERSION", value_name = "VERSION", default_value = "1.3")]
+    pub tls_min_version: TlsVersion,
+}
+
+/// A version of TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum TlsVersion {
+    /// For clients older than TLS 1.3; with ECDHE and AEAD only, as rustls has no other.
+    #[value(name = "1.2")]
+    V1_2,
+    /// What every API server built with Go 1.13 or newer speaks.
+    #[value(name = "1.3")]
+    V1_3,
+}
+
+/// A certificate that can be served.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// What to accept connections with.
+    pub config: Arc<ServerConfig>,
+    /// When it expires, in seconds since 1970.
+    pub not_after: i64,
+    /// The names that it is valid for, as in its subjectAltName.
+    pub names: Vec<String>,
+}
+
+impl TlsVersion {
+    fn and_newer(self) -> &'static [&'static SupportedProtocolVersion] {
+        static BOTH: [&SupportedProtocolVersion; 2] = [&TLS13, &TLS12];
+        static NEWEST: [&SupportedProtocolVersion; 1] = [&TLS13];
+        match self {
+            Self::V1_2 => &BOTH,
+            Self::V1_3 => &NEWEST,
+        }
+    }
+}
+
+/// The configuration of a server with this certificate. Fails when the key is not the certificate's.
+fn config(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+    oldest: TlsVersion,
+) -> Result<Arc<ServerConfig>, rustls::Error> {
+    let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_protocol_versions(oldest.and_newer())?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)?;
+    config.alpn_protocols = vec![HTTP_1_1.to_vec()];
+    config.send_tls13_tickets = 0;
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    Ok(Arc::new(config))
+}
+
+/// What a certificate says of itself.
+struct Facts {
+    not_after: ASN1Time,
+    names: Vec<String>,
+}
+
+impl Facts {
+    /// `None` when it is not a certificate.
+    fn read(certificate: &CertificateDer<'_>) -> Option<Self> {
+        let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
+        let names = match certificate.subject_alternative_name().ok()? {
+            Some(extension) => extension.value.general_names.iter().filter_map(name).collect(),
+            None => Vec::new(),
+        };
+        Some(Self { not_after: certificate.validity().not_after, names })
+    }
+}
+
+/// The name as a client would ask for it; `None` for kinds that no TLS client asks for.
+fn name(name: &GeneralName<'_>) -> Option<String> {
+    match name {
+        GeneralName::DNSName(name) => Some((*name).to_owned()),
+        GeneralName::IPAddress(bytes) => {
+            let v4 = <[u8; 4]>::try_from(*bytes).map(|bytes| std::net::IpAddr::from(bytes).to_string());
+            let v6 = <[u8; 16]>::try_from(*bytes).map(|bytes| std::net::IpAddr::from(bytes).to_string());
+            v4.or(v6).ok()
+        }
+        GeneralName::OtherName(..)
+        | GeneralName::RFC822Name(_)
+        | GeneralName::X400Address(_)
+        | GeneralName::DirectoryName(_)
+        | GeneralName::EDIPartyName(_)
+        | GeneralName::URI(_)
+        | GeneralName::RegisteredID(_)
+        | GeneralName::Invalid(..) => None,
+    }
+}

@@ -1,0 +1,55 @@
+//! `podgate lint`: files in, report out, with the verdicts of the server.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::cli::sources::{SourceArgs, StandardArg};
+use crate::lint::{self, Input, Options, report};
+
+/// Judge manifests as the server judges pods.
+///
+/// Reads YAML and JSON: Pods, the built-in kinds with pod templates, and lists of them. Exit codes: 0 nothing
+/// to report, 1 something would be refused, 2 wrong usage or policies, 3 something could not be read.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Lint {
+    /// Files and folders; - is standard input.
+    #[arg(value_name = "PATH", required = true)]
+    inputs: Vec<PathBuf>,
+
+    /// The form of the report.
+    #[arg(long, env = "PODGATE_FORMAT", value_name = "FORMAT", default_value = "text")]
+    format: Format,
+
+    #[command(flatten)]
+    sources: SourceArgs,
+
+    #[command(flatten)]
+    standard: StandardArg,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Format {
+    /// For people; the summary goes to standard error.
+    Text,
+    /// For programs: version 1.
+    Json,
+}
+
+impl Lint {
+    pub(crate) fn run(self, output: &mut impl Write) -> Result<u8> {
+        let (policies, namespaces) = self.sources.load(&self.standard)?;
+        let inputs: Vec<Input> = self.inputs.into_iter().map(Input::from).collect();
+        let report = lint::run(&inputs, Options { policies, namespaces });
+        match self.format {
+            Format::Json => report::json::write(&report, output)?,
+            Format::Text => {
+                report::text::write(&report, output)?;
+                output.flush()?;
+                report::text::write_summary(&report, &mut io::stderr().lock())?;
+            }
+        }
+        Ok(report.exit_code())
+    }
+}

@@ -1,0 +1,167 @@
+//! The flags that say by what pods are judged, for every command that judges, and the files behind them.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fmt::Display;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow, bail};
+
+use crate::admission::Reviewer;
+use crate::controls::Standard;
+use crate::lint::read_objects;
+use crate::policy::{BUILT_IN, Namespaces, Policies, PolicySet, SYSTEM_NAMESPACES, read_file};
+
+/// The namespace that podgate itself is installed in, unless it is told.
+const OWN_NAMESPACE: &str = "podgate-system";
+
+/// Which policies hold, and what is known of the cluster.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Policies")]
+pub(crate) struct SourceArgs {
+    /// File or folder with policies; repeat it for more. Without it the built-in ml-restricted holds.
+    #[arg(long = "policy", value_name = "PATH", env = "PODGATE_POLICY", value_delimiter = ',')]
+    policies: Vec<PathBuf>,
+
+    /// File or folder with cluster objects that a verdict may need (Namespaces); repeat it for more.
+    #[arg(long, value_name = "PATH", env = "PODGATE_OBJECTS", value_delimiter = ',')]
+    objects: Vec<PathBuf>,
+
+    /// The namespace that podgate runs in, which no policy may reach.
+    #[arg(long, value_name = "NAME", env = "PODGATE_OWN_NAMESPACE", default_value = OWN_NAMESPACE)]
+    own_namespace: String,
+}
+
+/// A standard to judge by in place of policies.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct StandardArg {
+    /// Judge by one Pod Security Standard alone, without any policy: restricted, baseline:v1.30, ...
+    #[arg(long, value_name = "LEVEL[:VERSION]", env = "PODGATE_STANDARD", conflicts_with = "policies")]
+    standard: Option<Standard>,
+}
+
+/// A file as it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct SourceFile {
+    name: String,
+    text: String,
+}
+
+/// Everything that the flags name, as it was read.
+#[derive(Debug, Clone)]
+pub(crate) struct Sources {
+    args: SourceArgs,
+    policies: Vec<SourceFile>,
+    objects: Vec<SourceFile>,
+    assumed: Namespaces,
+}
+
+impl SourceArgs {
+    /// Reads the files.
+    pub(crate) fn read(&self) -> Result<Sources> {
+        Ok(Sources {
+            args: self.clone(),
+            policies: read_paths(&self.policies, "policy")?,
+            objects: read_paths(&self.objects, "object")?,
+            assumed: Namespaces::default(),
+        })
+    }
+
+    /// The policies, or those of the one standard, and what is known of namespaces.
+    pub(crate) fn load(&self, standard: &StandardArg) -> Result<(PolicySet, Namespaces)> {
+        let sources = self.read()?;
+        let policies = match &standard.standard {
+            Some(standard) => PolicySet::of_standard(standard),
+            None => sources.policies()?,
+        };
+        Ok((policies, sources.namespaces()?))
+    }
+}
+
+impl Sources {
+    /// Takes a namespace to be there, with these labels, unless the objects say otherwise.
+    pub(crate) fn assume_namespace(&mut self, name: &str, labels: BTreeMap<String, String>) {
+        self.assumed.insert(name, labels);
+    }
+
+    /// A reviewer by these policies and objects.
+    pub(crate) fn reviewer(&self) -> Result<Reviewer> {
+        Ok(Reviewer::new(self.policies()?, self.namespaces()?))
+    }
+
+    /// Reads the files again; `None` when they are as they were.
+    pub(crate) fn changed(&self) -> Result<Option<Self>> {
+        let read = self.args.read()?;
+        if read.policies == self.policies && read.objects == self.objects {
+            return Ok(None);
+        }
+        Ok(Some(Self { assumed: self.assumed.clone(), ..read }))
+    }
+
+    fn policies(&self) -> Result<PolicySet> {
+        let own = self.args.own_namespace.clone();
+        let mut policies =
+            Policies::new(SYSTEM_NAMESPACES.map(ToOwned::to_owned).into_iter().chain([own]).collect());
+        if self.policies.is_empty() {
+            read_file("policies/ml-restricted.yaml (built in)", BUILT_IN, &mut policies);
+        }
+        for SourceFile { name, text } in &self.policies {
+            read_file(name, text, &mut policies);
+        }
+        policies.finish().map_err(|faults| all_of(&faults, "policies"))
+    }
+
+    fn namespaces(&self) -> Result<Namespaces> {
+        let mut namespaces = self.assumed.clone();
+        let mut faults = Vec::new();
+        for SourceFile { name, text } in &self.objects {
+            faults.extend(read_objects(name, text, &mut namespaces));
+        }
+        if faults.is_empty() { Ok(namespaces) } else { Err(all_of(&faults, "objects")) }
+    }
+}
+
+/// All faults in one error, a line each.
+fn all_of(faults: &[impl Display], what: &str) -> anyhow::Error {
+    let lines: Vec<String> = faults.iter().map(|fault| format!("\n  {fault}")).collect();
+    anyhow!("the {what} cannot be used:{}", lines.concat())
+}
+
+fn read_paths(paths: &[PathBuf], what: &str) -> Result<Vec<SourceFile>> {
+    let mut files = Vec::new();
+    for path in paths {
+        for file in files_of(path, what)? {
+            let text = fs::read_to_string(&file)
+                .with_context(|| format!("cannot read the {what} file {}", file.display()))?;
+            files.push(SourceFile { name: file.display().to_string(), text });
+        }
+    }
+    Ok(files)
+}
+
+/// The files of a path: itself, or those in the folder, by name. Names that begin with a dot are left out:
+/// Kubernetes keeps the parts of a mounted ConfigMap under such.
+fn files_of(path: &Path, what: &str) -> Result<Vec<PathBuf>> {
+    let describe = || format!("cannot read the {what} files of {}", path.display());
+    if !fs::metadata(path).with_context(describe)?.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut files = Vec::new();
+    for entry in fs::read_dir(path).with_context(describe)? {
+        let file = entry.with_context(describe)?.path();
+        let is_hidden = file.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        let is_yaml = file
+            .extension()
+            .and_then(OsStr::to_str)
+            .is_some_and(|known| ["yaml", "yml", "json"].contains(&known));
+        if is_yaml && !is_hidden {
+            files.push(file);
+        }
+    }
+    if files.is_empty() {
+        bail!("no {what} file in {}: it has no .yaml, .yml or .json", path.display());
+    }
+    files.sort();
+    Ok(files)
+}

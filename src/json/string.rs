@@ -1,0 +1,146 @@
+//! Strings: read over, or undone of their escapes.
+
+use std::borrow::Cow;
+
+use crate::json::error::fault;
+use crate::json::scan::plain_length;
+use crate::json::{ErrorKind, MAX_STRING, Reader, Result};
+
+/// How a string is spelt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Spelling {
+    /// Each character stands for itself.
+    Plain,
+    /// With escapes, each the one that every encoder writes for its character: two strings that are spelt
+    /// so are equal if their bytes are.
+    Escaped,
+    /// With escapes that have other spellings too: `\u0022`, `\/`.
+    Odd,
+}
+
+impl<'a> Reader<'a> {
+    /// Reads over a string whose opening quote is next. Its escapes are checked, not undone.
+    #[inline]
+    pub(super) fn skip_string(&mut self) -> Result<Spelling> {
+        let start = self.at;
+        self.at += 1;
+        self.skip_plain();
+        if self.byte() == Some(b'"') && self.at - start - 1 <= MAX_STRING {
+            self.at += 1;
+            return Ok(Spelling::Plain);
+        }
+        self.skip_escaped(start)
+    }
+
+    /// Reads over the rest of a string whose first part, from the quote at `start` on, is plain.
+    fn skip_escaped(&mut self, start: usize) -> Result<Spelling> {
+        let mut spelling = Spelling::Escaped;
+        loop {
+            match self.byte() {
+                Some(b'"') => break,
+                Some(b'\\') => {
+                    self.at += 1;
+                    if matches!(self.byte(), Some(b'u' | b'/')) {
+                        spelling = Spelling::Odd;
+                    }
+                    self.escape()?;
+                }
+                Some(0..=0x1f) => return Err(self.syntax("a control character in a string")),
+                Some(_) => self.skip_plain(),
+                None => return Err(self.syntax("the text ends within a string")),
+            }
+        }
+        if self.at - start - 1 > MAX_STRING {
+            return Err(fault(ErrorKind::Limit, format!("a string of over {MAX_STRING} bytes"), start));
+        }
+        self.at += 1;
+        Ok(spelling)
+    }
+
+    /// Reads a string whose opening quote is next.
+    pub(super) fn quoted(&mut self) -> Result<Cow<'a, str>> {
+        let start = self.at + 1;
+        let spelling = self.skip_string()?;
+        let text = self.text.get(start..self.at - 1).unwrap_or_default();
+        if spelling == Spelling::Plain {
+            return Ok(Cow::Borrowed(text));
+        }
+        let mut inner = Reader { at: 0, ..Reader::over(text) };
+        inner.unescaped().map(Cow::Owned)
+    }
+
+    /// The text of this reader as a string's inside, its escapes undone.
+    fn unescaped(&mut self) -> Result<String> {
+        let mut string = String::with_capacity(self.text.len());
+        loop {
+            let start = self.at;
+            self.skip_plain();
+            string.push_str(self.text.get(start..self.at).unwrap_or_default());
+            match self.byte() {
+                Some(b'\\') => {
+                    self.at += 1;
+                    string.push(self.escape()?);
+                }
+                Some(_) => return Err(self.syntax("a control character in a string")),
+                None => return Ok(string),
+            }
+        }
+    }
+
+    /// Moves over the bytes of a string that stand for themselves.
+    #[inline]
+    fn skip_plain(&mut self) {
+        self.at += plain_length(self.text.as_bytes().get(self.at..).unwrap_or_default());
+    }
+
+    /// Reads what follows a backslash.
+    fn escape(&mut self) -> Result<char> {
+        let byte = self.byte();
+        self.at += 1;
+        match byte {
+            Some(b'"') => Ok('"'),
+            Some(b'\\') => Ok('\\'),
+            Some(b'/') => Ok('/'),
+            Some(b'b') => Ok('\u{8}'),
+            Some(b'f') => Ok('\u{c}'),
+            Some(b'n') => Ok('\n'),
+            Some(b'r') => Ok('\r'),
+            Some(b't') => Ok('\t'),
+            Some(b'u') => self.unicode_escape(),
+            _ => Err(self.syntax("an escape that JSON does not have")),
+        }
+    }
+
+    fn unicode_escape(&mut self) -> Result<char> {
+        const HALF: &str = "half a surrogate pair in a string";
+        let high = self.four_hex()?;
+        if !(0xd800..0xdc00).contains(&high) {
+            return char::from_u32(high).ok_or_else(|| self.syntax(HALF));
+        }
+        if !self.text.as_bytes().get(self.at..).unwrap_or_default().starts_with(b"\\u") {
+            return Err(self.syntax(HALF));
+        }
+        self.at += 2;
+        let low = self.four_hex()?;
+        if !(0xdc00..0xe000).contains(&low) {
+            return Err(self.syntax(HALF));
+        }
+        char::from_u32(0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00)).ok_or_else(|| self.syntax(HALF))
+    }
+
+    fn four_hex(&mut self) -> Result<u32> {
+        let digits = self.text.as_bytes().get(self.at..self.at + 4).unwrap_or_default();
+        let mut code = 0;
+        for digit in digits {
+            let Some(value) = char::from(*digit).to_digit(16) else {
+                return Err(self.syntax("\\u without four hexadecimal digits"));
+            };
+            code = code * 16 + value;
+        }
+        if digits.len() < 4 {
+            return Err(self.syntax("\\u without four hexadecimal digits"));
+        }
+        self.at += 4;
+        Ok(code)
+    }
+}

@@ -1,0 +1,183 @@
+//! Which objects a document holds, as kubectl takes it apart.
+//!
+//! kubectl takes anything with a list at `items` for a list, whatever its kind is, and lists nest
+//! (k8s.io/apimachinery v0.37.2, `unstructured/unstructured.go` and `unstructured_list.go`). An item
+//! without a kind or without a version has both from its list: `PodList` holds Pods. The depth of
+//! lists is bounded by the depth of YAML that is read.
+
+use crate::lint::objects;
+use crate::workload::Workload;
+use crate::yaml::{Fault, Node, Step, Value};
+
+/// An object of a document.
+#[derive(Debug)]
+pub(super) struct Item<'d> {
+    pub(super) node: &'d Node,
+    /// `apiVersion`, perhaps that of its list.
+    pub(super) api_version: &'d str,
+    /// `kind`, likewise.
+    pub(super) kind: &'d str,
+}
+
+impl Item<'_> {
+    /// Whether it is a Namespace.
+    pub(super) fn is_namespace(&self) -> bool {
+        (self.api_version, self.kind) == ("v1", objects::NAMESPACE)
+    }
+}
+
+/// The objects of a document, those in lists among them. A document of nothing holds none.
+pub(super) fn items(root: &Node) -> Vec<Result<Item<'_>, Fault>> {
+    let mut items = Vec::new();
+    if root.value != Value::Null {
+        collect(root, None, &mut items);
+    }
+    items
+}
+
+/// `apiVersion` and `kind`.
+type Type<'d> = (&'d str, &'d str);
+
+fn collect<'d>(node: &'d Node, of_list: Option<Type<'d>>, items: &mut Vec<Result<Item<'d>, Fault>>) {
+    let (api_version, kind) = match type_of(node, of_list) {
+        Ok(of_node) => of_node,
+        Err(fault) => return items.push(Err(fault)),
+    };
+    let object = Item { node, api_version, kind };
+    let of_items = kind.strip_suffix("List").unwrap_or(kind);
+    let is_workload = |kind| Workload::of_kind(api_version, kind).is_some();
+    let is_list =
+        kind == "List" || of_items != kind && (is_workload(of_items) || of_items == objects::NAMESPACE);
+    match child(node, "items").map(|list| (list, &list.value)) {
+        Some((_, Value::Sequence(nodes))) => {
+            // What is a list to kubectl may be a pod to others.
+            if is_workload(kind) {
+                items.push(Ok(object));
+            }
+            let of_items = (!of_items.is_empty()).then_some((api_version, of_items));
+            nodes.iter().for_each(|node| collect(node, of_items, items));
+        }
+        Some((list, value)) if is_list && *value != Value::Null => {
+            let message = format!("items: expected a list, found {}", name_of(value));
+            items.push(Err(fault(list, message)));
+        }
+        _ if is_list => {}
+        _ => items.push(Ok(object)),
+    }
+}
+
+/// What an object says that it is, or else what its list says.
+fn type_of<'d>(node: &'d Node, of_list: Option<Type<'d>>) -> Result<Type<'d>, Fault> {
+    if !matches!(node.value, Value::Mapping(_)) {
+        let found = name_of(&node.value);
+        return Err(fault(node, format!("expected a Kubernetes object, found {found}")));
+    }
+    let own = (text(node, "apiVersion")?, text(node, "kind")?);
+    let missing = match own {
+        (Some(api_version), Some(kind)) => return Ok((api_version, kind)),
+        (None, None) => "neither apiVersion nor kind",
+        (None, Some(_)) => "no apiVersion",
+        (Some(_), None) => "no kind",
+    };
+    of_list.ok_or_else(|| fault(node, format!("not a Kubernetes object: it has {missing}")))
+}
+
+/// The text of a key; `None` where it is absent or empty.
+fn text<'d>(node: &'d Node, key: &str) -> Result<Option<&'d str>, Fault> {
+    let Some(value) = child(node, key) else { return Ok(None) };
+    match &value.value {
+        Value::Null => Ok(None),
+        Value::String(text) => Ok(Some(text.as_str()).filter(|text| !text.is_empty())),
+        Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Sequence(_) | Value::Mapping(_) => {
+            let found = name_of(&value.value);
+            Err(fault(value, format!("{key}: expected a string, found {found}")))
+        }
+    }
+}
+
+fn child<'d>(node: &'d Node, key: &str) -> Option<&'d Node> {
+    let located = node.locate(&[Step::Key(key)]);
+    located.exact.then_some(located.node)
+}
+
+fn fault(node: &Node, message: String) -> Fault {
+    let span = node.locate(&[]).span;
+    Fault { line: span.line, column: span.column, message }
+}
+
+fn name_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Int(_) | Value::Float(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Sequence(_) => "a list",
+        Value::Mapping(_) => "an object",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::yaml;
+
+    use super::*;
+
+    /// `version kind @line` for each object, the message for what is none.
+    fn found(text: &str) -> Vec<String> {
+        let documents = yaml::read(text);
+        let roots = documents.iter().map(|document| &document.as_ref().expect(text).root);
+        let describe = |item: Result<Item<'_>, Fault>| match item {
+            Ok(item) => format!("{} {} @{}", item.api_version, item.kind, item.node.span.line),
+            Err(fault) => fault.to_string(),
+        };
+        roots.flat_map(items).map(describe).collect()
+    }
+
+    #[test]
+    fn lists_are_taken_apart_as_kubectl_does() {
+        let table: &[(&str, &[&str])] = &[
+            ("{apiVersion: v1, kind: Pod}", &["v1 Pod @1"]),
+            ("{apiVersion: v1, kind: List, items: []}", &[]),
+            ("{apiVersion: v1, kind: List}", &[]),
+            ("{apiVersion: v1, kind: PodList, items: null}", &[]),
+            (
+                "{apiVersion: v1, kind: PodList, items: [{}, {kind: X, apiVersion: z}]}",
+                &["v1 Pod @1", "z X @1"],
+            ),
+            ("{apiVersion: apps/v1, kind: DeploymentList, items: [{kind: Pod}]}", &["apps/v1 Deployment @1"]),
+            (
+                "{apiVersion: v1, kind: List, items: [{apiVersion: v1, kind: List, items: [\n{apiVersion: v1, kind: Pod}]}]}",
+                &["v1 Pod @2"],
+            ),
+            ("{apiVersion: x/v1, kind: Odd, items: [{apiVersion: v1, kind: Pod}]}", &["v1 Pod @1"]),
+            ("{apiVersion: x/v1, kind: DenyList, spec: {}}", &["x/v1 DenyList @1"]),
+            ("{apiVersion: v1, kind: Pod, items: [{}]}", &["v1 Pod @1", "v1 Pod @1"]),
+            ("null\n---\n~", &[]),
+        ];
+        for (text, expected) in table {
+            assert_eq!(&found(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_object_is_said_to_be_none() {
+        for (text, expected) in [
+            ("replicas: 1", "line 1, column 1: not a Kubernetes object: it has neither apiVersion nor kind"),
+            ("apiVersion: v1\nkind: ''", "line 1, column 1: not a Kubernetes object: it has no kind"),
+            ("kind: Pod", "line 1, column 1: not a Kubernetes object: it has no apiVersion"),
+            ("kind: 5", "line 1, column 7: kind: expected a string, found a number"),
+            ("- a", "line 1, column 3: expected a Kubernetes object, found a list"),
+            ("text", "line 1, column 1: expected a Kubernetes object, found a string"),
+            (
+                "apiVersion: v1\nkind: List\nitems: {a: b}",
+                "line 3, column 9: items: expected a list, found an object",
+            ),
+            (
+                "apiVersion: v1\nkind: List\nitems:\n- {a: b}",
+                "line 4, column 4: not a Kubernetes object: it has neither apiVersion nor kind",
+            ),
+        ] {
+            assert_eq!(found(text), [expected], "{text}");
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! The server's flags: where it listens, and how much it bears.
+//!
+//! Each number is a promise to the cluster, so each says where it comes from. They are all flags, because a
+//! test of a limit must be able to lower it.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// kube-apiserver keeps an idle connection to a webhook for 90 s. Go does not send a POST again once a byte
+/// of it was written, so a server that closes first turns a race into a failed call.
+const API_SERVER_IDLE: Duration = Duration::from_secs(90);
+
+/// No wait here is ever meant to be longer, and sums of such durations cannot overflow.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Where and how to serve.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Server")]
+#[group(id = "server")]
+pub struct Args {
+    /// Where reviews are answered, over HTTPS.
+    #[arg(long, env = "PODGATE_LISTEN", value_name = "ADDRESS", default_value = "0.0.0.0:8443")]
+    pub listen: SocketAddr,
+
+    /// Where /livez, /readyz and /metrics are answered, over plain HTTP.
+    #[arg(long, env = "PODGATE_ADMIN_LISTEN", value_name = "ADDRESS", default_value = "0.0.0.0:8080")]
+    pub admin_listen: SocketAddr,
+
+    /// How often policies and certificates are looked at for changes.
+    ///
+    /// A ConfigMap or Secret takes up to a minute to reach the pod, so looking more often gains nothing.
+    #[arg(long, env = "PODGATE_RELOAD_INTERVAL", value_name = "DURATION", default_value = "10s", value_parser = positive)]
+    pub reload_interval: Duration,
+
+    /// How long connections are still accepted after SIGTERM, while the API servers learn that this pod is
+    /// going.
+    ///
+    /// Together with --drain-timeout it must stay under the pod's terminationGracePeriodSeconds, which is
+    /// 30 s by default.
+    #[arg(long, env = "PODGATE_DRAIN_DELAY", value_name = "DURATION", default_value = "8s", value_parser = bounded)]
+    pub drain_delay: Duration,
+
+    /// How long requests in flight may take to end after that.
+    #[arg(long, env = "PODGATE_DRAIN_TIMEOUT", value_name = "DURATION", default_value = "20s", value_parser = bounded)]
+    pub drain_timeout: Duration,
+
+    /// What the server bears from its peers.
+    #[command(flatten)]
+    pub limits: Limits,
+}
+
+/// What the server bears from its peers.
+#[derive(Debug, Clone, Copy, clap::Args)]
+#[command(next_help_heading = "Server limits")]
+pub struct Limits {
+    /// The longest review that is read. A longer one is refused.
+    ///
+    /// A pod may have 1.5 MiB in etcd, and a review holds it twice, with every < > & in six bytes.
+    #[arg(long, env = "PODGATE_MAX_BODY_BYTES", value_name = "BYTES", default_value = "8388608")]
+    pub max_body_bytes: usize,
+
+    /// How many bytes of unfinished reviews are kept at once, over all connections.
+    ///
+    /// Past it reviews are answered with 429 and Retry-After, which the API server heeds.
+    #[arg(
+        long,
+        env = "PODGATE_MAX_BUFFERED_BYTES",
+        value_name = "BYTES",
+        default_value = "67108864",
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
+    pub max_buffered_bytes: u32,
+
+    /// How many connections are open at once. Past it new ones wait to be accepted.
+    ///
+    /// Three API servers with 600 requests in flight each make 1800.
+    #[arg(
+        long,
+        env = "PODGATE_MAX_CONNECTIONS",
+        value_name = "COUNT",
+        default_value = "2048",
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
+    pub max_connections: u32,
+
+    /// How long a TLS handshake may take.
+    #[arg(long, env = "PODGATE_HANDSHAKE_TIMEOUT", value_name = "DURATION", default_value = "5s", value_parser = positive)]
+    pub handshake_timeout: Duration,
+
+    /// How long the head of a request may take, from its first byte.
+    ///
+    /// And how long a new connection may stay silent, once more than half of --max-connections are in use;
+    /// before that it may be as idle as others.
+    #[arg(long, env = "PODGATE_HEADER_TIMEOUT", value_name = "DURATION", default_value = "5s", value_parser = positive)]
+    pub header_timeout: Duration,
+
+    /// How long the body of a request may take; less where the API server's own timeout is shorter. An
+    /// answer must be taken within the same time.
+    #[arg(long, env = "PODGATE_BODY_TIMEOUT", value_name = "DURATION", default_value = "5s", value_parser = positive)]
+    pub body_timeout: Duration,
+
+    /// How long a connection may stay open between requests; at least 90s, which is how long the API server
+    /// keeps its own.
+    #[arg(long, env = "PODGATE_IDLE_TIMEOUT", value_name = "DURATION", default_value = "150s", value_parser = idle)]
+    pub idle_timeout: Duration,
+}
+
+fn bounded(text: &str) -> Result<Duration, String> {
+    let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if duration > LONGEST {
+        return Err("more than 24h".into());
+    }
+    Ok(duration)
+}
+
+fn positive(text: &str) -> Result<Duration, String> {
+    match bounded(text)? {
+        Duration::ZERO => Err("must be more than 0s: nothing is done in no time".into()),
+        duration => Ok(duration),
+    }
+}
+
+fn idle(text: &str) -> Result<Duration, String> {
+    match bounded(text)? {
+        duration if duration < API_SERVER_IDLE => Err(
+            "must be at least 90s: kube-apiserver keeps idle connections for 90 s and does not send a review \
+             again that met a closed one, so a shorter time makes admission fail"
+                .into(),
+        ),
+        duration => Ok(duration),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Cli {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn parse(flags: &[&str]) -> Result<Args, String> {
+        Cli::try_parse_from([&["podgate"], flags].concat())
+            .map(|cli| cli.args)
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn defaults() {
+        let args = parse(&[]).unwrap();
+        assert_eq!(args.listen.to_string(), "0.0.0.0:8443");
+        assert_eq!(args.admin_listen.to_string(), "0.0.0.0:8080");
+        assert_eq!(args.limits.max_body_bytes, 8 * 1024 * 1024);
+        assert_eq!(args.limits.max_buffered_bytes, 64 * 1024 * 1024);
+        assert_eq!(args.limits.idle_timeout, Duration::from_secs(150));
+        // The kubelet kills after 30 s unless told otherwise.
+        assert!(args.drain_delay + args.drain_timeout < Duration::from_secs(30));
+    }
+
+    #[test]
+    fn refused() {
+        for (flags, why) in [
+            (["--idle-timeout", "89s"], "kube-apiserver keeps idle connections for 90 s"),
+            (["--header-timeout", "0s"], "must be more than 0s"),
+            (["--body-timeout", "48h"], "more than 24h"),
+            (["--handshake-timeout", "5"], "time unit needed"),
+            (["--max-connections", "0"], "0 is not in 1.."),
+            (["--listen", "8443"], "invalid socket address"),
+        ] {
+            let error = parse(&flags).unwrap_err();
+            assert!(error.contains(why) && error.contains(flags[0]), "{flags:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn accepted() {
+        assert_eq!(parse(&["--idle-timeout", "90s"]).unwrap().limits.idle_timeout, API_SERVER_IDLE);
+        assert_eq!(parse(&["--drain-delay", "0s"]).unwrap().drain_delay, Duration::ZERO);
+    }
+}

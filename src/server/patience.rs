@@ -1,0 +1,265 @@
+//! How long we wait for a peer: a stream that gives up on one that is too slow.
+//!
+//! Hyper knows one time limit, for the head of a request, and starts it when the last answer is out; so it is
+//! also the idle limit. One that stops a slow head is then one that closes idle connections within seconds,
+//! and the API server's next review meets a closed connection. For bodies and for answers that are not taken
+//! it has no limit at all. So the waiting is bounded here, where it happens: when a read or a write of the
+//! stream is pending. A peer that sends a request whole and takes its answer never starts anything.
+//!
+//! | what is waited for | limit | then |
+//! |---|---|---|
+//! | the first byte of a request | idle | error, which hyper takes for an end: closed in good order |
+//! | the rest of the head | header | error: the connection is closed |
+//! | the body | what the [`Link`] says | error: the handler answers, then the connection is closed |
+//! | room for the answer | body | error: the connection is closed |
+//!
+//! A timer is kept for the life of the connection and only moved when it is due: waiting for the next
+//! request costs two looks at the clock.
+
+use std::io::{self, ErrorKind, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::Limits;
+
+/// What the service tells the stream under it. Both run in the one task of the connection, so the order of
+/// the atomics is that of the program.
+#[derive(Debug, Default)]
+pub(super) struct Link {
+    /// Odd while a request is being read and answered, even in between.
+    turn: AtomicU32,
+    body_millis: AtomicU32,
+    closing: AtomicBool,
+}
+
+impl Link {
+    /// The head of a request is complete; its body may take so long.
+    pub(super) fn begin(&self, body: Duration) {
+        let millis = u32::try_from(body.as_millis()).unwrap_or(u32::MAX);
+        self.body_millis.store(millis, Ordering::Relaxed);
+        self.turn.fetch_or(1, Ordering::Relaxed);
+    }
+
+    /// The request is answered.
+    pub(super) fn end(&self) {
+        self.turn.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The answer is the last one, and given without having read all that the peer sends: the stream reads
+    /// on for a while, because closing over unread bytes resets the connection and may destroy the answer.
+    pub(super) fn close(&self) {
+        self.closing.store(true, Ordering::Relaxed);
+    }
+}
+
+/// A stream with bounds on every wait.
+pub(super) struct Patient<S> {
+    stream: S,
+    link: Arc<Link>,
+    limits: Limits,
+    slots: Arc<Semaphore>,
+    /// The turn that `heard` and the running read clock belong to.
+    turn: u32,
+    /// Whether a byte of the next request has come.
+    heard: bool,
+    reading: Clock,
+    writing: Clock,
+    lingering: Clock,
+}
+
+impl<S> Patient<S> {
+    /// `slots` are those of the port: a connection that has never sent a request is borne only while more
+    /// than half of them are free. Go dials ahead and keeps such connections for later, so they are no
+    /// offence; but they are also all that an attacker has to open.
+    pub(super) fn new(stream: S, limits: Limits, slots: Arc<Semaphore>) -> (Self, Arc<Link>) {
+        let link = Arc::new(Link::default());
+        let patient = Self {
+            stream,
+            link: Arc::clone(&link),
+            limits,
+            slots,
+            turn: 0,
+            heard: false,
+            reading: Clock::default(),
+            writing: Clock::default(),
+            lingering: Clock::default(),
+        };
+        (patient, link)
+    }
+
+    fn keep_turn(&mut self) {
+        let turn = self.link.turn.load(Ordering::Relaxed);
+        if turn != self.turn {
+            self.turn = turn;
+            self.heard = false;
+            self.reading.stop();
+        }
+    }
+
+    fn note_bytes(&mut self) {
+        if !self.heard {
+            self.heard = true;
+            // The head's time starts now; the idle time is over.
+            if !self.in_request() {
+                self.reading.stop();
+            }
+        }
+    }
+
+    fn in_request(&self) -> bool {
+        self.turn % 2 == 1
+    }
+
+    fn read_limit(&self) -> Duration {
+        if self.in_request() {
+            return Duration::from_millis(u64::from(self.link.body_millis.load(Ordering::Relaxed)));
+        }
+        let is_stranger = self.turn == 0;
+        if self.heard || (is_stranger && self.is_crowded()) {
+            return self.limits.header_timeout;
+        }
+        self.limits.idle_timeout
+    }
+
+    fn is_crowded(&self) -> bool {
+        self.slots.available_permits() < self.limits.max_connections as usize / 2
+    }
+
+    fn poll_patience(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let limit = self.read_limit();
+        ready!(self.reading.poll_spent(context, limit));
+        Poll::Ready(Err(ErrorKind::TimedOut.into()))
+    }
+
+    fn write_waited<T>(
+        &mut self,
+        context: &mut Context<'_>,
+        written: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.writing.stop();
+            return written;
+        }
+        ready!(self.writing.poll_spent(context, self.limits.body_timeout));
+        Poll::Ready(Err(ErrorKind::TimedOut.into()))
+    }
+}
+
+impl<S: AsyncRead + Unpin> Patient<S> {
+    /// Reads and drops what the peer still sends, until it has seen the answer and closes, or time is up.
+    /// Has a clock of its own, since hyper flushes before each look and a flush stops that of writing.
+    fn poll_linger(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let mut space = [0; 4096];
+        loop {
+            let mut sink = ReadBuf::new(&mut space);
+            match Pin::new(&mut self.stream).poll_read(context, &mut sink) {
+                Poll::Ready(Ok(())) if !sink.filled().is_empty() => {}
+                Poll::Ready(_) => return Poll::Ready(()),
+                Poll::Pending => return self.lingering.poll_spent(context, self.limits.body_timeout),
+            }
+            if self.lingering.is_spent(self.limits.body_timeout) {
+                return Poll::Ready(());
+            }
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        this.keep_turn();
+        let before = buffer.filled().len();
+        match Pin::new(&mut this.stream).poll_read(context, buffer) {
+            Poll::Ready(read) => {
+                if buffer.filled().len() > before {
+                    this.note_bytes();
+                }
+                Poll::Ready(read)
+            }
+            Poll::Pending => this.poll_patience(context),
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Patient<S> {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.stream).poll_write(context, bytes);
+        this.write_waited(context, written)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.stream).poll_write_vectored(context, slices);
+        this.write_waited(context, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let flushed = Pin::new(&mut this.stream).poll_flush(context);
+        this.write_waited(context, flushed)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let shut = Pin::new(&mut this.stream).poll_shutdown(context);
+        let shut = this.write_waited(context, shut);
+        if matches!(shut, Poll::Ready(Ok(()))) && this.link.closing.load(Ordering::Relaxed) {
+            return this.poll_linger(context).map(Ok);
+        }
+        shut
+    }
+}
+
+/// One wait: since when, and what wakes us.
+#[derive(Default)]
+struct Clock {
+    since: Option<Instant>,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Clock {
+    fn stop(&mut self) {
+        self.since = None;
+    }
+
+    fn is_spent(&mut self, limit: Duration) -> bool {
+        self.since.get_or_insert_with(Instant::now).elapsed() >= limit
+    }
+
+    /// Ready once `limit` has passed since the first call after [`Clock::stop`].
+    fn poll_spent(&mut self, context: &mut Context<'_>, limit: Duration) -> Poll<()> {
+        let deadline = *self.since.get_or_insert_with(Instant::now) + limit;
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        if timer.deadline() > deadline {
+            timer.as_mut().reset(deadline);
+        }
+        // It may have been set for an earlier wait; then it is set again, and only then.
+        loop {
+            ready!(timer.as_mut().poll(context));
+            if Instant::now() >= deadline {
+                return Poll::Ready(());
+            }
+            timer.as_mut().reset(deadline);
+        }
+    }
+}

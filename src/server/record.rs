@@ -1,0 +1,124 @@
+//! What is done with a decision: counted, and logged in one line.
+//!
+//! Neither holds anything of the object but names, and nothing here is built when nobody listens.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::field::{DisplayValue, display};
+
+use super::metrics::Metrics;
+use crate::admission::{Decision, Operation, Outcome, Webhook};
+use crate::evaluate::Severity;
+use crate::pod::Owner;
+
+/// Counts and logs one decision.
+pub(super) fn record(metrics: &Metrics, decision: &Decision<'_>, took: Duration) {
+    metrics.review(decision.webhook, decision.operation, decision.outcome, took);
+    for (control, severity) in &decision.findings {
+        metrics.finding(control, severity.name());
+    }
+    tracing::info!(
+        target: "podgate::review",
+        uid = %decision.uid,
+        webhook = webhook(decision.webhook),
+        operation = operation(decision.operation),
+        kind = text(&decision.kind),
+        subresource = text(&decision.subresource),
+        namespace = text(&decision.namespace),
+        name = text(&decision.name),
+        generate_name = text(&decision.generate_name),
+        owner = decision.owner.as_ref().map(|owner| display(OwnerName(owner))),
+        policy = list(&decision.policies, Policies),
+        decision = outcome(decision.outcome),
+        code = decision.code,
+        refusal = text(&decision.refusal_code),
+        controls = list(&decision.findings, Controls),
+        patch_operations = (decision.patch_operations > 0).then_some(decision.patch_operations),
+        dry_run = decision.is_dry_run.then_some(true),
+        error = text(&decision.error),
+        micros = micros(took),
+        "reviewed",
+    );
+}
+
+/// A field for a text; none for an empty one.
+fn text(text: &str) -> Option<&str> {
+    (!text.is_empty()).then_some(text)
+}
+
+/// A field for a list; none for an empty one.
+fn list<'l, T, D: fmt::Display>(items: &'l [T], shown: impl FnOnce(&'l [T]) -> D) -> Option<DisplayValue<D>> {
+    (!items.is_empty()).then(|| display(shown(items)))
+}
+
+/// `Job/train`
+struct OwnerName<'o>(&'o Owner<'o>);
+
+impl fmt::Display for OwnerName<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.0.kind, self.0.name)
+    }
+}
+
+/// `ml-restricted,ml-trainers`
+struct Policies<'n>(&'n [Arc<str>]);
+
+impl fmt::Display for Policies<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        comma_separated(f, self.0.iter())
+    }
+}
+
+/// `hostPorts,runAsNonRoot`
+struct Controls<'c>(&'c [(&'static str, Severity)]);
+
+impl fmt::Display for Controls<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        comma_separated(f, self.0.iter().map(|(control, _)| control))
+    }
+}
+
+fn comma_separated(
+    f: &mut fmt::Formatter<'_>,
+    items: impl Iterator<Item = impl fmt::Display>,
+) -> fmt::Result {
+    for (index, item) in items.enumerate() {
+        if index > 0 {
+            f.write_str(",")?;
+        }
+        write!(f, "{item}")?;
+    }
+    Ok(())
+}
+
+pub(super) fn webhook(webhook: Webhook) -> &'static str {
+    match webhook {
+        Webhook::Validate => "validate",
+        Webhook::Mutate => "mutate",
+    }
+}
+
+pub(super) fn operation(operation: Option<Operation>) -> &'static str {
+    match operation {
+        Some(Operation::Create) => "create",
+        Some(Operation::Update) => "update",
+        Some(Operation::Delete) => "delete",
+        Some(Operation::Connect) => "connect",
+        None => "unknown",
+    }
+}
+
+pub(super) fn outcome(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Allowed => "allowed",
+        Outcome::Patched => "patched",
+        Outcome::Denied => "denied",
+        Outcome::Error => "error",
+    }
+}
+
+fn micros(took: Duration) -> u64 {
+    u64::try_from(took.as_micros()).unwrap_or(u64::MAX)
+}
