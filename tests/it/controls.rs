@@ -1,0 +1,239 @@
+//! Every control against pods of our own, which the folder of its id holds: some that it lets pass, some that it finds
+//! at fault.
+//!
+//! A fixture opens with comments that say what it is judged by and what is found:
+//!
+//! - `# standard: baseline:v1.0 restricted:latest`: the standards, with the same result for each;
+//! - `# controls: {volumeTypes: {allowed: [secret]}}`: in their place, the `controls` of a policy file;
+//! - `# detail: ...`: the text in Kubernetes' own words, of this control alone;
+//! - `# finds: spec.hostPID = true -> remove it`: one line a finding, with `(safe)` where filling in mends it.
+
+use std::collections::BTreeSet;
+
+use podgate::controls::{ALL, Control, Finding, Standard};
+use podgate::evaluate::{Text, by_standard, evaluate};
+use podgate::json::Reader;
+use podgate::pod::{ContainerKind, Pod, dotted, steps};
+use podgate::policy::{Policies, PolicySet, read_file};
+use podgate::workload::{Object, WORKLOADS};
+
+use crate::pods::{Fixture, of_repository, own_fixtures};
+
+/// Fields that make a control pass over a pod: nothing is ever found there.
+const CONDITIONS: [&str; 2] = ["spec.os.name", "spec.hostUsers"];
+
+impl Fixture {
+    /// The control's id, `pass` or `fail`, and the rest.
+    fn parts(&self) -> (&str, &str) {
+        let mut parts = self.name.split('/');
+        (parts.next().unwrap(), parts.next().unwrap())
+    }
+
+    /// The values of the comments of this name.
+    fn comments<'f>(&'f self, name: &'f str) -> impl Iterator<Item = &'f str> {
+        self.text
+            .lines()
+            .filter_map(move |line| line.strip_prefix("# ")?.strip_prefix(name)?.strip_prefix(": "))
+    }
+
+    /// Calls back with what this control finds, once for each thing that the fixture is to be judged by.
+    fn judge(&self, mut check: impl FnMut(&str, &[Finding<'_>])) {
+        let object = object(self);
+        let pod = object.pod.as_ref().unwrap();
+        let of_control = |finding: &&Finding<'_>| finding.control.id == self.parts().0;
+        let mut count = 0;
+        for name in self.comments("standard").flat_map(str::split_whitespace) {
+            let findings = by_standard(&name.parse::<Standard>().unwrap(), pod);
+            check(name, &findings.iter().filter(of_control).cloned().collect::<Vec<_>>());
+            count += 1;
+        }
+        for controls in self.comments("controls") {
+            let policies = policies(controls);
+            let verdict = evaluate(policies.security.iter(), pod);
+            let findings: Vec<_> =
+                verdict.findings().map(|(_, finding)| finding).filter(of_control).cloned().collect();
+            check(controls, &findings);
+            count += 1;
+        }
+        assert!(count > 0, "{}: says neither `# standard: ...` nor `# controls: ...`", self.name);
+    }
+}
+
+fn object(fixture: &Fixture) -> Object<'_> {
+    let workload = WORKLOADS
+        .iter()
+        .find(|workload| fixture.text.lines().any(|line| line.strip_prefix("kind: ") == Some(workload.kind)))
+        .unwrap_or_else(|| panic!("{}: of no kind that carries pods", fixture.name));
+    let mut reader = Reader::new(&fixture.json).unwrap();
+    workload.read(&mut reader).unwrap_or_else(|error| panic!("{}: {error}", fixture.name)).unwrap()
+}
+
+/// A policy with these `controls` and nothing else.
+fn policies(controls: &str) -> PolicySet {
+    let text = format!(
+        "apiVersion: podgate.dev/v1alpha1\nkind: SecurityPolicy\nmetadata: {{name: fixture}}\n\
+         spec: {{match: {{namespaces: [any]}}, controls: {controls}}}\n"
+    );
+    let mut policies = Policies::new(Vec::new());
+    read_file("fixture", &text, &mut policies);
+    policies.finish().unwrap_or_else(|faults| panic!("{controls}: {faults:?}"))
+}
+
+/// A finding as `# finds: ` has it.
+fn line(finding: &Finding<'_>) -> String {
+    let path = dotted(&steps(finding.place, finding.field));
+    let safe = if finding.is_safe { " (safe)" } else { "" };
+    format!("{path} = {} -> {}{safe}", finding.found, finding.remedy)
+}
+
+fn fixtures_of(verdict: &str) -> Vec<Fixture> {
+    let mut fixtures = own_fixtures();
+    fixtures.retain(|fixture| fixture.parts().1 == verdict);
+    fixtures
+}
+
+#[test]
+fn every_control_has_pods_that_pass_and_pods_that_fail() {
+    let fixtures = own_fixtures();
+    for Control { id, .. } in ALL {
+        for verdict in ["pass", "fail"] {
+            assert!(
+                fixtures.iter().any(|fixture| fixture.parts() == (id, verdict)),
+                "{id} has no fixture: add a pod to tests/fixtures/controls/{id}/{verdict}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_folder_is_of_a_control() {
+    for entry in std::fs::read_dir(of_repository("tests/fixtures/controls")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        assert!(Control::named(&name).is_some(), "tests/fixtures/controls/{name}: no control has this id");
+    }
+    for fixture in own_fixtures() {
+        assert!(
+            ["pass", "fail"].contains(&fixture.parts().1),
+            "{}: neither in pass nor in fail",
+            fixture.name
+        );
+    }
+}
+
+#[test]
+fn what_passes_has_no_finding() {
+    for fixture in fixtures_of("pass") {
+        fixture.judge(|by, findings| {
+            let lines: Vec<String> = findings.iter().map(line).collect();
+            assert_eq!(lines, [""; 0], "{} by {by}", fixture.name);
+        });
+    }
+}
+
+#[test]
+fn what_fails_says_what_and_where() {
+    for fixture in fixtures_of("fail") {
+        let detail: Vec<&str> = fixture.comments("detail").collect();
+        let finds: Vec<&str> = fixture.comments("finds").collect();
+        fixture.judge(|by, findings| {
+            let lines: Vec<String> = findings.iter().map(line).collect();
+            assert_eq!(lines, finds, "{} by {by}", fixture.name);
+            assert_eq!([Text::of(findings).detail.as_str()], *detail, "{} by {by}", fixture.name);
+        });
+    }
+}
+
+#[test]
+fn controls_of_containers_fail_in_every_kind_of_container() {
+    for control in ALL.into_iter().filter(|control| of_containers(control)) {
+        let mut kinds = Vec::new();
+        for fixture in fixtures_of("fail").iter().filter(|fixture| fixture.parts().0 == control.id) {
+            fixture.judge(|_, findings| {
+                kinds.extend(
+                    findings.iter().filter_map(|finding| finding.place.container()).map(|at| at.kind),
+                );
+            });
+        }
+        for kind in [ContainerKind::Init, ContainerKind::Regular, ContainerKind::Ephemeral] {
+            assert!(kinds.contains(&kind), "{}: no fixture fails in {}", control.id, kind.list());
+        }
+    }
+}
+
+fn of_containers(control: &Control) -> bool {
+    control.doc.fields.iter().any(|field| field.contains("ephemeralContainers"))
+}
+
+#[test]
+fn standards_controls_are_tried_at_their_first_version_and_before_it() {
+    for control in ALL {
+        let podgate::controls::Kind::Standard { revisions, .. } = control.kind else { continue };
+        let fixtures: Vec<Fixture> =
+            own_fixtures().into_iter().filter(|fixture| fixture.parts().0 == control.id).collect();
+        let standards: BTreeSet<&str> = fixtures
+            .iter()
+            .flat_map(|fixture| fixture.comments("standard"))
+            .flat_map(str::split_whitespace)
+            .collect();
+        let is_tried =
+            |minor: u64| standards.iter().any(|standard| standard.ends_with(&format!(":v1.{minor}")));
+        for since in revisions.iter().map(|revision| revision.since) {
+            assert!(is_tried(since), "{}: no fixture is judged at v1.{since}", control.id);
+            assert!(
+                since == 0 || is_tried(since - 1),
+                "{}: no fixture is judged before v1.{since}",
+                control.id
+            );
+        }
+    }
+}
+
+/// The fields that a control's page names are those in which it finds something, and no others.
+#[test]
+fn the_documented_fields_are_the_ones_that_are_judged() {
+    for control in ALL {
+        let documented: Vec<String> =
+            control.doc.fields.iter().flat_map(|field| alternatives(field)).collect();
+        let mut found = BTreeSet::new();
+        for fixture in fixtures_of("fail").iter().filter(|fixture| fixture.parts().0 == control.id) {
+            fixture.judge(|_, findings| {
+                found.extend(findings.iter().map(|finding| dotted(&steps(finding.place, finding.field))));
+            });
+        }
+        for path in &found {
+            let is_documented = documented.iter().any(|pattern| matches(pattern, path));
+            assert!(is_documented, "{}: finds {path}, which doc.fields does not name", control.id);
+        }
+        for pattern in documented.iter().filter(|pattern| !CONDITIONS.contains(&pattern.as_str())) {
+            let is_found = found.iter().any(|path| matches(pattern, path));
+            assert!(is_found, "{}: no fixture fails in {pattern}, which doc.fields names", control.id);
+        }
+    }
+}
+
+/// `a.{b,c}.d` as `a.b.d` and `a.c.d`.
+pub(crate) fn alternatives(pattern: &str) -> Vec<String> {
+    let Some((before, rest)) = pattern.split_once('{') else { return vec![pattern.to_owned()] };
+    let (words, after) = rest.split_once('}').unwrap();
+    words.split(',').flat_map(|word| alternatives(&format!("{before}{word}{after}"))).collect()
+}
+
+/// Whether a path is the field of a pattern or lies within it; `[*]` is any item, a final `*` any text.
+pub(crate) fn matches(pattern: &str, path: &str) -> bool {
+    match pattern.split_once('*') {
+        None => {
+            path.strip_prefix(pattern).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        }
+        Some((before, after)) => path
+            .strip_prefix(before)
+            .and_then(|rest| rest.split_once(']'))
+            .is_some_and(|(_, rest)| after.strip_prefix(']').is_some_and(|after| matches(after, rest))),
+    }
+}
+
+#[test]
+fn a_pod_without_any_field_keeps_every_baseline_rule() {
+    let pod = Pod::default();
+    let standard: Standard = "baseline".parse().unwrap();
+    assert!(by_standard(&standard, &pod).is_empty());
+}

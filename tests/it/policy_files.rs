@@ -1,0 +1,107 @@
+//! Policy files: every fault of a file at once, each at its place; and files that are in order.
+//!
+//! What is expected of a file stands at its end behind `#> `: the faults as `line:column: message`, or the policies that
+//! it holds as kind and name.
+
+use std::fs;
+
+use podgate::policy::{Policies, PolicySet, SYSTEM_NAMESPACES, read_file};
+
+use crate::pods::{files, of_repository};
+
+/// What comes of these files, named `a.yaml` and on.
+fn read(texts: &[&str]) -> Result<PolicySet, Vec<String>> {
+    let reserved = SYSTEM_NAMESPACES.iter().chain(&["podgate-system"]).map(ToString::to_string);
+    let mut policies = Policies::new(reserved.collect());
+    for (name, text) in ('a'..).zip(texts) {
+        read_file(&format!("{name}.yaml"), text, &mut policies);
+    }
+    policies.finish().map_err(|faults| faults.iter().map(ToString::to_string).collect())
+}
+
+fn names(policies: &PolicySet) -> Vec<String> {
+    let security = policies.security.iter().map(|policy| format!("SecurityPolicy {}", policy.name));
+    let identity = policies.identity.iter().map(|policy| format!("IdentityPolicy {}", policy.name));
+    security.chain(identity).collect()
+}
+
+/// The files of a folder, with what is expected of each.
+fn cases(folder: &str) -> Vec<(String, String, Vec<String>)> {
+    let case = |path: std::path::PathBuf| {
+        let text = fs::read_to_string(&path).unwrap();
+        let expected =
+            text.lines().filter_map(|line| line.strip_prefix("#> ")).map(ToOwned::to_owned).collect();
+        (path.file_stem().unwrap().to_str().unwrap().to_owned(), text, expected)
+    };
+    files(&of_repository(folder), "yaml").into_iter().map(case).collect()
+}
+
+#[test]
+fn every_fault_is_told_at_once_and_in_its_place() {
+    let cases = cases("tests/fixtures/policies/faulty");
+    assert!(cases.len() > 30);
+    for (name, text, expected) in cases {
+        let expected: Vec<String> = expected.iter().map(|fault| format!("a.yaml:{fault}")).collect();
+        assert_eq!(read(&[&text]).map(|policies| names(&policies)), Err(expected), "{name}");
+    }
+}
+
+#[test]
+fn files_in_order_are_read() {
+    for (name, text, expected) in cases("tests/fixtures/policies/good") {
+        assert_eq!(read(&[&text]).map(|policies| names(&policies)), Ok(expected), "{name}");
+    }
+}
+
+#[test]
+fn the_built_in_policy_is_the_one_in_the_folder() {
+    let text = fs::read_to_string(of_repository("policies/ml-restricted.yaml")).unwrap();
+    assert_eq!(text, podgate::policy::BUILT_IN);
+    assert_eq!(
+        read(&[&text]).map(|policies| names(&policies)),
+        Ok(vec!["SecurityPolicy ml-restricted".to_owned()])
+    );
+}
+
+const A: &str = "apiVersion: podgate.dev/v1alpha1\nkind: SecurityPolicy\nmetadata: {name: a}\n\
+                 spec: {match: {namespaces: [a]}, standard: {enforce: restricted}}\n";
+const IDENTITY_A: &str = "apiVersion: podgate.dev/v1alpha1\nkind: IdentityPolicy\nmetadata: {name: a}\n\
+                          spec: {match: {namespaces: [a]}, identity: {provider: azure, serviceAccountName: a}}\n";
+
+#[test]
+fn names_are_unique_over_all_files_within_a_kind() {
+    assert!(read(&[A, IDENTITY_A]).is_ok());
+    let twice = format!("{IDENTITY_A}---\n{A}");
+    let fault = |place: &str| {
+        format!("{place}: metadata.name: another policy is named \"a\"; give this one another name")
+    };
+    assert_eq!(read(&[A, &twice]).map(|_| ()), Err(vec![fault("b.yaml:8:18")]));
+    assert_eq!(
+        read(&[A, IDENTITY_A, &twice]).map(|_| ()),
+        Err(vec![fault("c.yaml:3:18"), fault("c.yaml:8:18")])
+    );
+}
+
+#[test]
+fn faults_of_all_files_are_told_in_their_order() {
+    let faulty = A.replace("restricted", "strict");
+    let unread = A.replace("spec: {", "spec: [");
+    let expected = [
+        "a.yaml:4:54: spec.standard.enforce: no such level \"strict\": use privileged, baseline or restricted, \
+         did you mean \"restricted\"?",
+        "b.yaml:3:18: metadata.name: another policy is named \"a\"; give this one another name",
+        "c.yaml:1:1: holds no policy",
+        "d.yaml:4:7: mismatched bracket '[' closed by '}'",
+    ];
+    assert_eq!(read(&[&faulty, A, "", &unread]).map(|_| ()), Err(expected.map(ToOwned::to_owned).to_vec()));
+}
+
+#[test]
+fn a_policy_after_a_faulty_one_is_read_too() {
+    let text = format!("kind: [\n---\n{A}---\n{}", A.replace("kind", "kinds"));
+    let expected = [
+        "a.yaml:1:7: unclosed bracket '['",
+        "a.yaml:8:1: the key \"kind\" is missing, expected SecurityPolicy or IdentityPolicy",
+    ];
+    assert_eq!(read(&[&text]).map(|_| ()), Err(expected.map(ToOwned::to_owned).to_vec()));
+}
