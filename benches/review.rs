@@ -3,6 +3,12 @@
 //!
 //! Run with `cargo bench --bench review`. Times are of this machine; quote ratios of one run.
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a bench that cannot run may say so by panicking"
+)]
+
 use std::collections::BTreeMap;
 use std::hint::black_box;
 

@@ -10,6 +10,13 @@
 //! CPU per review is read from the scheduler's own count of the server's threads. What is quoted is the
 //! median over the rounds of the ratio within a round: the machine's speed drifts, the ratio hardly does.
 
+#![expect(
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::cast_precision_loss,
+    reason = "a bench prints what it measured, and may end by a panic; counts are far below 2^52"
+)]
+
 use std::collections::BTreeMap;
 use std::env;
 use std::error::Error;

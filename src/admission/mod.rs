@@ -132,7 +132,7 @@ impl Reviewer {
             None => self.judge(webhook, request, &mut response, &mut decision),
         };
         if let Err(fault) = judged {
-            refuse_unjudged(fault, &mut response, &mut decision);
+            refuse_unjudged(&fault, &mut response, &mut decision);
         }
         Ok(Answer { body: response.to_bytes(), decision })
     }
@@ -236,11 +236,11 @@ pub fn refuse<'b>(
     };
     let mut decision = Decision::new(webhook, uid.clone(), &envelope.request);
     let mut response = Response::refusing(&uid);
-    refuse_unjudged(Fault { code, message: message.to_owned() }, &mut response, &mut decision);
+    refuse_unjudged(&Fault { code, message: message.to_owned() }, &mut response, &mut decision);
     Ok(Answer { body: response.to_bytes(), decision })
 }
 
-fn refuse_unjudged(fault: Fault, response: &mut Response<'_>, decision: &mut Decision<'_>) {
+fn refuse_unjudged(fault: &Fault, response: &mut Response<'_>, decision: &mut Decision<'_>) {
     let message = one_line(&format!("podgate: {}", fault.message));
     response.allowed = false;
     response.audit_annotations =
@@ -335,7 +335,8 @@ fn audit_text(verdict: &Verdict<'_>, is_template: bool) -> Option<String> {
     }
     let mut text = texts.join("; ");
     if text.len() > LONGEST_AUDIT_TEXT {
-        text.truncate(text.floor_char_boundary(LONGEST_AUDIT_TEXT));
+        let end = (0..=LONGEST_AUDIT_TEXT).rev().find(|end| text.is_char_boundary(*end));
+        text.truncate(end.unwrap_or_default());
         text.push_str("...");
     }
     (!text.is_empty()).then_some(text)

@@ -260,7 +260,7 @@ fn found(finding: &Finding<'_>) -> String {
 fn remedy(finding: &Finding<'_>) -> String {
     let remedy = match finding.remedy {
         Remedy::Choose(types) if matches!(finding.place, Place::Volume(..)) => volume_remedy(types),
-        remedy => remedy.to_string(),
+        Remedy::Set(_) | Remedy::Remove | Remedy::Choose(_) => finding.remedy.to_string(),
     };
     if finding.hint.is_empty() { remedy } else { format!("{remedy} ({})", finding.hint) }
 }

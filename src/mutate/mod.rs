@@ -64,7 +64,7 @@ fn repair<'f>(container: &Container<'_>, findings: impl Iterator<Item = &'f Find
         insert(&mut additions, of_field, to_json(value));
     }
     if let Json::Object(additions) = additions {
-        add_absent(&mut base, additions, &|path| is_set(container, path), patch);
+        add_absent(&base, additions, &|path| is_set(container, path), patch);
     }
 }
 
@@ -84,20 +84,19 @@ fn insert(target: &mut Json, path: &[Step<'_>], value: Json) {
 }
 
 /// Adds each member: whole if it is absent from the container, member by member if it is there.
-fn add_absent<'k>(
-    base: &mut Vec<Step<'k>>,
+fn add_absent(
+    base: &[Step<'_>],
     additions: Map<String, Json>,
     is_set: &dyn Fn(&[Step<'_>]) -> bool,
     patch: &mut Patch,
 ) {
     for (key, value) in additions {
-        let mut path: Vec<Step<'_>> = base.clone();
-        path.push(Step::Key(&key));
-        match value {
-            Json::Object(members) if is_set(path.get(CONTAINER_STEPS..).unwrap_or_default()) => {
-                add_absent(&mut path, members, is_set, patch);
-            }
-            value => patch.0.push(add(&path, value)),
+        let path: Vec<Step<'_>> = base.iter().copied().chain([Step::Key(&key)]).collect();
+        let is_there = is_set(path.get(CONTAINER_STEPS..).unwrap_or_default());
+        if let (true, Json::Object(members)) = (is_there, &value) {
+            add_absent(&path, members.clone(), is_set, patch);
+        } else {
+            patch.0.push(add(&path, value));
         }
     }
 }

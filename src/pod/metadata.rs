@@ -12,6 +12,9 @@ const KEPT_ANNOTATIONS: [&str; 4] = [
     Metadata::MIRROR,
 ];
 
+/// Labels or annotations, in the order of the text.
+type StringMap<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
+
 /// `metadata` of a pod or template; an absent name is empty.
 #[derive(Debug, Default)]
 pub struct Metadata<'a> {
@@ -22,9 +25,9 @@ pub struct Metadata<'a> {
     /// `namespace`.
     pub namespace: Cow<'a, str>,
     /// `labels`; `None` when absent, which a patch must know.
-    pub labels: Option<Vec<(Cow<'a, str>, Cow<'a, str>)>>,
+    pub labels: Option<StringMap<'a>>,
     /// Those of `annotations` that a rule reads.
-    pub annotations: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    pub annotations: StringMap<'a>,
     /// The controlling one of `ownerReferences`.
     pub owner: Option<Owner<'a>>,
 }
@@ -83,7 +86,7 @@ fn find<'m>(map: &'m [(Cow<'_, str>, Cow<'_, str>)], key: &str) -> Option<&'m st
     map.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_ref())
 }
 
-fn read_labels<'a>(reader: &mut Reader<'a>) -> Result<Option<Vec<(Cow<'a, str>, Cow<'a, str>)>>> {
+fn read_labels<'a>(reader: &mut Reader<'a>) -> Result<Option<StringMap<'a>>> {
     let mut labels = Vec::new();
     let is_set = reader.object(|reader, key| {
         labels.push((key.clone(), reader.string()?));

@@ -6,8 +6,10 @@
 
 mod file;
 mod namespaces;
+mod object;
 mod schema;
 mod selector;
+mod written;
 
 use std::sync::Arc;
 
