@@ -31,12 +31,17 @@ const IGNORED_POD_SUBRESOURCES: [&str; 8] =
 /// Subresources of the kinds that make pods that carry no template, or one that cannot be changed
 /// through them.
 const IGNORED_WORKLOAD_SUBRESOURCES: [&str; 2] = ["scale", "status"];
-/// Resources of the core group that carry no pod and that a webhook's rules often name beside pods.
-const WITHOUT_PODS: [&str; 2] = ["namespaces", "serviceaccounts"];
+/// Resources of the core group, with their kinds, that carry no pod and that a webhook's rules often name
+/// beside pods.
+const WITHOUT_PODS: [(&str, &str); 2] = [("namespaces", "Namespace"), ("serviceaccounts", "ServiceAccount")];
 /// Most causes in a status: enough for every fault of a real pod, and a bound for a hostile one.
 const MOST_CAUSES: usize = 64;
 /// Longest note for the audit log, in bytes: no real pod reaches it, and a hostile one must not fill the log.
 const LONGEST_AUDIT_TEXT: usize = 64 * 1024;
+/// Longest name in an answer, in bytes: the longest that Kubernetes takes.
+const LONGEST_NAME: usize = 253;
+/// Longest path in an answer, in bytes: the key of an annotation has 317 at the most.
+const LONGEST_FIELD: usize = 512;
 /// Longest message about a review that cannot be judged, in bytes.
 const LONGEST_ERROR: usize = 256;
 
@@ -279,8 +284,11 @@ impl Task<'_, '_> {
             .take(MOST_CAUSES)
             .map(|finding| cause(self.pod, &base, finding))
             .collect();
-        let details =
-            Details { name: self.request.name.clone().into_owned(), kind: self.workload.resource, causes };
+        let details = Details {
+            name: cut(self.request.name.clone().into_owned(), LONGEST_NAME),
+            kind: self.workload.resource,
+            causes,
+        };
         Status { details: Some(details), ..Status::failure(403, message) }
     }
 }
@@ -292,7 +300,7 @@ fn cause(pod: &Pod<'_>, base: &[Step<'_>], finding: &Finding<'_>) -> Cause {
         (_, Remedy::Remove) => "FieldValueForbidden",
     };
     let path: Vec<Step<'_>> = base.iter().copied().chain(steps(finding.place, finding.field)).collect();
-    Cause { reason, message: note(pod, finding), field: dotted(&path) }
+    Cause { reason, message: note(pod, finding), field: cut(dotted(&path), LONGEST_FIELD) }
 }
 
 /// The name to show: a pod that is made by a controller has none yet when it is mutated.
@@ -333,13 +341,7 @@ fn audit_text(verdict: &Verdict<'_>, is_template: bool) -> Option<String> {
             texts.push(text);
         }
     }
-    let mut text = texts.join("; ");
-    if text.len() > LONGEST_AUDIT_TEXT {
-        let end = (0..=LONGEST_AUDIT_TEXT).rev().find(|end| text.is_char_boundary(*end));
-        text.truncate(end.unwrap_or_default());
-        text.push_str("...");
-    }
-    (!text.is_empty()).then_some(text)
+    (!texts.is_empty()).then(|| cut(texts.join("; "), LONGEST_AUDIT_TEXT))
 }
 
 fn check_version(envelope: &Envelope<'_>) -> Result<(), Fault> {
@@ -357,19 +359,16 @@ fn to_judge<'r, 'b>(
     operation: Operation,
 ) -> Result<Option<(&'static Workload, &'r Object<'b>)>, Fault> {
     let Some(workload) = Workload::of_resource(&request.group, &request.resource) else {
-        return if request.group.is_empty() && WITHOUT_PODS.contains(&request.resource.as_ref()) {
-            Ok(None)
-        } else {
-            Err(unknown_resource(request))
+        let without = WITHOUT_PODS.iter().find(|(resource, _)| *resource == request.resource);
+        return match without.filter(|_| request.group.is_empty()) {
+            Some((resource, kind)) => check_kind(request, resource, kind).map(|()| None),
+            None => Err(unknown_resource(request)),
         };
     };
     if is_ignored(workload, &request.subresource) {
         return Ok(None);
     }
-    if !request.kind.is_empty() && request.kind != workload.kind {
-        let message = format!("the resource {} with the kind {:?}", workload.resource, request.kind);
-        return Err(Fault::bad_request(message));
-    }
+    check_kind(request, workload.resource, workload.kind)?;
     match (operation, &request.object) {
         (Operation::Delete, Part::Absent) => Ok(None),
         (Operation::Delete, _) => Err(Fault::bad_request("DELETE with an object: it has an oldObject alone")),
@@ -385,6 +384,14 @@ fn to_judge<'r, 'b>(
             Err(Fault::bad_request(format!("no object: expected a {}", workload.kind)))
         }
     }
+}
+
+/// Checks that the kind of a request is that of its resource.
+fn check_kind(request: &Request<'_>, resource: &str, kind: &str) -> Result<(), Fault> {
+    if request.kind.is_empty() || request.kind == kind {
+        return Ok(());
+    }
+    Err(Fault::bad_request(format!("the resource {resource} with the kind {:?}", request.kind)))
 }
 
 fn unknown_resource(request: &Request<'_>) -> Fault {
@@ -429,6 +436,16 @@ fn is_significant(request: &Request<'_>, workload: &Workload, object: &Object<'_
         (Some(new), Some(old)) if workload.is_pod() => significance::is_significant(new, old),
         _ => true,
     })
+}
+
+/// The text, cut to so many bytes.
+fn cut(mut text: String, longest: usize) -> String {
+    if text.len() > longest {
+        let end = (0..=longest).rev().find(|end| text.is_char_boundary(*end));
+        text.truncate(end.unwrap_or_default());
+        text.push_str("...");
+    }
+    text
 }
 
 /// A message about a review that cannot be judged: one line of ASCII, and bounded.

@@ -59,9 +59,8 @@ impl<'b> Envelope<'b> {
         let read = self.read_review(&mut reader).and_then(|()| reader.end());
         if let Err(error) = &read {
             // Of two uids, nobody knows which one is waited for.
-            if error.kind() == ErrorKind::Repeated
-                && ["request", "request.uid"].contains(&error.path().as_str())
-            {
+            let is_at_uid = error.is_at(&["request"]) || error.is_at(&["request", "uid"]);
+            if error.kind() == ErrorKind::Repeated && is_at_uid {
                 self.request.uid = Cow::default();
             }
         }

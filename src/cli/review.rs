@@ -39,7 +39,12 @@ impl Review {
         let webhook = if self.mutate { Webhook::Mutate } else { Webhook::Validate };
         let mut worst = ALL_WELL;
         for input in self.inputs()? {
-            for review in split(&input) {
+            let reviews = split(&input);
+            if reviews.is_empty() {
+                writeln!(io::stderr(), "podgate: an input holds no review")?;
+                worst = worst.max(UNREAD);
+            }
+            for review in reviews {
                 worst = worst.max(answer(&reviewer, webhook, review, output)?);
             }
         }

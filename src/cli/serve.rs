@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use arc_swap::ArcSwap;
@@ -54,7 +55,7 @@ struct Certificate {
 impl Serve {
     pub(crate) fn run(mut self, output: &mut impl Write) -> Result<u8> {
         if self.dev {
-            self.keep_to_loopback();
+            self.be_local();
         }
         let sources = self.read()?;
         let reviewer = sources.reviewer()?;
@@ -68,12 +69,14 @@ impl Serve {
         })
     }
 
-    fn keep_to_loopback(&mut self) {
+    fn be_local(&mut self) {
         for address in [&mut self.server.listen, &mut self.server.admin_listen] {
             if !address.ip().is_loopback() {
                 address.set_ip([127, 0, 0, 1].into());
             }
         }
+        // No API server has to learn that this one goes.
+        self.server.drain_delay = Duration::ZERO;
     }
 
     fn read(&self) -> Result<Sources> {

@@ -89,6 +89,9 @@ impl<'p> Finding<'p> {
     }
 }
 
+/// Most items of a list that are shown: the thirteen capabilities of a runtime's default, and a few.
+const MOST_ITEMS: usize = 16;
+
 impl fmt::Display for Found<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -99,11 +102,11 @@ impl fmt::Display for Found<'_> {
             Self::Text(text) => write!(f, "{}", Printable(text)),
             Self::List(items) => {
                 f.write_str("[")?;
-                for (index, item) in items.iter().enumerate() {
+                for (index, item) in items.iter().take(MOST_ITEMS).enumerate() {
                     let separator = if index == 0 { "" } else { ", " };
                     write!(f, "{separator}{}", Printable(item))?;
                 }
-                f.write_str("]")
+                f.write_str(if items.len() > MOST_ITEMS { ", ...]" } else { "]" })
             }
         }
     }

@@ -8,7 +8,11 @@ pub(super) static CONTROL: Control = Control {
     number: 16,
     kind: Kind::Standard {
         level: Level::Restricted,
-        revisions: &[Revision { since: 0, check }, Revision { since: 35, check: check_from_1_35 }],
+        revisions: &[
+            Revision { since: 0, check },
+            Revision { since: 23, check: check_from_1_23 },
+            Revision { since: 35, check: check_from_1_35 },
+        ],
         overrides: None,
     },
     violation,
@@ -16,7 +20,7 @@ pub(super) static CONTROL: Control = Control {
         title: "Running as non-root",
         rule: "Containers must run as users other than root, and say so with `runAsNonRoot: true`, each by itself or \
                through the pod. A `runAsUser` does not say it. The pod must not say `false` even if every container says `true`.",
-        history: "From v1.35 not for pods in a user namespace (`hostUsers: false`).",
+        history: "From v1.23 `runAsUser` refuses user 0 by itself. From v1.35 not for pods in a user namespace (`hostUsers: false`).",
         fields: &[
             "spec.securityContext.runAsNonRoot",
             "spec.{containers,initContainers,ephemeralContainers}[*].securityContext.runAsNonRoot",
@@ -31,9 +35,24 @@ pub(super) static CONTROL: Control = Control {
 
 const FIELD: Field = Field::named("securityContext.runAsNonRoot");
 
-/// A container that says nothing leans on the pod. If the pod says `false`, that alone is the breach:
-/// mending it mends the container.
+/// Before `runAsUser` refuses user 0: a pod with that user must not be made to look non-root.
 fn check<'p>(pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
+    find(pod, findings, |user| user != Some(0));
+}
+
+fn check_from_1_23<'p>(pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
+    find(pod, findings, |_| true);
+}
+
+fn check_from_1_35<'p>(pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
+    if !pod.has_user_namespace() {
+        check_from_1_23(pod, findings);
+    }
+}
+
+/// A container that says nothing leans on the pod. If the pod says `false`, that alone is the breach:
+/// mending it mends the container. `takes_true` tells whether filling `true` in is safe beside a user.
+fn find<'p>(pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>, takes_true: fn(Option<i64>) -> bool) {
     let of_pod = pod.spec.security.run_as_non_root;
     if of_pod == Some(false) {
         findings.push(says_false(Place::Pod));
@@ -43,15 +62,18 @@ fn check<'p>(pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
             Some(true) => {}
             Some(false) => findings.push(says_false(Place::Container(at))),
             None if of_pod.is_some() => {}
-            None => findings.push(says_nothing(pod, at, container)),
+            None => {
+                let user = user_of(pod, container);
+                findings
+                    .push(says_nothing(at).safe_if(at.kind != ContainerKind::Ephemeral && takes_true(user)));
+            }
         }
     }
 }
 
-fn check_from_1_35<'p>(pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
-    if !pod.has_user_namespace() {
-        check(pod, findings);
-    }
+fn user_of(pod: &Pod<'_>, container: &Container<'_>) -> Option<i64> {
+    let own = container.security.as_ref().and_then(|security| security.run_as_user);
+    own.or(pod.spec.security.run_as_user)
 }
 
 fn says_false(place: Place<'_>) -> Finding<'_> {
@@ -59,12 +81,8 @@ fn says_false(place: Place<'_>) -> Finding<'_> {
         .hint("with a runAsUser above 0 if the image's user is root")
 }
 
-/// Filling `true` in is safe unless the pod asks for user 0: the two together never start.
-fn says_nothing<'p>(pod: &Pod<'_>, at: ContainerRef<'p>, container: &Container<'_>) -> Finding<'p> {
-    let user = container.security.as_ref().and_then(|security| security.run_as_user);
-    let is_root = user.or(pod.spec.security.run_as_user) == Some(0);
+fn says_nothing(at: ContainerRef<'_>) -> Finding<'_> {
     Finding::new(&CONTROL, Place::Container(at), FIELD, Found::Absent, Remedy::Set(Value::Bool(true)))
-        .safe_if(at.kind != ContainerKind::Ephemeral && !is_root)
 }
 
 /// The standard's text names the containers that say nothing only if nobody says `false`.

@@ -51,8 +51,28 @@ impl Error {
     }
 
     /// The field that was being read, as `spec.containers[0].name`; empty at the top.
+    ///
+    /// Of a deep path, both ends.
     #[must_use]
     pub fn path(&self) -> String {
+        const LONGEST_END: usize = 60;
+        let path = self.whole_path();
+        let ends = (path.get(..LONGEST_END), path.get(path.len().saturating_sub(LONGEST_END)..));
+        match ends {
+            (Some(first), Some(last)) if path.len() > 2 * LONGEST_END => format!("{first}...{last}"),
+            _ => path,
+        }
+    }
+
+    /// Whether it is of the member with this path.
+    #[must_use]
+    pub fn is_at(&self, path: &[&str]) -> bool {
+        let is_step = |step: &Step, key: &str| matches!(step, Step::Member(name) if name == key);
+        let steps = &self.0.path;
+        steps.len() == path.len() && steps.iter().rev().zip(path).all(|(step, key)| is_step(step, key))
+    }
+
+    fn whole_path(&self) -> String {
         let mut path = String::new();
         for step in self.0.path.iter().rev() {
             match step {

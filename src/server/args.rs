@@ -61,7 +61,7 @@ pub struct Limits {
 
     /// How many bytes of unfinished reviews are kept at once, over all connections.
     ///
-    /// Past it reviews are answered with 429 and Retry-After, which the API server heeds.
+    /// Past it a review is refused with the code 429, or by HTTP 429 and Retry-After if its uid cannot be read.
     #[arg(
         long,
         env = "PODGATE_MAX_BUFFERED_BYTES",

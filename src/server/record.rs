@@ -17,7 +17,7 @@ use crate::pod::Owner;
 pub(super) fn record(metrics: &Metrics, decision: &Decision<'_>, took: Duration) {
     metrics.review(decision.webhook, decision.operation, decision.outcome, took);
     for (control, severity) in &decision.findings {
-        metrics.finding(control, severity.name());
+        metrics.finding(control, mode(*severity));
     }
     tracing::info!(
         target: "podgate::review",
@@ -41,6 +41,15 @@ pub(super) fn record(metrics: &Metrics, decision: &Decision<'_>, took: Duration)
         micros = micros(took),
         "reviewed",
     );
+}
+
+/// The mode of a finding, as Pod Security Admission's metrics name it.
+fn mode(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Deny => "enforce",
+        Severity::Warn => "warn",
+        Severity::Audit => "audit",
+    }
 }
 
 /// A field for a text; none for an empty one.

@@ -154,7 +154,7 @@ a.yaml:11:1: Pod somewhere: denied (1 change needed to meet "ml-restricted") [PG
   podgate fills in: allowPrivilegeEscalation, capabilities.drop, runAsNonRoot, seccompProfile.type
 ----
 3 objects with pods in 2 files: 2 denied
-judged by every policy for want of the namespace or its labels: 1 object; set metadata.namespace, and give the Namespaces with --objects
+nothing is known of the namespace of 1 object, so every policy was taken to hold there; give the Namespaces with --objects
 without a pod that podgate knows of: 2 Namespace (v1)
 exit 1
 "#);
@@ -171,7 +171,7 @@ a.yaml:1:1: Pod unheard-of/p: denied (1 change needed to meet "ml-restricted") [
   a.yaml:1:89  spec.hostPID  is true  -> remove it
 ----
 1 object with pods in 1 file: 1 denied
-judged by every policy for want of the namespace or its labels: 1 object; set metadata.namespace, and give the Namespaces with --objects
+nothing is known of the namespace of 1 object, so every policy was taken to hold there; give the Namespaces with --objects
 exit 1
 "#);
     let text =
@@ -585,13 +585,12 @@ exit 3
 ");
     let text = text.replace("'yes'", "TRUE");
     assert_snapshot!(Case::of(&text).text(), @r#"
-a.yaml:1:1: Pod ml/p: denied (5 changes needed to meet "ml-restricted") [PG-6G03]
+a.yaml:1:1: Pod ml/p: denied (4 changes needed to meet "ml-restricted") [PG-4G03]
   a.yaml:5:12  spec.hostPID                                                is true  -> remove it
   a.yaml:7:17  all 3 containers  securityContext.allowPrivilegeEscalation  not set  -> set it to false
-  a.yaml:7:17  all 3 containers  securityContext.runAsNonRoot              not set  -> set it to true
   a.yaml:7:47  all 3 containers  securityContext.privileged                is true  -> remove it (a GPU is requested as a resource, not by privilege)
   a.yaml:7:63  all 3 containers  securityContext.runAsUser                 is 0     -> remove it (or use a number above 0, as 1000)
-  podgate fills in: capabilities.drop, seccompProfile.type
+  podgate fills in: capabilities.drop, runAsNonRoot, seccompProfile.type
 ----
 1 object with pods in 1 file: 1 denied
 exit 1
@@ -616,13 +615,12 @@ spec:
     securityContext: *base
 ";
     assert_snapshot!(Case::of(text).text(), @r#"
-a.yaml:1:1: Pod ml/p: denied (5 changes needed to meet "ml-restricted") [PG-6G01]
+a.yaml:1:1: Pod ml/p: denied (4 changes needed to meet "ml-restricted") [PG-4G01]
   a.yaml:6:16   spec.securityContext.runAsUser                                            is 0     -> remove it (or use a number above 0, as 1000)
   a.yaml:6:16   all 2 containers                securityContext.runAsUser                 is 0     -> remove it (or use a number above 0, as 1000) [by the alias on line 10]
   a.yaml:9:5    container "merged"              securityContext.allowPrivilegeEscalation  not set  -> set it to false
-  a.yaml:9:5    all 2 containers                securityContext.runAsNonRoot              not set  -> set it to true
   a.yaml:11:19  container "merged"              securityContext.privileged                is true  -> remove it (a GPU is requested as a resource, not by privilege)
-  podgate fills in: allowPrivilegeEscalation, capabilities.drop, seccompProfile.type
+  podgate fills in: allowPrivilegeEscalation, capabilities.drop, runAsNonRoot, seccompProfile.type
 ----
 1 object with pods in 1 file: 1 denied
 exit 1

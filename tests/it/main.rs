@@ -10,11 +10,14 @@
 )]
 
 mod controls;
+mod hostile;
 mod lint;
 mod model;
 mod mutate;
 mod pods;
 mod policy_files;
+mod program;
+mod reviews;
 mod server;
 mod tidy;
 mod upstream_corners;

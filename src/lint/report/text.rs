@@ -53,8 +53,8 @@ pub fn write_summary(report: &Report, output: &mut impl Write) -> io::Result<()>
         let counted = counted(unknown_namespaces, "object");
         writeln!(
             output,
-            "judged by every policy for want of the namespace or its labels: {counted}; \
-             set metadata.namespace, and give the Namespaces with --objects"
+            "nothing is known of the namespace of {counted}, so every policy was taken to hold there; \
+             give the Namespaces with --objects"
         )?;
     }
     write_other_kinds(&report.summary, output)

@@ -1,0 +1,127 @@
+//! Allocations of the hot path, counted: a binary of its own, as the counter is the allocator of the whole process.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test that cannot go on has failed, and the numbers are for a person"
+)]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::hint::black_box;
+
+use podgate::admission::{Outcome, Reviewer, Webhook};
+use podgate::controls::Standard;
+use podgate::evaluate::by_standard;
+use podgate::json::Reader;
+use podgate::pod::Pod;
+use podgate::policy::{BUILT_IN, Namespaces, Policies, read_file};
+
+const ONE: &[u8] = include_bytes!("../benches/payloads/one-container.json");
+const SIXTEEN: &[u8] = include_bytes!("../benches/payloads/sixteen-containers.json");
+
+/// The system's allocator, which counts what each thread asks of it.
+struct Counting;
+
+thread_local! {
+    static CALLS: Cell<usize> = const { Cell::new(0) };
+}
+
+fn count() {
+    // A thread that ends has no counter any more, and nothing that is counted.
+    let _ = CALLS.try_with(|calls| calls.set(calls.get() + 1));
+}
+
+#[expect(
+    unsafe_code,
+    reason = "there is no other way to be an allocator; every call goes to the system's as it came"
+)]
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        count();
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count();
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// How many allocations and reallocations `work` makes, and what it returns.
+fn counted<T>(work: impl FnOnce() -> T) -> (usize, T) {
+    let before = CALLS.get();
+    let result = black_box(work());
+    (CALLS.get() - before, result)
+}
+
+/// A reviewer by the built-in policy, which knows the namespace of the payloads.
+fn reviewer() -> Reviewer {
+    let mut policies = Policies::new(vec!["podgate-system".into()]);
+    read_file("built in", BUILT_IN, &mut policies);
+    let mut namespaces = Namespaces::default();
+    let labels = BTreeMap::from([("podgate.dev/policy".to_owned(), "ml-restricted".to_owned())]);
+    namespaces.insert("ml-team-a", labels);
+    Reviewer::new(policies.finish().unwrap(), namespaces)
+}
+
+fn of_review(webhook: Webhook, body: &[u8]) -> usize {
+    let reviewer = reviewer();
+    // What is made once, at the first review.
+    drop(reviewer.review(webhook, body));
+    let (count, answer) = counted(|| reviewer.review(webhook, body).unwrap());
+    assert_eq!(answer.decision.outcome, Outcome::Allowed);
+    count
+}
+
+#[test]
+fn the_counter_counts() {
+    assert_eq!(counted(|| ()).0, 0);
+    assert_eq!(counted(|| Box::new(7)).0, 1);
+    assert_eq!(counted(|| vec![0u8; 100]).0, 1);
+    let (count, _) = counted(|| {
+        let mut grown = Vec::with_capacity(1);
+        grown.extend([1, 2, 3]);
+        grown
+    });
+    assert_eq!(count, 2);
+}
+
+/// A pod that was read and passes is judged without one.
+#[test]
+fn judging_allocates_nothing() {
+    for standard in
+        ["privileged", "baseline:latest", "baseline:v1.0", "restricted:latest", "restricted:v1.20"]
+    {
+        let standard: Standard = standard.parse().unwrap();
+        for review in [ONE, SIXTEEN] {
+            let review: serde_json::Value = serde_json::from_slice(review).unwrap();
+            let object = review["request"]["object"].to_string();
+            let pod = Pod::read(&mut Reader::over(&object)).unwrap();
+            let (count, findings) = counted(|| by_standard(&standard, &pod));
+            assert!(findings.is_empty(), "{}", standard.text());
+            assert_eq!(count, 0, "{}", standard.text());
+        }
+    }
+}
+
+#[test]
+fn reviews() {
+    for webhook in [Webhook::Validate, Webhook::Mutate] {
+        let (one, sixteen) = (of_review(webhook, ONE), of_review(webhook, SIXTEEN));
+        eprintln!("{webhook:?}: {one} allocations for one container, {sixteen} for sixteen");
+    }
+}
