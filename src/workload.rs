@@ -80,6 +80,18 @@ impl Workload {
             .find(|workload| workload.kind == kind && workload.api_versions.contains(&api_version))
     }
 
+    /// The versions that are known of a kind which a manifest names by another version of its group.
+    #[must_use]
+    pub fn of_other_version(api_version: &str, kind: &str) -> Option<&'static [&'static str]> {
+        let group = |api_version: &str| api_version.split_once('/').map_or("", |(group, _)| group).to_owned();
+        let is_meant = |workload: &&Self| {
+            workload.kind == kind
+                && workload.api_versions.iter().any(|known| group(known) == group(api_version))
+                && !workload.api_versions.contains(&api_version)
+        };
+        WORKLOADS.iter().find(is_meant).map(|workload| workload.api_versions)
+    }
+
     /// Whether it is the pod itself, not something that makes pods.
     #[must_use]
     pub fn is_pod(&self) -> bool {

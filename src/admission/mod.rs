@@ -13,10 +13,10 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::controls::{Finding, Found, Remedy};
-use crate::evaluate::{Breach, Refusal, Subject, Verdict, evaluate, note};
+use crate::evaluate::{Breach, Refusal, Severity, Subject, Verdict, evaluate, findings_of, note};
 use crate::json::{ErrorKind, Reader};
 use crate::mutate::{self, Mutation};
-use crate::pod::{Pod, Step, dotted, steps};
+use crate::pod::{Metadata, Pod, Step, dotted, steps};
 use crate::policy::{Namespaces, PolicySet, Scope, SecurityPolicy};
 use crate::workload::{Object, Workload};
 
@@ -148,11 +148,11 @@ impl Reviewer {
     }
 
     /// Fills in the response to a request that was read.
-    fn judge<'b>(
-        &self,
+    fn judge<'r, 'b>(
+        &'r self,
         webhook: Webhook,
         request: &Request<'b>,
-        response: &mut Response<'_>,
+        response: &mut Response<'r>,
         decision: &mut Decision<'b>,
     ) -> Result<(), Fault> {
         let operation = decision
@@ -164,7 +164,7 @@ impl Reviewer {
         };
         decision.describe(object);
         let Some(pod) = &object.pod else { return Ok(()) };
-        let task = Task { webhook, request, workload, object, pod };
+        let task = Task { operation, request, workload, object, pod };
         match webhook {
             Webhook::Validate => self.validate(&task, response, decision),
             Webhook::Mutate if workload.is_pod() && operation == Operation::Create => {
@@ -179,14 +179,21 @@ impl Reviewer {
         evaluate(self.policies.security_for(&task.request.namespace, &self.namespaces), task.pod)
     }
 
-    fn validate<'b>(&self, task: &Task<'_, 'b>, response: &mut Response<'_>, decision: &mut Decision<'b>) {
+    fn validate<'r, 'b>(
+        &'r self,
+        task: &Task<'_, 'b>,
+        response: &mut Response<'r>,
+        decision: &mut Decision<'b>,
+    ) {
         let policies = || self.policies.security_for(&task.request.namespace, &self.namespaces);
-        let verdict = evaluate(policies(), task.pod);
+        let mut verdict = evaluate(policies(), task.pod);
+        if !task.is_repaired() {
+            verdict.expect_no_repair();
+        }
         decision.record(policies().map(|policy| Arc::clone(&policy.name)), &verdict);
         let is_pod = task.workload.is_pod();
         if is_pod {
-            response.audit_annotations.enforce_policy =
-                enforced(policies()).map(|text| text.into_owned().into());
+            response.audit_annotations.enforce_policy = enforced(policies());
         }
         if verdict.breaches.is_empty() {
             return;
@@ -256,7 +263,7 @@ fn refuse_unjudged(fault: &Fault, response: &mut Response<'_>, decision: &mut De
 
 /// What is judged of a request that is judged.
 struct Task<'t, 'b> {
-    webhook: Webhook,
+    operation: Operation,
     request: &'t Request<'b>,
     workload: &'static Workload,
     object: &'t Object<'b>,
@@ -264,6 +271,14 @@ struct Task<'t, 'b> {
 }
 
 impl Task<'_, '_> {
+    /// Whether the mutating webhook fills in what the pod leaves out: not for a pod that is there already,
+    /// nor for one that shows a static pod. A template's pods are made anew.
+    fn is_repaired(&self) -> bool {
+        let is_new = self.operation == Operation::Create;
+        let is_mirror = self.pod.metadata.annotation(Metadata::MIRROR).is_some();
+        !self.workload.is_pod() || (is_new && !is_mirror)
+    }
+
     fn refusal(&self, verdict: &Verdict<'_>) -> Refusal {
         let owner = self.object.metadata().owner.as_ref();
         let subject = Subject {
@@ -272,15 +287,13 @@ impl Task<'_, '_> {
             owner: owner.map(|owner| (owner.kind.as_ref(), owner.name.as_ref())),
             namespace: &self.request.namespace,
         };
-        debug_assert_eq!(self.webhook, Webhook::Validate, "only validating refuses");
         Refusal::new(subject, self.pod, verdict)
     }
 
     fn status(&self, verdict: &Verdict<'_>, message: String) -> Status<'static> {
         let base = self.workload.template_steps();
-        let denied = verdict.breaches.iter().filter(|breach| breach.rule.actions.deny);
-        let causes = denied
-            .flat_map(|breach| &breach.findings)
+        let causes = findings_of(verdict, Severity::Deny)
+            .into_iter()
             .take(MOST_CAUSES)
             .map(|finding| cause(self.pod, &base, finding))
             .collect();
@@ -315,7 +328,8 @@ fn name<'n>(request: &'n Request<'_>, object: &'n Object<'_>) -> &'n str {
 /// The standards that pods are held to, as Pod Security Admission annotates the one it holds them to.
 fn enforced<'p>(policies: impl Iterator<Item = &'p SecurityPolicy>) -> Option<Cow<'p, str>> {
     let mut enforced: Option<Cow<'p, str>> = None;
-    for standard in policies.filter_map(|policy| policy.enforce.as_ref()) {
+    let denies = |policy: &&SecurityPolicy| policy.rules.iter().any(|rule| rule.actions.deny);
+    for standard in policies.filter(denies).filter_map(|policy| policy.enforce.as_ref()) {
         let text = standard.text();
         enforced = Some(match enforced {
             None => text.into(),
@@ -380,7 +394,7 @@ fn to_judge<'r, 'b>(
             let is_judged = operation == Operation::Create || is_significant(request, workload, object)?;
             Ok(is_judged.then_some((workload, object.as_ref())))
         }
-        (Operation::Create | Operation::Update, Part::Absent | Part::Unread | Part::Deferred(_)) => {
+        (Operation::Create | Operation::Update, Part::Absent | Part::Unread | Part::Deferred { .. }) => {
             Err(Fault::bad_request(format!("no object: expected a {}", workload.kind)))
         }
     }

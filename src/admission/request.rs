@@ -47,7 +47,12 @@ pub(super) enum Part<'b> {
     /// Read.
     Read(Box<Object<'b>>),
     /// Not read yet: it came before what says how to read it.
-    Deferred(&'b str),
+    Deferred {
+        /// Its text.
+        text: &'b str,
+        /// The byte of the review at which it begins.
+        offset: usize,
+    },
 }
 
 impl<'b> Envelope<'b> {
@@ -117,7 +122,8 @@ impl<'b> Request<'b> {
             return Ok(Part::Absent);
         }
         if self.resource.is_empty() || self.operation.is_empty() {
-            return reader.skip().map(Part::Deferred);
+            let text = reader.skip()?;
+            return Ok(Part::Deferred { text, offset: reader.offset() - text.len() });
         }
         match self.workload().filter(|_| is_wanted) {
             Some(workload) => read_object(workload, reader),
@@ -135,14 +141,16 @@ impl<'b> Request<'b> {
     fn read_deferred(&mut self, is_strict: bool) -> Result<()> {
         let is_update = self.operation == "UPDATE";
         let workload = self.workload();
-        for (part, is_wanted) in [(&mut self.object, true), (&mut self.old_object, is_update)] {
-            let Part::Deferred(text) = part else { continue };
+        let parts = [(&mut self.object, "object", true), (&mut self.old_object, "oldObject", is_update)];
+        for (part, name, is_wanted) in parts {
+            let Part::Deferred { text, offset } = *part else { continue };
             let mut reader = Reader::over(text);
             if is_strict {
                 reader = reader.refusing_misspelt_case();
             }
             *part = match workload.filter(|_| is_wanted) {
-                Some(workload) => read_object(workload, &mut reader)?,
+                Some(workload) => read_object(workload, &mut reader)
+                    .map_err(|error| error.within(&["request", name], offset))?,
                 None => Part::Unread,
             };
         }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use crate::cli::sources::{SourceArgs, StandardArg};
+use crate::lint::report::Report;
 use crate::lint::{self, Input, Options, report};
 
 /// Judge manifests as the server judges pods.
@@ -42,14 +43,23 @@ impl Lint {
         let (policies, namespaces) = self.sources.load(&self.standard)?;
         let inputs: Vec<Input> = self.inputs.into_iter().map(Input::from).collect();
         let report = lint::run(&inputs, Options { policies, namespaces });
-        match self.format {
-            Format::Json => report::json::write(&report, output)?,
-            Format::Text => {
-                report::text::write(&report, output)?;
-                output.flush()?;
-                report::text::write_summary(&report, &mut io::stderr().lock())?;
-            }
+        match write(&report, self.format, output) {
+            // Whoever reads has seen enough, but the verdict is what it is.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+            written => written?,
         }
         Ok(report.exit_code())
+    }
+}
+
+fn write(report: &Report, format: Format, output: &mut impl Write) -> io::Result<()> {
+    match format {
+        Format::Json => report::json::write(report, output)?,
+        Format::Text => report::text::write(report, output)?,
+    }
+    output.flush()?;
+    match format {
+        Format::Json => Ok(()),
+        Format::Text => report::text::write_summary(report, &mut io::stderr().lock()),
     }
 }

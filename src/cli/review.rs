@@ -38,7 +38,15 @@ impl Review {
         let reviewer = Reviewer::new(policies, namespaces);
         let webhook = if self.mutate { Webhook::Mutate } else { Webhook::Validate };
         let mut worst = ALL_WELL;
-        for input in self.inputs()? {
+        for input in self.inputs() {
+            let input = match input {
+                Ok(input) => input,
+                Err(error) => {
+                    writeln!(io::stderr(), "podgate: {error:#}")?;
+                    worst = UNREAD;
+                    continue;
+                }
+            };
             let reviews = split(&input);
             if reviews.is_empty() {
                 writeln!(io::stderr(), "podgate: an input holds no review")?;
@@ -51,13 +59,13 @@ impl Review {
         Ok(worst)
     }
 
-    fn inputs(&self) -> Result<Vec<Vec<u8>>> {
+    fn inputs(&self) -> Vec<Result<Vec<u8>>> {
         let from_stdin = || {
             let mut input = Vec::new();
             io::stdin().read_to_end(&mut input).context("cannot read standard input").map(|_| input)
         };
         if self.files.is_empty() {
-            return Ok(vec![from_stdin()?]);
+            return vec![from_stdin()];
         }
         let read = |file: &PathBuf| {
             if file.as_os_str() == "-" {
@@ -77,7 +85,8 @@ fn answer(reviewer: &Reviewer, webhook: Webhook, review: &[u8], output: &mut imp
             output.write_all(b"\n")?;
             Ok(match answer.decision.outcome {
                 Outcome::Allowed | Outcome::Patched => ALL_WELL,
-                Outcome::Denied | Outcome::Error => REFUSED,
+                Outcome::Denied => REFUSED,
+                Outcome::Error => UNREAD,
             })
         }
         Err(error) => {

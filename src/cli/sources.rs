@@ -11,7 +11,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use crate::admission::Reviewer;
 use crate::controls::Standard;
 use crate::lint::read_objects;
-use crate::policy::{BUILT_IN, Namespaces, Policies, PolicySet, SYSTEM_NAMESPACES, read_file};
+use crate::policy::{BUILT_IN, Namespaces, Policies, PolicySet, SYSTEM_NAMESPACES, is_namespace, read_file};
 
 /// The namespace that podgate itself is installed in, unless it is told.
 const OWN_NAMESPACE: &str = "podgate-system";
@@ -29,8 +29,12 @@ pub(crate) struct SourceArgs {
     objects: Vec<PathBuf>,
 
     /// The namespace that podgate runs in, which no policy may reach.
-    #[arg(long, value_name = "NAME", env = "PODGATE_OWN_NAMESPACE", default_value = OWN_NAMESPACE)]
+    #[arg(long, value_name = "NAME", env = "PODGATE_OWN_NAMESPACE", default_value = OWN_NAMESPACE, value_parser = namespace)]
     own_namespace: String,
+}
+
+fn namespace(text: &str) -> Result<String, &'static str> {
+    if is_namespace(text) { Ok(text.to_owned()) } else { Err("not a name that a namespace can have") }
 }
 
 /// A standard to judge by in place of policies.

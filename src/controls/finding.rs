@@ -89,8 +89,8 @@ impl<'p> Finding<'p> {
     }
 }
 
-/// Most items of a list that are shown: the thirteen capabilities of a runtime's default, and a few.
-const MOST_ITEMS: usize = 16;
+/// Most items of a list that are shown: enough to know it again.
+const MOST_ITEMS: usize = 8;
 
 impl fmt::Display for Found<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -132,6 +132,18 @@ impl fmt::Display for Value {
     }
 }
 
+/// The key of an annotation as it may be shown: whole if Kubernetes takes it.
+#[derive(Debug, Clone, Copy)]
+pub struct PrintableKey<'p>(pub &'p str);
+
+impl fmt::Display for PrintableKey<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        /// A domain of 253 characters, a slash, and a name of 63.
+        const LONGEST: usize = 317;
+        print(self.0, LONGEST, f)
+    }
+}
+
 /// Text of the pod's author as it may be shown: on one line, in ASCII, and not long.
 ///
 /// A name is a DNS label once the API server has validated it, but a mutating webhook and a linter
@@ -143,17 +155,21 @@ impl fmt::Display for Printable<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         /// A DNS label, the longest name that Kubernetes takes for a container or volume.
         const LONGEST: usize = 63;
-        for character in self.0.chars().take(LONGEST) {
-            match character {
-                ' '..='~' => write!(f, "{character}")?,
-                _ => write!(f, "{}", character.escape_unicode())?,
-            }
-        }
-        if self.0.chars().nth(LONGEST).is_some() {
-            f.write_str("...")?;
-        }
-        Ok(())
+        print(self.0, LONGEST, f)
     }
+}
+
+fn print(text: &str, longest: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    for character in text.chars().take(longest) {
+        match character {
+            ' '..='~' => write!(f, "{character}")?,
+            _ => write!(f, "{}", character.escape_unicode())?,
+        }
+    }
+    if text.chars().nth(longest).is_some() {
+        f.write_str("...")?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -36,7 +36,7 @@ use serde::Deserialize;
 
 use crate::pod::Pod;
 
-pub use finding::{Finding, Found, Printable, Remedy, Value};
+pub use finding::{Finding, Found, Printable, PrintableKey, Remedy, Value};
 pub use standard::{Level, NEWEST_MINOR, Standard, StandardError, Version};
 pub use volume_types::VolumeTypes;
 

@@ -4,10 +4,10 @@
 //! change that the user has to make, with the value that was found and the shortest legal one.
 //! ASCII only, and nothing of the pod but names and values of the fields that are at fault.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
 
-use crate::controls::{Finding, Found, Printable, Remedy};
+use crate::controls::{Finding, Found, Printable, PrintableKey, Remedy};
 use crate::evaluate::{Severity, Verdict, code};
 use crate::pod::{ContainerKind, Field, Place, Pod};
 
@@ -15,6 +15,8 @@ use crate::pod::{ContainerKind, Field, Place, Pod};
 const MOST_LINES: usize = 12;
 /// Longest first line before the code: event lists and web pages cut there.
 const LONGEST_HEADLINE: usize = 120;
+/// Longest list of policies that is shown in it.
+const LONGEST_POLICIES: usize = 50;
 /// Longest warning: what the Kubernetes documentation asks for.
 const LONGEST_WARNING: usize = 120;
 /// Most warnings: the API server cuts them all once they pass 4096 characters together.
@@ -91,7 +93,8 @@ impl Refusal {
 
 /// The findings of one severity, each place once: where two rules find the same, the later one, which
 /// is the narrower.
-fn findings_of<'v, 'p>(verdict: &'v Verdict<'p>, severity: Severity) -> Vec<&'v Finding<'p>> {
+#[must_use]
+pub fn findings_of<'v, 'p>(verdict: &'v Verdict<'p>, severity: Severity) -> Vec<&'v Finding<'p>> {
     let mut findings: Vec<&Finding<'p>> = Vec::new();
     let mut at: HashMap<(Place<'p>, Field), usize> = HashMap::new();
     for (_, finding) in verdict.findings().filter(|(of, _)| *of == severity) {
@@ -112,7 +115,12 @@ fn policy_names(verdict: &Verdict<'_>) -> String {
             names.push(name);
         }
     }
-    names.join(" and ")
+    let joined = names.join(" and ");
+    if names.len() > 1 && joined.len() > LONGEST_POLICIES {
+        format!("{} policies", names.len())
+    } else {
+        joined
+    }
 }
 
 fn contacts<'p>(verdict: &Verdict<'p>) -> BTreeSet<&'p str> {
@@ -131,21 +139,22 @@ fn headline(subject: Subject<'_>, policies: &str, changes: usize) -> String {
         "" => String::new(),
         namespace => format!(" in namespace {}", Printable(namespace)),
     };
-    let end = format!(" was refused: {changes} {plural} needed to meet {policies}{namespace}.");
+    let short_end = format!(" was refused: {changes} {plural} needed to meet {policies}.");
+    let end = format!("{}{namespace}.", short_end.trim_end_matches('.'));
     let name = named(subject);
     let owner = match subject.owner {
         Some((kind, owner)) => format!(" (owner: {}/{})", Printable(kind), Printable(owner)),
         None => String::new(),
     };
-    let fits = |start: &str| start.len() + end.len() <= LONGEST_HEADLINE;
-    let whole = format!("{name}{owner}");
-    let mut start = if fits(&whole) { whole } else { name };
-    if !fits(&start) {
-        let room = LONGEST_HEADLINE.saturating_sub(end.len() + 4).max(16);
-        start.truncate(room);
-        start.push_str("...\"");
+    let fits = |start: &str, end: &str| start.len() + end.len() <= LONGEST_HEADLINE;
+    let (name_alone, with_owner) = (name.clone(), name + &owner);
+    let candidates = [(&with_owner, &end), (&name_alone, &end), (&name_alone, &short_end)];
+    if let Some((start, end)) = candidates.into_iter().find(|(start, end)| fits(start, end)) {
+        return format!("{start}{end}");
     }
-    start + &end
+    let room = LONGEST_HEADLINE.saturating_sub(short_end.len() + subject.kind.len() + r#" "...""#.len());
+    let name: String = Printable(subject.name).to_string().chars().take(room).collect();
+    format!("{} \"{name}...\"{short_end}", subject.kind)
 }
 
 fn named(subject: Subject<'_>) -> String {
@@ -173,22 +182,37 @@ fn push_lines(message: &mut String, pod: &Pod<'_>, groups: &[Vec<&Finding<'_>>])
     }
 }
 
-/// One line for all that is filled in, so that nobody types it.
+/// What is filled in, so that nobody types it: a line for the containers that lack the same.
 fn push_filled(message: &mut String, pod: &Pod<'_>, filled: &[&Finding<'_>]) {
-    let mut fields: Vec<&str> = Vec::new();
+    /// Past it the lines say less than they cost.
+    const MOST: usize = 4;
+    let mut by_container: BTreeMap<_, Vec<&Finding<'_>>> = BTreeMap::new();
     for finding in filled {
-        let name = finding.field.name;
-        let name = name.strip_prefix("securityContext.").unwrap_or(name);
-        if !fields.contains(&name) {
-            fields.push(name);
+        by_container.entry(order(finding.place)).or_default().push(finding);
+    }
+    let mut by_fields: Vec<(String, Vec<&Finding<'_>>)> = Vec::new();
+    for of_container in by_container.into_values() {
+        let short = |finding: &&Finding<'_>| {
+            let name = finding.field.name;
+            name.strip_prefix("securityContext.").unwrap_or(name)
+        };
+        let fields: Vec<&str> = of_container.iter().map(short).collect();
+        let fields = fields.join(", ");
+        match by_fields.iter_mut().take(MOST).find(|(others, _)| *others == fields) {
+            Some((_, containers)) => containers.extend(of_container),
+            None => by_fields.push((fields, of_container)),
         }
     }
-    let _ = write!(
-        message,
-        "\n  {}  {}  not set -> filled in for you when the rest is fixed",
-        containers_of(pod, filled),
-        fields.join(", ")
-    );
+    for (fields, containers) in by_fields.iter().take(MOST) {
+        let containers = containers_of(pod, containers);
+        let _ = write!(
+            message,
+            "\n  {containers}  {fields}  not set -> filled in for you when the rest is fixed"
+        );
+    }
+    if by_fields.len() > MOST {
+        message.push_str("\n  and what other containers leave out is filled in likewise");
+    }
 }
 
 /// The lines for findings: one for each change, containers with the same fault together.
@@ -232,7 +256,7 @@ fn line(pod: &Pod<'_>, group: &[&Finding<'_>]) -> Option<Line> {
     let finding = group.first()?;
     let (subject, field) = match finding.place {
         Place::Pod => (format!("spec.{}", field(finding)), String::new()),
-        Place::Annotation(key) => (format!("metadata.annotations[{}]", Printable(key)), String::new()),
+        Place::Annotation(key) => (format!("metadata.annotations[{}]", PrintableKey(key)), String::new()),
         Place::Volume(_, name) => (format!("volume \"{}\"", Printable(name)), String::new()),
         Place::Container(_) => (containers_of(pod, group), field(finding)),
     };
@@ -250,6 +274,9 @@ fn field(finding: &Finding<'_>) -> String {
 fn found(finding: &Finding<'_>) -> String {
     match finding.found {
         Found::Absent => "not set".to_owned(),
+        Found::Text("unknown") if matches!(finding.place, Place::Volume(..)) => {
+            "has no type that podgate knows".to_owned()
+        }
         Found::Text(_) if finding.field.index.is_some() => finding.found.to_string(),
         Found::Bool(_) | Found::Integer(_) | Found::Text(_) | Found::List(_) => {
             format!("is {}", finding.found)
@@ -339,16 +366,16 @@ impl Line {
     /// `podgate explain` gives it for the code.
     fn warning(&self, consequence: &str, code: &str) -> String {
         let fault = self.fault();
-        let whole = format!("{fault} {consequence}; {} [{code}]", self.remedy);
+        let whole = format!("{fault} ({consequence}); {} [{code}]", self.remedy);
         if whole.len() <= LONGEST_WARNING {
             return whole;
         }
         let short = self.remedy.split([';', '(']).next().unwrap_or_default().trim_end();
-        let shorter = format!("{fault} {consequence}; {short} [{code}]");
+        let shorter = format!("{fault} ({consequence}); {short} [{code}]");
         if shorter.len() <= LONGEST_WARNING {
             return shorter;
         }
-        let end = format!("... {consequence} [{code}]");
+        let end = format!("... ({consequence}) [{code}]");
         let room = LONGEST_WARNING.saturating_sub(end.len());
         fault.chars().take(room).chain(end.chars()).collect()
     }
@@ -358,11 +385,7 @@ impl Verdict<'_> {
     /// A warning for each fault that this pod is let through with, each at most 120 characters.
     #[must_use]
     pub fn warnings(&self, pod: &Pod<'_>) -> Vec<String> {
-        self.warnings_of(
-            pod,
-            |_, finding, actions_warn| actions_warn && !self.is_repaired(finding),
-            "breaks the policy",
-        )
+        self.warnings_of(pod, |_, _, warns| warns, "breaks the policy")
     }
 
     /// A warning for each fault for which the pods of a template would be refused or warned of, once
@@ -381,19 +404,30 @@ impl Verdict<'_> {
         is_wanted: impl Fn(Severity, &Finding<'_>, bool) -> bool,
         consequence: &str,
     ) -> Vec<String> {
-        let mut warnings = Vec::new();
-        let mut more = 0;
+        // Where two rules find the same, the later one is the narrower, and the stricter outcome counts.
+        let mut wanted: Vec<(bool, &Finding<'_>)> = Vec::new();
+        let mut at: HashMap<(Place<'_>, Field), usize> = HashMap::new();
         for breach in &self.breaches {
             let severity = Severity::of(breach.rule.actions);
             let warns = breach.rule.actions.warn;
-            let consequence = if severity == Severity::Deny { consequence } else { "breaks the policy" };
-            let wanted: Vec<_> =
-                breach.findings.iter().filter(|finding| is_wanted(severity, finding, warns)).collect();
-            let code = code(wanted.iter().map(|finding| finding.control));
-            let groups = groups(&wanted);
+            for finding in breach.findings.iter().filter(|finding| is_wanted(severity, finding, warns)) {
+                let denies = severity == Severity::Deny;
+                let index = *at.entry((finding.place, finding.field)).or_insert(wanted.len());
+                match wanted.get_mut(index) {
+                    Some(other) => *other = (denies || other.0, finding),
+                    None => wanted.push((denies, finding)),
+                }
+            }
+        }
+        let code = code(wanted.iter().map(|(_, finding)| finding.control));
+        let mut warnings = Vec::new();
+        let mut more = 0;
+        for (denies, consequence) in [(true, consequence), (false, "breaks the policy")] {
+            let of_kind = wanted.iter().filter(|(of, _)| *of == denies).map(|(_, finding)| *finding);
+            let groups = groups(&of_kind.collect::<Vec<_>>());
             let room = MOST_WARNINGS.saturating_sub(warnings.len());
-            for line in groups.iter().take(room).filter_map(|group| line(pod, group)) {
-                let warning = line.warning(consequence, &code);
+            let lines = groups.iter().take(room).filter_map(|group| line(pod, group));
+            for warning in lines.map(|line| line.warning(consequence, &code)) {
                 if !warnings.contains(&warning) {
                     warnings.push(warning);
                 }

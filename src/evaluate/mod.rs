@@ -3,19 +3,26 @@
 mod code;
 mod message;
 
+use std::collections::HashSet;
+
 use crate::controls::{Finding, Standard, Violation};
-use crate::pod::{Field, Place, Pod};
+use crate::pod::{ContainerKind, Field, Pod};
 use crate::policy::{Actions, Basis, Rule, SecurityPolicy};
 
 pub use code::{code, controls_of};
-pub use message::{Line, Refusal, Subject, lines, note, sentence};
+pub use message::{Line, Refusal, Subject, findings_of, lines, note, sentence};
 
 /// What the policies say of one pod.
 #[derive(Debug, Default)]
 pub struct Verdict<'p> {
     /// The rules that are broken, in the order of the policies.
     pub breaches: Vec<Breach<'p>>,
+    /// The places that are filled in.
+    repaired: HashSet<Repaired>,
 }
+
+/// A field of a container: its list, its place there, and the field.
+type Repaired = (ContainerKind, usize, Field);
 
 /// A rule of a policy that a pod breaks.
 #[derive(Debug)]
@@ -76,6 +83,7 @@ pub fn evaluate<'s: 'p, 'p>(
             }
         }
     }
+    verdict.repaired = verdict.repairs().filter_map(repaired).collect();
     verdict
 }
 
@@ -136,16 +144,17 @@ impl<'p> Verdict<'p> {
     /// Whether filling in mends a finding: its own remedy, or that of another for the same place.
     #[must_use]
     pub fn is_repaired(&self, finding: &Finding<'_>) -> bool {
-        finding.is_safe && self.repairs().any(|repair| same_place(repair, finding))
+        finding.is_safe && repaired(finding).is_some_and(|place| self.repaired.contains(&place))
+    }
+
+    /// Takes nothing to be filled in: for a pod that is there already, or that cannot be patched.
+    pub fn expect_no_repair(&mut self) {
+        self.repaired.clear();
     }
 }
 
-fn same_place(one: &Finding<'_>, other: &Finding<'_>) -> bool {
-    let key = |finding: &Finding<'_>| -> (Option<(u8, usize)>, Field) {
-        let container = finding.place.container().map(|at| (at.kind as u8, at.index));
-        (container, finding.field)
-    };
-    matches!((one.place, other.place), (Place::Container(_), Place::Container(_))) && key(one) == key(other)
+fn repaired(finding: &Finding<'_>) -> Option<Repaired> {
+    finding.place.container().map(|at| (at.kind, at.index, finding.field))
 }
 
 impl Breach<'_> {

@@ -64,6 +64,14 @@ impl Error {
         }
     }
 
+    /// The same error of a part of a larger text: the part's path, and the byte at which it begins.
+    #[must_use]
+    pub fn within(mut self, path: &[&str], offset: usize) -> Self {
+        self.0.offset += offset;
+        self.0.path.extend(path.iter().rev().map(|key| Step::Member((*key).to_owned())));
+        self
+    }
+
     /// Whether it is of the member with this path.
     #[must_use]
     pub fn is_at(&self, path: &[&str]) -> bool {

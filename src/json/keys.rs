@@ -92,35 +92,44 @@ impl<'a> Reader<'a> {
     pub(super) fn text_of(&self, key: Key) -> Result<Cow<'a, str>> {
         match key.spelling {
             Spelling::Plain => Ok(Cow::Borrowed(self.text.get(key.start..key.end).unwrap_or_default())),
-            Spelling::Escaped | Spelling::Odd => Self { at: key.start - 1, ..Self::over(self.text) }.quoted(),
+            Spelling::Escaped | Spelling::Odd => {
+                Self { at: key.start - 1, ..Self::of_part(self.text) }.quoted()
+            }
         }
     }
 
     /// Checks that a key is not among those seen, and adds it to them.
     fn check_new(&mut self, key: Key, seen: Seen) -> Result<()> {
-        let text = self.text_of(key)?;
         let is_new = if self.keys.len() - seen.first < SCANNED_KEYS {
-            let is_among = self.is_among(key, &text, seen.first)?;
+            let is_among = self.is_among(key, seen.first)?;
             self.keys.push(key);
             !is_among
         } else {
-            self.insert_into_many(text.clone(), seen)?
+            self.insert_into_many(self.text_of(key)?, seen)?
         };
         if is_new {
             return Ok(());
         }
+        let text = self.text_of(key)?;
         let error = fault(ErrorKind::Repeated, "the key comes twice", key.start - 1);
         Err(error.inside(Step::Member(printable(&text))))
     }
 
-    fn is_among(&self, key: Key, text: &str, first: usize) -> Result<bool> {
+    fn is_among(&self, key: Key, first: usize) -> Result<bool> {
         let alike = |other: &&Key| other.fingerprint == key.fingerprint;
         for other in self.keys.get(first..).unwrap_or_default().iter().filter(alike) {
-            if self.text_of(*other)? == text {
+            if self.are_equal(*other, key)? {
                 return Ok(true);
             }
         }
         Ok(false)
+    }
+
+    fn are_equal(&self, one: Key, other: Key) -> Result<bool> {
+        if one.spelling == Spelling::Odd || other.spelling == Spelling::Odd {
+            return Ok(self.text_of(one)? == self.text_of(other)?);
+        }
+        Ok(self.text.get(one.start..one.end) == self.text.get(other.start..other.end))
     }
 
     /// Adds a key to all those of an object that has had [`SCANNED_KEYS`] of them; whether it is new.

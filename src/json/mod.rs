@@ -28,6 +28,9 @@ pub const MAX_ELEMENTS: usize = 200_000;
 /// Longest string, in bytes. etcd takes no object over 1.5 MiB.
 pub const MAX_STRING: usize = 1 << 20;
 
+/// Room for the keys of the objects that are open at a time, of a usual pod.
+const OPEN_KEYS: usize = 96;
+
 /// A place in a JSON text, moving forward.
 #[derive(Debug)]
 pub struct Reader<'a> {
@@ -71,6 +74,11 @@ impl<'a> Reader<'a> {
     /// A reader at the start of `text`.
     #[must_use]
     pub fn over(text: &'a str) -> Self {
+        Self { keys: Vec::with_capacity(OPEN_KEYS), ..Self::of_part(text) }
+    }
+
+    /// A reader of a part of a text, which has few keys or none.
+    fn of_part(text: &'a str) -> Self {
         Self {
             text,
             at: 0,
@@ -87,6 +95,12 @@ impl<'a> Reader<'a> {
     #[must_use]
     pub fn refusing_misspelt_case(self) -> Self {
         Self { refuses_misspelt_case: true, ..self }
+    }
+
+    /// The byte at which the next thing is read.
+    #[must_use]
+    pub fn offset(&self) -> usize {
+        self.at
     }
 
     /// Checks that nothing but white space follows.

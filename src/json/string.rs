@@ -65,7 +65,7 @@ impl<'a> Reader<'a> {
         if spelling == Spelling::Plain {
             return Ok(Cow::Borrowed(text));
         }
-        let mut inner = Reader { at: 0, ..Reader::over(text) };
+        let mut inner = Reader::of_part(text);
         inner.unescaped().map(Cow::Owned)
     }
 

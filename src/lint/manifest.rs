@@ -20,6 +20,11 @@ pub(super) struct Item<'d> {
 }
 
 impl Item<'_> {
+    /// Something wrong with the object as a whole.
+    pub(super) fn fault(&self, message: String) -> Fault {
+        fault(self.node, message)
+    }
+
     /// Whether it is a Namespace.
     pub(super) fn is_namespace(&self) -> bool {
         (self.api_version, self.kind) == ("v1", objects::NAMESPACE)

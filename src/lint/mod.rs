@@ -115,6 +115,14 @@ fn lint_item(
             if item.is_namespace() {
                 objects::read_namespace(item)?;
             }
+            if let Some(known) = Workload::of_other_version(item.api_version, item.kind) {
+                return Err(item.fault(format!(
+                    "{} of {}: not a version that podgate knows; it knows {}",
+                    item.kind,
+                    item.api_version,
+                    known.join(", ")
+                )));
+            }
             part.count_other(item.api_version, item.kind);
         }
     }

@@ -125,14 +125,22 @@ impl Found {
     }
 
     fn walk(&mut self, folder: &Path) {
+        let mut is_empty = true;
         let walk =
             WalkBuilder::new(folder).git_global(false).git_exclude(false).sort_by_file_name(Ord::cmp).build();
         for entry in walk {
             match entry {
-                Ok(entry) if is_named_as_manifest(&entry) => self.entry(entry.path()),
+                Ok(entry) if is_named_as_manifest(&entry) => {
+                    is_empty = false;
+                    self.entry(entry.path());
+                }
                 Ok(_) => {}
                 Err(error) => self.unread.push(Unread::file(name_of(folder), error.to_string())),
             }
+        }
+        if is_empty {
+            let message = "no manifest in it (.yaml, .yml, .json; ignored and hidden files are left out)";
+            self.unread.push(Unread::file(name_of(folder), message.to_owned()));
         }
     }
 

@@ -55,7 +55,11 @@ pub fn choose<'p>(
 fn is_for(policy: &IdentityPolicy, pod: &Pod<'_>) -> bool {
     let is_selected =
         policy.pods.as_ref().is_none_or(|selector| selector.matches(|key| pod.metadata.label(key)));
-    is_selected && policy.source_service_accounts.iter().any(|source| source == pod.service_account())
+    let service_account = pod.service_account();
+    // One that has the service account already may still lack the label.
+    let is_taken = service_account == policy.service_account_name
+        || policy.source_service_accounts.iter().any(|source| source == service_account);
+    is_selected && is_taken
 }
 
 impl Identity<'_> {

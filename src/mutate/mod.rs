@@ -6,13 +6,15 @@
 
 mod identity;
 
+use std::collections::HashMap;
+
 use json_patch::jsonptr::PointerBuf;
 use json_patch::{AddOperation, Patch, PatchOperation};
 use serde_json::{Map, Value as Json, json};
 
 use crate::controls::{Finding, Remedy, Value};
 use crate::evaluate::Verdict;
-use crate::pod::{Container, ContainerKind, Metadata, Pod, Step, steps};
+use crate::pod::{Container, Metadata, Pod, Step, steps};
 
 pub use identity::{Conflict, Identity, choose};
 
@@ -34,24 +36,27 @@ pub fn mutate(pod: &Pod<'_>, verdict: &Verdict<'_>, identity: Option<&Identity<'
     if pod.metadata.annotation(Metadata::MIRROR).is_some() {
         return mutation;
     }
-    let repairs: Vec<&Finding<'_>> = verdict.repairs().collect();
-    for kind in [ContainerKind::Init, ContainerKind::Regular] {
-        for (at, container) in pod.containers().filter(|(at, _)| at.kind == kind) {
-            let of_container =
-                repairs.iter().copied().filter(|finding| finding.place.container() == Some(at));
-            repair(container, of_container, &mut mutation.patch);
-        }
+    let mut repairs: HashMap<_, Vec<&Finding<'_>>> = HashMap::new();
+    for finding in verdict.repairs() {
+        let at = finding.place.container().map(|at| (at.kind, at.index));
+        repairs.entry(at).or_default().push(finding);
+    }
+    let mut without_user = 0;
+    for (at, container) in pod.containers() {
+        let Some(of_container) = repairs.get(&Some((at.kind, at.index))) else { continue };
+        repair(container, of_container, &mut mutation.patch);
+        without_user += usize::from(is_non_root_without_user(pod, container, of_container));
     }
     if let Some(identity) = identity {
         identity.apply(pod, &mut mutation);
     }
-    mutation.warnings.extend(root_warning(pod, &repairs));
+    mutation.warnings.extend(root_warning(without_user));
     mutation
 }
 
 /// Adds the repairs of one container: what they set is put together first, so that an object that is
 /// absent is added once, whole.
-fn repair<'f>(container: &Container<'_>, findings: impl Iterator<Item = &'f Finding<'f>>, patch: &mut Patch) {
+fn repair(container: &Container<'_>, findings: &[&Finding<'_>], patch: &mut Patch) {
     let mut additions = Json::Object(Map::new());
     let mut base = Vec::new();
     for finding in findings {
@@ -132,23 +137,20 @@ fn to_json(value: Value) -> Json {
     }
 }
 
-/// Filling in `runAsNonRoot` keeps an image that runs as root from starting. Where the pod names no
-/// user, whoever made it is told.
-fn root_warning(pod: &Pod<'_>, repairs: &[&Finding<'_>]) -> Option<String> {
-    let has_no_user = |finding: &&&Finding<'_>| {
-        finding.control.id == "runAsNonRoot"
-            && pod.spec.security.run_as_user.is_none()
-            && pod.containers().filter(|(at, _)| finding.place.container() == Some(*at)).all(
-                |(_, container)| {
-                    container.security.as_ref().is_none_or(|security| security.run_as_user.is_none())
-                },
-            )
-    };
-    let count = repairs.iter().filter(has_no_user).count();
-    let plural = if count == 1 { "container" } else { "containers" };
-    (count > 0).then(|| {
+/// Whether `runAsNonRoot` is filled in for a container of which nothing says as which user it runs.
+fn is_non_root_without_user(pod: &Pod<'_>, container: &Container<'_>, repairs: &[&Finding<'_>]) -> bool {
+    let own = container.security.as_ref().and_then(|security| security.run_as_user);
+    own.or(pod.spec.security.run_as_user).is_none()
+        && repairs.iter().any(|finding| finding.control.id == "runAsNonRoot")
+}
+
+/// Filling in `runAsNonRoot` keeps an image that runs as root from starting, so whoever made the pod is
+/// told.
+fn root_warning(containers: usize) -> Option<String> {
+    let plural = if containers == 1 { "container" } else { "containers" };
+    (containers > 0).then(|| {
         format!(
-            "runAsNonRoot: true filled in for {count} {plural}; an image that runs as root needs a runAsUser"
+            "runAsNonRoot: true filled in for {containers} {plural}; an image that runs as root needs a runAsUser"
         )
     })
 }

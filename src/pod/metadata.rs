@@ -12,6 +12,9 @@ const KEPT_ANNOTATIONS: [&str; 4] = [
     Metadata::MIRROR,
 ];
 
+/// Room for the labels of a usual pod.
+const USUAL_LABELS: usize = 16;
+
 /// Labels or annotations, in the order of the text.
 type StringMap<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
 
@@ -87,7 +90,7 @@ fn find<'m>(map: &'m [(Cow<'_, str>, Cow<'_, str>)], key: &str) -> Option<&'m st
 }
 
 fn read_labels<'a>(reader: &mut Reader<'a>) -> Result<Option<StringMap<'a>>> {
-    let mut labels = Vec::new();
+    let mut labels = Vec::with_capacity(USUAL_LABELS);
     let is_set = reader.object(|reader, key| {
         labels.push((key.clone(), reader.string()?));
         Ok(())

@@ -27,6 +27,11 @@ pub use volume::{Source, Volume};
 /// Most containers of one kind that are read. Kubernetes has no limit; etcd's object size has.
 const MAX_CONTAINERS: usize = 500;
 
+/// Room for the containers of a usual pod: a sidecar or two beside each worker.
+const USUAL_CONTAINERS: usize = 16;
+/// Room for its volumes.
+const USUAL_VOLUMES: usize = 16;
+
 /// A pod, or the template of one.
 #[derive(Debug, Default)]
 pub struct Pod<'a> {
@@ -151,7 +156,10 @@ fn of_kind<'p, 'a>(
 impl<'a> Spec<'a> {
     fn read(&mut self, reader: &mut Reader<'a>) -> Result<bool> {
         members!(reader, {
-            "volumes" => reader.array(|reader, _| {
+            "volumes" => reader.array(|reader, index| {
+                if index == 0 {
+                    self.volumes.reserve(USUAL_VOLUMES);
+                }
                 self.volumes.push(Volume::read(reader)?);
                 Ok(())
             })?,
@@ -172,6 +180,9 @@ impl<'a> Spec<'a> {
 
 fn read_containers<'a>(reader: &mut Reader<'a>, containers: &mut Vec<Container<'a>>) -> Result<()> {
     reader.array(|reader, index| {
+        if index == 0 {
+            containers.reserve(USUAL_CONTAINERS);
+        }
         if index == MAX_CONTAINERS {
             return Err(reader.limit(format!("more than {MAX_CONTAINERS} containers of one kind")));
         }

@@ -18,7 +18,7 @@ use crate::controls::{Settings, Standard};
 pub use file::{Fault, Kind, Policies, read_file};
 pub use namespaces::Namespaces;
 pub use schema::json_schema;
-pub use selector::Selector;
+pub use selector::{Selector, is_namespace};
 
 /// The policy that holds when no file is given.
 pub const BUILT_IN: &str = include_str!("../../policies/ml-restricted.yaml");
@@ -190,8 +190,8 @@ impl PolicySet {
         let known = |is_match| if is_match { Match::Yes } else { Match::No };
         match scope {
             Scope::Everywhere => Match::Yes,
-            _ if is_reserved() => Match::No,
             _ if namespace.is_empty() => Match::Unknown,
+            _ if is_reserved() => Match::No,
             Scope::Names(names) => known(names.iter().any(|name| name == namespace)),
             Scope::Labels(selector) => match namespaces.labels(namespace) {
                 Some(labels) => known(selector.matches(|key| labels.get(key).map(String::as_str))),

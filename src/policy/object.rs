@@ -10,7 +10,7 @@ use crate::controls::{Control, Settings, Standard};
 use crate::policy::file::{API_VERSION, Fault, Kind, Policies, fault_at};
 use crate::policy::namespaces::Namespaces;
 use crate::policy::schema::{self, At, Mismatch, PathStep, describe, either, suggestion};
-use crate::policy::selector::Selector;
+use crate::policy::selector::{Selector, is_namespace};
 use crate::policy::written::{
     IdentityMatch, IdentitySpec, NamespaceMatch, Object, SecurityContextDefaults, SecuritySpec, Standards,
 };
@@ -141,6 +141,7 @@ impl<'r> ObjectReader<'r> {
             let message = "must be a name of lower-case letters, digits, - and .";
             self.fault(&path("spec.identity.serviceAccountName"), message);
         }
+        self.check_chain(&spec.identity.service_account_name, &source_service_accounts);
         let Some(scope) = scope else { return };
         self.policies.set.identity.push(IdentityPolicy {
             name: metadata.name,
@@ -149,6 +150,23 @@ impl<'r> ObjectReader<'r> {
             source_service_accounts,
             service_account_name: spec.identity.service_account_name,
         });
+    }
+
+    /// Refuses a service account that another policy would take pods on from: a pod that is mutated twice
+    /// must come out as if it were mutated once.
+    fn check_chain(&mut self, target: &str, sources: &[String]) {
+        let leads_on = |policy: &&IdentityPolicy| {
+            let from_here = policy.source_service_accounts.iter().any(|source| source == target);
+            let to_here = sources.contains(&policy.service_account_name);
+            (from_here || to_here) && policy.service_account_name != target
+        };
+        if let Some(other) = self.policies.set.identity.iter().find(leads_on) {
+            let message = format!(
+                "this policy and \"{}\" lead from service account to service account: name the last one in both",
+                other.name
+            );
+            self.fault(&path("spec.identity.serviceAccountName"), message);
+        }
     }
 
     fn check_name(&mut self, name: &str, others: &[String]) {
@@ -170,6 +188,7 @@ impl<'r> ObjectReader<'r> {
                 if names.is_empty() {
                     self.fault(&path("spec.match.namespaces"), "the list is empty: it matches no namespace");
                 }
+                self.check_namespaces(&names);
                 Scope::Names(names)
             }
             (None, Some(selector)) => {
@@ -188,9 +207,21 @@ impl<'r> ObjectReader<'r> {
         Some(scope)
     }
 
+    fn check_namespaces(&mut self, names: &[String]) {
+        for (index, name) in names.iter().enumerate().filter(|(_, name)| !is_namespace(name)) {
+            let mut at = path("spec.match.namespaces");
+            at.push(PathStep::Index(index));
+            let message = format!("no namespace can be named {name:?}; for a pattern use namespaceSelector");
+            self.fault(&at, message);
+        }
+    }
+
     fn check_selector(&mut self, selector: &Selector, at: &str, advice: &str) {
         if selector.is_empty() {
             self.fault(&path(at), format!("the selector is empty: {advice}"));
+        }
+        if let Some(text) = selector.impossible_label() {
+            self.fault(&path(at), format!("no label can have {text:?} as key or value"));
         }
         for (index, expression) in selector.match_expressions.iter().enumerate() {
             if let Some(message) = expression.fault() {

@@ -47,6 +47,17 @@ impl Selector {
         self.match_labels.is_empty() && self.match_expressions.is_empty()
     }
 
+    /// A key or value in it that no label can have.
+    pub(super) fn impossible_label(&self) -> Option<&str> {
+        let of_expressions = self.match_expressions.iter();
+        let keys = self.match_labels.keys().chain(of_expressions.clone().map(|expression| &expression.key));
+        let values =
+            self.match_labels.values().chain(of_expressions.flat_map(|expression| &expression.values));
+        keys.map(String::as_str)
+            .find(|key| !is_label_key(key))
+            .or_else(|| values.map(String::as_str).find(|value| !is_label_value(value)))
+    }
+
     /// Whether the labels that `label` looks up match.
     pub fn matches<'l>(&self, label: impl Fn(&str) -> Option<&'l str>) -> bool {
         self.match_labels.iter().all(|(key, value)| label(key) == Some(value))
@@ -77,6 +88,32 @@ impl Expression {
             }
         }
     }
+}
+
+/// Whether a namespace can have this name: at most 63 lower-case letters, digits and dashes.
+#[must_use]
+pub fn is_namespace(name: &str) -> bool {
+    let is_inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=63).contains(&name.len())
+        && name.bytes().all(is_inner)
+        && !name.starts_with('-')
+        && !name.ends_with('-')
+}
+
+/// Whether a label can have this key: `name` or `domain/name`.
+fn is_label_key(key: &str) -> bool {
+    let (domain, name) = key.rsplit_once('/').map_or((None, key), |(domain, name)| (Some(domain), name));
+    let is_domain = |domain: &str| domain.len() <= 253 && domain.split('.').all(is_namespace);
+    !name.is_empty() && is_label_value(name) && domain.is_none_or(is_domain)
+}
+
+/// Whether a label can have this value: nothing, or at most 63 letters, digits, - _ and ., of which the
+/// first and the last are letters or digits.
+fn is_label_value(value: &str) -> bool {
+    let is_inner = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    let is_end = |byte: Option<&u8>| byte.is_none_or(u8::is_ascii_alphanumeric);
+    let bytes = value.as_bytes();
+    bytes.len() <= 63 && bytes.iter().copied().all(is_inner) && is_end(bytes.first()) && is_end(bytes.last())
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use tracing::field::{DisplayValue, display};
 
 use super::metrics::Metrics;
 use crate::admission::{Decision, Operation, Outcome, Webhook};
+use crate::controls::Printable;
 use crate::evaluate::Severity;
 use crate::pod::Owner;
 
@@ -52,9 +53,11 @@ fn mode(severity: Severity) -> &'static str {
     }
 }
 
-/// A field for a text; none for an empty one.
+/// A field for a text, cut to the longest name that Kubernetes takes; none for an empty one.
 fn text(text: &str) -> Option<&str> {
-    (!text.is_empty()).then_some(text)
+    const LONGEST: usize = 253;
+    let end = (0..=text.len().min(LONGEST)).rev().find(|end| text.is_char_boundary(*end));
+    end.and_then(|end| text.get(..end)).filter(|text| !text.is_empty())
 }
 
 /// A field for a list; none for an empty one.
@@ -67,7 +70,7 @@ struct OwnerName<'o>(&'o Owner<'o>);
 
 impl fmt::Display for OwnerName<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.0.kind, self.0.name)
+        write!(f, "{}/{}", Printable(&self.0.kind), Printable(&self.0.name))
     }
 }
 

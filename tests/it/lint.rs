@@ -278,8 +278,8 @@ exit 1
     // A volume without a source is an emptyDir to the API server, and unknown to the standard.
     assert_snapshot!(Case::of(&text).by_standard("restricted").text(), @r#"
 a.yaml:1:1: Pod ml/p: denied (2 changes needed to meet "restricted:latest") [PG-1000]
-  a.yaml:1:83   volume "bare"  is unknown  -> use a persistentVolumeClaim; also allowed: configMap, csi, downwardAPI, emptyDir, ephemeral, image, projected, secret
-  a.yaml:1:109  volume "data"  is nfs      -> use a persistentVolumeClaim; also allowed: configMap, csi, downwardAPI, emptyDir, ephemeral, image, projected, secret
+  a.yaml:1:83   volume "bare"  has no type that podgate knows  -> use a persistentVolumeClaim; also allowed: configMap, csi, downwardAPI, emptyDir, ephemeral, image, projected, secret
+  a.yaml:1:109  volume "data"  is nfs                          -> use a persistentVolumeClaim; also allowed: configMap, csi, downwardAPI, emptyDir, ephemeral, image, projected, secret
   Kubernetes says: violates PodSecurity "restricted:latest": restricted volume types (volumes "bare", "data" use restricted volume types "nfs", "unknown")
 ----
 1 object with pods in 1 file: 1 denied
@@ -792,9 +792,10 @@ fn what_is_named_is_read_whatever_it_is_called() {
 pod:1:1: Pod p: denied (1 change needed to meet "baseline:latest") [PG-0002]
   pod:1:66  spec.hostPID  is true  -> remove it
   Kubernetes says: violates PodSecurity "baseline:latest": host namespaces (hostPID=true)
+empty: no manifest in it (.yaml, .yml, .json; ignored and hidden files are left out) (not read, so not judged)
 absent.yaml: there is no such file or folder (not read, so not judged)
 ----
-1 object with pods in 2 files: 1 denied, 1 not read
+1 object with pods in 3 files: 1 denied, 2 not read
 exit 3
 "#);
 }

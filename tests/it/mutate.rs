@@ -421,11 +421,18 @@ fn other_service_accounts_are_left_alone() {
         json!({ "serviceAccountName": "other" }),
         json!({ "serviceAccount": "other" }),
         json!({ "serviceAccountName": "other", "serviceAccount": "default" }),
-        json!({ "serviceAccountName": "trainer-wi" }),
     ] {
         let pod = pod_with(json!({}), spec);
         assert!(mutated(&reviewer(TRAINERS), &pod).1.is_none(), "{pod}");
     }
+}
+
+#[test]
+fn a_pod_that_has_half_of_an_identity_gets_the_rest() {
+    let pod =
+        pod_with(json!({}), json!({ "serviceAccountName": "trainer-wi", "serviceAccount": "trainer-wi" }));
+    let (after, _) = mutated(&reviewer(TRAINERS), &pod);
+    assert_eq!(identity_of(&after), ["trainer-wi", "trainer-wi", "true"]);
 }
 
 #[test]

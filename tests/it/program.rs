@@ -15,7 +15,7 @@ use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, Error, Signa
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 
-use crate::pods::of_repository;
+use crate::pods::json_of;
 
 /// Nothing here takes as long on a machine that is only busy.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -115,7 +115,10 @@ fn folder() -> TempDir {
         ("bad.yaml", BAD),
         ("namespaces.yaml", NAMESPACES),
         ("broken.yaml", "kind: Pod\napiVersion: v1\nspec: [\n"),
-        ("faulty.yaml", "apiVersion: podgate.dev/v1alpha1\nkind: SecurityPolicy\nmetadata: {name: p}\nspec:\n  macth: {}\n"),
+        (
+            "faulty.yaml",
+            "apiVersion: podgate.dev/v1alpha1\nkind: SecurityPolicy\nmetadata: {name: p}\nspec:\n  macth: {}\n",
+        ),
     ] {
         fs::write(folder.path().join(name), text).unwrap();
     }
@@ -154,7 +157,8 @@ fn lint_writes_json_for_programs() {
     let folder = folder();
     for (file, code, verdict) in [("good.yaml", 0, "allow"), ("bad.yaml", 1, "deny")] {
         let ended =
-            run(folder.path(), &["lint", "--format", "json", "--objects", "namespaces.yaml", file], "").with(code);
+            run(folder.path(), &["lint", "--format", "json", "--objects", "namespaces.yaml", file], "")
+                .with(code);
         let report: Json = serde_json::from_str(&ended.output).unwrap();
         assert_eq!(report["version"], 1);
         assert_eq!(report["objects"][0]["file"], file);
@@ -169,7 +173,9 @@ fn lint_writes_json_for_programs() {
 #[test]
 fn lint_judges_by_one_standard() {
     let folder = folder();
-    for (standard, code) in [("privileged", 0), ("baseline", 1), ("restricted:v1.20", 1), ("baseline:latest", 1)] {
+    for (standard, code) in
+        [("privileged", 0), ("baseline", 1), ("restricted:v1.20", 1), ("baseline:latest", 1)]
+    {
         run(folder.path(), &["lint", "--standard", standard, "bad.yaml"], "").with(code);
         run(folder.path(), &["lint", "--standard", standard, "good.yaml"], "").with(0);
     }
@@ -185,11 +191,9 @@ fn lint_judges_by_one_standard() {
 fn a_faulty_policy_is_told_with_its_places() {
     let folder = folder();
     let certificate = ["--listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0"];
-    for arguments in [
-        vec!["lint", "good.yaml"],
-        vec!["review"],
-        [&["serve", "--dev"][..], &certificate].concat(),
-    ] {
+    for arguments in
+        [vec!["lint", "good.yaml"], vec!["review"], [&["serve", "--dev"][..], &certificate].concat()]
+    {
         let ended = run(folder.path(), &[&arguments[..], &["--policy", "faulty.yaml"]].concat(), "").with(2);
         assert_eq!(ended.output, "", "{ended:?}");
         assert!(ended.errors.contains("faulty.yaml:4:1: spec: the key \"match\" is missing"), "{ended:?}");
@@ -205,7 +209,7 @@ fn a_faulty_policy_is_told_with_its_places() {
 // ---- review
 
 fn review(uid: &str, pod: &str) -> Json {
-    let object: Json = serde_json::from_slice(&crate::pods::json_of(uid, pod)).unwrap();
+    let object: Json = serde_json::from_slice(&json_of(uid, pod)).unwrap();
     json!({
         "apiVersion": "admission.k8s.io/v1",
         "kind": "AdmissionReview",
@@ -246,17 +250,21 @@ fn review_answers_a_line_for_each() {
     fs::write(folder.path().join("reviews.jsonl"), &lines).unwrap();
     assert_eq!(verdicts(&review(&["reviews.jsonl"], "").with(1)), expected);
     assert_eq!(verdicts(&review(&[], &good.to_string()).with(0)), expected[..1]);
-    assert_eq!(review(&[], "").with(0).output, "");
+    let nothing = review(&[], "").with(3);
+    assert!(nothing.output.is_empty() && nothing.errors.contains("no review"), "{nothing:?}");
     let garbage = review(&[], &format!("{good}\nnonsense\n{bad}\n{{}}\n")).with(3);
     let answers = garbage.lines();
     assert_eq!(answers.len(), 4, "{garbage:?}");
     assert_eq!(answers[0]["response"]["allowed"], true);
     assert_eq!(answers[2]["response"]["allowed"], false);
     for index in [1, 3] {
-        assert!(answers[index]["error"].as_str().unwrap().starts_with("not an AdmissionReview: "), "{garbage:?}");
+        assert!(
+            answers[index]["error"].as_str().unwrap().starts_with("not an AdmissionReview: "),
+            "{garbage:?}"
+        );
         assert_eq!(answers[index].as_object().map(serde_json::Map::len), Some(1));
     }
-    let missing = review(&["nowhere.jsonl"], "").with(2);
+    let missing = review(&["nowhere.jsonl"], "").with(3);
     assert!(missing.errors.contains("cannot read nowhere.jsonl"), "{missing:?}");
 }
 
@@ -275,7 +283,8 @@ fn review_goes_by_the_namespaces_it_is_told_of() {
 #[test]
 fn review_mutates_when_asked() {
     let folder = folder();
-    let lazy = "apiVersion: v1\nkind: Pod\nmetadata: {name: lazy}\nspec: {containers: [{name: c, image: i}]}\n";
+    let lazy =
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: lazy}\nspec: {containers: [{name: c, image: i}]}\n";
     let input = format!("{}\n{}\n{}", review("1", lazy), review("2", GOOD), review("3", BAD));
     let ended = run(folder.path(), &["review", "--mutate", "--objects", "namespaces.yaml"], &input).with(0);
     let answers = ended.lines();
@@ -324,9 +333,13 @@ fn a_reader_who_has_seen_enough_is_no_error() {
     let reviews = reviews.repeat(500);
     fs::write(folder.path().join("reviews.jsonl"), &reviews).unwrap();
     fs::write(folder.path().join("many.yaml"), vec![BAD; 500].join("---\n")).unwrap();
-    for arguments in
-        [vec!["explain", "--markdown"], vec!["review", "reviews.jsonl"], vec!["lint", "many.yaml"], vec!["lint", "--format=json", "many.yaml"], vec!["--help"]]
-    {
+    for arguments in [
+        vec!["explain", "--markdown"],
+        vec!["review", "reviews.jsonl"],
+        vec!["lint", "many.yaml"],
+        vec!["lint", "--format=json", "many.yaml"],
+        vec!["--help"],
+    ] {
         let mut child = podgate(&arguments)
             .current_dir(folder.path())
             .stdout(Stdio::piped())
@@ -383,7 +396,8 @@ fn between<'t>(text: &'t str, start: &str, end: char) -> &'t str {
 
 impl Serving {
     fn start(folder: &Path, arguments: &[&str]) -> Self {
-        let always = ["serve", "--dev", "--listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0", "--drain-delay=0s"];
+        let always =
+            ["serve", "--dev", "--listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0", "--drain-delay=0s"];
         let mut child = podgate(&[&always, arguments].concat())
             .current_dir(folder)
             .stdout(Stdio::piped())
@@ -405,7 +419,10 @@ impl Serving {
     /// What `curl` would send, and what it would print.
     fn curl(&self) -> Json {
         let path = between(&self.curl, &format!("https://{}", self.address), ' ');
-        assert!(self.curl.starts_with("curl -sk https://") && self.curl.contains("-H 'Content-Type: application/json'"));
+        assert!(
+            self.curl.starts_with("curl -sk https://")
+                && self.curl.contains("-H 'Content-Type: application/json'")
+        );
         self.post(path, between(&self.curl, "-d '", '\''))
     }
 
@@ -532,7 +549,8 @@ fn serve_dev_tells_a_line_that_works_and_ends_on_sigterm() {
     assert_eq!(answer["response"]["allowed"], false, "{answer}");
     let message = answer["response"]["status"]["message"].as_str().unwrap();
     assert!(message.starts_with("Pod \"train-bert\" was refused: "), "{message}");
-    let patched = serving.post("/mutate", &review("m", "metadata: {name: lazy}\nspec: {containers: [{name: c}]}").to_string());
+    let patched = serving
+        .post("/mutate", &review("m", "metadata: {name: lazy}\nspec: {containers: [{name: c}]}").to_string());
     assert_eq!(patched["response"]["patchType"], "JSONPatch", "{patched}");
     for path in ["/livez", "/readyz"] {
         let (head, body) = serving.admin(path);
@@ -555,7 +573,8 @@ fn the_log_stays_one_line_a_review_and_keeps_secrets() {
         hostile["request"]["name"] = json!(name);
         hostile["request"]["object"]["metadata"]["ownerReferences"] =
             json!([{ "kind": name, "name": name, "controller": true }]);
-        hostile["request"]["object"]["spec"]["containers"][0]["env"] = json!([{ "name": "T", "value": "CANARY-1" }]);
+        hostile["request"]["object"]["spec"]["containers"][0]["env"] =
+            json!([{ "name": "T", "value": "CANARY-1" }]);
         let answer = serving.post("/validate", &hostile.to_string());
         assert_eq!(answer["response"]["allowed"], false, "{answer}");
         let log = serving.ends_with(0);
@@ -579,7 +598,7 @@ fn serve_asks_for_what_it_lacks_before_it_takes_a_port() {
     let missing = serve(&["--tls-cert", "nowhere.crt", "--tls-key", "nowhere.key"]).with(2);
     assert!(missing.errors.contains("nowhere.crt"), "{missing:?}");
     let garbage = serve(&["--tls-cert", "good.yaml", "--tls-key", "bad.yaml"]).with(2);
-    assert!(garbage.errors.contains("good.yaml"), "{garbage:?}");
+    assert!(garbage.errors.contains("good.yaml") || garbage.errors.contains("bad.yaml"), "{garbage:?}");
     // The port is taken: had it been tried, that would be the fault that is told.
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let listen = format!("--listen={}", taken.local_addr().unwrap());
@@ -605,7 +624,8 @@ fn policies_are_read_again_and_the_last_good_ones_stay() {
         fs::rename(folder.path().join("new"), folder.path().join("policy.yaml")).unwrap();
     };
     write(&policy("baseline"));
-    let mut serving = Serving::start(folder.path(), &["--policy", "policy.yaml", "--reload-interval", "100ms"]);
+    let mut serving =
+        Serving::start(folder.path(), &["--policy", "policy.yaml", "--reload-interval", "100ms"]);
     let bad = review("r", BAD).to_string();
     let is_allowed = |serving: &Serving| serving.post("/validate", &bad)["response"]["allowed"] == true;
     assert!(!is_allowed(&serving));

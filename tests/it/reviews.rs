@@ -13,7 +13,10 @@ use podgate::json::Reader;
 use podgate::lint::read_objects;
 use podgate::pod::Pod;
 use podgate::policy::{BUILT_IN, Namespaces, Policies, PolicySet, SYSTEM_NAMESPACES, read_file};
+use proptest::prelude::*;
 use serde_json::{Value as Json, json};
+
+use crate::pods::{any_pod, cases, json_of};
 
 const LABEL: (&str, &str) = ("podgate.dev/policy", "ml-restricted");
 /// Longest warning, and longest first line of a refusal before its code.
@@ -33,7 +36,7 @@ pub(crate) fn built_in(others: &[&str]) -> PolicySet {
 pub(crate) fn labelled(names: &[&str]) -> Namespaces {
     let mut namespaces = Namespaces::default();
     for name in names {
-        namespaces.insert(*name, BTreeMap::from([(LABEL.0.to_owned(), LABEL.1.to_owned())]));
+        namespaces.insert(name, BTreeMap::from([(LABEL.0.to_owned(), LABEL.1.to_owned())]));
     }
     namespaces
 }
@@ -290,4 +293,396 @@ fn recorded_refusals_are_told_as_upstream_told_them() {
         told += 1;
     }
     assert_eq!(told, 3);
+}
+
+// ---- whole answers
+
+/// A pod of this YAML as it is created in a namespace that asks to be judged.
+fn created(resource: (&str, &str, &str), yaml: &str) -> String {
+    let object: Json = serde_json::from_slice(&json_of("an object", yaml)).unwrap();
+    let (group, kind, resource) = resource;
+    json!({
+        "apiVersion": "admission.k8s.io/v1",
+        "kind": "AdmissionReview",
+        "request": {
+            "uid": "one",
+            "kind": { "group": group, "version": "v1", "kind": kind },
+            "resource": { "group": group, "version": "v1", "resource": resource },
+            "name": object["metadata"]["name"],
+            "namespace": "ml-team-a",
+            "operation": "CREATE",
+            "object": object,
+            "oldObject": null,
+        },
+    })
+    .to_string()
+}
+
+fn created_pod(yaml: &str) -> String {
+    created(("", "Pod", "pods"), yaml)
+}
+
+/// An answer for a person: the response, with the patch taken apart, the message by its lines, and
+/// each cause in one.
+fn shown(webhook: Webhook, body: &str) -> String {
+    let answer = gate(&["ml-team-a"]).review(webhook, body.as_bytes()).unwrap();
+    let mut response = well_formed(body, webhook, "one", &answer.body);
+    let patch = response.get("patch").and_then(Json::as_str).map(|patch| BASE64.decode(patch).unwrap());
+    if let Some(patch) = patch {
+        let operations: Vec<Json> = serde_json::from_slice(&patch).unwrap();
+        response["patch"] = operations.iter().map(ToString::to_string).collect();
+    }
+    if let Some(message) = response.pointer("/status/message").and_then(Json::as_str) {
+        response["status"]["message"] = message.lines().collect();
+    }
+    if let Some(causes) = response.pointer_mut("/status/details/causes").and_then(Json::as_array_mut) {
+        for cause in causes {
+            let part = |key: &str| cause[key].as_str().unwrap();
+            *cause = format!("{} {}: {}", part("reason"), part("field"), part("message")).into();
+        }
+    }
+    format!("{response:#}")
+}
+
+const GOOD: &str = "
+metadata: {name: good}
+spec:
+  securityContext: {runAsNonRoot: true, seccompProfile: {type: RuntimeDefault}}
+  containers:
+  - {name: main, securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}}
+";
+const LAZY: &str = "
+metadata: {name: lazy}
+spec:
+  initContainers: [{name: fetch, securityContext: {capabilities: {add: [NET_BIND_SERVICE]}}}]
+  containers: [{name: main}]
+";
+const FAULTY: &str = "
+metadata:
+  name: train
+  ownerReferences: [{apiVersion: batch/v1, kind: Job, name: bert, uid: u, controller: true}]
+spec:
+  hostIPC: true
+  initContainers: [{name: fetch}]
+  containers:
+  - {name: trainer, securityContext: {runAsUser: 0, capabilities: {add: [IPC_LOCK]}}}
+  - {name: sidecar, ports: [{hostPort: 8080}]}
+  volumes: [{name: data, hostPath: {path: /data}}, {name: shared, nfs: {server: s, path: /}}]
+";
+
+#[test]
+fn a_pod_that_lacks_nothing() {
+    insta::assert_snapshot!(shown(Webhook::Validate, &created_pod(GOOD)), @r##"
+    {
+      "allowed": true,
+      "auditAnnotations": {
+        "enforce-policy": "restricted:latest"
+      },
+      "uid": "one"
+    }
+    "##);
+    insta::assert_snapshot!(shown(Webhook::Mutate, &created_pod(GOOD)), @r##"
+    {
+      "allowed": true,
+      "uid": "one"
+    }
+    "##);
+}
+
+#[test]
+fn a_pod_with_many_faults() {
+    insta::assert_snapshot!(shown(Webhook::Validate, &created_pod(FAULTY)), @r##"
+    {
+      "allowed": false,
+      "auditAnnotations": {
+        "audit-violations": "would violate PodSecurity \"restricted:latest\": host namespaces (hostIPC=true), hostPort (container \"sidecar\" uses hostPort 8080), allowPrivilegeEscalation != false (containers \"fetch\", \"trainer\", \"sidecar\" must set securityContext.allowPrivilegeEscalation=false), unrestricted capabilities (containers \"fetch\", \"trainer\", \"sidecar\" must set securityContext.capabilities.drop=[\"ALL\"]; container \"trainer\" must not include \"IPC_LOCK\" in securityContext.capabilities.add), restricted volume types (volumes \"data\", \"shared\" use restricted volume types \"hostPath\", \"nfs\"), runAsNonRoot != true (pod or containers \"fetch\", \"trainer\", \"sidecar\" must set securityContext.runAsNonRoot=true), runAsUser=0 (container \"trainer\" must not set runAsUser=0), seccompProfile (pod or containers \"fetch\", \"trainer\", \"sidecar\" must set securityContext.seccompProfile.type to \"RuntimeDefault\" or \"Localhost\"); would violate policy \"ml-restricted\": volume types (volumes \"data\", \"shared\" use volume types that the policy does not list \"hostPath\", \"nfs\")",
+        "enforce-policy": "restricted:latest"
+      },
+      "status": {
+        "code": 403,
+        "details": {
+          "causes": [
+            "FieldValueForbidden spec.hostIPC: is true; remove it (for shared memory use an emptyDir with medium: Memory)",
+            "FieldValueForbidden spec.containers[1].ports[0].hostPort: container \"sidecar\": is 8080; remove it (reach the pod through a Service)",
+            "FieldValueRequired spec.initContainers[0].securityContext.allowPrivilegeEscalation: init container \"fetch\": not set; set it to false",
+            "FieldValueRequired spec.containers[0].securityContext.allowPrivilegeEscalation: container \"trainer\": not set; set it to false",
+            "FieldValueRequired spec.containers[1].securityContext.allowPrivilegeEscalation: container \"sidecar\": not set; set it to false",
+            "FieldValueRequired spec.initContainers[0].securityContext.capabilities.drop: init container \"fetch\": not set; set it to [ALL]",
+            "FieldValueRequired spec.containers[0].securityContext.capabilities.drop: container \"trainer\": not set; set it to [ALL]",
+            "FieldValueRequired spec.containers[1].securityContext.capabilities.drop: container \"sidecar\": not set; set it to [ALL]",
+            "FieldValueForbidden spec.containers[0].securityContext.capabilities.add[0]: container \"trainer\": IPC_LOCK; remove it (no effect for a non-root process; ask for node memlock instead)",
+            "FieldValueInvalid spec.volumes[0].hostPath: volume \"data\": is hostPath; use a persistentVolumeClaim; also allowed: configMap, downwardAPI, emptyDir, projected, secret",
+            "FieldValueInvalid spec.volumes[1].nfs: volume \"shared\": is nfs; use a persistentVolumeClaim; also allowed: configMap, downwardAPI, emptyDir, projected, secret",
+            "FieldValueRequired spec.initContainers[0].securityContext.runAsNonRoot: init container \"fetch\": not set; set it to true",
+            "FieldValueRequired spec.containers[0].securityContext.runAsNonRoot: container \"trainer\": not set; set it to true",
+            "FieldValueRequired spec.containers[1].securityContext.runAsNonRoot: container \"sidecar\": not set; set it to true",
+            "FieldValueForbidden spec.containers[0].securityContext.runAsUser: container \"trainer\": is 0; remove it (or use a number above 0, as 1000)",
+            "FieldValueRequired spec.initContainers[0].securityContext.seccompProfile.type: init container \"fetch\": not set; set it to RuntimeDefault",
+            "FieldValueRequired spec.containers[0].securityContext.seccompProfile.type: container \"trainer\": not set; set it to RuntimeDefault",
+            "FieldValueRequired spec.containers[1].securityContext.seccompProfile.type: container \"sidecar\": not set; set it to RuntimeDefault"
+          ],
+          "kind": "pods",
+          "name": "train"
+        },
+        "message": [
+          "Pod \"train\" (owner: Job/bert) was refused: 6 changes needed to meet \"ml-restricted\" in namespace ml-team-a.  [code PG-PJ8A]",
+          "  spec.hostIPC                                           is true      -> remove it (for shared memory use an emptyDir with medium: Memory)",
+          "  volume \"data\"                                          is hostPath  -> use a persistentVolumeClaim; also allowed: configMap, downwardAPI, emptyDir, projected, secret",
+          "  volume \"shared\"                                        is nfs       -> use a persistentVolumeClaim; also allowed: configMap, downwardAPI, emptyDir, projected, secret",
+          "  container \"trainer\"  securityContext.capabilities.add  IPC_LOCK     -> remove it (no effect for a non-root process; ask for node memlock instead)",
+          "  container \"trainer\"  securityContext.runAsUser         is 0         -> remove it (or use a number above 0, as 1000)",
+          "  container \"sidecar\"  ports[0].hostPort                 is 8080      -> remove it (reach the pod through a Service)",
+          "  all 3 containers  allowPrivilegeEscalation, capabilities.drop, runAsNonRoot, seccompProfile.type  not set -> filled in for you when the rest is fixed",
+          "Check locally:  podgate lint FILE        Why and how:  podgate explain PG-PJ8A"
+        ],
+        "metadata": {},
+        "reason": "Forbidden",
+        "status": "Failure"
+      },
+      "uid": "one"
+    }
+    "##);
+}
+
+#[test]
+fn a_pod_that_leaves_out_what_is_filled_in() {
+    insta::assert_snapshot!(shown(Webhook::Mutate, &created_pod(LAZY)), @r##"
+    {
+      "allowed": true,
+      "patch": [
+        "{\"op\":\"add\",\"path\":\"/spec/initContainers/0/securityContext/allowPrivilegeEscalation\",\"value\":false}",
+        "{\"op\":\"add\",\"path\":\"/spec/initContainers/0/securityContext/capabilities/drop\",\"value\":[\"ALL\"]}",
+        "{\"op\":\"add\",\"path\":\"/spec/initContainers/0/securityContext/runAsNonRoot\",\"value\":true}",
+        "{\"op\":\"add\",\"path\":\"/spec/initContainers/0/securityContext/seccompProfile\",\"value\":{\"type\":\"RuntimeDefault\"}}",
+        "{\"op\":\"add\",\"path\":\"/spec/containers/0/securityContext\",\"value\":{\"allowPrivilegeEscalation\":false,\"capabilities\":{\"drop\":[\"ALL\"]},\"runAsNonRoot\":true,\"seccompProfile\":{\"type\":\"RuntimeDefault\"}}}"
+      ],
+      "patchType": "JSONPatch",
+      "uid": "one",
+      "warnings": [
+        "runAsNonRoot: true filled in for 2 containers; an image that runs as root needs a runAsUser"
+      ]
+    }
+    "##);
+}
+
+#[test]
+fn a_pod_that_the_mutating_webhook_has_not_seen() {
+    insta::assert_snapshot!(shown(Webhook::Validate, &created_pod(LAZY)), @r##"
+    {
+      "allowed": false,
+      "auditAnnotations": {
+        "audit-violations": "would violate PodSecurity \"restricted:latest\": allowPrivilegeEscalation != false (containers \"fetch\", \"main\" must set securityContext.allowPrivilegeEscalation=false), unrestricted capabilities (containers \"fetch\", \"main\" must set securityContext.capabilities.drop=[\"ALL\"]), runAsNonRoot != true (pod or containers \"fetch\", \"main\" must set securityContext.runAsNonRoot=true), seccompProfile (pod or containers \"fetch\", \"main\" must set securityContext.seccompProfile.type to \"RuntimeDefault\" or \"Localhost\")",
+        "enforce-policy": "restricted:latest"
+      },
+      "status": {
+        "code": 403,
+        "details": {
+          "causes": [
+            "FieldValueRequired spec.initContainers[0].securityContext.allowPrivilegeEscalation: init container \"fetch\": not set; set it to false",
+            "FieldValueRequired spec.containers[0].securityContext.allowPrivilegeEscalation: container \"main\": not set; set it to false",
+            "FieldValueRequired spec.initContainers[0].securityContext.capabilities.drop: init container \"fetch\": not set; set it to [ALL]",
+            "FieldValueRequired spec.containers[0].securityContext.capabilities.drop: container \"main\": not set; set it to [ALL]",
+            "FieldValueRequired spec.initContainers[0].securityContext.runAsNonRoot: init container \"fetch\": not set; set it to true",
+            "FieldValueRequired spec.containers[0].securityContext.runAsNonRoot: container \"main\": not set; set it to true",
+            "FieldValueRequired spec.initContainers[0].securityContext.seccompProfile.type: init container \"fetch\": not set; set it to RuntimeDefault",
+            "FieldValueRequired spec.containers[0].securityContext.seccompProfile.type: container \"main\": not set; set it to RuntimeDefault"
+          ],
+          "kind": "pods",
+          "name": "lazy"
+        },
+        "message": [
+          "Pod \"lazy\" was refused: 4 changes needed to meet \"ml-restricted\" in namespace ml-team-a.  [code PG-2J80]",
+          "  all 2 containers  securityContext.allowPrivilegeEscalation  not set  -> set it to false",
+          "  all 2 containers  securityContext.capabilities.drop         not set  -> set it to [ALL]",
+          "  all 2 containers  securityContext.runAsNonRoot              not set  -> set it to true",
+          "  all 2 containers  securityContext.seccompProfile.type       not set  -> set it to RuntimeDefault",
+          "  podgate fills these in by itself, but its mutating webhook has not seen this pod",
+          "Check locally:  podgate lint FILE        Why and how:  podgate explain PG-2J80"
+        ],
+        "metadata": {},
+        "reason": "Forbidden",
+        "status": "Failure"
+      },
+      "uid": "one"
+    }
+    "##);
+}
+
+#[test]
+fn a_template_is_warned_of() {
+    let indented = FAULTY.trim().replace('\n', "\n    ");
+    let deployment = format!("metadata: {{name: web}}\nspec:\n  template:\n    {indented}\n");
+    insta::assert_snapshot!(shown(Webhook::Validate, &created(("apps", "Deployment", "deployments"), &deployment)), @r##"
+    {
+      "allowed": true,
+      "auditAnnotations": {
+        "audit-violations": "would violate PodSecurity \"restricted:latest\": host namespaces (hostIPC=true), hostPort (container \"sidecar\" uses hostPort 8080), unrestricted capabilities (container \"trainer\" must not include \"IPC_LOCK\" in securityContext.capabilities.add), restricted volume types (volumes \"data\", \"shared\" use restricted volume types \"hostPath\", \"nfs\"), runAsUser=0 (container \"trainer\" must not set runAsUser=0); would violate policy \"ml-restricted\": volume types (volumes \"data\", \"shared\" use volume types that the policy does not list \"hostPath\", \"nfs\")"
+      },
+      "uid": "one",
+      "warnings": [
+        "spec.hostIPC is true (would be refused); remove it (for shared memory use an emptyDir with medium: Memory) [PG-M08A]",
+        "volume \"data\" is hostPath (would be refused); use a persistentVolumeClaim [PG-M08A]",
+        "volume \"shared\" is nfs (would be refused); use a persistentVolumeClaim [PG-M08A]",
+        "container \"trainer\": securityContext.capabilities.add IPC_LOCK (would be refused); remove it [PG-M08A]",
+        "container \"trainer\": securityContext.runAsUser is 0 (would be refused); remove it [PG-M08A]",
+        "container \"sidecar\": ports[0].hostPort is 8080 (would be refused); remove it (reach the pod through a Service) [PG-M08A]"
+      ]
+    }
+    "##);
+}
+
+#[test]
+fn what_cannot_be_judged_says_why() {
+    let body = created_pod(
+        "{metadata: {name: odd}, spec: {containers: [{name: c, securityContext: {runAsUser: '0'}}]}}",
+    );
+    insta::assert_snapshot!(shown(Webhook::Validate, &body), @r##"
+    {
+      "allowed": false,
+      "auditAnnotations": {
+        "error": "podgate: the review cannot be read: request.object.spec.containers[0].securityContext.runAsUser: expected a whole number, found a string (byte 258)"
+      },
+      "status": {
+        "code": 400,
+        "message": [
+          "podgate: the review cannot be read: request.object.spec.containers[0].securityContext.runAsUser: expected a whole number, found a string (byte 258)"
+        ],
+        "metadata": {},
+        "reason": "BadRequest",
+        "status": "Failure"
+      },
+      "uid": "one"
+    }
+    "##);
+}
+
+/// The standard and the policy's own control find the same volume: the narrower advice alone is of use.
+#[test]
+fn a_place_that_breaks_two_rules_is_told_once() {
+    let reviewer = gate(&["ml-team-a"]);
+    let spec = "spec: {volumes: [{name: data, hostPath: {path: /data}}], containers: []}";
+    let answer = reviewer.review(Webhook::Validate, created_pod(spec).as_bytes()).unwrap().body;
+    let response = well_formed("a pod", Webhook::Validate, "one", &answer);
+    let causes = response["status"]["details"]["causes"].as_array().unwrap();
+    assert_eq!(causes.len(), 1, "{causes:#?}");
+    let template = format!("spec: {{template: {{{spec}}}}}");
+    let body = created(("apps", "Deployment", "deployments"), &template);
+    let answer = reviewer.review(Webhook::Validate, body.as_bytes()).unwrap().body;
+    let response = well_formed("a template", Webhook::Validate, "one", &answer);
+    let warnings = strings(response.get("warnings"));
+    assert_eq!(warnings.len(), 1, "{warnings:#?}");
+}
+
+/// Names as long as Kubernetes lets them be, of everything that the first line names.
+#[test]
+fn the_first_line_stays_short_whatever_the_names() {
+    let reserved = SYSTEM_NAMESPACES.iter().chain(&["podgate-system"]).map(ToString::to_string);
+    let mut policies = Policies::new(reserved.collect());
+    let long = "n".repeat(63);
+    for name in ["a".repeat(60), "b".repeat(60)] {
+        let policy = BUILT_IN.replacen("name: ml-restricted", &format!("name: {name}"), 1);
+        read_file("a policy", &policy, &mut policies);
+    }
+    let reviewer = Reviewer::new(policies.finish().unwrap(), labelled(&[&long]));
+    let pod = format!(
+        "metadata: {{name: {0}, ownerReferences: [{{kind: Job, name: {0}, controller: true}}]}}\nspec: {{hostIPC: true, containers: []}}",
+        "p".repeat(253)
+    );
+    let body = created_pod(&pod).replace("ml-team-a", &long);
+    let answer = reviewer.review(Webhook::Validate, body.as_bytes()).unwrap();
+    let response = well_formed("long names", Webhook::Validate, "one", &answer.body);
+    let message = response["status"]["message"].as_str().unwrap();
+    let (sentence, _) = message.lines().next().unwrap().split_once("  [code PG-").expect(message);
+    assert!(sentence.len() <= LONGEST, "{} characters in {sentence}", sentence.len());
+}
+
+/// The same fault is told at the same place, whether the object came before or after its resource.
+#[test]
+fn an_error_names_its_place_in_the_review() {
+    let reviewer = gate(&["ml-team-a"]);
+    let (object, resource) =
+        (r#""object":{"spec":{"hostIPC":1}}"#, r#""resource":{"resource":"pods"},"operation":"CREATE""#);
+    for (first, second) in [(object, resource), (resource, object)] {
+        let body = format!(
+            r#"{{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{{"uid":"one",{first},{second}}}}}"#
+        );
+        let offset = body.find("hostIPC\":").unwrap() + "hostIPC\":".len();
+        let answer = reviewer.review(Webhook::Validate, body.as_bytes()).unwrap();
+        assert_eq!(
+            answer.decision.error,
+            format!(
+                "podgate: the review cannot be read: request.object.spec.hostIPC: expected true or false, found a number (byte {offset})"
+            )
+        );
+    }
+}
+
+// ---- what a person reads, of any pod
+
+proptest! {
+    #![proptest_config(cases(400))]
+
+    #[test]
+    fn refusals_and_warnings_keep_to_their_form(pod in any_pod(), is_template in any::<bool>()) {
+        let request = |resource: &str, kind: &str, group: &str, object: &Json| {
+            json!({
+                "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
+                "request": {
+                    "uid": "any", "operation": "CREATE", "namespace": "team-a",
+                    "kind": { "kind": kind }, "resource": { "group": group, "resource": resource },
+                    "object": object,
+                },
+            })
+            .to_string()
+        };
+        let body = if is_template {
+            request("jobs", "Job", "batch", &json!({ "spec": { "template": pod } }))
+        } else {
+            request("pods", "Pod", "", &pod)
+        };
+        for (policy, webhook) in [("Enforce", Webhook::Validate), ("Warn", Webhook::Validate), ("Enforce", Webhook::Mutate)] {
+            let reviewer = reviewer_of(policy);
+            let answer = reviewer.review(webhook, body.as_bytes()).expect("it has a uid");
+            let response = well_formed(policy, webhook, "any", &answer.body);
+            apply(policy, &response, &mut serde_json::from_str::<Json>(&body).unwrap()["request"]["object"].take());
+            if answer.decision.outcome == Outcome::Denied {
+                has_its_form(response["status"]["message"].as_str().unwrap(), &pod);
+                for cause in response["status"]["details"]["causes"].as_array().unwrap() {
+                    prop_assert!(cause["field"].as_str().unwrap().starts_with("spec.") || cause["field"].as_str().unwrap().starts_with("metadata."), "{}", cause);
+                    prop_assert!(!cause["message"].as_str().unwrap().is_empty());
+                }
+            }
+            if policy == "Warn" || is_template {
+                prop_assert_eq!(&response["allowed"], &json!(answer.decision.outcome != Outcome::Error));
+            }
+        }
+    }
+}
+
+/// The built-in policy in one of its modes, for `team-a`.
+fn reviewer_of(mode: &str) -> Reviewer {
+    let reserved = SYSTEM_NAMESPACES.iter().chain(&["podgate-system"]).map(ToString::to_string);
+    let mut policies = Policies::new(reserved.collect());
+    read_file("a policy", &BUILT_IN.replace("mode: Enforce", &format!("mode: {mode}")), &mut policies);
+    Reviewer::new(policies.finish().unwrap(), labelled(&["team-a"]))
+}
+
+/// A refusal: a headline that stands alone, a line for each change, and where to ask.
+#[track_caller]
+fn has_its_form(message: &str, pod: &Json) {
+    assert!(message.bytes().all(|byte| byte == b'\n' || (b' '..=b'~').contains(&byte)), "{message:?}");
+    let headline = message.lines().next().unwrap();
+    let (sentence, code) = headline.split_once("  [code PG-").expect(message);
+    assert!(sentence.len() <= LONGEST && sentence.starts_with("Pod") && sentence.ends_with('.'), "{message}");
+    let code = code.trim_end_matches(']');
+    assert!(message.contains(&format!("podgate explain PG-{code}")), "{message}");
+    let changes = message.lines().filter(|line| line.starts_with("  ") && line.contains("  -> ")).count();
+    assert!((1..=12).contains(&changes), "{message}");
+    let count: usize = sentence.split(" change").next().unwrap().rsplit(' ').next().unwrap().parse().unwrap();
+    assert!(count >= changes, "{message}");
+    assert_eq!(count > changes, message.contains(" more; podgate lint shows them all"), "{message}");
+    for list in ["initContainers", "containers", "ephemeralContainers"] {
+        // By name, never by a place in a list.
+        assert!(!message.contains(&format!("{list}[")), "{message}\n{pod}");
+    }
 }
