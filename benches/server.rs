@@ -4,7 +4,8 @@
 //! starts itself again as the server under test: `judging` is the server as `podgate serve` wires it, logging
 //! a line for each review to /dev/null; `null` is the same server with a handler that reads the body and
 //! answers with fixed bytes, and with logging off; its certificate, sockets, limits and counters are the same. Both live through all rounds and take turns. The server
-//! has one core to itself and the clients (16 connections kept alive, each sending the next review when it
+//! `skipping` is the null handler with `serde_json` reading over the body and throwing it away: what any
+//! reading costs on this machine. The server has one core to itself and the clients (16 connections kept alive, each sending the next review when it
 //! has the answer) have another.
 //!
 //! CPU per review is read from the scheduler's own count of the server's threads. What is quoted is the
@@ -62,43 +63,44 @@ fn main() -> Result<()> {
     let rounds = env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(11);
     pin(CLIENT_CORE)?;
     println!("load before: {}", fs::read_to_string("/proc/loadavg")?.trim());
-    let (null, judging) = (Peer::start("null")?, Peer::start("judging")?);
+    let (null, skipping, judging) = (Peer::start("null")?, Peer::start("skipping")?, Peer::start("judging")?);
     println!("ready after: null {:?}, judging {:?}", null.ready_after, judging.ready_after);
     println!("idle RSS:    null {} KiB, judging {} KiB", null.resident()?, judging.resident()?);
     for (name, path, payload) in PAYLOADS {
-        compare(name, path, payload, &null, &judging, rounds)?;
+        compare(name, (path, payload), [&null, &skipping, &judging], rounds)?;
     }
     println!("loaded RSS:  null {} KiB, judging {} KiB", null.resident()?, judging.resident()?);
     println!("load after:  {}", fs::read_to_string("/proc/loadavg")?.trim());
     Ok(())
 }
 
-fn compare(name: &str, path: &str, payload: &[u8], null: &Peer, judging: &Peer, rounds: usize) -> Result<()> {
-    let mut ratios = Vec::new();
-    let (mut null_cost, mut judging_cost) = (Vec::new(), Vec::new());
-    for _ in 0..=rounds {
-        let (one, other) = (null.round(path, payload)?, judging.round(path, payload)?);
-        null_cost.push(one);
-        judging_cost.push(other);
-        ratios.push(other / one);
-    }
+/// Takes turns, and prints each peer's cost as a ratio to the first one's.
+fn compare(name: &str, (path, payload): (&str, &[u8]), peers: [&Peer; 3], rounds: usize) -> Result<()> {
+    let mut costs = [const { Vec::new() }; 3];
+    let mut ratios = [const { Vec::new() }; 3];
     // The first round warms up.
-    let median = |values: &mut Vec<f64>| {
-        values.remove(0);
+    for round in 0..=rounds {
+        let mut of_round = [0.0; 3];
+        for (cost, peer) in of_round.iter_mut().zip(peers) {
+            *cost = peer.round(path, payload)?;
+        }
+        for index in (0..peers.len()).filter(|_| round > 0) {
+            costs[index].push(of_round[index]);
+            ratios[index].push(of_round[index] / of_round[0]);
+        }
+    }
+    let spread = |values: &mut Vec<f64>| {
         values.sort_by(f64::total_cmp);
         (values[0], values[values.len() / 2], values[values.len() - 1])
     };
-    let (low, middle, high) = median(&mut ratios);
-    let (null_cost, judging_cost) = (median(&mut null_cost), median(&mut judging_cost));
-    println!(
-        "{name} ({} bytes): CPU / null = {middle:.2} ({low:.2} to {high:.2}); CPU per review, least and median: \
-         null {:.1} and {:.1} us, judging {:.1} and {:.1} us",
-        payload.len(),
-        null_cost.0,
-        null_cost.1,
-        judging_cost.0,
-        judging_cost.1
-    );
+    println!("{name} ({} bytes), CPU per review:", payload.len());
+    for (index, kind) in ["null", "skipping", "judging"].into_iter().enumerate() {
+        let (low, middle, high) = spread(&mut ratios[index]);
+        let (least, median, _) = spread(&mut costs[index]);
+        println!(
+            "  {kind:8} {median:5.1} us (least {least:.1}); / null = {middle:.2} ({low:.2} to {high:.2})"
+        );
+    }
     Ok(())
 }
 
@@ -236,10 +238,16 @@ fn pin(core: usize) -> Result<()> {
 }
 
 /// Reads the body, and answers with fixed bytes.
-struct Null(Vec<u8>);
+struct Null {
+    answer: Vec<u8>,
+    skips: bool,
+}
 
 impl Review for Null {
     fn review<'b>(&self, webhook: Webhook, body: &'b [u8]) -> std::result::Result<Answer<'b>, Unanswerable> {
+        if self.skips {
+            std::hint::black_box(serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok());
+        }
         std::hint::black_box(body);
         let decision = Decision {
             webhook,
@@ -260,7 +268,7 @@ impl Review for Null {
             patch_operations: 0,
             error: String::new(),
         };
-        Ok(Answer { body: self.0.clone(), decision })
+        Ok(Answer { body: self.answer.clone(), decision })
     }
 }
 
@@ -286,7 +294,10 @@ fn serve(kind: &str) -> Result<()> {
     let arguments = ["bench", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
     let ServerArgs { server } = ServerArgs::try_parse_from(arguments)?;
     let review: Arc<dyn Review> = match kind {
-        "null" => Arc::new(Null(reviewer()?.review(Webhook::Validate, PAYLOADS[0].2)?.body)),
+        "null" | "skipping" => Arc::new(Null {
+            answer: reviewer()?.review(Webhook::Validate, PAYLOADS[0].2)?.body,
+            skips: kind == "skipping",
+        }),
         _ => {
             tracing_subscriber::fmt().with_ansi(false).with_target(false).with_writer(io::stderr).init();
             Arc::new(ArcSwap::from_pointee(reviewer()?))
