@@ -15,9 +15,9 @@ pub(super) const API_VERSION: &str = "podgate.dev/v1alpha1";
 /// The kinds of object that a policy file holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// See [`SecurityPolicy`].
+    /// What pods may do: [`SecurityPolicy`](crate::policy::SecurityPolicy).
     SecurityPolicy,
-    /// See [`IdentityPolicy`].
+    /// Which identity they get: [`IdentityPolicy`](crate::policy::IdentityPolicy).
     IdentityPolicy,
 }
 

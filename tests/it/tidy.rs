@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use podgate::controls::ALL;
-use podgate::policy::{Policies, SYSTEM_NAMESPACES, read_file};
+use podgate::policy::{self, Policies, SYSTEM_NAMESPACES, read_file};
 
 use crate::pods::{files, of_repository};
 
@@ -196,17 +196,29 @@ fn snake_case(id: &str) -> String {
 
 #[test]
 fn the_page_of_controls_is_current() {
-    let path = of_repository("docs/controls.md");
-    let page = podgate::cli::page();
+    check_generated("docs/controls.md", &podgate::cli::page());
+}
+
+#[test]
+fn the_schemas_of_policy_files_are_current() {
+    for kind in policy::Kind::ALL {
+        let schema = format!("{:#}\n", policy::json_schema(kind));
+        check_generated(&format!("docs/schemas/{}.json", kind.name()), &schema);
+    }
+}
+
+/// Checks that a file of the repository is what we would write there, or writes it.
+fn check_generated(name: &str, expected: &str) {
+    let path = of_repository(name);
     if std::env::var_os("PODGATE_BLESS").is_some() {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, &page).unwrap();
+        fs::write(&path, expected).unwrap();
     }
     let written = fs::read_to_string(&path).unwrap_or_default();
-    let line = written.lines().zip(page.lines()).position(|(written, page)| written != page);
+    let line = written.lines().zip(expected.lines()).position(|(written, expected)| written != expected);
     assert!(
-        written == page,
-        "docs/controls.md is not what podgate explain --markdown writes (line {:?}): run the tests with PODGATE_BLESS=1",
+        written == expected,
+        "{name} is not current (line {:?}): run the tests with PODGATE_BLESS=1",
         line.map(|line| line + 1)
     );
 }
