@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 
+use crate::admission::dispatch::is_ignored;
 use crate::json::{ErrorKind, Reader, Result, members};
 use crate::workload::{Object, Workload};
 
@@ -135,7 +136,7 @@ impl<'b> Request<'b> {
     /// the whole object.
     pub(super) fn workload(&self) -> Option<&'static Workload> {
         Workload::of_resource(&self.group, &self.resource)
-            .filter(|workload| !super::is_ignored(workload, &self.subresource))
+            .filter(|workload| !is_ignored(workload, &self.subresource))
     }
 
     fn read_deferred(&mut self, is_strict: bool) -> Result<()> {
