@@ -13,9 +13,11 @@ pub mod workload;
 pub mod controls;
 pub mod policy;
 
-pub mod admission;
 pub mod evaluate;
+
 pub mod mutate;
+
+pub mod admission;
 
 pub mod certificates;
 pub mod lint;

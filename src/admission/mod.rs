@@ -17,7 +17,7 @@ use crate::evaluate::{Breach, Refusal, Severity, Subject, Verdict, evaluate, fin
 use crate::json::{ErrorKind, Reader};
 use crate::mutate::{self, Mutation};
 use crate::pod::{Metadata, Pod, Step, dotted, steps};
-use crate::policy::{Namespaces, PolicySet, Scope, SecurityPolicy};
+use crate::policy::{Namespaces, PolicySet, SecurityPolicy};
 use crate::workload::{Object, Workload};
 
 use answer::{AuditAnnotations, Cause, Details, Response, Status};
@@ -102,10 +102,10 @@ impl Reviewer {
     pub fn review<'b>(&self, webhook: Webhook, body: &'b [u8]) -> Result<Answer<'b>, Unanswerable> {
         let mut envelope = Envelope::default();
         let read = match Reader::new(body) {
-            Ok(reader) => envelope.read(reader, self.is_strict()),
+            Ok(reader) => envelope.read(reader, self.policies.is_gate()),
             Err(error) => {
                 // What stands before the first bad byte may hold the uid.
-                let _ = envelope.read(Reader::of_valid_part(body), self.is_strict());
+                let _ = envelope.read(Reader::of_valid_part(body), self.policies.is_gate());
                 Err(error)
             }
         };
@@ -132,11 +132,6 @@ impl Reviewer {
             refuse_unjudged(&fault, &mut response, &mut decision);
         }
         Ok(Answer { body: response.to_bytes(), decision })
-    }
-
-    /// Judging by one standard alone reads as Kubernetes does, to the letter; a gate is stricter.
-    fn is_strict(&self) -> bool {
-        !self.policies.security.iter().any(|policy| matches!(policy.scope, Scope::Everywhere))
     }
 
     /// Fills in the response to a request that was read.

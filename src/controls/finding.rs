@@ -76,6 +76,13 @@ impl<'p> Finding<'p> {
         Self { control, place, field, found, remedy, is_safe: false, hint: "" }
     }
 
+    /// Whether `later`, of the same place, may stand for it: not the standard's for a policy's own, which is
+    /// the narrower and offers less.
+    #[must_use]
+    pub fn yields_to(&self, later: &Self) -> bool {
+        self.control.level().is_some() || later.control.level().is_none()
+    }
+
     /// The same, safe to mend by itself if `is_safe`.
     #[must_use]
     pub fn safe_if(self, is_safe: bool) -> Self {

@@ -91,8 +91,7 @@ impl Refusal {
     }
 }
 
-/// The findings of one severity, each place once: where two rules find the same, the later one, which
-/// is the narrower.
+/// The findings of one severity, each place once: where two rules find the same, the narrower one.
 #[must_use]
 pub fn findings_of<'v, 'p>(verdict: &'v Verdict<'p>, severity: Severity) -> Vec<&'v Finding<'p>> {
     let mut findings: Vec<&Finding<'p>> = Vec::new();
@@ -100,7 +99,8 @@ pub fn findings_of<'v, 'p>(verdict: &'v Verdict<'p>, severity: Severity) -> Vec<
     for (_, finding) in verdict.findings().filter(|(of, _)| *of == severity) {
         let index = *at.entry((finding.place, finding.field)).or_insert(findings.len());
         match findings.get_mut(index) {
-            Some(other) => *other = finding,
+            Some(other) if other.yields_to(finding) => *other = finding,
+            Some(_) => {}
             None => findings.push(finding),
         }
     }
@@ -404,7 +404,7 @@ impl Verdict<'_> {
         is_wanted: impl Fn(Severity, &Finding<'_>, bool) -> bool,
         consequence: &str,
     ) -> Vec<String> {
-        // Where two rules find the same, the later one is the narrower, and the stricter outcome counts.
+        // Where two rules find the same, the narrower one counts, and the stricter outcome.
         let mut wanted: Vec<(bool, &Finding<'_>)> = Vec::new();
         let mut at: HashMap<(Place<'_>, Field), usize> = HashMap::new();
         for breach in &self.breaches {
@@ -414,7 +414,8 @@ impl Verdict<'_> {
                 let denies = severity == Severity::Deny;
                 let index = *at.entry((finding.place, finding.field)).or_insert(wanted.len());
                 match wanted.get_mut(index) {
-                    Some(other) => *other = (denies || other.0, finding),
+                    Some(other) if other.1.yields_to(finding) => *other = (denies || other.0, finding),
+                    Some(other) => other.0 |= denies,
                     None => wanted.push((denies, finding)),
                 }
             }

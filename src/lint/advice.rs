@@ -69,14 +69,17 @@ impl Advice {
 }
 
 /// The findings, each field once: with the strictest thing that comes of it and, where that is equal,
-/// of the later rule, which is the narrower.
+/// of the narrower rule.
 fn narrowest<'r, 'v>(placed: impl Iterator<Item = &'r Placed<'v>>) -> Vec<&'r Placed<'v>> {
     let mut narrowest: Vec<&Placed<'v>> = Vec::new();
     let mut known = HashMap::new();
     for placed in placed {
         let index = *known.entry(placed.field.as_str()).or_insert(narrowest.len());
         match narrowest.get_mut(index) {
-            Some(other) if other.severity <= placed.severity => *other = placed,
+            Some(other) if other.severity < placed.severity => *other = placed,
+            Some(other) if other.severity == placed.severity && other.finding.yields_to(placed.finding) => {
+                *other = placed;
+            }
             Some(_) => {}
             None => narrowest.push(placed),
         }

@@ -37,8 +37,7 @@ pub(super) struct Placed<'v> {
 
 impl<'o> Judge<'o> {
     pub(super) fn new(policies: &'o PolicySet, namespaces: &'o Namespaces) -> Self {
-        let is_gate = !policies.security.iter().any(|policy| matches!(policy.scope, Scope::Everywhere));
-        Self { policies, namespaces, is_gate }
+        Self { policies, namespaces, is_gate: policies.is_gate() }
     }
 
     /// Judges an object that carries a pod.
@@ -101,7 +100,7 @@ impl<'o> Judge<'o> {
         let text = standard_text(&verdict);
         let report = report::Pod {
             path: dotted(base),
-            allowed: strictest != Some(Severity::Deny),
+            allowed: !verdict.is_denied_after_repair(),
             reason: text.reason,
             detail: text.detail,
             findings: placed.iter().map(|placed| report::Finding::new(pod, placed)).collect(),

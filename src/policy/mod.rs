@@ -161,6 +161,13 @@ impl PolicySet {
         Self { security: vec![policy], ..Self::default() }
     }
 
+    /// Whether it is a gate, and reads more strictly than Kubernetes. One standard alone is read by to the
+    /// letter.
+    #[must_use]
+    pub fn is_gate(&self) -> bool {
+        !self.security.iter().any(|policy| matches!(policy.scope, Scope::Everywhere))
+    }
+
     /// The policies that hold for pods in a namespace. One that cannot be told for want of the
     /// namespace's labels holds: to be judged too strictly is the safe way to be wrong.
     pub fn security_for<'s>(

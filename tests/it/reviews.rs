@@ -557,6 +557,28 @@ fn what_cannot_be_judged_says_why() {
 }
 
 /// The standard and the policy's own control find the same volume: the narrower advice alone is of use.
+/// Whatever the order of the policies, what is offered is what both of them take.
+#[test]
+fn the_narrower_rule_says_what_may_be_used_instead() {
+    let narrow = "controls: {volumeTypes: {allowed: [emptyDir]}}";
+    let wide = "standard: {enforce: restricted}";
+    for (one, other) in [(narrow, wide), (wide, narrow)] {
+        let mut policies = Policies::new(Vec::new());
+        for (name, rule) in [("one", one), ("other", other)] {
+            let head = "apiVersion: podgate.dev/v1alpha1\nkind: SecurityPolicy";
+            let spec = format!("spec: {{match: {{namespaces: [ml-team-a]}}, {rule}}}");
+            read_file(name, &format!("{head}\nmetadata: {{name: {name}}}\n{spec}\n"), &mut policies);
+        }
+        let reviewer = Reviewer::new(policies.finish().unwrap(), Namespaces::default());
+        let body = created_pod("spec: {volumes: [{name: data, nfs: {server: s, path: /}}], containers: []}");
+        let answer = reviewer.review(Webhook::Validate, body.as_bytes()).unwrap().body;
+        let response = well_formed("a pod", Webhook::Validate, "one", &answer);
+        let causes = response["status"]["details"]["causes"].as_array().unwrap();
+        assert_eq!(causes.len(), 1, "{causes:#?}");
+        assert_eq!(causes[0]["message"], "volume \"data\": is nfs; use one of: emptyDir");
+    }
+}
+
 #[test]
 fn a_place_that_breaks_two_rules_is_told_once() {
     let reviewer = gate(&["ml-team-a"]);
