@@ -19,7 +19,7 @@ use podgate::controls::Standard;
 use podgate::evaluate::by_standard;
 use podgate::json::Reader;
 use podgate::pod::Pod;
-use podgate::policy::{BUILT_IN, Namespaces, Policies, read_file};
+use podgate::policy::{BUILT_IN, Policies, Snapshot, read_file};
 
 const PAYLOADS: [(&str, &[u8]); 3] = [
     ("one container", include_bytes!("payloads/one-container.json")),
@@ -31,7 +31,7 @@ const PAYLOADS: [(&str, &[u8]); 3] = [
 fn reviewer() -> Reviewer {
     let mut policies = Policies::new(vec!["podgate-system".into()]);
     read_file("built in", BUILT_IN, &mut policies);
-    let mut namespaces = Namespaces::default();
+    let mut namespaces = Snapshot::default();
     let labels = BTreeMap::from([("podgate.dev/policy".to_owned(), "ml-restricted".to_owned())]);
     namespaces.insert("ml-team-a", labels);
     Reviewer::new(policies.finish().expect("the built-in policy is sound"), namespaces)

@@ -34,7 +34,7 @@ use arc_swap::ArcSwap;
 use clap::Parser as _;
 use podgate::admission::{Answer, Decision, Operation, Outcome, Reviewer, Unanswerable, Webhook};
 use podgate::certificates::{LOOPBACK, TlsVersion, throwaway};
-use podgate::policy::{BUILT_IN, Namespaces, Policies, read_file};
+use podgate::policy::{BUILT_IN, Policies, Snapshot, read_file};
 use podgate::server::{self, Health, Metrics, Review, Server, Shutdown, Wiring};
 use rustix::thread::{CpuSet, sched_setaffinity};
 use rustls::pki_types::ServerName;
@@ -275,7 +275,7 @@ impl Review for Null {
 fn reviewer() -> Result<Reviewer> {
     let mut policies = Policies::new(vec!["podgate-system".into()]);
     read_file("built in", BUILT_IN, &mut policies);
-    let mut namespaces = Namespaces::default();
+    let mut namespaces = Snapshot::default();
     let labels = BTreeMap::from([("podgate.dev/policy".to_owned(), "ml-restricted".to_owned())]);
     namespaces.insert("ml-team-a", labels);
     let policies = policies.finish().map_err(|faults| format!("{faults:?}"))?;

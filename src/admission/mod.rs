@@ -17,7 +17,7 @@ use crate::evaluate::{Breach, Refusal, Severity, Subject, Verdict, evaluate, fin
 use crate::json::{ErrorKind, Reader};
 use crate::mutate::{self, Mutation};
 use crate::pod::{Metadata, Pod, Step, dotted, steps};
-use crate::policy::{Namespaces, PolicySet, SecurityPolicy};
+use crate::policy::{PolicySet, SecurityPolicy, Snapshot};
 use crate::workload::{Object, Workload};
 
 use answer::{AuditAnnotations, Cause, Details, Response, Status};
@@ -50,7 +50,7 @@ pub enum Webhook {
 #[derive(Debug)]
 pub struct Reviewer {
     policies: PolicySet,
-    namespaces: Namespaces,
+    namespaces: Snapshot,
 }
 
 /// What goes back, and what was decided.
@@ -85,7 +85,7 @@ impl Fault {
 impl Reviewer {
     /// A reviewer by these policies, for namespaces of which this is known.
     #[must_use]
-    pub fn new(policies: PolicySet, namespaces: Namespaces) -> Self {
+    pub fn new(policies: PolicySet, namespaces: Snapshot) -> Self {
         Self { policies, namespaces }
     }
 

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use crate::admission::Reviewer;
 use crate::controls::Standard;
 use crate::lint::read_objects;
-use crate::policy::{BUILT_IN, Namespaces, Policies, PolicySet, SYSTEM_NAMESPACES, is_namespace, read_file};
+use crate::policy::{BUILT_IN, Policies, PolicySet, SYSTEM_NAMESPACES, Snapshot, is_namespace, read_file};
 
 /// The namespace that podgate itself is installed in, unless it is told.
 const OWN_NAMESPACE: &str = "podgate-system";
@@ -24,7 +24,7 @@ pub(crate) struct SourceArgs {
     #[arg(long = "policy", value_name = "PATH", env = "PODGATE_POLICY", value_delimiter = ',')]
     policies: Vec<PathBuf>,
 
-    /// File or folder with cluster objects that a verdict may need (Namespaces); repeat it for more.
+    /// File or folder with cluster objects that a verdict may need (Namespaces, ServiceAccounts); repeat it for more.
     #[arg(long, value_name = "PATH", env = "PODGATE_OBJECTS", value_delimiter = ',')]
     objects: Vec<PathBuf>,
 
@@ -58,7 +58,7 @@ pub(crate) struct Sources {
     args: SourceArgs,
     policies: Vec<SourceFile>,
     objects: Vec<SourceFile>,
-    assumed: Namespaces,
+    assumed: Snapshot,
 }
 
 impl SourceArgs {
@@ -68,12 +68,12 @@ impl SourceArgs {
             args: self.clone(),
             policies: read_paths(&self.policies, "policy")?,
             objects: read_paths(&self.objects, "object")?,
-            assumed: Namespaces::default(),
+            assumed: Snapshot::default(),
         })
     }
 
     /// The policies, or those of the one standard, and what is known of namespaces.
-    pub(crate) fn load(&self, standard: &StandardArg) -> Result<(PolicySet, Namespaces)> {
+    pub(crate) fn load(&self, standard: &StandardArg) -> Result<(PolicySet, Snapshot)> {
         let sources = self.read()?;
         let policies = match &standard.standard {
             Some(standard) => PolicySet::of_standard(standard),
@@ -116,7 +116,7 @@ impl Sources {
         policies.finish().map_err(|faults| all_of(&faults, "policies"))
     }
 
-    fn namespaces(&self) -> Result<Namespaces> {
+    fn namespaces(&self) -> Result<Snapshot> {
         let mut namespaces = self.assumed.clone();
         let mut faults = Vec::new();
         for SourceFile { name, text } in &self.objects {

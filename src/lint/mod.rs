@@ -17,7 +17,7 @@ mod place;
 pub mod report;
 mod source;
 
-use crate::policy::{Namespaces, PolicySet, Scope};
+use crate::policy::{PolicySet, Scope, Snapshot};
 use crate::workload::Workload;
 use crate::yaml;
 
@@ -36,7 +36,7 @@ pub struct Options {
     /// The policies, or those of one standard ([`PolicySet::of_standard`]).
     pub policies: PolicySet,
     /// The Namespaces that are known apart from those among the manifests, which have the last word.
-    pub namespaces: Namespaces,
+    pub namespaces: Snapshot,
 }
 
 /// Judges every object in the files, folders and standard input that are named.
@@ -53,7 +53,7 @@ pub fn run(inputs: &[Input], options: Options) -> Report {
 }
 
 /// Adds the Namespaces of a source. What cannot be read here is reported when the source is linted.
-fn add_namespaces(source: &Source, namespaces: &mut Namespaces) {
+fn add_namespaces(source: &Source, namespaces: &mut Snapshot) {
     let Ok(text) = source.text() else { return };
     // Most files name none and need not be parsed for it; a backslash may hide the name.
     if text.contains(objects::NAMESPACE) || text.contains('\\') {
@@ -142,7 +142,7 @@ mod tests {
         #[test]
         fn nothing_panics_and_nothing_is_lost(text in "(---\n|apiVersion: (v1|apps/v1|5)\n|kind: (Pod|List|PodList|Deployment|Namespace|X)\n|metadata: (\\{name: a\\}|b)\n|spec:\n|items: *(\\[\\]|\\[\\{kind: Pod, apiVersion: v1\\}\\])?\n| *- &a \\{[a-c]\\}\n|  (template|containers|hostPID|securityContext): *(true|0|\\*a|\\[\\{name: c\\}\\])?\n){0,12}") {
             let policies = PolicySet::of_standard(&"restricted".parse().expect("a standard"));
-            let namespaces = Namespaces::default();
+            let namespaces = Snapshot::default();
             let judge = Judge::new(&policies, &namespaces);
             for document in yaml::read(&text) {
                 let json = document.as_ref().map(|document| document.root.to_json()).unwrap_or_default();

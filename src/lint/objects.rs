@@ -8,14 +8,14 @@ use crate::json::{Reader, members};
 use crate::lint::manifest::{self, Item};
 use crate::lint::{Unread, place};
 use crate::pod::Metadata;
-use crate::policy::Namespaces;
+use crate::policy::Snapshot;
 use crate::yaml::{self, Fault};
 
 /// The kind of a Namespace.
 pub(super) const NAMESPACE: &str = "Namespace";
 
 /// Adds the Namespaces of a file, `text`, which errors call `file`; returns what could not be read.
-pub fn read_objects(file: &str, text: &str, namespaces: &mut Namespaces) -> Vec<Unread> {
+pub fn read_objects(file: &str, text: &str, namespaces: &mut Snapshot) -> Vec<Unread> {
     let mut unread = Vec::new();
     for (index, document) in yaml::read(text).into_iter().enumerate() {
         let faults = match document {
@@ -28,7 +28,7 @@ pub fn read_objects(file: &str, text: &str, namespaces: &mut Namespaces) -> Vec<
     unread
 }
 
-fn add_document(document: &yaml::Document, namespaces: &mut Namespaces) -> Vec<Fault> {
+fn add_document(document: &yaml::Document, namespaces: &mut Snapshot) -> Vec<Fault> {
     let mut faults = Vec::new();
     for item in manifest::items(&document.root) {
         match item {
@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn namespaces_are_found_among_other_objects() {
-        let mut namespaces = Namespaces::default();
+        let mut namespaces = Snapshot::default();
         let text = "apiVersion: v1\nkind: Namespace\nmetadata: {name: a, labels: {team: x}}\n---\n\
                     {\"apiVersion\":\"v1\",\"kind\":\"List\",\"items\":[\
                     {\"apiVersion\":\"v1\",\"kind\":\"Namespace\",\"metadata\":{\"name\":\"b\"}},\
@@ -97,7 +97,7 @@ mod tests {
             ("a: b", "f:1:1: not a Kubernetes object: it has neither apiVersion nor kind"),
         ];
         for (text, expected) in table {
-            let faults = read_objects("f", text, &mut Namespaces::default());
+            let faults = read_objects("f", text, &mut Snapshot::default());
             let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
             assert_eq!(faults, [expected], "{text}");
         }

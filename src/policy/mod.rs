@@ -5,10 +5,10 @@
 //! refused when it is read, and they are left out of every match besides.
 
 mod file;
-mod namespaces;
 mod object;
 mod schema;
 mod selector;
+mod snapshot;
 mod written;
 
 use std::sync::Arc;
@@ -16,9 +16,9 @@ use std::sync::Arc;
 use crate::controls::{Settings, Standard};
 
 pub use file::{Fault, Kind, Policies, read_file};
-pub use namespaces::Namespaces;
 pub use schema::json_schema;
 pub use selector::{Selector, is_namespace};
+pub use snapshot::{Labels, Snapshot, complete};
 
 /// The policy that holds when no file is given.
 pub const BUILT_IN: &str = include_str!("../../policies/ml-restricted.yaml");
@@ -173,7 +173,7 @@ impl PolicySet {
     pub fn security_for<'s>(
         &'s self,
         namespace: &str,
-        namespaces: &Namespaces,
+        namespaces: &Snapshot,
     ) -> impl Iterator<Item = &'s SecurityPolicy> {
         self.security
             .iter()
@@ -185,14 +185,14 @@ impl PolicySet {
     pub fn identity_for<'s>(
         &'s self,
         namespace: &str,
-        namespaces: &Namespaces,
+        namespaces: &Snapshot,
     ) -> impl Iterator<Item = &'s IdentityPolicy> {
         self.identity
             .iter()
             .filter(move |policy| self.matches(&policy.scope, namespace, namespaces) == Match::Yes)
     }
 
-    fn matches(&self, scope: &Scope, namespace: &str, namespaces: &Namespaces) -> Match {
+    fn matches(&self, scope: &Scope, namespace: &str, namespaces: &Snapshot) -> Match {
         let is_reserved = || self.reserved.iter().any(|reserved| reserved == namespace);
         let known = |is_match| if is_match { Match::Yes } else { Match::No };
         match scope {

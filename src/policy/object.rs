@@ -8,9 +8,9 @@ use serde_json::Value;
 
 use crate::controls::{Control, Settings, Standard};
 use crate::policy::file::{API_VERSION, Fault, Kind, Policies, fault_at};
-use crate::policy::namespaces::Namespaces;
 use crate::policy::schema::{self, At, Mismatch, PathStep, describe, either, suggestion};
 use crate::policy::selector::{Selector, is_namespace};
+use crate::policy::snapshot::minimal_labels;
 use crate::policy::written::{
     IdentityMatch, IdentitySpec, NamespaceMatch, Object, SecurityContextDefaults, SecuritySpec, Standards,
 };
@@ -245,7 +245,7 @@ impl<'r> ObjectReader<'r> {
             }
             Scope::Labels(selector) if !selector.is_empty() => {
                 let is_reached = |namespace: &&String| {
-                    let labels = Namespaces::minimal_labels(namespace);
+                    let labels = minimal_labels(namespace);
                     selector.matches(|key| labels.get(key).map(String::as_str))
                 };
                 let reached: Vec<String> = reserved.iter().filter(is_reached).cloned().collect();

@@ -9,7 +9,7 @@ use podgate::admission::{Reviewer, Webhook};
 use podgate::evaluate::evaluate;
 use podgate::json::Reader;
 use podgate::pod::Pod;
-use podgate::policy::{BUILT_IN, Namespaces, Policies, PolicySet, SYSTEM_NAMESPACES, read_file};
+use podgate::policy::{BUILT_IN, Policies, PolicySet, SYSTEM_NAMESPACES, Snapshot, read_file};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
@@ -44,9 +44,9 @@ fn policies(text: &str) -> PolicySet {
 }
 
 /// What is known of the cluster: `team-a`, under the built-in policy, and `team-b`, under none.
-fn namespaces() -> Namespaces {
+fn namespaces() -> Snapshot {
     let labels = |policy: &str| BTreeMap::from([("podgate.dev/policy".to_owned(), policy.to_owned())]);
-    let mut namespaces = Namespaces::default();
+    let mut namespaces = Snapshot::default();
     namespaces.insert(TEAM_A, labels("ml-restricted"));
     namespaces.insert("team-b", labels("none"));
     namespaces
@@ -120,7 +120,7 @@ fn mutated(reviewer: &Reviewer, pod: &Json) -> (Json, Option<json_patch::Patch>)
 struct Gate {
     reviewer: Reviewer,
     policies: PolicySet,
-    namespaces: Namespaces,
+    namespaces: Snapshot,
 }
 
 impl Gate {

@@ -12,7 +12,7 @@ use podgate::evaluate::by_standard;
 use podgate::json::Reader;
 use podgate::lint::read_objects;
 use podgate::pod::Pod;
-use podgate::policy::{BUILT_IN, Namespaces, Policies, PolicySet, SYSTEM_NAMESPACES, read_file};
+use podgate::policy::{BUILT_IN, Policies, PolicySet, SYSTEM_NAMESPACES, Snapshot, read_file};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
@@ -32,9 +32,9 @@ pub(crate) fn built_in(others: &[&str]) -> PolicySet {
     policies.finish().unwrap()
 }
 
-/// Namespaces with the label of the built-in policy.
-pub(crate) fn labelled(names: &[&str]) -> Namespaces {
-    let mut namespaces = Namespaces::default();
+/// Snapshot with the label of the built-in policy.
+pub(crate) fn labelled(names: &[&str]) -> Snapshot {
+    let mut namespaces = Snapshot::default();
     for name in names {
         namespaces.insert(name, BTreeMap::from([(LABEL.0.to_owned(), LABEL.1.to_owned())]));
     }
@@ -150,7 +150,7 @@ impl Recorded {
 }
 
 /// What a real API server sent; nothing where `RECORDED_REVIEWS` does not name the folder.
-fn recorded() -> Option<(Vec<Recorded>, Namespaces)> {
+fn recorded() -> Option<(Vec<Recorded>, Snapshot)> {
     let Some(folder) = std::env::var_os("RECORDED_REVIEWS") else {
         eprintln!("skipped: RECORDED_REVIEWS does not name the folder of recorded reviews");
         return None;
@@ -181,7 +181,7 @@ fn recorded() -> Option<(Vec<Recorded>, Namespaces)> {
         })
         .collect();
     assert_eq!(recorded.len(), 117);
-    let mut namespaces = Namespaces::default();
+    let mut namespaces = Snapshot::default();
     let text = fs::read_to_string(folder.join("namespaces.yaml")).unwrap();
     let unread = read_objects("namespaces.yaml", &text, &mut namespaces);
     assert!(unread.is_empty(), "{unread:?}");
@@ -196,7 +196,7 @@ fn namespaces_of(recorded: &[Recorded]) -> BTreeSet<&str> {
 #[test]
 fn recorded_reviews_pass_a_gate_that_nobody_asked_for() {
     let Some((recorded, mut namespaces)) = recorded() else { return };
-    // Namespaces that were refused at their creation, or exempt, are not among the recorded ones.
+    // Snapshot that were refused at their creation, or exempt, are not among the recorded ones.
     for name in namespaces_of(&recorded) {
         if namespaces.labels(name).is_none() {
             namespaces.insert(name, BTreeMap::new());
@@ -569,7 +569,7 @@ fn the_narrower_rule_says_what_may_be_used_instead() {
             let spec = format!("spec: {{match: {{namespaces: [ml-team-a]}}, {rule}}}");
             read_file(name, &format!("{head}\nmetadata: {{name: {name}}}\n{spec}\n"), &mut policies);
         }
-        let reviewer = Reviewer::new(policies.finish().unwrap(), Namespaces::default());
+        let reviewer = Reviewer::new(policies.finish().unwrap(), Snapshot::default());
         let body = created_pod("spec: {volumes: [{name: data, nfs: {server: s, path: /}}], containers: []}");
         let answer = reviewer.review(Webhook::Validate, body.as_bytes()).unwrap().body;
         let response = well_formed("a pod", Webhook::Validate, "one", &answer);
