@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::hint::black_box;
 
-use podgate::admission::{Outcome, Reviewer, Webhook};
+use podgate::admission::{LookedUp, Outcome, Reviewer, Webhook};
 use podgate::controls::Standard;
 use podgate::evaluate::by_standard;
 use podgate::json::Reader;
@@ -77,9 +77,9 @@ fn reviewer() -> Reviewer {
 fn of_review(webhook: Webhook, body: &[u8]) -> usize {
     let reviewer = reviewer();
     // What is made once, at the first review.
-    drop(reviewer.review(webhook, body));
-    let (count, answer) = counted(|| reviewer.review(webhook, body).unwrap());
-    assert_eq!(answer.decision.outcome, Outcome::Allowed);
+    drop(reviewer.review(webhook, body, &LookedUp::default()));
+    let (count, answer) = counted(|| reviewer.review(webhook, body, &LookedUp::default()).unwrap());
+    assert_eq!(answer.answer().unwrap().decision.outcome, Outcome::Allowed);
     count
 }
 

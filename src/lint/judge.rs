@@ -92,7 +92,7 @@ impl<'o> Judge<'o> {
         base: &[Step<'_>],
         node: &Node,
     ) -> (report::Verdict, report::Pod) {
-        let policies = self.policies.security_for(namespace, self.namespaces);
+        let policies = self.policies.security_for(namespace, self.namespaces.labels(namespace));
         let verdict = evaluate(policies, pod);
         let placed = place_findings(&verdict, base, node);
         let strictest =

@@ -26,7 +26,7 @@ use manifest::Item;
 use report::Part;
 use source::Source;
 
-pub use objects::read_objects;
+pub use objects::{Objects, read_objects};
 pub use report::{Report, Unread};
 pub use source::Input;
 
@@ -45,7 +45,9 @@ pub fn run(inputs: &[Input], options: Options) -> Report {
     let Options { policies, mut namespaces } = options;
     let (sources, lost) = source::find(inputs);
     if policies.security.iter().any(|policy| matches!(policy.scope, Scope::Labels(_))) {
-        sources.iter().for_each(|source| add_namespaces(source, &mut namespaces));
+        let mut objects = Objects { snapshot: namespaces, ..Objects::default() };
+        sources.iter().for_each(|source| add_namespaces(source, &mut objects));
+        namespaces = objects.snapshot;
     }
     let judge = Judge::new(&policies, &namespaces);
     let parts = sources.iter().map(|source| lint(source, &judge));
@@ -53,11 +55,11 @@ pub fn run(inputs: &[Input], options: Options) -> Report {
 }
 
 /// Adds the Namespaces of a source. What cannot be read here is reported when the source is linted.
-fn add_namespaces(source: &Source, namespaces: &mut Snapshot) {
+fn add_namespaces(source: &Source, objects: &mut Objects) {
     let Ok(text) = source.text() else { return };
     // Most files name none and need not be parsed for it; a backslash may hide the name.
     if text.contains(objects::NAMESPACE) || text.contains('\\') {
-        read_objects(&source.name, &text, namespaces);
+        read_objects(&source.name, &text, objects);
     }
 }
 

@@ -7,6 +7,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
+use crate::pods::Alone as _;
 use insta::assert_snapshot;
 use podgate::admission::{Reviewer, Webhook};
 use podgate::controls::Standard;
@@ -852,7 +853,7 @@ fn reviewed(reviewer: &Reviewer, pod: &Value) -> (bool, String) {
         let body =
             json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request});
         let body = serde_json::to_vec(&body).unwrap();
-        serde_json::from_slice(&reviewer.review(webhook, &body).unwrap().body).unwrap()
+        serde_json::from_slice(&reviewer.alone(webhook, &body).unwrap().body).unwrap()
     };
     let mut pod = pod.clone();
     if let Some(patch) = review(Webhook::Mutate, &pod)["response"]["patch"].as_str() {

@@ -13,7 +13,7 @@ use podgate::policy::{BUILT_IN, Policies, PolicySet, SYSTEM_NAMESPACES, Snapshot
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
-use crate::pods::{any_pod, cases, mendable_pod, own_fixtures, upstream_fixtures};
+use crate::pods::{Alone as _, any_pod, cases, mendable_pod, own_fixtures, upstream_fixtures};
 
 /// Two policies to stand beside the built-in one: an older standard with defaults, and one without.
 const TWO_MORE: &str = "
@@ -80,7 +80,7 @@ fn ask_in(namespace: &str, reviewer: &Reviewer, webhook: Webhook, pod: &Json) ->
         },
     });
     let body = serde_json::to_vec(&review).unwrap();
-    let answer = reviewer.review(webhook, &body).unwrap_or_else(|error| panic!("{error}: {review}"));
+    let answer = reviewer.alone(webhook, &body).unwrap_or_else(|error| panic!("{error}: {review}"));
     let answer: Json = serde_json::from_slice(&answer.body).unwrap();
     let response = &answer["response"];
     assert_eq!(response["uid"], "7");
@@ -132,7 +132,8 @@ impl Gate {
     fn foretells(&self, pod: &Json) -> bool {
         let json = serde_json::to_vec(pod).unwrap();
         let pod = Pod::read(&mut Reader::new(&json).unwrap()).unwrap();
-        !evaluate(self.policies.security_for(TEAM_A, &self.namespaces), &pod).is_denied_after_repair()
+        !evaluate(self.policies.security_for(TEAM_A, self.namespaces.labels(TEAM_A)), &pod)
+            .is_denied_after_repair()
     }
 }
 
