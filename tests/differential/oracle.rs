@@ -49,8 +49,7 @@ impl Oracle {
             eprintln!("left out: the comparison with upstream's evaluator, as {missing}");
             return None;
         }
-        let mut child =
-            Command::new(program).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = Command::new(program).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let questions = Questions(BufWriter::with_capacity(1 << 16, child.stdin.take().unwrap()));
         let answers = Answers(BufReader::with_capacity(1 << 16, child.stdout.take().unwrap()), String::new());
         Some(Self { questions, answers, child: Running(child) })

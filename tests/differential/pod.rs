@@ -7,8 +7,8 @@ use serde_json::{Map, Value as Json, json};
 use crate::random::Random;
 use crate::text::word;
 use crate::values::{
-    APP_ARMOR, CAPABILITIES, HOSTS, NAMES, OF_CONTAINER, PROFILES_OF_ANNOTATIONS, RARE_SOURCES, READ, SECCOMP,
-    SE_LINUX, SOURCES, SYSCTLS,
+    APP_ARMOR, CAPABILITIES, HOSTS, NAMES, OF_CONTAINER, PROFILES_OF_ANNOTATIONS, RARE_SOURCES, READ,
+    SE_LINUX, SECCOMP, SOURCES, SYSCTLS,
 };
 
 type Object = Map<String, Json>;
@@ -69,13 +69,21 @@ impl Maker {
     /// Puts a value of another type where one is counted on. Both sides must then refuse to read it.
     fn misuse(&mut self, pod: &mut Json) {
         let mut places = Vec::new();
-        find_read(pod, String::new(), &mut places);
+        find_read(pod, "", &mut places);
         if places.is_empty() {
             return;
         }
         let place = self.random.pick(&places).clone();
-        let values =
-            [json!("text"), json!(7), json!(1.5), json!(true), json!([]), json!([[]]), json!({}), json!(u64::MAX)];
+        let values = [
+            json!("text"),
+            json!(7),
+            json!(1.5),
+            json!(true),
+            json!([]),
+            json!([[]]),
+            json!({}),
+            json!(u64::MAX),
+        ];
         if let Some(value) = pod.pointer_mut(&place) {
             *value = self.random.pick(&values).clone();
         }
@@ -313,7 +321,7 @@ impl Maker {
 }
 
 /// The places of the fields whose type some control counts on.
-fn find_read(value: &Json, place: String, places: &mut Vec<String>) {
+fn find_read(value: &Json, place: &str, places: &mut Vec<String>) {
     match value {
         Json::Object(members) => {
             for (key, member) in members {
@@ -321,12 +329,12 @@ fn find_read(value: &Json, place: String, places: &mut Vec<String>) {
                 if READ.contains(&key.as_str()) {
                     places.push(inner.clone());
                 }
-                find_read(member, inner, places);
+                find_read(member, &inner, places);
             }
         }
         Json::Array(items) => {
             for (index, item) in items.iter().enumerate() {
-                find_read(item, format!("{place}/{index}"), places);
+                find_read(item, &format!("{place}/{index}"), places);
             }
         }
         Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}

@@ -1,7 +1,8 @@
 //! What is chosen from: the values that a control lets pass, those it refuses, and those that look like either.
 
 /// Types of seccomp profiles.
-pub(crate) const SECCOMP: [&str; 6] = ["RuntimeDefault", "Localhost", "Unconfined", "", "unconfined", "runtime/default"];
+pub(crate) const SECCOMP: [&str; 6] =
+    ["RuntimeDefault", "Localhost", "Unconfined", "", "unconfined", "runtime/default"];
 pub(crate) const APP_ARMOR: [&str; 5] = ["RuntimeDefault", "Localhost", "Unconfined", "", "localhost"];
 pub(crate) const SE_LINUX: [&str; 8] = [
     "",
@@ -37,7 +38,7 @@ pub(crate) const CAPABILITIES: [&str; 22] = [
     "net_bind_service",
     "",
 ];
-pub(crate) const SYSCTLS: [&str; 16] = [
+pub(crate) const SYSCTLS: [&str; 18] = [
     "kernel.shm_rmid_forced",
     "net.ipv4.ip_local_port_range",
     "net.ipv4.tcp_syncookies",
@@ -50,6 +51,8 @@ pub(crate) const SYSCTLS: [&str; 16] = [
     "net.ipv4.tcp_keepalive_probes",
     "net.ipv4.tcp_rmem",
     "net.ipv4.tcp_wmem",
+    "net.ipv4.tcp_slow_start_after_idle",
+    "net.ipv4.tcp_notsent_lowat",
     "net/ipv4/tcp_rmem",
     "kernel.msgmax",
     "fs.mqueue.msg_max",
