@@ -13,6 +13,8 @@
 
 mod authority;
 mod control_plane;
+mod end_to_end;
+mod gate;
 mod programs;
 mod serving;
 mod smoke;
