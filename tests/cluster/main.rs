@@ -5,7 +5,6 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stderr,
     reason = "a test that cannot go on has failed"
@@ -16,5 +15,6 @@ mod control_plane;
 mod programs;
 mod serving;
 mod smoke;
+mod upstream_suite;
 mod wait;
 mod webhooks;

@@ -1,14 +1,14 @@
-//! The harness itself: a cluster takes a pod, and a webhook of ours refuses one.
+//! The harness itself: a cluster takes a pod, a webhook of ours refuses one, and another repairs one.
 
 use std::fs;
 
 use serde_json::{Value as Json, json};
-use tempfile::TempDir;
 
-use crate::authority::Authority;
+use crate::authority::{Authority, Leaf};
 use crate::control_plane::ControlPlane;
 use crate::serving::Podgate;
-use crate::webhooks::{VALIDATING, only_in, rules, webhook};
+use crate::wait::wait_until;
+use crate::webhooks::{MUTATING, VALIDATING, only_in, rules, webhook};
 
 /// The label that the built-in policy matches by.
 const LABEL: (&str, &str) = ("podgate.dev/policy", "ml-restricted");
@@ -31,27 +31,33 @@ fn a_pod_is_created() {
     assert_eq!(created["status"]["phase"], "Pending");
     assert_eq!(created["spec"]["serviceAccountName"], "default");
     let event = cluster.audited("create", &namespace, "plain");
-    assert_eq!((&event["user"]["username"], &event["responseStatus"]["code"]), (&json!("admin"), &json!(201)));
+    assert_eq!(
+        (&event["user"]["username"], &event["responseStatus"]["code"]),
+        (&json!("admin"), &json!(201))
+    );
 }
 
-#[test]
-fn a_privileged_pod_is_refused_in_a_labelled_namespace() {
-    let Some(cluster) = ControlPlane::shared() else { return };
-    let namespace = cluster.namespace(&[LABEL]);
-    let objects = TempDir::new().unwrap();
-    let file = objects.path().join("namespace.json");
-    fs::write(&file, cluster.get(&namespace, &format!("namespace/{namespace}")).to_string()).unwrap();
-
-    let authority = Authority::new();
-    let leaf = authority.loopback();
-    let podgate = Podgate::start(&[
+/// podgate with the built-in policy, told of one namespace.
+fn podgate(cluster: &ControlPlane, namespace: &str, leaf: &Leaf) -> Podgate {
+    let file = cluster.folder().join(format!("{namespace}.json"));
+    fs::write(&file, cluster.get(namespace, &format!("namespace/{namespace}")).to_string()).unwrap();
+    Podgate::start(&[
         "--objects".as_ref(),
         file.as_os_str(),
         "--tls-cert".as_ref(),
         leaf.certificate().as_os_str(),
         "--tls-key".as_ref(),
         leaf.key().as_os_str(),
-    ]);
+    ])
+}
+
+#[test]
+fn a_privileged_pod_is_refused_in_a_labelled_namespace() {
+    let Some(cluster) = ControlPlane::shared() else { return };
+    let namespace = cluster.namespace(&[LABEL]);
+    let authority = Authority::new();
+    let leaf = authority.loopback();
+    let podgate = podgate(cluster, &namespace, &leaf);
     let url = podgate.url("/validate");
     let hook = webhook("pods.podgate.dev", &url, &authority.certificate(), "Fail", &rules(&["/v1/pods"]));
     let _installed = cluster.install(VALIDATING, "podgate-smoke", &[only_in(&[&namespace], hook)]);
@@ -63,5 +69,33 @@ fn a_privileged_pod_is_refused_in_a_labelled_namespace() {
     assert!(refusal.contains("podgate explain PG-"), "{refusal}");
     let event = cluster.audited("create", &namespace, "bad");
     assert_eq!(event["responseStatus"]["code"], 403, "{event:#}");
+    assert_eq!(podgate.admin("/readyz").0, 200);
+    let refused = r#"podgate_reviews_total{decision="denied",operation="create",webhook="validate"}"#;
+    assert!(podgate.metric(refused).is_some_and(|count| count >= 2.0), "{}", podgate.admin("/metrics").1);
     assert!(podgate.terminate().success());
+}
+
+#[test]
+fn a_lazy_pod_is_repaired() {
+    let Some(cluster) = ControlPlane::shared() else { return };
+    let namespace = cluster.namespace(&[LABEL]);
+    let authority = Authority::new();
+    let leaf = authority.loopback();
+    let podgate = podgate(cluster, &namespace, &leaf);
+    let url = podgate.url("/mutate");
+    let hook = webhook("pods.podgate.dev", &url, &authority.certificate(), "Fail", &rules(&["/v1/pods"]));
+    let _installed = cluster.install(MUTATING, "00-podgate-smoke", &[only_in(&[&namespace], hook)]);
+
+    let lazy = pod("lazy", &json!({}));
+    let tried = ["--dry-run=server", "--output=json", "--namespace", &namespace];
+    wait_until("the pod is repaired", || {
+        let tried = cluster.create(&lazy, &tried).succeeded();
+        let tried: Json = serde_json::from_str(&tried).unwrap();
+        tried["spec"]["containers"][0]["securityContext"]["runAsNonRoot"] == true
+    });
+    cluster.create(&lazy, &["--namespace", &namespace]).succeeded();
+    let security = &cluster.get(&namespace, "pod/lazy")["spec"]["containers"][0]["securityContext"];
+    assert_eq!(security["allowPrivilegeEscalation"], false, "{security}");
+    assert_eq!(security["capabilities"], json!({ "drop": ["ALL"] }), "{security}");
+    assert_eq!(security["seccompProfile"]["type"], "RuntimeDefault", "{security}");
 }
