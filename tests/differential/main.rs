@@ -15,6 +15,9 @@
 #[expect(dead_code, reason = "of the helpers of another binary, the generator of pods alone is used")]
 mod pods;
 
+#[path = "../cluster/programs.rs"]
+mod programs;
+
 mod oracle;
 mod pod;
 mod random;
@@ -59,7 +62,6 @@ fn verdicts_are_upstreams_to_the_letter() {
     let Some(oracle) = Oracle::start() else { return };
     let cases = given("PODGATE_DIFFERENTIAL_CASES").unwrap_or(CASES);
     let seed = given("PODGATE_DIFFERENTIAL_SEED").unwrap_or(SEED);
-    eprintln!("{cases} cases; to repeat them: PODGATE_DIFFERENTIAL_SEED={seed}");
     let start = Instant::now();
     let tally = thread::scope(|scope| {
         let (sender, receiver) = sync_channel(1024);
@@ -68,7 +70,7 @@ fn verdicts_are_upstreams_to_the_letter() {
         compare(&receiver, answers, seed)
     });
     let seconds = start.elapsed().as_secs_f64();
-    eprintln!("{tally} in {seconds:.1} s");
+    programs::say(&format!("compared with upstream's evaluator: {tally}, in {seconds:.1} s (seed {seed})"));
     assert_eq!(tally.different, 0, "seed {seed}: see the differences above");
     assert!(tally.cases >= cases, "{tally}");
     tally.assert_telling();
