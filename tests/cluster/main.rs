@@ -12,6 +12,7 @@
 
 mod authority;
 mod control_plane;
+mod network;
 mod programs;
 mod serving;
 mod smoke;
