@@ -12,7 +12,7 @@ use serde_json::Value as Json;
 use crate::authority::{Authority, Leaf};
 use crate::control_plane::ControlPlane;
 use crate::programs::{self, say};
-use crate::serving::free_port;
+use crate::serving::{Podgate, free_port};
 use crate::webhooks::{VALIDATING, rules, webhook};
 
 /// Every level, version and control, each once with pods that pass and once with pods that fail.
@@ -34,6 +34,12 @@ const ADVISED: [&str; 8] = [
 /// Without this the API server would judge by itself.
 const WITHOUT_POD_SECURITY: [&str; 1] = ["--disable-admission-plugins=PodSecurity"];
 
+/// Upstream's defaults: a namespace is judged by its labels alone.
+const POD_SECURITY: &str = "
+apiVersion: pod-security.admission.config.k8s.io/v1
+kind: PodSecurityConfiguration
+";
+
 #[test]
 fn upstreams_webhook_passes() {
     let Some([program]) = find(["pod-security-webhook"]) else { return };
@@ -50,6 +56,26 @@ fn upstreams_webhook_passes() {
             .spawn()
             .unwrap();
         (format!("https://127.0.0.1:{port}/"), Killed(webhook))
+    });
+}
+
+#[test]
+#[ignore = "podgate does not read a PodSecurityConfiguration yet"]
+fn podgate_passes() {
+    suite("podgate in drop-in mode", |cluster, leaf| {
+        let configuration = cluster.folder().join("pod-security.yaml");
+        fs::write(&configuration, POD_SECURITY).unwrap();
+        let podgate = Podgate::start(&[
+            "--policy".as_ref(),
+            configuration.as_os_str(),
+            "--kubeconfig".as_ref(),
+            cluster.kubeconfig().as_os_str(),
+            "--tls-cert".as_ref(),
+            leaf.certificate().as_os_str(),
+            "--tls-key".as_ref(),
+            leaf.key().as_os_str(),
+        ]);
+        (podgate.url("/validate"), podgate)
     });
 }
 
