@@ -110,12 +110,16 @@ impl Serve {
         let Certificate { loaded, watch } = certificate;
         let metrics = Arc::new(Metrics::new().context("cannot set up the metrics")?);
         metrics.policies(reviewer.policy_count());
+        if reviewer.is_pod_security() {
+            metrics.show_pod_security();
+        }
         metrics.certificate_expires(loaded.not_after);
         let tls = Arc::new(ArcSwap::new(loaded.config));
         let review = Arc::new(ArcSwap::from_pointee(reviewer));
         let wiring = Wiring {
             tls: Arc::clone(&tls),
             review: Arc::<ArcSwap<Reviewer>>::clone(&review),
+            lookup: None,
             health: Health::default(),
             metrics: Arc::clone(&metrics),
         };
@@ -152,6 +156,9 @@ fn follow_policies(
     let loaded = Arc::clone(&metrics);
     Reload::new(Reloaded::Policies, metrics, look, move |reviewer: Reviewer| {
         loaded.policies(reviewer.policy_count());
+        if reviewer.is_pod_security() {
+            loaded.show_pod_security();
+        }
         review.store(Arc::new(reviewer));
     })
 }

@@ -10,10 +10,11 @@ use prometheus::{
     Opts, Registry, TextEncoder,
 };
 
+use super::pod_security::PodSecurityCounters;
 use super::process;
 use super::record;
 use super::refusal::Refusal;
-use crate::admission::{Operation, Outcome, Webhook};
+use crate::admission::{Decision, Operation, Outcome, Webhook};
 
 const WEBHOOKS: [Webhook; 2] = [Webhook::Validate, Webhook::Mutate];
 
@@ -45,6 +46,7 @@ pub struct Metrics {
     connections: IntGaugeVec,
     certificate_expiry: Gauge,
     policies_loaded: IntGauge,
+    pod_security: PodSecurityCounters,
 }
 
 /// What [`Reload`](super::Reload) keeps current.
@@ -93,6 +95,7 @@ impl Metrics {
                 "When the certificate that is served expires.",
             )?,
             policies_loaded: new.gauge("policies_loaded", "Policies that are in force.")?,
+            pod_security: PodSecurityCounters::new()?,
             registry,
         })
     }
@@ -130,6 +133,18 @@ impl Metrics {
         {
             counter.inc();
             duration.observe(took.as_secs_f64());
+        }
+    }
+
+    /// Shows what Kubernetes' own admission counts, under its names: from the moment on that its verdicts are
+    /// given.
+    pub fn show_pod_security(&self) {
+        self.pod_security.register(&self.registry);
+    }
+
+    pub(super) fn pod_security(&self, decision: &Decision<'_>) {
+        for counted in &decision.pod_security {
+            self.pod_security.count(*counted, decision);
         }
     }
 

@@ -14,6 +14,7 @@ mod hostile;
 mod lint;
 mod model;
 mod mutate;
+mod pod_security;
 mod pods;
 mod policy_files;
 mod program;
