@@ -1,6 +1,7 @@
 //! Arguments in, exit code out: the command line, and the wiring of everything else.
 
 mod explain;
+mod installation;
 mod lint;
 mod logging;
 mod review;
