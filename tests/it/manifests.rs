@@ -362,6 +362,23 @@ fn every_variable_of_the_manifests_is_a_flag() {
     assert_eq!(unknown, [""; 0], "no flag of serve has these variables");
 }
 
+#[test]
+fn alerts_ask_for_metrics_that_there_are() {
+    let path = "manifests/components/service-monitor/alerts.yaml";
+    let text = fs::read_to_string(of_repository(path)).unwrap();
+    let server = fs::read_to_string(of_repository("docs/server.md")).unwrap();
+    let is_inner = |character: char| character.is_ascii_alphanumeric() || character == '_';
+    let metrics: BTreeSet<&str> =
+        text.split(|character| !is_inner(character)).filter(|word| word.starts_with("podgate_")).collect();
+    assert!(metrics.len() >= 4, "{metrics:?}");
+    for metric in metrics {
+        assert!(
+            server.contains(&format!("`{metric}`")),
+            "{path}: no such metric in docs/server.md: {metric}"
+        );
+    }
+}
+
 fn manifest_files(folder: &Path) -> Vec<std::path::PathBuf> {
     ["yaml", "tpl", "txt", "md"].iter().flat_map(|extension| files(folder, extension)).collect()
 }

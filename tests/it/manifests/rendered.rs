@@ -27,7 +27,10 @@ const PAIRS: [(&str, &[&str]); 7] = [
     ("manifests/overlays/aks", &["--values", "manifests/helm/podgate/presets/aks.yaml"]),
     ("manifests/overlays/kind", &["--values", "manifests/helm/podgate/presets/kind.yaml"]),
     ("manifests/overlays/pod-security", &["--set", "podSecurity.enabled=true"]),
-    ("manifests/overlays/service-monitor", &["--set", "serviceMonitor.enabled=true"]),
+    (
+        "manifests/overlays/service-monitor",
+        &["--set", "serviceMonitor.enabled=true,prometheusRule.enabled=true"],
+    ),
 ];
 /// Adds the Namespace, which Helm leaves to whoever installs.
 const WITH_NAMESPACE: [&str; 2] = ["--set", "namespace.create=true"];
