@@ -76,7 +76,8 @@ impl Programs {
     }
 
     fn template(&self, arguments: &[&str]) -> Result<Vec<Json>, String> {
-        let fixed = ["template", "podgate", CHART, "--namespace", OWN_NAMESPACE];
+        // Some builds of Helm take the cluster to be older than the chart allows.
+        let fixed = ["template", "podgate", CHART, "--namespace", OWN_NAMESPACE, "--kube-version", "1.37.0"];
         self.run("helm", &[&fixed, arguments].concat()).map(|text| objects_of(CHART, &text))
     }
 
@@ -203,8 +204,9 @@ fn the_chart_is_clean_and_strict() {
         let error = programs.template(&["--set", value]).expect_err(value);
         assert!(error.contains(reason), "{value}: {error}");
     }
-    let error = programs.run("helm", &["template", "podgate", CHART, "--namespace", "kube-system"]);
-    assert!(error.unwrap_err().contains("podgate needs a namespace of its own"));
+    // The last of two holds.
+    let error = programs.template(&["--namespace", "kube-system"]).expect_err("a reserved namespace");
+    assert!(error.contains("podgate needs a namespace of its own"), "{error}");
 }
 
 #[test]
