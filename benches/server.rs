@@ -32,9 +32,11 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use clap::Parser as _;
-use podgate::admission::{Answer, Decision, Operation, Outcome, Reviewer, Unanswerable, Webhook};
+use podgate::admission::{
+    Answer, Decision, LookedUp, Operation, Outcome, Reply, Reviewer, Unanswerable, Webhook,
+};
 use podgate::certificates::{LOOPBACK, TlsVersion, throwaway};
-use podgate::policy::{BUILT_IN, Namespaces, Policies, read_file};
+use podgate::policy::{BUILT_IN, Policies, Snapshot, read_file};
 use podgate::server::{self, Health, Metrics, Review, Server, Shutdown, Wiring};
 use rustix::thread::{CpuSet, sched_setaffinity};
 use rustls::pki_types::ServerName;
@@ -244,7 +246,12 @@ struct Null {
 }
 
 impl Review for Null {
-    fn review<'b>(&self, webhook: Webhook, body: &'b [u8]) -> std::result::Result<Answer<'b>, Unanswerable> {
+    fn review<'b>(
+        &self,
+        webhook: Webhook,
+        body: &'b [u8],
+        _: &LookedUp,
+    ) -> std::result::Result<Reply<'b>, Unanswerable> {
         if self.skips {
             std::hint::black_box(serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok());
         }
@@ -266,16 +273,17 @@ impl Review for Null {
             findings: Vec::new(),
             refusal_code: String::new(),
             patch_operations: 0,
+            pod_security: SmallVec::new(),
             error: String::new(),
         };
-        Ok(Answer { body: self.answer.clone(), decision })
+        Ok(Reply::Answer(Answer { body: self.answer.clone(), decision }))
     }
 }
 
 fn reviewer() -> Result<Reviewer> {
     let mut policies = Policies::new(vec!["podgate-system".into()]);
     read_file("built in", BUILT_IN, &mut policies);
-    let mut namespaces = Namespaces::default();
+    let mut namespaces = Snapshot::default();
     let labels = BTreeMap::from([("podgate.dev/policy".to_owned(), "ml-restricted".to_owned())]);
     namespaces.insert("ml-team-a", labels);
     let policies = policies.finish().map_err(|faults| format!("{faults:?}"))?;
@@ -295,7 +303,11 @@ fn serve(kind: &str) -> Result<()> {
     let ServerArgs { server } = ServerArgs::try_parse_from(arguments)?;
     let review: Arc<dyn Review> = match kind {
         "null" | "skipping" => Arc::new(Null {
-            answer: reviewer()?.review(Webhook::Validate, PAYLOADS[0].2)?.body,
+            answer: reviewer()?
+                .review(Webhook::Validate, PAYLOADS[0].2, &LookedUp::default())?
+                .answer()
+                .ok_or("nothing to look up")?
+                .body,
             skips: kind == "skipping",
         }),
         _ => {
@@ -307,6 +319,7 @@ fn serve(kind: &str) -> Result<()> {
     let wiring = Wiring {
         tls: Arc::new(ArcSwap::new(made.loaded.config)),
         review,
+        lookup: None,
         health: Health::default(),
         metrics: Arc::new(Metrics::new()?),
     };

@@ -7,12 +7,12 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::hint::black_box;
 
-use podgate::admission::{Outcome, Reviewer, Webhook};
+use podgate::admission::{LookedUp, Outcome, Reviewer, Webhook};
 use podgate::controls::Standard;
 use podgate::evaluate::by_standard;
 use podgate::json::Reader;
 use podgate::pod::Pod;
-use podgate::policy::{BUILT_IN, Namespaces, Policies, read_file};
+use podgate::policy::{BUILT_IN, Policies, Snapshot, read_file};
 
 const ONE: &[u8] = include_bytes!("../benches/payloads/one-container.json");
 const SIXTEEN: &[u8] = include_bytes!("../benches/payloads/sixteen-containers.json");
@@ -68,7 +68,7 @@ fn counted<T>(work: impl FnOnce() -> T) -> (usize, T) {
 fn reviewer() -> Reviewer {
     let mut policies = Policies::new(vec!["podgate-system".into()]);
     read_file("built in", BUILT_IN, &mut policies);
-    let mut namespaces = Namespaces::default();
+    let mut namespaces = Snapshot::default();
     let labels = BTreeMap::from([("podgate.dev/policy".to_owned(), "ml-restricted".to_owned())]);
     namespaces.insert("ml-team-a", labels);
     Reviewer::new(policies.finish().unwrap(), namespaces)
@@ -77,9 +77,9 @@ fn reviewer() -> Reviewer {
 fn of_review(webhook: Webhook, body: &[u8]) -> usize {
     let reviewer = reviewer();
     // What is made once, at the first review.
-    drop(reviewer.review(webhook, body));
-    let (count, answer) = counted(|| reviewer.review(webhook, body).unwrap());
-    assert_eq!(answer.decision.outcome, Outcome::Allowed);
+    drop(reviewer.review(webhook, body, &LookedUp::default()));
+    let (count, answer) = counted(|| reviewer.review(webhook, body, &LookedUp::default()).unwrap());
+    assert_eq!(answer.answer().unwrap().decision.outcome, Outcome::Allowed);
     count
 }
 

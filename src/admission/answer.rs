@@ -44,13 +44,19 @@ pub(super) struct AuditAnnotations<'r> {
     pub(super) enforce_policy: Option<Cow<'r, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) audit_violations: Option<String>,
+    /// Who was exempt: `namespace`, `user` or `runtimeClass`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) exempt: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) error: Option<Cow<'r, str>>,
 }
 
 impl AuditAnnotations<'_> {
     fn is_empty(&self) -> bool {
-        self.enforce_policy.is_none() && self.audit_violations.is_none() && self.error.is_none()
+        self.enforce_policy.is_none()
+            && self.audit_violations.is_none()
+            && self.exempt.is_none()
+            && self.error.is_none()
     }
 }
 
@@ -76,16 +82,19 @@ pub(super) struct Details {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) name: String,
     /// The resource, as Kubernetes has it here.
+    #[serde(skip_serializing_if = "str::is_empty")]
     pub(super) kind: &'static str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) causes: Vec<Cause>,
 }
 
 /// One fault, for programs.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub(super) struct Cause {
+    #[serde(skip_serializing_if = "str::is_empty")]
     pub(super) reason: &'static str,
     pub(super) message: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) field: String,
 }
 
@@ -96,6 +105,7 @@ impl<'r> Status<'r> {
             400 => "BadRequest",
             403 => "Forbidden",
             413 => "RequestEntityTooLarge",
+            422 => "Invalid",
             504 => "Timeout",
             _ => "InternalError",
         };

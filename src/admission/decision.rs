@@ -7,8 +7,10 @@ use smallvec::SmallVec;
 
 use crate::admission::Webhook;
 use crate::admission::request::Request;
+use crate::controls::Finding;
 use crate::evaluate::{Severity, Verdict};
 use crate::pod::Owner;
+use crate::policy::{Action, LevelVersion};
 use crate::workload::Object;
 
 /// What was decided about one review. Borrows from the request's bytes; it holds names and control
@@ -47,8 +49,47 @@ pub struct Decision<'b> {
     pub refusal_code: String,
     /// How many changes the patch has.
     pub patch_operations: usize,
+    /// What Kubernetes' own Pod Security Admission counts of it; nothing when its labels are not judged by.
+    pub pod_security: SmallVec<[Counted; 3]>,
     /// Why it could not be judged; empty if it was.
     pub error: String,
+}
+
+/// Something that Pod Security Admission counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counted {
+    /// A pod was judged by a level.
+    Evaluation {
+        /// Of which resource it is.
+        resource: Resource,
+        /// What it came to.
+        is_allowed: bool,
+        /// The level and version.
+        of: LevelVersion,
+        /// What for.
+        action: Action,
+    },
+    /// Nobody was judged.
+    Exemption {
+        /// Of which resource it is.
+        resource: Resource,
+    },
+    /// Something kept it from being judged as it should.
+    Error {
+        /// Of which resource it is.
+        resource: Resource,
+        /// Whether it was not judged at all.
+        is_fatal: bool,
+    },
+}
+
+/// What Pod Security Admission's counters tell apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resource {
+    /// A pod.
+    Pod,
+    /// Anything that makes pods, or is sent as if it did.
+    Controller,
 }
 
 /// How a review ended: a label of the metrics.
@@ -108,6 +149,7 @@ impl<'b> Decision<'b> {
             findings: Vec::new(),
             refusal_code: String::new(),
             patch_operations: 0,
+            pod_security: SmallVec::new(),
             error: String::new(),
         }
     }
@@ -124,16 +166,20 @@ impl<'b> Decision<'b> {
     pub(super) fn record(&mut self, policies: impl Iterator<Item = Arc<str>>, verdict: &Verdict<'_>) {
         self.policies.extend(policies);
         for (severity, finding) in verdict.findings() {
-            match self.findings.iter_mut().find(|(id, _)| *id == finding.control.id) {
-                Some((_, strictest)) => *strictest = severity.max(*strictest),
-                None => self.findings.push((finding.control.id, severity)),
-            }
+            self.found(severity, finding);
         }
     }
 
-    pub(super) fn deny(&mut self, refusal_code: String) {
+    pub(super) fn found(&mut self, severity: Severity, finding: &Finding<'_>) {
+        match self.findings.iter_mut().find(|(id, _)| *id == finding.control.id) {
+            Some((_, strictest)) => *strictest = severity.max(*strictest),
+            None => self.findings.push((finding.control.id, severity)),
+        }
+    }
+
+    pub(super) fn deny(&mut self, code: u16, refusal_code: String) {
         self.outcome = Outcome::Denied;
-        self.code = 403;
+        self.code = code;
         self.refusal_code = refusal_code;
     }
 

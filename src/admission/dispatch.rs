@@ -8,7 +8,7 @@ use crate::admission::{Fault, Operation, significance};
 use crate::workload::{Object, Workload};
 
 /// Subresources of pods that carry no pod, or one whose spec cannot be changed through them.
-const IGNORED_POD_SUBRESOURCES: [&str; 8] =
+pub(super) const IGNORED_POD_SUBRESOURCES: [&str; 8] =
     ["exec", "attach", "binding", "eviction", "log", "portforward", "proxy", "status"];
 /// Subresources of the kinds that make pods that carry no template, or one that cannot be changed
 /// through them.
@@ -52,9 +52,13 @@ pub(super) fn to_judge<'r, 'b>(
             let is_judged = operation == Operation::Create || is_significant(request, workload, object)?;
             Ok(is_judged.then_some((workload, object.as_ref())))
         }
-        (Operation::Create | Operation::Update, Part::Absent | Part::Unread | Part::Deferred { .. }) => {
-            Err(Fault::bad_request(format!("no object: expected a {}", workload.kind)))
+        (Operation::Create | Operation::Update, Part::Faulty(error)) => {
+            Err(Fault::bad_request(format!("the object cannot be read: {error}")))
         }
+        (
+            Operation::Create | Operation::Update,
+            Part::Absent | Part::Unread | Part::Named(_) | Part::Deferred { .. },
+        ) => Err(Fault::bad_request(format!("no object: expected a {}", workload.kind))),
     }
 }
 

@@ -6,6 +6,9 @@
 mod answer;
 mod decision;
 mod dispatch;
+mod existing_pods;
+mod known;
+mod pod_security;
 mod request;
 mod significance;
 
@@ -15,16 +18,19 @@ use std::sync::Arc;
 use crate::controls::{Finding, Found, Remedy};
 use crate::evaluate::{Breach, Refusal, Severity, Subject, Verdict, evaluate, findings_of, note};
 use crate::json::{ErrorKind, Reader};
-use crate::mutate::{self, Mutation};
+use crate::mutate::{self, Identity, Mutation};
 use crate::pod::{Metadata, Pod, Step, dotted, steps};
-use crate::policy::{Namespaces, PolicySet, SecurityPolicy};
+use crate::policy::{IdentityPolicy, PodSecurity, PolicySet, SecurityPolicy, Snapshot};
 use crate::workload::{Object, Workload};
 
 use answer::{AuditAnnotations, Cause, Details, Response, Status};
 use dispatch::{check_version, to_judge};
-use request::{Envelope, Request};
+use known::{Known, OfNamespace};
+use request::{Envelope, Reading, Request};
 
-pub use decision::{Decision, Operation, Outcome};
+pub use decision::{Counted, Decision, Operation, Outcome, Resource};
+pub use existing_pods::ExistingPods;
+pub use known::{LookedUp, Want};
 
 /// Most causes in a status: enough for every fault of a real pod, and a bound for a hostile one.
 const MOST_CAUSES: usize = 64;
@@ -46,11 +52,25 @@ pub enum Webhook {
     Mutate,
 }
 
-/// Judges reviews by one set of policies and namespace facts. Immutable, cheap to share.
-#[derive(Debug)]
+/// Judges reviews by one set of policies and one snapshot of the cluster. Immutable, cheap to share, and cheap
+/// to make anew when one of the two changes.
+#[derive(Debug, Clone)]
 pub struct Reviewer {
-    policies: PolicySet,
-    namespaces: Namespaces,
+    policies: Arc<PolicySet>,
+    snapshot: Arc<Snapshot>,
+}
+
+/// What a review came to.
+#[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "almost every reply is an answer, and a box for it would be an allocation"
+)]
+pub enum Reply<'b> {
+    /// An answer.
+    Answer(Answer<'b>),
+    /// Something has to be looked up first.
+    Wants(Want),
 }
 
 /// What goes back, and what was decided.
@@ -70,6 +90,24 @@ pub struct Unanswerable {
     pub message: String,
 }
 
+/// Why a review is not judged, or not yet.
+enum Stop {
+    Fault(Fault),
+    Want(Want),
+}
+
+impl From<Fault> for Stop {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl From<Want> for Stop {
+    fn from(want: Want) -> Self {
+        Self::Want(want)
+    }
+}
+
 /// A review that cannot be judged: the code of its refusal, and why.
 struct Fault {
     code: u16,
@@ -82,30 +120,65 @@ impl Fault {
     }
 }
 
-impl Reviewer {
-    /// A reviewer by these policies, for namespaces of which this is known.
+impl<'b> Reply<'b> {
+    /// The answer, unless something has to be looked up first.
     #[must_use]
-    pub fn new(policies: PolicySet, namespaces: Namespaces) -> Self {
-        Self { policies, namespaces }
+    pub fn answer(self) -> Option<Answer<'b>> {
+        match self {
+            Self::Answer(answer) => Some(answer),
+            Self::Wants(_) => None,
+        }
+    }
+}
+
+impl Reviewer {
+    /// A reviewer by these policies, in the cluster that the snapshot shows.
+    #[must_use]
+    pub fn new(policies: PolicySet, snapshot: Snapshot) -> Self {
+        Self { policies: Arc::new(policies), snapshot: Arc::new(snapshot) }
+    }
+
+    /// The same policies, in a cluster that has changed.
+    #[must_use]
+    pub fn with_snapshot(&self, snapshot: Arc<Snapshot>) -> Self {
+        Self { policies: Arc::clone(&self.policies), snapshot }
+    }
+
+    /// The cluster that it knows.
+    #[must_use]
+    pub fn snapshot(&self) -> &Arc<Snapshot> {
+        &self.snapshot
     }
 
     /// How many policies are in force.
     #[must_use]
     pub fn policy_count(&self) -> usize {
-        self.policies.security.len() + self.policies.identity.len()
+        let PolicySet { security, identity, pod_security, .. } = self.policies.as_ref();
+        security.len() + identity.len() + usize::from(pod_security.is_some())
     }
 
-    /// Answers one AdmissionReview.
+    /// Whether every verdict is Kubernetes' own.
+    #[must_use]
+    pub fn is_pod_security(&self) -> bool {
+        self.policies.pod_security.is_some()
+    }
+
+    /// Answers one AdmissionReview, or says what has to be looked up before it can be.
     ///
     /// # Errors
     /// [`Unanswerable`] when no uid could be read, so that there is no review to answer with.
-    pub fn review<'b>(&self, webhook: Webhook, body: &'b [u8]) -> Result<Answer<'b>, Unanswerable> {
+    pub fn review<'b>(
+        &self,
+        webhook: Webhook,
+        body: &'b [u8],
+        looked_up: &LookedUp,
+    ) -> Result<Reply<'b>, Unanswerable> {
         let mut envelope = Envelope::default();
         let read = match Reader::new(body) {
-            Ok(reader) => envelope.read(reader, self.policies.is_gate()),
+            Ok(reader) => envelope.read(reader, self.reading(webhook)),
             Err(error) => {
                 // What stands before the first bad byte may hold the uid.
-                let _ = envelope.read(Reader::of_valid_part(body), self.policies.is_gate());
+                let _ = envelope.read(Reader::of_valid_part(body), self.reading(webhook));
                 Err(error)
             }
         };
@@ -124,46 +197,94 @@ impl Reviewer {
         let request = &envelope.request;
         let mut decision = Decision::new(webhook, uid.clone(), request);
         let mut response = Response::refusing(&uid);
+        let known = Known { snapshot: &self.snapshot, looked_up };
         let judged = match fault {
-            Some(fault) => Err(fault),
-            None => self.judge(webhook, request, &mut response, &mut decision),
+            Some(fault) => Err(Stop::Fault(fault)),
+            None => self.judge((webhook, request), known, &mut response, &mut decision),
         };
-        if let Err(fault) = judged {
-            refuse_unjudged(&fault, &mut response, &mut decision);
+        match judged {
+            Ok(()) => {}
+            Err(Stop::Fault(fault)) => refuse_unjudged(&fault, &mut response, &mut decision),
+            Err(Stop::Want(want)) => return Ok(Reply::Wants(want)),
         }
-        Ok(Answer { body: response.to_bytes(), decision })
+        Ok(Reply::Answer(Answer { body: response.to_bytes(), decision }))
+    }
+
+    fn reading(&self, webhook: Webhook) -> Reading {
+        match (&self.policies.pod_security, webhook) {
+            (Some(_), Webhook::Validate) => Reading::PodSecurity,
+            _ if self.policies.is_gate() => Reading::Gate,
+            _ => Reading::Plain,
+        }
     }
 
     /// Fills in the response to a request that was read.
     fn judge<'r, 'b>(
         &'r self,
-        webhook: Webhook,
-        request: &Request<'b>,
+        (webhook, request): (Webhook, &Request<'b>),
+        known: Known<'_>,
         response: &mut Response<'r>,
         decision: &mut Decision<'b>,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), Stop> {
         let operation = decision
             .operation
             .ok_or_else(|| Fault::bad_request(format!("no such operation {:?}", request.operation)))?;
+        if let (Some(configuration), Webhook::Validate) = (&self.policies.pod_security, webhook) {
+            return self.judge_labels(configuration, (request, operation), known, response, decision);
+        }
         response.allowed = true;
         let Some((workload, object)) = to_judge(request, operation)? else {
             return Ok(());
         };
         decision.describe(object);
         let Some(pod) = &object.pod else { return Ok(()) };
-        let task = Task { operation, request, workload, object, pod };
+        let namespace = if self.policies.needs_labels(&request.namespace) {
+            known.namespace(&request.namespace)?
+        } else {
+            OfNamespace::Absent
+        };
+        let task = Task { operation, request, workload, object, pod, namespace };
         match webhook {
             Webhook::Validate => self.validate(&task, response, decision),
             Webhook::Mutate if workload.is_pod() && operation == Operation::Create => {
-                self.mutate(&task, response, decision)?;
+                self.mutate(&task, known, response, decision)?;
             }
             Webhook::Mutate => {}
         }
         Ok(())
     }
 
-    fn verdict<'v>(&'v self, task: &Task<'v, '_>) -> Verdict<'v> {
-        evaluate(self.policies.security_for(&task.request.namespace, &self.namespaces), task.pod)
+    /// Fills in the response as Kubernetes' own Pod Security Admission does.
+    fn judge_labels<'r, 'b>(
+        &'r self,
+        configuration: &'r PodSecurity,
+        (request, operation): (&Request<'b>, Operation),
+        known: Known<'_>,
+        response: &mut Response<'r>,
+        decision: &mut Decision<'b>,
+    ) -> Result<(), Stop> {
+        if self.policies.is_reserved(&request.namespace) {
+            response.allowed = true;
+            return Ok(());
+        }
+        let (group, name) = (request.group.as_ref(), request.resource.as_ref());
+        if (group, name) == ("", "namespaces") {
+            let request = (request, operation);
+            return Ok(pod_security::namespace(configuration, request, known, response, decision)?);
+        }
+        let resource = if (group, name) == ("", "pods") { Resource::Pod } else { Resource::Controller };
+        let judge =
+            pod_security::Judge { configuration, request, operation, known, response, decision, resource };
+        match resource {
+            Resource::Pod => judge.pod()?,
+            Resource::Controller => judge.controller()?,
+        }
+        Ok(())
+    }
+
+    /// The policies that hold for what is judged.
+    fn security<'v>(&'v self, task: &Task<'_, '_>) -> impl Iterator<Item = &'v SecurityPolicy> {
+        self.policies.security_for(&task.request.namespace, task.namespace.labels())
     }
 
     fn validate<'r, 'b>(
@@ -172,7 +293,7 @@ impl Reviewer {
         response: &mut Response<'r>,
         decision: &mut Decision<'b>,
     ) {
-        let policies = || self.policies.security_for(&task.request.namespace, &self.namespaces);
+        let policies = || self.security(task);
         let mut verdict = evaluate(policies(), task.pod);
         if !task.is_repaired() {
             verdict.expect_no_repair();
@@ -190,7 +311,7 @@ impl Reviewer {
             response.warnings = verdict.template_warnings(task.pod);
         } else if verdict.is_denied() {
             let refusal = task.refusal(&verdict);
-            decision.deny(refusal.code.clone());
+            decision.deny(403, refusal.code.clone());
             response.allowed = false;
             response.status = Some(task.status(&verdict, refusal.message));
         } else {
@@ -201,19 +322,55 @@ impl Reviewer {
     fn mutate<'b>(
         &self,
         task: &Task<'_, 'b>,
+        known: Known<'_>,
         response: &mut Response<'_>,
         decision: &mut Decision<'b>,
-    ) -> Result<(), Fault> {
-        let verdict = self.verdict(task);
-        let identities = self.policies.identity_for(&task.request.namespace, &self.namespaces);
-        let identity = mutate::choose(identities, task.pod)
-            .map_err(|conflict| Fault { code: 500, message: conflict.to_string() })?;
+    ) -> Result<(), Stop> {
+        let verdict = evaluate(self.security(task), task.pod);
+        let identity = self.identity(task)?;
+        if let Some(Identity { policy }) = &identity {
+            check_service_account(policy, &task.request.namespace, known)?;
+        }
         let Mutation { patch, warnings } = mutate::mutate(task.pod, &verdict, identity.as_ref());
         decision.patched(patch.0.len());
         response.set_patch(&patch);
         response.warnings = warnings;
         Ok(())
     }
+
+    /// The identity that a pod is given. While nobody can tell the labels of its namespace none is, and the pod
+    /// is refused if one might be meant for it: it would run without.
+    fn identity<'v>(&'v self, task: &Task<'v, '_>) -> Result<Option<Identity<'v>>, Fault> {
+        let namespace = &task.request.namespace;
+        if let OfNamespace::Unknown(reason) = task.namespace
+            && self.policies.may_give_identity(namespace)
+        {
+            let message = format!(
+                "the labels of the namespace {namespace} cannot be read ({reason}), so nobody can tell which \
+                 identity the pod gets; try again"
+            );
+            return Err(Fault { code: 500, message });
+        }
+        let identities = self.policies.identity_for(namespace, task.namespace.labels());
+        mutate::choose(identities, task.pod)
+            .map_err(|conflict| Fault { code: 500, message: conflict.to_string() })
+    }
+}
+
+/// Checks that the service account is there that a policy gives a pod. The API server would check it too, and
+/// tell whoever made the pod of an account that they never wrote.
+fn check_service_account(policy: &IdentityPolicy, namespace: &str, known: Known<'_>) -> Result<(), Stop> {
+    let IdentityPolicy { name, service_account_name, .. } = policy;
+    let (code, problem) = match known.service_account(namespace, service_account_name)? {
+        Ok(true) => return Ok(()),
+        Ok(false) => (403, "not found: create it, or change the policy".to_owned()),
+        Err(reason) => (500, format!("cannot be looked up ({reason}); try again")),
+    };
+    let message = format!(
+        "IdentityPolicy \"{name}\" gives this pod the service account {namespace}/{service_account_name}, \
+         which is {problem}"
+    );
+    Err(Stop::Fault(Fault { code, message }))
 }
 
 /// Refuses a review that could not be read whole (too large, too slow), or whose judging failed: the
@@ -229,7 +386,7 @@ pub fn refuse<'b>(
 ) -> Result<Answer<'b>, Unanswerable> {
     let mut envelope = Envelope::default();
     // Whatever is wrong further on, the review is refused for the reason that was given.
-    let _ = envelope.read(Reader::of_valid_part(partial), false);
+    let _ = envelope.read(Reader::of_valid_part(partial), Reading::Plain);
     let Some(uid) = envelope.uid().cloned() else {
         return Err(Unanswerable { message: one_line(message) });
     };
@@ -255,6 +412,7 @@ struct Task<'t, 'b> {
     workload: &'static Workload,
     object: &'t Object<'b>,
     pod: &'t Pod<'b>,
+    namespace: OfNamespace<'t>,
 }
 
 impl Task<'_, '_> {

@@ -7,7 +7,8 @@
 use std::borrow::Cow;
 
 use crate::admission::dispatch::is_ignored;
-use crate::json::{ErrorKind, Reader, Result, members};
+use crate::json::{Error, ErrorKind, Reader, Result, members};
+use crate::pod::Metadata;
 use crate::workload::{Object, Workload};
 
 /// Longest uid that is echoed. The API server's are UUIDs of 36 bytes.
@@ -26,9 +27,17 @@ pub(super) struct Envelope<'b> {
 pub(super) struct Request<'b> {
     pub(super) uid: Cow<'b, str>,
     pub(super) kind: Cow<'b, str>,
+    /// The API group of the kind.
+    pub(super) kind_group: Cow<'b, str>,
+    /// Its version.
+    pub(super) kind_version: Cow<'b, str>,
+    /// The API group of the resource.
     pub(super) group: Cow<'b, str>,
     pub(super) resource: Cow<'b, str>,
     pub(super) subresource: Cow<'b, str>,
+    /// The subresource as the request named it, and nothing else: what Kubernetes' own admission goes by.
+    pub(super) requested_subresource: Cow<'b, str>,
+    pub(super) username: Cow<'b, str>,
     pub(super) name: Cow<'b, str>,
     pub(super) namespace: Cow<'b, str>,
     pub(super) operation: Cow<'b, str>,
@@ -47,6 +56,10 @@ pub(super) enum Part<'b> {
     Unread,
     /// Read.
     Read(Box<Object<'b>>),
+    /// An object without pods, of which only what names it is read.
+    Named(Box<Named<'b>>),
+    /// JSON, but not of the kind that it says it is. Only Kubernetes' own admission may still allow it.
+    Faulty(Error),
     /// Not read yet: it came before what says how to read it.
     Deferred {
         /// Its text.
@@ -56,13 +69,34 @@ pub(super) enum Part<'b> {
     },
 }
 
+/// What names an object without pods.
+#[derive(Debug, Default)]
+pub(super) struct Named<'b> {
+    pub(super) api_version: Cow<'b, str>,
+    pub(super) kind: Cow<'b, str>,
+    pub(super) metadata: Metadata<'b>,
+}
+
+/// How a review is read.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// As a gate: a field whose name has the wrong case is refused.
+    Gate,
+    /// As Kubernetes reads it.
+    #[default]
+    Plain,
+    /// As Kubernetes' own admission does: objects of kinds without pods too, and what is wrong with an object
+    /// is told only if it is looked at.
+    PodSecurity,
+}
+
 impl<'b> Envelope<'b> {
     /// Reads the envelope. What could be read is left in `self` also when it fails.
-    pub(super) fn read(&mut self, mut reader: Reader<'b>, is_strict: bool) -> Result<()> {
-        if is_strict {
+    pub(super) fn read(&mut self, mut reader: Reader<'b>, reading: Reading) -> Result<()> {
+        if reading == Reading::Gate {
             reader = reader.refusing_misspelt_case();
         }
-        let read = self.read_review(&mut reader).and_then(|()| reader.end());
+        let read = self.read_review(&mut reader, reading).and_then(|()| reader.end());
         if let Err(error) = &read {
             // Of two uids, nobody knows which one is waited for.
             let is_at_uid = error.is_at(&["request"]) || error.is_at(&["request", "uid"]);
@@ -70,14 +104,14 @@ impl<'b> Envelope<'b> {
                 self.request.uid = Cow::default();
             }
         }
-        read.and_then(|()| self.request.read_deferred(is_strict))
+        read.and_then(|()| self.request.read_deferred(reading))
     }
 
-    fn read_review(&mut self, reader: &mut Reader<'b>) -> Result<()> {
+    fn read_review(&mut self, reader: &mut Reader<'b>, reading: Reading) -> Result<()> {
         members!(reader, {
             "apiVersion" => self.api_version = reader.string()?,
             "kind" => self.kind = reader.string()?,
-            "request" => self.request.read(reader)?,
+            "request" => self.request.read(reader, reading)?,
         })
         .map(drop)
     }
@@ -91,34 +125,46 @@ impl<'b> Envelope<'b> {
 }
 
 impl<'b> Request<'b> {
-    fn read(&mut self, reader: &mut Reader<'b>) -> Result<()> {
-        let mut plain_subresource = Cow::default();
+    fn read(&mut self, reader: &mut Reader<'b>, reading: Reading) -> Result<()> {
         members!(reader, {
             "uid" => self.uid = reader.string()?,
-            "kind" => members!(reader, { "kind" => self.kind = reader.string()? }).map(drop)?,
+            "kind" => members!(reader, {
+                "group" => self.kind_group = reader.string()?,
+                "version" => self.kind_version = reader.string()?,
+                "kind" => self.kind = reader.string()?,
+            })
+            .map(drop)?,
             "resource" => members!(reader, {
                 "group" => self.group = reader.string()?,
                 "resource" => self.resource = reader.string()?,
             })
             .map(drop)?,
-            "subResource" => plain_subresource = reader.string()?,
+            "subResource" => {
+                let subresource = reader.string()?;
+                if self.requested_subresource.is_empty() {
+                    self.subresource = subresource;
+                }
+            },
             // The subresource as the request named it; the plain one may be of a converted request.
-            "requestSubResource" => self.subresource = reader.string()?,
+            "requestSubResource" => {
+                self.requested_subresource = reader.string()?;
+                if !self.requested_subresource.is_empty() {
+                    self.subresource = self.requested_subresource.clone();
+                }
+            },
             "name" => self.name = reader.string()?,
             "namespace" => self.namespace = reader.string()?,
+            "userInfo" => members!(reader, { "username" => self.username = reader.string()? }).map(drop)?,
             "operation" => self.operation = reader.string()?,
             "dryRun" => self.is_dry_run = reader.boolean()?.unwrap_or_default(),
-            "object" => self.object = self.read_part(reader, true)?,
-            "oldObject" => self.old_object = self.read_part(reader, self.operation == "UPDATE")?,
+            "object" => self.object = self.read_part(reader, reading, true)?,
+            "oldObject" => self.old_object = self.read_part(reader, reading, self.operation == "UPDATE")?,
         })?;
-        if self.subresource.is_empty() {
-            self.subresource = plain_subresource;
-        }
         Ok(())
     }
 
     /// Reads an object if it is known by now how, and whether it is wanted.
-    fn read_part(&self, reader: &mut Reader<'b>, is_wanted: bool) -> Result<Part<'b>> {
+    fn read_part(&self, reader: &mut Reader<'b>, reading: Reading, is_wanted: bool) -> Result<Part<'b>> {
         if reader.null()? {
             return Ok(Part::Absent);
         }
@@ -126,9 +172,18 @@ impl<'b> Request<'b> {
             let text = reader.skip()?;
             return Ok(Part::Deferred { text, offset: reader.offset() - text.len() });
         }
-        match self.workload().filter(|_| is_wanted) {
-            Some(workload) => read_object(workload, reader),
-            None => reader.skip().map(|_| Part::Unread),
+        if is_wanted { self.read_object(reader, reading) } else { reader.skip().map(|_| Part::Unread) }
+    }
+
+    /// Reads an object as far as it is looked at in this way of reading.
+    fn read_object(&self, reader: &mut Reader<'b>, reading: Reading) -> Result<Part<'b>> {
+        match (self.workload(), reading) {
+            (Some(workload), Reading::PodSecurity) => {
+                Ok(reader.attempt(|reader| read_workload(workload, reader))?.unwrap_or_else(Part::Faulty))
+            }
+            (Some(workload), Reading::Gate | Reading::Plain) => read_workload(workload, reader),
+            (None, Reading::PodSecurity) => Ok(reader.attempt(read_named)?.unwrap_or_else(Part::Faulty)),
+            (None, Reading::Gate | Reading::Plain) => reader.skip().map(|_| Part::Unread),
         }
     }
 
@@ -139,29 +194,49 @@ impl<'b> Request<'b> {
             .filter(|workload| !is_ignored(workload, &self.subresource))
     }
 
-    fn read_deferred(&mut self, is_strict: bool) -> Result<()> {
-        let is_update = self.operation == "UPDATE";
-        let workload = self.workload();
-        let parts = [(&mut self.object, "object", true), (&mut self.old_object, "oldObject", is_update)];
-        for (part, name, is_wanted) in parts {
-            let Part::Deferred { text, offset } = *part else { continue };
-            let mut reader = Reader::over(text);
-            if is_strict {
-                reader = reader.refusing_misspelt_case();
-            }
-            *part = match workload.filter(|_| is_wanted) {
-                Some(workload) => read_object(workload, &mut reader)
-                    .map_err(|error| error.within(&["request", name], offset))?,
-                None => Part::Unread,
-            };
-        }
+    fn read_deferred(&mut self, reading: Reading) -> Result<()> {
+        let object = self.deferred(&self.object, "object", reading, true)?;
+        let old_object = self.deferred(&self.old_object, "oldObject", reading, self.operation == "UPDATE")?;
+        self.object = object.unwrap_or_else(|| std::mem::take(&mut self.object));
+        self.old_object = old_object.unwrap_or_else(|| std::mem::take(&mut self.old_object));
         Ok(())
+    }
+
+    /// Reads a part that came before what says how to read it; `None` for one that did not.
+    fn deferred(
+        &self,
+        part: &Part<'b>,
+        name: &str,
+        reading: Reading,
+        is_wanted: bool,
+    ) -> Result<Option<Part<'b>>> {
+        let Part::Deferred { text, offset } = *part else { return Ok(None) };
+        if !is_wanted {
+            return Ok(Some(Part::Unread));
+        }
+        let mut reader = Reader::over(text);
+        if reading == Reading::Gate {
+            reader = reader.refusing_misspelt_case();
+        }
+        self.read_object(&mut reader, reading)
+            .map(Some)
+            .map_err(|error| error.within(&["request", name], offset))
     }
 }
 
-fn read_object<'b>(workload: &Workload, reader: &mut Reader<'b>) -> Result<Part<'b>> {
+fn read_workload<'b>(workload: &Workload, reader: &mut Reader<'b>) -> Result<Part<'b>> {
     Ok(match workload.read(reader)? {
         Some(object) => Part::Read(Box::new(object)),
         None => Part::Absent,
     })
+}
+
+fn read_named<'b>(reader: &mut Reader<'b>) -> Result<Part<'b>> {
+    let mut named = Named::default();
+    members!(reader, {
+        "apiVersion" => named.api_version = reader.string()?,
+        "kind" => named.kind = reader.string()?,
+        "metadata" => named.metadata.read(reader).map(drop)?,
+    })?;
+    Ok(Part::Named(Box::new(named)))
 }

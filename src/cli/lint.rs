@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use crate::cli::sources::{SourceArgs, StandardArg};
 use crate::lint::report::Report;
@@ -40,9 +40,15 @@ enum Format {
 
 impl Lint {
     pub(crate) fn run(self, output: &mut impl Write) -> Result<u8> {
-        let (policies, namespaces) = self.sources.load(&self.standard)?;
+        let (policies, objects) = self.sources.load(&self.standard)?;
+        if policies.pod_security.is_some() {
+            bail!(
+                "lint judges by SecurityPolicies, not by a PodSecurityConfiguration and the labels of Namespaces: \
+                 use --standard LEVEL:VERSION for the verdict of Kubernetes' own evaluator"
+            );
+        }
         let inputs: Vec<Input> = self.inputs.into_iter().map(Input::from).collect();
-        let report = lint::run(&inputs, Options { policies, namespaces });
+        let report = lint::run(&inputs, Options { policies, namespaces: objects.snapshot });
         match write(&report, self.format, output) {
             // Whoever reads has seen enough, but the verdict is what it is.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}

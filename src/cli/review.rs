@@ -1,13 +1,16 @@
 //! `podgate review`: AdmissionReviews in, answers out, one a line, by the server's own code.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::Context;
 use serde_json::value::RawValue;
 
-use crate::admission::{Outcome, Reviewer, Webhook};
+use crate::admission::{
+    Answer, ExistingPods, LookedUp, Outcome, Reply, Reviewer, Unanswerable, Want, Webhook,
+};
 use crate::cli::sources::{SourceArgs, StandardArg};
 use crate::cli::{ALL_WELL, REFUSED, UNREAD};
 
@@ -33,9 +36,12 @@ pub(crate) struct Review {
 }
 
 impl Review {
-    pub(crate) fn run(&self, output: &mut impl Write) -> Result<u8> {
-        let (policies, namespaces) = self.sources.load(&self.standard)?;
-        let reviewer = Reviewer::new(policies, namespaces);
+    pub(crate) fn run(&self, output: &mut impl Write) -> anyhow::Result<u8> {
+        let (policies, objects) = self.sources.load(&self.standard)?;
+        let desk = Desk {
+            reviewer: Reviewer::new(policies, objects.snapshot),
+            pods: self.sources.names_objects().then_some(objects.pods),
+        };
         let webhook = if self.mutate { Webhook::Mutate } else { Webhook::Validate };
         let mut worst = ALL_WELL;
         for input in self.inputs() {
@@ -53,13 +59,13 @@ impl Review {
                 worst = worst.max(UNREAD);
             }
             for review in reviews {
-                worst = worst.max(answer(&reviewer, webhook, review, output)?);
+                worst = worst.max(desk.answer(webhook, review, output)?);
             }
         }
         Ok(worst)
     }
 
-    fn inputs(&self) -> Vec<Result<Vec<u8>>> {
+    fn inputs(&self) -> Vec<anyhow::Result<Vec<u8>>> {
         let from_stdin = || {
             let mut input = Vec::new();
             io::stdin().read_to_end(&mut input).context("cannot read standard input").map(|_| input)
@@ -77,21 +83,57 @@ impl Review {
     }
 }
 
-/// Writes the answer to one review, and returns its exit code.
-fn answer(reviewer: &Reviewer, webhook: Webhook, review: &[u8], output: &mut impl Write) -> io::Result<u8> {
-    match reviewer.review(webhook, review) {
-        Ok(answer) => {
-            output.write_all(&answer.body)?;
-            output.write_all(b"\n")?;
-            Ok(match answer.decision.outcome {
-                Outcome::Allowed | Outcome::Patched => ALL_WELL,
-                Outcome::Denied => REFUSED,
-                Outcome::Error => UNREAD,
-            })
+/// Who answers, and the pods that are there already: each namespace's, as JSON; `None` if nobody knows.
+struct Desk {
+    reviewer: Reviewer,
+    pods: Option<BTreeMap<String, Vec<String>>>,
+}
+
+impl Desk {
+    /// Writes the answer to one review, and returns its exit code.
+    fn answer(&self, webhook: Webhook, review: &[u8], output: &mut impl Write) -> io::Result<u8> {
+        match self.answer_to(webhook, review) {
+            Ok(answer) => {
+                output.write_all(&answer.body)?;
+                output.write_all(b"\n")?;
+                Ok(match answer.decision.outcome {
+                    Outcome::Allowed | Outcome::Patched => ALL_WELL,
+                    Outcome::Denied => REFUSED,
+                    Outcome::Error => UNREAD,
+                })
+            }
+            Err(error) => {
+                writeln!(output, "{}", serde_json::json!({ "error": error.message }))?;
+                Ok(UNREAD)
+            }
         }
-        Err(error) => {
-            writeln!(output, "{}", serde_json::json!({ "error": error.message }))?;
-            Ok(UNREAD)
+    }
+
+    fn answer_to<'b>(&self, webhook: Webhook, review: &'b [u8]) -> Result<Answer<'b>, Unanswerable> {
+        let mut looked_up = LookedUp::default();
+        loop {
+            match self.reviewer.review(webhook, review, &looked_up)? {
+                Reply::Answer(answer) => return Ok(answer),
+                Reply::Wants(want) => self.look_up(want, &mut looked_up),
+            }
+        }
+    }
+
+    /// Finds in the files what a server would ask the API server for.
+    fn look_up(&self, want: Want, looked_up: &mut LookedUp) {
+        match want {
+            Want::Namespace(_) => looked_up.namespace = Some(Ok(None)),
+            Want::ServiceAccount { .. } => looked_up.service_account = Some(Ok(false)),
+            Want::Pods(check) => looked_up.pod_warnings = Some(self.check(*check)),
+        }
+    }
+
+    fn check(&self, mut check: ExistingPods) -> Vec<String> {
+        let Some(pods) = &self.pods else { return ExistingPods::not_listed() };
+        let pods = pods.get(check.namespace()).map(|pods| pods.join(",")).unwrap_or_default();
+        match check.add(format!("{{\"items\":[{pods}]}}").as_bytes()) {
+            Ok(()) => check.warnings(),
+            Err(_) => ExistingPods::not_listed(),
         }
     }
 }

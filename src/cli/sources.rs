@@ -10,8 +10,8 @@ use anyhow::{Context, Result, anyhow, bail};
 
 use crate::admission::Reviewer;
 use crate::controls::Standard;
-use crate::lint::read_objects;
-use crate::policy::{BUILT_IN, Namespaces, Policies, PolicySet, SYSTEM_NAMESPACES, is_namespace, read_file};
+use crate::lint::{Objects, read_objects};
+use crate::policy::{BUILT_IN, Policies, PolicySet, SYSTEM_NAMESPACES, Snapshot, is_namespace, read_file};
 
 /// The namespace that podgate itself is installed in, unless it is told.
 const OWN_NAMESPACE: &str = "podgate-system";
@@ -24,7 +24,7 @@ pub(crate) struct SourceArgs {
     #[arg(long = "policy", value_name = "PATH", env = "PODGATE_POLICY", value_delimiter = ',')]
     policies: Vec<PathBuf>,
 
-    /// File or folder with cluster objects that a verdict may need (Namespaces); repeat it for more.
+    /// File or folder with cluster objects that a verdict may need: Namespaces, ServiceAccounts, Pods; repeat it for more.
     #[arg(long, value_name = "PATH", env = "PODGATE_OBJECTS", value_delimiter = ',')]
     objects: Vec<PathBuf>,
 
@@ -58,7 +58,7 @@ pub(crate) struct Sources {
     args: SourceArgs,
     policies: Vec<SourceFile>,
     objects: Vec<SourceFile>,
-    assumed: Namespaces,
+    assumed: Snapshot,
 }
 
 impl SourceArgs {
@@ -68,18 +68,28 @@ impl SourceArgs {
             args: self.clone(),
             policies: read_paths(&self.policies, "policy")?,
             objects: read_paths(&self.objects, "object")?,
-            assumed: Namespaces::default(),
+            assumed: Snapshot::default(),
         })
     }
 
-    /// The policies, or those of the one standard, and what is known of namespaces.
-    pub(crate) fn load(&self, standard: &StandardArg) -> Result<(PolicySet, Namespaces)> {
+    /// Whether the cluster is to be taken from files.
+    pub(crate) fn names_objects(&self) -> bool {
+        !self.objects.is_empty()
+    }
+
+    /// The namespace that podgate runs in.
+    pub(crate) fn own_namespace(&self) -> &str {
+        &self.own_namespace
+    }
+
+    /// The policies, or those of the one standard, and the objects of the cluster.
+    pub(crate) fn load(&self, standard: &StandardArg) -> Result<(PolicySet, Objects)> {
         let sources = self.read()?;
         let policies = match &standard.standard {
             Some(standard) => PolicySet::of_standard(standard),
             None => sources.policies()?,
         };
-        Ok((policies, sources.namespaces()?))
+        Ok((policies, sources.objects()?))
     }
 }
 
@@ -91,7 +101,7 @@ impl Sources {
 
     /// A reviewer by these policies and objects.
     pub(crate) fn reviewer(&self) -> Result<Reviewer> {
-        Ok(Reviewer::new(self.policies()?, self.namespaces()?))
+        Ok(Reviewer::new(self.policies()?, self.objects()?.snapshot))
     }
 
     /// Reads the files again; `None` when they are as they were.
@@ -116,13 +126,13 @@ impl Sources {
         policies.finish().map_err(|faults| all_of(&faults, "policies"))
     }
 
-    fn namespaces(&self) -> Result<Namespaces> {
-        let mut namespaces = self.assumed.clone();
+    fn objects(&self) -> Result<Objects> {
+        let mut objects = Objects { snapshot: self.assumed.clone(), ..Objects::default() };
         let mut faults = Vec::new();
         for SourceFile { name, text } in &self.objects {
-            faults.extend(read_objects(name, text, &mut namespaces));
+            faults.extend(read_objects(name, text, &mut objects));
         }
-        if faults.is_empty() { Ok(namespaces) } else { Err(all_of(&faults, "objects")) }
+        if faults.is_empty() { Ok(objects) } else { Err(all_of(&faults, "objects")) }
     }
 }
 

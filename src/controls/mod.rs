@@ -38,6 +38,7 @@ use crate::pod::Pod;
 
 pub use finding::{Finding, Found, Printable, PrintableKey, Remedy, Value};
 pub use standard::{Level, NEWEST_MINOR, Standard, StandardError, Version};
+pub use text::go_quoted;
 pub use volume_types::VolumeTypes;
 
 /// Every control: the standard's in the standard's order (baseline, then restricted, each by id in

@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use crate::controls::{ALL, Check, Control, Kind};
 
@@ -110,7 +111,7 @@ pub enum StandardError {
 pub struct Standard {
     level: Level,
     version: Version,
-    text: String,
+    text: Arc<str>,
     checks: Vec<Check>,
 }
 
@@ -118,7 +119,7 @@ impl Standard {
     /// The standard of this level and version.
     #[must_use]
     pub fn new(level: Level, version: Version) -> Self {
-        let text = format!("{}:{version}", level.name());
+        let text = format!("{}:{version}", level.name()).into();
         Self { level, version, text, checks: checks(level, version.minor()) }
     }
 
@@ -128,10 +129,22 @@ impl Standard {
         self.level
     }
 
+    /// The version.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
     /// Its name, as it was asked for: `restricted:v1.30`.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// Its name, to be kept.
+    #[must_use]
+    pub fn shared_text(&self) -> Arc<str> {
+        Arc::clone(&self.text)
     }
 
     /// Its controls' checks, in the standard's order.

@@ -102,7 +102,8 @@ pub(super) fn plural(word: &str, count: usize) -> String {
 ///
 /// What is printable follows our tables of Unicode, so a character that is newer than Go's, or than
 /// ours, may come out differently.
-pub(super) fn go_quoted(text: &str) -> String {
+#[must_use]
+pub fn go_quoted(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('"');
     for character in text.chars() {

@@ -230,6 +230,40 @@ impl<'a> Reader<'a> {
             .map_err(|_| fault(ErrorKind::Type, "expected a whole number of 32 bits", start))
     }
 
+    /// Reads a value as a text of its own: it may have as many members and items as a whole text. For lists of
+    /// things of which each alone is bounded.
+    ///
+    /// # Errors
+    /// What `read` returns.
+    pub fn apart<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        let before = std::mem::take(&mut self.elements);
+        let value = read(self)?;
+        self.elements = before;
+        Ok(value)
+    }
+
+    /// Reads a value, or reads over it if it is of another type than `read` expects: `Ok(Err)` says how.
+    ///
+    /// # Errors
+    /// When it is not JSON, or over a limit.
+    pub fn attempt<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<T>,
+    ) -> Result<std::result::Result<T, Error>> {
+        let (at, depth, keys, many) = (self.at, self.depth, self.keys.len(), self.many_keys.len());
+        match read(self) {
+            Ok(value) => Ok(Ok(value)),
+            Err(error) if error.kind() == ErrorKind::Type => {
+                (self.at, self.depth) = (at, depth);
+                self.keys.truncate(keys);
+                self.many_keys.truncate(many);
+                self.skip_value()?;
+                Ok(Err(error))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// Reads over any value, and returns its text. It is checked like every other.
     ///
     /// # Errors

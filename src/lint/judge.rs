@@ -9,14 +9,14 @@ use crate::lint::advice::Advice;
 use crate::lint::manifest::Item;
 use crate::lint::{Origin, place, report};
 use crate::pod::{Pod, Step, dotted, steps};
-use crate::policy::{Basis, Namespaces, PolicySet, Scope};
+use crate::policy::{Basis, PolicySet, Scope, Snapshot};
 use crate::workload::{Object, Workload};
 use crate::yaml::{Fault, Located, Node, Span};
 
 /// Judges objects by policies.
 pub(super) struct Judge<'o> {
     policies: &'o PolicySet,
-    namespaces: &'o Namespaces,
+    namespaces: &'o Snapshot,
     /// Whether objects are read as a gate reads them. By one standard alone they are read to the
     /// letter: a misspelt field is none, and nothing is filled in.
     is_gate: bool,
@@ -36,7 +36,7 @@ pub(super) struct Placed<'v> {
 }
 
 impl<'o> Judge<'o> {
-    pub(super) fn new(policies: &'o PolicySet, namespaces: &'o Namespaces) -> Self {
+    pub(super) fn new(policies: &'o PolicySet, namespaces: &'o Snapshot) -> Self {
         Self { policies, namespaces, is_gate: policies.is_gate() }
     }
 
@@ -92,7 +92,7 @@ impl<'o> Judge<'o> {
         base: &[Step<'_>],
         node: &Node,
     ) -> (report::Verdict, report::Pod) {
-        let policies = self.policies.security_for(namespace, self.namespaces);
+        let policies = self.policies.security_for(namespace, self.namespaces.labels(namespace));
         let verdict = evaluate(policies, pod);
         let placed = place_findings(&verdict, base, node);
         let strictest =

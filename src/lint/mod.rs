@@ -17,7 +17,7 @@ mod place;
 pub mod report;
 mod source;
 
-use crate::policy::{Namespaces, PolicySet, Scope};
+use crate::policy::{PolicySet, Scope, Snapshot};
 use crate::workload::Workload;
 use crate::yaml;
 
@@ -26,7 +26,7 @@ use manifest::Item;
 use report::Part;
 use source::Source;
 
-pub use objects::read_objects;
+pub use objects::{Objects, read_objects};
 pub use report::{Report, Unread};
 pub use source::Input;
 
@@ -36,7 +36,7 @@ pub struct Options {
     /// The policies, or those of one standard ([`PolicySet::of_standard`]).
     pub policies: PolicySet,
     /// The Namespaces that are known apart from those among the manifests, which have the last word.
-    pub namespaces: Namespaces,
+    pub namespaces: Snapshot,
 }
 
 /// Judges every object in the files, folders and standard input that are named.
@@ -45,7 +45,9 @@ pub fn run(inputs: &[Input], options: Options) -> Report {
     let Options { policies, mut namespaces } = options;
     let (sources, lost) = source::find(inputs);
     if policies.security.iter().any(|policy| matches!(policy.scope, Scope::Labels(_))) {
-        sources.iter().for_each(|source| add_namespaces(source, &mut namespaces));
+        let mut objects = Objects { snapshot: namespaces, ..Objects::default() };
+        sources.iter().for_each(|source| add_namespaces(source, &mut objects));
+        namespaces = objects.snapshot;
     }
     let judge = Judge::new(&policies, &namespaces);
     let parts = sources.iter().map(|source| lint(source, &judge));
@@ -53,11 +55,11 @@ pub fn run(inputs: &[Input], options: Options) -> Report {
 }
 
 /// Adds the Namespaces of a source. What cannot be read here is reported when the source is linted.
-fn add_namespaces(source: &Source, namespaces: &mut Namespaces) {
+fn add_namespaces(source: &Source, objects: &mut Objects) {
     let Ok(text) = source.text() else { return };
     // Most files name none and need not be parsed for it; a backslash may hide the name.
     if text.contains(objects::NAMESPACE) || text.contains('\\') {
-        read_objects(&source.name, &text, namespaces);
+        read_objects(&source.name, &text, objects);
     }
 }
 
@@ -142,7 +144,7 @@ mod tests {
         #[test]
         fn nothing_panics_and_nothing_is_lost(text in "(---\n|apiVersion: (v1|apps/v1|5)\n|kind: (Pod|List|PodList|Deployment|Namespace|X)\n|metadata: (\\{name: a\\}|b)\n|spec:\n|items: *(\\[\\]|\\[\\{kind: Pod, apiVersion: v1\\}\\])?\n| *- &a \\{[a-c]\\}\n|  (template|containers|hostPID|securityContext): *(true|0|\\*a|\\[\\{name: c\\}\\])?\n){0,12}") {
             let policies = PolicySet::of_standard(&"restricted".parse().expect("a standard"));
-            let namespaces = Namespaces::default();
+            let namespaces = Snapshot::default();
             let judge = Judge::new(&policies, &namespaces);
             for document in yaml::read(&text) {
                 let json = document.as_ref().map(|document| document.root.to_json()).unwrap_or_default();

@@ -1,4 +1,5 @@
-//! Objects of the cluster that a verdict hangs on, read from files: the Namespaces and their labels.
+//! Objects of the cluster that a verdict hangs on, read from files: the Namespaces and their labels, the service
+//! accounts, and the pods that are there already.
 //!
 //! Objects of other kinds are passed over: whoever exports a cluster exports more than is needed.
 
@@ -8,18 +9,32 @@ use crate::json::{Reader, members};
 use crate::lint::manifest::{self, Item};
 use crate::lint::{Unread, place};
 use crate::pod::Metadata;
-use crate::policy::Namespaces;
+use crate::policy::{Labels, Snapshot};
 use crate::yaml::{self, Fault};
 
 /// The kind of a Namespace.
 pub(super) const NAMESPACE: &str = "Namespace";
+const SERVICE_ACCOUNT: &str = "ServiceAccount";
+const POD: &str = "Pod";
 
-/// Adds the Namespaces of a file, `text`, which errors call `file`; returns what could not be read.
-pub fn read_objects(file: &str, text: &str, namespaces: &mut Namespaces) -> Vec<Unread> {
+/// What kubectl takes an object for that names no namespace.
+const DEFAULT_NAMESPACE: &str = "default";
+
+/// The objects of files, as far as a verdict may hang on them.
+#[derive(Debug, Default, Clone)]
+pub struct Objects {
+    /// The Namespaces and service accounts.
+    pub snapshot: Snapshot,
+    /// The pods of each namespace, as JSON.
+    pub pods: BTreeMap<String, Vec<String>>,
+}
+
+/// Adds the objects of a file, `text`, which errors call `file`; returns what could not be read.
+pub fn read_objects(file: &str, text: &str, objects: &mut Objects) -> Vec<Unread> {
     let mut unread = Vec::new();
     for (index, document) in yaml::read(text).into_iter().enumerate() {
         let faults = match document {
-            Ok(document) => add_document(&document, namespaces),
+            Ok(document) => add_document(&document, objects),
             Err(fault) => vec![fault],
         };
         let origin = super::Origin { file, document: index + 1 };
@@ -28,23 +43,47 @@ pub fn read_objects(file: &str, text: &str, namespaces: &mut Namespaces) -> Vec<
     unread
 }
 
-fn add_document(document: &yaml::Document, namespaces: &mut Namespaces) -> Vec<Fault> {
-    let mut faults = Vec::new();
-    for item in manifest::items(&document.root) {
-        match item {
-            Ok(item) if item.is_namespace() => match read_namespace(&item) {
-                Ok((name, labels)) => namespaces.insert(&name, labels),
-                Err(fault) => faults.push(fault),
-            },
-            Ok(_) => {}
-            Err(fault) => faults.push(fault),
-        }
+fn add_document(document: &yaml::Document, objects: &mut Objects) -> Vec<Fault> {
+    let added = manifest::items(&document.root).into_iter().map(|item| add(&item?, objects));
+    added.filter_map(Result::err).collect()
+}
+
+fn add(item: &Item<'_>, objects: &mut Objects) -> Result<(), Fault> {
+    if item.api_version != "v1" {
+        return Ok(());
     }
-    faults
+    match item.kind {
+        NAMESPACE => {
+            let (name, labels) = read_namespace(item)?;
+            objects.snapshot.insert(&name, labels);
+        }
+        SERVICE_ACCOUNT => {
+            let Facts { name, namespace, .. } = read_facts(item)?;
+            objects.snapshot.insert_service_account(&namespace, &name);
+        }
+        POD => {
+            let Facts { namespace, .. } = read_facts(item)?;
+            let json = String::from_utf8_lossy(&item.node.to_json()).into_owned();
+            objects.pods.entry(namespace).or_default().push(json);
+        }
+        _ => {}
+    }
+    Ok(())
 }
 
 /// The name and labels of a Namespace.
-pub(super) fn read_namespace(item: &Item<'_>) -> Result<(String, BTreeMap<String, String>), Fault> {
+pub(super) fn read_namespace(item: &Item<'_>) -> Result<(String, Labels), Fault> {
+    read_facts(item).map(|facts| (facts.name, facts.labels))
+}
+
+/// What is read of an object's metadata.
+struct Facts {
+    name: String,
+    namespace: String,
+    labels: Labels,
+}
+
+fn read_facts(item: &Item<'_>) -> Result<Facts, Fault> {
     let json = item.node.to_json();
     let mut metadata = Metadata::default();
     let read = Reader::new(&json).map(Reader::refusing_misspelt_case).and_then(|mut reader| {
@@ -57,9 +96,13 @@ pub(super) fn read_namespace(item: &Item<'_>) -> Result<(String, BTreeMap<String
     if metadata.name.is_empty() {
         return Err(place::fault(item.node, &["metadata", "name"], "metadata.name: not set"));
     }
-    let labels = metadata.labels.unwrap_or_default();
-    let owned = labels.into_iter().map(|(key, value)| (key.into_owned(), value.into_owned()));
-    Ok((metadata.name.into_owned(), owned.collect()))
+    let namespace = if metadata.namespace.is_empty() { DEFAULT_NAMESPACE } else { &metadata.namespace };
+    let labels = metadata.labels.iter().flatten();
+    Ok(Facts {
+        name: metadata.name.to_string(),
+        namespace: namespace.to_owned(),
+        labels: labels.map(|(key, value)| (key.to_string(), value.to_string())).collect(),
+    })
 }
 
 #[cfg(test)]
@@ -68,12 +111,13 @@ mod tests {
 
     #[test]
     fn namespaces_are_found_among_other_objects() {
-        let mut namespaces = Namespaces::default();
+        let mut objects = Objects::default();
         let text = "apiVersion: v1\nkind: Namespace\nmetadata: {name: a, labels: {team: x}}\n---\n\
                     {\"apiVersion\":\"v1\",\"kind\":\"List\",\"items\":[\
                     {\"apiVersion\":\"v1\",\"kind\":\"Namespace\",\"metadata\":{\"name\":\"b\"}},\
                     {\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\"}]}\n---\n# nothing\n";
-        assert_eq!(read_objects("f", text, &mut namespaces), []);
+        assert_eq!(read_objects("f", text, &mut objects), []);
+        let namespaces = objects.snapshot;
         let label =
             |name: &str, key: &str| namespaces.labels(name).and_then(|labels| labels.get(key)).cloned();
         assert_eq!(label("a", "team").as_deref(), Some("x"));
@@ -97,7 +141,7 @@ mod tests {
             ("a: b", "f:1:1: not a Kubernetes object: it has neither apiVersion nor kind"),
         ];
         for (text, expected) in table {
-            let faults = read_objects("f", text, &mut Namespaces::default());
+            let faults = read_objects("f", text, &mut Objects::default());
             let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
             assert_eq!(faults, [expected], "{text}");
         }

@@ -42,6 +42,8 @@ pub struct Owner<'a> {
     pub kind: Cow<'a, str>,
     /// `name`.
     pub name: Cow<'a, str>,
+    /// `uid`.
+    pub uid: Cow<'a, str>,
 }
 
 impl<'a> Metadata<'a> {
@@ -105,6 +107,7 @@ fn read_controller<'a>(reader: &mut Reader<'a>) -> Result<Option<Owner<'a>>> {
     members!(reader, {
         "kind" => owner.kind = reader.string()?,
         "name" => owner.name = reader.string()?,
+        "uid" => owner.uid = reader.string()?,
         "controller" => is_controller = reader.boolean()?.unwrap_or_default(),
     })?;
     Ok(is_controller.then_some(owner))

@@ -62,6 +62,8 @@ pub struct Spec<'a> {
     pub service_account_name: Cow<'a, str>,
     /// `serviceAccount`, its deprecated alias; empty when absent.
     pub service_account: Cow<'a, str>,
+    /// `runtimeClassName`; empty when absent.
+    pub runtime_class_name: Cow<'a, str>,
     /// `securityContext`.
     pub security: PodSecurity<'a>,
     /// `volumes`.
@@ -172,6 +174,7 @@ impl<'a> Spec<'a> {
             "hostIPC" => self.host_ipc = reader.boolean()?.unwrap_or_default(),
             "hostUsers" => self.host_users = reader.boolean()?,
             "os" => members!(reader, { "name" => self.os_name = reader.string()? }).map(drop)?,
+            "runtimeClassName" => self.runtime_class_name = reader.string()?,
             "serviceAccountName" => self.service_account_name = reader.string()?,
             "serviceAccount" => self.service_account = reader.string()?,
         })

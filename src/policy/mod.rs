@@ -4,11 +4,13 @@
 //! No policy reaches the reserved namespaces (the cluster's own and podgate's): one that would is
 //! refused when it is read, and they are left out of every match besides.
 
+mod configuration;
 mod file;
-mod namespaces;
 mod object;
+mod pod_security;
 mod schema;
 mod selector;
+mod snapshot;
 mod written;
 
 use std::sync::Arc;
@@ -16,9 +18,10 @@ use std::sync::Arc;
 use crate::controls::{Settings, Standard};
 
 pub use file::{Fault, Kind, Policies, read_file};
-pub use namespaces::Namespaces;
+pub use pod_security::{Action, LabelFault, LevelVersion, Levels, PodSecurity, joined};
 pub use schema::json_schema;
 pub use selector::{Selector, is_namespace};
+pub use snapshot::{Labels, Snapshot, complete};
 
 /// The policy that holds when no file is given.
 pub const BUILT_IN: &str = include_str!("../../policies/ml-restricted.yaml");
@@ -33,6 +36,8 @@ pub struct PolicySet {
     pub security: Vec<SecurityPolicy>,
     /// Which identities pods get.
     pub identity: Vec<IdentityPolicy>,
+    /// Kubernetes' own configuration, in place of SecurityPolicies: every verdict is then Kubernetes' own.
+    pub pod_security: Option<PodSecurity>,
     /// The namespaces that no policy reaches.
     pub reserved: Vec<String>,
 }
@@ -162,10 +167,11 @@ impl PolicySet {
     }
 
     /// Whether it is a gate, and reads more strictly than Kubernetes. One standard alone is read by to the
-    /// letter.
+    /// letter, and so are Kubernetes' own labels.
     #[must_use]
     pub fn is_gate(&self) -> bool {
-        !self.security.iter().any(|policy| matches!(policy.scope, Scope::Everywhere))
+        self.pod_security.is_none()
+            && !self.security.iter().any(|policy| matches!(policy.scope, Scope::Everywhere))
     }
 
     /// The policies that hold for pods in a namespace. One that cannot be told for want of the
@@ -173,11 +179,9 @@ impl PolicySet {
     pub fn security_for<'s>(
         &'s self,
         namespace: &str,
-        namespaces: &Namespaces,
+        labels: Option<&Labels>,
     ) -> impl Iterator<Item = &'s SecurityPolicy> {
-        self.security
-            .iter()
-            .filter(move |policy| self.matches(&policy.scope, namespace, namespaces) != Match::No)
+        self.security.iter().filter(move |policy| self.matches(&policy.scope, namespace, labels) != Match::No)
     }
 
     /// The identity policies that hold in a namespace. One that cannot be told does not: an identity
@@ -185,22 +189,42 @@ impl PolicySet {
     pub fn identity_for<'s>(
         &'s self,
         namespace: &str,
-        namespaces: &Namespaces,
+        labels: Option<&Labels>,
     ) -> impl Iterator<Item = &'s IdentityPolicy> {
         self.identity
             .iter()
-            .filter(move |policy| self.matches(&policy.scope, namespace, namespaces) == Match::Yes)
+            .filter(move |policy| self.matches(&policy.scope, namespace, labels) == Match::Yes)
     }
 
-    fn matches(&self, scope: &Scope, namespace: &str, namespaces: &Namespaces) -> Match {
-        let is_reserved = || self.reserved.iter().any(|reserved| reserved == namespace);
+    /// Whether no policy reaches a namespace.
+    #[must_use]
+    pub fn is_reserved(&self, namespace: &str) -> bool {
+        self.reserved.iter().any(|reserved| reserved == namespace)
+    }
+
+    /// Whether what holds in a namespace hangs on its labels.
+    #[must_use]
+    pub fn needs_labels(&self, namespace: &str) -> bool {
+        let by_label = |scope: &Scope| matches!(scope, Scope::Labels(_));
+        let is_any = self.security.iter().any(|policy| by_label(&policy.scope))
+            || self.identity.iter().any(|policy| by_label(&policy.scope));
+        is_any && !namespace.is_empty() && !self.is_reserved(namespace)
+    }
+
+    /// Whether an identity may be meant for pods of a namespace whose labels nobody knows.
+    #[must_use]
+    pub fn may_give_identity(&self, namespace: &str) -> bool {
+        self.identity.iter().any(|policy| self.matches(&policy.scope, namespace, None) != Match::No)
+    }
+
+    fn matches(&self, scope: &Scope, namespace: &str, labels: Option<&Labels>) -> Match {
         let known = |is_match| if is_match { Match::Yes } else { Match::No };
         match scope {
             Scope::Everywhere => Match::Yes,
             _ if namespace.is_empty() => Match::Unknown,
-            _ if is_reserved() => Match::No,
+            _ if self.is_reserved(namespace) => Match::No,
             Scope::Names(names) => known(names.iter().any(|name| name == namespace)),
-            Scope::Labels(selector) => match namespaces.labels(namespace) {
+            Scope::Labels(selector) => match labels {
                 Some(labels) => known(selector.matches(|key| labels.get(key).map(String::as_str))),
                 None => Match::Unknown,
             },

@@ -7,10 +7,11 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::controls::{Control, Settings, Standard};
+use crate::policy::configuration;
 use crate::policy::file::{API_VERSION, Fault, Kind, Policies, fault_at};
-use crate::policy::namespaces::Namespaces;
 use crate::policy::schema::{self, At, Mismatch, PathStep, describe, either, suggestion};
 use crate::policy::selector::{Selector, is_namespace};
+use crate::policy::snapshot::minimal_labels;
 use crate::policy::written::{
     IdentityMatch, IdentitySpec, NamespaceMatch, Object, SecurityContextDefaults, SecuritySpec, Standards,
 };
@@ -21,7 +22,7 @@ use crate::yaml;
 pub(super) struct ObjectReader<'r> {
     file: &'r str,
     document: &'r yaml::Document,
-    policies: &'r mut Policies,
+    pub(super) policies: &'r mut Policies,
     faults: Vec<Fault>,
     /// What the schema did not let pass: what else is wrong there may only come of that.
     mismatched: Vec<Vec<PathStep>>,
@@ -43,6 +44,9 @@ impl<'r> ObjectReader<'r> {
             Ok(object) => object,
             Err(error) => return self.fault(&[], error.to_string()),
         };
+        if configuration::is_meant(&object) {
+            return self.pod_security(object);
+        }
         let Some(kind) = self.kind(&mut object) else { return };
         for mismatch in schema::check(&kind.schema(), &mut object) {
             self.mismatch(mismatch);
@@ -51,6 +55,7 @@ impl<'r> ObjectReader<'r> {
             Kind::SecurityPolicy => {
                 if let Some(object) = self.decode(object) {
                     self.security(object);
+                    self.check_not_mixed();
                 }
             }
             Kind::IdentityPolicy => {
@@ -87,7 +92,7 @@ impl<'r> ObjectReader<'r> {
     }
 
     /// Decodes what the schema has let pass.
-    fn decode<Spec: for<'de> Deserialize<'de>>(&mut self, object: Value) -> Option<Object<Spec>> {
+    pub(super) fn decode<T: for<'de> Deserialize<'de>>(&mut self, object: Value) -> Option<T> {
         match serde_json::from_value(object) {
             Ok(object) => Some(object),
             Err(error) => {
@@ -245,7 +250,7 @@ impl<'r> ObjectReader<'r> {
             }
             Scope::Labels(selector) if !selector.is_empty() => {
                 let is_reached = |namespace: &&String| {
-                    let labels = Namespaces::minimal_labels(namespace);
+                    let labels = minimal_labels(namespace);
                     selector.matches(|key| labels.get(key).map(String::as_str))
                 };
                 let reached: Vec<String> = reserved.iter().filter(is_reached).cloned().collect();
@@ -262,7 +267,7 @@ impl<'r> ObjectReader<'r> {
     }
 
     /// Reports what the schema does not let pass.
-    fn mismatch(&mut self, Mismatch { path, at, message }: Mismatch) {
+    pub(super) fn mismatch(&mut self, Mismatch { path, at, message }: Mismatch) {
         let (parent, last) = path.split_at(path.len().saturating_sub(1));
         let (shown, place) = match (at, last) {
             (At::Value, _) | (_, []) => (path.as_slice(), self.place(&path)),
@@ -282,7 +287,7 @@ impl<'r> ObjectReader<'r> {
     }
 
     /// Reports a fault, unless it may only come of one that the schema found in the same place.
-    fn fault(&mut self, path: &[PathStep], message: impl Into<String>) {
+    pub(super) fn fault(&mut self, path: &[PathStep], message: impl Into<String>) {
         if self.mismatched.iter().any(|other| other.starts_with(path) || path.starts_with(other)) {
             return;
         }
@@ -357,7 +362,7 @@ impl Actions {
     }
 }
 
-fn path(dotted: &str) -> Vec<PathStep> {
+pub(super) fn path(dotted: &str) -> Vec<PathStep> {
     dotted.split('.').map(|key| PathStep::Key(key.to_owned())).collect()
 }
 

@@ -100,11 +100,20 @@ pub fn is_namespace(name: &str) -> bool {
         && !name.ends_with('-')
 }
 
+/// Whether a runtime class, or the domain of a label's key, can have this name: at most 253 bytes, in parts
+/// like names of namespaces with dots between.
+pub(super) fn is_dns_subdomain(name: &str) -> bool {
+    let is_inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let is_part = |part: &str| {
+        !part.is_empty() && part.bytes().all(is_inner) && !part.starts_with('-') && !part.ends_with('-')
+    };
+    name.len() <= 253 && name.split('.').all(is_part)
+}
+
 /// Whether a label can have this key: `name` or `domain/name`.
 fn is_label_key(key: &str) -> bool {
     let (domain, name) = key.rsplit_once('/').map_or((None, key), |(domain, name)| (Some(domain), name));
-    let is_domain = |domain: &str| domain.len() <= 253 && domain.split('.').all(is_namespace);
-    !name.is_empty() && is_label_value(name) && domain.is_none_or(is_domain)
+    !name.is_empty() && is_label_value(name) && domain.is_none_or(is_dns_subdomain)
 }
 
 /// Whether a label can have this value: nothing, or at most 63 letters, digits, - _ and ., of which the

@@ -10,10 +10,12 @@ use prometheus::{
     Opts, Registry, TextEncoder,
 };
 
+use super::gauges::{ClusterMetrics, RotationMetrics};
+use super::pod_security::PodSecurityCounters;
 use super::process;
 use super::record;
 use super::refusal::Refusal;
-use crate::admission::{Operation, Outcome, Webhook};
+use crate::admission::{Decision, Operation, Outcome, Webhook};
 
 const WEBHOOKS: [Webhook; 2] = [Webhook::Validate, Webhook::Mutate];
 
@@ -45,6 +47,7 @@ pub struct Metrics {
     connections: IntGaugeVec,
     certificate_expiry: Gauge,
     policies_loaded: IntGauge,
+    pod_security: PodSecurityCounters,
 }
 
 /// What [`Reload`](super::Reload) keeps current.
@@ -54,6 +57,8 @@ pub enum Reloaded {
     Policies,
     /// The server's certificate and key.
     Certificate,
+    /// The CAs that clients must have their certificates from.
+    Clients,
 }
 
 impl Reloaded {
@@ -61,6 +66,7 @@ impl Reloaded {
         match self {
             Self::Policies => "policies",
             Self::Certificate => "certificate",
+            Self::Clients => "client CAs",
         }
     }
 }
@@ -93,6 +99,7 @@ impl Metrics {
                 "When the certificate that is served expires.",
             )?,
             policies_loaded: new.gauge("policies_loaded", "Policies that are in force.")?,
+            pod_security: PodSecurityCounters::new()?,
             registry,
         })
     }
@@ -133,6 +140,34 @@ impl Metrics {
         }
     }
 
+    /// Shows what Kubernetes' own admission counts, under its names: from the moment on that its verdicts are
+    /// given.
+    pub fn show_pod_security(&self) {
+        self.pod_security.register(&self.registry);
+    }
+
+    /// What is counted of the cluster, shown from now on.
+    ///
+    /// # Errors
+    /// Prometheus', if this is asked twice.
+    pub fn cluster(&self) -> Result<ClusterMetrics, prometheus::Error> {
+        ClusterMetrics::new(&self.registry)
+    }
+
+    /// What is counted of a certificate that we rotate ourselves, shown from now on.
+    ///
+    /// # Errors
+    /// Prometheus', if this is asked twice.
+    pub fn rotation(&self) -> Result<RotationMetrics, prometheus::Error> {
+        RotationMetrics::new(&self.registry)
+    }
+
+    pub(super) fn pod_security(&self, decision: &Decision<'_>) {
+        for counted in &decision.pod_security {
+            self.pod_security.count(*counted, decision);
+        }
+    }
+
     pub(super) fn refused(&self, refusal: Refusal) {
         if let Some(counter) = self.refused.get(refusal as usize) {
             counter.inc();
@@ -170,8 +205,8 @@ impl Metrics {
 const RELOAD_RESULTS: [&str; 2] = ["changed", "failed"];
 
 /// Makes and registers metrics, so that each is named once.
-struct Factory<'r> {
-    registry: &'r Registry,
+pub(super) struct Factory<'r> {
+    pub(super) registry: &'r Registry,
 }
 
 impl Factory<'_> {
@@ -211,7 +246,8 @@ impl Factory<'_> {
         let policies = self.counters("policy_reload_total", "Changes of the policies.", &["result"])?;
         let certificates =
             self.counters("certificate_reload_total", "Changes of the certificate.", &["result"])?;
-        Ok([policies, certificates]
+        let clients = self.counters("client_ca_reload_total", "Changes of the clients' CAs.", &["result"])?;
+        Ok([policies, certificates, clients]
             .iter()
             .flat_map(|vec| RELOAD_RESULTS.map(|result| vec.with_label_values(&[result])))
             .collect())
@@ -229,25 +265,35 @@ impl Factory<'_> {
         Ok(counter)
     }
 
-    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, prometheus::Error> {
+    pub(super) fn counters(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+    ) -> Result<IntCounterVec, prometheus::Error> {
         let vec = IntCounterVec::new(options(name, help), labels)?;
         self.registry.register(Box::new(vec.clone()))?;
         Ok(vec)
     }
 
-    fn gauge(&self, name: &str, help: &str) -> Result<IntGauge, prometheus::Error> {
+    pub(super) fn gauge(&self, name: &str, help: &str) -> Result<IntGauge, prometheus::Error> {
         let gauge = IntGauge::with_opts(options(name, help))?;
         self.registry.register(Box::new(gauge.clone()))?;
         Ok(gauge)
     }
 
-    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec, prometheus::Error> {
+    pub(super) fn gauges(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+    ) -> Result<IntGaugeVec, prometheus::Error> {
         let vec = IntGaugeVec::new(options(name, help), labels)?;
         self.registry.register(Box::new(vec.clone()))?;
         Ok(vec)
     }
 
-    fn seconds(&self, name: &str, help: &str) -> Result<Gauge, prometheus::Error> {
+    pub(super) fn seconds(&self, name: &str, help: &str) -> Result<Gauge, prometheus::Error> {
         let gauge = Gauge::with_opts(options(name, help))?;
         self.registry.register(Box::new(gauge.clone()))?;
         Ok(gauge)

@@ -14,9 +14,11 @@ mod args;
 mod body;
 mod connection;
 mod deadline;
+mod gauges;
 mod health;
 mod metrics;
 mod patience;
+mod pod_security;
 mod process;
 mod record;
 mod refusal;
@@ -37,10 +39,11 @@ use tokio_util::sync::CancellationToken;
 
 use accept::Port;
 pub use args::{Args, Limits};
-pub use health::{Health, Pending};
+pub use gauges::{ClusterMetrics, RotationMetrics};
+pub use health::{Condition, Health};
 pub use metrics::{Metrics, Reloaded};
 pub use reload::{Change, Reload};
-pub use reviews::Review;
+pub use reviews::{Lookup, Review};
 pub use shutdown::{Outcome, Shutdown};
 
 /// A scrape and a probe a second from each of a few peers need no more; and whoever floods this port must
@@ -56,6 +59,8 @@ pub struct Wiring {
     pub tls: Arc<ArcSwap<ServerConfig>>,
     /// Who answers the reviews.
     pub review: Arc<dyn Review>,
+    /// Who looks up what they lack; `None` where there is no cluster.
+    pub lookup: Option<Arc<dyn Lookup>>,
     /// What `/readyz` says.
     pub health: Health,
     /// What `/metrics` says.
@@ -91,12 +96,12 @@ impl Server {
     /// # Errors
     /// [`Error::Bind`] with the address and the flag that names it.
     pub async fn bind(args: &Args, wiring: Wiring) -> Result<Self, Error> {
-        let Wiring { tls, review, health, metrics } = wiring;
+        let Wiring { tls, review, lookup, health, metrics } = wiring;
         let admin_limits = Limits { max_connections: ADMIN_CONNECTIONS, ..args.limits };
         let reviews = Port::new(
             listen("--listen", args.listen).await?,
             Some(tls),
-            reviews::router(review, &args.limits, &metrics),
+            reviews::router((review, lookup), &args.limits, &metrics),
             args.limits,
             (&health, &metrics),
         );

@@ -20,6 +20,7 @@ pub(super) fn record(metrics: &Metrics, decision: &Decision<'_>, took: Duration)
     for (control, severity) in &decision.findings {
         metrics.finding(control, mode(*severity));
     }
+    metrics.pod_security(decision);
     tracing::info!(
         target: "podgate::review",
         uid = %decision.uid,

@@ -4,11 +4,12 @@
 //! `failurePolicy`; a bare HTTP error under `Ignore` admits the pod. So even a review that is too large, too
 //! slow, or makes us panic is answered with a refusal as long as its uid can be read.
 //!
-//! Judging takes microseconds and never waits, so it runs where the request was read.
+//! Judging takes microseconds and never waits, so it runs where the request was read. What it lacks is looked
+//! up in between, and then it is done anew.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use axum::Router;
@@ -17,47 +18,79 @@ use axum::extract::{Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, Response};
 use axum::routing::post;
+use futures::future::BoxFuture;
 use tokio::sync::Semaphore;
+use tokio::time::timeout_at;
 
 use super::Limits;
 use super::body::{self, Incomplete};
+use super::deadline::body_deadline;
 use super::metrics::Metrics;
 use super::record::record;
 use super::refusal::{Refusal, check_content, check_head};
-use crate::admission::{Answer, Reviewer, Unanswerable, Webhook, refuse};
+use crate::admission::{
+    Answer, ExistingPods, LookedUp, Reply, Reviewer, Unanswerable, Want, Webhook, refuse,
+};
+
+/// A review hangs on a Namespace, a service account and the pods of a namespace, each looked up once.
+const MOST_LOOKUPS: usize = 3;
 
 /// Who answers reviews. The server is measured with one that judges nothing, and tested with one that
 /// panics.
 pub trait Review: Send + Sync + 'static {
-    /// Answers one AdmissionReview. May not block.
+    /// Answers one AdmissionReview, or says what has to be looked up first. May not block.
     ///
     /// # Errors
     /// [`Unanswerable`] when no uid can be read from the body.
-    fn review<'b>(&self, webhook: Webhook, body: &'b [u8]) -> Result<Answer<'b>, Unanswerable>;
+    fn review<'b>(
+        &self,
+        webhook: Webhook,
+        body: &'b [u8],
+        looked_up: &LookedUp,
+    ) -> Result<Reply<'b>, Unanswerable>;
+}
+
+/// Who can look up what a review hangs on and the snapshot does not hold.
+pub trait Lookup: Send + Sync + 'static {
+    /// Looks it up, and writes down what was found or why nothing was. Whoever waits is gone at `deadline`.
+    fn look_up<'l>(&'l self, want: Want, deadline: Instant, found: &'l mut LookedUp) -> BoxFuture<'l, ()>;
 }
 
 /// The policies in force: exchanged at any time, each review judged by one set of them.
 impl Review for ArcSwap<Reviewer> {
-    fn review<'b>(&self, webhook: Webhook, body: &'b [u8]) -> Result<Answer<'b>, Unanswerable> {
-        self.load().review(webhook, body)
+    fn review<'b>(
+        &self,
+        webhook: Webhook,
+        body: &'b [u8],
+        looked_up: &LookedUp,
+    ) -> Result<Reply<'b>, Unanswerable> {
+        self.load().review(webhook, body, looked_up)
     }
 }
 
 /// What every request needs.
 struct Desk {
     review: Arc<dyn Review>,
+    lookup: Option<Arc<dyn Lookup>>,
     metrics: Arc<Metrics>,
     /// A permit for each byte of unfinished reviews.
     room: Semaphore,
     max_body_bytes: usize,
+    patience: Duration,
 }
 
-pub(super) fn router(review: Arc<dyn Review>, limits: &Limits, metrics: &Arc<Metrics>) -> Router {
+pub(super) fn router(
+    (review, lookup): (Arc<dyn Review>, Option<Arc<dyn Lookup>>),
+    limits: &Limits,
+    metrics: &Arc<Metrics>,
+) -> Router {
     let desk = Arc::new(Desk {
         review,
+        lookup,
         metrics: Arc::clone(metrics),
         room: Semaphore::new(limits.max_buffered_bytes as usize),
         max_body_bytes: limits.max_body_bytes,
+        patience: limits.body_timeout,
     });
     Router::new()
         .route("/validate", post(validate))
@@ -88,27 +121,47 @@ impl Desk {
         if let Err(refusal) = check_head(&request).and_then(|()| check_content(request.headers())) {
             return refusal.response();
         }
+        let deadline = Instant::now() + body_deadline(request.uri().query(), self.patience);
         match body::read(request.into_body(), &self.room, self.max_body_bytes).await {
-            Ok(whole) => self.judge(webhook, &whole.bytes),
+            Ok(whole) => self.judge(webhook, &whole.bytes, deadline).await,
             Err(Incomplete { refusal, part }) => self.refuse(webhook, &part, refusal),
         }
     }
 
-    fn judge(&self, webhook: Webhook, body: &[u8]) -> Response<Body> {
+    async fn judge(&self, webhook: Webhook, body: &[u8], deadline: Instant) -> Response<Body> {
         let start = Instant::now();
-        // A panic leaves nothing half-changed behind: the reviewer is immutable and the answer is dropped.
-        match catch_unwind(AssertUnwindSafe(|| self.review.review(webhook, body))) {
-            Ok(Ok(answer)) => {
-                record(&self.metrics, &answer.decision, start.elapsed());
-                json(answer)
-            }
-            Ok(Err(unanswerable)) => Refusal::NoReview.response_saying(unanswerable.message),
-            Err(_) => {
-                self.metrics.panicked();
-                tracing::error!(bytes = body.len(), "a review ended in a panic");
-                self.refuse(webhook, body, Refusal::Panic)
+        let mut looked_up = LookedUp::default();
+        for _ in 0..=MOST_LOOKUPS {
+            // A panic leaves nothing half-changed behind: the reviewer is immutable and the answer is dropped.
+            let reply = catch_unwind(AssertUnwindSafe(|| self.review.review(webhook, body, &looked_up)));
+            match reply {
+                Ok(Ok(Reply::Answer(answer))) => {
+                    record(&self.metrics, &answer.decision, start.elapsed());
+                    return json(answer);
+                }
+                Ok(Ok(Reply::Wants(want))) => self.look_up(want, deadline, &mut looked_up).await,
+                Ok(Err(unanswerable)) => return Refusal::NoReview.response_saying(unanswerable.message),
+                Err(_) => break,
             }
         }
+        self.metrics.panicked();
+        tracing::error!(bytes = body.len(), "a review ended in a panic");
+        self.refuse(webhook, body, Refusal::Panic)
+    }
+
+    /// Has something looked up. Afterwards it is written down what came of it, in any case.
+    async fn look_up(&self, want: Want, deadline: Instant, looked_up: &mut LookedUp) {
+        let answer = Unfound::of(&want);
+        let is_in_time = match &self.lookup {
+            Some(lookup) => {
+                let found = lookup.look_up(want, deadline, looked_up);
+                timeout_at(deadline.into(), found).await.is_ok()
+            }
+            None => true,
+        };
+        let reason =
+            if is_in_time { "there is no cluster to ask" } else { "the API server did not answer in time" };
+        answer.note(reason, looked_up);
     }
 
     /// Says no as a review where there is a uid to say it to, else as HTTP.
@@ -119,6 +172,37 @@ impl Desk {
         };
         record(&self.metrics, &answer.decision, start.elapsed());
         refusal.mark(json(answer))
+    }
+}
+
+/// What stays unknown if nobody finds it.
+enum Unfound {
+    Namespace,
+    ServiceAccount,
+    Pods,
+}
+
+impl Unfound {
+    fn of(want: &Want) -> Self {
+        match want {
+            Want::Namespace(_) => Self::Namespace,
+            Want::ServiceAccount { .. } => Self::ServiceAccount,
+            Want::Pods(_) => Self::Pods,
+        }
+    }
+
+    fn note(self, reason: &str, looked_up: &mut LookedUp) {
+        match self {
+            Self::Namespace => {
+                looked_up.namespace.get_or_insert_with(|| Err(reason.to_owned()));
+            }
+            Self::ServiceAccount => {
+                looked_up.service_account.get_or_insert_with(|| Err(reason.to_owned()));
+            }
+            Self::Pods => {
+                looked_up.pod_warnings.get_or_insert_with(ExistingPods::not_listed);
+            }
+        }
     }
 }
 

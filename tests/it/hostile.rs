@@ -6,6 +6,7 @@
 use std::sync::LazyLock;
 use std::time::Instant;
 
+use crate::pods::Alone as _;
 use podgate::admission::{Reviewer, Webhook};
 use serde_json::{Value as Json, json};
 
@@ -39,7 +40,7 @@ use Comes::{Denied, Nowhere, Refused, Through};
 /// What came of a review, and the answer.
 #[track_caller]
 fn outcome(what: &str, webhook: Webhook, body: &[u8]) -> (Comes, Json) {
-    let answer = match GATE.review(webhook, body) {
+    let answer = match GATE.alone(webhook, body) {
         Ok(answer) => answer,
         Err(error) => {
             is_one_line(what, &error.message);
@@ -1012,7 +1013,7 @@ fn patches_point_past_keys_of_every_kind() {
         before["metadata"]["annotations"] = json!({ "a/b~c": long, "": "" });
         before["spec"]["containers"][0]["securityContext"] = Json::Null;
         let body = create(&before);
-        let answer = gate.review(Webhook::Mutate, body.as_bytes()).unwrap();
+        let answer = gate.alone(Webhook::Mutate, body.as_bytes()).unwrap();
         let response = well_formed("labels", Webhook::Mutate, UID, &answer.body);
         assert!(answer.body.len() < 8 * 1024, "an answer of {} bytes", answer.body.len());
         let mut after = before.clone();
@@ -1023,7 +1024,7 @@ fn patches_point_past_keys_of_every_kind() {
             assert_eq!(after["metadata"]["labels"][key], *value, "{labels}");
         }
         let body = create(&after);
-        let answer = gate.review(Webhook::Mutate, body.as_bytes()).unwrap();
+        let answer = gate.alone(Webhook::Mutate, body.as_bytes()).unwrap();
         let response = well_formed("again", Webhook::Mutate, UID, &answer.body);
         assert_eq!(response.get("patch"), None, "{labels}: {response}");
     }
@@ -1040,7 +1041,7 @@ fn is_bounded(what: &str, pod: &Json) {
     for (kind, body) in [("Pod", create(pod)), ("Deployment", review(&of_workload))] {
         for webhook in WEBHOOKS {
             let start = Instant::now();
-            let answer = GATE.review(webhook, body.as_bytes()).expect(what);
+            let answer = GATE.alone(webhook, body.as_bytes()).expect(what);
             let took = start.elapsed();
             let length = answer.body.len();
             eprintln!("{what}: {kind} of {} bytes, {webhook:?}: {length} bytes in {took:?}", body.len());

@@ -7,12 +7,13 @@ use std::io::{self, Write};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
+use crate::pods::Alone as _;
 use insta::assert_snapshot;
 use podgate::admission::{Reviewer, Webhook};
 use podgate::controls::Standard;
 use podgate::lint::report::{json, text};
 use podgate::lint::{Input, Options, Report, run};
-use podgate::policy::{BUILT_IN, Namespaces, Policies, PolicySet, read_file};
+use podgate::policy::{BUILT_IN, Policies, PolicySet, Snapshot, read_file};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -22,7 +23,7 @@ use tempfile::TempDir;
 struct Case {
     folder: TempDir,
     policies: PolicySet,
-    namespaces: Namespaces,
+    namespaces: Snapshot,
 }
 
 impl Case {
@@ -31,7 +32,7 @@ impl Case {
         let case = Self {
             folder: TempDir::new().unwrap(),
             policies: policies(BUILT_IN),
-            namespaces: Namespaces::default(),
+            namespaces: Snapshot::default(),
         };
         for (name, text) in files {
             case.write(name, text);
@@ -852,7 +853,7 @@ fn reviewed(reviewer: &Reviewer, pod: &Value) -> (bool, String) {
         let body =
             json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request});
         let body = serde_json::to_vec(&body).unwrap();
-        serde_json::from_slice(&reviewer.review(webhook, &body).unwrap().body).unwrap()
+        serde_json::from_slice(&reviewer.alone(webhook, &body).unwrap().body).unwrap()
     };
     let mut pod = pod.clone();
     if let Some(patch) = review(Webhook::Mutate, &pod)["response"]["patch"].as_str() {
@@ -947,7 +948,7 @@ fn compare(folder: &Path, standard: &str, expected: &[Value]) -> usize {
         expected.iter().map(|expected| folder.join(expected["file"].as_str().unwrap())).collect();
     let inputs: Vec<Input> = files.into_iter().map(Input::Path).collect();
     let policies = PolicySet::of_standard(&standard.parse::<Standard>().unwrap());
-    let report = run(&inputs, Options { policies, namespaces: Namespaces::default() });
+    let report = run(&inputs, Options { policies, namespaces: Snapshot::default() });
     assert_eq!((report.unread.len(), report.objects.len()), (0, expected.len()), "{standard}");
     for (object, expected) in report.objects.iter().zip(expected) {
         let pod = &object.pods[0];

@@ -15,6 +15,7 @@ mod lint;
 mod manifests;
 mod model;
 mod mutate;
+mod pod_security;
 mod pods;
 mod policy_files;
 mod program;

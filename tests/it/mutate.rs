@@ -9,11 +9,11 @@ use podgate::admission::{Reviewer, Webhook};
 use podgate::evaluate::evaluate;
 use podgate::json::Reader;
 use podgate::pod::Pod;
-use podgate::policy::{BUILT_IN, Namespaces, Policies, PolicySet, SYSTEM_NAMESPACES, read_file};
+use podgate::policy::{BUILT_IN, Policies, PolicySet, SYSTEM_NAMESPACES, Snapshot, read_file};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
-use crate::pods::{any_pod, cases, mendable_pod, own_fixtures, upstream_fixtures};
+use crate::pods::{Alone as _, any_pod, cases, mendable_pod, own_fixtures, upstream_fixtures};
 
 /// Two policies to stand beside the built-in one: an older standard with defaults, and one without.
 const TWO_MORE: &str = "
@@ -44,9 +44,9 @@ fn policies(text: &str) -> PolicySet {
 }
 
 /// What is known of the cluster: `team-a`, under the built-in policy, and `team-b`, under none.
-fn namespaces() -> Namespaces {
+fn namespaces() -> Snapshot {
     let labels = |policy: &str| BTreeMap::from([("podgate.dev/policy".to_owned(), policy.to_owned())]);
-    let mut namespaces = Namespaces::default();
+    let mut namespaces = Snapshot::default();
     namespaces.insert(TEAM_A, labels("ml-restricted"));
     namespaces.insert("team-b", labels("none"));
     namespaces
@@ -80,7 +80,7 @@ fn ask_in(namespace: &str, reviewer: &Reviewer, webhook: Webhook, pod: &Json) ->
         },
     });
     let body = serde_json::to_vec(&review).unwrap();
-    let answer = reviewer.review(webhook, &body).unwrap_or_else(|error| panic!("{error}: {review}"));
+    let answer = reviewer.alone(webhook, &body).unwrap_or_else(|error| panic!("{error}: {review}"));
     let answer: Json = serde_json::from_slice(&answer.body).unwrap();
     let response = &answer["response"];
     assert_eq!(response["uid"], "7");
@@ -120,7 +120,7 @@ fn mutated(reviewer: &Reviewer, pod: &Json) -> (Json, Option<json_patch::Patch>)
 struct Gate {
     reviewer: Reviewer,
     policies: PolicySet,
-    namespaces: Namespaces,
+    namespaces: Snapshot,
 }
 
 impl Gate {
@@ -132,7 +132,8 @@ impl Gate {
     fn foretells(&self, pod: &Json) -> bool {
         let json = serde_json::to_vec(pod).unwrap();
         let pod = Pod::read(&mut Reader::new(&json).unwrap()).unwrap();
-        !evaluate(self.policies.security_for(TEAM_A, &self.namespaces), &pod).is_denied_after_repair()
+        !evaluate(self.policies.security_for(TEAM_A, self.namespaces.labels(TEAM_A)), &pod)
+            .is_denied_after_repair()
     }
 }
 

@@ -1,5 +1,6 @@
 //! Pods for the tests of this folder: our own fixtures, Kubernetes' own where they are at hand, and generated ones.
 
+use podgate::admission::{Answer, LookedUp, Reviewer, Unanswerable, Webhook};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -457,4 +458,17 @@ fn volume() -> BoxedStrategy<Json> {
             volume
         })
         .boxed()
+}
+
+/// A reviewer that nobody helps: what it does not know it cannot ask for.
+pub(crate) trait Alone {
+    /// The answer to a review.
+    fn alone<'b>(&self, webhook: Webhook, body: &'b [u8]) -> Result<Answer<'b>, Unanswerable>;
+}
+
+impl Alone for Reviewer {
+    fn alone<'b>(&self, webhook: Webhook, body: &'b [u8]) -> Result<Answer<'b>, Unanswerable> {
+        let reply = self.review(webhook, body, &LookedUp::default())?;
+        Ok(reply.answer().expect("a snapshot that is all there is"))
+    }
 }

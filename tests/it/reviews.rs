@@ -10,13 +10,13 @@ use podgate::admission::{Operation, Outcome, Reviewer, Webhook};
 use podgate::controls::Standard;
 use podgate::evaluate::by_standard;
 use podgate::json::Reader;
-use podgate::lint::read_objects;
+use podgate::lint::{Objects, read_objects};
 use podgate::pod::Pod;
-use podgate::policy::{BUILT_IN, Namespaces, Policies, PolicySet, SYSTEM_NAMESPACES, read_file};
+use podgate::policy::{BUILT_IN, Policies, PolicySet, SYSTEM_NAMESPACES, Snapshot, read_file};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
-use crate::pods::{any_pod, cases, json_of};
+use crate::pods::{Alone as _, any_pod, cases, json_of};
 
 const LABEL: (&str, &str) = ("podgate.dev/policy", "ml-restricted");
 /// Longest warning, and longest first line of a refusal before its code.
@@ -32,9 +32,9 @@ pub(crate) fn built_in(others: &[&str]) -> PolicySet {
     policies.finish().unwrap()
 }
 
-/// Namespaces with the label of the built-in policy.
-pub(crate) fn labelled(names: &[&str]) -> Namespaces {
-    let mut namespaces = Namespaces::default();
+/// Snapshot with the label of the built-in policy.
+pub(crate) fn labelled(names: &[&str]) -> Snapshot {
+    let mut namespaces = Snapshot::default();
     for name in names {
         namespaces.insert(name, BTreeMap::from([(LABEL.0.to_owned(), LABEL.1.to_owned())]));
     }
@@ -112,12 +112,12 @@ pub(crate) fn apply(what: &str, response: &Json, object: &mut Json) -> bool {
 
 // ---- recorded reviews
 
-struct Recorded {
-    what: String,
+pub(crate) struct Recorded {
+    pub(crate) what: String,
     webhook: Webhook,
-    body: Vec<u8>,
-    request: Json,
-    upstream: Option<Json>,
+    pub(crate) body: Vec<u8>,
+    pub(crate) request: Json,
+    pub(crate) upstream: Option<Json>,
 }
 
 impl Recorded {
@@ -130,7 +130,7 @@ impl Recorded {
 
     #[track_caller]
     fn answer(&self, reviewer: &Reviewer) -> Json {
-        let answer = reviewer.review(self.webhook, &self.body).expect(&self.what);
+        let answer = reviewer.alone(self.webhook, &self.body).expect(&self.what);
         let uid = self.request["uid"].as_str().unwrap();
         let decision = &answer.decision;
         assert_eq!(decision.uid, uid, "{}", self.what);
@@ -150,7 +150,7 @@ impl Recorded {
 }
 
 /// What a real API server sent; nothing where `RECORDED_REVIEWS` does not name the folder.
-fn recorded() -> Option<(Vec<Recorded>, Namespaces)> {
+pub(crate) fn recorded() -> Option<(Vec<Recorded>, Snapshot)> {
     let Some(folder) = std::env::var_os("RECORDED_REVIEWS") else {
         eprintln!("skipped: RECORDED_REVIEWS does not name the folder of recorded reviews");
         return None;
@@ -181,11 +181,11 @@ fn recorded() -> Option<(Vec<Recorded>, Namespaces)> {
         })
         .collect();
     assert_eq!(recorded.len(), 117);
-    let mut namespaces = Namespaces::default();
+    let mut objects = Objects::default();
     let text = fs::read_to_string(folder.join("namespaces.yaml")).unwrap();
-    let unread = read_objects("namespaces.yaml", &text, &mut namespaces);
+    let unread = read_objects("namespaces.yaml", &text, &mut objects);
     assert!(unread.is_empty(), "{unread:?}");
-    Some((recorded, namespaces))
+    Some((recorded, objects.snapshot))
 }
 
 fn namespaces_of(recorded: &[Recorded]) -> BTreeSet<&str> {
@@ -254,7 +254,7 @@ fn recorded_pods_are_judged_where_a_namespace_asks_for_it() {
                 let mut after = review.request.clone();
                 apply(&review.what, &response, &mut after["object"]);
                 let again = json!({ "kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "request": after }).to_string();
-                let again = reviewer.review(Webhook::Mutate, again.as_bytes()).unwrap();
+                let again = reviewer.alone(Webhook::Mutate, again.as_bytes()).unwrap();
                 assert_eq!(again.decision.outcome, Outcome::Allowed, "{}", review.what);
             }
         }
@@ -325,7 +325,7 @@ fn created_pod(yaml: &str) -> String {
 /// An answer for a person: the response, with the patch taken apart, the message by its lines, and
 /// each cause in one.
 fn shown(webhook: Webhook, body: &str) -> String {
-    let answer = gate(&["ml-team-a"]).review(webhook, body.as_bytes()).unwrap();
+    let answer = gate(&["ml-team-a"]).alone(webhook, body.as_bytes()).unwrap();
     let mut response = well_formed(body, webhook, "one", &answer.body);
     let patch = response.get("patch").and_then(Json::as_str).map(|patch| BASE64.decode(patch).unwrap());
     if let Some(patch) = patch {
@@ -569,9 +569,9 @@ fn the_narrower_rule_says_what_may_be_used_instead() {
             let spec = format!("spec: {{match: {{namespaces: [ml-team-a]}}, {rule}}}");
             read_file(name, &format!("{head}\nmetadata: {{name: {name}}}\n{spec}\n"), &mut policies);
         }
-        let reviewer = Reviewer::new(policies.finish().unwrap(), Namespaces::default());
+        let reviewer = Reviewer::new(policies.finish().unwrap(), Snapshot::default());
         let body = created_pod("spec: {volumes: [{name: data, nfs: {server: s, path: /}}], containers: []}");
-        let answer = reviewer.review(Webhook::Validate, body.as_bytes()).unwrap().body;
+        let answer = reviewer.alone(Webhook::Validate, body.as_bytes()).unwrap().body;
         let response = well_formed("a pod", Webhook::Validate, "one", &answer);
         let causes = response["status"]["details"]["causes"].as_array().unwrap();
         assert_eq!(causes.len(), 1, "{causes:#?}");
@@ -583,13 +583,13 @@ fn the_narrower_rule_says_what_may_be_used_instead() {
 fn a_place_that_breaks_two_rules_is_told_once() {
     let reviewer = gate(&["ml-team-a"]);
     let spec = "spec: {volumes: [{name: data, hostPath: {path: /data}}], containers: []}";
-    let answer = reviewer.review(Webhook::Validate, created_pod(spec).as_bytes()).unwrap().body;
+    let answer = reviewer.alone(Webhook::Validate, created_pod(spec).as_bytes()).unwrap().body;
     let response = well_formed("a pod", Webhook::Validate, "one", &answer);
     let causes = response["status"]["details"]["causes"].as_array().unwrap();
     assert_eq!(causes.len(), 1, "{causes:#?}");
     let template = format!("spec: {{template: {{{spec}}}}}");
     let body = created(("apps", "Deployment", "deployments"), &template);
-    let answer = reviewer.review(Webhook::Validate, body.as_bytes()).unwrap().body;
+    let answer = reviewer.alone(Webhook::Validate, body.as_bytes()).unwrap().body;
     let response = well_formed("a template", Webhook::Validate, "one", &answer);
     let warnings = strings(response.get("warnings"));
     assert_eq!(warnings.len(), 1, "{warnings:#?}");
@@ -611,7 +611,7 @@ fn the_first_line_stays_short_whatever_the_names() {
         "p".repeat(253)
     );
     let body = created_pod(&pod).replace("ml-team-a", &long);
-    let answer = reviewer.review(Webhook::Validate, body.as_bytes()).unwrap();
+    let answer = reviewer.alone(Webhook::Validate, body.as_bytes()).unwrap();
     let response = well_formed("long names", Webhook::Validate, "one", &answer.body);
     let message = response["status"]["message"].as_str().unwrap();
     let (sentence, _) = message.lines().next().unwrap().split_once("  [code PG-").expect(message);
@@ -629,7 +629,7 @@ fn an_error_names_its_place_in_the_review() {
             r#"{{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{{"uid":"one",{first},{second}}}}}"#
         );
         let offset = body.find("hostIPC\":").unwrap() + "hostIPC\":".len();
-        let answer = reviewer.review(Webhook::Validate, body.as_bytes()).unwrap();
+        let answer = reviewer.alone(Webhook::Validate, body.as_bytes()).unwrap();
         assert_eq!(
             answer.decision.error,
             format!(
@@ -664,7 +664,7 @@ proptest! {
         };
         for (policy, webhook) in [("Enforce", Webhook::Validate), ("Warn", Webhook::Validate), ("Enforce", Webhook::Mutate)] {
             let reviewer = reviewer_of(policy);
-            let answer = reviewer.review(webhook, body.as_bytes()).expect("it has a uid");
+            let answer = reviewer.alone(webhook, body.as_bytes()).expect("it has a uid");
             let response = well_formed(policy, webhook, "any", &answer.body);
             apply(policy, &response, &mut serde_json::from_str::<Json>(&body).unwrap()["request"]["object"].take());
             if answer.decision.outcome == Outcome::Denied {

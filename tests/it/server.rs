@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use clap::Parser;
-use podgate::admission::{Answer, Unanswerable, Webhook, refuse};
+use podgate::admission::{LookedUp, Reply, Unanswerable, Webhook, refuse};
 use podgate::certificates::{LOOPBACK, Loaded, TlsVersion, Watch, throwaway};
 use podgate::server::{
     Args, Change, Health, Metrics, Outcome, Reload, Reloaded, Review, Server, Shutdown, Wiring,
@@ -41,14 +41,14 @@ const SHORT: Duration = Duration::from_millis(400);
 struct Obedient;
 
 impl Review for Obedient {
-    fn review<'b>(&self, webhook: Webhook, body: &'b [u8]) -> Result<Answer<'b>, Unanswerable> {
+    fn review<'b>(&self, webhook: Webhook, body: &'b [u8], _: &LookedUp) -> Result<Reply<'b>, Unanswerable> {
         let text = std::str::from_utf8(body).unwrap_or_default();
         assert!(!text.contains("panic"), "as ordered");
         let mut answer = refuse(webhook, body, 403, "as tested")?;
         if text.contains("megabyte") {
             answer.body.resize(1 << 20, b' ');
         }
-        Ok(answer)
+        Ok(Reply::Answer(answer))
     }
 }
 
@@ -86,6 +86,7 @@ async fn start_with(args: Args, config: Arc<ServerConfig>, certificate: String) 
     let wiring = Wiring {
         tls: Arc::clone(&tls),
         review: Arc::new(Obedient),
+        lookup: None,
         health: health.clone(),
         metrics: Arc::clone(&metrics),
     };
@@ -795,6 +796,7 @@ async fn a_taken_port_is_named() {
     let wiring = Wiring {
         tls: Arc::new(ArcSwap::new(made.loaded.config)),
         review: Arc::new(Obedient),
+        lookup: None,
         health: Health::default(),
         metrics: Arc::new(Metrics::new().unwrap()),
     };
@@ -814,7 +816,7 @@ async fn ready_when_everything_is_there() {
     let unready = server.admin("/readyz").await;
     assert_eq!((unready.status, unready.body.as_str()), (503, "waiting for policies"));
     assert_eq!(server.admin("/livez").await.status, 200);
-    policies.met();
+    policies.set(true);
     let ready = server.admin("/readyz").await;
     assert_eq!((ready.status, ready.body.as_str()), (200, "ok"));
     assert_eq!(server.admin("/validate").await.status, 404);

@@ -1,0 +1,119 @@
+//! What is known of the cluster: the labels of its Namespaces, and which service accounts there are.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+/// The label that the API server puts on every Namespace.
+const NAME_LABEL: &str = "kubernetes.io/metadata.name";
+
+/// The labels of an object.
+pub type Labels = BTreeMap<String, String>;
+
+/// What is known of the cluster at one moment. Whoever knows the cluster fills it; a verdict only reads it.
+///
+/// A clone shares what both hold, so that a change costs a table of pointers and no labels.
+#[derive(Debug, Default, Clone)]
+pub struct Snapshot {
+    namespaces: HashMap<Arc<str>, Arc<Labels>>,
+    service_accounts: HashMap<Arc<str>, Arc<BTreeSet<Arc<str>>>>,
+    is_live: bool,
+}
+
+impl Snapshot {
+    /// A snapshot of a cluster that can be asked: what is not in it may be there all the same.
+    #[must_use]
+    pub fn live() -> Self {
+        Self { is_live: true, ..Self::default() }
+    }
+
+    /// Whether what is not in it can be looked up. If not, as when it is made from files, it is all there is.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        self.is_live
+    }
+
+    /// Adds a Namespace, or replaces what was known of it. The label of its name is added as the API
+    /// server would.
+    pub fn insert(&mut self, name: &str, labels: Labels) {
+        self.namespaces.insert(name.into(), Arc::new(complete(name, labels)));
+    }
+
+    /// Takes out a Namespace that is gone.
+    pub fn remove(&mut self, name: &str) {
+        self.namespaces.remove(name);
+    }
+
+    /// The labels of a Namespace, if it is known.
+    #[must_use]
+    pub fn labels(&self, name: &str) -> Option<&Labels> {
+        self.namespaces.get(name).map(AsRef::as_ref)
+    }
+
+    /// How many Namespaces are known.
+    #[must_use]
+    pub fn namespace_count(&self) -> usize {
+        self.namespaces.len()
+    }
+
+    /// Adds a service account.
+    pub fn insert_service_account(&mut self, namespace: &str, name: &str) {
+        let names = self.service_accounts.entry(namespace.into()).or_default();
+        Arc::make_mut(names).insert(name.into());
+    }
+
+    /// Takes out a service account that is gone.
+    pub fn remove_service_account(&mut self, namespace: &str, name: &str) {
+        let Some(names) = self.service_accounts.get_mut(namespace) else { return };
+        Arc::make_mut(names).remove(name);
+        if names.is_empty() {
+            self.service_accounts.remove(namespace);
+        }
+    }
+
+    /// Whether a service account is known.
+    #[must_use]
+    pub fn has_service_account(&self, namespace: &str, name: &str) -> bool {
+        self.service_accounts.get(namespace).is_some_and(|names| names.contains(name))
+    }
+
+    /// Whether any service account is known: files often name none, and then nothing can be told from that.
+    #[must_use]
+    pub fn knows_service_accounts(&self) -> bool {
+        self.is_live || !self.service_accounts.is_empty()
+    }
+}
+
+/// The labels that a Namespace has at the least.
+pub(super) fn minimal_labels(name: &str) -> Labels {
+    complete(name, Labels::new())
+}
+
+/// The labels of a Namespace, with that of its name.
+#[must_use]
+pub fn complete(name: &str, mut labels: Labels) -> Labels {
+    labels.insert(NAME_LABEL.to_owned(), name.to_owned());
+    labels
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clone_is_not_changed_by_what_comes_later() {
+        let mut now = Snapshot::live();
+        now.insert("a", Labels::from([("team".into(), "x".into())]));
+        now.insert_service_account("a", "default");
+        let before = now.clone();
+        now.remove("a");
+        now.insert_service_account("a", "trainer");
+        now.remove_service_account("a", "default");
+        assert_eq!(before.labels("a").unwrap().get(NAME_LABEL).map(String::as_str), Some("a"));
+        assert!(before.has_service_account("a", "default") && !before.has_service_account("a", "trainer"));
+        assert!(now.labels("a").is_none());
+        assert!(!now.has_service_account("a", "default") && now.has_service_account("a", "trainer"));
+        now.remove_service_account("a", "trainer");
+        now.remove_service_account("b", "default");
+        assert!(now.service_accounts.is_empty() && now.is_live() && now.knows_service_accounts());
+    }
+}
