@@ -12,6 +12,7 @@
 mod controls;
 mod hostile;
 mod lint;
+mod manifests;
 mod model;
 mod mutate;
 mod pod_security;
