@@ -67,6 +67,10 @@ impl From<&Status> for Fault {
 }
 
 impl From<&kube::Error> for Fault {
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "every other is an answer that we did not get or understand"
+    )]
     fn from(error: &kube::Error) -> Self {
         match error {
             kube::Error::Api(status) => status.as_ref().into(),
