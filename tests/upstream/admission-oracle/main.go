@@ -13,7 +13,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
+	"slices"
 
 	admissionv1 "k8s.io/api/admission/v1"
 	appsv1 "k8s.io/api/apps/v1"
@@ -23,6 +25,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+	"k8s.io/klog/v2"
 	"k8s.io/pod-security-admission/admission"
 	"k8s.io/pod-security-admission/admission/api/load"
 	"k8s.io/pod-security-admission/api"
@@ -31,6 +34,8 @@ import (
 )
 
 func main() {
+	// Upstream logs every refusal.
+	klog.SetSlogLogger(slog.New(slog.DiscardHandler))
 	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, "admission-oracle:", err)
 		os.Exit(1)
@@ -173,5 +178,6 @@ func (c *cluster) GetNamespace(_ context.Context, name string) (*corev1.Namespac
 }
 
 func (c *cluster) ListPods(_ context.Context, namespace string) ([]*corev1.Pod, error) {
-	return c.pods[namespace], nil
+	// Whoever asks sorts the list in place.
+	return slices.Clone(c.pods[namespace]), nil
 }
