@@ -45,7 +45,10 @@ fn a_bad_pod_is_refused_with_every_fault_and_its_mend() {
     assert_eq!(annotations["pods.podgate.dev/enforce-policy"], "restricted:latest", "{event:#}");
     let violations = annotations["pods.podgate.dev/audit-violations"].as_str().unwrap();
     assert!(violations.contains("host namespaces (hostIPC=true)"), "{violations}");
-    assert_eq!(gate.podgate.metric("podgate_findings_total{control=\"hostNamespaces\",mode=\"enforce\"}").is_some(), true);
+    assert_eq!(
+        gate.podgate.metric("podgate_findings_total{control=\"hostNamespaces\",mode=\"enforce\"}").is_some(),
+        true
+    );
 }
 
 #[test]
@@ -85,7 +88,8 @@ fn an_identity_is_injected_and_the_service_account_plugin_agrees() {
     assert_eq!(created["spec"]["serviceAccount"], "trainer-wi");
     assert_eq!(created["metadata"]["labels"]["azure.workload.identity/use"], "true");
     let volumes = created["spec"]["volumes"].as_array().unwrap();
-    let tokens = volumes.iter().filter(|volume| volume["name"].as_str().unwrap().starts_with("kube-api-access-"));
+    let tokens =
+        volumes.iter().filter(|volume| volume["name"].as_str().unwrap().starts_with("kube-api-access-"));
     assert_eq!(tokens.count(), 1, "{volumes:?}");
 
     // Who chose an account keeps it.
@@ -251,7 +255,8 @@ async fn create_many(kubeconfig: &Path, namespace: &str, pods: usize, clients: u
 fn a_pod_of_a_namespace_that_is_new_is_judged_at_once() {
     let Some(gate) = Gate::before_new_namespace() else { return };
     // Nobody has waited for the watch here.
-    let spec = json!({ "containers": [{ "name": "c", "image": "i", "securityContext": { "privileged": true } }] });
+    let spec =
+        json!({ "containers": [{ "name": "c", "image": "i", "securityContext": { "privileged": true } }] });
     let refused = gate.create(&pod("first", &spec)).failed();
     assert!(refused.contains("securityContext.privileged"), "{refused}");
 }

@@ -143,9 +143,9 @@ impl Gate {
 fn shipped(cluster: &ControlPlane, kind: &str) -> Vec<Json> {
     let base = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("manifests/base");
     let rendered = cluster.kubectl(&["kustomize", base.to_str().unwrap()]).succeeded();
-    let documents = podgate::yaml::read(&rendered).into_iter().map(|document| {
-        serde_json::from_slice::<Json>(&document.unwrap().root.to_json()).unwrap()
-    });
+    let documents = podgate::yaml::read(&rendered)
+        .into_iter()
+        .map(|document| serde_json::from_slice::<Json>(&document.unwrap().root.to_json()).unwrap());
     let configuration = documents.into_iter().find(|object| object["kind"] == kind).unwrap();
     configuration["webhooks"].as_array().unwrap().clone()
 }
@@ -182,5 +182,8 @@ pub(crate) fn good_pod(name: &str) -> Json {
         "runAsUser": 1000,
         "seccompProfile": { "type": "RuntimeDefault" },
     });
-    pod(name, &json!({ "containers": [{ "name": "trainer", "image": "pytorch", "securityContext": security }] }))
+    pod(
+        name,
+        &json!({ "containers": [{ "name": "trainer", "image": "pytorch", "securityContext": security }] }),
+    )
 }

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Error, Result, anyhow};
 
+use super::cluster::Connection;
+use super::store::InCluster;
 use crate::certificates::{
-    self, Change as Rotated, ClientArgs, Clients, ClientsWatch, Event, Front, LOOPBACK, Loaded, Managed, Observer,
-    Phase, Problem, Settings, Status, Store, Watch, throwaway,
+    self, Change as Rotated, ClientArgs, Clients, ClientsWatch, Event, Front, LOOPBACK, Loaded, Managed,
+    Observer, Phase, Problem, Service, Settings, Status, Watch, throwaway,
 };
 use crate::server::{Change, Condition, Health, Metrics, Reload, Reloaded, RotationMetrics};
 
@@ -64,9 +66,9 @@ impl CertificateArgs {
 
 impl Certificate {
     /// Shows the certificate, and follows what it comes from. One that is managed is shown when it is there.
-    pub(super) fn show<S: Store>(
+    pub(super) fn show(
         self,
-        managed: Option<(S, certificates::Service)>,
+        cluster: Option<(&Connection, Service)>,
         (health, metrics): (&Health, &Arc<Metrics>),
         every: Duration,
     ) -> Result<Arc<Front>> {
@@ -83,14 +85,18 @@ impl Certificate {
                 tokio::spawn(follow_certificate(*watch, &front, metrics).run(every));
             }
             Source::Managed => {
-                let (store, service) = managed.ok_or_else(|| {
+                let (connection, service) = cluster.ok_or_else(|| {
                     anyhow!(
                         "no certificate: name its files with --tls-cert and --tls-key, or a cluster to keep it in \
                          with --kubeconfig, or try --dev"
                     )
                 })?;
                 let settings = Settings::new(service, self.oldest);
-                tokio::spawn(manage(store, settings, &front, (health, metrics))?.run());
+                let managed = manage(connection, settings, &front, (health, metrics))?;
+                let (cluster, objects) = (connection.cluster().clone(), connection.objects().clone());
+                let nudge = managed.nudge();
+                tokio::spawn(async move { cluster.watch_objects(&objects, nudge).await });
+                tokio::spawn(managed.run());
             }
         }
         if let Some(watch) = watch {
@@ -135,18 +141,18 @@ fn show(front: &Front, loaded: Loaded) {
     }
 }
 
-fn manage<S: Store>(
-    store: S,
+fn manage(
+    connection: &Connection,
     settings: Settings,
     front: &Arc<Front>,
     (health, metrics): (&Health, &Arc<Metrics>),
-) -> Result<Managed<S>> {
+) -> Result<Managed<InCluster>> {
     let told = Told {
         ready: health.wait_for(CONDITION),
         rotation: metrics.rotation().context("cannot set up the metrics")?,
     };
     let (front, expiry) = (Arc::clone(front), Arc::clone(metrics));
-    Ok(Managed::new(store, settings, told, move |loaded: Loaded| {
+    Ok(Managed::new(InCluster::of(connection), settings, told, move |loaded: Loaded| {
         expiry.certificate_expires(loaded.not_after);
         show(&front, loaded);
     }))

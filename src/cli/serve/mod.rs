@@ -2,6 +2,7 @@
 
 mod certificate;
 mod cluster;
+mod store;
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -12,13 +13,15 @@ use anyhow::{Context, Result};
 use arc_swap::ArcSwap;
 
 use crate::admission::Reviewer;
+use crate::certificates::Service;
+use crate::cli::installation::InstallationArgs;
 use crate::cli::logging::LogArgs;
 use crate::cli::sources::{SourceArgs, Sources};
 use crate::cli::{ALL_WELL, REFUSED};
 use crate::server::{self, Change, Health, Metrics, Outcome, Reload, Reloaded, Server, Shutdown, Wiring};
 
-use certificate::{Certificate, CertificateArgs};
-use cluster::{ClusterArgs, Connection};
+use certificate::{Certificate, CertificateArgs, Source};
+use cluster::Connection;
 
 /// Serve the webhooks.
 ///
@@ -34,7 +37,11 @@ pub(crate) struct Serve {
     sources: SourceArgs,
 
     #[command(flatten)]
-    cluster: ClusterArgs,
+    installation: InstallationArgs,
+
+    /// The name of this replica, which holds the Lease by it; without it the host's.
+    #[arg(long, env = "PODGATE_REPLICA", value_name = "NAME")]
+    replica: Option<String>,
 
     #[command(flatten)]
     server: server::Args,
@@ -94,10 +101,24 @@ impl Serve {
 
     /// The cluster, unless there is none to be asked: files stand for it where they are named.
     async fn connect(&self) -> Result<Option<Connection>> {
-        if self.dev || self.sources.names_objects() && self.cluster.is_optional() {
+        let is_offline = self.sources.names_objects() && !self.installation.names_cluster();
+        if self.dev || is_offline {
             return Ok(None);
         }
-        self.cluster.connect(self.sources.own_namespace()).await
+        let Some(cluster) = self.installation.cluster().await? else { return Ok(None) };
+        let objects = self.installation.objects(self.sources.own_namespace());
+        Ok(Some(Connection::new(cluster, objects, &self.replica())))
+    }
+
+    /// What tells this replica from the others.
+    fn replica(&self) -> String {
+        let of_host = || std::env::var("HOSTNAME").ok().filter(|name| !name.is_empty());
+        self.replica.clone().or_else(of_host).unwrap_or_else(|| format!("podgate-{}", std::process::id()))
+    }
+
+    /// The service that a self-managed certificate is for.
+    fn service(&self) -> Service {
+        Service::new(&self.installation.service, self.sources.own_namespace())
     }
 
     async fn serve(
@@ -108,11 +129,12 @@ impl Serve {
         output: &mut impl Write,
     ) -> Result<Outcome> {
         let connection = self.connect().await?;
+        let is_managed = matches!(certificate.source, Source::Managed);
         let metrics = Arc::new(Metrics::new().context("cannot set up the metrics")?);
         show_policies(&metrics, &reviewer);
         let health = Health::default();
         let every = self.server.reload_interval;
-        let managed = connection.as_ref().map(Connection::managed);
+        let managed = connection.as_ref().map(|connection| (connection, self.service()));
         let front = certificate.show(managed, (&health, &metrics), every)?;
         let review: Review = Arc::new(ArcSwap::from_pointee(reviewer));
         let lookup = match &connection {
@@ -135,7 +157,7 @@ impl Serve {
             greet(&server, output)?;
         }
         let outcome = server.run(shutdown).await;
-        if let Some(connection) = connection {
+        if let (Some(connection), true) = (&connection, is_managed) {
             connection.leave().await;
         }
         Ok(outcome)
@@ -151,7 +173,12 @@ fn show_policies(metrics: &Metrics, reviewer: &Reviewer) {
 
 /// Policies and objects that change are read again; the last good ones stay in force. What is known of a live
 /// cluster stays.
-fn follow_policies(mut sources: Sources, review: Review, metrics: Arc<Metrics>, is_live: bool) -> Reload<Reviewer> {
+fn follow_policies(
+    mut sources: Sources,
+    review: Review,
+    metrics: Arc<Metrics>,
+    is_live: bool,
+) -> Reload<Reviewer> {
     let look = move || match sources.changed() {
         Ok(None) => Ok(Change::Unchanged),
         Ok(Some(changed)) => {
