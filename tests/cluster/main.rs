@@ -15,6 +15,7 @@ mod control_plane;
 mod end_to_end;
 mod gate;
 mod install;
+mod installation;
 mod network;
 mod programs;
 mod serving;
