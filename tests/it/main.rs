@@ -10,6 +10,7 @@
 )]
 
 mod controls;
+mod draining;
 mod hostile;
 mod lint;
 mod model;
