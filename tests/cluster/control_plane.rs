@@ -133,8 +133,7 @@ impl ControlPlane {
         let name = format!("ml-team-{}", COUNT.fetch_add(1, Ordering::Relaxed));
         let labels: serde_json::Map<_, _> =
             labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).into())).collect();
-        let namespace =
-            json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name, "labels": labels } });
+        let namespace = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name, "labels": labels } });
         self.create(&namespace, &[]).succeeded();
         eventually("the default service account", || {
             let ended = self.kubectl(&["get", "serviceaccount/default", "--namespace", &name]);

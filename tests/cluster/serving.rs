@@ -71,7 +71,8 @@ impl Podgate {
         eventually(&format!("a log line {message:?}"), || {
             // The log is whole once the program has ended, so the question comes first.
             let ended = self.child.try_wait().unwrap();
-            let parsed = self.log().into_iter().rev().filter_map(|line| serde_json::from_str::<Json>(&line).ok());
+            let parsed =
+                self.log().into_iter().rev().filter_map(|line| serde_json::from_str::<Json>(&line).ok());
             let found = parsed.into_iter().find(|line| line["message"] == message);
             assert!(found.is_some() || ended.is_none(), "podgate has ended: {ended:?}");
             found.ok_or("no such line")

@@ -31,7 +31,10 @@ fn a_pod_is_created() {
     assert_eq!(created["status"]["phase"], "Pending");
     assert_eq!(created["spec"]["serviceAccountName"], "default");
     let event = cluster.audited("create", &namespace, "plain");
-    assert_eq!((&event["user"]["username"], &event["responseStatus"]["code"]), (&json!("admin"), &json!(201)));
+    assert_eq!(
+        (&event["user"]["username"], &event["responseStatus"]["code"]),
+        (&json!("admin"), &json!(201))
+    );
 }
 
 #[test]

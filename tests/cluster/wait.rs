@@ -9,10 +9,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 const BETWEEN: Duration = Duration::from_millis(50);
 
 /// Looks until there is something, and returns it. What was seen last stands in the failure.
-pub(crate) fn eventually<T, E: std::fmt::Display>(
-    what: &str,
-    mut look: impl FnMut() -> Result<T, E>,
-) -> T {
+pub(crate) fn eventually<T, E: std::fmt::Display>(what: &str, mut look: impl FnMut() -> Result<T, E>) -> T {
     let start = Instant::now();
     loop {
         match look() {

@@ -20,6 +20,7 @@ mod pods;
 mod policy_files;
 mod program;
 mod reviews;
+mod rollout;
 mod server;
 mod tidy;
 mod upstream_corners;
