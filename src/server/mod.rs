@@ -14,6 +14,7 @@ mod args;
 mod body;
 mod connection;
 mod deadline;
+mod gauges;
 mod health;
 mod metrics;
 mod patience;
@@ -39,6 +40,7 @@ use tokio_util::sync::CancellationToken;
 
 use accept::Port;
 pub use args::{Args, Limits};
+pub use gauges::{ClusterMetrics, RotationMetrics};
 pub use health::{Condition, Health};
 pub use metrics::{Metrics, Reloaded};
 pub use reload::{Change, Reload};

@@ -3,6 +3,7 @@
 //! `tests/upstream/control-plane` holds it, and takes it down as soon as the pipe to it is closed: by a drop, or by the
 //! end of this process, however it comes.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::process::CommandExt as _;
@@ -13,10 +14,18 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::{Value as Json, json};
 
+use crate::network::Network;
 use crate::programs;
 use crate::wait::eventually;
 
 const PROGRAMS: [&str; 4] = ["kubectl", "etcd", "kube-apiserver", "kube-controller-manager"];
+
+/// The addresses of Services where these stand on loopback.
+const SERVICES: &str = "10.96.0.0/16";
+
+fn script() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/upstream/control-plane")
+}
 
 /// What a command left behind.
 #[derive(Debug)]
@@ -49,6 +58,7 @@ pub(crate) struct ControlPlane {
     folder: PathBuf,
     kubectl: PathBuf,
     holder: Child,
+    network: Network,
 }
 
 impl ControlPlane {
@@ -61,13 +71,32 @@ impl ControlPlane {
 
     /// One for a single test, with further flags for kube-apiserver.
     pub(crate) fn start(flags: &[&str]) -> Option<Self> {
+        Self::start_in(Network::Ours, flags)
+    }
+
+    /// One in a network of its own, where the cluster addresses of all Services stand on loopback: a webhook can be
+    /// reached through its Service. Only what is started with [`ControlPlane::command`] is in that network.
+    ///
+    /// `None` also where this system lets nobody make a network.
+    pub(crate) fn start_apart() -> Option<Self> {
+        let Some(network) = Network::of_its_own() else {
+            let what =
+                "left out: tests in a network of their own, as this user can make none with unshare and ip";
+            assert!(std::env::var_os("PODGATE_REQUIRE_UPSTREAM").is_none(), "{what}");
+            programs::say(what);
+            return None;
+        };
+        Self::start_in(network, &["--service-cluster-ip-range", SERVICES])
+    }
+
+    fn start_in(network: Network, flags: &[&str]) -> Option<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let found = programs::find("tests in a cluster", &PROGRAMS)?;
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("cluster-{}-{number}", std::process::id());
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/upstream/control-plane");
-        let mut holder = Command::new(script)
+        let mut holder = network
+            .within_new(script().as_os_str())
             .args([Path::new("hold"), &folder])
             .args(flags)
             .env("PODGATE_UPSTREAM", programs::built())
@@ -80,7 +109,42 @@ impl ControlPlane {
         let mut line = String::new();
         BufReader::new(holder.stdout.take().unwrap()).read_line(&mut line).unwrap();
         assert_eq!(line, "ready\n", "the control plane does not come up: see standard error");
-        Some(Self { folder, kubectl: found.into_iter().next().unwrap(), holder })
+        Some(Self { folder, kubectl: found.into_iter().next().unwrap(), holder, network })
+    }
+
+    /// A program in the network of the cluster.
+    pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        self.network.joined(self.holder.id(), program.as_ref())
+    }
+
+    /// Kills one of its programs, such as `kube-apiserver`.
+    pub(crate) fn stop(&self, program: &str) {
+        self.script("stop", program);
+    }
+
+    /// Starts it again, and waits until the API server answers.
+    pub(crate) fn start_again(&self, program: &str) {
+        self.script("start", program);
+        eventually("an API server that is ready", || {
+            let ended = self.kubectl(&["get", "--raw=/readyz"]);
+            if ended.is_success { Ok(()) } else { Err(ended.errors) }
+        });
+    }
+
+    fn script(&self, command: &str, program: &str) {
+        let mut script = self.command(script());
+        assert!(
+            script
+                .args([command.as_ref(), self.folder.as_os_str(), program.as_ref()])
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+
+    /// Where its files are; it is removed with it.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// An administrator's.
@@ -95,7 +159,8 @@ impl ControlPlane {
 
     /// The same with something on standard input, for `-f -`.
     pub(crate) fn kubectl_with(&self, arguments: &[&str], input: &str) -> Ended {
-        let mut child = Command::new(&self.kubectl)
+        let mut child = self
+            .command(&self.kubectl)
             .args(arguments)
             .env("KUBECONFIG", self.kubeconfig())
             // Nothing of whoever runs the tests.

@@ -5,7 +5,6 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stderr,
     reason = "a test that cannot go on has failed"
@@ -13,8 +12,12 @@
 
 mod authority;
 mod control_plane;
+mod end_to_end;
+mod gate;
+mod network;
 mod programs;
 mod serving;
 mod smoke;
+mod upstream_suite;
 mod wait;
 mod webhooks;

@@ -10,7 +10,10 @@ use std::thread;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value as Json;
 
+use crate::control_plane::ControlPlane;
 use crate::wait::eventually;
+
+const PODGATE: &str = env!("CARGO_BIN_EXE_podgate");
 
 /// A server under test; killed when the test ends. If the test fails, its log is shown.
 pub(crate) struct Podgate {
@@ -25,12 +28,16 @@ pub(crate) struct Podgate {
 impl Podgate {
     /// Starts it with these flags, at ports that the system chooses, and waits until it serves.
     pub(crate) fn start(flags: &[impl AsRef<OsStr>]) -> Self {
-        Self::start_at("127.0.0.1:0", flags)
+        Self::start_as(Command::new(PODGATE), "127.0.0.1:0", flags)
     }
 
-    /// The same at an address of one's own.
-    pub(crate) fn start_at(listen: &str, flags: &[impl AsRef<OsStr>]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_podgate"));
+    /// Starts it in the network of a cluster, at an address there. Its admin port is out of reach for a test, unless
+    /// that network is the test's own.
+    pub(crate) fn start_in(cluster: &ControlPlane, listen: &str, flags: &[impl AsRef<OsStr>]) -> Self {
+        Self::start_as(cluster.command(PODGATE), listen, flags)
+    }
+
+    fn start_as(mut command: Command, listen: &str, flags: &[impl AsRef<OsStr>]) -> Self {
         command
             .args(["serve", "--listen", listen, "--admin-listen=127.0.0.1:0", "--log-format=json"])
             .args(["--drain-delay=0s", "--reload-interval=100ms"])

@@ -98,7 +98,7 @@ pub struct Managed<S> {
     store: S,
     settings: Settings,
     observer: Box<dyn Observer>,
-    publish: Box<dyn FnMut(Loaded) + Send>,
+    publish: Box<dyn FnMut(Loaded) + Send + Sync>,
     nudge: Arc<Notify>,
     follower: Follower,
     status: Status,
@@ -111,7 +111,7 @@ impl<S: Store> Managed<S> {
         store: S,
         settings: Settings,
         observer: impl Observer,
-        publish: impl FnMut(Loaded) + Send + 'static,
+        publish: impl FnMut(Loaded) + Send + Sync + 'static,
     ) -> Self {
         Self {
             store,
