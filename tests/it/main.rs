@@ -19,6 +19,8 @@ mod pod_security;
 mod pods;
 mod policy_files;
 mod program;
+#[path = "../cluster/programs.rs"]
+mod programs;
 mod reviews;
 mod rollout;
 mod server;

@@ -1,10 +1,12 @@
 //! Replicas that come and go under load: what the API servers see of it.
 //!
 //! The replicas are processes. Before them stands what a Service is, with the lag that it has, and the clients
-//! treat their connections as Go does. `PODGATE_ROLLOUT_RESTARTS` sets how many restarts there are.
+//! treat their connections as Go does; where upstream's programs are built, one of them is kube-apiserver's own
+//! client. `PODGATE_ROLLOUT_RESTARTS` sets how many restarts there are.
 
 mod api_server;
 mod balancer;
+mod go_client;
 mod replica;
 
 use std::collections::VecDeque;
@@ -19,6 +21,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use api_server::{ApiServer, Failure};
 use balancer::Balancer;
+use go_client::GoClient;
 use replica::{Files, Replica};
 
 const REPLICAS: usize = 3;
@@ -155,6 +158,7 @@ fn restarts(by_default: usize) -> usize {
 fn rolling_restarts_lose_no_review() {
     let mut site = Site::start();
     let mut load = Load::start(&site);
+    let go = GoClient::start(&site.files, &site.balancer);
     let restarts = restarts(9);
     for _ in 0..restarts {
         let old = site.oldest();
@@ -164,6 +168,15 @@ fn rolling_restarts_lose_no_review() {
         site.balancer.remove(address);
         site.add();
         site.balancer.await_active(REPLICAS);
+    }
+    if let Some(go) = go.map(GoClient::stop) {
+        eprintln!(
+            "kube-apiserver's own client: {} reviews answered, {} failed",
+            go.answered,
+            go.failures.len()
+        );
+        assert!(go.failures.is_empty(), "{:#?}", go.failures);
+        assert!(go.answered > 10 * restarts, "{go:?}");
     }
     let seen = load.stop();
     eprintln!(

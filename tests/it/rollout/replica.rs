@@ -24,7 +24,8 @@ impl Files {
     pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        let names = ["localhost", "podgate.podgate-system.svc"].map(str::to_owned);
+        let params = CertificateParams::new(names).unwrap();
         let certificate = params.self_signed(&key).unwrap().pem();
         let namespaces = "apiVersion: v1\nkind: Namespace\n\
              metadata: {name: ml-team-a, labels: {podgate.dev/policy: ml-restricted}}\n";
