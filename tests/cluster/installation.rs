@@ -11,7 +11,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value as Json, json};
 
-use crate::authority::Authority;
 use crate::control_plane::{ControlPlane, Ended};
 use crate::gate::{LABEL, bad_pod, good_pod, lazy_pod};
 use crate::programs;
@@ -278,29 +277,21 @@ fn own_kubeconfig(cluster: &ControlPlane) -> PathBuf {
     file
 }
 
-/// Everything exactly as it is shipped: through the Service, with podgate's own rights and the shipped policy. Only
-/// the certificate is ours.
+/// Everything exactly as it is shipped: through the Service, with podgate's own rights, the shipped policy, and the
+/// certificate that podgate makes and publishes by itself.
 #[test]
 fn as_shipped_pods_are_judged_through_the_service() {
     let Some(cluster) = ControlPlane::start_apart() else { return };
     cluster.kubectl(&["apply", "--kustomize", &manifests("base")]).succeeded();
-    let authority = Authority::new();
-    let leaf = authority.leaf(&["podgate.podgate-system.svc"]);
-    for (configuration, count) in CONFIGURATIONS {
-        let patch = bundle_patch(count, authority.certificate().as_bytes()).to_string();
-        cluster.kubectl(&["patch", configuration, "--type=json", "--patch", &patch]).succeeded();
-    }
     let service = cluster.get(OWN, "service/podgate");
     let address = format!("{}:443", service["spec"]["clusterIP"].as_str().unwrap());
-    let flags: [OsString; 8] = [
+    let flags: [OsString; 6] = [
         "--kubeconfig".into(),
         own_kubeconfig(&cluster).into(),
         "--policy".into(),
         manifests("base/ml-restricted.yaml").into(),
-        "--tls-cert".into(),
-        leaf.certificate().into(),
-        "--tls-key".into(),
-        leaf.key().into(),
+        "--replica".into(),
+        "podgate-0".into(),
     ];
     let podgate = Podgate::start_in(&cluster, &address, &flags);
     let namespace = cluster.namespace(&[LABEL]);
@@ -325,8 +316,18 @@ fn as_shipped_pods_are_judged_through_the_service() {
     let own = cluster.create(&good_pod("good"), &["--namespace", OWN]);
     own.succeeded();
 
+    assert_eq!(cluster.get(OWN, "lease/podgate")["spec"]["holderIdentity"], "podgate-0");
+    // Whatever it tried it was allowed.
+    let denied: Vec<String> = podgate.log().into_iter().filter(|line| is_denied(line)).collect();
+    assert_eq!(denied, [""; 0]);
     assert!(podgate.terminate().success());
     assert_down(&cluster, &namespace);
+}
+
+/// Whether a line of podgate's log is about a right that it lacks.
+fn is_denied(line: &str) -> bool {
+    ["does not allow", "orbidden", "403 "].iter().any(|text| line.contains(text))
+        && !line.contains("reviewed")
 }
 
 /// With podgate gone pods of labelled namespaces are refused, and what is not judged anyway is not.
