@@ -4,12 +4,13 @@
 //! tenant), and a snapshot is made once for all that has come by then.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::{Stream, StreamExt, stream};
 use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
 use kube::core::PartialObjectMeta;
-use kube::runtime::watcher::{self, Event};
-use kube::runtime::{WatchStreamExt, watcher as watch};
+use kube::runtime::utils::Backoff as _;
+use kube::runtime::watcher::{self, DefaultBackoff, Event, watcher};
 use kube::{Api, Resource, ResourceExt};
 
 use super::{Cluster, Fault};
@@ -17,6 +18,9 @@ use crate::policy::{Labels, Snapshot};
 
 /// Most changes that are taken at once; there is no reason to make a snapshot sooner.
 const BURST: usize = 4096;
+
+/// How long to wait at most before a watch is begun anew.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// Objects of a page: what the API server reads from etcd at once.
 const PAGE: u32 = 500;
@@ -74,6 +78,8 @@ impl Cluster {
         }
     }
 
+    /// One watch, begun anew with a list after every failure: only a list that is whole proves that it is up, since
+    /// a watch that goes on says nothing while nothing changes.
     fn changes<K>(
         &self,
         watched: Watched,
@@ -83,11 +89,33 @@ impl Cluster {
         K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + Send + Sync + 'static,
     {
         let api: Api<PartialObjectMeta<K>> = Api::all(self.client.clone());
-        watch(api, watcher::Config::default().page_size(PAGE)).default_backoff().map(move |event| match event
-        {
-            Ok(event) => change(event),
-            Err(error) => Change::Failed(watched, Fault::from(&error)),
+        let begin = move || watcher(api.clone(), watcher::Config::default().page_size(PAGE)).boxed();
+        let start = (begin(), DefaultBackoff::default(), Duration::ZERO);
+        stream::unfold((start, begin), move |((mut events, mut backoff, pause), begin)| async move {
+            if !pause.is_zero() {
+                tokio::time::sleep(pause).await;
+                events = begin();
+            }
+            let (change, pause) = match events.next().await {
+                Some(Ok(event)) => {
+                    if matches!(event, Event::InitDone) {
+                        backoff.reset();
+                    }
+                    (change(event), Duration::ZERO)
+                }
+                failed => {
+                    (Change::Failed(watched, fault_of(failed)), backoff.next().unwrap_or(LONGEST_PAUSE))
+                }
+            };
+            Some((change, ((events, backoff, pause), begin)))
         })
+    }
+}
+
+fn fault_of<K>(failed: Option<watcher::Result<Event<K>>>) -> Fault {
+    match failed {
+        Some(Err(error)) => Fault::from(&error),
+        Some(Ok(_)) | None => Fault::Unreachable("the watch has ended".to_owned()),
     }
 }
 

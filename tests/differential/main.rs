@@ -5,6 +5,7 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stderr,
@@ -21,8 +22,10 @@ mod programs;
 mod oracle;
 mod pod;
 mod random;
+mod reviews;
 mod text;
 mod values;
+mod world;
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};

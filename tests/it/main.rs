@@ -10,6 +10,7 @@
 )]
 
 mod controls;
+mod draining;
 mod hostile;
 mod lint;
 mod manifests;
@@ -19,7 +20,11 @@ mod pod_security;
 mod pods;
 mod policy_files;
 mod program;
+#[path = "../cluster/programs.rs"]
+mod programs;
 mod reviews;
+mod rollout;
+mod rotation;
 mod server;
 mod tidy;
 mod upstream_corners;

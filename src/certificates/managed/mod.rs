@@ -8,9 +8,8 @@ mod follow;
 mod report;
 mod store;
 
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
@@ -90,8 +89,8 @@ const RETRY: Duration = Duration::from_secs(1);
 const LONGEST_RETRY: Duration = Duration::from_secs(60);
 /// So many conflicts in a row are no longer two replicas that meet.
 const CONFLICTS: u32 = 5;
-/// Longer than anything here lasts, for a replica that has nothing to do.
-const LONG: Duration = Duration::from_secs(24 * 60 * 60);
+/// For a replica that has nothing to do.
+const LONG: Duration = Duration::MAX;
 
 /// Keeps a certificate for as long as it runs.
 pub struct Managed<S> {
@@ -102,6 +101,8 @@ pub struct Managed<S> {
     nudge: Arc<Notify>,
     follower: Follower,
     status: Status,
+    /// The status that was told last.
+    told: Status,
     failures: u32,
 }
 
@@ -121,6 +122,7 @@ impl<S: Store> Managed<S> {
             nudge: Arc::default(),
             follower: Follower::default(),
             status: Status::default(),
+            told: Status::default(),
             failures: 0,
         }
     }
@@ -153,7 +155,7 @@ impl<S: Store> Managed<S> {
                 // Being told of a change does not shorten what a failing API server is given.
                 Pause::Retry(pause) => sleep(pause).await,
                 Pause::Idle(due) => {
-                    let pause = varied(due.min(self.settings.look_every));
+                    let pause = varied(due.min(self.settings.look_every), clock().wall);
                     // Which of the two it was makes no difference.
                     let _ = timeout(pause, self.nudge.notified()).await;
                 }
@@ -274,7 +276,6 @@ impl<S: Store> Managed<S> {
     /// Tells what is new, and says when to look again.
     fn settle(&mut self, outcome: Result<Outcome, Problem>, now: Moment) -> Pause {
         let Settings { service, lifetimes, .. } = &self.settings;
-        let before = self.status.clone();
         self.status.servable = self.follower.servable(now.wall, service, lifetimes);
         self.status.leaf_expires = self.follower.expires();
         let pause = match outcome {
@@ -285,7 +286,7 @@ impl<S: Store> Managed<S> {
             }
             Err(problem) => {
                 self.failures = self.failures.saturating_add(1);
-                let pause = self.retry(&problem);
+                let pause = self.retry(&problem, now.wall);
                 let is_conflict = matches!(problem, Problem::Store { error: StoreError::Conflict(_), .. });
                 if !is_conflict || self.failures >= CONFLICTS {
                     self.status.problem = Some(problem);
@@ -293,26 +294,27 @@ impl<S: Store> Managed<S> {
                 pause
             }
         };
-        match (&before.problem, &self.status.problem) {
+        match (&self.told.problem, &self.status.problem) {
             (Some(_), None) => self.observer.event(&Event::Recovered),
             (before, Some(problem)) if before.as_ref() != Some(problem) => {
                 self.observer.event(&Event::Problem(problem.clone()));
             }
             (None | Some(_), _) => {}
         }
-        if before != self.status {
+        if self.told != self.status {
             self.observer.status(&self.status);
+            self.told = self.status.clone();
         }
         pause
     }
 
-    fn retry(&self, problem: &Problem) -> Pause {
+    fn retry(&self, problem: &Problem, now: SystemTime) -> Pause {
         let doubled = RETRY.saturating_mul(1 << self.failures.saturating_sub(1).min(10));
-        let asked = match problem {
-            Problem::Store { error: StoreError::TooManyRequests { retry_after, .. }, .. } => *retry_after,
-            _ => None,
-        };
-        Pause::Retry(varied(asked.unwrap_or_default().max(doubled).min(LONGEST_RETRY)))
+        let mut pause = doubled.min(LONGEST_RETRY);
+        if let Problem::Store { error: StoreError::TooManyRequests { retry_after, .. }, .. } = problem {
+            pause = pause.max(retry_after.unwrap_or_default().min(LONGEST_RETRY));
+        }
+        Pause::Retry(varied(pause, now))
     }
 }
 
@@ -334,9 +336,9 @@ fn lasting(faults: Vec<Fault>, published: &[Published]) -> Option<Problem> {
     published.is_empty().then_some(Problem::NoWebhooks)
 }
 
-/// Up to a quarter shorter, so that replicas do not look in step.
-fn varied(pause: Duration) -> Duration {
-    // The standard library's only source of randomness; it need not be a good one.
-    let random = u32::try_from(RandomState::new().hash_one(0) % 1000).unwrap_or_default();
-    pause - pause / 4 * random / 1000
+/// Up to a quarter shorter, so that replicas do not look in step. The fractions of their clocks are as different
+/// as random numbers are.
+fn varied(pause: Duration, now: SystemTime) -> Duration {
+    let fraction = now.duration_since(UNIX_EPOCH).unwrap_or_default().subsec_micros();
+    pause - pause / 4 * (fraction % 1000) / 1000
 }
