@@ -1,5 +1,5 @@
 //! The installation itself: the API server takes all that we ship, podgate can do its work with the rights it is
-//! given, tenants cannot get around it, and nothing is left when it goes.
+//! given, and nothing is left when it goes.
 //!
 //! Each test has a cluster of its own, since what is installed is the whole cluster's.
 
@@ -11,21 +11,18 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value as Json, json};
 
-use crate::authority::Authority;
-use crate::control_plane::{ControlPlane, Ended};
+use crate::control_plane::ControlPlane;
 use crate::gate::{LABEL, bad_pod, good_pod, lazy_pod};
 use crate::programs;
 use crate::serving::Podgate;
 use crate::wait::eventually;
 
-const OWN: &str = "podgate-system";
-/// Somebody with every right that Kubernetes' own role `edit` has, and who may edit Namespaces.
-const TENANT: &str = "--as=tenant";
+pub(crate) const OWN: &str = "podgate-system";
 
 /// What the API server says of an object that was not applied before.
 const FIRST_APPLY: &str = "missing the kubectl.kubernetes.io/last-applied-configuration";
 
-fn manifests(path: &str) -> String {
+pub(crate) fn manifests(path: &str) -> String {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests").join(path).to_str().unwrap().to_owned()
 }
 
@@ -169,98 +166,6 @@ fn assert_nothing_left(cluster: &ControlPlane) {
     assert_eq!(left.lines().filter(|name| name.contains("podgate")).collect::<Vec<_>>(), [""; 0]);
 }
 
-// ---- the guards
-
-/// Runs kubectl as the tenant.
-fn as_tenant(cluster: &ControlPlane, arguments: &[&str]) -> Ended {
-    cluster.kubectl(&[arguments, &[TENANT]].concat())
-}
-
-/// A tenant's rights, and a namespace that the label guard guards.
-fn with_a_tenant(cluster: &ControlPlane) -> String {
-    let role = "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: namespaces}\nrules:\n\
-                - apiGroups: ['']\n  resources: [namespaces, namespaces/status, namespaces/finalize]\n  \
-                verbs: [get, list, update, patch]\n";
-    cluster.kubectl_with(&["create", "--filename=-"], role).succeeded();
-    for role in ["edit", "namespaces"] {
-        let flags = ["--clusterrole", role, "--user=tenant"];
-        let name = format!("tenant-{role}");
-        cluster.kubectl(&[&["create", "clusterrolebinding", &name], &flags[..]].concat()).succeeded();
-    }
-    cluster.kubectl(&["apply", "--kustomize", &manifests("base")]).succeeded();
-    let namespace = cluster.namespace(&[LABEL]);
-    // A policy is heeded a moment after it is there.
-    eventually("the guard", || {
-        let tried = ["label", "namespace", &namespace, "podgate.dev/policy-", "--dry-run=server"];
-        let ended = as_tenant(cluster, &tried);
-        if ended.errors.contains("podgate-label-admin") { Ok(()) } else { Err(format!("{ended:?}")) }
-    });
-    namespace
-}
-
-#[test]
-fn tenants_cannot_take_a_namespace_out_of_reach() {
-    let Some(cluster) = ControlPlane::start(&[]) else { return };
-    let namespace = with_a_tenant(&cluster);
-    let without = json!({ "metadata": { "labels": { "podgate.dev/policy": null } } }).to_string();
-    let mut whole = cluster.get("", &format!("namespace/{namespace}"));
-    whole["metadata"]["labels"].as_object_mut().unwrap().remove("podgate.dev/policy");
-    let file = cluster.folder().join("finalize.json");
-    fs::write(&file, whole.to_string()).unwrap();
-    let finalize = format!("/api/v1/namespaces/{namespace}/finalize");
-    let patch = ["patch", "namespace", &namespace, "--type=merge", "--patch"];
-    for ways in [
-        &["label", "namespace", &namespace, "podgate.dev/policy-"][..],
-        &["label", "namespace", &namespace, "podgate.dev/policy=else", "--overwrite"],
-        &["label", "namespace", &namespace, "control-plane=true"],
-        &["label", "namespace", &namespace, "kubernetes.azure.com/managedby=aks"],
-        &[&patch[..], &[&without]].concat(),
-        &[&patch[..], &[&without, "--subresource=status"]].concat(),
-        &[&patch[..], &[r#"{"metadata":{"labels":null}}"#]].concat(),
-        &["replace", "--raw", &finalize, "--filename", file.to_str().unwrap()],
-    ] {
-        let refused = as_tenant(&cluster, ways).failed();
-        assert!(refused.contains("ask for the ClusterRole podgate-label-admin"), "{ways:?}: {refused}");
-    }
-    as_tenant(&cluster, &["label", "namespace", &namespace, "team=a"]).succeeded();
-    as_tenant(&cluster, &["annotate", "namespace", &namespace, "team=a"]).succeeded();
-
-    let may = ["create", "clusterrolebinding", "may", "--clusterrole=podgate-label-admin", "--user=tenant"];
-    cluster.kubectl(&may).succeeded();
-    eventually("the right", || {
-        let ended = as_tenant(&cluster, &["label", "namespace", &namespace, "podgate.dev/policy-"]);
-        if ended.is_success { Ok(()) } else { Err(ended.errors) }
-    });
-    as_tenant(&cluster, &["label", "namespace", &namespace, "podgate.dev/policy=ml-restricted"]).succeeded();
-    cluster.kubectl(&["delete", "namespace", &namespace, "--timeout=30s"]).succeeded();
-}
-
-#[test]
-fn tenants_cannot_change_podgate_itself() {
-    let Some(cluster) = ControlPlane::start(&[]) else { return };
-    with_a_tenant(&cluster);
-    let elsewhere = r#"{"spec":{"selector":{"app":"mine"}}}"#;
-    for ways in [
-        &["delete", "configmap/podgate"][..],
-        &["patch", "configmap/podgate", "--patch", r#"{"data":{"ml-restricted.yaml":""}}"#],
-        &["delete", "deployment/podgate"],
-        &["scale", "deployment/podgate", "--replicas=0"],
-        &["patch", "service/podgate", "--patch", elsewhere],
-        &["delete", "networkpolicy/podgate"],
-        &["delete", "serviceaccount/podgate"],
-    ] {
-        let refused = as_tenant(&cluster, &[ways, &["--namespace", OWN]].concat()).failed();
-        assert!(refused.contains("podgate-installation-admin"), "{ways:?}: {refused}");
-    }
-    // The cluster's own controllers go on: a Deployment that its owner scales gets its pods.
-    cluster.kubectl(&["scale", "deployment/podgate", "--replicas=3", "--namespace", OWN]).succeeded();
-    eventually("three replicas", || {
-        let status = cluster.get(OWN, "deployment/podgate")["status"].clone();
-        if status["replicas"] == 3 { Ok(()) } else { Err(status.to_string()) }
-    });
-    cluster.kubectl(&["delete", "namespace", OWN, "--timeout=30s"]).succeeded();
-}
-
 // ---- as shipped
 
 /// A kubeconfig of podgate's own ServiceAccount, so that it has the rights that are shipped and no other.
@@ -278,31 +183,34 @@ fn own_kubeconfig(cluster: &ControlPlane) -> PathBuf {
     file
 }
 
-/// Everything exactly as it is shipped: through the Service, with podgate's own rights and the shipped policy. Only
-/// the certificate is ours.
+/// A replica behind the Service, with the rights that are shipped and a file of policies.
+fn start_as_shipped(cluster: &ControlPlane, policies: impl AsRef<Path>) -> Podgate {
+    let service = cluster.get(OWN, "service/podgate");
+    let address = format!("{}:443", service["spec"]["clusterIP"].as_str().unwrap());
+    let flags: [OsString; 6] = [
+        "--kubeconfig".into(),
+        own_kubeconfig(cluster).into(),
+        "--policy".into(),
+        policies.as_ref().into(),
+        "--replica".into(),
+        "podgate-0".into(),
+    ];
+    Podgate::start_in(cluster, &address, &flags)
+}
+
+/// Fails if podgate tried anything that its rights do not allow.
+fn assert_allowed(podgate: &Podgate) {
+    let denied: Vec<String> = podgate.log().into_iter().filter(|line| is_denied(line)).collect();
+    assert_eq!(denied, [""; 0]);
+}
+
+/// Everything exactly as it is shipped: through the Service, with podgate's own rights, the shipped policy, and the
+/// certificate that podgate makes and publishes by itself.
 #[test]
 fn as_shipped_pods_are_judged_through_the_service() {
     let Some(cluster) = ControlPlane::start_apart() else { return };
     cluster.kubectl(&["apply", "--kustomize", &manifests("base")]).succeeded();
-    let authority = Authority::new();
-    let leaf = authority.leaf(&["podgate.podgate-system.svc"]);
-    for (configuration, count) in CONFIGURATIONS {
-        let patch = bundle_patch(count, authority.certificate().as_bytes()).to_string();
-        cluster.kubectl(&["patch", configuration, "--type=json", "--patch", &patch]).succeeded();
-    }
-    let service = cluster.get(OWN, "service/podgate");
-    let address = format!("{}:443", service["spec"]["clusterIP"].as_str().unwrap());
-    let flags: [OsString; 8] = [
-        "--kubeconfig".into(),
-        own_kubeconfig(&cluster).into(),
-        "--policy".into(),
-        manifests("base/ml-restricted.yaml").into(),
-        "--tls-cert".into(),
-        leaf.certificate().into(),
-        "--tls-key".into(),
-        leaf.key().into(),
-    ];
-    let podgate = Podgate::start_in(&cluster, &address, &flags);
+    let podgate = start_as_shipped(&cluster, manifests("base/ml-restricted.yaml"));
     let namespace = cluster.namespace(&[LABEL]);
     cluster.await_refusal(&namespace, &bad_pod("bad"), "spec.hostIPC");
     eventually("a repaired pod", || {
@@ -325,8 +233,16 @@ fn as_shipped_pods_are_judged_through_the_service() {
     let own = cluster.create(&good_pod("good"), &["--namespace", OWN]);
     own.succeeded();
 
+    assert_eq!(cluster.get(OWN, "lease/podgate")["spec"]["holderIdentity"], "podgate-0");
+    assert_allowed(&podgate);
     assert!(podgate.terminate().success());
     assert_down(&cluster, &namespace);
+}
+
+/// Whether a line of podgate's log is about a right that it lacks.
+fn is_denied(line: &str) -> bool {
+    ["does not allow", "orbidden", "403 "].iter().any(|text| line.contains(text))
+        && !line.contains("reviewed")
 }
 
 /// With podgate gone pods of labelled namespaces are refused, and what is not judged anyway is not.
@@ -350,4 +266,61 @@ fn assert_down(cluster: &ControlPlane, namespace: &str) {
         let ended = cluster.create(&lazy_pod("later"), &["--namespace", namespace]);
         if ended.is_success { Ok(()) } else { Err(ended.errors) }
     });
+}
+
+/// In place of Pod Security Admission, exactly as shipped: by the labels of any namespace, and with the right to
+/// list the pods that are there.
+#[test]
+fn as_shipped_it_takes_the_place_of_pod_security_admission() {
+    let without = ["--disable-admission-plugins=PodSecurity"];
+    let Some(cluster) = ControlPlane::start_apart_with(&without) else { return };
+    cluster.kubectl(&["apply", "--kustomize", &manifests("overlays/pod-security")]).succeeded();
+    let configuration = cluster.folder().join("pod-security.yaml");
+    let data = &cluster.get(OWN, "configmap/podgate")["data"];
+    assert_eq!(data.as_object().unwrap().len(), 1, "{data}");
+    fs::write(&configuration, data["pod-security.yaml"].as_str().unwrap()).unwrap();
+    let podgate = start_as_shipped(&cluster, configuration);
+
+    let create = ["create", "namespace", "team"];
+    eventually("a namespace", || {
+        let ended = cluster.kubectl(&create);
+        if ended.is_success { Ok(()) } else { Err(ended.errors) }
+    });
+    let label = |label: &str| cluster.kubectl(&["label", "namespace", "team", "--overwrite", label]);
+    let refused = label("pod-security.kubernetes.io/enforce=strict").failed();
+    assert!(refused.contains("must be one of privileged, baseline, restricted"), "{refused}");
+    eventually("a pod where no label asks for anything", || {
+        let ended = cluster.create(&bad_pod("before"), &["--namespace", "team"]);
+        if ended.is_success { Ok(()) } else { Err(ended.errors) }
+    });
+    let labelled = label("pod-security.kubernetes.io/enforce=baseline");
+    assert!(labelled.errors.contains("Warning: existing pods in namespace \"team\""), "{labelled:?}");
+    assert!(labelled.errors.contains("before: host namespaces"), "{labelled:?}");
+    labelled.succeeded();
+    let refused = cluster.create(&bad_pod("bad"), &["--namespace", "team"]).failed();
+    let words = "admission webhook \"pods.podgate.dev\" denied the request: pods \"bad\" is forbidden: violates \
+                 PodSecurity \"baseline:latest\": host namespaces (hostIPC=true)";
+    assert!(refused.contains(words), "{refused}");
+    let warned =
+        cluster.kubectl(&["label", "namespace", "team", "pod-security.kubernetes.io/warn=restricted"]);
+    warned.succeeded();
+    let made = cluster.kubectl(&["create", "deployment", "d", "--image=x", "--namespace", "team"]);
+    assert!(made.errors.contains("Warning: would violate PodSecurity \"restricted:latest\""), "{made:?}");
+    // Reserved namespaces are out of reach whatever they are labelled.
+    for reserved in ["kube-public", OWN] {
+        let label = "pod-security.kubernetes.io/enforce=restricted";
+        cluster.kubectl(&["label", "namespace", reserved, "--overwrite", label]).succeeded();
+        eventually("the default service account", || {
+            let ended = cluster.create(&bad_pod("own"), &["--namespace", reserved]);
+            if ended.is_success { Ok(()) } else { Err(ended.errors) }
+        });
+    }
+    assert_allowed(&podgate);
+    assert!(podgate.terminate().success());
+
+    // With podgate gone all else about a namespace can be changed, and its labels cannot.
+    cluster.kubectl(&["annotate", "namespace", "team", "a=b"]).succeeded();
+    let refused = label("pod-security.kubernetes.io/enforce=privileged").failed();
+    assert!(refused.contains("failed calling webhook \"namespaces.podgate.dev\""), "{refused}");
+    cluster.kubectl(&["delete", "namespace", "team", "--timeout=30s"]).succeeded();
 }

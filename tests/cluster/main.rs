@@ -14,6 +14,7 @@ mod authority;
 mod control_plane;
 mod end_to_end;
 mod gate;
+mod guards;
 mod installation;
 mod network;
 mod programs;
