@@ -55,9 +55,9 @@ pub enum Step {
 /// A change of the Secret: one write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
-    /// Keep these CAs as old ones: the Secret knows nothing of them, and something served is of theirs.
+    /// Keep these CAs as old ones: the Secret knows nothing of them, and something served may be of theirs.
     Adopt {
-        /// The CAs.
+        /// The CAs; those that matter most come first.
         authorities: Vec<CaCertificate>,
         /// Whether the current CA is not published at all and must begin again as the next one.
         demote: bool,
@@ -115,7 +115,7 @@ pub fn plan(situation: &Situation<'_>, lifetimes: &Lifetimes) -> Step {
     Step::Rest(rest(stored, now, lifetimes))
 }
 
-/// The CAs that a bundle must hold, for this content of the Secret.
+/// The CAs that a bundle must hold, for this content of the Secret; those that matter most come first.
 #[must_use]
 pub(super) fn wanted<'a>(
     stored: &'a Stored,
@@ -124,7 +124,7 @@ pub(super) fn wanted<'a>(
 ) -> Vec<&'a CaCertificate> {
     let old: &[CaCertificate] = if old_counts(stored, now) { &stored.old } else { &[] };
     let others = [&stored.current, &stored.next].into_iter().flatten().map(Authority::certificate);
-    old.iter().chain(others).filter(|ca| later(ca.not_after(), lifetimes.skew) > now).collect()
+    others.chain(old).filter(|ca| later(ca.not_after(), lifetimes.skew) > now).collect()
 }
 
 impl Stored {
@@ -142,7 +142,7 @@ impl Stored {
         let until = later(later(now, lifetimes.leaf), lifetimes.skew);
         match change {
             Change::Adopt { authorities, demote, briefly } => {
-                for authority in authorities {
+                for authority in authorities.iter().rev() {
                     self.retire(authority.clone());
                 }
                 let until = if *briefly { later(now, lifetimes.skew) } else { until };
@@ -196,9 +196,9 @@ fn lost(situation: &Situation<'_>) -> Vec<CaCertificate> {
     let ours = published.iter().flat_map(Bundle::authorities).filter(|ca| ca.is_named_as_ours());
     for authority in served.into_iter().chain(ours) {
         let is_known = stored.authorities().any(|known| known == authority) || lost.contains(authority);
-        // Of too many the newest are kept; that an older one falls out does not bring it back in.
-        let newer = stored.old.iter().filter(|old| old.not_before() >= authority.not_before()).count();
-        if !is_known && newer + lost.len() < MOST_OLD && authority.not_after() > now {
+        // What we serve pushes an older one out; what that one leaves behind in the bundles does not come back.
+        let has_room = stored.old.len() + lost.len() < MOST_OLD || Some(authority) == served;
+        if !is_known && has_room && authority.not_after() > now {
             lost.push(authority.clone());
         }
     }
@@ -462,7 +462,7 @@ mod tests {
         assert_eq!(stored.old_until, Some(start() + HOUR));
         assert_eq!(
             step(&stored, &published, None, Duration::ZERO, start()),
-            Step::Publish(vec![ours, current(&stored).clone()])
+            Step::Publish(vec![current(&stored).clone(), ours])
         );
     }
 
@@ -532,31 +532,20 @@ mod tests {
     }
 
     #[test]
-    fn where_old_cas_are_too_many_the_newest_stay() {
+    fn where_old_cas_are_too_many_some_are_left_out_for_good() {
+        let made = || Authority::create(start(), &Lifetimes::default()).unwrap().into_certificate();
         let mut stored = steady();
-        for day in 0..MOST_OLD {
-            let at = start() + u32::try_from(day).unwrap() * DAY;
-            stored.retire(Authority::create(at, &Lifetimes::default()).unwrap().into_certificate());
-        }
+        (0..MOST_OLD).for_each(|_| stored.retire(made()));
         stored.old_until = Some(start() + 60 * DAY);
-        let now = start() + 30 * DAY;
-        let [older, newer] = [start() - DAY, now]
-            .map(|at| Authority::create(at, &Lifetimes::default()).unwrap().into_certificate());
-        let mut all: Vec<_> = stored.authorities().cloned().collect();
-        all.push(older);
-        let published = [bundle(&all.iter().collect::<Vec<_>>())];
-        let step_with =
-            |published: &[Bundle], stored: &Stored| step(stored, published, None, Duration::ZERO, now);
-        assert!(
-            matches!(step_with(&published, &stored), Step::Publish(_)),
-            "the oldest of all is not taken in"
-        );
-        all.push(newer.clone());
-        let published = [bundle(&all.iter().collect::<Vec<_>>())];
-        let Step::Change(adopt) = step_with(&published, &stored) else { panic!("the newest is") };
-        assert_eq!(adopt, Change::Adopt { authorities: vec![newer.clone()], demote: false, briefly: true });
-        let stored = apply(stored, &adopt, now);
-        assert!(stored.old.contains(&newer) && stored.old.len() == MOST_OLD);
-        assert!(matches!(step_with(&published, &stored), Step::Publish(_)), "what fell out stays out");
+        let (published, served) = (made(), made());
+        let all: Vec<_> = stored.authorities().chain([&published, &served]).collect();
+        let bundles = [bundle(&all)];
+        let step_with = |stored: &Stored, served| step(stored, &bundles, served, Duration::ZERO, start());
+        assert!(matches!(step_with(&stored, None), Step::Publish(_)));
+        let Step::Change(adopt) = step_with(&stored, Some(&served)) else { panic!("what is served is kept") };
+        assert_eq!(adopt, Change::Adopt { authorities: vec![served.clone()], demote: false, briefly: false });
+        let stored = apply(stored, &adopt, start());
+        assert!(stored.old.contains(&served) && stored.old.len() == MOST_OLD);
+        assert!(matches!(step_with(&stored, Some(&served)), Step::Publish(_)), "what fell out stays out");
     }
 }

@@ -60,7 +60,7 @@ pub struct Stored {
     pub current: Option<Authority>,
     /// The CA that will, once everybody trusts it.
     pub next: Option<Authority>,
-    /// CAs that sign no more, and whose leaves may still be served.
+    /// CAs that sign no more, and whose leaves may still be served; the last to sign comes first.
     pub old: Vec<CaCertificate>,
     /// When the last of those leaves is over.
     pub old_until: Option<SystemTime>,
@@ -178,17 +178,17 @@ impl Stored {
         self.old.iter().chain([&self.current, &self.next].into_iter().flatten().map(Authority::certificate))
     }
 
-    /// Keeps a CA as one that signs no more. The newest are kept where there are too many.
+    /// Keeps a CA as one that signs no more. Where there are too many, the ones that have not signed for longest
+    /// are forgotten.
     pub fn retire(&mut self, authority: CaCertificate) {
         keep(&mut self.old, authority);
-        self.old.sort_by_key(|authority| std::cmp::Reverse(authority.not_before()));
         self.old.truncate(MOST_OLD);
     }
 }
 
 fn keep(old: &mut Vec<CaCertificate>, authority: CaCertificate) {
     if !old.contains(&authority) {
-        old.push(authority);
+        old.insert(0, authority);
     }
 }
 
@@ -511,19 +511,16 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_old_cas_are_kept() {
+    fn the_last_to_sign_are_kept() {
         let mut stored = Stored::default();
         let made: Vec<_> = (0..12)
-            .map(|day| {
-                let at = now() + Duration::from_secs(day * 24 * 3600);
-                Authority::create(at, &Lifetimes::default()).unwrap().into_certificate()
-            })
+            .map(|_| Authority::create(now(), &Lifetimes::default()).unwrap().into_certificate())
             .collect();
         for authority in &made {
             stored.retire(authority.clone());
             stored.retire(authority.clone());
         }
-        assert_eq!(stored.old.len(), MOST_OLD);
-        assert!(made.iter().rev().take(MOST_OLD).all(|authority| stored.old.contains(authority)));
+        let newest: Vec<_> = made.into_iter().rev().take(MOST_OLD).collect();
+        assert_eq!(stored.old, newest);
     }
 }
