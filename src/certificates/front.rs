@@ -228,7 +228,7 @@ mod tests {
                 client(&ours, |params| {
                     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth]
                 }),
-                Some("extendedKeyUsage"),
+                Some("extended key usage"),
             ),
         ] {
             match (call(&front, identity).await, refusal) {

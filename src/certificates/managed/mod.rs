@@ -232,7 +232,7 @@ impl<S: Store> Managed<S> {
 
     /// Takes the next step of a leader.
     async fn act(
-        &self,
+        &mut self,
         secret: Versioned,
         stored: Stored,
         faults: &[Fault],
