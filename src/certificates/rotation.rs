@@ -17,9 +17,10 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::authority::{Authority, CaCertificate, IssueError, Lifetimes, Service, later, left};
+use super::authority::{Authority, CaCertificate, IssueError};
 use super::bundle::Bundle;
 use super::stored::{Fault, IssuedLeaf, MOST_OLD, Stored};
+use super::terms::{Lifetimes, Service, later, left};
 
 /// Everything that a decision hangs on.
 pub struct Situation<'a> {
@@ -55,9 +56,9 @@ pub enum Step {
 /// A change of the Secret: one write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
-    /// Keep these CAs as old ones: the Secret knows nothing of them, and something served is of theirs.
+    /// Keep these CAs as old ones: the Secret knows nothing of them, and something served may be of theirs.
     Adopt {
-        /// The CAs.
+        /// The CAs; those that matter most come first.
         authorities: Vec<CaCertificate>,
         /// Whether the current CA is not published at all and must begin again as the next one.
         demote: bool,
@@ -115,7 +116,7 @@ pub fn plan(situation: &Situation<'_>, lifetimes: &Lifetimes) -> Step {
     Step::Rest(rest(stored, now, lifetimes))
 }
 
-/// The CAs that a bundle must hold, for this content of the Secret.
+/// The CAs that a bundle must hold, for this content of the Secret; those that matter most come first.
 #[must_use]
 pub(super) fn wanted<'a>(
     stored: &'a Stored,
@@ -124,7 +125,7 @@ pub(super) fn wanted<'a>(
 ) -> Vec<&'a CaCertificate> {
     let old: &[CaCertificate] = if old_counts(stored, now) { &stored.old } else { &[] };
     let others = [&stored.current, &stored.next].into_iter().flatten().map(Authority::certificate);
-    old.iter().chain(others).filter(|ca| later(ca.not_after(), lifetimes.skew) > now).collect()
+    others.chain(old).filter(|ca| later(ca.not_after(), lifetimes.skew) > now).collect()
 }
 
 impl Stored {
@@ -142,7 +143,7 @@ impl Stored {
         let until = later(later(now, lifetimes.leaf), lifetimes.skew);
         match change {
             Change::Adopt { authorities, demote, briefly } => {
-                for authority in authorities {
+                for authority in authorities.iter().rev() {
                     self.retire(authority.clone());
                 }
                 let until = if *briefly { later(now, lifetimes.skew) } else { until };
@@ -196,9 +197,9 @@ fn lost(situation: &Situation<'_>) -> Vec<CaCertificate> {
     let ours = published.iter().flat_map(Bundle::authorities).filter(|ca| ca.is_named_as_ours());
     for authority in served.into_iter().chain(ours) {
         let is_known = stored.authorities().any(|known| known == authority) || lost.contains(authority);
-        // Of too many the newest are kept; that an older one falls out does not bring it back in.
-        let newer = stored.old.iter().filter(|old| old.not_before() >= authority.not_before()).count();
-        if !is_known && newer + lost.len() < MOST_OLD && authority.not_after() > now {
+        // What we serve pushes an older one out; what that one leaves behind in the bundles does not come back.
+        let has_room = stored.old.len() + lost.len() < MOST_OLD || Some(authority) == served;
+        if !is_known && has_room && authority.not_after() > now {
             lost.push(authority.clone());
         }
     }
@@ -276,287 +277,4 @@ fn rest(stored: &Stored, now: SystemTime, lifetimes: &Lifetimes) -> Duration {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::UNIX_EPOCH;
-
-    use super::super::bundle::render;
-    use super::*;
-
-    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-    const HOUR: Duration = Duration::from_secs(60 * 60);
-    const MINUTE: Duration = Duration::from_secs(60);
-
-    fn start() -> SystemTime {
-        UNIX_EPOCH + 20_000 * DAY
-    }
-
-    fn after(changes: &[Change]) -> Stored {
-        changes.iter().fold(Stored::default(), |stored, change| apply(stored, change, start()))
-    }
-
-    fn apply(stored: Stored, change: &Change, now: SystemTime) -> Stored {
-        let service = Service::new("podgate", "podgate-system");
-        stored.apply(change, &service, now, &Lifetimes::default()).unwrap()
-    }
-
-    /// In force, and nothing else to it.
-    fn steady() -> Stored {
-        after(&[Change::CreateNext, Change::Promote])
-    }
-
-    fn bundle(authorities: &[&CaCertificate]) -> Bundle {
-        Bundle::read(&render(authorities))
-    }
-
-    /// The next step where two entries hold all that they should.
-    fn in_sync(stored: &Stored, next_seen: Duration, now: SystemTime) -> Step {
-        let wanted = wanted(stored, now, &Lifetimes::default());
-        step(stored, &[bundle(&wanted), bundle(&wanted)], None, next_seen, now)
-    }
-
-    fn step(
-        stored: &Stored,
-        published: &[Bundle],
-        served: Option<&CaCertificate>,
-        next_seen: Duration,
-        now: SystemTime,
-    ) -> Step {
-        let situation = Situation { stored, faults: &[], published, served, next_seen, now };
-        plan(&situation, &Lifetimes::default())
-    }
-
-    fn current(stored: &Stored) -> &CaCertificate {
-        stored.current.as_ref().unwrap().certificate()
-    }
-
-    #[test]
-    fn the_first_installation() {
-        let (empty, none) = (Stored::default(), [Bundle::default(), Bundle::default()]);
-        assert_eq!(step(&empty, &none, None, Duration::ZERO, start()), Step::Change(Change::CreateNext));
-        let created = after(&[Change::CreateNext]);
-        let next = created.next.as_ref().unwrap().certificate();
-        let publish = Step::Publish(vec![next.clone()]);
-        assert_eq!(step(&created, &none, None, Duration::ZERO, start()), publish);
-        assert_eq!(
-            step(&created, &[bundle(&[next]), Bundle::default()], None, Duration::ZERO, start()),
-            publish
-        );
-        // Nobody trusts anything else, and so there is nothing to wait for.
-        assert_eq!(in_sync(&created, Duration::ZERO, start()), Step::Change(Change::Promote));
-        assert_eq!(in_sync(&steady(), Duration::ZERO, start()), Step::Rest(20 * DAY));
-    }
-
-    #[test]
-    fn a_rotation_in_its_order() {
-        let mut stored = steady();
-        let first = current(&stored).clone();
-        let due = start() + 243 * DAY - HOUR;
-        stored = apply(stored, &Change::SignLeaf, due - MINUTE);
-        assert_eq!(in_sync(&stored, Duration::ZERO, due - MINUTE), Step::Rest(MINUTE));
-        assert_eq!(in_sync(&stored, Duration::ZERO, due), Step::Change(Change::CreateNext));
-        stored = apply(stored, &Change::CreateNext, due);
-        let second = stored.next.as_ref().unwrap().certificate().clone();
-        let publish = Step::Publish(vec![first.clone(), second.clone()]);
-        assert_eq!(step(&stored, &[bundle(&[&first])], None, Duration::ZERO, due), publish);
-        assert_eq!(in_sync(&stored, Duration::ZERO, due), Step::Wait(2 * MINUTE));
-        assert_eq!(in_sync(&stored, MINUTE, due), Step::Wait(MINUTE));
-        assert_eq!(in_sync(&stored, 2 * MINUTE, due), Step::Change(Change::Promote));
-        // However long it was seen before: what is not published now is published first.
-        assert_eq!(step(&stored, &[bundle(&[&first])], None, 2 * MINUTE, due), publish);
-
-        stored = apply(stored, &Change::Promote, due);
-        assert_eq!(*current(&stored), second);
-        assert_eq!(stored.leaf.as_ref().unwrap().issuer, second);
-        assert_eq!(stored.old, [first.clone()]);
-        let over = due + 30 * DAY + HOUR;
-        assert_eq!(stored.old_until, Some(over));
-        assert_eq!(in_sync(&stored, Duration::ZERO, due), Step::Rest(20 * DAY));
-        stored = apply(stored, &Change::SignLeaf, due + 20 * DAY);
-        assert_eq!(in_sync(&stored, Duration::ZERO, over - MINUTE), Step::Rest(MINUTE));
-        // First from the bundles, then from the Secret: the other way round it would be taken for lost.
-        let both = bundle(&[&first, &second]);
-        assert_eq!(step(&stored, &[both], None, Duration::ZERO, over), Step::Publish(vec![second]));
-        assert_eq!(in_sync(&stored, Duration::ZERO, over), Step::Change(Change::DropOld));
-        stored = apply(stored, &Change::DropOld, over);
-        assert!(stored.old.is_empty() && stored.old_until.is_none());
-        assert!(matches!(in_sync(&stored, Duration::ZERO, over), Step::Rest(_)));
-    }
-
-    #[test]
-    fn leaves_are_renewed() {
-        let mut stored = steady();
-        let due = start() + 20 * DAY;
-        assert_eq!(in_sync(&stored, Duration::ZERO, due - MINUTE), Step::Rest(MINUTE));
-        assert_eq!(in_sync(&stored, Duration::ZERO, due), Step::Change(Change::SignLeaf));
-        // Even while another CA is on its way.
-        stored = apply(stored, &Change::CreateNext, due);
-        assert_eq!(in_sync(&stored, Duration::ZERO, due), Step::Change(Change::SignLeaf));
-        stored = apply(stored, &Change::SignLeaf, due);
-        assert_eq!(in_sync(&stored, Duration::ZERO, due), Step::Wait(2 * MINUTE));
-        // After a long stop everything but the CA is over.
-        let mut stopped = steady();
-        assert_eq!(in_sync(&stopped, Duration::ZERO, start() + 100 * DAY), Step::Change(Change::SignLeaf));
-        stopped.leaf = None;
-        assert_eq!(in_sync(&stopped, Duration::ZERO, start()), Step::Change(Change::SignLeaf));
-    }
-
-    #[test]
-    fn a_leaf_that_ends_with_its_ca_is_not_issued_again_and_again() {
-        let late = start() + 360 * DAY;
-        let mut stored = steady();
-        stored = apply(stored, &Change::SignLeaf, late);
-        stored = apply(stored, &Change::CreateNext, late);
-        assert_eq!(in_sync(&stored, Duration::ZERO, late), Step::Wait(2 * MINUTE));
-    }
-
-    #[test]
-    fn after_a_very_long_stop() {
-        let stored = steady();
-        let later = start() + 800 * DAY;
-        assert_eq!(
-            step(&stored, &[bundle(&[current(&stored)])], None, Duration::ZERO, later),
-            Step::Change(Change::CreateNext)
-        );
-        let stored = apply(stored, &Change::CreateNext, later);
-        // What is over is published no more, and nobody waits for its sake.
-        assert_eq!(in_sync(&stored, Duration::ZERO, later), Step::Change(Change::Promote));
-    }
-
-    #[test]
-    fn on_request() {
-        let mut stored = steady();
-        stored.rotate = true;
-        assert_eq!(in_sync(&stored, Duration::ZERO, start()), Step::Change(Change::CreateNext));
-        let stored = apply(stored, &Change::CreateNext, start());
-        assert!(!stored.rotate);
-    }
-
-    #[test]
-    fn bundles_that_others_wrote() {
-        let (stored, other) = (steady(), steady());
-        let own = current(&stored);
-        let publish = Step::Publish(vec![own.clone()]);
-        let mut foreign = rcgen::CertificateParams::default();
-        foreign.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-        let foreign = foreign.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap();
-        let foreign = CaCertificate::read(foreign.into()).unwrap();
-        for published in [
-            [bundle(&[own]), Bundle::default()],
-            [bundle(&[own]), bundle(&[&foreign])],
-            [bundle(&[&foreign, own]), bundle(&[own])],
-            [bundle(&[&foreign]), bundle(&[&foreign])],
-            [Bundle::read(b"rubbish"), bundle(&[own])],
-        ] {
-            assert_eq!(step(&stored, &published, Some(own), Duration::ZERO, start()), publish);
-            assert_eq!(step(&stored, &published, None, Duration::ZERO, start()), publish);
-        }
-        // One that bears our name may still be served by somebody, but not for long.
-        let ours = current(&other).clone();
-        let published = [bundle(&[own, &ours]), bundle(&[own])];
-        let adopt = Change::Adopt { authorities: vec![ours.clone()], demote: false, briefly: true };
-        assert_eq!(
-            step(&stored, &published, Some(own), Duration::ZERO, start()),
-            Step::Change(adopt.clone())
-        );
-        let stored = apply(stored, &adopt, start());
-        assert_eq!(stored.old_until, Some(start() + HOUR));
-        assert_eq!(
-            step(&stored, &published, None, Duration::ZERO, start()),
-            Step::Publish(vec![ours, current(&stored).clone()])
-        );
-    }
-
-    #[test]
-    fn a_secret_that_was_lost() {
-        let before = steady();
-        let (ours, published) = (current(&before), [bundle(&[current(&before)])]);
-        let adopt = Change::Adopt { authorities: vec![ours.clone()], demote: true, briefly: false };
-        for served in [None, Some(ours)] {
-            let step = step(&Stored::default(), &published, served, Duration::ZERO, start());
-            assert_eq!(step, Step::Change(adopt.clone()));
-        }
-        let stored = apply(Stored::default(), &adopt, start());
-        assert_eq!(stored.old_until, Some(start() + 30 * DAY + HOUR));
-        assert_eq!(in_sync(&stored, Duration::ZERO, start()), Step::Change(Change::CreateNext));
-        let stored = apply(stored, &Change::CreateNext, start());
-        assert_eq!(
-            in_sync(&stored, Duration::ZERO, start()),
-            Step::Wait(2 * MINUTE),
-            "somebody trusts the old one"
-        );
-        // The bundles may be gone as well; then what we serve is all we know.
-        let step = step(&Stored::default(), &[Bundle::default()], Some(ours), Duration::ZERO, start());
-        assert_eq!(step, Step::Change(adopt));
-    }
-
-    #[test]
-    fn a_secret_that_was_exchanged() {
-        let (before, foreign) = (steady(), steady());
-        let (ours, published) = (current(&before).clone(), [bundle(&[current(&before)])]);
-        let adopt = Change::Adopt { authorities: vec![ours.clone()], demote: true, briefly: false };
-        assert_eq!(step(&foreign, &published, None, Duration::ZERO, start()), Step::Change(adopt.clone()));
-        let theirs = current(&foreign).clone();
-        let stored = apply(foreign, &adopt, start());
-        assert!(stored.current.is_none() && stored.leaf.is_none(), "nobody must serve what nobody trusts");
-        assert_eq!(stored.next.as_ref().unwrap().certificate(), &theirs);
-        assert_eq!(in_sync(&stored, Duration::ZERO, start()), Step::Wait(2 * MINUTE));
-    }
-
-    #[test]
-    fn faults_are_written_over() {
-        let stored = steady();
-        let faults = [Fault::NotATime];
-        let published = [bundle(&[current(&stored)])];
-        let situation = Situation {
-            stored: &stored,
-            faults: &faults,
-            published: &published,
-            served: None,
-            next_seen: Duration::ZERO,
-            now: start(),
-        };
-        assert_eq!(plan(&situation, &Lifetimes::default()), Step::Change(Change::Mend));
-    }
-
-    #[test]
-    fn a_clock_that_is_behind_changes_nothing() {
-        let stored = steady();
-        for (now, expected) in [
-            (start() - HOUR, Step::Rest(20 * DAY + HOUR)),
-            (start() - 2 * HOUR, Step::Rest(20 * DAY + 2 * HOUR)),
-            (start() - 2 * HOUR - MINUTE, Step::ClockBehind(start() - HOUR)),
-            (UNIX_EPOCH, Step::ClockBehind(start() - HOUR)),
-        ] {
-            assert_eq!(in_sync(&stored, Duration::ZERO, now), expected);
-        }
-    }
-
-    #[test]
-    fn where_old_cas_are_too_many_the_newest_stay() {
-        let mut stored = steady();
-        for day in 0..MOST_OLD {
-            let at = start() + u32::try_from(day).unwrap() * DAY;
-            stored.retire(Authority::create(at, &Lifetimes::default()).unwrap().into_certificate());
-        }
-        stored.old_until = Some(start() + 60 * DAY);
-        let now = start() + 30 * DAY;
-        let [older, newer] = [start() - DAY, now]
-            .map(|at| Authority::create(at, &Lifetimes::default()).unwrap().into_certificate());
-        let mut all: Vec<_> = stored.authorities().cloned().collect();
-        all.push(older);
-        let published = [bundle(&all.iter().collect::<Vec<_>>())];
-        let step_with =
-            |published: &[Bundle], stored: &Stored| step(stored, published, None, Duration::ZERO, now);
-        assert!(
-            matches!(step_with(&published, &stored), Step::Publish(_)),
-            "the oldest of all is not taken in"
-        );
-        all.push(newer.clone());
-        let published = [bundle(&all.iter().collect::<Vec<_>>())];
-        let Step::Change(adopt) = step_with(&published, &stored) else { panic!("the newest is") };
-        assert_eq!(adopt, Change::Adopt { authorities: vec![newer.clone()], demote: false, briefly: true });
-        let stored = apply(stored, &adopt, now);
-        assert!(stored.old.contains(&newer) && stored.old.len() == MOST_OLD);
-        assert!(matches!(step_with(&published, &stored), Step::Publish(_)), "what fell out stays out");
-    }
-}
+mod tests;

@@ -7,15 +7,15 @@
 //!
 //! `Debug` is deliberately not derived: two of the parts are keys.
 
+mod read;
+
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use rcgen::KeyPair;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
+use super::authority::{Authority, CaCertificate, Leaf};
+use super::bundle::render;
 
-use super::authority::{Authority, CaCertificate, Leaf, Service};
-use super::bundle::{Bundle, render};
+pub use read::Fault;
 
 /// The keys of the Secret.
 const CA: Pair = Pair { certificate: "ca.crt", key: "ca.key" };
@@ -60,7 +60,7 @@ pub struct Stored {
     pub current: Option<Authority>,
     /// The CA that will, once everybody trusts it.
     pub next: Option<Authority>,
-    /// CAs that sign no more, and whose leaves may still be served.
+    /// CAs that sign no more, and whose leaves may still be served; the last to sign comes first.
     pub old: Vec<CaCertificate>,
     /// When the last of those leaves is over.
     pub old_until: Option<SystemTime>,
@@ -80,72 +80,7 @@ pub struct IssuedLeaf {
     pub issuer: CaCertificate,
 }
 
-/// What is wrong with a part of the Secret. The part is left out.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
-    /// A certificate that cannot be read.
-    #[error("{0} is not one certificate in PEM")]
-    NotACertificate(&'static str),
-    /// A key that cannot be read.
-    #[error("{0} is not one private key in PEM")]
-    NotAKey(&'static str),
-    /// A certificate without its key, or a key without its certificate.
-    #[error("{missing} is missing beside {present}")]
-    Incomplete {
-        /// What is not there.
-        missing: &'static str,
-        /// What is.
-        present: &'static str,
-    },
-    /// A key of another certificate.
-    #[error("{key} is not the key of {certificate}")]
-    Mismatch {
-        /// The key.
-        key: &'static str,
-        /// The certificate.
-        certificate: &'static str,
-    },
-    /// A certificate that may not sign others.
-    #[error("{0} is not the certificate of a CA")]
-    NotAnAuthority(&'static str),
-    /// A leaf that somebody else has issued, or that is for another Service.
-    #[error("{certificate} is not a server certificate for {service} from a CA of this Secret")]
-    Foreign {
-        /// Where it stands.
-        certificate: &'static str,
-        /// The name that it should be for.
-        service: String,
-    },
-    /// Something between the old CAs that is none.
-    #[error("{OLD_CAS} holds something that is not the certificate of a CA")]
-    NotOnlyAuthorities,
-    /// Old CAs of which nobody knows when they can go.
-    #[error("{OLD_UNTIL} is not a time such as 2026-01-31T12:00:00Z")]
-    NotATime,
-}
-
 impl Stored {
-    /// Reads what is there. An empty value is as good as none.
-    #[must_use]
-    pub fn read(data: &Data, service: &Service) -> (Self, Vec<Fault>) {
-        let mut reader = Reader { data, faults: Vec::new(), keyless: Vec::new() };
-        let current = reader.authority(CA);
-        let next = reader.authority(NEXT_CA);
-        let mut old = reader.old();
-        for authority in std::mem::take(&mut reader.keyless) {
-            keep(&mut old, authority);
-        }
-        let old_until = reader.old_until(!old.is_empty());
-        let leaf = reader.leaf(&current, &old, service);
-        let others = data
-            .iter()
-            .filter(|(key, _)| !OURS.contains(&key.as_str()))
-            .map(|(key, value)| (key.clone(), value.clone()))
-            .collect();
-        let rotate = reader.value(ROTATE).is_some();
-        (Self { current, next, old, old_until, leaf, rotate, others }, reader.faults)
-    }
-
     /// What to write to the Secret.
     #[must_use]
     pub fn render(&self) -> Data {
@@ -178,352 +113,19 @@ impl Stored {
         self.old.iter().chain([&self.current, &self.next].into_iter().flatten().map(Authority::certificate))
     }
 
-    /// Keeps a CA as one that signs no more. The newest are kept where there are too many.
+    /// Keeps a CA as one that signs no more. Where there are too many, the ones that have not signed for longest
+    /// are forgotten.
     pub fn retire(&mut self, authority: CaCertificate) {
         keep(&mut self.old, authority);
-        self.old.sort_by_key(|authority| std::cmp::Reverse(authority.not_before()));
         self.old.truncate(MOST_OLD);
     }
 }
 
 fn keep(old: &mut Vec<CaCertificate>, authority: CaCertificate) {
     if !old.contains(&authority) {
-        old.push(authority);
+        old.insert(0, authority);
     }
-}
-
-/// Reads part by part, and remembers what was wrong.
-struct Reader<'a> {
-    data: &'a Data,
-    faults: Vec<Fault>,
-    /// CA certificates whose keys are lost.
-    keyless: Vec<CaCertificate>,
-}
-
-impl<'a> Reader<'a> {
-    fn value(&self, key: &str) -> Option<&'a [u8]> {
-        self.data.get(key).map(|value| value.trim_ascii()).filter(|value| !value.is_empty())
-    }
-
-    /// The certificate of a pair, and its key if there is a good one.
-    fn pair(&mut self, pair: Pair) -> Option<(CertificateDer<'static>, Option<KeyPair>)> {
-        let Pair { certificate, key } = pair;
-        let (der, pem) = match (self.value(certificate), self.value(key)) {
-            (None, None) => return None,
-            (None, Some(_)) => {
-                self.faults.push(Fault::Incomplete { missing: certificate, present: key });
-                return None;
-            }
-            (Some(der), pem) => (one_certificate(der), pem),
-        };
-        let Some(der) = der else {
-            self.faults.push(Fault::NotACertificate(certificate));
-            return None;
-        };
-        let Some(pem) = pem else {
-            self.faults.push(Fault::Incomplete { missing: key, present: certificate });
-            return Some((der, None));
-        };
-        let read = std::str::from_utf8(pem).ok().and_then(|pem| KeyPair::from_pem(pem).ok());
-        if read.is_none() {
-            self.faults.push(Fault::NotAKey(key));
-        }
-        Some((der, read))
-    }
-
-    fn authority(&mut self, pair: Pair) -> Option<Authority> {
-        let (der, key) = self.pair(pair)?;
-        let Some(certificate) = CaCertificate::read(der) else {
-            self.faults.push(Fault::NotAnAuthority(pair.certificate));
-            return None;
-        };
-        let Some(key) = key else {
-            self.keyless.push(certificate);
-            return None;
-        };
-        let authority = Authority::new(certificate.clone(), key);
-        if authority.is_none() {
-            self.faults.push(Fault::Mismatch { key: pair.key, certificate: pair.certificate });
-            self.keyless.push(certificate);
-        }
-        authority
-    }
-
-    fn old(&mut self) -> Vec<CaCertificate> {
-        let Some(value) = self.value(OLD_CAS) else {
-            return Vec::new();
-        };
-        let bundle = Bundle::read(value);
-        let authorities = bundle.authorities().to_vec();
-        if !bundle.is(&authorities.iter().collect::<Vec<_>>()) {
-            self.faults.push(Fault::NotOnlyAuthorities);
-        }
-        authorities
-    }
-
-    fn old_until(&mut self, is_needed: bool) -> Option<SystemTime> {
-        let value = self.value(OLD_UNTIL);
-        let until = value
-            .and_then(|value| std::str::from_utf8(value).ok())
-            .and_then(|value| humantime::parse_rfc3339(value).ok());
-        if until.is_none() && (is_needed || value.is_some()) {
-            self.faults.push(Fault::NotATime);
-        }
-        until.filter(|_| is_needed)
-    }
-
-    fn leaf(
-        &mut self,
-        current: &Option<Authority>,
-        old: &[CaCertificate],
-        service: &Service,
-    ) -> Option<IssuedLeaf> {
-        let (der, key) = self.pair(LEAF)?;
-        let Some(leaf) = Leaf::new(der, key?) else {
-            self.faults.push(Fault::Mismatch { key: LEAF.key, certificate: LEAF.certificate });
-            return None;
-        };
-        let issuer = current.iter().map(Authority::certificate).chain(old).find(|issuer| {
-            // Whether it is still valid is another question, so that it is asked about its first moment.
-            let at = leaf.not_before().max(issuer.not_before());
-            Bundle::read(&render(&[issuer])).vouches_for(leaf.der(), service, at)
-        });
-        let Some(issuer) = issuer.cloned() else {
-            self.faults
-                .push(Fault::Foreign { certificate: LEAF.certificate, service: service.name().to_owned() });
-            return None;
-        };
-        Some(IssuedLeaf { leaf, issuer })
-    }
-}
-
-fn one_certificate(pem: &[u8]) -> Option<CertificateDer<'static>> {
-    let mut blocks = CertificateDer::pem_slice_iter(pem);
-    let first = blocks.next()?.ok()?;
-    blocks.next().is_none().then_some(first)
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::{Duration, UNIX_EPOCH};
-
-    use rcgen::CertificateParams;
-
-    use super::super::authority::Lifetimes;
-    use super::super::rotation::Change;
-    use super::*;
-
-    fn now() -> SystemTime {
-        UNIX_EPOCH + Duration::from_secs(1_800_000_000)
-    }
-
-    fn service() -> Service {
-        Service::new("podgate", "podgate-system")
-    }
-
-    fn after(changes: &[Change]) -> Data {
-        let mut stored = Stored::default();
-        for change in changes {
-            stored = stored.apply(change, &service(), now(), &Lifetimes::default()).unwrap();
-        }
-        stored.render()
-    }
-
-    /// With a current, a next and an old CA, and a leaf.
-    fn full() -> Data {
-        use Change::{CreateNext, Promote};
-        after(&[CreateNext, Promote, CreateNext, Promote, CreateNext])
-    }
-
-    #[test]
-    fn read_as_written() {
-        for data in [Data::new(), after(&[Change::CreateNext]), full()] {
-            let (stored, faults) = Stored::read(&data, &service());
-            assert_eq!(faults, []);
-            let again = stored.render();
-            let keys = |data: &Data| data.keys().cloned().collect::<Vec<_>>();
-            if !data.is_empty() {
-                assert_eq!(keys(&again), keys(&data));
-                assert!(again == data, "what is read is written as it was");
-            }
-        }
-        let data = full();
-        assert_eq!(
-            data.keys().collect::<Vec<_>>(),
-            [
-                "ca.crt",
-                "ca.key",
-                "next-ca.crt",
-                "next-ca.key",
-                "old-ca-until",
-                "old-ca.crt",
-                "tls.crt",
-                "tls.key"
-            ]
-        );
-        assert_eq!(data["old-ca-until"], b"2027-02-14T09:00:00Z");
-    }
-
-    /// What is left of a full Secret, and what is found wrong, after one part of it is changed.
-    fn left(change: impl FnOnce(&mut Data)) -> (Vec<&'static str>, String) {
-        let mut data = full();
-        change(&mut data);
-        let (stored, faults) = Stored::read(&data, &service());
-        let mut parts = Vec::new();
-        for (part, is_there) in [
-            ("current", stored.current.is_some()),
-            ("next", stored.next.is_some()),
-            ("leaf", stored.leaf.is_some()),
-            ("until", stored.old_until.is_some()),
-        ] {
-            if is_there {
-                parts.push(part);
-            }
-        }
-        parts.extend(stored.old.iter().map(|_| "old"));
-        (parts, faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
-    }
-
-    #[test]
-    fn what_is_broken_is_named_and_left_out() {
-        let set = |key: &'static str, value: &[u8]| {
-            let value = value.to_vec();
-            move |data: &mut Data| drop(data.insert(key.to_owned(), value))
-        };
-        let other = full();
-        let whole = ["current", "next", "leaf", "until", "old"];
-        for (broken, parts, fault) in [
-            (left(|_| {}), &whole[..], ""),
-            // A CA whose key is lost signs no more, but what it has signed may be served.
-            (
-                left(|data| drop(data.remove("ca.key"))),
-                &["next", "leaf", "until", "old", "old"],
-                "ca.key is missing beside ca.crt",
-            ),
-            (
-                left(set("ca.key", &other["ca.key"])),
-                &["next", "leaf", "until", "old", "old"],
-                "ca.key is not the key of ca.crt",
-            ),
-            (
-                left(set("ca.key", b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")),
-                &["next", "leaf", "until", "old", "old"],
-                "ca.key is not one private key in PEM",
-            ),
-            (
-                left(set("ca.key", &[0xff, 0xfe])),
-                &["next", "leaf", "until", "old", "old"],
-                "ca.key is not one private key in PEM",
-            ),
-            // Without its CA, nobody accepts the leaf.
-            (
-                left(|data| drop(data.remove("ca.crt"))),
-                &["next", "until", "old"],
-                "ca.crt is missing beside ca.key; \
-                 tls.crt is not a server certificate for podgate.podgate-system.svc from a CA of this Secret",
-            ),
-            (
-                left(set("ca.crt", b"rubbish")),
-                &["next", "until", "old"],
-                "ca.crt is not one certificate in PEM; \
-                 tls.crt is not a server certificate for podgate.podgate-system.svc from a CA of this Secret",
-            ),
-            (
-                left(set("next-ca.crt", &[other["next-ca.crt"].clone(), other["ca.crt"].clone()].concat())),
-                &["current", "leaf", "until", "old"],
-                "next-ca.crt is not one certificate in PEM",
-            ),
-            (
-                left(set("next-ca.crt", &other["tls.crt"])),
-                &["current", "leaf", "until", "old"],
-                "next-ca.crt is not the certificate of a CA",
-            ),
-            (
-                left(set("tls.key", &other["tls.key"])),
-                &["current", "next", "until", "old"],
-                "tls.key is not the key of tls.crt",
-            ),
-            (
-                left(|data| {
-                    set("tls.crt", &other["tls.crt"])(data);
-                    set("tls.key", &other["tls.key"])(data);
-                }),
-                &["current", "next", "until", "old"],
-                "tls.crt is not a server certificate for podgate.podgate-system.svc from a CA of this Secret",
-            ),
-            (
-                left(set("old-ca.crt", &[other["ca.crt"].as_slice(), &other["tls.crt"]].concat())),
-                &whole,
-                "old-ca.crt holds something that is not the certificate of a CA",
-            ),
-            (
-                left(set("old-ca-until", b"soon")),
-                &["current", "next", "leaf", "old"],
-                "old-ca-until is not a time such as 2026-01-31T12:00:00Z",
-            ),
-            (
-                left(|data| drop(data.remove("old-ca-until"))),
-                &["current", "next", "leaf", "old"],
-                "old-ca-until is not a time such as 2026-01-31T12:00:00Z",
-            ),
-            // A date without CAs is of no use and does no harm.
-            (left(|data| drop(data.remove("old-ca.crt"))), &["current", "next", "leaf"], ""),
-            (
-                left(set("tls.crt", b"")),
-                &["current", "next", "until", "old"],
-                "tls.crt is missing beside tls.key",
-            ),
-        ] {
-            assert_eq!(broken, (parts.to_vec(), fault.to_owned()));
-        }
-    }
-
-    #[test]
-    fn a_leaf_for_another_service() {
-        let (stored, faults) = Stored::read(&full(), &Service::new("podgate", "elsewhere"));
-        assert!(stored.leaf.is_none());
-        assert_eq!(faults.len(), 1);
-        assert!(faults[0].to_string().contains("for podgate.elsewhere.svc"), "{}", faults[0]);
-    }
-
-    #[test]
-    fn a_pair_of_somebody_else() {
-        let key = KeyPair::generate().unwrap();
-        let certificate = CertificateParams::new(vec![service().name().to_owned()]).unwrap();
-        let certificate = certificate.self_signed(&key).unwrap();
-        let data = [("tls.crt", certificate.pem()), ("tls.key", key.serialize_pem())];
-        let data = data.into_iter().map(|(key, value)| (key.to_owned(), value.into_bytes())).collect();
-        let (stored, faults) = Stored::read(&data, &service());
-        assert!(stored.leaf.is_none() && stored.current.is_none());
-        assert_eq!(
-            faults[0].to_string(),
-            "tls.crt is not a server certificate for podgate.podgate-system.svc from a CA of this Secret"
-        );
-    }
-
-    #[test]
-    fn what_others_keep_there_stays() {
-        let mut data = full();
-        data.insert("keystore.p12".to_owned(), vec![0, 1]);
-        let (stored, faults) = Stored::read(&data, &service());
-        assert_eq!(faults, []);
-        assert!(stored.render() == data);
-    }
-
-    #[test]
-    fn the_newest_old_cas_are_kept() {
-        let mut stored = Stored::default();
-        let made: Vec<_> = (0..12)
-            .map(|day| {
-                let at = now() + Duration::from_secs(day * 24 * 3600);
-                Authority::create(at, &Lifetimes::default()).unwrap().into_certificate()
-            })
-            .collect();
-        for authority in &made {
-            stored.retire(authority.clone());
-            stored.retire(authority.clone());
-        }
-        assert_eq!(stored.old.len(), MOST_OLD);
-        assert!(made.iter().rev().take(MOST_OLD).all(|authority| stored.old.contains(authority)));
-    }
-}
+mod tests;

@@ -1,5 +1,6 @@
 //! Rotations of the self-managed certificate: at no moment is a certificate served that an API server refuses.
 
+mod driver;
 mod meddling;
 mod simulation;
 mod world;

@@ -14,10 +14,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
-use super::authority::{Authority, Lifetimes, Service};
+use super::authority::Authority;
 use super::bundle::render;
 use super::rotation::{Situation, Step, plan, wanted};
 use super::stored::{Fault, Stored};
+use super::terms::{Lifetimes, Service};
 use super::{Loaded, TlsVersion};
 
 use follow::{Choice, Follower};
@@ -82,8 +83,12 @@ pub enum Pause {
     Idle(Duration),
 }
 
-/// The shortest time between two looks, however often we are told to look: changes come in swarms.
+/// The shortest time between two looks of which the first has done something.
 const BREATH: Duration = Duration::from_millis(100);
+/// The shortest time between two looks, however often we are told to look: changes come in swarms.
+const PAUSE: Duration = Duration::from_secs(1);
+/// So many steps in a row are no rotation but a quarrel with somebody who undoes each of them.
+const STEPS: u32 = 8;
 /// The first delay after a failure, and the longest; it doubles in between.
 const RETRY: Duration = Duration::from_secs(1);
 const LONGEST_RETRY: Duration = Duration::from_secs(60);
@@ -104,6 +109,8 @@ pub struct Managed<S> {
     /// The status that was told last.
     told: Status,
     failures: u32,
+    /// The steps since there was last nothing to do.
+    steps: u32,
 }
 
 impl<S: Store> Managed<S> {
@@ -124,6 +131,7 @@ impl<S: Store> Managed<S> {
             status: Status::default(),
             told: Status::default(),
             failures: 0,
+            steps: 0,
         }
     }
 
@@ -149,15 +157,15 @@ impl<S: Store> Managed<S> {
             let patience = self.settings.patience;
             let looked = timeout(patience, self.look(now)).await;
             let pause = looked.unwrap_or_else(|_| self.settle(Err(Problem::Late), clock()));
-            sleep(BREATH).await;
             match pause {
-                Pause::Again => {}
+                Pause::Again => sleep(BREATH).await,
                 // Being told of a change does not shorten what a failing API server is given.
                 Pause::Retry(pause) => sleep(pause).await,
                 Pause::Idle(due) => {
                     let pause = varied(due.min(self.settings.look_every), clock().wall);
+                    sleep(PAUSE.min(pause)).await;
                     // Which of the two it was makes no difference.
-                    let _ = timeout(pause, self.nudge.notified()).await;
+                    let _ = timeout(pause.saturating_sub(PAUSE), self.nudge.notified()).await;
                 }
             }
         }
@@ -184,6 +192,7 @@ impl<S: Store> Managed<S> {
         let wait = self.follow(&stored, published.is_ok(), now)?;
         self.note(&stored, now);
         let published = published.map_err(doing(Doing::Bundles))?;
+        self.status.leads = false;
         self.status.leads = self.store.lead().await.map_err(doing(Doing::Lead))?;
         let pause = if self.status.leads {
             self.act(secret, stored, &faults, &published, now).await?
@@ -232,7 +241,7 @@ impl<S: Store> Managed<S> {
 
     /// Takes the next step of a leader.
     async fn act(
-        &self,
+        &mut self,
         secret: Versioned,
         stored: Stored,
         faults: &[Fault],
@@ -282,7 +291,8 @@ impl<S: Store> Managed<S> {
             Ok(Outcome { pause, problem }) => {
                 self.failures = 0;
                 self.status.problem = problem;
-                pause
+                self.steps = if pause == Pause::Again { self.steps.saturating_add(1) } else { 0 };
+                if self.steps > STEPS { Pause::Retry(self.settings.look_every) } else { pause }
             }
             Err(problem) => {
                 self.failures = self.failures.saturating_add(1);

@@ -36,7 +36,7 @@ pub(crate) struct Told {
     pub(crate) events: Vec<Event>,
 }
 
-struct Ear(Arc<Mutex<Told>>);
+pub(crate) struct Ear(pub(crate) Arc<Mutex<Told>>);
 
 impl Observer for Ear {
     fn event(&self, event: &Event) {

@@ -1,6 +1,6 @@
 //! A cluster in memory: one Secret, two webhook configurations, a Lease, and API servers that see it all late.
 
-use std::future::{Future, poll_fn};
+use std::future::{Future, pending, poll_fn};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Poll;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -72,6 +72,8 @@ pub(crate) struct World {
     pub(crate) everybody_leads: bool,
     /// Until when calls fail, and how.
     pub(crate) failing: Option<(Duration, StoreError)>,
+    /// Whether calls are not answered at all.
+    pub(crate) is_silent: bool,
     /// Of how many calls one fails.
     pub(crate) one_fails_in: Option<usize>,
 }
@@ -100,6 +102,7 @@ impl World {
             lease: None,
             everybody_leads: false,
             failing: None,
+            is_silent: false,
             one_fails_in: None,
         }
     }
@@ -271,6 +274,14 @@ impl Reach {
     fn world(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap()
     }
+
+    async fn before(&self) {
+        others_first().await;
+        let is_silent = self.world().is_silent;
+        if is_silent {
+            pending::<()>().await;
+        }
+    }
 }
 
 /// Lets others go first, once.
@@ -288,7 +299,7 @@ fn others_first() -> impl Future<Output = ()> {
 impl Store for Reach {
     fn read(&self) -> BoxFuture<'_, Result<Versioned, StoreError>> {
         Box::pin(async {
-            others_first().await;
+            self.before().await;
             let read = self.world().read();
             others_first().await;
             read
@@ -297,7 +308,7 @@ impl Store for Reach {
 
     fn write<'a>(&'a self, new: &'a Versioned) -> BoxFuture<'a, Result<Versioned, StoreError>> {
         Box::pin(async {
-            others_first().await;
+            self.before().await;
             let written = self.world().write(new);
             others_first().await;
             written
@@ -306,7 +317,7 @@ impl Store for Reach {
 
     fn bundles(&self) -> BoxFuture<'_, Result<Vec<Published>, StoreError>> {
         Box::pin(async {
-            others_first().await;
+            self.before().await;
             let bundles = self.world().bundles();
             others_first().await;
             bundles
@@ -320,7 +331,7 @@ impl Store for Reach {
     ) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async {
             for configuration in 0..2 {
-                others_first().await;
+                self.before().await;
                 let published = self.world().publish(configuration, bundle, seen);
                 others_first().await;
                 published?;
@@ -331,7 +342,7 @@ impl Store for Reach {
 
     fn lead(&self) -> BoxFuture<'_, Result<bool, StoreError>> {
         Box::pin(async {
-            others_first().await;
+            self.before().await;
             let leads = self.world().lead(self.replica);
             others_first().await;
             leads
