@@ -33,6 +33,7 @@ fn reviewer(namespaces: Snapshot) -> Reviewer {
 }
 
 /// A review of something that is made in, or done to, a namespace.
+#[expect(clippy::needless_pass_by_value, reason = "it is written in place by json!")]
 fn review(resource: &str, changes: Json) -> Vec<u8> {
     let (group, resource) = resource.split_once('/').unwrap_or(("", resource));
     let kind = match resource {
@@ -59,6 +60,7 @@ fn review(resource: &str, changes: Json) -> Vec<u8> {
     serde_json::to_vec(&review).unwrap()
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is written in place by json!")]
 fn pod(spec: Json) -> Json {
     json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x"}, "spec": spec})
 }
@@ -137,13 +139,13 @@ fn pods_are_judged_by_the_labels_of_their_namespace() {
             }
         })
     );
-    let actions: Vec<(bool, Action)> = counted
-        .iter()
-        .map(|counted| match counted {
-            Counted::Evaluation { resource: Resource::Pod, is_allowed, action, .. } => (*is_allowed, *action),
-            other => panic!("{other:?}"),
-        })
-        .collect();
+    let of = |counted: &Counted| {
+        let Counted::Evaluation { resource: Resource::Pod, is_allowed, action, .. } = counted else {
+            panic!("{counted:?}")
+        };
+        (*is_allowed, *action)
+    };
+    let actions: Vec<(bool, Action)> = counted.iter().map(of).collect();
     assert_eq!(actions, [(false, Action::Enforce), (false, Action::Audit)]);
 }
 
