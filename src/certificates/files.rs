@@ -14,7 +14,7 @@ use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use x509_parser::time::ASN1Time;
 
-use super::{Facts, Loaded, TlsVersion, config};
+use super::{Facts, Loaded, TlsVersion};
 
 /// Why two files are not a certificate that can be served.
 #[derive(Debug, thiserror::Error)]
@@ -161,9 +161,8 @@ impl Pair {
     fn load(&self, certificate: &Path, key: &Path, oldest: TlsVersion) -> Result<Loaded, Error> {
         let chain = self.chain(certificate)?;
         let private = self.private_key(key)?;
-        let facts = check(&chain, certificate)?;
-        let config = config(chain, private, oldest).map_err(|source| refused(certificate, key, source))?;
-        Ok(Loaded { config, not_after: facts.not_after.timestamp(), names: facts.names })
+        check(&chain, certificate)?;
+        Loaded::new(chain, private, oldest).map_err(|source| refused(certificate, key, source))
     }
 
     fn chain(&self, file: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
@@ -186,7 +185,7 @@ fn read(file: &Path) -> Result<Vec<u8>, Error> {
     fs::read(file).map_err(|source| Error::Unreadable { file: file.to_owned(), source })
 }
 
-fn check(chain: &[CertificateDer<'_>], file: &Path) -> Result<Facts, Error> {
+fn check(chain: &[CertificateDer<'_>], file: &Path) -> Result<(), Error> {
     let file = || file.to_owned();
     let Some(leaf) = chain.first() else {
         return Err(Error::NoCertificate { file: file() });
@@ -200,7 +199,7 @@ fn check(chain: &[CertificateDer<'_>], file: &Path) -> Result<Facts, Error> {
     if facts.not_after.timestamp() <= unix_now() {
         return Err(Error::Expired { file: file(), not_after: facts.not_after });
     }
-    Ok(facts)
+    Ok(())
 }
 
 fn refused(certificate: &Path, key: &Path, source: rustls::Error) -> Error {

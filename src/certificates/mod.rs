@@ -7,15 +7,23 @@
 //! Sessions are not resumed. The API server's Go client has no cache for them, so tickets would be made and
 //! sent for nobody, and resumption is what lets a peer in by what was true earlier.
 
+mod authority;
+mod bundle;
+mod clients;
 mod files;
+mod front;
+mod managed;
+mod rotation;
+mod stored;
 mod throwaway;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustls::crypto::aws_lc_rs;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::NoServerSessionStorage;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::server::{NoServerSessionStorage, ResolvesServerCert, WebPkiClientVerifier};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::version::{TLS12, TLS13};
 use rustls::{ServerConfig, SupportedProtocolVersion};
 use x509_parser::certificate::X509Certificate;
@@ -23,7 +31,17 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer;
 use x509_parser::time::ASN1Time;
 
+pub use authority::{Authority, CaCertificate, IssueError, Leaf, Lifetimes, Service};
+pub use bundle::{Bundle, render as render_bundle};
+pub use clients::{ClientArgs, Clients, ClientsError, ClientsWatch};
 pub use files::{Error, Watch, from_files};
+pub use front::Front;
+pub use managed::{
+    Doing, Event, Managed, Moment, Observer, Pause, Phase, Problem, Published, Settings, Status, Store,
+    StoreError, Unready, Versioned,
+};
+pub use rotation::{Change, Situation, Step, plan};
+pub use stored::{Data, Fault, IssuedLeaf, Stored};
 pub use throwaway::{LOOPBACK, Throwaway, ThrowawayError, throwaway};
 
 /// kube-apiserver speaks nothing else to webhooks. With `h2` in the list a peer would be promised what the
@@ -62,12 +80,51 @@ pub enum TlsVersion {
 /// A certificate that can be served.
 #[derive(Debug, Clone)]
 pub struct Loaded {
-    /// What to accept connections with.
+    /// What to accept connections with, whoever the client is.
     pub config: Arc<ServerConfig>,
     /// When it expires, in seconds since 1970.
     pub not_after: i64,
     /// The names that it is valid for, as in its subjectAltName.
     pub names: Vec<String>,
+    certified: CertifiedKey,
+    oldest: TlsVersion,
+}
+
+impl Loaded {
+    /// Fails when the key is not that of the first certificate.
+    fn new(
+        chain: Vec<CertificateDer<'static>>,
+        key: PrivateKeyDer<'static>,
+        oldest: TlsVersion,
+    ) -> Result<Self, rustls::Error> {
+        let facts = chain.first().and_then(Facts::read);
+        let certified = CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider())?;
+        let config = config(Arc::new(SingleCertAndKey::from(certified.clone())), oldest, None)?;
+        let (not_after, names) = match facts {
+            Some(facts) => (facts.not_after.timestamp(), facts.names),
+            None => return Err(rustls::CertificateError::BadEncoding.into()),
+        };
+        Ok(Self { config, not_after, names, certified, oldest })
+    }
+
+    fn from_leaf(leaf: &Leaf, oldest: TlsVersion) -> Result<Self, rustls::Error> {
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(leaf.key_der()));
+        Self::new(vec![leaf.der().clone()], key, oldest)
+    }
+
+    /// What to accept connections with, from these clients only.
+    ///
+    /// # Errors
+    /// When rustls does not take the check.
+    pub fn requiring(&self, clients: Option<&Clients>) -> Result<Arc<ServerConfig>, rustls::Error> {
+        config(Arc::new(SingleCertAndKey::from(self.certified.clone())), self.oldest, clients)
+    }
+
+    /// The certificate, and its issuers if it is shown with them.
+    #[must_use]
+    pub fn chain(&self) -> &[CertificateDer<'static>] {
+        &self.certified.cert
+    }
 }
 
 impl TlsVersion {
@@ -81,16 +138,20 @@ impl TlsVersion {
     }
 }
 
-/// The configuration of a server with this certificate. Fails when the key is not the certificate's.
+/// The configuration of a server with this certificate, and this check of its clients.
 fn config(
-    chain: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
+    certificate: Arc<dyn ResolvesServerCert>,
     oldest: TlsVersion,
+    clients: Option<&Clients>,
 ) -> Result<Arc<ServerConfig>, rustls::Error> {
+    let clients = match clients {
+        Some(clients) => Arc::clone(&clients.verifier),
+        None => WebPkiClientVerifier::no_client_auth(),
+    };
     let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_protocol_versions(oldest.and_newer())?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)?;
+        .with_client_cert_verifier(clients)
+        .with_cert_resolver(certificate);
     config.alpn_protocols = vec![HTTP_1_1.to_vec()];
     config.send_tls13_tickets = 0;
     config.session_storage = Arc::new(NoServerSessionStorage {});

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair, date_time_ymd};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
-use super::{Facts, Loaded, TlsVersion, config};
+use super::{Loaded, TlsVersion};
 
 /// The names under which a server on the same machine is reached.
 pub const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
@@ -50,15 +50,13 @@ pub fn throwaway(names: &[&str], oldest: TlsVersion) -> Result<Throwaway, Throwa
     let now = date_time_ymd(1970, 1, 1) + SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     params.not_before = now - BACKDATED;
     params.not_after = now + LIFE;
-    let not_after = params.not_after.unix_timestamp();
 
     let key = KeyPair::generate()?;
     let certificate = params.self_signed(&key)?;
     let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let names = Facts::read(certificate.der()).map(|facts| facts.names).unwrap_or_default();
     Ok(Throwaway {
         certificate: certificate.pem(),
-        loaded: Loaded { config: config(vec![certificate.into()], private, oldest)?, not_after, names },
+        loaded: Loaded::new(vec![certificate.into()], private, oldest)?,
     })
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Ready before everything is loaded means pods let through unjudged, so readiness is not a constant but the
 //! absence of everything that somebody is still waiting for. What is waited for must be announced as met;
-//! dropping the handle is not enough, since a loader that failed drops it too.
+//! dropping the handle is not enough, since a loader that failed drops it too. And what was met may be lost:
+//! a certificate that nobody trusts any more.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,19 +20,20 @@ struct Shared {
     draining: AtomicBool,
 }
 
-/// Something without which the process is not ready.
+/// Something without which the process is not ready. It may be lost again later.
 #[derive(Debug)]
 #[must_use = "the process is not ready until this is met"]
-pub struct Pending {
+pub struct Condition {
     what: &'static str,
     health: Health,
 }
 
 impl Health {
-    /// Makes the process not ready until what is named here is [`Pending::met`].
-    pub fn wait_for(&self, what: &'static str) -> Pending {
-        self.missing_names().push(what);
-        Pending { what, health: self.clone() }
+    /// Makes the process not ready until what is named here is [set](Condition::set).
+    pub fn wait_for(&self, what: &'static str) -> Condition {
+        let condition = Condition { what, health: self.clone() };
+        condition.set(false);
+        condition
     }
 
     /// Ends readiness for good: the process is going.
@@ -64,12 +66,13 @@ impl Health {
     }
 }
 
-impl Pending {
-    /// It is there now.
-    pub fn met(self) {
+impl Condition {
+    /// Says whether it is there now.
+    pub fn set(&self, is_met: bool) {
         let mut missing = self.health.missing_names();
-        if let Some(place) = missing.iter().position(|what| *what == self.what) {
-            missing.remove(place);
+        missing.retain(|what| *what != self.what);
+        if !is_met {
+            missing.push(self.what);
         }
     }
 }
@@ -85,9 +88,14 @@ mod tests {
         let policies = health.wait_for("policies");
         let certificate = health.wait_for("certificate");
         assert_eq!(health.ready(), Err("waiting for policies, certificate".into()));
-        policies.met();
+        policies.set(true);
         assert_eq!(health.ready(), Err("waiting for certificate".into()));
-        certificate.met();
+        certificate.set(true);
+        assert_eq!(health.ready(), Ok(()));
+        certificate.set(false);
+        certificate.set(false);
+        assert_eq!(health.ready(), Err("waiting for certificate".into()));
+        certificate.set(true);
         assert_eq!(health.ready(), Ok(()));
     }
 
@@ -103,7 +111,7 @@ mod tests {
         let health = Health::default();
         let shared = health.clone();
         health.drain();
-        health.wait_for("policies").met();
+        health.wait_for("policies").set(true);
         assert_eq!(shared.ready(), Err("draining".into()));
     }
 }

@@ -38,7 +38,7 @@ use tokio_util::sync::CancellationToken;
 
 use accept::Port;
 pub use args::{Args, Limits};
-pub use health::{Health, Pending};
+pub use health::{Condition, Health};
 pub use metrics::{Metrics, Reloaded};
 pub use reload::{Change, Reload};
 pub use reviews::{Lookup, Review};

@@ -1,1 +1,21 @@
-//! x
+//! podgate behind a real kube-apiserver: every test here talks to a cluster, as its users do.
+//!
+//! Upstream's programs come from `tests/upstream/build`; without them the tests are left out, and say so. Each test
+//! works in namespaces of its own, so that all of them can share one cluster at once.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "a test that cannot go on has failed"
+)]
+
+mod authority;
+mod control_plane;
+mod network;
+mod programs;
+mod serving;
+mod smoke;
+mod upstream_suite;
+mod wait;
+mod webhooks;

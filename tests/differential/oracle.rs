@@ -1,12 +1,12 @@
 //! Upstream's evaluator as a program of its own: a line in, a line out.
 
-use std::env;
 use std::io::{BufRead as _, BufReader, BufWriter, Write as _};
-use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use podgate::controls::Standard;
 use serde::Deserialize;
+
+use crate::programs;
 
 /// The program, while it runs; both ends of it can be held by threads of their own.
 pub(crate) struct Oracle {
@@ -42,24 +42,12 @@ pub(crate) struct Answer {
 impl Oracle {
     /// Starts it; `None` where it was not built.
     pub(crate) fn start() -> Option<Self> {
-        let program = folder().join("oracle");
-        if !program.is_file() {
-            let missing = format!("{} is not there: tests/upstream/build makes it", program.display());
-            assert!(env::var_os("PODGATE_REQUIRE_UPSTREAM").is_none(), "{missing}");
-            eprintln!("left out: the comparison with upstream's evaluator, as {missing}");
-            return None;
-        }
+        let program = programs::find("the comparison with upstream's evaluator", &["oracle"])?.pop()?;
         let mut child = Command::new(program).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let questions = Questions(BufWriter::with_capacity(1 << 16, child.stdin.take().unwrap()));
         let answers = Answers(BufReader::with_capacity(1 << 16, child.stdout.take().unwrap()), String::new());
         Some(Self { questions, answers, child: Running(child) })
     }
-}
-
-/// The folder of upstream's programs.
-fn folder() -> PathBuf {
-    let built = || Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("upstream/bin");
-    env::var_os("PODGATE_UPSTREAM").map_or_else(built, PathBuf::from)
 }
 
 impl Questions {

@@ -816,7 +816,7 @@ async fn ready_when_everything_is_there() {
     let unready = server.admin("/readyz").await;
     assert_eq!((unready.status, unready.body.as_str()), (503, "waiting for policies"));
     assert_eq!(server.admin("/livez").await.status, 200);
-    policies.met();
+    policies.set(true);
     let ready = server.admin("/readyz").await;
     assert_eq!((ready.status, ready.body.as_str()), (200, "ok"));
     assert_eq!(server.admin("/validate").await.status, 404);

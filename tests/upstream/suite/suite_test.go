@@ -22,7 +22,7 @@ import (
 func TestPodSecurity(t *testing.T) {
 	path := os.Getenv("KUBECONFIG")
 	if path == "" {
-		t.Skip("KUBECONFIG does not name a cluster: tests/upstream/suite/run makes one and runs this in it")
+		t.Skip("KUBECONFIG does not name a cluster: `cargo test --test cluster suite` makes one and runs this in it")
 	}
 	config, err := clientcmd.BuildConfigFromFlags("", path)
 	if err != nil {

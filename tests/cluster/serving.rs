@@ -1,0 +1,130 @@
+//! `podgate serve` as a program of its own, as a cluster would run it.
+
+use std::ffi::OsStr;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value as Json;
+
+use crate::control_plane::ControlPlane;
+use crate::wait::eventually;
+
+const PODGATE: &str = env!("CARGO_BIN_EXE_podgate");
+
+/// A server under test; killed when the test ends. If the test fails, its log is shown.
+pub(crate) struct Podgate {
+    child: Child,
+    log: Arc<Mutex<Vec<String>>>,
+    /// Where reviews are answered.
+    pub(crate) address: SocketAddr,
+    /// Where health and metrics are answered.
+    pub(crate) admin: SocketAddr,
+}
+
+impl Podgate {
+    /// Starts it with these flags, at ports that the system chooses, and waits until it serves.
+    pub(crate) fn start(flags: &[impl AsRef<OsStr>]) -> Self {
+        Self::start_as(Command::new(PODGATE), "127.0.0.1:0", flags)
+    }
+
+    /// Starts it in the network of a cluster, at an address there. Its admin port is out of reach for a test, unless
+    /// that network is the test's own.
+    pub(crate) fn start_in(cluster: &ControlPlane, listen: &str, flags: &[impl AsRef<OsStr>]) -> Self {
+        Self::start_as(cluster.command(PODGATE), listen, flags)
+    }
+
+    fn start_as(mut command: Command, listen: &str, flags: &[impl AsRef<OsStr>]) -> Self {
+        command
+            .args(["serve", "--listen", listen, "--admin-listen=127.0.0.1:0", "--log-format=json"])
+            .args(["--drain-delay=0s", "--reload-interval=100ms"])
+            .args(flags)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        // Nothing of whoever runs the tests.
+        for (name, _) in std::env::vars_os() {
+            if name == "KUBECONFIG" || name.as_encoded_bytes().starts_with(b"PODGATE_") {
+                command.env_remove(name);
+            }
+        }
+        let mut child = command.spawn().unwrap();
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let kept = Arc::clone(&log);
+        thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                kept.lock().unwrap().push(line);
+            }
+        });
+        let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
+        let mut podgate = Self { child, log, address: nowhere, admin: nowhere };
+        let serving = podgate.await_log("serving");
+        podgate.address = serving["listen"].as_str().unwrap().parse().unwrap();
+        podgate.admin = serving["admin"].as_str().unwrap().parse().unwrap();
+        podgate
+    }
+
+    /// The lines of its log so far.
+    pub(crate) fn log(&self) -> Vec<String> {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// Waits for a line of the log with this message, and returns the last such line.
+    pub(crate) fn await_log(&mut self, message: &str) -> Json {
+        eventually(&format!("a log line {message:?}"), || {
+            // The log is whole once the program has ended, so the question comes first.
+            let ended = self.child.try_wait().unwrap();
+            let parsed =
+                self.log().into_iter().rev().filter_map(|line| serde_json::from_str::<Json>(&line).ok());
+            let found = parsed.into_iter().find(|line| line["message"] == message);
+            assert!(found.is_some() || ended.is_none(), "podgate has ended: {ended:?}");
+            found.ok_or("no such line")
+        })
+    }
+
+    /// A path of its webhooks.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("https://{}{path}", self.address)
+    }
+
+    /// The status and the body that the admin port answers with.
+    pub(crate) fn admin(&self, path: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(self.admin).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.admin).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+    }
+
+    /// The value of a series of its metrics, as `podgate_x{a="b"}`.
+    pub(crate) fn metric(&self, series: &str) -> Option<f64> {
+        let (_, metrics) = self.admin("/metrics");
+        metrics.lines().find_map(|line| line.strip_prefix(series)?.trim().parse().ok())
+    }
+
+    /// Sends SIGTERM and waits for the end.
+    pub(crate) fn terminate(mut self) -> ExitStatus {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+        self.child.wait().unwrap()
+    }
+}
+
+impl Drop for Podgate {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if thread::panicking() {
+            eprintln!("the log of podgate:\n{}", self.log().join("\n"));
+        }
+    }
+}
+
+/// A port of loopback that nothing listens at, for programs that cannot say which one the system chose.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
