@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 
 	"k8s.io/klog/v2"
@@ -27,8 +28,7 @@ type question struct {
 
 func main() {
 	// Upstream logs what it refuses; whoever compares the answers knows it from them.
-	klog.LogToStderr(false)
-	klog.SetOutput(io.Discard)
+	klog.SetSlogLogger(slog.New(slog.DiscardHandler))
 	if err := run(os.Stdin, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "admission-oracle:", err)
 		os.Exit(1)
