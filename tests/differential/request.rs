@@ -5,7 +5,8 @@ use serde_json::{Value as Json, json};
 use crate::pod::Maker;
 use crate::world::{NAMESPACES, World, name, namespace};
 
-const USERS: [&str; 5] = ["alice", "alice", "root-of-all", "system:serviceaccount:ci:deployer", ""];
+const USERS: [&str; 8] =
+    ["alice", "alice", "bob", "bob", "root-of-al", "root-of-all", "system:serviceaccount:ci:deployer", ""];
 /// The order in which an API server writes a request.
 const ORDER: [&str; 15] = [
     "uid",

@@ -282,7 +282,7 @@ impl Tally {
         let Self { compared, said, .. } = self;
         let count = |way: &str| said.get(way).copied().unwrap_or_default();
         for way in WAYS {
-            assert!(count(way) * 400 > *compared, "{way}: only {} of {compared}: {said:#?}", count(way));
+            assert!(count(way) * 500 > *compared, "{way}: only {} of {compared}: {said:#?}", count(way));
         }
         for way in RARE_WAYS {
             assert!(count(way) > 0, "{way}: never in {compared}: {said:#?}");

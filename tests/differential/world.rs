@@ -82,7 +82,17 @@ impl World {
             let labels = world.labels();
             world.namespaces.insert(name(index), texts(&labels));
             let count = *world.random.pick(&[0, 1, 3, 8]);
-            let pods = (0..count).map(|_| world.existing_pod()).collect();
+            let mut pods: Vec<Json> = Vec::new();
+            for number in 0..count {
+                // Replicas break the same rules.
+                let mut pod = if number > 0 && world.random.percent(40) {
+                    world.random.pick(&pods).clone()
+                } else {
+                    world.existing_pod()
+                };
+                world.rename(&mut pod);
+                pods.push(pod);
+            }
             world.pods.insert(name(index), pods);
         }
         world
@@ -90,11 +100,12 @@ impl World {
 
     /// Fills a Namespace with more pods than are looked at, of few kinds, so that they are quickly made.
     pub(crate) fn crowd(&mut self, index: usize) {
-        let kinds: Vec<Json> = (0..12).map(|_| self.existing_pod()).collect();
+        let mut kinds: Vec<Json> = (0..12).map(|_| self.existing_pod()).collect();
+        kinds.retain(|pod| pod["metadata"].is_object());
         let count = 2_990 + self.random.below(60);
         let pods = (0..count).map(|_| {
             let mut pod = self.random.pick(&kinds).clone();
-            pod["metadata"]["name"] = format!("p-{}", self.random.below(100_000)).into();
+            self.rename(&mut pod);
             pod
         });
         let pods = pods.collect();
@@ -212,18 +223,13 @@ impl World {
     // ---- pods
 
     fn existing_pod(&mut self) -> Json {
-        let mut pod = if self.random.percent(2) { self.pod(Maker::pod) } else { self.pod(Maker::sound_pod) };
+        let mut pod = if self.random.percent(25) { self.pod(Maker::pod) } else { self.pod(Maker::sound_pod) };
         // Items of a list have no type of their own.
         if let Some(pod) = pod.as_object_mut() {
             pod.remove("apiVersion");
             pod.remove("kind");
         }
-        let name = format!("{}-{}", self.random.pick(&["web", "train", "a"]), self.random.below(30));
-        if !pod["metadata"].is_object() {
-            return pod;
-        }
-        pod["metadata"]["name"] = name.into();
-        if self.random.percent(60) {
+        if pod["metadata"].is_object() && self.random.percent(60) {
             let owner = format!("r-{}", self.random.below(3));
             let is_controller =
                 self.random.pick(&[json!(true), json!(true), json!(true), json!(false), Json::Null]).clone();
@@ -234,6 +240,13 @@ impl World {
             ]);
         }
         pod
+    }
+
+    fn rename(&mut self, pod: &mut Json) {
+        if pod["metadata"].is_object() {
+            let number = self.random.below(100_000);
+            pod["metadata"]["name"] = format!("{}-{number}", self.random.pick(&["web", "train", "a"])).into();
+        }
     }
 
     /// A pod with what only whole reviews hang on: the type, images and the runtime class.

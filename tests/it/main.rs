@@ -10,6 +10,7 @@
 )]
 
 mod controls;
+mod drop_in;
 mod hostile;
 mod lint;
 mod model;
