@@ -1,6 +1,7 @@
 //! Arguments in, exit code out: the command line, and the wiring of everything else.
 
 mod explain;
+mod installation;
 mod lint;
 mod logging;
 mod review;
@@ -34,7 +35,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Serve(serve::Serve),
+    Serve(Box<serve::Serve>),
     Lint(lint::Lint),
     Review(review::Review),
     Explain(explain::Explain),

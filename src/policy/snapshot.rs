@@ -43,6 +43,14 @@ impl Snapshot {
         self.namespaces.remove(name);
     }
 
+    /// Makes these all the Namespaces that are known.
+    pub fn replace_namespaces(&mut self, namespaces: impl IntoIterator<Item = (String, Labels)>) {
+        self.namespaces.clear();
+        for (name, labels) in namespaces {
+            self.insert(&name, labels);
+        }
+    }
+
     /// The labels of a Namespace, if it is known.
     #[must_use]
     pub fn labels(&self, name: &str) -> Option<&Labels> {
@@ -59,6 +67,14 @@ impl Snapshot {
     pub fn insert_service_account(&mut self, namespace: &str, name: &str) {
         let names = self.service_accounts.entry(namespace.into()).or_default();
         Arc::make_mut(names).insert(name.into());
+    }
+
+    /// Makes these all the service accounts that are known: each a namespace and a name.
+    pub fn replace_service_accounts(&mut self, accounts: impl IntoIterator<Item = (String, String)>) {
+        self.service_accounts.clear();
+        for (namespace, name) in accounts {
+            self.insert_service_account(&namespace, &name);
+        }
     }
 
     /// Takes out a service account that is gone.

@@ -10,6 +10,7 @@ use prometheus::{
     Opts, Registry, TextEncoder,
 };
 
+use super::gauges::{ClusterMetrics, RotationMetrics};
 use super::pod_security::PodSecurityCounters;
 use super::process;
 use super::record;
@@ -56,6 +57,8 @@ pub enum Reloaded {
     Policies,
     /// The server's certificate and key.
     Certificate,
+    /// The CAs that clients must have their certificates from.
+    Clients,
 }
 
 impl Reloaded {
@@ -63,6 +66,7 @@ impl Reloaded {
         match self {
             Self::Policies => "policies",
             Self::Certificate => "certificate",
+            Self::Clients => "client CAs",
         }
     }
 }
@@ -142,6 +146,22 @@ impl Metrics {
         self.pod_security.register(&self.registry);
     }
 
+    /// What is counted of the cluster, shown from now on.
+    ///
+    /// # Errors
+    /// Prometheus', if this is asked twice.
+    pub fn cluster(&self) -> Result<ClusterMetrics, prometheus::Error> {
+        ClusterMetrics::new(&self.registry)
+    }
+
+    /// What is counted of a certificate that we rotate ourselves, shown from now on.
+    ///
+    /// # Errors
+    /// Prometheus', if this is asked twice.
+    pub fn rotation(&self) -> Result<RotationMetrics, prometheus::Error> {
+        RotationMetrics::new(&self.registry)
+    }
+
     /// Counts what Kubernetes' own admission counts of a decision.
     pub fn pod_security(&self, decision: &Decision<'_>) {
         for counted in &decision.pod_security {
@@ -189,8 +209,8 @@ impl Metrics {
 const RELOAD_RESULTS: [&str; 2] = ["changed", "failed"];
 
 /// Makes and registers metrics, so that each is named once.
-struct Factory<'r> {
-    registry: &'r Registry,
+pub(super) struct Factory<'r> {
+    pub(super) registry: &'r Registry,
 }
 
 impl Factory<'_> {
@@ -230,7 +250,8 @@ impl Factory<'_> {
         let policies = self.counters("policy_reload_total", "Changes of the policies.", &["result"])?;
         let certificates =
             self.counters("certificate_reload_total", "Changes of the certificate.", &["result"])?;
-        Ok([policies, certificates]
+        let clients = self.counters("client_ca_reload_total", "Changes of the clients' CAs.", &["result"])?;
+        Ok([policies, certificates, clients]
             .iter()
             .flat_map(|vec| RELOAD_RESULTS.map(|result| vec.with_label_values(&[result])))
             .collect())
@@ -248,25 +269,35 @@ impl Factory<'_> {
         Ok(counter)
     }
 
-    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, prometheus::Error> {
+    pub(super) fn counters(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+    ) -> Result<IntCounterVec, prometheus::Error> {
         let vec = IntCounterVec::new(options(name, help), labels)?;
         self.registry.register(Box::new(vec.clone()))?;
         Ok(vec)
     }
 
-    fn gauge(&self, name: &str, help: &str) -> Result<IntGauge, prometheus::Error> {
+    pub(super) fn gauge(&self, name: &str, help: &str) -> Result<IntGauge, prometheus::Error> {
         let gauge = IntGauge::with_opts(options(name, help))?;
         self.registry.register(Box::new(gauge.clone()))?;
         Ok(gauge)
     }
 
-    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec, prometheus::Error> {
+    pub(super) fn gauges(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+    ) -> Result<IntGaugeVec, prometheus::Error> {
         let vec = IntGaugeVec::new(options(name, help), labels)?;
         self.registry.register(Box::new(vec.clone()))?;
         Ok(vec)
     }
 
-    fn seconds(&self, name: &str, help: &str) -> Result<Gauge, prometheus::Error> {
+    pub(super) fn seconds(&self, name: &str, help: &str) -> Result<Gauge, prometheus::Error> {
         let gauge = Gauge::with_opts(options(name, help))?;
         self.registry.register(Box::new(gauge.clone()))?;
         Ok(gauge)

@@ -12,8 +12,13 @@
 
 mod authority;
 mod control_plane;
+mod end_to_end;
+mod gate;
+mod guards;
+mod installation;
 mod network;
 mod programs;
+mod self_managed;
 mod serving;
 mod smoke;
 mod upstream_suite;

@@ -60,7 +60,6 @@ fn upstreams_webhook_passes() {
 }
 
 #[test]
-#[ignore = "podgate does not read a PodSecurityConfiguration yet"]
 fn podgate_passes() {
     suite("podgate in drop-in mode", |cluster, leaf| {
         let configuration = cluster.folder().join("pod-security.yaml");

@@ -10,16 +10,22 @@
 )]
 
 mod controls;
+mod draining;
 mod drop_in;
 mod hostile;
 mod lint;
+mod manifests;
 mod model;
 mod mutate;
 mod pod_security;
 mod pods;
 mod policy_files;
 mod program;
+#[path = "../cluster/programs.rs"]
+mod programs;
 mod reviews;
+mod rollout;
+mod rotation;
 mod server;
 mod tidy;
 mod upstream_corners;

@@ -1,20 +1,27 @@
 //! `podgate serve`: everything is read and checked, the ports are bound, and only then it serves.
 
+mod certificate;
+mod cluster;
+mod store;
+
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use arc_swap::ArcSwap;
-use rustls::ServerConfig;
 
 use crate::admission::Reviewer;
-use crate::certificates::{self, LOOPBACK, Loaded, Watch, throwaway};
+use crate::certificates::Service;
+use crate::cli::installation::InstallationArgs;
 use crate::cli::logging::LogArgs;
 use crate::cli::sources::{SourceArgs, Sources};
 use crate::cli::{ALL_WELL, REFUSED};
 use crate::server::{self, Change, Health, Metrics, Outcome, Reload, Reloaded, Server, Shutdown, Wiring};
+
+use certificate::{Certificate, CertificateArgs, Source};
+use cluster::Connection;
 
 /// Serve the webhooks.
 ///
@@ -22,18 +29,25 @@ use crate::server::{self, Change, Health, Metrics, Outcome, Reload, Reloaded, Se
 /// their own.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Serve {
-    /// Try it out: loopback only, a throw-away certificate, and the namespace ml-team-a.
-    #[arg(long, env = "PODGATE_DEV", conflicts_with = "tls_cert")]
+    /// Try it out: loopback only, no cluster, a throw-away certificate, and the namespace ml-team-a.
+    #[arg(long, env = "PODGATE_DEV", conflicts_with_all = ["tls_cert", "kubeconfig"])]
     dev: bool,
 
     #[command(flatten)]
     sources: SourceArgs,
 
     #[command(flatten)]
+    installation: InstallationArgs,
+
+    /// The name of this replica, which holds the Lease by it; without it the host's.
+    #[arg(long, env = "PODGATE_REPLICA", value_name = "NAME")]
+    replica: Option<String>,
+
+    #[command(flatten)]
     server: server::Args,
 
     #[command(flatten)]
-    certificate: certificates::Args,
+    certificate: CertificateArgs,
 
     #[command(flatten)]
     log: LogArgs,
@@ -46,11 +60,8 @@ const DEV_LABEL: (&str, &str) = ("podgate.dev/policy", "ml-restricted");
 /// A pod with something to say about, for `--dev`.
 const DEV_REVIEW: &str = r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"try-it","kind":{"version":"v1","kind":"Pod"},"resource":{"version":"v1","resource":"pods"},"name":"train-bert","namespace":"ml-team-a","operation":"CREATE","object":{"apiVersion":"v1","kind":"Pod","metadata":{"name":"train-bert"},"spec":{"hostIPC":true,"containers":[{"name":"trainer","image":"pytorch","securityContext":{"runAsUser":0,"capabilities":{"add":["IPC_LOCK"]}}}],"volumes":[{"name":"datasets","hostPath":{"path":"/data"}}]}}}}"#;
 
-/// The certificate, and what follows its files.
-struct Certificate {
-    loaded: Loaded,
-    watch: Option<Watch>,
-}
+/// Everything that is served with.
+type Review = Arc<ArcSwap<Reviewer>>;
 
 impl Serve {
     pub(crate) fn run(mut self, output: &mut impl Write) -> Result<u8> {
@@ -59,7 +70,7 @@ impl Serve {
         }
         let sources = self.read()?;
         let reviewer = sources.reviewer()?;
-        let certificate = self.certificate()?;
+        let certificate = self.certificate.read(self.dev)?;
         let _written_at_the_end = self.log.start();
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let outcome = runtime.block_on(self.serve(sources, reviewer, certificate, output))?;
@@ -88,16 +99,26 @@ impl Serve {
         Ok(sources)
     }
 
-    fn certificate(&self) -> Result<Certificate> {
-        let oldest = self.certificate.tls_min_version;
-        match (&self.certificate.tls_cert, &self.certificate.tls_key) {
-            (Some(certificate), Some(key)) => {
-                let (watch, loaded) = Watch::start(certificate, key, oldest)?;
-                Ok(Certificate { loaded, watch: Some(watch) })
-            }
-            _ if self.dev => Ok(Certificate { loaded: throwaway(&LOOPBACK, oldest)?.loaded, watch: None }),
-            _ => Err(anyhow!("no certificate: name its files with --tls-cert and --tls-key, or try --dev")),
+    /// The cluster, unless there is none to be asked: files stand for it where they are named.
+    async fn connect(&self) -> Result<Option<Connection>> {
+        let is_offline = self.sources.names_objects() && !self.installation.names_cluster();
+        if self.dev || is_offline {
+            return Ok(None);
         }
+        let Some(cluster) = self.installation.cluster().await? else { return Ok(None) };
+        let objects = self.installation.objects(self.sources.own_namespace());
+        Ok(Some(Connection::new(cluster, objects, &self.replica())))
+    }
+
+    /// What tells this replica from the others.
+    fn replica(&self) -> String {
+        let of_host = || std::env::var("HOSTNAME").ok().filter(|name| !name.is_empty());
+        self.replica.clone().or_else(of_host).unwrap_or_else(|| format!("podgate-{}", std::process::id()))
+    }
+
+    /// The service that a self-managed certificate is for.
+    fn service(&self) -> Service {
+        Service::new(&self.installation.service, self.sources.own_namespace())
     }
 
     async fn serve(
@@ -107,42 +128,56 @@ impl Serve {
         certificate: Certificate,
         output: &mut impl Write,
     ) -> Result<Outcome> {
-        let Certificate { loaded, watch } = certificate;
+        let connection = self.connect().await?;
+        let is_managed = matches!(certificate.source, Source::Managed);
         let metrics = Arc::new(Metrics::new().context("cannot set up the metrics")?);
-        metrics.policies(reviewer.policy_count());
-        if reviewer.is_pod_security() {
-            metrics.show_pod_security();
-        }
-        metrics.certificate_expires(loaded.not_after);
-        let tls = Arc::new(ArcSwap::new(loaded.config));
-        let review = Arc::new(ArcSwap::from_pointee(reviewer));
+        show_policies(&metrics, &reviewer);
+        let health = Health::default();
+        let every = self.server.reload_interval;
+        let managed = connection.as_ref().map(|connection| (connection, self.service()));
+        let front = certificate.show(managed, (&health, &metrics), every)?;
+        let review: Review = Arc::new(ArcSwap::from_pointee(reviewer));
+        let lookup = match &connection {
+            Some(connection) => Some(connection.follow(&review, (&health, &metrics))?),
+            None => None,
+        };
         let wiring = Wiring {
-            tls: Arc::clone(&tls),
+            tls: front.tls(),
             review: Arc::<ArcSwap<Reviewer>>::clone(&review),
-            lookup: None,
-            health: Health::default(),
+            lookup,
+            health,
             metrics: Arc::clone(&metrics),
         };
         let server = Server::bind(&self.server, wiring).await?;
         let shutdown = Shutdown::on_signals().context("cannot listen for signals")?;
-        let every = self.server.reload_interval;
-        tokio::spawn(follow_policies(sources, review, Arc::clone(&metrics)).run(every));
-        if let Some(watch) = watch {
-            tokio::spawn(follow_certificate(watch, tls, metrics).run(every));
-        }
+        let is_live = connection.is_some();
+        tokio::spawn(follow_policies(sources, review, metrics, is_live).run(every));
         tracing::info!(listen = %server.address(), admin = %server.admin_address(), "serving");
         if self.dev {
             greet(&server, output)?;
         }
-        Ok(server.run(shutdown).await)
+        let outcome = server.run(shutdown).await;
+        if let (Some(connection), true) = (&connection, is_managed) {
+            connection.leave().await;
+        }
+        Ok(outcome)
     }
 }
 
-/// Policies and objects that change are read again; the last good ones stay in force.
+fn show_policies(metrics: &Metrics, reviewer: &Reviewer) {
+    metrics.policies(reviewer.policy_count());
+    if reviewer.is_pod_security() {
+        metrics.show_pod_security();
+    }
+}
+
+/// Policies and objects that change are read again; the last good ones stay in force. What is known of a live
+/// cluster stays.
 fn follow_policies(
     mut sources: Sources,
-    review: Arc<ArcSwap<Reviewer>>,
+    review: Review,
     metrics: Arc<Metrics>,
+    is_live: bool,
 ) -> Reload<Reviewer> {
     let look = move || match sources.changed() {
         Ok(None) => Ok(Change::Unchanged),
@@ -155,29 +190,12 @@ fn follow_policies(
     };
     let loaded = Arc::clone(&metrics);
     Reload::new(Reloaded::Policies, metrics, look, move |reviewer: Reviewer| {
-        loaded.policies(reviewer.policy_count());
-        if reviewer.is_pod_security() {
-            loaded.show_pod_security();
+        show_policies(&loaded, &reviewer);
+        if is_live {
+            review.rcu(|current| reviewer.with_snapshot(Arc::clone(current.snapshot())));
+        } else {
+            review.store(Arc::new(reviewer));
         }
-        review.store(Arc::new(reviewer));
-    })
-}
-
-/// A certificate whose files change is read again; the last good one stays in force.
-fn follow_certificate(
-    mut watch: Watch,
-    tls: Arc<ArcSwap<ServerConfig>>,
-    metrics: Arc<Metrics>,
-) -> Reload<Loaded> {
-    let look = move || match watch.look() {
-        Ok(None) => Ok(Change::Unchanged),
-        Ok(Some(loaded)) => Ok(Change::Changed(loaded)),
-        Err(error) => Err(format!("{:#}", anyhow::Error::from(error))),
-    };
-    let expiry = Arc::clone(&metrics);
-    Reload::new(Reloaded::Certificate, metrics, look, move |loaded: Loaded| {
-        expiry.certificate_expires(loaded.not_after);
-        tls.store(loaded.config);
     })
 }
 

@@ -1,0 +1,103 @@
+{{/* Every object has these. */}}
+{{- define "podgate.labels" -}}
+app.kubernetes.io/name: podgate
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end }}
+
+{{/* What Services, budgets and policies find the pods by. It never changes. */}}
+{{- define "podgate.selector" -}}
+app.kubernetes.io/name: podgate
+{{- end }}
+
+{{/* Namespaces that no webhook may reach, as a JSON list. */}}
+{{- define "podgate.reserved" -}}
+{{- concat (list "kube-system" "kube-public" "kube-node-lease" .Release.Namespace) .Values.excludedNamespaces | uniq | toJson }}
+{{- end }}
+
+{{/* The Secret whose files are mounted; empty when podgate manages the certificate by itself. */}}
+{{- define "podgate.certificateSecret" -}}
+{{- if eq .Values.tls.mode "certManager" }}podgate-certificate{{ end }}
+{{- if eq .Values.tls.mode "files" }}
+{{- required "tls.existingSecret: tls.mode files needs the name of a Secret with tls.crt and tls.key" .Values.tls.existingSecret }}
+{{- end }}
+{{- end }}
+
+{{- define "podgate.image" -}}
+{{- if .Values.image.digest }}
+{{- printf "%s@%s" .Values.image.repository .Values.image.digest }}
+{{- else }}
+{{- printf "%s:%s" .Values.image.repository (.Values.image.tag | default .Chart.AppVersion) }}
+{{- end }}
+{{- end }}
+
+{{/* Metadata of a webhook configuration, without its name. */}}
+{{- define "podgate.configurationMetadata" -}}
+labels:
+  {{- include "podgate.labels" . | nindent 2 }}
+  {{- if .Values.aks.disableEnforcer }}
+  admissions.enforcer/disabled: "true"
+  {{- end }}
+{{- if eq .Values.tls.mode "certManager" }}
+annotations:
+  cert-manager.io/inject-ca-from: {{ .Release.Namespace }}/podgate
+{{- end }}
+{{- end }}
+
+{{- define "podgate.namespaceSelector" -}}
+{{- $selector := .Values.namespaceSelector }}
+{{- if not (or .Values.podSecurity.enabled $selector.matchLabels $selector.matchExpressions) }}
+{{- fail "namespaceSelector: an empty one would reach every namespace: give matchLabels or matchExpressions" }}
+{{- end }}
+{{- if not .Values.podSecurity.enabled }}
+{{- with $selector.matchLabels }}
+matchLabels:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+matchExpressions:
+  {{- if not .Values.podSecurity.enabled }}
+  {{- with $selector.matchExpressions }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+  {{- end }}
+  - key: kubernetes.io/metadata.name
+    operator: NotIn
+    values: {{ include "podgate.reserved" . }}
+  {{- if .Values.aks.selectors }}
+  - key: control-plane
+    operator: NotIn
+    values: ["true"]
+  - key: kubernetes.azure.com/managedby
+    operator: NotIn
+    values: [aks]
+  {{- end }}
+{{- end }}
+
+{{/* What every webhook has. Takes root, path, settings (of .Values.webhooks) and condition, which may be nil. */}}
+{{- define "podgate.webhook" -}}
+clientConfig:
+  service:
+    namespace: {{ .root.Release.Namespace }}
+    name: podgate
+    path: {{ .path }}
+    port: 443
+  {{- if eq .root.Values.tls.mode "files" }}
+  caBundle: {{ required "tls.caBundle: tls.mode files needs the issuer's certificate, PEM in base64" .root.Values.tls.caBundle }}
+  {{- end }}
+namespaceSelector:
+  {{- include "podgate.namespaceSelector" .root | trim | nindent 2 }}
+{{- $conditions := .settings.matchConditions }}
+{{- with .condition }}
+{{- $conditions = prepend $conditions . }}
+{{- end }}
+{{- with $conditions }}
+matchConditions:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+matchPolicy: Equivalent
+sideEffects: None
+failurePolicy: {{ .settings.failurePolicy }}
+timeoutSeconds: {{ .settings.timeoutSeconds }}
+admissionReviewVersions: [v1]
+{{- end }}

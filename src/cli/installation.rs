@@ -1,0 +1,60 @@
+//! The flags that name the cluster and podgate's own objects in it, for every command that looks at them.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::cluster::{Cluster, Objects};
+
+/// The cluster, and the objects that podgate is installed as.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Cluster")]
+pub(crate) struct InstallationArgs {
+    /// The kubeconfig of the cluster; without it that of KUBECONFIG, and without that the cluster that podgate
+    /// runs in.
+    #[arg(long, env = "PODGATE_KUBECONFIG", value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+
+    /// The Service that API servers reach podgate by.
+    #[arg(long, env = "PODGATE_SERVICE", value_name = "NAME", default_value = "podgate")]
+    pub(crate) service: String,
+
+    /// The Secret that a self-managed certificate is kept in.
+    #[arg(long, env = "PODGATE_TLS_SECRET", value_name = "NAME", default_value = "podgate-tls")]
+    tls_secret: String,
+
+    /// The Lease of the replica that rotates a self-managed certificate.
+    #[arg(long, env = "PODGATE_LEASE", value_name = "NAME", default_value = "podgate")]
+    lease: String,
+
+    /// The ValidatingWebhookConfiguration that leads to podgate.
+    #[arg(long, env = "PODGATE_VALIDATING_CONFIGURATION", value_name = "NAME", default_value = "podgate")]
+    validating_configuration: String,
+
+    /// The MutatingWebhookConfiguration that leads to podgate.
+    #[arg(long, env = "PODGATE_MUTATING_CONFIGURATION", value_name = "NAME", default_value = "00-podgate")]
+    mutating_configuration: String,
+}
+
+impl InstallationArgs {
+    /// Whether a cluster is asked for by flag.
+    pub(crate) fn names_cluster(&self) -> bool {
+        self.kubeconfig.is_some()
+    }
+
+    /// The cluster, if there is one.
+    pub(crate) async fn cluster(&self) -> Result<Option<Cluster>> {
+        Ok(Cluster::configured(self.kubeconfig.as_deref()).await?)
+    }
+
+    /// The objects, of which some are in podgate's own namespace.
+    pub(crate) fn objects(&self, own_namespace: &str) -> Objects {
+        Objects {
+            namespace: own_namespace.to_owned(),
+            secret: self.tls_secret.clone(),
+            lease: self.lease.clone(),
+            validating: self.validating_configuration.clone(),
+            mutating: self.mutating_configuration.clone(),
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! What is counted of the cluster and of a certificate that we rotate ourselves: only where there are such.
+//!
+//! The names of resources, reasons, phases and problems come from fixed lists of whoever reports them.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use prometheus::{Gauge, IntCounterVec, IntGauge, IntGaugeVec, Registry};
+
+use super::metrics::Factory;
+
+/// What is counted of the cluster.
+#[derive(Debug, Clone)]
+pub struct ClusterMetrics {
+    watch_up: IntGaugeVec,
+    errors: IntCounterVec,
+    namespaces: IntGauge,
+    lookups: IntCounterVec,
+}
+
+impl ClusterMetrics {
+    pub(super) fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let new = Factory { registry };
+        Ok(Self {
+            watch_up: new.gauges(
+                "cluster_watch_up",
+                "Whether the API server tells of changes of these objects.",
+                &["resource"],
+            )?,
+            errors: new.counters(
+                "cluster_errors_total",
+                "Times that the API server did not do what it was asked.",
+                &["resource", "reason"],
+            )?,
+            namespaces: new.gauge("cluster_namespaces", "Namespaces that are known.")?,
+            lookups: new.counters(
+                "cluster_lookups_total",
+                "What a review had to be looked up for, as it was not known.",
+                &["resource", "result"],
+            )?,
+        })
+    }
+
+    /// Whether the watch of a resource is up.
+    pub fn watch(&self, resource: &str, is_up: bool) {
+        self.watch_up.with_label_values(&[resource]).set(is_up.into());
+    }
+
+    /// The API server did not do what it was asked.
+    pub fn error(&self, resource: &str, reason: &str) {
+        self.errors.with_label_values(&[resource, reason]).inc();
+    }
+
+    /// So many Namespaces are known.
+    pub fn namespaces(&self, count: usize) {
+        self.namespaces.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// Something was looked up for a review: `found`, `absent` or `failed`.
+    pub fn looked_up(&self, resource: &str, result: &str) {
+        self.lookups.with_label_values(&[resource, result]).inc();
+    }
+}
+
+/// What is counted of a certificate that we rotate ourselves.
+#[derive(Debug, Clone)]
+pub struct RotationMetrics {
+    phase: IntGaugeVec,
+    leads: IntGauge,
+    servable: IntGauge,
+    in_sync: IntGauge,
+    authority_expiry: Gauge,
+    problem: IntGaugeVec,
+    changes: IntCounterVec,
+}
+
+impl RotationMetrics {
+    pub(super) fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let new = Factory { registry };
+        Ok(Self {
+            phase: new.gauges(
+                "certificate_rotation_phase",
+                "1 for the phase that the rotation of the CA is in.",
+                &["phase"],
+            )?,
+            leads: new.gauge("certificate_leader", "Whether this replica issues and publishes.")?,
+            servable: new.gauge(
+                "certificate_trusted",
+                "Whether the published caBundle vouches for the certificate that is served.",
+            )?,
+            in_sync: new.gauge(
+                "certificate_ca_bundle_in_sync",
+                "Whether every webhook entry has the caBundle that the Secret asks for.",
+            )?,
+            authority_expiry: new.seconds(
+                "certificate_authority_expiry_timestamp_seconds",
+                "When the CA that signs expires.",
+            )?,
+            problem: new.gauges(
+                "certificate_problem",
+                "1 for what is wrong with the certificate now.",
+                &["problem"],
+            )?,
+            changes: new.counters(
+                "certificate_changes_total",
+                "What this replica has done for the certificate.",
+                &["change"],
+            )?,
+        })
+    }
+
+    /// The rotation is in this one of the phases.
+    pub fn phase(&self, phases: impl IntoIterator<Item = &'static str>, current: &str) {
+        for phase in phases {
+            self.phase.with_label_values(&[phase]).set((phase == current).into());
+        }
+    }
+
+    /// How things stand: whether this replica leads, whether its certificate is vouched for, and whether the
+    /// caBundle is what it should be.
+    pub fn state(&self, leads: bool, is_trusted: bool, is_in_sync: bool) {
+        self.leads.set(leads.into());
+        self.servable.set(is_trusted.into());
+        self.in_sync.set(is_in_sync.into());
+    }
+
+    /// The CA that signs expires then.
+    pub fn authority_expires(&self, at: SystemTime) {
+        let since = at.duration_since(UNIX_EPOCH).as_ref().map_or(0.0, Duration::as_secs_f64);
+        self.authority_expiry.set(since);
+    }
+
+    /// What is wrong now, if anything.
+    pub fn problem(&self, current: Option<&str>) {
+        self.problem.reset();
+        if let Some(problem) = current {
+            self.problem.with_label_values(&[problem]).set(1);
+        }
+    }
+
+    /// This replica has done something.
+    pub fn changed(&self, change: &str) {
+        self.changes.with_label_values(&[change]).inc();
+    }
+}
