@@ -162,7 +162,8 @@ impl Metrics {
         RotationMetrics::new(&self.registry)
     }
 
-    pub(super) fn pod_security(&self, decision: &Decision<'_>) {
+    /// Counts what Kubernetes' own admission counts of a decision.
+    pub fn pod_security(&self, decision: &Decision<'_>) {
         for counted in &decision.pod_security {
             self.pod_security.count(*counted, decision);
         }
@@ -194,7 +195,10 @@ impl Metrics {
     }
 
     /// Everything, in Prometheus' text format.
-    pub(super) fn render(&self) -> Result<String, prometheus::Error> {
+    ///
+    /// # Errors
+    /// Prometheus', if it could not be written.
+    pub fn render(&self) -> Result<String, prometheus::Error> {
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
         process::write(&mut text);

@@ -11,6 +11,7 @@
 
 mod controls;
 mod draining;
+mod drop_in;
 mod hostile;
 mod lint;
 mod manifests;

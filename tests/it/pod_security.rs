@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 use crate::reviews::recorded;
 
 /// The configuration that the reviews were recorded with.
-const CONFIGURATION: &str = "
+pub(crate) const CONFIGURATION: &str = "
 apiVersion: pod-security.admission.config.k8s.io/v1
 kind: PodSecurityConfiguration
 defaults:
