@@ -20,6 +20,7 @@ pub mod mutate;
 pub mod admission;
 
 pub mod certificates;
+pub mod cluster;
 pub mod lint;
 pub mod server;
 

@@ -9,6 +9,8 @@
     reason = "a test that cannot go on has failed, and one that is skipped says so"
 )]
 
+mod cluster_api;
+mod cluster_follow;
 mod controls;
 mod hostile;
 mod lint;

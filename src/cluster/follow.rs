@@ -1,0 +1,254 @@
+//! Namespaces and service accounts, followed: each change becomes part of the snapshot.
+//!
+//! The watches are those of kube's runtime. After an error a watch is begun anew, with a list: only so is it
+//! certain that it works again, since a watch to which nothing happens says nothing. A watch that the server
+//! ends in good order is taken up where it stood.
+
+use std::convert::Infallible;
+use std::fmt::Debug;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use futures::{FutureExt as _, StreamExt as _};
+use k8s_openapi::api::core::v1::{Namespace, Secret, ServiceAccount};
+use kube::core::{ObjectMeta, PartialObjectMeta};
+use kube::runtime::watcher::{self, Config, watcher};
+use kube::{Api, Error, Resource as KubeResource};
+use serde::de::DeserializeOwned;
+use tokio::time::{sleep, timeout};
+
+use crate::cluster::condition::Condition;
+use crate::cluster::fault::Call;
+use crate::cluster::keeper::Keeper;
+use crate::cluster::pause::Pause;
+use crate::cluster::{Cluster, Event, Fault, Reason, Resource};
+use crate::policy::Snapshot;
+
+/// Objects in a page of a list.
+const PAGE_SIZE: u32 = 500;
+
+/// Changes that are taken into the snapshot at once, at the most.
+const BURST: usize = 512;
+
+/// The snapshot is not given out more often than this. A thousand namespaces that are made at once would
+/// else be copied a thousand times.
+const BETWEEN_SNAPSHOTS: Duration = Duration::from_millis(10);
+
+/// Everything that is followed for a snapshot.
+const FOLLOWED: usize = 2;
+
+/// A change, as a watch tells it.
+pub(super) enum Change {
+    /// A list begins.
+    Begun,
+    /// An object is there.
+    There(ObjectMeta),
+    /// An object is gone.
+    Gone(ObjectMeta),
+    /// The list is complete: what was not in it is gone.
+    Listed,
+}
+
+impl<K> From<watcher::Event<PartialObjectMeta<K>>> for Change {
+    fn from(event: watcher::Event<PartialObjectMeta<K>>) -> Self {
+        match event {
+            watcher::Event::Init => Self::Begun,
+            watcher::Event::InitApply(object) | watcher::Event::Apply(object) => Self::There(object.metadata),
+            watcher::Event::Delete(object) => Self::Gone(object.metadata),
+            watcher::Event::InitDone => Self::Listed,
+        }
+    }
+}
+
+impl Cluster {
+    /// Follows Namespaces and service accounts for as long as it is polled. Each new snapshot goes to
+    /// `publish`, and what happens to `observe`. Both are called from the task that polls this, and must not
+    /// block. To be called once for all clones of a cluster.
+    pub async fn follow(&self, publish: impl Fn(Arc<Snapshot>), observe: impl Fn(Event)) -> Infallible {
+        let listed = AtomicUsize::new(0);
+        let follow = |resource, mut keeper: Keeper| {
+            let mut is_first = true;
+            let (observe, listed) = (&observe, &listed);
+            move |changes: Vec<Change>| {
+                let is_listed = changes.iter().any(|change| matches!(change, Change::Listed));
+                if is_listed && std::mem::take(&mut is_first) {
+                    listed.fetch_add(1, Ordering::Relaxed);
+                }
+                self.known.change(|snapshot| keeper.take(changes, snapshot, &self.known.removals));
+                observe(Event::Heard(resource));
+            }
+        };
+        let namespaces = self.watch(
+            Api::<PartialObjectMeta<Namespace>>::all(self.client.clone()),
+            Config::default(),
+            Resource::Namespaces,
+            follow(Resource::Namespaces, Keeper::namespaces()),
+            &observe,
+        );
+        let accounts = self.watch(
+            Api::<PartialObjectMeta<ServiceAccount>>::all(self.client.clone()),
+            Config::default(),
+            Resource::ServiceAccounts,
+            follow(Resource::ServiceAccounts, Keeper::service_accounts()),
+            &observe,
+        );
+        let (never, _, _) = tokio::join!(
+            Box::pin(namespaces),
+            Box::pin(accounts),
+            self.give_out(&publish, &observe, &listed)
+        );
+        never
+    }
+
+    /// Gives out the snapshot after changes, and says when it holds everything for the first time.
+    async fn give_out(
+        &self,
+        publish: &impl Fn(Arc<Snapshot>),
+        observe: &impl Fn(Event),
+        listed: &AtomicUsize,
+    ) -> Infallible {
+        let mut is_synced = false;
+        loop {
+            self.known.changed.notified().await;
+            let holds_all = listed.load(Ordering::Relaxed) == FOLLOWED;
+            let snapshot = self.known.snapshot().clone();
+            publish(Arc::new(snapshot));
+            if holds_all && !std::mem::replace(&mut is_synced, true) {
+                observe(Event::Synced);
+            }
+            sleep(BETWEEN_SNAPSHOTS).await;
+        }
+    }
+
+    /// Calls `changed` whenever the Secret may be another than before, and once at the start. Its contents
+    /// are not read.
+    pub async fn follow_secret(
+        &self,
+        namespace: &str,
+        name: &str,
+        changed: impl Fn(),
+        observe: impl Fn(Event),
+    ) -> Infallible {
+        let api = Api::<PartialObjectMeta<Secret>>::namespaced(self.client.clone(), namespace);
+        let config = Config::default().fields(&format!("metadata.name={name}"));
+        let take = |changes: Vec<Change>| {
+            observe(Event::Heard(Resource::Secret));
+            if !changes.iter().all(|change| matches!(change, Change::Begun)) {
+                changed();
+            }
+        };
+        Box::pin(self.watch(api, config, Resource::Secret, take, &observe)).await
+    }
+
+    /// Watches for ever. What changes goes to `take`, as much at a time as has come.
+    fn watch<K>(
+        &self,
+        api: Api<PartialObjectMeta<K>>,
+        config: Config,
+        resource: Resource,
+        mut take: impl FnMut(Vec<Change>),
+        observe: &impl Fn(Event),
+    ) -> impl Future<Output = Infallible>
+    where
+        K: KubeResource + Clone + Debug + DeserializeOwned + Send + 'static,
+    {
+        let call = Call {
+            method: "Get",
+            url: format!("{}{}", self.server, api.resource_url()),
+            wanted: format!("list and watch {}", resource.as_str()),
+        };
+        let seconds = u32::try_from(self.limits.watch.as_secs()).unwrap_or(u32::MAX);
+        let config = config.timeout(seconds).page_size(PAGE_SIZE);
+        async move {
+            let mut condition = Condition::new(resource, observe);
+            let mut pause = Pause::new(&self.limits);
+            let mut is_streaming = true;
+            loop {
+                let config = if is_streaming { config.clone().streaming_lists() } else { config.clone() };
+                let end = self.watch_until_error(&api, config, &call, &mut take, &mut condition).await;
+                // An API server that cannot stream lists says so, and is asked for pages from then on.
+                if is_streaming && end.is_unable_to_stream {
+                    is_streaming = false;
+                    continue;
+                }
+                if end.was_listed {
+                    pause.reset();
+                }
+                condition.failed(end.fault.reason);
+                // That a watch has fallen too far behind is in order: a list follows.
+                if end.fault.reason != Reason::Expired {
+                    condition.down(&end.fault);
+                }
+                sleep(pause.next().max(end.fault.retry_after.unwrap_or_default())).await;
+            }
+        }
+    }
+
+    async fn watch_until_error<K>(
+        &self,
+        api: &Api<PartialObjectMeta<K>>,
+        config: Config,
+        call: &Call,
+        take: &mut impl FnMut(Vec<Change>),
+        condition: &mut Condition<'_, impl Fn(Event)>,
+    ) -> End
+    where
+        K: KubeResource + Clone + Debug + DeserializeOwned + Send + 'static,
+    {
+        let mut stream = pin!(watcher(api.clone(), config));
+        let mut was_listed = false;
+        loop {
+            // Once it is listed, kube has limits of its own for silence.
+            let first = if was_listed {
+                stream.next().await
+            } else {
+                let Ok(first) = timeout(self.limits.list, stream.next()).await else {
+                    return End { fault: Fault::late(call), was_listed, is_unable_to_stream: false };
+                };
+                first
+            };
+            let mut changes = Vec::new();
+            let mut error = None;
+            let mut next = first;
+            while let Some(item) = next {
+                match item {
+                    Ok(event) => changes.push(Change::from(event)),
+                    Err(fault) => error = Some(fault),
+                }
+                if error.is_some() || changes.len() >= BURST {
+                    break;
+                }
+                next = stream.next().now_or_never().flatten();
+            }
+            let is_listed = changes.iter().any(|change| matches!(change, Change::Listed));
+            if !changes.is_empty() {
+                take(changes);
+            }
+            if is_listed {
+                was_listed = true;
+                condition.up();
+            }
+            if let Some(error) = error {
+                let is_unable_to_stream = is_unable_to_stream(&error);
+                return End { fault: Fault::of_watcher(&error, call), was_listed, is_unable_to_stream };
+            }
+        }
+    }
+}
+
+/// Why a watch ended.
+struct End {
+    fault: Fault,
+    /// Whether it got as far as a whole list.
+    was_listed: bool,
+    /// Whether the server does not know how to stream a list.
+    is_unable_to_stream: bool,
+}
+
+fn is_unable_to_stream(error: &watcher::Error) -> bool {
+    let watcher::Error::WatchStartFailed(Error::Api(status)) = error else { return false };
+    matches!(status.code, 400 | 422)
+}
