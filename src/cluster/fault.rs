@@ -173,6 +173,7 @@ impl Fault {
     }
 
     /// What the client library says.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "what is not told apart is a fault of the way there")]
     pub(super) fn of(error: &Error, call: &Call) -> Self {
         match error {
             Error::Api(status) => Self::of_status(status, call),
@@ -262,6 +263,7 @@ impl Call {
     }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "only these have words of their own")]
 fn of_io(error: &io::Error, call: &Call) -> Option<(Reason, String)> {
     let dial = |words: &str| format!("dial tcp {}: {words}", call.peer());
     // An error of TLS comes wrapped in one of reading, and is found further in.
@@ -285,6 +287,7 @@ pub(super) fn at(error: &serde_json::Error) -> String {
 }
 
 /// Why no client can be made, or no credentials can be had.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the others show nothing of a file")]
 pub(super) fn of_client(error: &Error) -> String {
     match error {
         Error::Auth(error) => of_auth(error),
@@ -296,6 +299,7 @@ pub(super) fn of_client(error: &Error) -> String {
 }
 
 /// Programs that give credentials write them out, and their output is part of some errors.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the others show nothing of what a program wrote")]
 fn of_auth(error: &AuthError) -> String {
     match error {
         AuthError::AuthExecRun { cmd, out } => format!("exec: {cmd} failed with {}", out.status),

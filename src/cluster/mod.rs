@@ -14,9 +14,13 @@ mod event;
 mod fault;
 mod follow;
 mod keeper;
+mod lease;
 mod live;
 mod pause;
+mod pods;
 mod raw;
+mod secret;
+mod webhooks;
 
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,6 +34,10 @@ use crate::policy::Snapshot;
 pub use connect::ConnectError;
 pub use event::{Event, Resource};
 pub use fault::{Fault, Reason};
+pub use lease::LeaseLock;
+pub use pods::Page;
+pub use secret::Secret;
+pub use webhooks::{Bundle, WebhookNames};
 
 /// The log targets of the client library. Its lines come again with every attempt, and say what an
 /// [`Event`] says once.

@@ -11,6 +11,7 @@
 
 mod cluster_api;
 mod cluster_follow;
+mod cluster_objects;
 mod controls;
 mod hostile;
 mod lint;
