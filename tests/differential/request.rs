@@ -152,10 +152,12 @@ impl World {
                 let (api_version, kind) = *self.random.pick(&TYPES);
                 for (key, value) in [("apiVersion", api_version), ("kind", kind)] {
                     if let Some(object) = request[part].as_object_mut() {
-                        match serde_json::from_str(value).unwrap() {
-                            Json::Null => object.remove(key),
-                            value => object.insert(key.to_owned(), value),
-                        };
+                        let value: Json = serde_json::from_str(value).unwrap();
+                        if value.is_null() {
+                            object.remove(key);
+                        } else {
+                            object.insert(key.to_owned(), value);
+                        }
                     }
                 }
             }
