@@ -139,7 +139,7 @@ impl World {
         if let Some(subresource) = request.get("subResource").cloned() {
             request["requestSubResource"] = subresource;
         }
-        request["dryRun"] = false.into();
+        request["dryRun"] = self.random.percent(5).into();
         request["options"] = json!({ "kind": "CreateOptions", "apiVersion": "meta.k8s.io/v1" });
     }
 
