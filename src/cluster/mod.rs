@@ -9,6 +9,7 @@
 
 mod fault;
 mod follow;
+mod inspect;
 mod lease;
 mod objects;
 mod read;
@@ -24,6 +25,7 @@ use kube::{Client, Config};
 
 pub use fault::Fault;
 pub use follow::{Observer, Watched};
+pub use inspect::{Inspected, Surroundings};
 pub use lease::Lease;
 pub use objects::Objects;
 pub use read::Page;

@@ -1,0 +1,428 @@
+//! The entries of both webhook configurations, each by itself: where they lead, what they match, and what happens
+//! when nobody answers.
+
+use k8s_openapi::api::admissionregistration::v1::{
+    MatchCondition, MutatingWebhook, RuleWithOperations, ValidatingWebhook, WebhookClientConfig,
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+
+use super::installation::REINSTALL;
+use super::{Check, Finding, Installation, Severity};
+use crate::workload::Workload;
+
+/// The longest that whoever creates a pod should wait for a podgate that is down.
+const LONGEST_TIMEOUT: i32 = 10;
+
+/// What must be judged: a resource of the core group, and an operation on it.
+const JUDGED: [(&str, &str); 3] =
+    [("pods", "CREATE"), ("pods", "UPDATE"), ("pods/ephemeralcontainers", "UPDATE")];
+
+/// Resources of the core group that podgate lets pass, if rules name them.
+const LET_PASS: [&str; 2] = ["namespaces", "serviceaccounts"];
+
+/// The conditions that podgate is shipped with.
+const SHIPPED_CONDITIONS: [&str; 2] = [
+    r#"request.operation != "UPDATE" || object.spec != oldObject.spec"#,
+    r#"!("kubernetes.io/config.mirror" in object.metadata.?annotations.orValue({}))"#,
+];
+
+/// Mutating configurations that look at what podgate sets: service account, labels, containers. Revisions of some
+/// have something after the name.
+const LATER: [&str; 6] = [
+    "admission-webhook-mutating-webhook-configuration",
+    "azure-wi-webhook-mutating-webhook-configuration",
+    "inferenceservice.serving.kserve.io",
+    "istio-sidecar-injector",
+    "linkerd-proxy-injector-webhook-config",
+    "pod-identity-webhook",
+];
+
+/// What the two kinds of webhook have in common.
+pub(super) struct Entry<'i> {
+    pub(super) is_mutating: bool,
+    pub(super) configuration: &'i str,
+    pub(super) index: usize,
+    pub(super) name: &'i str,
+    pub(super) client: &'i WebhookClientConfig,
+    pub(super) namespaces: Option<&'i LabelSelector>,
+    objects: Option<&'i LabelSelector>,
+    rules: &'i [RuleWithOperations],
+    conditions: &'i [MatchCondition],
+    failure_policy: Option<&'i str>,
+    match_policy: Option<&'i str>,
+    side_effects: &'i str,
+    timeout: Option<i32>,
+    /// Of mutating webhooks alone.
+    reinvocation: Option<&'i str>,
+}
+
+impl<'i> Entry<'i> {
+    fn validating(configuration: &'i str, (index, webhook): (usize, &'i ValidatingWebhook)) -> Self {
+        Self {
+            is_mutating: false,
+            configuration,
+            index,
+            name: &webhook.name,
+            client: &webhook.client_config,
+            namespaces: webhook.namespace_selector.as_ref(),
+            objects: webhook.object_selector.as_ref(),
+            rules: webhook.rules.as_deref().unwrap_or_default(),
+            conditions: webhook.match_conditions.as_deref().unwrap_or_default(),
+            failure_policy: webhook.failure_policy.as_deref(),
+            match_policy: webhook.match_policy.as_deref(),
+            side_effects: &webhook.side_effects,
+            timeout: webhook.timeout_seconds,
+            reinvocation: None,
+        }
+    }
+
+    fn mutating(configuration: &'i str, (index, webhook): (usize, &'i MutatingWebhook)) -> Self {
+        Self {
+            is_mutating: true,
+            configuration,
+            index,
+            name: &webhook.name,
+            client: &webhook.client_config,
+            namespaces: webhook.namespace_selector.as_ref(),
+            objects: webhook.object_selector.as_ref(),
+            rules: webhook.rules.as_deref().unwrap_or_default(),
+            conditions: webhook.match_conditions.as_deref().unwrap_or_default(),
+            failure_policy: webhook.failure_policy.as_deref(),
+            match_policy: webhook.match_policy.as_deref(),
+            side_effects: &webhook.side_effects,
+            timeout: webhook.timeout_seconds,
+            reinvocation: Some(webhook.reinvocation_policy.as_deref().unwrap_or("Never")),
+        }
+    }
+
+    /// Its configuration, as reports name it.
+    pub(super) fn object(&self) -> String {
+        format!("{} {}", kind(self.is_mutating), self.configuration)
+    }
+
+    /// A field of it, as reports name it.
+    pub(super) fn field(&self, field: &str) -> String {
+        format!("webhooks[{}].{field}", self.name)
+    }
+
+    /// The command that sets a field of it; `value` is JSON.
+    pub(super) fn patch(&self, field: &str, value: &str) -> String {
+        format!(
+            "kubectl patch {} {} --type=json --patch='[{{\"op\": \"add\", \"path\": \"/webhooks/{}/{field}\", \
+             \"value\": {value}}}]'",
+            kind(self.is_mutating).to_ascii_lowercase(),
+            self.configuration,
+            self.index
+        )
+    }
+
+    /// Whether it is called for an operation on a resource (`pods`, `pods/resize`) of the core group.
+    pub(super) fn is_called_for(&self, resource: &str, operation: &str) -> bool {
+        self.rules.iter().any(|rule| {
+            let is_of = |list: &Option<Vec<String>>, one: &str| names(list, |given| given == "*" || given == one);
+            is_of(&rule.api_groups, "")
+                && is_of(&rule.api_versions, "v1")
+                && is_of(&rule.operations, operation)
+                && names(&rule.resources, |given| covers(given, resource))
+                && rule.scope.as_deref() != Some("Cluster")
+        })
+    }
+
+    fn finding(&self, check: Check, field: &str, found: String, mend: String) -> Finding {
+        Finding {
+            check,
+            severity: Severity::Warning,
+            object: self.object(),
+            field: self.field(field),
+            found,
+            mend,
+        }
+    }
+}
+
+fn kind(is_mutating: bool) -> &'static str {
+    if is_mutating { "MutatingWebhookConfiguration" } else { "ValidatingWebhookConfiguration" }
+}
+
+fn names(list: &Option<Vec<String>>, is_meant: impl Fn(&str) -> bool) -> bool {
+    list.iter().flatten().any(|given| is_meant(given))
+}
+
+/// Whether a resource of a rule covers one of requests: `*`, `pods`, `pods/*`, `*/resize`, `*/*`.
+fn covers(given: &str, resource: &str) -> bool {
+    let ((given, given_sub), (resource, sub)) = (parts(given), parts(resource));
+    (given == "*" || given == resource) && (given_sub == "*" || given_sub == sub)
+}
+
+/// A resource and its subresource, which may be empty.
+fn parts(resource: &str) -> (&str, &str) {
+    resource.split_once('/').unwrap_or((resource, ""))
+}
+
+/// Every entry of both configurations.
+pub(super) fn entries(installation: &Installation) -> Vec<Entry<'_>> {
+    let names = &installation.names;
+    let mut entries = Vec::new();
+    if let Ok(Some(configuration)) = &installation.validating {
+        let webhooks = configuration.webhooks.iter().flatten().enumerate();
+        entries.extend(webhooks.map(|webhook| Entry::validating(&names.validating, webhook)));
+    }
+    if let Ok(Some(configuration)) = &installation.mutating {
+        let webhooks = configuration.webhooks.iter().flatten().enumerate();
+        entries.extend(webhooks.map(|webhook| Entry::mutating(&names.mutating, webhook)));
+    }
+    entries
+}
+
+pub(super) fn check(installation: &Installation, findings: &mut Vec<Finding>) {
+    let names = &installation.names;
+    let validating = matches!(installation.validating, Ok(None));
+    let mutating = matches!(installation.mutating, Ok(None));
+    missing(validating, false, &names.validating, "no pod is judged", findings);
+    missing(mutating, true, &names.mutating, "no pod is repaired or given an identity", findings);
+    let entries = entries(installation);
+    for is_mutating in [false, true] {
+        let of_kind: Vec<&Entry<'_>> =
+            entries.iter().filter(|entry| entry.is_mutating == is_mutating).collect();
+        incomplete(&of_kind, findings);
+    }
+    for entry in &entries {
+        target(entry, installation, findings);
+        refused(entry, findings);
+        settings(entry, findings);
+        left_out(entry, findings);
+    }
+    order(installation, findings);
+}
+
+fn missing(is_missing: bool, is_mutating: bool, name: &str, so: &str, findings: &mut Vec<Finding>) {
+    if is_missing {
+        findings.push(Finding {
+            check: Check::ConfigurationMissing,
+            severity: Severity::Error,
+            object: format!("{} {name}", kind(is_mutating)),
+            field: String::new(),
+            found: format!("not there: {so}"),
+            mend: REINSTALL.to_owned(),
+        });
+    }
+}
+
+/// What none of the entries of a configuration is called for.
+fn incomplete(entries: &[&Entry<'_>], findings: &mut Vec<Finding>) {
+    let Some(first) = entries.first() else { return };
+    // Only new pods are repaired: most of a pod cannot be changed later.
+    let wanted = if first.is_mutating { JUDGED.get(..1).unwrap_or_default() } else { &JUDGED };
+    for (resource, operation) in wanted {
+        if entries.iter().any(|entry| entry.is_called_for(resource, operation)) {
+            continue;
+        }
+        let rule = format!(
+            r#"{{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["{operation}"], "resources": ["{resource}"]}}"#
+        );
+        findings.push(Finding {
+            check: Check::RulesIncomplete,
+            severity: Severity::Error,
+            object: first.object(),
+            field: "webhooks[*].rules".to_owned(),
+            found: format!("no rule for {operation} of {resource}: podgate is not asked about it"),
+            mend: first.patch("rules/-", &rule),
+        });
+    }
+}
+
+fn target(entry: &Entry<'_>, installation: &Installation, findings: &mut Vec<Finding>) {
+    let names = &installation.names;
+    let path = if entry.is_mutating { "/mutate" } else { "/validate" };
+    let fault = match (&entry.client.service, &entry.client.url) {
+        (Some(service), _) if (&service.namespace, &service.name) != (&names.namespace, &names.service) => {
+            format!("leads to the Service {}/{}, and not to podgate's", service.namespace, service.name)
+        }
+        (Some(service), _) if service.path.as_deref() != Some(path) => {
+            let found = service.path.as_deref().unwrap_or("/");
+            format!("has the path {found}, and podgate answers at {path}")
+        }
+        (Some(_), _) => return,
+        (None, url) => {
+            let url = url.as_deref().unwrap_or_default();
+            format!("leads to the URL {url}, and not to podgate's Service")
+        }
+    };
+    let service =
+        format!(r#"{{"namespace": "{}", "name": "{}", "path": "{path}"}}"#, names.namespace, names.service);
+    findings.push(Finding {
+        severity: Severity::Error,
+        ..entry.finding(
+            Check::WebhookTarget,
+            "clientConfig",
+            fault,
+            entry.patch("clientConfig", &format!(r#"{{"service": {service}}}"#)),
+        )
+    });
+}
+
+/// Resources that podgate does not know: it refuses every request for them.
+fn refused(entry: &Entry<'_>, findings: &mut Vec<Finding>) {
+    for (index, rule) in entry.rules.iter().enumerate() {
+        for group in rule.api_groups.iter().flatten() {
+            for resource in rule.resources.iter().flatten() {
+                let whole = resource.split_once('/').map_or(resource.as_str(), |(whole, _)| whole);
+                let is_let_pass = group.is_empty() && LET_PASS.contains(&whole);
+                if is_let_pass || Workload::of_resource(group, whole).is_some() {
+                    continue;
+                }
+                let group = if group.is_empty() { "the core group" } else { group };
+                findings.push(Finding {
+                    severity: Severity::Error,
+                    ..entry.finding(
+                        Check::RulesRefused,
+                        &format!("rules[{index}].resources"),
+                        format!(
+                            "{resource} of {group}: podgate does not know whether these carry pods, and refuses every \
+                             request for them"
+                        ),
+                        format!("{REINSTALL}: its rules name what podgate judges, and nothing else"),
+                    )
+                });
+            }
+        }
+    }
+}
+
+fn settings(entry: &Entry<'_>, findings: &mut Vec<Finding>) {
+    let judges_pods = entry.is_called_for("pods", "CREATE");
+    if judges_pods && entry.failure_policy == Some("Ignore") {
+        let so = if entry.is_mutating {
+            "while podgate does not answer, pods start without the identity that a policy gives them; where policies \
+             only repair, this will do"
+        } else {
+            "while podgate does not answer, every pod is admitted unjudged, and nobody is told: watch \
+             apiserver_admission_webhook_fail_open_count"
+        };
+        let severity = if entry.is_mutating { Severity::Info } else { Severity::Warning };
+        findings.push(Finding {
+            severity,
+            ..entry.finding(
+                Check::FailurePolicy,
+                "failurePolicy",
+                format!("Ignore: {so}"),
+                entry.patch("failurePolicy", "\"Fail\""),
+            )
+        });
+    }
+    if let Some(found) = entry.match_policy.filter(|policy| *policy != "Equivalent") {
+        let found = format!("{found}: requests by another version of the same resource are not judged");
+        findings.push(entry.finding(
+            Check::MatchPolicy,
+            "matchPolicy",
+            found,
+            entry.patch("matchPolicy", "\"Equivalent\""),
+        ));
+    }
+    if entry.side_effects != "None" {
+        let found = format!(
+            "{}: podgate has no side effects, and unless that is said requests with --dry-run=server may be refused",
+            entry.side_effects
+        );
+        findings.push(entry.finding(
+            Check::SideEffects,
+            "sideEffects",
+            found,
+            entry.patch("sideEffects", "\"None\""),
+        ));
+    }
+    // What the API server makes of an absent one is the longest that is well.
+    if let Some(found) = entry.timeout.filter(|timeout| *timeout > LONGEST_TIMEOUT) {
+        let found = format!("{found}: whoever creates a pod waits that long while podgate is down");
+        findings.push(entry.finding(Check::Timeout, "timeoutSeconds", found, entry.patch("timeoutSeconds", "5")));
+    }
+    if let Some(found) = entry.reinvocation.filter(|policy| *policy != "IfNeeded") {
+        let found = format!("{found}: containers that later webhooks add (sidecars) are not repaired");
+        findings.push(entry.finding(
+            Check::ReinvocationPolicy,
+            "reinvocationPolicy",
+            found,
+            entry.patch("reinvocationPolicy", "\"IfNeeded\""),
+        ));
+    }
+}
+
+/// What leaves out requests that the rules and the namespaces would not.
+fn left_out(entry: &Entry<'_>, findings: &mut Vec<Finding>) {
+    let is_selective = entry.objects.is_some_and(|selector| *selector != LabelSelector::default());
+    if is_selective && !entry.is_mutating {
+        findings.push(Finding {
+            severity: Severity::Error,
+            ..entry.finding(
+                Check::ObjectSelector,
+                "objectSelector",
+                "not empty: whoever creates a pod sets its labels, and so decides whether it is judged".to_owned(),
+                entry.patch("objectSelector", "{}"),
+            )
+        });
+    }
+    for condition in entry.conditions {
+        let expression = condition.expression.trim();
+        if !SHIPPED_CONDITIONS.contains(&expression) {
+            findings.push(Finding {
+                severity: Severity::Info,
+                ..entry.finding(
+                    Check::MatchCondition,
+                    &format!("matchConditions[{}]", condition.name),
+                    format!("not one of podgate's own, and what it leaves out is not judged: {expression}"),
+                    String::new(),
+                )
+            });
+        }
+    }
+}
+
+fn order(installation: &Installation, findings: &mut Vec<Finding>) {
+    let (Ok(Some(_)), Ok(names)) = (&installation.mutating, &installation.mutating_names) else { return };
+    let ours = &installation.names.mutating;
+    for name in names {
+        let is_later = LATER.iter().any(|later| name.starts_with(later));
+        // By bytes, as the API server sorts them.
+        if !is_later || ours.as_bytes() < name.as_bytes() {
+            continue;
+        }
+        findings.push(Finding {
+            check: Check::MutatingOrder,
+            severity: Severity::Error,
+            object: format!("MutatingWebhookConfiguration {ours}"),
+            field: "metadata.name".to_owned(),
+            found: format!(
+                "comes after {name} by name, which is called first and does not see the service account and labels \
+                 that podgate sets"
+            ),
+            mend: format!(
+                "{REINSTALL}, where it is called 00-podgate; then kubectl delete mutatingwebhookconfiguration {ours}"
+            ),
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_cover_what_the_api_server_says() {
+        for (given, resource, expected) in [
+            ("pods", "pods", true),
+            ("pods", "pods/resize", false),
+            ("*", "pods", true),
+            ("*", "pods/resize", false),
+            ("pods/*", "pods", true),
+            ("pods/*", "pods/resize", true),
+            ("jobs/*", "pods/resize", false),
+            ("*/resize", "pods/resize", true),
+            ("*/resize", "pods", false),
+            ("*/*", "pods", true),
+            ("*/*", "pods/resize", true),
+            ("pods/resize", "pods/ephemeralcontainers", false),
+        ] {
+            assert_eq!(covers(given, resource), expected, "{given} {resource}");
+        }
+    }
+}
