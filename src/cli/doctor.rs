@@ -115,7 +115,8 @@ impl Doctor {
         let leaf = secret.as_ref().ok().and_then(|secret| secret.as_ref()?.as_ref());
         let trust = Trust { service: &service, leaf, now, connect: self.connect.as_deref() };
         let bundles = trust.bundles(&inspected).await;
-        let certificate = |leaf: Option<trust::Leaf>| Secret { certificate: leaf.map(|leaf| leaf.certificate) };
+        let certificate =
+            |leaf: Option<trust::Leaf>| Secret { certificate: leaf.map(|leaf| leaf.certificate) };
         let parts = Parts {
             names: self.names(&objects),
             now,
@@ -205,7 +206,11 @@ impl Parts {
             endpoints: told(inspected.endpoints),
             network_policies: told(inspected.network_policies),
             lease: told(inspected.lease),
-            guards: inspected.guards.into_iter().map(|(name, policy)| Guard { name, policy: told(policy) }).collect(),
+            guards: inspected
+                .guards
+                .into_iter()
+                .map(|(name, policy)| Guard { name, policy: told(policy) })
+                .collect(),
             bindings: told(inspected.bindings),
         }
     }

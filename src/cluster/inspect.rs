@@ -147,21 +147,30 @@ impl Cluster {
 
     async fn global<K>(&self, name: &str) -> Result<Option<K>, Fault>
     where
-        K: Resource<DynamicType = (), Scope = ClusterResourceScope> + Clone + DeserializeOwned + std::fmt::Debug,
+        K: Resource<DynamicType = (), Scope = ClusterResourceScope>
+            + Clone
+            + DeserializeOwned
+            + std::fmt::Debug,
     {
         in_time(Api::<K>::all(self.client.clone()).get_opt(name)).await
     }
 
     async fn own<K>(&self, objects: &Objects, name: &str) -> Result<Option<K>, Fault>
     where
-        K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + std::fmt::Debug,
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+            + Clone
+            + DeserializeOwned
+            + std::fmt::Debug,
     {
         in_time(Api::<K>::namespaced(self.client.clone(), &objects.namespace).get_opt(name)).await
     }
 
     async fn all_own<K>(&self, objects: &Objects, labels: Option<&str>) -> Result<Vec<K>, Fault>
     where
-        K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + std::fmt::Debug,
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+            + Clone
+            + DeserializeOwned
+            + std::fmt::Debug,
     {
         all(&Api::namespaced(self.client.clone(), &objects.namespace), labels).await
     }

@@ -26,8 +26,7 @@ fn publish(installation: &Installation) -> String {
     if installation.is_self_managed() {
         return names.restart();
     }
-    "kubectl --namespace cert-manager rollout restart deployment/cert-manager-cainjector (or see to what else writes \
-     the caBundle)"
+    "kubectl --namespace cert-manager rollout restart deployment/cert-manager-cainjector # or what else writes it"
         .to_owned()
 }
 
@@ -35,9 +34,9 @@ fn publish(installation: &Installation) -> String {
 fn issue(installation: &Installation) -> String {
     let names = &installation.names;
     if installation.is_self_managed() {
-        return format!("{}, and see its log for why it was not renewed", names.restart());
+        return format!("{} # the log says why it was not renewed", names.restart());
     }
-    names.kubectl(&format!("delete secret {}, which cert-manager then issues anew", names.secret))
+    names.kubectl(&format!("delete secret {} # cert-manager then issues it anew", names.secret))
 }
 
 fn bundle(installation: &Installation, entry: &Entry<'_>, findings: &mut Vec<Finding>) {
@@ -55,7 +54,8 @@ fn bundle(installation: &Installation, entry: &Entry<'_>, findings: &mut Vec<Fin
         let found = "empty: API servers do not trust podgate's certificate, and every call fails".to_owned();
         return report(Check::BundleMissing, Severity::Error, found);
     }
-    let is_of = |bundle: &&Bundle| (bundle.webhook.as_str(), bundle.is_mutating) == (entry.name, entry.is_mutating);
+    let is_of =
+        |bundle: &&Bundle| (bundle.webhook.as_str(), bundle.is_mutating) == (entry.name, entry.is_mutating);
     let Some(bundle) = installation.bundles.iter().find(is_of) else { return };
     if bundle.authorities.is_empty() {
         let found = "holds no CA certificate in PEM: every call fails".to_owned();
@@ -76,14 +76,23 @@ fn bundle(installation: &Installation, entry: &Entry<'_>, findings: &mut Vec<Fin
         let found = format!("the last of its CAs ends at {}", date(latest));
         report(Check::BundleExpiresSoon, Severity::Warning, found);
     }
-    if bundle.vouches == Some(false) {
+    if bundle.vouches == Some(false) && is_sound(installation) {
         let found = format!(
-            "does not vouch for the certificate in {}, now and for {}: every call fails once that is served",
-            installation.names.own("Secret", &installation.names.secret),
-            service_name(installation)
+            "does not vouch for the certificate in {}: every call fails once that is served",
+            installation.names.own("Secret", &installation.names.secret)
         );
         report(Check::BundleForeign, Severity::Error, found);
     }
+}
+
+/// Whether the certificate in the Secret is valid now and for the Service; what else is wrong with it is told there.
+fn is_sound(installation: &Installation) -> bool {
+    let Ok(Some(secret)) = &installation.secret else { return false };
+    secret.certificate.as_ref().is_some_and(|certificate| {
+        let is_valid =
+            certificate.not_before <= installation.now && installation.now <= certificate.not_after;
+        is_valid && certificate.names.contains(&service_name(installation))
+    })
 }
 
 fn secret(installation: &Installation, findings: &mut Vec<Finding>) {
@@ -106,11 +115,16 @@ fn secret(installation: &Installation, findings: &mut Vec<Finding>) {
         return report(Check::SecretMissing, Severity::Error, "data[tls.crt]", found, issue(installation));
     };
     let now = installation.now;
-    let mut leaf = |check, severity, found| report(check, severity, "data[tls.crt]", found, issue(installation));
+    let mut leaf =
+        |check, severity, found| report(check, severity, "data[tls.crt]", found, issue(installation));
     if *not_after < now {
         leaf(Check::CertificateExpired, Severity::Error, format!("ended at {}", date(*not_after)));
     } else if *not_before > now {
-        leaf(Check::CertificateExpired, Severity::Error, format!("is not valid before {}", date(*not_before)));
+        leaf(
+            Check::CertificateExpired,
+            Severity::Error,
+            format!("is not valid before {}", date(*not_before)),
+        );
     } else if ends_within(*not_after, now, LEAF_SOON) {
         let found = format!("ends at {}, and should have been renewed by now", date(*not_after));
         leaf(Check::CertificateExpiresSoon, Severity::Warning, found);
@@ -155,7 +169,8 @@ fn unreached(installation: &Installation, address: &str, reason: &str) -> Findin
     // Without a ready endpoint nobody could answer, and that is reported by itself.
     if super::service::ready_endpoints(installation) > 0 {
         let policies = installation.network_policies.as_deref().unwrap_or_default();
-        let policies: Vec<&str> = policies.iter().filter_map(|policy| policy.metadata.name.as_deref()).collect();
+        let policies: Vec<&str> =
+            policies.iter().filter_map(|policy| policy.metadata.name.as_deref()).collect();
         let between = match policies.as_slice() {
             [] => "a firewall".to_owned(),
             some => format!("the NetworkPolicy {} or a firewall", super::finding::listed(some)),
@@ -164,7 +179,7 @@ fn unreached(installation: &Installation, address: &str, reason: &str) -> Findin
             "; replicas are ready, so something is between: {between}. API servers call the container's port 8443, \
              and not 443, from their own network"
         ));
-        mend = names.kubectl("describe networkpolicy; then let API servers reach TCP port 8443 of the pods");
+        mend = names.kubectl("describe networkpolicy # and let API servers reach TCP port 8443 of the pods");
     }
     Finding {
         check: Check::NotReached,

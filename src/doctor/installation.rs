@@ -206,4 +206,4 @@ impl Installation {
 
 /// What puts back what is missing. How it was installed is not known here.
 pub(super) const REINSTALL: &str =
-    "kubectl apply --kustomize manifests/base (or the overlay or chart that it was installed with)";
+    "kubectl apply --kustomize manifests/base # or the overlay or chart that it was installed with";

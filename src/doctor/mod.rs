@@ -22,7 +22,8 @@ mod webhooks;
 pub use check::Check;
 pub use finding::{Finding, Severity};
 pub use installation::{
-    Authority, Bundle, Certificate, Found, Guard, Installation, Listed, Names, Policies, Secret, Served, Server,
+    Authority, Bundle, Certificate, Found, Guard, Installation, Listed, Names, Policies, Secret, Served,
+    Server,
 };
 pub use replicas::{has_certificate_files, mounted_secret};
 pub use report::{Report, write_json, write_text};

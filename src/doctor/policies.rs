@@ -34,7 +34,14 @@ pub(super) fn check<'i>(installation: &'i Installation, findings: &mut Vec<Findi
     let object = names.own("ConfigMap", &names.config_map);
     let mut report = |found: String, mend: String| {
         let (check, severity) = (Check::Policies, Severity::Error);
-        findings.push(Finding { check, severity, object: object.clone(), field: "data".to_owned(), found, mend });
+        findings.push(Finding {
+            check,
+            severity,
+            object: object.clone(),
+            field: "data".to_owned(),
+            found,
+            mend,
+        });
     };
     let Some(config_map) = found else {
         report("not there: podgate does not start without it".to_owned(), REINSTALL.to_owned());
@@ -44,7 +51,8 @@ pub(super) fn check<'i>(installation: &'i Installation, findings: &mut Vec<Findi
         Ok(policies) => Some(InForce::Read(policies)),
         Err(faults) => {
             for fault in faults {
-                let found = format!("{fault}: podgate keeps the policies it had, and does not start with these");
+                let found =
+                    format!("{fault}: podgate keeps the policies it had, and does not start with these");
                 report(found, names.kubectl(&format!("edit configmap/{}", names.config_map)));
             }
             None
@@ -55,7 +63,8 @@ pub(super) fn check<'i>(installation: &'i Installation, findings: &mut Vec<Findi
 fn read(config_map: &ConfigMap, own_namespace: &str) -> Result<PolicySet, Vec<String>> {
     let reserved = SYSTEM_NAMESPACES.iter().copied().chain([own_namespace]).map(ToOwned::to_owned);
     let mut policies = policy::Policies::new(reserved.collect());
-    let is_policy = |name: &str| ENDINGS.iter().any(|ending| name.ends_with(ending)) && !name.starts_with('.');
+    let is_policy =
+        |name: &str| ENDINGS.iter().any(|ending| name.ends_with(ending)) && !name.starts_with('.');
     let mut files = 0;
     for (name, text) in config_map.data.iter().flatten().filter(|(name, _)| is_policy(name)) {
         files += 1;

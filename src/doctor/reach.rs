@@ -104,7 +104,8 @@ fn too_far(installation: &Installation, entry: &Entry<'_>, findings: &mut Vec<Fi
 }
 
 fn of_aks(entry: &Entry<'_>, findings: &mut Vec<Finding>) {
-    let terms = entry.namespaces.and_then(|selector| selector.match_expressions.as_deref()).unwrap_or_default();
+    let terms =
+        entry.namespaces.and_then(|selector| selector.match_expressions.as_deref()).unwrap_or_default();
     let keys: BTreeSet<&str> = terms.iter().map(|term| term.key.as_str()).collect();
     let found: Vec<&str> = OF_AKS.iter().copied().filter(|key| keys.contains(key)).collect();
     if found.is_empty() {
@@ -166,7 +167,7 @@ fn compare(
             object: first.object(),
             field: "webhooks[*].namespaceSelector".to_owned(),
             found: format!("does not match {}, where a policy holds: {so}", listed(&missed)),
-            mend: format!("kubectl label namespace {all} {LABEL}=ml-restricted (or widen the selector)"),
+            mend: format!("kubectl label namespace {all} {LABEL}=ml-restricted # or widen the selector"),
         });
     }
     // Nothing is said twice: a namespace that is not to be judged needs no repairs either.
@@ -182,7 +183,7 @@ fn compare(
                 listed(&idle)
             ),
             mend: format!(
-                "kubectl label --overwrite namespace {} {LABEL}=ml-restricted (or another value that a policy matches)",
+                "kubectl label --overwrite namespace {} {LABEL}=ml-restricted # or another value that a policy matches",
                 idle.join(" ")
             ),
         });

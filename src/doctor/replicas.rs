@@ -40,7 +40,8 @@ pub(super) fn check(installation: &Installation, findings: &mut Vec<Finding>) {
         report(Check::ReplicasNotReady, severity, "status.readyReplicas", found, pods);
     }
     if wanted < 2 {
-        let found = format!("{wanted}: while it is replaced or its node is down, nobody answers the webhooks");
+        let found =
+            format!("{wanted}: while it is replaced or its node is down, nobody answers the webhooks");
         let scale = names.kubectl(&format!("scale deployment/{} --replicas=2", names.deployment));
         report(Check::ReplicasFew, Severity::Warning, "spec.replicas", found, scale);
     }
@@ -67,7 +68,8 @@ pub(super) fn pod_labels(deployment: &Deployment) -> Labels {
 /// What its pods are selected by, for kubectl.
 fn selector_text(deployment: &Deployment) -> String {
     let labels = deployment.spec.selector.match_labels.as_ref();
-    let terms: Vec<String> = labels.into_iter().flatten().map(|(key, value)| format!("{key}={value}")).collect();
+    let terms: Vec<String> =
+        labels.into_iter().flatten().map(|(key, value)| format!("{key}={value}")).collect();
     terms.join(",")
 }
 
@@ -79,7 +81,7 @@ fn together(pods: &[Pod], report: &mut Report<'_>, restart: &str) {
     let Some(first) = nodes.first() else { return };
     if nodes.len() > 1 && nodes.iter().all(|node| node == first) {
         let found = format!("all {} replicas are on the node {first}, and are gone when it is", nodes.len());
-        let mend = format!("{restart}, once there is room on another node");
+        let mend = format!("{restart} # once there is room on another node");
         report(Check::ReplicasTogether, Severity::Warning, "spec.template", found, mend);
     }
 }
@@ -144,7 +146,9 @@ fn blocks(budget: &PodDisruptionBudget, wanted: i32) -> Option<(&'static str, St
     match (&spec.max_unavailable, &spec.min_available) {
         (Some(IntOrString::Int(0)), _) => Some(("maxUnavailable", "0".to_owned())),
         (Some(IntOrString::String(text)), _) if text == "0%" => Some(("maxUnavailable", text.clone())),
-        (None, Some(IntOrString::Int(least))) if *least >= wanted => Some(("minAvailable", least.to_string())),
+        (None, Some(IntOrString::Int(least))) if *least >= wanted => {
+            Some(("minAvailable", least.to_string()))
+        }
         (None, Some(IntOrString::String(text))) if text == "100%" => Some(("minAvailable", text.clone())),
         (Some(_), _) | (None, Some(_) | None) => None,
     }
@@ -184,8 +188,11 @@ pub fn mounted_secret(deployment: &Deployment) -> Option<&str> {
     let file = certificate_file(deployment)?;
     let spec = pod_spec(deployment)?;
     let holds = |folder: &str| file.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
-    let mount =
-        container(spec)?.volume_mounts.iter().flatten().find(|mount| holds(mount.mount_path.trim_end_matches('/')))?;
+    let mount = container(spec)?
+        .volume_mounts
+        .iter()
+        .flatten()
+        .find(|mount| holds(mount.mount_path.trim_end_matches('/')))?;
     let volume = spec.volumes.iter().flatten().find(|volume| volume.name == mount.name)?;
     volume.secret.as_ref()?.secret_name.as_deref()
 }

@@ -24,7 +24,7 @@ pub(super) fn check(installation: &Installation, findings: &mut Vec<Finding>) {
                  not heeded by this one, or only as a beta",
                 server.version
             ),
-            mend: "upgrade the control plane".to_owned(),
+            mend: "kubectl version # and have the control plane upgraded".to_owned(),
         });
     }
     let Some(time) = server.time else { return };
@@ -41,7 +41,7 @@ pub(super) fn check(installation: &Installation, findings: &mut Vec<Finding>) {
                  dates in this report by the one here",
                 skew.as_secs()
             ),
-            mend: "timedatectl set-ntp true, on whichever is wrong".to_owned(),
+            mend: "timedatectl set-ntp true # on whichever is wrong".to_owned(),
         });
     }
 }

@@ -35,7 +35,10 @@ pub(super) fn check(installation: &Installation, findings: &mut Vec<Finding>) {
     }
     if installation.endpoints.is_ok() && ready_endpoints(installation) == 0 {
         let found = "leads to no replica that is ready: every call fails".to_owned();
-        let mend = names.kubectl(&format!("describe endpointslices --selector kubernetes.io/service-name={}", names.service));
+        let mend = names.kubectl(&format!(
+            "describe endpointslices --selector kubernetes.io/service-name={}",
+            names.service
+        ));
         report(Check::EndpointsMissing, "", found, mend);
     }
 }
@@ -46,7 +49,9 @@ pub(super) fn ready_endpoints(installation: &Installation) -> usize {
     let endpoints = slices.iter().flat_map(|slice| slice.endpoints.iter().flatten());
     // What says nothing of it is taken to be ready, as the API has it.
     endpoints
-        .filter(|endpoint| endpoint.conditions.as_ref().and_then(|conditions| conditions.ready).unwrap_or(true))
+        .filter(|endpoint| {
+            endpoint.conditions.as_ref().and_then(|conditions| conditions.ready).unwrap_or(true)
+        })
         .count()
 }
 
@@ -87,7 +92,9 @@ fn port_fault(installation: &Installation, service: &Service, wanted: i32) -> Op
         }
         IntOrString::String(name) => (known.iter().any(|port| port.name.as_ref() == Some(&name)), name),
     };
-    (!is_known).then(|| ("spec.ports[*].targetPort", format!("{target} is not a port of the Deployment's container")))
+    (!is_known).then(|| {
+        ("spec.ports[*].targetPort", format!("{target} is not a port of the Deployment's container"))
+    })
 }
 
 fn target(port: &ServicePort) -> IntOrString {

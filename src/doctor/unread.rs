@@ -63,7 +63,7 @@ pub(super) fn check(installation: &Installation, findings: &mut Vec<Finding>) {
             object,
             field: String::new(),
             found: format!("not read, so nothing is known of it: {fault}"),
-            mend: format!("kubectl {command}, as somebody who may"),
+            mend: format!("kubectl {command} # as somebody who may"),
         });
     }
 }

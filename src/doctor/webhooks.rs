@@ -119,7 +119,8 @@ impl<'i> Entry<'i> {
     /// Whether it is called for an operation on a resource (`pods`, `pods/resize`) of the core group.
     pub(super) fn is_called_for(&self, resource: &str, operation: &str) -> bool {
         self.rules.iter().any(|rule| {
-            let is_of = |list: &Option<Vec<String>>, one: &str| names(list, |given| given == "*" || given == one);
+            let is_of =
+                |list: &Option<Vec<String>>, one: &str| names(list, |given| given == "*" || given == one);
             is_of(&rule.api_groups, "")
                 && is_of(&rule.api_versions, "v1")
                 && is_of(&rule.operations, operation)
@@ -181,10 +182,15 @@ pub(super) fn check(installation: &Installation, findings: &mut Vec<Finding>) {
     missing(validating, false, &names.validating, "no pod is judged", findings);
     missing(mutating, true, &names.mutating, "no pod is repaired or given an identity", findings);
     let entries = entries(installation);
-    for is_mutating in [false, true] {
+    for (is_mutating, name, is_there) in [
+        (false, &names.validating, matches!(installation.validating, Ok(Some(_)))),
+        (true, &names.mutating, matches!(installation.mutating, Ok(Some(_)))),
+    ] {
         let of_kind: Vec<&Entry<'_>> =
             entries.iter().filter(|entry| entry.is_mutating == is_mutating).collect();
-        incomplete(&of_kind, findings);
+        if is_there {
+            incomplete(&format!("{} {name}", kind(is_mutating)), is_mutating, &of_kind, findings);
+        }
     }
     for entry in &entries {
         target(entry, installation, findings);
@@ -209,10 +215,9 @@ fn missing(is_missing: bool, is_mutating: bool, name: &str, so: &str, findings: 
 }
 
 /// What none of the entries of a configuration is called for.
-fn incomplete(entries: &[&Entry<'_>], findings: &mut Vec<Finding>) {
-    let Some(first) = entries.first() else { return };
+fn incomplete(object: &str, is_mutating: bool, entries: &[&Entry<'_>], findings: &mut Vec<Finding>) {
     // Only new pods are repaired: most of a pod cannot be changed later.
-    let wanted = if first.is_mutating { JUDGED.get(..1).unwrap_or_default() } else { &JUDGED };
+    let wanted = if is_mutating { JUDGED.get(..1).unwrap_or_default() } else { &JUDGED };
     for (resource, operation) in wanted {
         if entries.iter().any(|entry| entry.is_called_for(resource, operation)) {
             continue;
@@ -223,10 +228,10 @@ fn incomplete(entries: &[&Entry<'_>], findings: &mut Vec<Finding>) {
         findings.push(Finding {
             check: Check::RulesIncomplete,
             severity: Severity::Error,
-            object: first.object(),
+            object: object.to_owned(),
             field: "webhooks[*].rules".to_owned(),
             found: format!("no rule for {operation} of {resource}: podgate is not asked about it"),
-            mend: first.patch("rules/-", &rule),
+            mend: entries.first().map_or(REINSTALL.to_owned(), |first| first.patch("rules/-", &rule)),
         });
     }
 }
@@ -281,7 +286,7 @@ fn refused(entry: &Entry<'_>, findings: &mut Vec<Finding>) {
                             "{resource} of {group}: podgate does not know whether these carry pods, and refuses every \
                              request for them"
                         ),
-                        format!("{REINSTALL}: its rules name what podgate judges, and nothing else"),
+                        REINSTALL.to_owned(),
                     )
                 });
             }
@@ -334,7 +339,12 @@ fn settings(entry: &Entry<'_>, findings: &mut Vec<Finding>) {
     // What the API server makes of an absent one is the longest that is well.
     if let Some(found) = entry.timeout.filter(|timeout| *timeout > LONGEST_TIMEOUT) {
         let found = format!("{found}: whoever creates a pod waits that long while podgate is down");
-        findings.push(entry.finding(Check::Timeout, "timeoutSeconds", found, entry.patch("timeoutSeconds", "5")));
+        findings.push(entry.finding(
+            Check::Timeout,
+            "timeoutSeconds",
+            found,
+            entry.patch("timeoutSeconds", "5"),
+        ));
     }
     if let Some(found) = entry.reinvocation.filter(|policy| *policy != "IfNeeded") {
         let found = format!("{found}: containers that later webhooks add (sidecars) are not repaired");
@@ -356,7 +366,8 @@ fn left_out(entry: &Entry<'_>, findings: &mut Vec<Finding>) {
             ..entry.finding(
                 Check::ObjectSelector,
                 "objectSelector",
-                "not empty: whoever creates a pod sets its labels, and so decides whether it is judged".to_owned(),
+                "not empty: whoever creates a pod sets its labels, and so decides whether it is judged"
+                    .to_owned(),
                 entry.patch("objectSelector", "{}"),
             )
         });
@@ -396,7 +407,7 @@ fn order(installation: &Installation, findings: &mut Vec<Finding>) {
                  that podgate sets"
             ),
             mend: format!(
-                "{REINSTALL}, where it is called 00-podgate; then kubectl delete mutatingwebhookconfiguration {ours}"
+                "kubectl delete mutatingwebhookconfiguration {ours} && {REINSTALL}, where it is called 00-podgate"
             ),
         });
     }

@@ -22,17 +22,22 @@ use crate::doctor::{Authority, Bundle, Certificate, Served};
 /// How long a connection may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// More than any chain has.
+const LONGEST_CHAIN: usize = 16;
+
 /// The certificate of a Secret.
 pub(super) struct Leaf {
     pub(super) certificate: Certificate,
-    der: CertificateDer<'static>,
+    /// The certificate, and those that are shown with it.
+    chain: Vec<CertificateDer<'static>>,
 }
 
 /// The first certificate under `tls.crt`; `None` if there is none.
 pub(super) fn leaf(data: &BTreeMap<String, Vec<u8>>) -> Option<Leaf> {
-    let der = CertificateDer::from_pem_slice(data.get("tls.crt")?).ok()?;
-    let (not_before, not_after, names) = dates_and_names(&der)?;
-    Some(Leaf { certificate: Certificate { not_before, not_after, names }, der })
+    let chain: Vec<_> =
+        CertificateDer::pem_slice_iter(data.get("tls.crt")?).take(LONGEST_CHAIN).flatten().collect();
+    let (not_before, not_after, names) = dates_and_names(chain.first()?)?;
+    Some(Leaf { certificate: Certificate { not_before, not_after, names }, chain })
 }
 
 /// What bundles are held against.
@@ -51,7 +56,9 @@ impl Trust<'_> {
         let mut tried: BTreeMap<&[u8], Option<Served>> = BTreeMap::new();
         let mut bundles = Vec::new();
         for (webhook, is_mutating, client) in webhooks(inspected) {
-            let Some(ByteString(pem)) = client.ca_bundle.as_ref().filter(|pem| !pem.0.is_empty()) else { continue };
+            let Some(ByteString(pem)) = client.ca_bundle.as_ref().filter(|pem| !pem.0.is_empty()) else {
+                continue;
+            };
             let read = certificates::Bundle::read(pem);
             if !tried.contains_key(pem.as_slice()) {
                 let served = match self.connect {
@@ -69,11 +76,16 @@ impl Trust<'_> {
                 is_mutating,
                 authorities: read.authorities().iter().map(dates).collect(),
                 has_others: !read.is(&read.authorities().iter().collect::<Vec<_>>()),
-                vouches: self.leaf.map(|leaf| read.vouches_for(&leaf.der, self.service, self.now)),
+                vouches: self.leaf.map(|leaf| self.vouches(&read, leaf)),
                 served: tried.get(pem.as_slice()).cloned().flatten(),
             });
         }
         bundles
+    }
+
+    fn vouches(&self, bundle: &certificates::Bundle, leaf: &Leaf) -> bool {
+        let Some((first, between)) = leaf.chain.split_first() else { return false };
+        bundle.vouches_for_chain(first, between, self.service, self.now)
     }
 
     /// Connects as an API server would, but to this address.
