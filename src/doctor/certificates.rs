@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::webhooks::{Entry, entries};
+use super::entry::{Entry, entries};
 use super::{Authority, Bundle, Certificate, Check, Finding, Installation, Served, Severity};
 
 /// A leaf of podgate's own is renewed 10 days before its end, one of cert-manager's 30: with less than this left,

@@ -6,6 +6,7 @@
 
 mod certificates;
 mod check;
+mod entry;
 mod finding;
 mod guards;
 mod installation;
@@ -34,9 +35,10 @@ pub fn examine(installation: &Installation) -> Report {
     let mut findings = Vec::new();
     unread::check(installation, &mut findings);
     server::check(installation, &mut findings);
-    webhooks::check(installation, &mut findings);
-    certificates::check(installation, &mut findings);
     let policies = policies::check(installation, &mut findings);
+    let gives_identity = policies.as_ref().is_some_and(|policies| !policies.as_ref().identity.is_empty());
+    webhooks::check(installation, gives_identity, &mut findings);
+    certificates::check(installation, &mut findings);
     reach::check(installation, policies.as_ref(), &mut findings);
     replicas::check(installation, &mut findings);
     service::check(installation, &mut findings);

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use serde_json::json;
 
+use super::entry::{Entry, entries};
 use super::finding::listed;
 use super::policies::InForce;
-use super::webhooks::{Entry, entries};
 use super::{Check, Finding, Installation, Severity};
 use crate::policy::{Labels, PolicySet, SYSTEM_NAMESPACES, Selector, complete};
 

@@ -3,9 +3,9 @@
 use k8s_openapi::api::core::v1::{Service, ServicePort};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
+use super::entry::entries;
 use super::installation::REINSTALL;
 use super::replicas::{container, pod_labels};
-use super::webhooks::entries;
 use super::{Check, Finding, Installation, Severity};
 
 /// The port of a webhook that names none.

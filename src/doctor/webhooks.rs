@@ -1,11 +1,9 @@
 //! The entries of both webhook configurations, each by itself: where they lead, what they match, and what happens
 //! when nobody answers.
 
-use k8s_openapi::api::admissionregistration::v1::{
-    MatchCondition, MutatingWebhook, RuleWithOperations, ValidatingWebhook, WebhookClientConfig,
-};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
+use super::entry::{Entry, entries, kind};
 use super::installation::REINSTALL;
 use super::{Check, Finding, Installation, Severity};
 use crate::workload::Workload;
@@ -37,145 +35,8 @@ const LATER: [&str; 6] = [
     "pod-identity-webhook",
 ];
 
-/// What the two kinds of webhook have in common.
-pub(super) struct Entry<'i> {
-    pub(super) is_mutating: bool,
-    pub(super) configuration: &'i str,
-    pub(super) index: usize,
-    pub(super) name: &'i str,
-    pub(super) client: &'i WebhookClientConfig,
-    pub(super) namespaces: Option<&'i LabelSelector>,
-    objects: Option<&'i LabelSelector>,
-    rules: &'i [RuleWithOperations],
-    conditions: &'i [MatchCondition],
-    failure_policy: Option<&'i str>,
-    match_policy: Option<&'i str>,
-    side_effects: &'i str,
-    timeout: Option<i32>,
-    /// Of mutating webhooks alone.
-    reinvocation: Option<&'i str>,
-}
-
-impl<'i> Entry<'i> {
-    fn validating(configuration: &'i str, (index, webhook): (usize, &'i ValidatingWebhook)) -> Self {
-        Self {
-            is_mutating: false,
-            configuration,
-            index,
-            name: &webhook.name,
-            client: &webhook.client_config,
-            namespaces: webhook.namespace_selector.as_ref(),
-            objects: webhook.object_selector.as_ref(),
-            rules: webhook.rules.as_deref().unwrap_or_default(),
-            conditions: webhook.match_conditions.as_deref().unwrap_or_default(),
-            failure_policy: webhook.failure_policy.as_deref(),
-            match_policy: webhook.match_policy.as_deref(),
-            side_effects: &webhook.side_effects,
-            timeout: webhook.timeout_seconds,
-            reinvocation: None,
-        }
-    }
-
-    fn mutating(configuration: &'i str, (index, webhook): (usize, &'i MutatingWebhook)) -> Self {
-        Self {
-            is_mutating: true,
-            configuration,
-            index,
-            name: &webhook.name,
-            client: &webhook.client_config,
-            namespaces: webhook.namespace_selector.as_ref(),
-            objects: webhook.object_selector.as_ref(),
-            rules: webhook.rules.as_deref().unwrap_or_default(),
-            conditions: webhook.match_conditions.as_deref().unwrap_or_default(),
-            failure_policy: webhook.failure_policy.as_deref(),
-            match_policy: webhook.match_policy.as_deref(),
-            side_effects: &webhook.side_effects,
-            timeout: webhook.timeout_seconds,
-            reinvocation: Some(webhook.reinvocation_policy.as_deref().unwrap_or("Never")),
-        }
-    }
-
-    /// Its configuration, as reports name it.
-    pub(super) fn object(&self) -> String {
-        format!("{} {}", kind(self.is_mutating), self.configuration)
-    }
-
-    /// A field of it, as reports name it.
-    pub(super) fn field(&self, field: &str) -> String {
-        format!("webhooks[{}].{field}", self.name)
-    }
-
-    /// The command that sets a field of it; `value` is JSON.
-    pub(super) fn patch(&self, field: &str, value: &str) -> String {
-        format!(
-            "kubectl patch {} {} --type=json --patch='[{{\"op\": \"add\", \"path\": \"/webhooks/{}/{field}\", \
-             \"value\": {value}}}]'",
-            kind(self.is_mutating).to_ascii_lowercase(),
-            self.configuration,
-            self.index
-        )
-    }
-
-    /// Whether it is called for an operation on a resource (`pods`, `pods/resize`) of the core group.
-    pub(super) fn is_called_for(&self, resource: &str, operation: &str) -> bool {
-        self.rules.iter().any(|rule| {
-            let is_of =
-                |list: &Option<Vec<String>>, one: &str| names(list, |given| given == "*" || given == one);
-            is_of(&rule.api_groups, "")
-                && is_of(&rule.api_versions, "v1")
-                && is_of(&rule.operations, operation)
-                && names(&rule.resources, |given| covers(given, resource))
-                && rule.scope.as_deref() != Some("Cluster")
-        })
-    }
-
-    fn finding(&self, check: Check, field: &str, found: String, mend: String) -> Finding {
-        Finding {
-            check,
-            severity: Severity::Warning,
-            object: self.object(),
-            field: self.field(field),
-            found,
-            mend,
-        }
-    }
-}
-
-fn kind(is_mutating: bool) -> &'static str {
-    if is_mutating { "MutatingWebhookConfiguration" } else { "ValidatingWebhookConfiguration" }
-}
-
-fn names(list: &Option<Vec<String>>, is_meant: impl Fn(&str) -> bool) -> bool {
-    list.iter().flatten().any(|given| is_meant(given))
-}
-
-/// Whether a resource of a rule covers one of requests: `*`, `pods`, `pods/*`, `*/resize`, `*/*`.
-fn covers(given: &str, resource: &str) -> bool {
-    let ((given, given_sub), (resource, sub)) = (parts(given), parts(resource));
-    (given == "*" || given == resource) && (given_sub == "*" || given_sub == sub)
-}
-
-/// A resource and its subresource, which may be empty.
-fn parts(resource: &str) -> (&str, &str) {
-    resource.split_once('/').unwrap_or((resource, ""))
-}
-
-/// Every entry of both configurations.
-pub(super) fn entries(installation: &Installation) -> Vec<Entry<'_>> {
-    let names = &installation.names;
-    let mut entries = Vec::new();
-    if let Ok(Some(configuration)) = &installation.validating {
-        let webhooks = configuration.webhooks.iter().flatten().enumerate();
-        entries.extend(webhooks.map(|webhook| Entry::validating(&names.validating, webhook)));
-    }
-    if let Ok(Some(configuration)) = &installation.mutating {
-        let webhooks = configuration.webhooks.iter().flatten().enumerate();
-        entries.extend(webhooks.map(|webhook| Entry::mutating(&names.mutating, webhook)));
-    }
-    entries
-}
-
-pub(super) fn check(installation: &Installation, findings: &mut Vec<Finding>) {
+/// `gives_identity`: whether any policy does.
+pub(super) fn check(installation: &Installation, gives_identity: bool, findings: &mut Vec<Finding>) {
     let names = &installation.names;
     let validating = matches!(installation.validating, Ok(None));
     let mutating = matches!(installation.mutating, Ok(None));
@@ -195,6 +56,7 @@ pub(super) fn check(installation: &Installation, findings: &mut Vec<Finding>) {
     for entry in &entries {
         target(entry, installation, findings);
         refused(entry, findings);
+        unanswered(entry, gives_identity, findings);
         settings(entry, findings);
         left_out(entry, findings);
     }
@@ -257,7 +119,8 @@ fn target(entry: &Entry<'_>, installation: &Installation, findings: &mut Vec<Fin
         format!(r#"{{"namespace": "{}", "name": "{}", "path": "{path}"}}"#, names.namespace, names.service);
     findings.push(Finding {
         severity: Severity::Error,
-        ..entry.finding(
+        ..finding(
+            entry,
             Check::WebhookTarget,
             "clientConfig",
             fault,
@@ -279,7 +142,8 @@ fn refused(entry: &Entry<'_>, findings: &mut Vec<Finding>) {
                 let group = if group.is_empty() { "the core group" } else { group };
                 findings.push(Finding {
                     severity: Severity::Error,
-                    ..entry.finding(
+                    ..finding(
+                    entry,
                         Check::RulesRefused,
                         &format!("rules[{index}].resources"),
                         format!(
@@ -294,30 +158,38 @@ fn refused(entry: &Entry<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-fn settings(entry: &Entry<'_>, findings: &mut Vec<Finding>) {
-    let judges_pods = entry.is_called_for("pods", "CREATE");
-    if judges_pods && entry.failure_policy == Some("Ignore") {
-        let so = if entry.is_mutating {
-            "while podgate does not answer, pods start without the identity that a policy gives them; where policies \
-             only repair, this will do"
-        } else {
-            "while podgate does not answer, every pod is admitted unjudged, and nobody is told: watch \
-             apiserver_admission_webhook_fail_open_count"
-        };
-        let severity = if entry.is_mutating { Severity::Info } else { Severity::Warning };
-        findings.push(Finding {
-            severity,
-            ..entry.finding(
-                Check::FailurePolicy,
-                "failurePolicy",
-                format!("Ignore: {so}"),
-                entry.patch("failurePolicy", "\"Fail\""),
-            )
-        });
+/// What happens while podgate does not answer.
+fn unanswered(entry: &Entry<'_>, gives_identity: bool, findings: &mut Vec<Finding>) {
+    if !entry.is_called_for("pods", "CREATE") || entry.failure_policy != Some("Ignore") {
+        return;
     }
+    let (severity, so) = match (entry.is_mutating, gives_identity) {
+        (false, _) => (
+            Severity::Warning,
+            "every pod is admitted unjudged, and nobody is told: watch apiserver_admission_webhook_fail_open_count",
+        ),
+        (true, true) => (Severity::Warning, "pods start without the identity that a policy gives them"),
+        (true, false) => {
+            (Severity::Info, "nothing is repaired; what then breaks a policy, the validating webhook refuses")
+        }
+    };
+    findings.push(Finding {
+        severity,
+        ..finding(
+            entry,
+            Check::FailurePolicy,
+            "failurePolicy",
+            format!("Ignore: while podgate does not answer, {so}"),
+            entry.patch("failurePolicy", "\"Fail\""),
+        )
+    });
+}
+
+fn settings(entry: &Entry<'_>, findings: &mut Vec<Finding>) {
     if let Some(found) = entry.match_policy.filter(|policy| *policy != "Equivalent") {
         let found = format!("{found}: requests by another version of the same resource are not judged");
-        findings.push(entry.finding(
+        findings.push(finding(
+            entry,
             Check::MatchPolicy,
             "matchPolicy",
             found,
@@ -329,7 +201,8 @@ fn settings(entry: &Entry<'_>, findings: &mut Vec<Finding>) {
             "{}: podgate has no side effects, and unless that is said requests with --dry-run=server may be refused",
             entry.side_effects
         );
-        findings.push(entry.finding(
+        findings.push(finding(
+            entry,
             Check::SideEffects,
             "sideEffects",
             found,
@@ -339,7 +212,8 @@ fn settings(entry: &Entry<'_>, findings: &mut Vec<Finding>) {
     // What the API server makes of an absent one is the longest that is well.
     if let Some(found) = entry.timeout.filter(|timeout| *timeout > LONGEST_TIMEOUT) {
         let found = format!("{found}: whoever creates a pod waits that long while podgate is down");
-        findings.push(entry.finding(
+        findings.push(finding(
+            entry,
             Check::Timeout,
             "timeoutSeconds",
             found,
@@ -348,7 +222,8 @@ fn settings(entry: &Entry<'_>, findings: &mut Vec<Finding>) {
     }
     if let Some(found) = entry.reinvocation.filter(|policy| *policy != "IfNeeded") {
         let found = format!("{found}: containers that later webhooks add (sidecars) are not repaired");
-        findings.push(entry.finding(
+        findings.push(finding(
+            entry,
             Check::ReinvocationPolicy,
             "reinvocationPolicy",
             found,
@@ -363,7 +238,8 @@ fn left_out(entry: &Entry<'_>, findings: &mut Vec<Finding>) {
     if is_selective && !entry.is_mutating {
         findings.push(Finding {
             severity: Severity::Error,
-            ..entry.finding(
+            ..finding(
+                entry,
                 Check::ObjectSelector,
                 "objectSelector",
                 "not empty: whoever creates a pod sets its labels, and so decides whether it is judged"
@@ -377,7 +253,8 @@ fn left_out(entry: &Entry<'_>, findings: &mut Vec<Finding>) {
         if !SHIPPED_CONDITIONS.contains(&expression) {
             findings.push(Finding {
                 severity: Severity::Info,
-                ..entry.finding(
+                ..finding(
+                    entry,
                     Check::MatchCondition,
                     &format!("matchConditions[{}]", condition.name),
                     format!("not one of podgate's own, and what it leaves out is not judged: {expression}"),
@@ -413,27 +290,13 @@ fn order(installation: &Installation, findings: &mut Vec<Finding>) {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rules_cover_what_the_api_server_says() {
-        for (given, resource, expected) in [
-            ("pods", "pods", true),
-            ("pods", "pods/resize", false),
-            ("*", "pods", true),
-            ("*", "pods/resize", false),
-            ("pods/*", "pods", true),
-            ("pods/*", "pods/resize", true),
-            ("jobs/*", "pods/resize", false),
-            ("*/resize", "pods/resize", true),
-            ("*/resize", "pods", false),
-            ("*/*", "pods", true),
-            ("*/*", "pods/resize", true),
-            ("pods/resize", "pods/ephemeralcontainers", false),
-        ] {
-            assert_eq!(covers(given, resource), expected, "{given} {resource}");
-        }
+fn finding(entry: &Entry<'_>, check: Check, field: &str, found: String, mend: String) -> Finding {
+    Finding {
+        check,
+        severity: Severity::Warning,
+        object: entry.object(),
+        field: entry.field(field),
+        found,
+        mend,
     }
 }

@@ -10,6 +10,7 @@
 )]
 
 mod controls;
+mod doctor;
 mod hostile;
 mod lint;
 mod manifests;
