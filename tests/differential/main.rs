@@ -24,6 +24,7 @@ mod desk;
 mod oracle;
 mod pod;
 mod random;
+mod recorded;
 mod request;
 mod reviews;
 mod text;

@@ -43,6 +43,12 @@ impl Questions {
     pub(crate) fn ask(&mut self, line: &str) {
         writeln!(self.0, "{line}").unwrap();
     }
+
+    /// Asks, for whoever waits for the answer before the next question.
+    pub(crate) fn ask_now(&mut self, line: &str) {
+        self.ask(line);
+        self.0.flush().unwrap();
+    }
 }
 
 impl Answers {

@@ -139,7 +139,7 @@ impl World {
         if let Some(subresource) = request.get("subResource").cloned() {
             request["requestSubResource"] = subresource;
         }
-        request["dryRun"] = false.into();
+        request["dryRun"] = self.random.percent(5).into();
         request["options"] = json!({ "kind": "CreateOptions", "apiVersion": "meta.k8s.io/v1" });
     }
 
@@ -152,9 +152,9 @@ impl World {
                 let (api_version, kind) = *self.random.pick(&TYPES);
                 for (key, value) in [("apiVersion", api_version), ("kind", kind)] {
                     if let Some(object) = request[part].as_object_mut() {
-                        match serde_json::from_str(value).unwrap() {
-                            Json::Null => object.remove(key),
-                            value => object.insert(key.to_owned(), value),
+                        match serde_json::from_str::<Option<Json>>(value).unwrap() {
+                            None => object.remove(key),
+                            Some(value) => object.insert(key.to_owned(), value),
                         };
                     }
                 }

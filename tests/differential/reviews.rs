@@ -4,7 +4,7 @@
 //! One thing is not compared: the words in which upstream's decoder says that an object cannot be read, as they name
 //! types of Go. `PODGATE_DIFFERENTIAL_REVIEWS` asks for a longer run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
@@ -161,6 +161,8 @@ fn ask(mut questions: Questions, reviews: u64, seed: u64, asked: &SyncSender<Ask
 struct Tally {
     compared: u64,
     different: u64,
+    /// The clusters of which a difference was shown.
+    shown: BTreeSet<u64>,
     /// How often upstream said what.
     said: BTreeMap<String, u64>,
 }
@@ -184,7 +186,8 @@ fn compare(asked: &Receiver<Asked>, mut answers: Answers, seed: u64) -> Tally {
         let expected = upstream.expected(&ours, &format!("{seed}-{index}"));
         if ours != expected {
             tally.different += 1;
-            if tally.different <= SHOWN {
+            // Of one cluster the first is enough.
+            if tally.shown.len() < SHOWN as usize && tally.shown.insert(index / OF_ONE_CLUSTER) {
                 let configuration = &cluster.configuration;
                 eprintln!(
                     "--- seed {seed}, review {index}\n{configuration}\n{review}\nours:     {ours}\nupstream: {expected}"

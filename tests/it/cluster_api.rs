@@ -69,6 +69,9 @@ pub(crate) struct Api {
     serving: Arc<Mutex<Option<JoinHandle<()>>>>,
 }
 
+/// What is to happen just before a write.
+type BeforeWrite = Box<dyn FnOnce(&Api) + Send>;
+
 #[derive(Default)]
 struct Kept {
     /// By the path of each: `/api/v1/namespaces/a`.
@@ -83,7 +86,7 @@ struct Kept {
     calls: Vec<String>,
     can_stream: bool,
     /// Called before each write is done, once.
-    before_write: Option<Box<dyn FnOnce(&Api) + Send>>,
+    before_write: Option<BeforeWrite>,
 }
 
 impl Api {
@@ -222,7 +225,7 @@ impl Api {
         }
     }
 
-    pub(crate) fn before_next_write(&self, act: impl FnOnce(&Api) + Send + 'static) {
+    pub(crate) fn before_next_write(&self, act: impl FnOnce(&Self) + Send + 'static) {
         self.kept().before_write = Some(Box::new(act));
     }
 

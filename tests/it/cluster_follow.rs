@@ -61,7 +61,7 @@ impl Followed {
         let word = |event: &Event| match event {
             Event::Up(Resource::Namespaces) => Some("up".to_owned()),
             Event::Down(Resource::Namespaces, fault) => Some(fault.reason.as_str().to_owned()),
-            _ => None,
+            Event::Up(_) | Event::Down(..) | Event::Failed(..) | Event::Heard(_) | Event::Synced => None,
         };
         self.events.lock().unwrap().iter().filter_map(word).collect()
     }

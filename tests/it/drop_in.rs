@@ -54,7 +54,7 @@ fn review(folder: &Path, objects: &str, reviews: &[Json]) -> Ended {
     run(folder, &["review", "--policy", "psc.yaml", "--objects", objects, "reviews.jsonl"], "")
 }
 
-fn request(resource: &str, kind: &str, changes: Json) -> Json {
+fn request(resource: &str, kind: &str, changes: &Json) -> Json {
     let mut request = json!({
         "uid": "u",
         "kind": {"group": "", "version": "v1", "kind": kind},
@@ -70,31 +70,31 @@ fn request(resource: &str, kind: &str, changes: Json) -> Json {
     json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request})
 }
 
-fn pod(namespace: &str, spec: Json) -> Json {
+fn pod(namespace: &str, spec: &Json) -> Json {
     let object = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x"}, "spec": spec});
-    request("pods", "Pod", json!({"namespace": namespace, "object": object}))
+    request("pods", "Pod", &json!({"namespace": namespace, "object": object}))
 }
 
-fn namespace(labels: Json) -> Json {
-    let of = |labels| json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "free", "labels": labels}});
-    let changes = json!({"operation": "UPDATE", "namespace": "free", "name": "free", "object": of(labels), "oldObject": of(json!({}))});
-    request("namespaces", "Namespace", changes)
+fn namespace(labels: &Json) -> Json {
+    let of = |labels: &Json| json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "free", "labels": labels}});
+    let changes = json!({"operation": "UPDATE", "namespace": "free", "name": "free", "object": of(labels), "oldObject": of(&json!({}))});
+    request("namespaces", "Namespace", &changes)
 }
 
 #[test]
 fn exit_codes_tell_refused_from_not_judged() {
     let folder = folder();
     let review = |reviews: &[Json]| review(folder.path(), "cluster.yaml", reviews);
-    let warned = pod("held", json!({"containers": [{"name": "c"}]}));
-    let refused = pod("held", json!({"hostPID": true}));
-    let unknown = pod("nowhere", json!({}));
-    let faulty = namespace(json!({"pod-security.kubernetes.io/enforce": "strict"}));
+    let warned = pod("held", &json!({"containers": [{"name": "c"}]}));
+    let refused = pod("held", &json!({"hostPID": true}));
+    let unknown = pod("nowhere", &json!({}));
+    let faulty = namespace(&json!({"pod-security.kubernetes.io/enforce": "strict"}));
     for (reviews, code, expected) in [
         (&[warned.clone()][..], 0, Json::Null),
         (&[warned.clone(), refused.clone()], 1, "Forbidden".into()),
         (&[faulty], 1, "Invalid".into()),
         (&[refused, unknown], 3, "InternalError".into()),
-        (&[request("pods", "Pod", json!({}))], 3, "BadRequest".into()),
+        (&[request("pods", "Pod", &json!({}))], 3, "BadRequest".into()),
     ] {
         let answers = review(reviews).with(code).lines();
         assert_eq!(answers.len(), reviews.len());
@@ -107,8 +107,8 @@ fn exit_codes_tell_refused_from_not_judged() {
 #[test]
 fn a_raised_level_is_held_against_the_pods_of_the_files() {
     let folder = folder();
-    let raised = namespace(json!({"pod-security.kubernetes.io/enforce": "baseline"}));
-    let answers = review(folder.path(), "cluster.yaml", &[raised.clone()]).with(0).lines();
+    let raised = namespace(&json!({"pod-security.kubernetes.io/enforce": "baseline"}));
+    let answers = review(folder.path(), "cluster.yaml", std::slice::from_ref(&raised)).with(0).lines();
     assert_eq!(
         answers[0]["response"],
         json!({
