@@ -119,7 +119,7 @@ fn a_crash_at_every_place_there_is() {
 
 #[test]
 fn a_crash_of_one_of_two() {
-    let blows = blows(2, Blow::Crash, 8);
+    let blows = blows(2, Blow::Crash, 6);
     assert!(blows > 50, "{blows}");
 }
 
