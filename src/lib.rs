@@ -21,6 +21,7 @@ pub mod admission;
 
 pub mod certificates;
 pub mod cluster;
+pub mod doctor;
 pub mod lint;
 pub mod server;
 

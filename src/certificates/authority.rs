@@ -262,6 +262,11 @@ fn parse<'a>(der: &'a CertificateDer<'_>) -> Option<X509Certificate<'a>> {
     }
 }
 
+/// From when on and until when a certificate is valid; `None` when it is not one.
+pub(super) fn dates(der: &CertificateDer<'_>) -> Option<(SystemTime, SystemTime)> {
+    parse(der).as_ref().map(validity)
+}
+
 fn validity(certificate: &X509Certificate<'_>) -> (SystemTime, SystemTime) {
     let at = |seconds: i64| later(UNIX_EPOCH, Duration::from_secs(u64::try_from(seconds).unwrap_or(0)));
     let validity = certificate.validity();

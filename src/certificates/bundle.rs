@@ -68,6 +68,18 @@ impl Bundle {
     /// Service.
     #[must_use]
     pub fn vouches_for(&self, leaf: &CertificateDer<'_>, service: &Service, at: SystemTime) -> bool {
+        self.vouches_for_chain(leaf, &[], service, at)
+    }
+
+    /// The same for a certificate that is shown with the CAs between it and those that are trusted.
+    #[must_use]
+    pub fn vouches_for_chain(
+        &self,
+        leaf: &CertificateDer<'_>,
+        between: &[CertificateDer<'_>],
+        service: &Service,
+        at: SystemTime,
+    ) -> bool {
         let Ok(parsed) = ParsedCertificate::try_from(leaf) else {
             return false;
         };
@@ -84,7 +96,7 @@ impl Bundle {
         }
         let at = UnixTime::since_unix_epoch(at.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO));
         let algorithms = aws_lc_rs::default_provider().signature_verification_algorithms.all;
-        verify_server_cert_signed_by_trust_anchor(&parsed, &roots, &[], at, algorithms).is_ok()
+        verify_server_cert_signed_by_trust_anchor(&parsed, &roots, between, at, algorithms).is_ok()
             && verify_server_name(&parsed, &name).is_ok()
     }
 }

@@ -20,6 +20,7 @@ mod throwaway;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -158,6 +159,14 @@ fn config(
     config.send_tls13_tickets = 0;
     config.session_storage = Arc::new(NoServerSessionStorage {});
     Ok(Arc::new(config))
+}
+
+/// From when on and until when a certificate is valid, and the names that it is for; `None` when it is not one.
+#[must_use]
+pub fn dates_and_names(certificate: &CertificateDer<'_>) -> Option<(SystemTime, SystemTime, Vec<String>)> {
+    let Facts { names, .. } = Facts::read(certificate)?;
+    let (not_before, not_after) = authority::dates(certificate)?;
+    Some((not_before, not_after, names))
 }
 
 /// What a certificate says of itself.

@@ -1,5 +1,6 @@
 //! Arguments in, exit code out: the command line, and the wiring of everything else.
 
+mod doctor;
 mod explain;
 mod installation;
 mod lint;
@@ -39,6 +40,7 @@ enum Command {
     Lint(lint::Lint),
     Review(review::Review),
     Explain(explain::Explain),
+    Doctor(Box<doctor::Doctor>),
 }
 
 /// Runs the program with the arguments of the process.
@@ -51,6 +53,7 @@ pub fn run() -> ExitCode {
         Command::Lint(lint) => lint.run(&mut output),
         Command::Review(review) => review.run(&mut output),
         Command::Explain(explain) => explain.run(&mut output),
+        Command::Doctor(doctor) => doctor.run(&mut output),
     };
     match code.and_then(|code| output.flush().map(|()| code).map_err(Error::from)) {
         Ok(code) => ExitCode::from(code),

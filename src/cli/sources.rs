@@ -14,7 +14,7 @@ use crate::lint::{Objects, read_objects};
 use crate::policy::{BUILT_IN, Policies, PolicySet, SYSTEM_NAMESPACES, Snapshot, is_namespace, read_file};
 
 /// The namespace that podgate itself is installed in, unless it is told.
-const OWN_NAMESPACE: &str = "podgate-system";
+pub(crate) const OWN_NAMESPACE: &str = "podgate-system";
 
 /// Which policies hold, and what is known of the cluster.
 #[derive(Debug, Clone, clap::Args)]
@@ -33,7 +33,8 @@ pub(crate) struct SourceArgs {
     own_namespace: String,
 }
 
-fn namespace(text: &str) -> Result<String, &'static str> {
+/// Reads a flag that names a namespace.
+pub(crate) fn namespace(text: &str) -> Result<String, &'static str> {
     if is_namespace(text) { Ok(text.to_owned()) } else { Err("not a name that a namespace can have") }
 }
 
@@ -134,6 +135,12 @@ impl Sources {
         }
         if faults.is_empty() { Ok(objects) } else { Err(all_of(&faults, "objects")) }
     }
+}
+
+/// The policies of these files and folders, as a podgate of this namespace would read them.
+pub(crate) fn policies_of(paths: &[PathBuf], own_namespace: &str) -> Result<PolicySet> {
+    let own_namespace = own_namespace.to_owned();
+    SourceArgs { policies: paths.to_vec(), objects: Vec::new(), own_namespace }.read()?.policies()
 }
 
 /// All faults in one error, a line each.

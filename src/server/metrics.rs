@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use prometheus::{
-    Encoder, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
-    Opts, Registry, TextEncoder,
+    Encoder, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
 use super::gauges::{ClusterMetrics, RotationMetrics};
@@ -295,6 +295,17 @@ impl Factory<'_> {
         let vec = IntGaugeVec::new(options(name, help), labels)?;
         self.registry.register(Box::new(vec.clone()))?;
         Ok(vec)
+    }
+
+    pub(super) fn times(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+    ) -> Result<GaugeVec, prometheus::Error> {
+        let gauge = GaugeVec::new(options(name, help), labels)?;
+        self.registry.register(Box::new(gauge.clone()))?;
+        Ok(gauge)
     }
 
     pub(super) fn seconds(&self, name: &str, help: &str) -> Result<Gauge, prometheus::Error> {

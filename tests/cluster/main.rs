@@ -12,6 +12,7 @@
 
 mod authority;
 mod control_plane;
+mod doctor;
 mod end_to_end;
 mod gate;
 mod guards;

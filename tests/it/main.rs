@@ -9,7 +9,11 @@
     reason = "a test that cannot go on has failed, and one that is skipped says so"
 )]
 
+mod cluster_api;
+mod cluster_follow;
+mod cluster_objects;
 mod controls;
+mod doctor;
 mod draining;
 mod drop_in;
 mod hostile;

@@ -42,7 +42,7 @@ fn objects_of(name: &str, text: &str) -> Vec<Json> {
 }
 
 /// The objects of the base as its files have them.
-fn base() -> Vec<Json> {
+pub(crate) fn base() -> Vec<Json> {
     let objects: Vec<Json> = files(&of_repository("manifests/base"), "yaml")
         .iter()
         .filter(|path| !path.ends_with("ml-restricted.yaml"))

@@ -19,7 +19,7 @@ const LAYERS: [&[&str]; 10] = [
     &["evaluate"],
     &["mutate"],
     &["admission"],
-    &["server", "cluster", "certificates", "lint"],
+    &["server", "cluster", "certificates", "lint", "doctor"],
     &["cli"],
 ];
 

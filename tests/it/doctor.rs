@@ -1,0 +1,274 @@
+//! The doctor: a good installation has nothing wrong, and each change that breaks one thing is told by the check
+//! that is meant for it.
+//!
+//! `world` makes the installation, `cases` breaks it.
+
+mod cases;
+mod world;
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use insta::assert_snapshot;
+use podgate::doctor::{
+    Check, Finding, Policies, Severity, examine, has_certificate_files, mounted_secret, write_json,
+    write_text,
+};
+use serde_json::{Value as Json, json};
+
+use crate::pods::of_repository;
+use cases::{Patch, Remove, With, broken, cases, gone, set};
+use world::{DAY, DEPLOYMENT, MUTATING, VALIDATING, World, certificate, namespaces, now};
+
+#[test]
+fn nothing_is_wrong_with_what_is_shipped() {
+    let report = examine(&World::good().installation());
+    assert_eq!(report.findings, []);
+    assert!(report.is_well());
+}
+
+#[test]
+fn each_fault_is_told_by_its_check() {
+    for (check, severity, reason, change) in cases() {
+        let findings = broken(&change);
+        let id = check.id();
+        let of_check: Vec<&Finding> = findings.iter().filter(|finding| finding.check == check).collect();
+        assert!(!of_check.is_empty(), "{id} ({reason}) is not among {findings:#?}");
+        assert!(
+            of_check.iter().any(|finding| finding.severity == severity && finding.found.contains(reason)),
+            "{id}: {reason:?} is not in {of_check:#?}"
+        );
+        for Finding { object, mend, severity, .. } in of_check {
+            assert!(!object.is_empty(), "{id}");
+            // A note says that all is as it should be, or cannot know whether it is.
+            let is_command = mend.starts_with("kubectl ") || mend.starts_with("timedatectl ");
+            assert!(is_command || *severity == Severity::Info && mend.is_empty(), "{id}: {mend:?}");
+        }
+    }
+}
+
+#[test]
+fn every_check_has_a_case() {
+    let tested: BTreeSet<Check> = cases().into_iter().map(|(check, ..)| check).collect();
+    let all: BTreeSet<Check> = Check::ALL.iter().copied().collect();
+    assert_eq!(tested, all);
+}
+
+/// One cause, one finding: what follows from it is not told beside it.
+#[test]
+fn what_only_follows_is_not_told() {
+    for (change, expected) in [
+        (Remove("Secret"), vec![Check::SecretMissing]),
+        (Patch(VALIDATING, set("/webhooks/0/timeoutSeconds", 30.into())), vec![Check::Timeout]),
+        (
+            With(|installation| {
+                certificate(installation).not_after = now() - DAY;
+                for bundle in &mut installation.bundles {
+                    bundle.vouches = Some(false);
+                }
+            }),
+            vec![Check::CertificateExpired],
+        ),
+        (With(|installation| installation.deployment = Err("forbidden".into())), vec![Check::NotRead]),
+        (With(|installation| installation.service = Err("forbidden".into())), vec![Check::NotRead]),
+    ] {
+        assert_eq!(broken(&change).iter().map(|finding| finding.check).collect::<Vec<_>>(), expected);
+    }
+}
+
+/// Whoever may read nothing learns that, and nothing that is not so.
+#[test]
+fn what_is_not_read_is_not_guessed_at() {
+    let mut installation = World::good().installation();
+    let no = || "not allowed".to_owned();
+    installation.server = Err(no());
+    installation.validating = Err(no());
+    installation.mutating = Err(no());
+    installation.mutating_names = Err(no());
+    installation.bundles.clear();
+    installation.secret = Err(no());
+    installation.namespaces = Err(no());
+    installation.policies = Policies::ConfigMap(Err(no()));
+    installation.deployment = Err(no());
+    installation.pods = Err(no());
+    installation.budgets = Err(no());
+    installation.service = Err(no());
+    installation.endpoints = Err(no());
+    installation.network_policies = Err(no());
+    installation.lease = Err(no());
+    installation.guards.iter_mut().for_each(|guard| guard.policy = Err(no()));
+    installation.bindings = Err(no());
+    let report = examine(&installation);
+    assert!(report.findings.iter().all(|finding| finding.check == Check::NotRead), "{:#?}", report.findings);
+    // One for each field but those that are given or computed: names, now and bundles; there are two guards.
+    assert_eq!(report.findings.len(), 17);
+    assert!(!report.is_well());
+}
+
+#[test]
+fn notes_alone_are_well() {
+    let mut world = World::good();
+    world.patch(MUTATING, &set("/webhooks/0/failurePolicy", "Ignore".into()));
+    let report = examine(&world.installation());
+    assert_eq!(report.findings.len(), 1);
+    assert!(report.is_well());
+}
+
+#[test]
+fn the_secret_of_mounted_files_is_found() {
+    let mut world = World::good();
+    let deployment = |world: &World| world.one(DEPLOYMENT, "podgate").unwrap();
+    assert!(!has_certificate_files(&deployment(&world)));
+    assert_eq!(mounted_secret(&deployment(&world)), None);
+    // As the component for cert-manager patches it.
+    let patch =
+        fs::read_to_string(of_repository("manifests/components/cert-manager/deployment.yaml")).unwrap();
+    let patch = podgate::yaml::read(&patch).remove(0).unwrap().root.to_json();
+    world.patch(DEPLOYMENT, &serde_json::from_slice(&patch).unwrap());
+    assert!(has_certificate_files(&deployment(&world)));
+    assert_eq!(mounted_secret(&deployment(&world)), Some("podgate-certificate"));
+    for (arguments, expected) in [
+        (json!(["serve", "--tls-cert", "/etc/podgate/tls/a.crt"]), Some("podgate-certificate")),
+        (json!(["serve", "--tls-cert=/etc/podgate/tls/a.crt"]), Some("podgate-certificate")),
+        (json!(["serve", "--tls-cert=/elsewhere/a.crt"]), None),
+    ] {
+        world.patch(DEPLOYMENT, &set("/spec/template/spec/containers/0/args", arguments.clone()));
+        assert_eq!(mounted_secret(&deployment(&world)), expected, "{arguments}");
+    }
+}
+
+/// With certificates from files there is no Lease, and who issues them is somebody else.
+#[test]
+fn files_need_no_lease() {
+    let mut world = World::good();
+    world.remove("Lease");
+    let variable = json!({ "name": "PODGATE_TLS_CERT", "value": "/etc/podgate/tls/tls.crt" });
+    world.patch(DEPLOYMENT, &set("/spec/template/spec/containers/0/env/-", variable));
+    assert_eq!(examine(&world.installation()).findings, []);
+    world.after = |installation| certificate(installation).not_after = now() + DAY;
+    let findings = examine(&world.installation()).findings;
+    assert_eq!(findings.len(), 1);
+    assert!(findings[0].mend.contains("cert-manager"), "{findings:?}");
+}
+
+/// The overlay for Kubernetes' own labels: it repairs nothing, so that a mutating configuration without a webhook is
+/// no fault, and judges Namespaces too.
+#[test]
+fn labels_of_kubernetes_own_are_judged_by_other_webhooks() {
+    let read = |name: &str| -> Json {
+        let path = of_repository("manifests/overlays/pod-security").join(name);
+        let document = podgate::yaml::read(&fs::read_to_string(path).unwrap()).remove(0).unwrap();
+        serde_json::from_slice(&document.root.to_json()).unwrap()
+    };
+    let mut webhooks = read("validating.yaml")["webhooks"].as_array().unwrap().clone();
+    // What tells Kustomize that the rest replaces, rather than adds.
+    webhooks.remove(0);
+    for webhook in &mut webhooks {
+        webhook["clientConfig"]["caBundle"] = "cGVt".into();
+    }
+    let mut world = World::good();
+    let policies = read("policies.yaml")["data"]["pod-security.yaml"].clone();
+    world.patch(VALIDATING, &set("/webhooks", webhooks.into()));
+    world.patch(MUTATING, &set("/webhooks", json!([])));
+    world.patch("ConfigMap", &set("/data", json!({ "pod-security.yaml": policies })));
+    assert_eq!(examine(&world.installation()).findings, []);
+    world.remove(MUTATING);
+    assert_eq!(examine(&world.installation()).findings, []);
+
+    world.patch(VALIDATING, &gone("/webhooks/2"));
+    let findings = examine(&world.installation()).findings;
+    let found: Vec<&str> = findings.iter().map(|finding| finding.found.as_str()).collect();
+    let missing = ["CREATE", "UPDATE"]
+        .map(|operation| format!("no rule for {operation} of namespaces: podgate is not asked about it"));
+    assert_eq!(found, missing);
+}
+
+/// An identity is power: that a pod may start without the one it is given is worse than a missing repair.
+#[test]
+fn a_mutating_webhook_that_may_be_passed_over() {
+    let mut world = World::good();
+    world.patch(MUTATING, &set("/webhooks/0/failurePolicy", "Ignore".into()));
+    let identity = "
+apiVersion: podgate.dev/v1alpha1
+kind: IdentityPolicy
+metadata: {name: trainers}
+spec:
+  match: {namespaces: [ml-a]}
+  identity: {provider: azure, serviceAccountName: trainer}
+";
+    world.patch("ConfigMap", &set("/data/identity.yaml", identity.into()));
+    let findings = examine(&world.installation()).findings;
+    assert_eq!(findings.len(), 1, "{findings:?}");
+    assert_eq!((findings[0].check, findings[0].severity), (Check::FailurePolicy, Severity::Warning));
+    assert!(findings[0].found.contains("start without the identity"), "{findings:?}");
+}
+
+/// Several things at once, the worst first, and nothing that could move a cursor.
+#[test]
+fn the_report_for_people() {
+    let mut world = World::good();
+    world.patch(VALIDATING, &set("/webhooks/0/timeoutSeconds", 30.into()));
+    world.patch(VALIDATING, &gone("/webhooks/1/clientConfig/caBundle"));
+    world.patch(MUTATING, &set("/webhooks/0/failurePolicy", "Ignore".into()));
+    world.after = |installation| {
+        installation.namespaces.as_mut().unwrap().extend(namespaces(&[("ml-b", Some("typo"))]));
+        installation.bindings = Err("it fails: \u{1b}[2Jboom".into());
+    };
+    let mut text = Vec::new();
+    write_text(&examine(&world.installation()), &mut text).unwrap();
+    assert_snapshot!(String::from_utf8(text).unwrap(), @r#"
+    error: bundle-missing: ValidatingWebhookConfiguration podgate: webhooks[templates.podgate.dev].clientConfig.caBundle: empty: API servers do not trust podgate's certificate, and every call fails
+      -> kubectl --namespace podgate-system rollout restart deployment/podgate
+    warning: not-read: the ValidatingAdmissionPolicyBindings: not read, so nothing is known of it: it fails: \u{1b}[2Jboom
+      -> kubectl get validatingadmissionpolicybindings # as somebody who may
+    warning: timeout: ValidatingWebhookConfiguration podgate: webhooks[pods.podgate.dev].timeoutSeconds: 30: whoever creates a pod waits that long while podgate is down
+      -> kubectl patch validatingwebhookconfiguration podgate --type=json --patch='[{"op": "add", "path": "/webhooks/0/timeoutSeconds", "value": 5}]'
+    warning: namespace-without-policy: ValidatingWebhookConfiguration podgate: webhooks[*].namespaceSelector: matches ml-b, where no policy holds: pods there are sent to podgate and admitted, whatever they are
+      -> kubectl label --overwrite namespace ml-b podgate.dev/policy=ml-restricted # or another value that a policy matches
+    info: failure-policy: MutatingWebhookConfiguration 00-podgate: webhooks[pods.podgate.dev].failurePolicy: Ignore: while podgate does not answer, nothing is repaired; what then breaks a policy, the validating webhook refuses
+      -> kubectl patch mutatingwebhookconfiguration 00-podgate --type=json --patch='[{"op": "add", "path": "/webhooks/0/failurePolicy", "value": "Fail"}]'
+    not well: 1 error, 3 warnings and 1 note from 46 checks
+    "#);
+}
+
+#[test]
+fn the_report_for_programs() {
+    let mut world = World::good();
+    world.patch(VALIDATING, &set("/webhooks/0/timeoutSeconds", 30.into()));
+    let mut bytes = Vec::new();
+    write_json(&examine(&world.installation()), &mut bytes).unwrap();
+    let report: Json = serde_json::from_slice(&bytes).unwrap();
+    let patch = r#"[{"op": "add", "path": "/webhooks/0/timeoutSeconds", "value": 5}]"#;
+    assert_eq!(
+        report,
+        json!({
+            "version": 1,
+            "findings": [{
+                "check": "timeout",
+                "severity": "warning",
+                "object": "ValidatingWebhookConfiguration podgate",
+                "field": "webhooks[pods.podgate.dev].timeoutSeconds",
+                "found": "30: whoever creates a pod waits that long while podgate is down",
+                "mend": format!("kubectl patch validatingwebhookconfiguration podgate --type=json --patch='{patch}'"),
+            }],
+            "summary": { "checks": Check::ALL.len(), "errors": 0, "warnings": 1, "infos": 0 },
+        })
+    );
+}
+
+/// `docs/doctor.md` has a section for each check, in the order of reports, and none for what is no check.
+#[test]
+fn the_page_of_the_doctor_is_complete() {
+    let page = fs::read_to_string(of_repository("docs/doctor.md")).unwrap();
+    let described: Vec<&str> =
+        page.lines().filter_map(|line| line.strip_prefix("### `")?.strip_suffix('`')).collect();
+    let checks: Vec<&str> = Check::ALL.iter().map(|check| check.id()).collect();
+    assert_eq!(described, checks);
+    for section in page.split("\n### `").skip(1) {
+        let id = section.split('`').next().unwrap();
+        assert!(
+            section.contains("\n\n") && section.contains("Mend: "),
+            "{id}: say what it means and what mends it"
+        );
+    }
+}
