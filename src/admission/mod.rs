@@ -8,6 +8,7 @@ mod decision;
 mod dispatch;
 mod existing_pods;
 mod known;
+mod object_type;
 mod pod_security;
 mod request;
 mod significance;

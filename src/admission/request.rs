@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 
 use crate::admission::dispatch::is_ignored;
+use crate::admission::object_type::ObjectType;
 use crate::json::{Error, ErrorKind, Reader, Result, members};
 use crate::pod::Metadata;
 use crate::workload::{Object, Workload};
@@ -168,7 +169,8 @@ impl<'b> Request<'b> {
         if reader.null()? {
             return Ok(Part::Absent);
         }
-        if self.resource.is_empty() || self.operation.is_empty() {
+        let has_type = reading != Reading::PodSecurity || !self.kind.is_empty();
+        if self.resource.is_empty() || self.operation.is_empty() || !has_type {
             let text = reader.skip()?;
             return Ok(Part::Deferred { text, offset: reader.offset() - text.len() });
         }
@@ -178,13 +180,31 @@ impl<'b> Request<'b> {
     /// Reads an object as far as it is looked at in this way of reading.
     fn read_object(&self, reader: &mut Reader<'b>, reading: Reading) -> Result<Part<'b>> {
         match (self.workload(), reading) {
-            (Some(workload), Reading::PodSecurity) => {
-                Ok(reader.attempt(|reader| read_workload(workload, reader))?.unwrap_or_else(Part::Faulty))
-            }
+            (_, Reading::PodSecurity) => self.read_by_type(reader),
             (Some(workload), Reading::Gate | Reading::Plain) => read_workload(workload, reader),
-            (None, Reading::PodSecurity) => Ok(reader.attempt(read_named)?.unwrap_or_else(Part::Faulty)),
             (None, Reading::Gate | Reading::Plain) => reader.skip().map(|_| Part::Unread),
         }
+    }
+
+    /// Reads an object by its own type. Mostly that is the one its request says, so it is tried first.
+    fn read_by_type(&self, reader: &mut Reader<'b>) -> Result<Part<'b>> {
+        let start = reader.offset();
+        let expected = self.object_type().workload();
+        let part = attempt(expected, reader)?;
+        let text = reader.text_since(start);
+        let mut named = Named::default();
+        if matches!(part, Part::Faulty(_)) {
+            // It may be of another type, and no fault in that.
+            let _ = named.read_type(&mut Reader::over(text));
+        }
+        let own = part.own_type().or_else(|| ObjectType::new(&named.api_version, &named.kind));
+        let workload = own.and_then(|own| own.or(self.object_type()).workload());
+        if workload == expected { Ok(part) } else { attempt(workload, &mut Reader::over(text)) }
+    }
+
+    /// The type that the request says its objects are of.
+    pub(super) fn object_type(&self) -> ObjectType<'_> {
+        ObjectType { group: &self.kind_group, version: &self.kind_version, kind: &self.kind }
     }
 
     /// The kind that the request is for, if it is one that carries pods and its subresource carries
@@ -222,6 +242,35 @@ impl<'b> Request<'b> {
             .map(Some)
             .map_err(|error| error.within(&["request", name], offset))
     }
+}
+
+impl<'b> Named<'b> {
+    fn read_type(&mut self, reader: &mut Reader<'b>) -> Result<bool> {
+        members!(reader, {
+            "apiVersion" => self.api_version = reader.string()?,
+            "kind" => self.kind = reader.string()?,
+        })
+    }
+}
+
+impl Part<'_> {
+    /// The type that an object says it is of, as far as it was read.
+    pub(super) fn own_type(&self) -> Option<ObjectType<'_>> {
+        match self {
+            Self::Read(object) => ObjectType::new(&object.api_version, &object.kind),
+            Self::Named(named) => ObjectType::new(&named.api_version, &named.kind),
+            Self::Absent | Self::Unread | Self::Faulty(_) | Self::Deferred { .. } => None,
+        }
+    }
+}
+
+/// Reads an object as one that carries pods, or else what names it.
+fn attempt<'b>(workload: Option<&Workload>, reader: &mut Reader<'b>) -> Result<Part<'b>> {
+    let read = reader.attempt(|reader| match workload {
+        Some(workload) => read_workload(workload, reader),
+        None => read_named(reader),
+    })?;
+    Ok(read.unwrap_or_else(Part::Faulty))
 }
 
 fn read_workload<'b>(workload: &Workload, reader: &mut Reader<'b>) -> Result<Part<'b>> {

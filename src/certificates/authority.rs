@@ -13,76 +13,11 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
 
 use super::bundle;
+use super::terms::{Lifetimes, Service, earlier, later, since_1970};
 
 /// How a CA of ours is told from others: the organisation in its subject, and how its common name begins.
 const ORGANISATION: &str = "podgate";
 const CA_NAME: &str = "podgate CA ";
-
-const HOUR: Duration = Duration::from_secs(60 * 60);
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// How long everything lasts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Lifetimes {
-    /// A CA. What is left of it after `renew_authority_after` is the time in which a rotation may fail.
-    pub authority: Duration,
-    /// The age at which a CA is followed by the next.
-    pub renew_authority_after: Duration,
-    /// A leaf, unless its CA ends earlier.
-    pub leaf: Duration,
-    /// What is left of a leaf when it is renewed.
-    pub renew_leaf_before: Duration,
-    /// How far NotBefore lies in the past, for clients whose clock is behind.
-    pub backdated: Duration,
-    /// How long a bundle must have been published before anything is signed with a CA that came with it: every
-    /// API server sees it by then.
-    pub propagation: Duration,
-    /// How far the clocks of a cluster may differ.
-    pub skew: Duration,
-}
-
-impl Default for Lifetimes {
-    fn default() -> Self {
-        Self {
-            authority: 365 * DAY,
-            renew_authority_after: 243 * DAY,
-            leaf: 30 * DAY,
-            renew_leaf_before: 10 * DAY,
-            backdated: HOUR,
-            // API servers watch webhook configurations and see a change within a second or so.
-            propagation: Duration::from_secs(2 * 60),
-            skew: HOUR,
-        }
-    }
-}
-
-/// The Service that webhooks are reached through.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Service {
-    names: [String; 2],
-}
-
-impl Service {
-    /// The Service of this name and namespace.
-    #[must_use]
-    pub fn new(name: &str, namespace: &str) -> Self {
-        let short = format!("{name}.{namespace}.svc");
-        Self { names: [short.clone(), format!("{short}.cluster.local")] }
-    }
-
-    /// The name that API servers ask for.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        let [name, _] = &self.names;
-        name
-    }
-
-    /// Every name that a leaf is valid for.
-    #[must_use]
-    pub fn names(&self) -> &[String] {
-        &self.names
-    }
-}
 
 /// The certificate of a CA. Two are equal when their bytes are.
 #[derive(Debug, Clone)]
@@ -312,24 +247,6 @@ impl Leaf {
     }
 }
 
-/// A moment some time after another.
-pub(super) fn later(moment: SystemTime, by: Duration) -> SystemTime {
-    moment.checked_add(by).unwrap_or(moment)
-}
-
-fn earlier(moment: SystemTime, by: Duration) -> SystemTime {
-    moment.checked_sub(by).unwrap_or(UNIX_EPOCH)
-}
-
-/// How long it is until a moment; nothing when it has passed.
-pub(super) fn left(until: SystemTime, now: SystemTime) -> Duration {
-    until.duration_since(now).unwrap_or_default()
-}
-
-fn since_1970(moment: SystemTime) -> Duration {
-    moment.duration_since(UNIX_EPOCH).unwrap_or_default()
-}
-
 fn ca_name(now: SystemTime, key: &KeyPair) -> String {
     let when = humantime::format_rfc3339_seconds(UNIX_EPOCH + since_1970(now));
     // The first byte of a public key says how it is written; those that follow are its own.
@@ -367,10 +284,11 @@ fn is_ours(certificate: &X509Certificate<'_>) -> bool {
 mod tests {
     use super::*;
 
-    const NOW: SystemTime = UNIX_EPOCH;
+    const HOUR: Duration = Duration::from_secs(60 * 60);
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
     fn now() -> SystemTime {
-        NOW + 20_000 * DAY
+        UNIX_EPOCH + 20_000 * DAY
     }
 
     #[test]

@@ -11,7 +11,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 
-use super::authority::{CaCertificate, Service};
+use super::authority::CaCertificate;
+use super::terms::Service;
 
 /// CA certificates that somebody trusts.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -132,7 +133,8 @@ const LINE: usize = 64;
 mod tests {
     use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
 
-    use super::super::authority::{Authority, Lifetimes};
+    use super::super::authority::Authority;
+    use super::super::terms::Lifetimes;
     use super::*;
 
     const LIFETIMES: fn() -> Lifetimes = Lifetimes::default;

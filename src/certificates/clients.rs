@@ -180,11 +180,12 @@ impl Authority {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<(), rustls::Error> {
+        self.verifier.verify_client_cert(certificate, intermediates, now)?;
         let at = UNIX_EPOCH + Duration::from_secs(now.as_secs());
         if at < self.certificate.not_before() || at > self.certificate.not_after() {
             return Err(CertificateError::Expired.into());
         }
-        self.verifier.verify_client_cert(certificate, intermediates, now).map(|_| ())
+        Ok(())
     }
 }
 

@@ -15,6 +15,7 @@ mod front;
 mod managed;
 mod rotation;
 mod stored;
+mod terms;
 mod throwaway;
 
 use std::path::PathBuf;
@@ -32,7 +33,7 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer;
 use x509_parser::time::ASN1Time;
 
-pub use authority::{Authority, CaCertificate, IssueError, Leaf, Lifetimes, Service};
+pub use authority::{Authority, CaCertificate, IssueError, Leaf};
 pub use bundle::{Bundle, render as render_bundle};
 pub use clients::{ClientArgs, Clients, ClientsError, ClientsWatch};
 pub use files::{Error, Watch, from_files};
@@ -43,6 +44,7 @@ pub use managed::{
 };
 pub use rotation::{Change, Situation, Step, plan};
 pub use stored::{Data, Fault, IssuedLeaf, Stored};
+pub use terms::{Lifetimes, Service};
 pub use throwaway::{LOOPBACK, Throwaway, ThrowawayError, throwaway};
 
 /// kube-apiserver speaks nothing else to webhooks. With `h2` in the list a peer would be promised what the

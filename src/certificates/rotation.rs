@@ -11,16 +11,16 @@
 //! written down: a time in the Secret would be compared with the clock of another machine, which may be an
 //! hour off. A new leader waits the two minutes anew.
 //!
-//! CAs in a bundle that are not in the Secret are taken out. Whoever could put one there once could otherwise
-//! answer in our place for ever. The one exception is a Secret that was lost or exchanged: then what is
-//! published under our name is what replicas still serve with, and is kept as an old CA for as long as any
-//! other, see [`lost`].
+//! CAs in a bundle that are not in the Secret are taken out: whoever could put one there once could otherwise
+//! answer in our place for ever. Those that bear our name are kept for a while first, see [`lost`]: a Secret
+//! may have been deleted, or restored from a backup, and replicas still serve what it held before.
 
 use std::time::{Duration, SystemTime};
 
-use super::authority::{Authority, CaCertificate, IssueError, Lifetimes, Service, later, left};
+use super::authority::{Authority, CaCertificate, IssueError};
 use super::bundle::Bundle;
 use super::stored::{Fault, IssuedLeaf, MOST_OLD, Stored};
+use super::terms::{Lifetimes, Service, later, left};
 
 /// Everything that a decision hangs on.
 pub struct Situation<'a> {
@@ -56,12 +56,14 @@ pub enum Step {
 /// A change of the Secret: one write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
-    /// Keep these CAs as old ones: the Secret knows nothing of them, and something served is of theirs.
+    /// Keep these CAs as old ones: the Secret knows nothing of them, and something served may be of theirs.
     Adopt {
-        /// The CAs.
+        /// The CAs; those that matter most come first.
         authorities: Vec<CaCertificate>,
         /// Whether the current CA is not published at all and must begin again as the next one.
         demote: bool,
+        /// Whether replicas need no longer than a moment to leave them.
+        briefly: bool,
     },
     /// Make the next CA.
     CreateNext,
@@ -84,7 +86,7 @@ pub fn plan(situation: &Situation<'_>, lifetimes: &Lifetimes) -> Step {
     }
     let authorities = lost(situation);
     if !authorities.is_empty() {
-        return Step::Change(Change::Adopt { authorities, demote: !is_published(stored, published) });
+        return Step::Change(adopt(situation, authorities));
     }
     let wanted = wanted(stored, now, lifetimes);
     if !wanted.is_empty() && !published.iter().all(|bundle| bundle.is(&wanted)) {
@@ -114,7 +116,7 @@ pub fn plan(situation: &Situation<'_>, lifetimes: &Lifetimes) -> Step {
     Step::Rest(rest(stored, now, lifetimes))
 }
 
-/// The CAs that a bundle must hold, for this content of the Secret.
+/// The CAs that a bundle must hold, for this content of the Secret; those that matter most come first.
 #[must_use]
 pub(super) fn wanted<'a>(
     stored: &'a Stored,
@@ -123,7 +125,7 @@ pub(super) fn wanted<'a>(
 ) -> Vec<&'a CaCertificate> {
     let old: &[CaCertificate] = if old_counts(stored, now) { &stored.old } else { &[] };
     let others = [&stored.current, &stored.next].into_iter().flatten().map(Authority::certificate);
-    old.iter().chain(others).filter(|ca| later(ca.not_after(), lifetimes.skew) > now).collect()
+    others.chain(old).filter(|ca| later(ca.not_after(), lifetimes.skew) > now).collect()
 }
 
 impl Stored {
@@ -140,11 +142,12 @@ impl Stored {
     ) -> Result<Self, IssueError> {
         let until = later(later(now, lifetimes.leaf), lifetimes.skew);
         match change {
-            Change::Adopt { authorities, demote } => {
-                for authority in authorities {
+            Change::Adopt { authorities, demote, briefly } => {
+                for authority in authorities.iter().rev() {
                     self.retire(authority.clone());
                 }
-                self.old_until = Some(until);
+                let until = if *briefly { later(now, lifetimes.skew) } else { until };
+                self.old_until = Some(self.old_until.map_or(until, |before| before.max(until)));
                 if *demote && let Some(current) = self.current.take() {
                     self.next = Some(current);
                     self.leaf = None;
@@ -186,25 +189,32 @@ impl Stored {
     }
 }
 
-/// CAs that something served may be of, and that the Secret has lost.
+/// CAs that something served may be of, and that the Secret has lost: that of what we serve, and those that
+/// are published under our name.
 fn lost(situation: &Situation<'_>) -> Vec<CaCertificate> {
     let Situation { stored, published, served, now, .. } = *situation;
     let mut lost: Vec<CaCertificate> = Vec::new();
-    let mut add = |authority: &CaCertificate| {
+    let ours = published.iter().flat_map(Bundle::authorities).filter(|ca| ca.is_named_as_ours());
+    for authority in served.into_iter().chain(ours) {
         let is_known = stored.authorities().any(|known| known == authority) || lost.contains(authority);
-        let has_room = stored.old.len() + lost.len() < MOST_OLD;
+        // What we serve pushes an older one out; what that one leaves behind in the bundles does not come back.
+        let has_room = stored.old.len() + lost.len() < MOST_OLD || Some(authority) == served;
         if !is_known && has_room && authority.not_after() > now {
             lost.push(authority.clone());
         }
-    };
-    served.into_iter().for_each(&mut add);
-    // What we serve ourselves with was published, and so only the bundles can have been exchanged.
-    let is_in_use = stored.current.as_ref().is_some_and(|current| Some(current.certificate()) == served);
-    if !is_in_use && !is_published(stored, published) {
-        let ours = published.iter().flat_map(Bundle::authorities).filter(|ca| ca.is_named_as_ours());
-        ours.for_each(add);
     }
     lost
+}
+
+fn adopt(situation: &Situation<'_>, authorities: Vec<CaCertificate>) -> Change {
+    let Situation { stored, published, served, .. } = *situation;
+    // Where we serve with the current CA it has been published, and it is the bundles that were exchanged.
+    let is_in_use = stored.current.as_ref().is_some_and(|current| Some(current.certificate()) == served);
+    let is_known = is_in_use || is_published(stored, published);
+    // Replicas find the leaf of a CA that is known at their next look. What somebody has slipped into a bundle
+    // under our name must not live longer for it than that takes.
+    let briefly = is_known && !authorities.iter().any(|authority| Some(authority) == served);
+    Change::Adopt { authorities, demote: !is_known, briefly }
 }
 
 /// Whether any entry holds the CA that signs.
@@ -265,3 +275,6 @@ fn rest(stored: &Stored, now: SystemTime, lifetimes: &Lifetimes) -> Duration {
     let old = stored.old_until.map(|until| left(until, now));
     [leaf, old].into_iter().flatten().fold(due_in(stored, now, lifetimes), Duration::min)
 }
+
+#[cfg(test)]
+mod tests;

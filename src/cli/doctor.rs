@@ -11,10 +11,10 @@ use k8s_openapi::api::apps::v1::Deployment;
 use tokio::runtime::Builder;
 
 use crate::certificates::Service;
-use crate::cli::installation::InstallationArgs;
+use crate::cli::installation::{InstallationArgs, Objects};
 use crate::cli::sources::{OWN_NAMESPACE, namespace, policies_of};
 use crate::cli::{ALL_WELL, REFUSED};
-use crate::cluster::{Cluster, Fault, Inspected, Objects, Surroundings};
+use crate::cluster::{Cluster, Fault, Inspected, Reason, Sought};
 use crate::doctor::{
     Bundle, Found, Guard, Installation, Names, Policies, Secret, Server, examine, mounted_secret, write_json,
     write_text,
@@ -93,23 +93,24 @@ impl Doctor {
             paths => Some(policies_of(paths, &self.own_namespace)?),
         };
         let cluster = self.cluster().await?;
-        let server = match cluster.server().await {
-            Err(fault @ Fault::Unreachable(_)) => {
+        let server = match cluster.version().await {
+            Err(fault) if is_nobody(&fault) => {
                 return Err(anyhow!(fault).context("the API server is not reached"));
             }
             server => told(server).map(|(version, time)| Server { version, time }),
         };
         let now = SystemTime::now();
         let mut objects = self.installation.objects(&self.own_namespace);
-        let deployment = cluster.deployment(&objects, &self.deployment).await;
+        let deployment = cluster.deployment(&objects.namespace, &self.deployment).await;
         if let Ok(Some(deployment)) = &deployment
             && let Some(mounted) = mounted_secret(deployment)
             && objects.secret == SECRET
         {
             mounted.clone_into(&mut objects.secret);
         }
-        let around = self.surroundings(&deployment);
-        let (inspected, secret) = tokio::join!(cluster.inspect(&objects, &around), cluster.secret(&objects));
+        let sought = self.sought(&objects, &deployment);
+        let (inspected, secret) =
+            tokio::join!(cluster.inspect(&sought), cluster.secret(&objects.namespace, &objects.secret));
         let service = Service::new(&self.installation.service, &objects.namespace);
         let secret = told(secret).map(|secret| secret.map(|secret| trust::leaf(&secret.data)));
         let leaf = secret.as_ref().ok().and_then(|secret| secret.as_ref()?.as_ref());
@@ -129,7 +130,7 @@ impl Doctor {
         Ok(parts.with(inspected))
     }
 
-    fn surroundings(&self, deployment: &Result<Option<Deployment>, Fault>) -> Surroundings {
+    fn sought(&self, objects: &Objects, deployment: &Result<Option<Deployment>, Fault>) -> Sought {
         let labels = match deployment {
             Ok(Some(deployment)) => deployment.spec.selector.match_labels.as_ref(),
             Ok(None) | Err(_) => None,
@@ -138,7 +139,11 @@ impl Doctor {
             let terms: Vec<String> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
             terms.join(",")
         });
-        Surroundings {
+        Sought {
+            namespace: objects.namespace.clone(),
+            validating: objects.webhooks.validating.clone(),
+            mutating: objects.webhooks.mutating.clone(),
+            lease: objects.lease.clone(),
             service: self.installation.service.clone(),
             config_map: self.config_map.clone(),
             pods: selector,
@@ -152,11 +157,9 @@ impl Doctor {
             return Ok(cluster);
         }
         let kubeconfig = std::env::home_dir().map(|home| home.join(".kube/config"));
-        let cluster = match kubeconfig.filter(|file| file.is_file()) {
-            Some(file) => Cluster::configured(Some(&file)).await?,
-            None => None,
-        };
-        cluster.context("no cluster: give --kubeconfig FILE, or set KUBECONFIG")
+        let kubeconfig = kubeconfig.filter(|file| file.is_file());
+        let kubeconfig = kubeconfig.context("no cluster: give --kubeconfig FILE, or set KUBECONFIG")?;
+        Ok(Cluster::connect(Some(&kubeconfig)).await?)
     }
 
     fn names(&self, objects: &Objects) -> Names {
@@ -167,8 +170,8 @@ impl Doctor {
             config_map: self.config_map.clone(),
             secret: objects.secret.clone(),
             lease: objects.lease.clone(),
-            validating: objects.validating.clone(),
-            mutating: objects.mutating.clone(),
+            validating: objects.webhooks.validating.clone(),
+            mutating: objects.webhooks.mutating.clone(),
         }
     }
 }
@@ -216,15 +219,24 @@ impl Parts {
     }
 }
 
-/// The fault in words that fit whoever runs this, and not podgate.
+/// Whether a fault means that there is no API server, or none that knows us: nothing else would be read either.
+fn is_nobody(fault: &Fault) -> bool {
+    match fault.reason {
+        Reason::Unreachable
+        | Reason::Timeout
+        | Reason::Tls
+        | Reason::Unauthorized
+        | Reason::Refused
+        | Reason::Garbled => true,
+        Reason::Forbidden
+        | Reason::NotFound
+        | Reason::Conflict
+        | Reason::Expired
+        | Reason::TooManyRequests
+        | Reason::Server => false,
+    }
+}
+
 fn told<T>(read: Result<T, Fault>) -> Result<T, String> {
-    read.map_err(|fault| match fault {
-        Fault::Forbidden(message) => format!("not allowed: {message}"),
-        Fault::Conflict(_)
-        | Fault::NotFound(_)
-        | Fault::TooManyRequests(_)
-        | Fault::Invalid(_)
-        | Fault::Server(_)
-        | Fault::Unreachable(_) => fault.to_string(),
-    })
+    read.map_err(|fault| fault.to_string())
 }

@@ -4,7 +4,20 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use crate::cluster::{Cluster, Objects};
+use crate::cluster::{Cluster, ConnectError, WebhookNames};
+
+/// The names of podgate's own objects in a cluster.
+#[derive(Debug, Clone)]
+pub(crate) struct Objects {
+    /// The namespace that podgate runs in.
+    pub(crate) namespace: String,
+    /// The Secret of the certificate.
+    pub(crate) secret: String,
+    /// The Lease of whoever rotates it.
+    pub(crate) lease: String,
+    /// The two webhook configurations.
+    pub(crate) webhooks: WebhookNames,
+}
 
 /// The cluster, and the objects that podgate is installed as.
 #[derive(Debug, Clone, clap::Args)]
@@ -44,7 +57,11 @@ impl InstallationArgs {
 
     /// The cluster, if there is one.
     pub(crate) async fn cluster(&self) -> Result<Option<Cluster>> {
-        Ok(Cluster::configured(self.kubeconfig.as_deref()).await?)
+        match Cluster::connect(self.kubeconfig.as_deref()).await {
+            Ok(cluster) => Ok(Some(cluster)),
+            Err(ConnectError::NotConfigured) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// The objects, of which some are in podgate's own namespace.
@@ -53,8 +70,10 @@ impl InstallationArgs {
             namespace: own_namespace.to_owned(),
             secret: self.tls_secret.clone(),
             lease: self.lease.clone(),
-            validating: self.validating_configuration.clone(),
-            mutating: self.mutating_configuration.clone(),
+            webhooks: WebhookNames {
+                validating: self.validating_configuration.clone(),
+                mutating: self.mutating_configuration.clone(),
+            },
         }
     }
 }

@@ -5,6 +5,9 @@ use std::io;
 
 use tracing::level_filters::LevelFilter;
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Lines that wait to be written; past it lines are lost rather than reviews delayed.
 const WAITING_LINES: usize = 16_384;
@@ -38,16 +41,15 @@ impl LogArgs {
             .lossy(true)
             .thread_name("log")
             .finish(io::stderr());
-        let lines = tracing_subscriber::fmt()
-            .with_writer(writer)
-            .with_max_level(self.log_level)
-            .with_ansi(false)
-            .with_target(false);
+        let layer = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(false).with_target(false);
+        // What libraries say of their own work is said by us where it matters, once and with what to do.
+        let ours = Targets::new().with_target(env!("CARGO_PKG_NAME"), self.log_level);
+        let lines = tracing_subscriber::registry().with(ours);
         match self.log_format {
-            Format::Text => lines.init(),
-            Format::Json => {
-                lines.json().flatten_event(true).with_current_span(false).with_span_list(false).init()
-            }
+            Format::Text => lines.with(layer).init(),
+            Format::Json => lines
+                .with(layer.json().flatten_event(true).with_current_span(false).with_span_list(false))
+                .init(),
         }
         guard
     }

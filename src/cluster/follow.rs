@@ -1,218 +1,254 @@
-//! Two watches, one snapshot: the Namespaces and the service accounts, as the API server tells of them.
+//! Namespaces and service accounts, followed: each change becomes part of the snapshot.
 //!
-//! Only metadata is asked for, and of that labels and names are kept. Changes come in bursts (a list, a new
-//! tenant), and a snapshot is made once for all that has come by then.
+//! The watches are those of kube's runtime. After an error a watch is begun anew, with a list: only so is it
+//! certain that it works again, since a watch to which nothing happens says nothing. A watch that the server
+//! ends in good order is taken up where it stood.
 
+use std::convert::Infallible;
+use std::fmt::Debug;
+use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-use futures::{Stream, StreamExt, stream};
-use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
-use kube::core::PartialObjectMeta;
-use kube::runtime::watcher::{self, Event};
-use kube::runtime::{WatchStreamExt, watcher as watch};
-use kube::{Api, Resource, ResourceExt};
+use futures::{FutureExt as _, StreamExt as _};
+use k8s_openapi::api::core::v1::{Namespace, Secret, ServiceAccount};
+use kube::core::{ObjectMeta, PartialObjectMeta};
+use kube::runtime::watcher::{self, Config, watcher};
+use kube::{Api, Error, Resource as KubeResource};
+use serde::de::DeserializeOwned;
+use tokio::time::{sleep, timeout};
 
-use super::{Cluster, Fault};
-use crate::policy::{Labels, Snapshot};
+use crate::cluster::condition::Condition;
+use crate::cluster::fault::Call;
+use crate::cluster::keeper::Keeper;
+use crate::cluster::pause::Pause;
+use crate::cluster::{Cluster, Event, Fault, Reason, Resource};
+use crate::policy::Snapshot;
 
-/// Most changes that are taken at once; there is no reason to make a snapshot sooner.
-const BURST: usize = 4096;
+/// Objects in a page of a list.
+const PAGE_SIZE: u32 = 500;
 
-/// Objects of a page: what the API server reads from etcd at once.
-const PAGE: u32 = 500;
+/// Changes that are taken into the snapshot at once, at the most.
+const BURST: usize = 512;
 
-/// What is watched.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Watched {
-    /// The Namespaces of the cluster.
-    Namespaces,
-    /// Its service accounts.
-    ServiceAccounts,
+/// The snapshot is not given out more often than this. A thousand namespaces that are made at once would
+/// else be copied a thousand times.
+const BETWEEN_SNAPSHOTS: Duration = Duration::from_millis(10);
+
+/// Everything that is followed for a snapshot.
+const FOLLOWED: usize = 2;
+
+/// A change, as a watch tells it.
+pub(super) enum Change {
+    /// A list begins.
+    Begun,
+    /// An object is there.
+    There(ObjectMeta),
+    /// An object is gone.
+    Gone(ObjectMeta),
+    /// The list is complete: what was not in it is gone.
+    Listed,
 }
 
-impl Watched {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Namespaces, Self::ServiceAccounts];
-
-    /// The resource, as in a role.
-    #[must_use]
-    pub fn resource(self) -> &'static str {
-        match self {
-            Self::Namespaces => "namespaces",
-            Self::ServiceAccounts => "serviceaccounts",
+impl<K> From<watcher::Event<PartialObjectMeta<K>>> for Change {
+    fn from(event: watcher::Event<PartialObjectMeta<K>>) -> Self {
+        match event {
+            watcher::Event::Init => Self::Begun,
+            watcher::Event::InitApply(object) | watcher::Event::Apply(object) => Self::There(object.metadata),
+            watcher::Event::Delete(object) => Self::Gone(object.metadata),
+            watcher::Event::InitDone => Self::Listed,
         }
     }
-}
-
-/// Is told how the watches fare.
-pub trait Observer: Send + Sync + 'static {
-    /// A watch has told something after it had not, and all that is there is known.
-    fn up(&self, watched: Watched);
-    /// A watch has failed; it is begun anew a little later. What is known stays known. `is_news` for the first
-    /// time, and when the reason is another than before.
-    fn failed(&self, watched: Watched, fault: &Fault, is_news: bool);
-}
-
-/// A change of one of the two.
-enum Change {
-    Namespaces(Event<PartialObjectMeta<Namespace>>),
-    ServiceAccounts(Event<PartialObjectMeta<ServiceAccount>>),
-    Failed(Watched, Fault),
 }
 
 impl Cluster {
-    /// Follows both for as long as it runs, and gives every new snapshot to `publish`.
-    pub async fn follow(&self, observer: impl Observer, mut publish: impl FnMut(Arc<Snapshot>) + Send) {
-        let namespaces = self.changes(Watched::Namespaces, Change::Namespaces);
-        let accounts = self.changes(Watched::ServiceAccounts, Change::ServiceAccounts);
-        let mut changes = std::pin::pin!(stream::select(namespaces, accounts).ready_chunks(BURST));
-        let mut follower = Follower::default();
-        while let Some(burst) = changes.next().await {
-            if follower.apply(burst, &observer) {
-                publish(Arc::new(follower.snapshot.clone()));
-            }
-        }
-    }
-
-    fn changes<K>(
-        &self,
-        watched: Watched,
-        change: fn(Event<PartialObjectMeta<K>>) -> Change,
-    ) -> impl Stream<Item = Change> + Send + use<K>
-    where
-        K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + Send + Sync + 'static,
-    {
-        let api: Api<PartialObjectMeta<K>> = Api::all(self.client.clone());
-        watch(api, watcher::Config::default().page_size(PAGE)).default_backoff().map(move |event| match event
-        {
-            Ok(event) => change(event),
-            Err(error) => Change::Failed(watched, Fault::from(&error)),
-        })
-    }
-}
-
-/// The snapshot as it is put together.
-struct Follower {
-    snapshot: Snapshot,
-    /// What a list has told so far; it stands for all that was known once it is whole.
-    namespaces: Vec<(String, Labels)>,
-    accounts: Vec<(String, String)>,
-    /// What is wrong with each watch; `None` before the first word, or when all is well.
-    faults: [Option<&'static str>; 2],
-    are_up: [bool; 2],
-}
-
-impl Default for Follower {
-    fn default() -> Self {
-        Self {
-            snapshot: Snapshot::live(),
-            namespaces: Vec::new(),
-            accounts: Vec::new(),
-            faults: [None; 2],
-            are_up: [false; 2],
-        }
-    }
-}
-
-impl Follower {
-    /// Takes in changes; whether the snapshot is another by then.
-    fn apply(&mut self, burst: Vec<Change>, observer: &impl Observer) -> bool {
-        let mut is_new = false;
-        for change in burst {
-            is_new |= match change {
-                Change::Failed(watched, fault) => {
-                    let reason = fault.reason();
-                    let before =
-                        self.faults.get_mut(watched as usize).and_then(|before| before.replace(reason));
-                    self.set_up(watched, false);
-                    observer.failed(watched, &fault, before != Some(reason));
-                    false
+    /// Follows Namespaces and service accounts for as long as it is polled. Each new snapshot goes to
+    /// `publish`, and what happens to `observe`. Both are called from the task that polls this, and must not
+    /// block. To be called once for all clones of a cluster.
+    pub async fn follow(&self, publish: impl Fn(Arc<Snapshot>), observe: impl Fn(Event)) -> Infallible {
+        let listed = AtomicUsize::new(0);
+        let follow = |resource, mut keeper: Keeper| {
+            let mut is_first = true;
+            let (observe, listed) = (&observe, &listed);
+            move |changes: Vec<Change>| {
+                let is_listed = changes.iter().any(|change| matches!(change, Change::Listed));
+                if is_listed && std::mem::take(&mut is_first) {
+                    listed.fetch_add(1, Ordering::Relaxed);
                 }
-                Change::Namespaces(event) => {
-                    let is_whole = !matches!(event, Event::Init | Event::InitApply(_));
-                    let changed = self.namespace(event);
-                    self.heard(Watched::Namespaces, is_whole, observer);
-                    changed
-                }
-                Change::ServiceAccounts(event) => {
-                    let is_whole = !matches!(event, Event::Init | Event::InitApply(_));
-                    let changed = self.account(event);
-                    self.heard(Watched::ServiceAccounts, is_whole, observer);
-                    changed
-                }
-            };
-        }
-        is_new
-    }
-
-    fn heard(&mut self, watched: Watched, is_whole: bool, observer: &impl Observer) {
-        if is_whole && !self.are_up.get(watched as usize).copied().unwrap_or_default() {
-            self.set_up(watched, true);
-            if let Some(fault) = self.faults.get_mut(watched as usize) {
-                *fault = None;
+                self.known.change(|snapshot| keeper.take(changes, snapshot, &self.known.removals));
+                observe(Event::Heard(resource));
             }
-            observer.up(watched);
-        }
-    }
-
-    fn set_up(&mut self, watched: Watched, is_up: bool) {
-        if let Some(before) = self.are_up.get_mut(watched as usize) {
-            *before = is_up;
-        }
-    }
-
-    fn namespace(&mut self, event: Event<PartialObjectMeta<Namespace>>) -> bool {
-        match event {
-            Event::Init => self.namespaces.clear(),
-            Event::InitApply(namespace) => self.namespaces.push(labelled(namespace)),
-            Event::InitDone => {
-                self.snapshot.replace_namespaces(std::mem::take(&mut self.namespaces));
-                return true;
-            }
-            Event::Apply(namespace) => {
-                let (name, labels) = labelled(namespace);
-                if self.snapshot.labels(&name) == Some(&crate::policy::complete(&name, labels.clone())) {
-                    return false;
-                }
-                self.snapshot.insert(&name, labels);
-                return true;
-            }
-            Event::Delete(namespace) => {
-                self.snapshot.remove(&namespace.name_any());
-                return true;
-            }
-        }
-        false
-    }
-
-    fn account(&mut self, event: Event<PartialObjectMeta<ServiceAccount>>) -> bool {
-        let name = |account: &PartialObjectMeta<ServiceAccount>| {
-            (account.namespace().unwrap_or_default(), account.name_any())
         };
-        match event {
-            Event::Init => self.accounts.clear(),
-            Event::InitApply(account) => self.accounts.push(name(&account)),
-            Event::InitDone => {
-                self.snapshot.replace_service_accounts(std::mem::take(&mut self.accounts));
-                return true;
+        let namespaces = self.watch(
+            Api::<PartialObjectMeta<Namespace>>::all(self.client.clone()),
+            Config::default(),
+            Resource::Namespaces,
+            follow(Resource::Namespaces, Keeper::namespaces()),
+            &observe,
+        );
+        let accounts = self.watch(
+            Api::<PartialObjectMeta<ServiceAccount>>::all(self.client.clone()),
+            Config::default(),
+            Resource::ServiceAccounts,
+            follow(Resource::ServiceAccounts, Keeper::service_accounts()),
+            &observe,
+        );
+        let (never, _, _) = tokio::join!(
+            Box::pin(namespaces),
+            Box::pin(accounts),
+            self.give_out(&publish, &observe, &listed)
+        );
+        never
+    }
+
+    /// Gives out the snapshot after changes, and says when it holds everything for the first time.
+    async fn give_out(
+        &self,
+        publish: &impl Fn(Arc<Snapshot>),
+        observe: &impl Fn(Event),
+        listed: &AtomicUsize,
+    ) -> Infallible {
+        let mut is_synced = false;
+        loop {
+            self.known.changed.notified().await;
+            let holds_all = listed.load(Ordering::Relaxed) == FOLLOWED;
+            let snapshot = self.known.snapshot().clone();
+            publish(Arc::new(snapshot));
+            if holds_all && !std::mem::replace(&mut is_synced, true) {
+                observe(Event::Synced);
             }
-            Event::Apply(account) => {
-                let (namespace, name) = name(&account);
-                let is_known = self.snapshot.has_service_account(&namespace, &name);
-                self.snapshot.insert_service_account(&namespace, &name);
-                return !is_known;
+            sleep(BETWEEN_SNAPSHOTS).await;
+        }
+    }
+
+    /// Calls `changed` whenever the Secret may be another than before, and once at the start. Its contents
+    /// are not read.
+    pub async fn follow_secret(
+        &self,
+        namespace: &str,
+        name: &str,
+        changed: impl Fn(),
+        observe: impl Fn(Event),
+    ) -> Infallible {
+        let api = Api::<PartialObjectMeta<Secret>>::namespaced(self.client.clone(), namespace);
+        let config = Config::default().fields(&format!("metadata.name={name}"));
+        let take = |changes: Vec<Change>| {
+            observe(Event::Heard(Resource::Secret));
+            if !changes.iter().all(|change| matches!(change, Change::Begun)) {
+                changed();
             }
-            Event::Delete(account) => {
-                let (namespace, name) = name(&account);
-                self.snapshot.remove_service_account(&namespace, &name);
-                return true;
+        };
+        Box::pin(self.watch(api, config, Resource::Secret, take, &observe)).await
+    }
+
+    /// Watches for ever. What changes goes to `take`, as much at a time as has come.
+    fn watch<K>(
+        &self,
+        api: Api<PartialObjectMeta<K>>,
+        config: Config,
+        resource: Resource,
+        mut take: impl FnMut(Vec<Change>),
+        observe: &impl Fn(Event),
+    ) -> impl Future<Output = Infallible>
+    where
+        K: KubeResource + Clone + Debug + DeserializeOwned + Send + 'static,
+    {
+        let call = Call {
+            method: "Get",
+            url: format!("{}{}", self.server, api.resource_url()),
+            wanted: format!("list and watch {}", resource.as_str()),
+        };
+        let seconds = u32::try_from(self.limits.watch.as_secs()).unwrap_or(u32::MAX);
+        let config = config.timeout(seconds).page_size(PAGE_SIZE);
+        async move {
+            let mut condition = Condition::new(resource, observe);
+            let mut pause = Pause::new(&self.limits);
+            let mut is_streaming = true;
+            loop {
+                let config = if is_streaming { config.clone().streaming_lists() } else { config.clone() };
+                let end = self.watch_until_error(&api, config, &call, &mut take, &mut condition).await;
+                // An API server that cannot stream lists says so, and is asked for pages from then on.
+                if is_streaming && end.is_unable_to_stream {
+                    is_streaming = false;
+                    continue;
+                }
+                if end.was_listed {
+                    pause.reset();
+                }
+                condition.failed(end.fault.reason);
+                // That a watch has fallen too far behind is in order: a list follows.
+                if end.fault.reason != Reason::Expired {
+                    condition.down(&end.fault);
+                }
+                sleep(pause.next().max(end.fault.retry_after.unwrap_or_default())).await;
             }
         }
-        false
+    }
+
+    async fn watch_until_error<K>(
+        &self,
+        api: &Api<PartialObjectMeta<K>>,
+        config: Config,
+        call: &Call,
+        take: &mut impl FnMut(Vec<Change>),
+        condition: &mut Condition<'_, impl Fn(Event)>,
+    ) -> End
+    where
+        K: KubeResource + Clone + Debug + DeserializeOwned + Send + 'static,
+    {
+        let mut stream = pin!(watcher(api.clone(), config));
+        let mut was_listed = false;
+        loop {
+            // Once it is listed, kube has limits of its own for silence.
+            let first = if was_listed {
+                stream.next().await
+            } else {
+                let Ok(first) = timeout(self.limits.list, stream.next()).await else {
+                    return End { fault: Fault::late(call), was_listed, is_unable_to_stream: false };
+                };
+                first
+            };
+            let mut changes = Vec::new();
+            let mut error = None;
+            let mut next = first;
+            while let Some(item) = next {
+                match item {
+                    Ok(event) => changes.push(Change::from(event)),
+                    Err(fault) => error = Some(fault),
+                }
+                if error.is_some() || changes.len() >= BURST {
+                    break;
+                }
+                next = stream.next().now_or_never().flatten();
+            }
+            let is_listed = changes.iter().any(|change| matches!(change, Change::Listed));
+            if !changes.is_empty() {
+                take(changes);
+            }
+            if is_listed {
+                was_listed = true;
+                condition.up();
+            }
+            if let Some(error) = error {
+                let is_unable_to_stream = is_unable_to_stream(&error);
+                return End { fault: Fault::of_watcher(&error, call), was_listed, is_unable_to_stream };
+            }
+        }
     }
 }
 
-fn labelled(namespace: PartialObjectMeta<Namespace>) -> (String, Labels) {
-    let name = namespace.name_any();
-    (name, namespace.metadata.labels.unwrap_or_default())
+/// Why a watch ended.
+struct End {
+    fault: Fault,
+    /// Whether it got as far as a whole list.
+    was_listed: bool,
+    /// Whether the server does not know how to stream a list.
+    is_unable_to_stream: bool,
+}
+
+fn is_unable_to_stream(error: &watcher::Error) -> bool {
+    let watcher::Error::WatchStartFailed(Error::Api(status)) = error else { return false };
+    matches!(status.code, 400 | 422)
 }

@@ -1,125 +1,206 @@
-//! Who of the replicas does what only one should: whoever holds the Lease.
+//! Who of the replicas does what only one should do: a Lease, taken and renewed as the Go client does.
 //!
-//! It is politeness, not safety: two that believe they hold it do no harm, as every write of theirs is refused
-//! that does not follow what they have read. Whether another's Lease has run out is told by how long we have seen
-//! it unchanged, since its clock is not ours.
+//! The times in it are not trusted, since clocks differ. A Lease is over when this replica has seen no change
+//! to it for as long as it was given. Two leaders for a moment are possible, as everywhere; what they write
+//! must bear that, and is guarded by resourceVersion.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use k8s_openapi::api::coordination::v1 as coordination;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use k8s_openapi::jiff::Timestamp;
-use kube::api::{ObjectMeta, PostParams};
-use kube::{Api, ResourceExt};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 
-use super::read::in_time;
-use super::{Cluster, Fault, Objects};
+use crate::cluster::raw::{JSON, body, parse};
+use crate::cluster::{Cluster, Fault, Reason};
 
-/// How long whoever holds it may be silent.
-const LASTS: Duration = Duration::from_secs(20);
+/// What a Lease needs in RBAC.
+const READ: &str = "get leases";
+const WRITE: &str = "update leases";
 
-/// One replica's view of the Lease.
-pub struct Lease {
-    api: Api<coordination::Lease>,
+/// A Lease, and what one replica has seen of it.
+#[derive(Debug)]
+pub struct LeaseLock {
+    namespace: String,
     name: String,
     holder: String,
-    /// The version that was seen last, and since when.
-    seen: Mutex<Option<(String, Instant)>>,
+    lasts: Duration,
+    seen: Option<Seen>,
+    renewed: Option<Instant>,
 }
 
-impl Cluster {
-    /// The Lease, as seen by the replica of this name.
+/// The object, of which everything else is kept as it is.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Lease {
+    metadata: Metadata,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    spec: Option<Spec>,
+    #[serde(flatten)]
+    rest: Map<String, Value>,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Metadata {
+    #[serde(skip_serializing_if = "String::is_empty")]
+    resource_version: String,
+    #[serde(flatten)]
+    rest: Map<String, Value>,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Spec {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    holder_identity: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lease_duration_seconds: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lease_transitions: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    acquire_time: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    renew_time: Option<Value>,
+    #[serde(flatten)]
+    rest: Map<String, Value>,
+}
+
+/// A version of the Lease, and when it was first seen.
+#[derive(Debug)]
+struct Seen {
+    version: String,
+    at: Instant,
+}
+
+impl LeaseLock {
+    /// A Lease that lasts so long, in whole seconds, and that nothing is known of yet. `holder` is unlike
+    /// that of any other replica.
     #[must_use]
-    pub fn lease(&self, objects: &Objects, holder: &str) -> Lease {
-        Lease {
-            api: Api::namespaced(self.client.clone(), &objects.namespace),
-            name: objects.lease.clone(),
+    pub fn new(namespace: &str, name: &str, holder: &str, lasts: Duration) -> Self {
+        Self {
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
             holder: holder.to_owned(),
-            seen: Mutex::default(),
+            lasts,
+            seen: None,
+            renewed: None,
         }
     }
-}
 
-impl Lease {
-    /// Takes the Lease if it is free, or keeps it; whether this replica holds it now.
+    /// Takes the Lease, or renews it, if it is free, over, or ours; whether this replica leads then. To be
+    /// called a few times within its length. `now` is taken before the call.
     ///
     /// # Errors
-    /// Why nobody can tell.
-    pub async fn hold(&self) -> Result<bool, Fault> {
-        let Some(mut lease) = in_time(self.api.get_opt(&self.name)).await? else {
-            return self.make().await;
-        };
+    ///
+    /// What went wrong. Whether this replica still leads then, says [`LeaseLock::leads`].
+    pub async fn lead(&mut self, cluster: &Cluster, now: Instant) -> Result<bool, Fault> {
+        let leads = self.try_to_lead(cluster, now).await?;
+        self.renewed = leads.then_some(now);
+        Ok(leads)
+    }
+
+    /// Whether this replica leads by what is known: it gives up before others may take over.
+    #[must_use]
+    pub fn leads(&self, now: Instant) -> bool {
+        self.renewed.is_some_and(|renewed| now < renewed + self.lasts * 2 / 3)
+    }
+
+    /// Gives the Lease back, if it is ours, so that the next need not wait for its end.
+    ///
+    /// # Errors
+    ///
+    /// What went wrong; the Lease is over soon all the same.
+    pub async fn release(&mut self, cluster: &Cluster) -> Result<(), Fault> {
+        self.renewed = None;
+        let Some(mut lease) = cluster.get_json::<Lease>(&self.path(), READ).await? else { return Ok(()) };
         let spec = lease.spec.get_or_insert_default();
-        let holder = spec.holder_identity.clone().unwrap_or_default();
-        let is_ours = holder == self.holder;
-        let version = lease.metadata.resource_version.clone().unwrap_or_default();
-        if !is_ours && !holder.is_empty() && !self.has_run_out(&version) {
+        if spec.holder_identity.as_ref() != Some(&self.holder) {
+            return Ok(());
+        }
+        spec.holder_identity = Some(String::new());
+        spec.lease_duration_seconds = Some(1);
+        match self.replace(cluster, &lease).await {
+            // Somebody else has it by now.
+            Err(fault) if fault.reason == Reason::Conflict => Ok(()),
+            other => other.map(|_| ()),
+        }
+    }
+
+    async fn try_to_lead(&mut self, cluster: &Cluster, now: Instant) -> Result<bool, Fault> {
+        let Some(lease) = cluster.get_json::<Lease>(&self.path(), READ).await? else {
+            let kind = [("apiVersion", "coordination.k8s.io/v1"), ("kind", "Lease")];
+            let name = [("namespace", &self.namespace), ("name", &self.name)];
+            let lease = Lease {
+                metadata: Metadata {
+                    rest: name.map(|(key, value)| (key.to_owned(), json!(value))).into_iter().collect(),
+                    ..Metadata::default()
+                },
+                spec: None,
+                rest: kind.map(|(key, value)| (key.to_owned(), json!(value))).into_iter().collect(),
+            };
+            return self.take(cluster, lease, now).await;
+        };
+        self.look(&lease, now);
+        let holder = lease.spec.as_ref().and_then(|spec| spec.holder_identity.as_deref());
+        let is_anothers = holder.is_some_and(|holder| !holder.is_empty() && holder != self.holder);
+        if is_anothers && !self.is_over(&lease, now) {
             return Ok(false);
         }
-        let now = Some(MicroTime(Timestamp::now()));
-        spec.lease_duration_seconds = i32::try_from(LASTS.as_secs()).ok();
-        spec.renew_time.clone_from(&now);
-        if !is_ours {
-            spec.holder_identity = Some(self.holder.clone());
-            spec.acquire_time = now;
-            spec.lease_transitions = Some(spec.lease_transitions.unwrap_or_default().saturating_add(1));
-        }
-        self.write(&lease).await
+        self.take(cluster, lease, now).await
     }
 
-    /// Gives the Lease up, so that the next need not wait for it to run out.
-    ///
-    /// # Errors
-    /// Why it could not be.
-    pub async fn release(&self) -> Result<(), Fault> {
-        let Some(mut lease) = in_time(self.api.get_opt(&self.name)).await? else { return Ok(()) };
+    /// Notes when a version was first seen.
+    fn look(&mut self, lease: &Lease, now: Instant) {
+        let version = &lease.metadata.resource_version;
+        if self.seen.as_ref().is_none_or(|seen| seen.version != *version) {
+            self.seen = Some(Seen { version: version.clone(), at: now });
+        }
+    }
+
+    fn is_over(&self, lease: &Lease, now: Instant) -> bool {
+        let given = lease.spec.as_ref().and_then(|spec| spec.lease_duration_seconds);
+        let lasts = given.map_or(self.lasts, Duration::from_secs);
+        self.seen.as_ref().is_some_and(|seen| now >= seen.at + lasts)
+    }
+
+    async fn take(&mut self, cluster: &Cluster, mut lease: Lease, now: Instant) -> Result<bool, Fault> {
+        let time = json!(MicroTime(Timestamp::now()));
         let spec = lease.spec.get_or_insert_default();
-        if spec.holder_identity.as_ref() == Some(&self.holder) {
-            spec.holder_identity = None;
-            self.write(&lease).await?;
+        if spec.holder_identity.as_ref() != Some(&self.holder) {
+            spec.lease_transitions = Some(spec.lease_transitions.map_or(0, |before| before + 1));
+            spec.acquire_time = Some(time.clone());
         }
-        Ok(())
-    }
-
-    /// Whether it has been unchanged, to us, for longer than it lasts.
-    fn has_run_out(&self, version: &str) -> bool {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        match seen.as_ref() {
-            Some((before, since)) if before == version => since.elapsed() >= LASTS,
-            _ => {
-                *seen = Some((version.to_owned(), Instant::now()));
-                false
+        spec.holder_identity = Some(self.holder.clone());
+        spec.lease_duration_seconds = Some(self.lasts.as_secs());
+        spec.renew_time = Some(time);
+        let is_new = lease.metadata.resource_version.is_empty();
+        let written =
+            if is_new { self.create(cluster, &lease).await } else { self.replace(cluster, &lease).await };
+        match written {
+            Ok(lease) => {
+                self.look(&lease, now);
+                Ok(true)
             }
+            Err(fault) if fault.reason == Reason::Conflict => Ok(false),
+            Err(fault) => Err(fault),
         }
     }
 
-    async fn make(&self) -> Result<bool, Fault> {
-        let now = Some(MicroTime(Timestamp::now()));
-        let lease = coordination::Lease {
-            metadata: ObjectMeta { name: Some(self.name.clone()), ..ObjectMeta::default() },
-            spec: Some(coordination::LeaseSpec {
-                holder_identity: Some(self.holder.clone()),
-                lease_duration_seconds: i32::try_from(LASTS.as_secs()).ok(),
-                acquire_time: now.clone(),
-                renew_time: now,
-                ..coordination::LeaseSpec::default()
-            }),
-        };
-        ours(in_time(self.api.create(&PostParams::default(), &lease)).await)
+    async fn create(&self, cluster: &Cluster, lease: &Lease) -> Result<Lease, Fault> {
+        let path = format!("/apis/coordination.k8s.io/v1/namespaces/{}/leases", self.namespace);
+        let call = cluster.call("Post", &path, "create leases");
+        let answer = cluster.send("POST", &path, Some((JSON, body(lease, &call)?)), &call).await?;
+        parse(&answer, &call)
     }
 
-    async fn write(&self, lease: &coordination::Lease) -> Result<bool, Fault> {
-        let name = lease.name_any();
-        ours(in_time(self.api.replace(&name, &PostParams::default(), lease)).await)
+    async fn replace(&self, cluster: &Cluster, lease: &Lease) -> Result<Lease, Fault> {
+        let call = cluster.call("Put", &self.path(), WRITE);
+        let answer = cluster.send("PUT", &self.path(), Some((JSON, body(lease, &call)?)), &call).await?;
+        parse(&answer, &call)
     }
-}
 
-/// Somebody who was faster holds it.
-fn ours<T>(written: Result<T, Fault>) -> Result<bool, Fault> {
-    match written {
-        Ok(_) => Ok(true),
-        Err(Fault::Conflict(_)) => Ok(false),
-        Err(fault) => Err(fault),
+    fn path(&self) -> String {
+        format!("/apis/coordination.k8s.io/v1/namespaces/{}/leases/{}", self.namespace, self.name)
     }
 }

@@ -1,104 +1,140 @@
-//! The Kubernetes API: Namespaces and service accounts kept as a snapshot, what is missing read live, and the few
-//! objects of our own that are written.
+//! The Kubernetes API, kept as snapshots: who asks here gets what is known, and what is not is read once.
 //!
-//! The API server may be slow, refuse, or be gone for hours. Nothing here ends for that: what is known stays
-//! known, every fault is told to an [`Observer`], and it is tried again.
+//! A verdict never waits for the API server unless it must know a Namespace that is not known yet. Namespaces
+//! and service accounts are followed ([`Cluster::follow`]), metadata only; while the API server cannot be
+//! reached, or refuses, the last [`Snapshot`] holds. What changes is told as an [`Event`], for others to log
+//! and to count: nothing is logged here, and a condition that lasts is told once.
 //!
-//! Nothing is cached but the snapshot, and nothing is asked for but what is named here; the role in
-//! `manifests` allows no more.
+//! The client library logs on its own, and may put a body that it cannot parse into a log line. Secrets are
+//! therefore read here without it, and whoever sets up the log leaves the targets [`NOISY`] out.
 
+mod condition;
+mod connect;
+mod event;
 mod fault;
 mod follow;
 mod inspect;
+mod keeper;
 mod lease;
-mod objects;
-mod read;
+mod live;
+mod pause;
+mod pods;
+mod raw;
 mod secret;
 mod webhooks;
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use kube::config::{InClusterError, KubeConfigOptions, Kubeconfig, KubeconfigError};
-use kube::{Client, Config};
+use kube::Client;
+use tokio::sync::{Notify, Semaphore};
 
-pub use fault::Fault;
-pub use follow::{Observer, Watched};
-pub use inspect::{Inspected, Surroundings};
-pub use lease::Lease;
-pub use objects::Objects;
-pub use read::Page;
+use crate::policy::Snapshot;
+
+pub use connect::ConnectError;
+pub use event::{Event, Resource};
+pub use fault::{Fault, Reason};
+pub use inspect::{Inspected, Sought};
+pub use lease::LeaseLock;
+pub use pods::Page;
 pub use secret::Secret;
-pub use webhooks::Entry;
+pub use webhooks::{Bundle, WebhookNames};
 
-use read::Reads;
+/// The log targets of the client library. Its lines come again with every attempt, and say what an
+/// [`Event`] says once.
+pub const NOISY: [&str; 4] = ["kube_client", "kube_runtime", "hyper_util", "tower"];
 
-/// A connection that cannot be made in this time will not be made.
-const CONNECT: Duration = Duration::from_secs(5);
+/// How long to wait, and how much at a time.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// For a connection.
+    pub connect: Duration,
+    /// For a whole answer to what is not watched.
+    pub answer: Duration,
+    /// For the next page of a list, or the next object of one that is streamed.
+    pub list: Duration,
+    /// How long a watch is asked for, in whole seconds. One that says nothing for 5 s longer is taken for dead.
+    pub watch: Duration,
+    /// After a first failure; it doubles with each further one, and is spread.
+    pub first_pause: Duration,
+    /// The longest pause between attempts.
+    pub longest_pause: Duration,
+}
 
-/// A watch is told to end after 290 s, so one that says nothing for longer is dead.
-const SILENCE: Duration = Duration::from_secs(295);
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            answer: Duration::from_secs(10),
+            list: Duration::from_secs(30),
+            // A watch costs the server little to renew, and a dead connection is noticed within a minute.
+            watch: Duration::from_secs(55),
+            first_pause: Duration::from_millis(500),
+            longest_pause: Duration::from_secs(30),
+        }
+    }
+}
 
-/// How long one answer may take, but for a watch's.
-const ANSWER: Duration = Duration::from_secs(10);
-
-/// A cluster. Clones share its connections.
+/// A cluster that can be asked. A clone asks the same one, and shares what is known of it.
 #[derive(Clone)]
 pub struct Cluster {
     client: Client,
-    reads: Arc<Reads>,
+    server: Arc<str>,
+    limits: Limits,
+    known: Arc<Known>,
 }
 
-/// Why there is no cluster to be asked.
-#[derive(Debug, thiserror::Error)]
-pub enum ConnectError {
-    /// A file that is not a kubeconfig, or not a whole one.
-    #[error("the kubeconfig {}", file.display())]
-    Kubeconfig {
-        /// The file.
-        file: PathBuf,
-        /// What is wrong with it.
-        source: KubeconfigError,
-    },
-    /// A pod whose service account token is not all there.
-    #[error("the service account token of this pod: is automountServiceAccountToken off?")]
-    InCluster(#[source] InClusterError),
-    /// Something in the configuration that no client can be made of.
-    #[error("the cluster's address and credentials cannot be used")]
-    Unusable(#[source] kube::Error),
+/// What is known of the cluster, and what is being read of it.
+struct Known {
+    snapshot: Mutex<Snapshot>,
+    /// Tells the publisher that the snapshot is another.
+    changed: Notify,
+    /// How often something was taken out of the snapshot.
+    removals: AtomicU64,
+    reads: live::Reads,
+    /// Reads for single objects that may run at once. A burst of names that nobody knows must not become a
+    /// burst on the API server.
+    slots: Semaphore,
+}
+
+/// Single objects that are read at once, at the most.
+const READS_AT_ONCE: usize = 32;
+
+impl std::fmt::Debug for Cluster {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Cluster").field("server", &self.server).finish_non_exhaustive()
+    }
 }
 
 impl Cluster {
-    /// The cluster of this kubeconfig; else that of the one in `KUBECONFIG`; else the one that we run in; `None`
-    /// if there is none of them. Needs a running tokio runtime, and connects to nobody yet.
-    ///
-    /// # Errors
-    /// What is wrong with which of them.
-    pub async fn configured(kubeconfig: Option<&Path>) -> Result<Option<Self>, ConnectError> {
-        let named = std::env::var_os("KUBECONFIG").filter(|file| !file.is_empty()).map(PathBuf::from);
-        let config = match kubeconfig.map(Path::to_owned).or(named) {
-            Some(file) => of_file(&file).await?,
-            None if std::env::var_os("KUBERNETES_SERVICE_HOST").is_some() => {
-                Config::incluster().map_err(ConnectError::InCluster)?
-            }
-            None => return Ok(None),
-        };
-        Self::of(config).map(Some)
+    /// The address of the API server, as the configuration has it.
+    #[must_use]
+    pub fn server(&self) -> &str {
+        &self.server
     }
 
-    fn of(mut config: Config) -> Result<Self, ConnectError> {
-        config.connect_timeout = Some(CONNECT);
-        config.read_timeout = Some(SILENCE);
-        // Each caller knows by itself whether and when to try again.
-        config.default_retry = false;
-        let client = Client::try_from(config).map_err(ConnectError::Unusable)?;
-        Ok(Self { client, reads: Arc::default() })
+    fn new(client: Client, server: &str, limits: Limits) -> Self {
+        let known = Known {
+            snapshot: Mutex::new(Snapshot::live()),
+            changed: Notify::new(),
+            removals: AtomicU64::new(0),
+            reads: live::Reads::default(),
+            slots: Semaphore::new(READS_AT_ONCE),
+        };
+        Self { client, server: server.into(), limits, known: Arc::new(known) }
     }
 }
 
-async fn of_file(file: &Path) -> Result<Config, ConnectError> {
-    let fault = |source| ConnectError::Kubeconfig { file: file.to_owned(), source };
-    let kubeconfig = Kubeconfig::read_from(file).map_err(fault)?;
-    Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.map_err(fault)
+impl Known {
+    fn snapshot(&self) -> MutexGuard<'_, Snapshot> {
+        self.snapshot.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the snapshot, and has it published.
+    fn change<T>(&self, change: impl FnOnce(&mut Snapshot) -> T) -> T {
+        let result = change(&mut self.snapshot());
+        self.changed.notify_one();
+        result
+    }
 }

@@ -1,154 +1,148 @@
-//! The `caBundle` of our two webhook configurations: read, and written into every entry.
+//! The two webhook configurations: by which certificates the API server checks who answers it.
 
-use k8s_openapi::ByteString;
-use k8s_openapi::api::admissionregistration::v1::{
-    MutatingWebhookConfiguration, ValidatingWebhookConfiguration, WebhookClientConfig,
-};
-use kube::api::{Patch, PatchParams};
-use kube::{Api, Resource, ResourceExt};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::read::in_time;
-use super::{Cluster, Fault, Objects};
+use crate::cluster::raw::{JSON_PATCH, body};
+use crate::cluster::{Cluster, Fault, Reason};
 
-/// A webhook entry of one of the two configurations.
+/// The names of the two configurations.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    /// Its configuration, with the kind.
+pub struct WebhookNames {
+    /// Of the ValidatingWebhookConfiguration.
+    pub validating: String,
+    /// Of the MutatingWebhookConfiguration.
+    pub mutating: String,
+}
+
+/// One webhook of a configuration, and the certificates that it is called by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bundle {
+    /// Its configuration, with the kind: `ValidatingWebhookConfiguration podgate`.
     pub configuration: String,
     /// The resourceVersion of that.
     pub version: String,
-    /// Its name.
+    /// The name of the webhook in it.
     pub webhook: String,
     /// Its `caBundle`, without base64. May be empty.
     pub bundle: Vec<u8>,
 }
 
-/// What the two kinds of configuration have in common.
-trait Configuration: Resource<DynamicType = ()> + Clone + serde::de::DeserializeOwned + std::fmt::Debug {
-    /// The name of each webhook, and who is called for it.
-    fn webhooks(&self) -> Vec<(&str, &WebhookClientConfig)>;
+#[derive(Deserialize)]
+struct Configuration {
+    metadata: Metadata,
+    #[serde(default)]
+    webhooks: Vec<Webhook>,
 }
 
-impl Configuration for ValidatingWebhookConfiguration {
-    fn webhooks(&self) -> Vec<(&str, &WebhookClientConfig)> {
-        let webhooks = self.webhooks.iter().flatten();
-        webhooks.map(|webhook| (webhook.name.as_str(), &webhook.client_config)).collect()
-    }
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Metadata {
+    resource_version: String,
 }
 
-impl Configuration for MutatingWebhookConfiguration {
-    fn webhooks(&self) -> Vec<(&str, &WebhookClientConfig)> {
-        let webhooks = self.webhooks.iter().flatten();
-        webhooks.map(|webhook| (webhook.name.as_str(), &webhook.client_config)).collect()
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Webhook {
+    name: String,
+    client_config: ClientConfig,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ClientConfig {
+    #[serde(default)]
+    ca_bundle: String,
+}
+
+/// A configuration: what people call it, where it is, and its plural.
+struct Place {
+    shown: String,
+    path: String,
+    plural: &'static str,
+}
+
+impl WebhookNames {
+    fn places(&self) -> [Place; 2] {
+        let place = |kind: &str, plural: &'static str, name: &str| Place {
+            shown: format!("{kind} {name}"),
+            path: format!("/apis/admissionregistration.k8s.io/v1/{plural}/{name}"),
+            plural,
+        };
+        [
+            place("ValidatingWebhookConfiguration", "validatingwebhookconfigurations", &self.validating),
+            place("MutatingWebhookConfiguration", "mutatingwebhookconfigurations", &self.mutating),
+        ]
     }
 }
 
 impl Cluster {
-    /// Every webhook entry of the two configurations. One that does not exist has none.
+    /// Every webhook of both configurations, in their order. A configuration that is not there has none.
     ///
     /// # Errors
-    /// Why nobody can tell.
-    pub async fn webhook_entries(&self, objects: &Objects) -> Result<Vec<Entry>, Fault> {
-        let (validating, mutating) = self.configurations();
-        let mut entries = entries(&validating, &objects.validating).await?;
-        entries.extend(self::entries(&mutating, &objects.mutating).await?);
-        Ok(entries)
+    ///
+    /// What went wrong with either.
+    pub async fn bundles(&self, names: &WebhookNames) -> Result<Vec<Bundle>, Fault> {
+        let mut bundles = Vec::new();
+        for place in names.places() {
+            let wanted = format!("get {}", place.plural);
+            let Some(found) = self.get_json::<Configuration>(&place.path, &wanted).await? else { continue };
+            for webhook in found.webhooks {
+                // What is not base64 verifies nobody, as does what is empty.
+                let bundle = STANDARD.decode(&webhook.client_config.ca_bundle).unwrap_or_default();
+                bundles.push(Bundle {
+                    configuration: place.shown.clone(),
+                    version: found.metadata.resource_version.clone(),
+                    webhook: webhook.name,
+                    bundle,
+                });
+            }
+        }
+        Ok(bundles)
     }
 
-    /// Writes a `caBundle` into every entry of both, each only while it is as it was `seen`.
+    /// Sets the `caBundle` of every webhook that was seen. A configuration is changed only while it has the
+    /// version that was seen, so that nothing that somebody else did meanwhile is undone.
     ///
     /// # Errors
-    /// [`Fault::Conflict`] when one has changed since.
-    pub async fn publish_bundle(
-        &self,
-        objects: &Objects,
-        bundle: &[u8],
-        seen: &[Entry],
-    ) -> Result<(), Fault> {
-        let (validating, mutating) = self.configurations();
-        publish(&validating, &objects.validating, bundle, seen).await?;
-        publish(&mutating, &objects.mutating, bundle, seen).await
+    ///
+    /// [`Reason::Conflict`] when one was changed since; else what went wrong. One configuration may be done
+    /// and the other not.
+    pub async fn publish(&self, names: &WebhookNames, bundle: &[u8], seen: &[Bundle]) -> Result<(), Fault> {
+        let encoded = STANDARD.encode(bundle);
+        for place in names.places() {
+            let of_place: Vec<&Bundle> =
+                seen.iter().filter(|seen| seen.configuration == place.shown).collect();
+            let Some(first) = of_place.first() else { continue };
+            let mut patch = vec![test("/metadata/resourceVersion", &first.version)];
+            for (index, webhook) in of_place.iter().enumerate() {
+                patch.push(test(&format!("/webhooks/{index}/name"), &webhook.webhook));
+                let path = format!("/webhooks/{index}/clientConfig/caBundle");
+                patch.push(json!({"op": "add", "path": path, "value": encoded}));
+            }
+            self.patch(&place, &patch).await?;
+        }
+        Ok(())
     }
 
-    fn configurations(&self) -> (Api<ValidatingWebhookConfiguration>, Api<MutatingWebhookConfiguration>) {
-        (Api::all(self.client.clone()), Api::all(self.client.clone()))
-    }
-}
-
-/// `ValidatingWebhookConfiguration podgate`
-fn named<K: Configuration>(name: &str) -> String {
-    format!("{} {name}", K::kind(&()))
-}
-
-async fn entries<K: Configuration>(api: &Api<K>, name: &str) -> Result<Vec<Entry>, Fault> {
-    let Some(configuration) = in_time(api.get_opt(name)).await? else { return Ok(Vec::new()) };
-    let version = configuration.resource_version().unwrap_or_default();
-    let entry = |(webhook, client): (&str, &WebhookClientConfig)| Entry {
-        configuration: named::<K>(name),
-        version: version.clone(),
-        webhook: webhook.to_owned(),
-        bundle: client.ca_bundle.as_ref().map(|ByteString(bundle)| bundle.clone()).unwrap_or_default(),
-    };
-    Ok(configuration.webhooks().into_iter().map(entry).collect())
-}
-
-async fn publish<K: Configuration>(
-    api: &Api<K>,
-    name: &str,
-    bundle: &[u8],
-    seen: &[Entry],
-) -> Result<(), Fault> {
-    let configuration = named::<K>(name);
-    let entries: Vec<&Entry> = seen.iter().filter(|entry| entry.configuration == configuration).collect();
-    let Some(first) = entries.first() else { return Ok(()) };
-    let patch: json_patch::Patch = serde_json::from_value(operations(&first.version, &entries, bundle))
-        .map_err(|error| Fault::Invalid(error.to_string()))?;
-    let patched = in_time(api.patch(name, &PatchParams::default(), &Patch::<()>::Json(patch))).await;
-    match patched {
-        Ok(_) => Ok(()),
-        // A test of the patch that fails is one: somebody has changed it since.
-        Err(Fault::Invalid(message)) if message.contains("test") => Err(Fault::Conflict(message)),
-        Err(fault) => Err(fault),
+    async fn patch(&self, place: &Place, patch: &[Value]) -> Result<(), Fault> {
+        let call = self.call("Patch", &place.path, &format!("patch {}", place.plural));
+        let body = body(&patch, &call)?;
+        match self.send("PATCH", &place.path, Some((JSON_PATCH, body)), &call).await {
+            Ok(_) => Ok(()),
+            // A test that does not hold is answered 422 by some versions, and as what cannot be understood
+            // by others. What we send is known to be sound.
+            Err(fault) if fault.reason == Reason::Refused => {
+                let message = format!("{}: it has been changed since it was read ({fault})", place.shown);
+                Err(Fault::new(Reason::Conflict, &call, message))
+            }
+            Err(fault) => Err(fault),
+        }
     }
 }
 
-/// A JSON Patch that changes the bundles and nothing else, and that only of the configuration that was seen.
-fn operations(version: &str, entries: &[&Entry], bundle: &[u8]) -> Value {
-    let bundle = ByteString(bundle.to_vec());
-    let mut operations = vec![json!({ "op": "test", "path": "/metadata/resourceVersion", "value": version })];
-    for (index, entry) in entries.iter().enumerate() {
-        let webhook = format!("/webhooks/{index}");
-        operations.push(json!({ "op": "test", "path": format!("{webhook}/name"), "value": entry.webhook }));
-        operations.push(
-            json!({ "op": "add", "path": format!("{webhook}/clientConfig/caBundle"), "value": bundle }),
-        );
-    }
-    Value::Array(operations)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_patch_touches_the_bundles_alone() {
-        let entry = |webhook: &str| Entry {
-            configuration: "ValidatingWebhookConfiguration podgate".into(),
-            version: "7".into(),
-            webhook: webhook.into(),
-            bundle: Vec::new(),
-        };
-        let (one, two) = (entry("a"), entry("b"));
-        assert_eq!(
-            operations("7", &[&one, &two], b"pem"),
-            json!([
-                { "op": "test", "path": "/metadata/resourceVersion", "value": "7" },
-                { "op": "test", "path": "/webhooks/0/name", "value": "a" },
-                { "op": "add", "path": "/webhooks/0/clientConfig/caBundle", "value": "cGVt" },
-                { "op": "test", "path": "/webhooks/1/name", "value": "b" },
-                { "op": "add", "path": "/webhooks/1/clientConfig/caBundle", "value": "cGVt" },
-            ])
-        );
-    }
+fn test(path: &str, value: &str) -> Value {
+    json!({"op": "test", "path": path, "value": value})
 }

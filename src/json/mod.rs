@@ -103,6 +103,12 @@ impl<'a> Reader<'a> {
         self.at
     }
 
+    /// The text from an offset to the byte at which the next thing is read.
+    #[must_use]
+    pub fn text_since(&self, offset: usize) -> &'a str {
+        self.text.get(offset..self.at).unwrap_or_default()
+    }
+
     /// Checks that nothing but white space follows.
     ///
     /// # Errors

@@ -185,10 +185,20 @@ impl ObjectReader<'_> {
     }
 }
 
-/// Takes out every member that is `null`: to Kubernetes' readers it is absent.
+/// Takes out every known member that is `null`: to Kubernetes' readers it is absent. An unknown one stays, to be told of.
 fn without_nulls(value: &mut Value) {
-    if let Value::Object(members) = value {
-        members.retain(|_, member| !member.is_null());
-        members.values_mut().for_each(without_nulls);
-    }
+    const KNOWN: [&[&str]; 3] = [
+        &["apiVersion", "kind", "defaults", "exemptions"],
+        &["enforce", "enforce-version", "audit", "audit-version", "warn", "warn-version"],
+        &["usernames", "namespaces", "runtimeClasses"],
+    ];
+    let clean = |value: Option<&mut Value>, known: &[&str]| {
+        if let Some(Value::Object(members)) = value {
+            members.retain(|key, member| !member.is_null() || !known.contains(&key.as_str()));
+        }
+    };
+    let [of_all, of_defaults, of_exemptions] = KNOWN;
+    clean(value.get_mut("defaults"), of_defaults);
+    clean(value.get_mut("exemptions"), of_exemptions);
+    clean(Some(value), of_all);
 }

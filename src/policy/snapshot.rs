@@ -43,12 +43,9 @@ impl Snapshot {
         self.namespaces.remove(name);
     }
 
-    /// Makes these all the Namespaces that are known.
-    pub fn replace_namespaces(&mut self, namespaces: impl IntoIterator<Item = (String, Labels)>) {
-        self.namespaces.clear();
-        for (name, labels) in namespaces {
-            self.insert(&name, labels);
-        }
+    /// Takes out the Namespaces that are not kept, by name: those that a list no longer has.
+    pub fn retain(&mut self, is_kept: impl Fn(&str) -> bool) {
+        self.namespaces.retain(|name, _| is_kept(name));
     }
 
     /// The labels of a Namespace, if it is known.
@@ -69,14 +66,6 @@ impl Snapshot {
         Arc::make_mut(names).insert(name.into());
     }
 
-    /// Makes these all the service accounts that are known: each a namespace and a name.
-    pub fn replace_service_accounts(&mut self, accounts: impl IntoIterator<Item = (String, String)>) {
-        self.service_accounts.clear();
-        for (namespace, name) in accounts {
-            self.insert_service_account(&namespace, &name);
-        }
-    }
-
     /// Takes out a service account that is gone.
     pub fn remove_service_account(&mut self, namespace: &str, name: &str) {
         let Some(names) = self.service_accounts.get_mut(namespace) else { return };
@@ -84,6 +73,16 @@ impl Snapshot {
         if names.is_empty() {
             self.service_accounts.remove(namespace);
         }
+    }
+
+    /// Takes out the service accounts that are not kept, by namespace and name.
+    pub fn retain_service_accounts(&mut self, is_kept: impl Fn(&str, &str) -> bool) {
+        self.service_accounts.retain(|namespace, names| {
+            if names.iter().any(|name| !is_kept(namespace, name)) {
+                Arc::make_mut(names).retain(|name| is_kept(namespace, name));
+            }
+            !names.is_empty()
+        });
     }
 
     /// Whether a service account is known.
@@ -128,7 +127,16 @@ mod tests {
         assert!(before.has_service_account("a", "default") && !before.has_service_account("a", "trainer"));
         assert!(now.labels("a").is_none());
         assert!(!now.has_service_account("a", "default") && now.has_service_account("a", "trainer"));
-        now.remove_service_account("a", "trainer");
+        now.insert_service_account("b", "default");
+        now.insert_service_account("b", "gone");
+        now.insert("c", Labels::new());
+        now.insert("d", Labels::new());
+        now.retain(|name| name == "c");
+        now.retain_service_accounts(|namespace, name| (namespace, name) == ("b", "default"));
+        assert!(now.labels("c").is_some() && now.namespace_count() == 1);
+        assert!(now.has_service_account("b", "default") && !now.has_service_account("b", "gone"));
+        assert!(!now.service_accounts.contains_key("a"));
+        now.remove_service_account("b", "default");
         now.remove_service_account("b", "default");
         assert!(now.service_accounts.is_empty() && now.is_live() && now.knows_service_accounts());
     }

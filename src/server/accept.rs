@@ -2,7 +2,7 @@
 //!
 //! By hand rather than by `axum::serve`, which has no limit of any kind: every connection here takes one of a
 //! fixed number of slots, a failing accept is tried again ever more slowly, and a connection that panics
-//! takes nothing else with it.
+//! takes nothing else with it. Nor does it empty the system's queue before it closes the listener.
 
 use std::io;
 use std::net::SocketAddr;
@@ -119,31 +119,79 @@ pub(super) async fn serve(port: Port, stop: CancellationToken, grace: Duration) 
             biased;
             () = stop.cancelled() => break,
             Some(ended) = connections.join_next() => port.shared.ended(ended),
-            (stream, peer, slot) = port.accept() => {
-                port.shared.connections.inc();
-                let (shared, stop) = (Arc::clone(&port.shared), stop.child_token());
-                connections.spawn(async move {
-                    connection::serve(&shared, stream, peer, stop).await;
-                    drop(slot);
-                });
-            }
+            accepted = port.accept() => spawn(&port.shared, accepted, &stop, &mut connections),
         }
     }
-    // Closed at once, so that a peer that comes now is refused and tries another replica.
-    let Port { listener, shared, .. } = port;
-    drop(listener);
-    drain(&shared, &mut connections, grace).await;
+    // What is left when the time is up is cut when the set is dropped.
+    let _ = timeout(grace, finish(port, &stop, &mut connections)).await;
     connections.len()
 }
 
-async fn drain(shared: &Shared, connections: &mut JoinSet<()>, grace: Duration) {
-    let all = async {
-        while let Some(ended) = connections.join_next().await {
-            shared.ended(ended);
+fn spawn(
+    shared: &Arc<Shared>,
+    (stream, peer, slot): (TcpStream, SocketAddr, OwnedSemaphorePermit),
+    stop: &CancellationToken,
+    connections: &mut JoinSet<()>,
+) {
+    shared.connections.inc();
+    let (shared, stop) = (Arc::clone(shared), stop.child_token());
+    connections.spawn(async move {
+        connection::serve(&shared, stream, peer, stop).await;
+        drop(slot);
+    });
+}
+
+/// Serves whom the system has let in already, and waits for all to end.
+///
+/// A peer whose connection the system holds for us may have written its review, and closing the listener
+/// would reset it. So the listener is closed when nobody is left there, and then at once: a peer that comes
+/// later is refused before it has written anything.
+async fn finish(port: Port, stop: &CancellationToken, connections: &mut JoinSet<()>) {
+    let Port { listener, shared, address } = port;
+    match listener.into_std() {
+        Ok(listener) => {
+            while let Some(slot) = slot(&shared, connections).await
+                && let Some((stream, peer)) = next_waiting(&listener, address)
+            {
+                spawn(&shared, (stream, peer, slot), stop, connections);
+            }
         }
-    };
-    // What is left when the time is up is cut when the set is dropped.
-    let _ = timeout(grace, all).await;
+        Err(error) => tracing::warn!(%error, %address, "cannot look for connections that wait"),
+    }
+    while let Some(ended) = connections.join_next().await {
+        shared.ended(ended);
+    }
+}
+
+/// A place for one more connection, as soon as there is one.
+async fn slot(shared: &Shared, connections: &mut JoinSet<()>) -> Option<OwnedSemaphorePermit> {
+    loop {
+        tokio::select! {
+            biased;
+            slot = Arc::clone(&shared.slots).acquire_owned() => return slot.ok(),
+            Some(ended) = connections.join_next() => shared.ended(ended),
+        }
+    }
+}
+
+/// The next connection that waits to be accepted. Asks the system itself: the runtime knows only what it was
+/// told when it last looked.
+fn next_waiting(listener: &std::net::TcpListener, address: SocketAddr) -> Option<(TcpStream, SocketAddr)> {
+    loop {
+        let accepted = listener.accept().and_then(|(stream, peer)| {
+            stream.set_nonblocking(true)?;
+            Ok((TcpStream::from_std(stream)?, peer))
+        });
+        match accepted {
+            Ok(accepted) => return Some(accepted),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
+            Err(error) if is_of_peer(&error) => {}
+            Err(error) => {
+                tracing::warn!(%error, %address, "cannot accept a connection");
+                return None;
+            }
+        }
+    }
 }
 
 /// The peer went before it was accepted: nothing to wait for.

@@ -27,6 +27,7 @@ use super::accept::Shared;
 use super::deadline::body_deadline;
 use super::patience::{Link, Patient};
 use super::refusal::Refusal;
+use super::wire::{OverWire, Wire};
 
 /// Serves one connection to its end; after `stop` the request in hand is its last.
 pub(super) async fn serve(shared: &Shared, stream: TcpStream, peer: SocketAddr, stop: CancellationToken) {
@@ -34,6 +35,7 @@ pub(super) async fn serve(shared: &Shared, stream: TcpStream, peer: SocketAddr, 
         // It only makes small answers slower.
         tracing::debug!(%peer, %error, "cannot switch off Nagle's algorithm");
     }
+    let stream = Wire::new(stream);
     match &shared.tls {
         None => http(shared, stream, peer, stop).await,
         Some(tls) => {
@@ -47,9 +49,9 @@ pub(super) async fn serve(shared: &Shared, stream: TcpStream, peer: SocketAddr, 
 async fn handshake(
     shared: &Shared,
     tls: &ArcSwap<ServerConfig>,
-    stream: TcpStream,
+    stream: Wire,
     peer: SocketAddr,
-) -> Option<TlsStream<TcpStream>> {
+) -> Option<TlsStream<Wire>> {
     let acceptor = TlsAcceptor::from(tls.load_full());
     let error = match timeout(shared.limits.handshake_timeout, acceptor.accept(stream)).await {
         Ok(Ok(stream)) => return Some(stream),
@@ -63,7 +65,7 @@ async fn handshake(
 
 async fn http<S>(shared: &Shared, stream: S, peer: SocketAddr, stop: CancellationToken)
 where
-    S: AsyncRead + AsyncWrite + Unpin,
+    S: AsyncRead + AsyncWrite + OverWire + Unpin,
 {
     let (stream, link) = Patient::new(stream, shared.limits, Arc::clone(&shared.slots));
     let service = service_fn(|request: Request<Incoming>| {
@@ -76,16 +78,13 @@ where
             Ok::<_, Infallible>(response)
         }
     });
-    let mut builder = shared.http.clone();
-    // A peer that was still shaking hands when the port closed has its first request answered.
-    let is_late = stop.is_cancelled();
-    builder.keep_alive(!is_late);
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let mut connection = pin!(shared.http.serve_connection(TokioIo::new(stream), service));
     let ended = tokio::select! {
         biased;
         ended = connection.as_mut() => ended,
-        () = stop.cancelled(), if !is_late => {
-            connection.as_mut().graceful_shutdown();
+        // Hyper's own way to stop takes a connection for idle on which a review has begun to arrive.
+        () = stop.cancelled() => {
+            link.stop();
             connection.await
         }
     };

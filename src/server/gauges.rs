@@ -4,7 +4,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use prometheus::{Gauge, IntCounterVec, IntGauge, IntGaugeVec, Registry};
+use prometheus::{Gauge, GaugeVec, IntCounterVec, IntGauge, IntGaugeVec, Registry};
 
 use super::metrics::Factory;
 
@@ -13,6 +13,7 @@ use super::metrics::Factory;
 pub struct ClusterMetrics {
     watch_up: IntGaugeVec,
     errors: IntCounterVec,
+    heard: GaugeVec,
     namespaces: IntGauge,
     lookups: IntCounterVec,
 }
@@ -31,6 +32,11 @@ impl ClusterMetrics {
                 "Times that the API server did not do what it was asked.",
                 &["resource", "reason"],
             )?,
+            heard: new.times(
+                "cluster_heard_timestamp_seconds",
+                "When the API server last told something of these objects.",
+                &["resource"],
+            )?,
             namespaces: new.gauge("cluster_namespaces", "Namespaces that are known.")?,
             lookups: new.counters(
                 "cluster_lookups_total",
@@ -43,6 +49,12 @@ impl ClusterMetrics {
     /// Whether the watch of a resource is up.
     pub fn watch(&self, resource: &str, is_up: bool) {
         self.watch_up.with_label_values(&[resource]).set(is_up.into());
+    }
+
+    /// The API server has told something of a resource.
+    pub fn heard(&self, resource: &str) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).as_ref().map_or(0.0, Duration::as_secs_f64);
+        self.heard.with_label_values(&[resource]).set(now);
     }
 
     /// The API server did not do what it was asked.

@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use prometheus::{
-    Encoder, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
-    Opts, Registry, TextEncoder,
+    Encoder, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
 use super::gauges::{ClusterMetrics, RotationMetrics};
@@ -162,7 +162,8 @@ impl Metrics {
         RotationMetrics::new(&self.registry)
     }
 
-    pub(super) fn pod_security(&self, decision: &Decision<'_>) {
+    /// Counts what Kubernetes' own admission counts of a decision.
+    pub fn pod_security(&self, decision: &Decision<'_>) {
         for counted in &decision.pod_security {
             self.pod_security.count(*counted, decision);
         }
@@ -194,7 +195,10 @@ impl Metrics {
     }
 
     /// Everything, in Prometheus' text format.
-    pub(super) fn render(&self) -> Result<String, prometheus::Error> {
+    ///
+    /// # Errors
+    /// Prometheus', if it could not be written.
+    pub fn render(&self) -> Result<String, prometheus::Error> {
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
         process::write(&mut text);
@@ -291,6 +295,17 @@ impl Factory<'_> {
         let vec = IntGaugeVec::new(options(name, help), labels)?;
         self.registry.register(Box::new(vec.clone()))?;
         Ok(vec)
+    }
+
+    pub(super) fn times(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+    ) -> Result<GaugeVec, prometheus::Error> {
+        let gauge = GaugeVec::new(options(name, help), labels)?;
+        self.registry.register(Box::new(gauge.clone()))?;
+        Ok(gauge)
     }
 
     pub(super) fn seconds(&self, name: &str, help: &str) -> Result<Gauge, prometheus::Error> {

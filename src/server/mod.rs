@@ -25,6 +25,7 @@ mod refusal;
 mod reload;
 mod reviews;
 mod shutdown;
+mod wire;
 
 use std::future::Future;
 use std::io;
@@ -131,7 +132,9 @@ impl Server {
     ///
     /// First readiness ends and each answer says `Connection: close`, while connections are still accepted:
     /// for some seconds the API servers do not know yet that this pod is going, and to them an EOF is a
-    /// failed call. Then no more are accepted, idle connections are closed, and the rest are waited for.
+    /// failed call. Then no more are accepted, connections on which nothing is coming are closed, and the rest
+    /// are waited for. Only a review that crosses the closing of its connection on the network is lost, which no
+    /// server of HTTP/1.1 can help; by then that connection was idle throughout the delay.
     pub async fn run(self, shutdown: Shutdown) -> Outcome {
         let Self { reviews, admin, health, args } = self;
         let (stop, last) = (CancellationToken::new(), CancellationToken::new());

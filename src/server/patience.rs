@@ -13,6 +13,10 @@
 //! | the body | what the [`Link`] says | error: the handler answers, then the connection is closed |
 //! | room for the answer | body | error: the connection is closed |
 //!
+//! Once the process stops, a connection whose peer is silent after its last answer is idle for long enough.
+//! One that has not had its first request yet gets as long as a head may take, since its peer may have made it
+//! for that request.
+//!
 //! A timer is kept for the life of the connection and only moved when it is due: waiting for the next
 //! request costs two looks at the clock.
 
@@ -28,6 +32,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::Limits;
+use super::wire::OverWire;
 
 /// What the service tells the stream under it. Both run in the one task of the connection, so the order of
 /// the atomics is that of the program.
@@ -37,6 +42,7 @@ pub(super) struct Link {
     turn: AtomicU32,
     body_millis: AtomicU32,
     closing: AtomicBool,
+    stopping: AtomicBool,
 }
 
 impl Link {
@@ -57,6 +63,16 @@ impl Link {
     pub(super) fn close(&self) {
         self.closing.store(true, Ordering::Relaxed);
     }
+
+    /// The process stops: what the peer has begun to say is the last that is heard. The connection must be
+    /// polled after that.
+    pub(super) fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
 }
 
 /// A stream with bounds on every wait.
@@ -69,18 +85,21 @@ pub(super) struct Patient<S> {
     turn: u32,
     /// Whether a byte of the next request has come.
     heard: bool,
+    /// Of the bytes that the wire received, how many it had when the last of them were passed on.
+    passed_on: u64,
     reading: Clock,
     writing: Clock,
     lingering: Clock,
 }
 
-impl<S> Patient<S> {
+impl<S: OverWire> Patient<S> {
     /// `slots` are those of the port: a connection that has never sent a request is borne only while more
     /// than half of them are free. Go dials ahead and keeps such connections for later, so they are no
     /// offence; but they are also all that an attacker has to open.
     pub(super) fn new(stream: S, limits: Limits, slots: Arc<Semaphore>) -> (Self, Arc<Link>) {
         let link = Arc::new(Link::default());
         let patient = Self {
+            passed_on: stream.wire().received(),
             stream,
             link: Arc::clone(&link),
             limits,
@@ -104,6 +123,7 @@ impl<S> Patient<S> {
     }
 
     fn note_bytes(&mut self) {
+        self.passed_on = self.stream.wire().received();
         if !self.heard {
             self.heard = true;
             // The head's time starts now; the idle time is over.
@@ -117,15 +137,25 @@ impl<S> Patient<S> {
         self.turn % 2 == 1
     }
 
-    fn read_limit(&self) -> Duration {
+    fn read_limit(&mut self) -> Duration {
         if self.in_request() {
             return Duration::from_millis(u64::from(self.link.body_millis.load(Ordering::Relaxed)));
         }
+        let is_stopping = self.link.is_stopping();
+        if is_stopping && !self.heard && !self.is_silent() {
+            self.note_bytes();
+        }
         let is_stranger = self.turn == 0;
-        if self.heard || (is_stranger && self.is_crowded()) {
+        if self.heard || (is_stranger && (is_stopping || self.is_crowded())) {
             return self.limits.header_timeout;
         }
-        self.limits.idle_timeout
+        if is_stopping { Duration::ZERO } else { self.limits.idle_timeout }
+    }
+
+    /// Whether there is nothing of the peer's that was not passed on, not even a part of a TLS record.
+    fn is_silent(&self) -> bool {
+        let wire = self.stream.wire();
+        wire.received() == self.passed_on && !wire.has_more()
     }
 
     fn is_crowded(&self) -> bool {
@@ -152,7 +182,7 @@ impl<S> Patient<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> Patient<S> {
+impl<S: AsyncRead + OverWire + Unpin> Patient<S> {
     /// Reads and drops what the peer still sends, until it has seen the answer and closes, or time is up.
     /// Has a clock of its own, since hyper flushes before each look and a flush stops that of writing.
     fn poll_linger(&mut self, context: &mut Context<'_>) -> Poll<()> {
@@ -171,7 +201,7 @@ impl<S: AsyncRead + Unpin> Patient<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
+impl<S: AsyncRead + OverWire + Unpin> AsyncRead for Patient<S> {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -192,7 +222,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Patient<S> {
+impl<S: AsyncRead + AsyncWrite + OverWire + Unpin> AsyncWrite for Patient<S> {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let written = Pin::new(&mut this.stream).poll_write(context, bytes);

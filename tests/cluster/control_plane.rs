@@ -79,6 +79,11 @@ impl ControlPlane {
     ///
     /// `None` also where this system lets nobody make a network.
     pub(crate) fn start_apart() -> Option<Self> {
+        Self::start_apart_with(&[])
+    }
+
+    /// The same with further flags for kube-apiserver.
+    pub(crate) fn start_apart_with(flags: &[&str]) -> Option<Self> {
         let Some(network) = Network::of_its_own() else {
             let what =
                 "left out: tests in a network of their own, as this user can make none with unshare and ip";
@@ -86,7 +91,7 @@ impl ControlPlane {
             programs::say(what);
             return None;
         };
-        Self::start_in(network, &["--service-cluster-ip-range", SERVICES])
+        Self::start_in(network, &[&["--service-cluster-ip-range", SERVICES], flags].concat())
     }
 
     fn start_in(network: Network, flags: &[&str]) -> Option<Self> {

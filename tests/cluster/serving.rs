@@ -8,8 +8,11 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use rustix::process::{Pid, Signal, kill_process};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
 use serde_json::Value as Json;
 
+use crate::authority::Authority;
 use crate::control_plane::ControlPlane;
 use crate::wait::eventually;
 
@@ -97,8 +100,15 @@ impl Podgate {
         write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.admin).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+        parse(&answer)
+    }
+
+    /// The same of a server in the network of a cluster, which is out of our reach.
+    pub(crate) fn admin_in(&self, cluster: &ControlPlane, path: &str) -> (u16, String) {
+        let script = "exec 3<>\"/dev/tcp/$0/$1\"; printf 'GET %s HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n' \"$2\" >&3; cat <&3";
+        let (address, port) = (self.admin.ip().to_string(), self.admin.port().to_string());
+        let asked = cluster.command("bash").args(["-c", script, &address, &port, path]).output().unwrap();
+        parse(&String::from_utf8_lossy(&asked.stdout))
     }
 
     /// The value of a series of its metrics, as `podgate_x{a="b"}`.
@@ -127,4 +137,37 @@ impl Drop for Podgate {
 /// A port of loopback that nothing listens at, for programs that cannot say which one the system chose.
 pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// The status and the body of an HTTP answer that came whole.
+fn parse(answer: &str) -> (u16, String) {
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+}
+
+/// Sends a review as an API server does, and returns the answer.
+pub(crate) fn post(url: &str, authority: &Authority, review: &Json) -> Json {
+    let (address, path) = url.strip_prefix("https://").unwrap().split_once('/').unwrap();
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(authority.certificate().as_bytes()).unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = ServerName::try_from("127.0.0.1").unwrap();
+    let connection = rustls::ClientConnection::new(Arc::new(config), name).unwrap();
+    let mut stream = rustls::StreamOwned::new(connection, TcpStream::connect(address).unwrap());
+    let body = review.to_string();
+    write!(
+        stream,
+        "POST /{path}?timeout=5s HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nConnection: close\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    serde_json::from_str(&parse(&answer).1).unwrap()
 }

@@ -5,6 +5,7 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stderr,
@@ -18,11 +19,17 @@ mod pods;
 #[path = "../cluster/programs.rs"]
 mod programs;
 
+mod counted;
+mod desk;
 mod oracle;
 mod pod;
 mod random;
+mod recorded;
+mod request;
+mod reviews;
 mod text;
 mod values;
+mod world;
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -35,8 +42,9 @@ use podgate::json::Reader;
 use podgate::pod::Pod;
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
+use serde::Deserialize;
 
-use crate::oracle::{Answer, Answers, Oracle, Questions};
+use crate::oracle::{Answers, Oracle, Questions};
 use crate::random::Random;
 
 /// As many as fit into a minute of a test run.
@@ -50,6 +58,16 @@ const FROM_PROPTEST: u64 = 32;
 /// Differences that are shown; the rest are counted.
 const SHOWN: u64 = 5;
 
+/// What upstream says of a pod.
+#[derive(Debug, Deserialize)]
+struct Answer {
+    allowed: bool,
+    reason: String,
+    detail: String,
+    /// Why it could not read the pod.
+    error: Option<String>,
+}
+
 /// A pod that upstream has been asked about.
 struct Asked {
     index: u64,
@@ -59,7 +77,7 @@ struct Asked {
 
 #[test]
 fn verdicts_are_upstreams_to_the_letter() {
-    let Some(oracle) = Oracle::start() else { return };
+    let Some(oracle) = Oracle::start("the comparison with upstream's evaluator", "oracle") else { return };
     let cases = given("PODGATE_DIFFERENTIAL_CASES").unwrap_or(CASES);
     let seed = given("PODGATE_DIFFERENTIAL_SEED").unwrap_or(SEED);
     let start = Instant::now();
@@ -100,7 +118,11 @@ fn ask(mut questions: Questions, cases: u64, seed: u64, asked: &SyncSender<Asked
             pod::Maker::new(random).pod()
         };
         let pod = pod.to_string();
-        questions.ask(&pod, &standards);
+        for (index, standard) in standards.iter().enumerate() {
+            let (level, version) = standard.text().split_once(':').unwrap();
+            let pod = if index == 0 { format!("\"pod\":{pod},") } else { String::new() };
+            questions.ask(&format!("{{{pod}\"level\":\"{level}\",\"version\":\"{version}\"}}"));
+        }
         // The other side has failed, and says why.
         if asked.send(Asked { index, pod, standards }).is_err() {
             return;
@@ -151,7 +173,7 @@ fn compare(asked: &Receiver<Asked>, mut answers: Answers, seed: u64) -> Tally {
                 Ok(pod) => Ok(by_standard(standard, pod)),
                 Err(error) => Err(error.to_string()),
             };
-            let upstream = answers.next();
+            let upstream: Answer = answers.next();
             if !tally.add(&ours, &upstream) && tally.different <= SHOWN {
                 let ours = ours.map(|findings| Text::of(&findings));
                 eprintln!(

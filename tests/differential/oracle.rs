@@ -1,10 +1,9 @@
-//! Upstream's evaluator as a program of its own: a line in, a line out.
+//! Upstream as a program of its own: a line of JSON in, a line out.
 
 use std::io::{BufRead as _, BufReader, BufWriter, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use podgate::controls::Standard;
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use crate::programs;
 
@@ -29,20 +28,10 @@ pub(crate) struct Questions(BufWriter<ChildStdin>);
 
 pub(crate) struct Answers(BufReader<ChildStdout>, String);
 
-/// What upstream says of a pod.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Answer {
-    pub(crate) allowed: bool,
-    pub(crate) reason: String,
-    pub(crate) detail: String,
-    /// Why it could not read the pod.
-    pub(crate) error: Option<String>,
-}
-
 impl Oracle {
     /// Starts it; `None` where it was not built.
-    pub(crate) fn start() -> Option<Self> {
-        let program = programs::find("the comparison with upstream's evaluator", &["oracle"])?.pop()?;
+    pub(crate) fn start(wanted_by: &str, program: &str) -> Option<Self> {
+        let program = programs::find(wanted_by, &[program])?.pop()?;
         let mut child = Command::new(program).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let questions = Questions(BufWriter::with_capacity(1 << 16, child.stdin.take().unwrap()));
         let answers = Answers(BufReader::with_capacity(1 << 16, child.stdout.take().unwrap()), String::new());
@@ -51,18 +40,19 @@ impl Oracle {
 }
 
 impl Questions {
-    /// Asks what a pod is by each standard.
-    pub(crate) fn ask(&mut self, pod: &str, standards: &[Standard]) {
-        for (index, standard) in standards.iter().enumerate() {
-            let (level, version) = standard.text().split_once(':').unwrap();
-            let pod = if index == 0 { format!("\"pod\":{pod},") } else { String::new() };
-            writeln!(self.0, "{{{pod}\"level\":\"{level}\",\"version\":\"{version}\"}}").unwrap();
-        }
+    pub(crate) fn ask(&mut self, line: &str) {
+        writeln!(self.0, "{line}").unwrap();
+    }
+
+    /// Asks, for whoever waits for the answer before the next question.
+    pub(crate) fn ask_now(&mut self, line: &str) {
+        self.ask(line);
+        self.0.flush().unwrap();
     }
 }
 
 impl Answers {
-    pub(crate) fn next(&mut self) -> Answer {
+    pub(crate) fn next<T: DeserializeOwned>(&mut self) -> T {
         self.1.clear();
         self.0.read_line(&mut self.1).unwrap();
         serde_json::from_str(&self.1).unwrap_or_else(|error| panic!("{error}: {:?}", self.1))

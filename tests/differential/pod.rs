@@ -53,9 +53,7 @@ impl Maker {
 
     /// A pod as the API server could send it, or nearly.
     pub(crate) fn pod(mut self) -> Json {
-        let spec = self.spec();
-        let metadata = self.metadata(&spec);
-        let mut pod = json!({ "metadata": metadata, "spec": spec });
+        let mut pod = self.whole_pod();
         match self.random.below(200) {
             0 => pod["spec"] = Json::Null,
             1 => pod = json!({}),
@@ -64,6 +62,17 @@ impl Maker {
             _ => {}
         }
         pod
+    }
+
+    /// A pod that everybody can read.
+    pub(crate) fn sound_pod(mut self) -> Json {
+        self.whole_pod()
+    }
+
+    fn whole_pod(&mut self) -> Json {
+        let spec = self.spec();
+        let metadata = self.metadata(&spec);
+        json!({ "metadata": metadata, "spec": spec })
     }
 
     /// Puts a value of another type where one is counted on. Both sides must then refuse to read it.

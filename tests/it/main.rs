@@ -9,8 +9,13 @@
     reason = "a test that cannot go on has failed, and one that is skipped says so"
 )]
 
+mod cluster_api;
+mod cluster_follow;
+mod cluster_objects;
 mod controls;
 mod doctor;
+mod draining;
+mod drop_in;
 mod hostile;
 mod lint;
 mod manifests;
@@ -20,7 +25,11 @@ mod pod_security;
 mod pods;
 mod policy_files;
 mod program;
+#[path = "../cluster/programs.rs"]
+mod programs;
 mod reviews;
+mod rollout;
+mod rotation;
 mod server;
 mod tidy;
 mod upstream_corners;

@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 use crate::reviews::recorded;
 
 /// The configuration that the reviews were recorded with.
-const CONFIGURATION: &str = "
+pub(crate) const CONFIGURATION: &str = "
 apiVersion: pod-security.admission.config.k8s.io/v1
 kind: PodSecurityConfiguration
 defaults:
@@ -33,7 +33,7 @@ fn reviewer(namespaces: Snapshot) -> Reviewer {
 }
 
 /// A review of something that is made in, or done to, a namespace.
-fn review(resource: &str, changes: Json) -> Vec<u8> {
+fn review(resource: &str, changes: &Json) -> Vec<u8> {
     let (group, resource) = resource.split_once('/').unwrap_or(("", resource));
     let kind = match resource {
         "pods" => "Pod",
@@ -59,7 +59,7 @@ fn review(resource: &str, changes: Json) -> Vec<u8> {
     serde_json::to_vec(&review).unwrap()
 }
 
-fn pod(spec: Json) -> Json {
+fn pod(spec: &Json) -> Json {
     json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x"}, "spec": spec})
 }
 
@@ -116,7 +116,7 @@ fn recorded_reviews_are_answered_as_upstream_answered_them() {
 
 #[test]
 fn pods_are_judged_by_the_labels_of_their_namespace() {
-    let body = review("pods", json!({"object": pod(json!({"hostNetwork": true}))}));
+    let body = review("pods", &json!({"object": pod(&json!({"hostNetwork": true}))}));
     let labels = [("enforce", "baseline"), ("audit", "restricted"), ("audit-version", "v1.99")];
     let (response, counted) = answer(&labels, &body, &LookedUp::default());
     assert_eq!(
@@ -141,7 +141,9 @@ fn pods_are_judged_by_the_labels_of_their_namespace() {
         .iter()
         .map(|counted| match counted {
             Counted::Evaluation { resource: Resource::Pod, is_allowed, action, .. } => (*is_allowed, *action),
-            other => panic!("{other:?}"),
+            Counted::Evaluation { .. } | Counted::Exemption { .. } | Counted::Error { .. } => {
+                panic!("{counted:?}")
+            }
         })
         .collect();
     assert_eq!(actions, [(false, Action::Enforce), (false, Action::Audit)]);
@@ -149,7 +151,7 @@ fn pods_are_judged_by_the_labels_of_their_namespace() {
 
 #[test]
 fn what_is_not_judged() {
-    let bad = pod(json!({"hostNetwork": true, "runtimeClassName": "exempt-runtime-class1"}));
+    let bad = pod(&json!({"hostNetwork": true, "runtimeClassName": "exempt-runtime-class1"}));
     let labels = [("enforce", "baseline")];
     let exempt = |who: &str| json!({"allowed": true, "auditAnnotations": {"exempt": who}});
     let allowed = json!({"allowed": true});
@@ -172,13 +174,13 @@ fn what_is_not_judged() {
             allowed,
         ),
     ] {
-        assert_eq!(response(&labels, &review(resource, changes.clone())), expected, "{resource} {changes}");
+        assert_eq!(response(&labels, &review(resource, &changes)), expected, "{resource} {changes}");
     }
 }
 
 #[test]
 fn nothing_is_read_of_a_pod_where_nothing_is_asked_of_it() {
-    let body = review("pods", json!({"object": {"spec": 7}}));
+    let body = review("pods", &json!({"object": {"spec": 7}}));
     let privileged = json!({"allowed": true, "auditAnnotations": {"enforce-policy": "privileged:latest"}});
     assert_eq!(response(&[("enforce-version", "v1.20")], &body), privileged);
     let refused = response(&[("audit", "baseline")], &body);
@@ -196,13 +198,13 @@ fn what_cannot_be_read_is_refused_of_pods_and_noted_of_what_makes_them() {
         (json!({"operation": "DELETE"}), "failed to decode pod"),
         (json!({"object": {"apiVersion": "apps/v1", "kind": "Deployment"}}), "failed to decode pod"),
         (json!({"object": {"apiVersion": "x/v1", "kind": "Pod"}}), "failed to decode object"),
-        (json!({"object": pod(json!({})), "operation": "UPDATE"}), "failed to decode old pod"),
+        (json!({"object": pod(&json!({})), "operation": "UPDATE"}), "failed to decode old pod"),
         (
-            json!({"object": pod(json!({})), "operation": "UPDATE", "oldObject": {"spec": 7}}),
+            json!({"object": pod(&json!({})), "operation": "UPDATE", "oldObject": {"spec": 7}}),
             "failed to decode old object",
         ),
     ] {
-        let refused = response(&labels, &review("pods", changes.clone()));
+        let refused = response(&labels, &review("pods", &changes));
         assert_eq!(
             (&refused["status"]["message"], &refused["status"]["reason"]),
             (&message.into(), &"BadRequest".into()),
@@ -230,7 +232,7 @@ fn what_cannot_be_read_is_refused_of_pods_and_noted_of_what_makes_them() {
             "failed to decode object: no kind \"Deployment\" is registered for version \"extensions/v1beta1\"",
         ),
     ] {
-        let noted = response(&labels, &review(resource, json!({"object": object})));
+        let noted = response(&labels, &review(resource, &json!({"object": object})));
         assert_eq!(noted["allowed"], true, "{resource}");
         let found = noted["auditAnnotations"]["error"].as_str().unwrap();
         assert!(found.starts_with(error), "{resource}: {found}");
@@ -239,7 +241,7 @@ fn what_cannot_be_read_is_refused_of_pods_and_noted_of_what_makes_them() {
 
 #[test]
 fn a_namespace_that_nobody_knows() {
-    let body = review("pods", json!({"namespace": "missing", "object": pod(json!({}))}));
+    let body = review("pods", &json!({"namespace": "missing", "object": pod(&json!({}))}));
     assert_eq!(
         response(&[], &body),
         json!({
@@ -257,7 +259,7 @@ fn a_namespace_that_nobody_knows() {
             }
         })
     );
-    let body = review("apps/deployments", json!({"namespace": "missing", "object": {}}));
+    let body = review("apps/deployments", &json!({"namespace": "missing", "object": {}}));
     assert_eq!(
         response(&[], &body),
         json!({
@@ -269,7 +271,7 @@ fn a_namespace_that_nobody_knows() {
 
 #[test]
 fn a_namespace_that_is_not_in_the_snapshot_is_looked_up() {
-    let body = review("pods", json!({"object": pod(json!({"hostPID": true}))}));
+    let body = review("pods", &json!({"object": pod(&json!({"hostPID": true}))}));
     let reviewer = reviewer(Snapshot::live());
     let wants = reviewer.review(Webhook::Validate, &body, &LookedUp::default()).unwrap();
     assert!(matches!(wants, Reply::Wants(Want::Namespace(name)) if name == "team"));
@@ -283,7 +285,7 @@ fn a_namespace_that_is_not_in_the_snapshot_is_looked_up() {
 
 #[test]
 fn faulty_labels_are_noted_and_the_strictest_is_taken() {
-    let body = review("pods", json!({"object": pod(json!({"containers": [{"name": "c"}]}))}));
+    let body = review("pods", &json!({"object": pod(&json!({"containers": [{"name": "c"}]}))}));
     let refused = response(&[("enforce", "oops"), ("audit-version", "v2")], &body);
     assert_eq!(refused["allowed"], false);
     assert_eq!(refused["auditAnnotations"]["enforce-policy"], "restricted:latest");
@@ -306,7 +308,7 @@ fn a_raised_level_is_held_against_the_pods_that_are_there() {
     let update = |old: &[(&str, &str)], new: &[(&str, &str)]| {
         review(
             "namespaces",
-            json!({"operation": "UPDATE", "object": namespace(new), "oldObject": namespace(old)}),
+            &json!({"operation": "UPDATE", "object": namespace(new), "oldObject": namespace(old)}),
         )
     };
     let reviewer = reviewer(Snapshot::default());
@@ -362,16 +364,16 @@ fn faulty_labels_of_a_namespace_are_refused_once() {
         (json!({"requestSubResource": "finalize", "operation": "UPDATE", "object": namespace(bad)}), 0),
         (json!({"namespace": "kube-system", "object": namespace(bad)}), 0),
     ] {
-        let response = response(&[], &review("namespaces", changes.clone()));
+        let response = response(&[], &review("namespaces", &changes));
         assert_eq!(response["status"]["code"].as_u64().unwrap_or_default(), code, "{changes}: {response}");
     }
-    let old = response(&[], &review("namespaces", json!({"operation": "UPDATE", "object": namespace(&[])})));
+    let old = response(&[], &review("namespaces", &json!({"operation": "UPDATE", "object": namespace(&[])})));
     assert_eq!(old["status"]["message"], "failed to decode  old namespace");
 }
 
 #[test]
 fn the_mutating_webhook_repairs_nothing() {
-    let body = review("pods", json!({"object": pod(json!({"containers": [{"name": "c"}]}))}));
+    let body = review("pods", &json!({"object": pod(&json!({"containers": [{"name": "c"}]}))}));
     let reviewer = reviewer(labelled(&[("enforce", "restricted")]));
     let reply = reviewer.review(Webhook::Mutate, &body, &LookedUp::default()).unwrap();
     assert_eq!(reply.answer().unwrap().decision.patch_operations, 0);
@@ -396,6 +398,8 @@ fn configurations_are_read_strictly() {
             format!("{head}defaults: {{Enforce: baseline}}"),
             "unknown key \"Enforce\", did you mean \"enforce\"?",
         ),
+        (format!("{head}more: null"), "unknown key \"more\""),
+        (format!("{head}defaults: {{Warn: null}}"), "unknown key \"Warn\""),
         (format!("{head}defaults: {{enforce: Baseline}}"), "defaults.enforce: no such level \"Baseline\""),
         (
             format!("{head}defaults: {{warn-version: '1.2'}}"),

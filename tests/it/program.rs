@@ -37,7 +37,7 @@ fn podgate(arguments: &[&str]) -> Command {
 }
 
 #[derive(Debug)]
-struct Ended {
+pub(crate) struct Ended {
     code: i32,
     output: String,
     errors: String,
@@ -45,19 +45,19 @@ struct Ended {
 
 impl Ended {
     #[track_caller]
-    fn with(self, code: i32) -> Self {
+    pub(crate) fn with(self, code: i32) -> Self {
         assert_eq!(self.code, code, "{self:#?}");
         assert!(!self.errors.contains("panicked"), "{self:#?}");
         self
     }
 
-    fn lines(&self) -> Vec<Json> {
+    pub(crate) fn lines(&self) -> Vec<Json> {
         self.output.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
     }
 }
 
 /// Runs the program in a folder, with this on its standard input.
-fn run(folder: &Path, arguments: &[&str], input: &str) -> Ended {
+pub(crate) fn run(folder: &Path, arguments: &[&str], input: &str) -> Ended {
     let mut child = podgate(arguments)
         .current_dir(folder)
         .stdin(Stdio::piped())

@@ -30,10 +30,10 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 /// Nothing here takes as long on a machine that is only busy.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Short enough to wait for, long enough for a busy machine to be in time.
-const SHORT: Duration = Duration::from_millis(400);
+pub(crate) const SHORT: Duration = Duration::from_millis(400);
 
 // ---- the server under test
 
@@ -58,24 +58,24 @@ struct Cli {
     args: Args,
 }
 
-fn args() -> Args {
+pub(crate) fn args() -> Args {
     let mut args = Cli::parse_from(["podgate", "--listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0"]).args;
     args.drain_delay = Duration::ZERO;
     args
 }
 
-struct Running {
-    address: SocketAddr,
+pub(crate) struct Running {
+    pub(crate) address: SocketAddr,
     admin: SocketAddr,
-    certificate: String,
+    pub(crate) certificate: String,
     tls: Arc<ArcSwap<ServerConfig>>,
     health: Health,
     metrics: Arc<Metrics>,
-    shutdown: Shutdown,
+    pub(crate) shutdown: Shutdown,
     ended: JoinHandle<Outcome>,
 }
 
-async fn start(args: Args) -> Running {
+pub(crate) async fn start(args: Args) -> Running {
     let made = throwaway(&LOOPBACK, TlsVersion::V1_3).unwrap();
     start_with(args, made.loaded.config, made.certificate).await
 }
@@ -98,12 +98,12 @@ async fn start_with(args: Args, config: Arc<ServerConfig>, certificate: String) 
 }
 
 impl Running {
-    async fn connect(&self) -> Client<TlsStream<TcpStream>> {
+    pub(crate) async fn connect(&self) -> Client<TlsStream<TcpStream>> {
         let config = client_config(&self.certificate, &[&rustls::version::TLS13], &[b"http/1.1"]);
         Client::new(self.handshake(config).await.unwrap())
     }
 
-    async fn handshake(&self, config: ClientConfig) -> io::Result<TlsStream<TcpStream>> {
+    pub(crate) async fn handshake(&self, config: ClientConfig) -> io::Result<TlsStream<TcpStream>> {
         let stream = TcpStream::connect(self.address).await.unwrap();
         let name = ServerName::try_from("localhost").unwrap();
         TlsConnector::from(Arc::new(config)).connect(name, stream).await
@@ -122,7 +122,7 @@ impl Running {
         value.unwrap_or_else(|| panic!("no {series} in\n{text}")).parse().unwrap()
     }
 
-    async fn eventually(&self, series: &str, expected: f64) {
+    pub(crate) async fn eventually(&self, series: &str, expected: f64) {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let found = self.metric(series).await;
@@ -134,18 +134,18 @@ impl Running {
         }
     }
 
-    async fn outcome(self) -> Outcome {
+    pub(crate) async fn outcome(self) -> Outcome {
         within(self.ended).await.unwrap()
     }
 }
 
-async fn within<T>(what: impl Future<Output = T>) -> T {
+pub(crate) async fn within<T>(what: impl Future<Output = T>) -> T {
     timeout(PATIENCE, what).await.expect("not in time")
 }
 
 // ---- its peer
 
-fn client_config(
+pub(crate) fn client_config(
     trusted: &str,
     versions: &[&'static SupportedProtocolVersion],
     protocols: &[&[u8]],
@@ -162,25 +162,25 @@ fn client_config(
     config
 }
 
-struct Client<S> {
-    stream: S,
+pub(crate) struct Client<S> {
+    pub(crate) stream: S,
     read: Vec<u8>,
 }
 
 #[derive(Debug)]
-struct Response {
-    status: u16,
+pub(crate) struct Response {
+    pub(crate) status: u16,
     head: String,
     body: String,
 }
 
 impl Response {
-    fn says(&self, header: &str) -> bool {
+    pub(crate) fn says(&self, header: &str) -> bool {
         self.head.lines().any(|line| line.eq_ignore_ascii_case(header))
     }
 
     #[track_caller]
-    fn is_refusal(&self, uid: &str, code: u16) {
+    pub(crate) fn is_refusal(&self, uid: &str, code: u16) {
         assert_eq!(self.status, 200, "{self:?}");
         assert!(self.says("content-type: application/json"), "{self:?}");
         let review: serde_json::Value = serde_json::from_str(&self.body).expect(&self.body);
@@ -191,21 +191,21 @@ impl Response {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
-    fn new(stream: S) -> Self {
+    pub(crate) fn new(stream: S) -> Self {
         Self { stream, read: Vec::new() }
     }
 
-    async fn send(&mut self, text: &str) {
+    pub(crate) async fn send(&mut self, text: &str) {
         within(self.stream.write_all(text.as_bytes())).await.unwrap();
         within(self.stream.flush()).await.unwrap();
     }
 
-    async fn post(&mut self, path: &str, body: &str) -> Response {
+    pub(crate) async fn post(&mut self, path: &str, body: &str) -> Response {
         self.send(&post(path, body)).await;
         self.receive().await
     }
 
-    async fn receive(&mut self) -> Response {
+    pub(crate) async fn receive(&mut self) -> Response {
         let end = loop {
             if let Some(place) = self.read.windows(4).position(|four| four == b"\r\n\r\n") {
                 break place;
@@ -227,24 +227,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         }
     }
 
-    async fn more(&mut self) -> io::Result<usize> {
+    pub(crate) async fn more(&mut self) -> io::Result<usize> {
         within(self.stream.read_buf(&mut self.read)).await
     }
 
     /// The server has closed, in good order or not.
-    async fn is_cut(&mut self) {
+    pub(crate) async fn is_cut(&mut self) {
         let read = self.more().await;
         assert!(matches!(read, Ok(0) | Err(_)), "{read:?} {:?}", self.read);
     }
 
     /// The server keeps the connection for that long.
-    async fn is_kept_for(&mut self, time: Duration) {
+    pub(crate) async fn is_kept_for(&mut self, time: Duration) {
         let read = timeout(time, self.stream.read_buf(&mut self.read)).await;
         assert!(read.is_err(), "{read:?} {:?}", self.read);
     }
 }
 
-fn head(path: &str, length: usize) -> String {
+pub(crate) fn head(path: &str, length: usize) -> String {
     format!(
         "POST {path} HTTP/1.1\r\nHost: podgate.podgate.svc\r\nUser-Agent: kube-apiserver-admission\r\n\
          Content-Length: {length}\r\nAccept: application/json, */*\r\nContent-Type: application/json\r\n\
@@ -252,11 +252,11 @@ fn head(path: &str, length: usize) -> String {
     )
 }
 
-fn post(path: &str, body: &str) -> String {
+pub(crate) fn post(path: &str, body: &str) -> String {
     head(path, body.len()) + body
 }
 
-fn review(uid: &str) -> String {
+pub(crate) fn review(uid: &str) -> String {
     format!(
         r#"{{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","request":{{"uid":"{uid}","note":"x"}}}}"#
     )

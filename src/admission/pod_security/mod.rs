@@ -39,7 +39,7 @@ pub(super) struct Judge<'j, 'r, 'b> {
 impl<'j, 'r, 'b> Judge<'j, 'r, 'b> {
     /// Fills in the response to a review of a pod.
     pub(super) fn pod(mut self) -> Result<(), Want> {
-        self.response.allowed = true;
+        self.start();
         if IGNORED_POD_SUBRESOURCES.contains(&self.request.requested_subresource.as_ref()) || self.is_exempt()
         {
             return Ok(());
@@ -81,7 +81,7 @@ impl<'j, 'r, 'b> Judge<'j, 'r, 'b> {
 
     /// Fills in the response to a review of something that makes pods: it is never refused.
     pub(super) fn controller(mut self) -> Result<(), Want> {
-        self.response.allowed = true;
+        self.start();
         if !self.request.requested_subresource.is_empty() || self.is_exempt() {
             return Ok(());
         }
@@ -111,6 +111,12 @@ impl<'j, 'r, 'b> Judge<'j, 'r, 'b> {
             }
         }
         Ok(())
+    }
+
+    fn start(&mut self) {
+        self.response.allowed = true;
+        // The other one is not looked at, and so not counted by.
+        self.decision.subresource = self.request.requested_subresource.clone();
     }
 
     fn is_exempt(&mut self) -> bool {

@@ -1,13 +1,13 @@
 //! Objects as Kubernetes' own webhook reads them: what it cannot read is an error that names no place.
 
-use std::borrow::Cow;
-
+use crate::admission::object_type::ObjectType;
 use crate::admission::request::{Part, Request};
+use crate::controls::go_quoted;
 use crate::policy::Labels;
 use crate::workload::{Object, Workload};
 
-/// The versions of kinds that Kubernetes' own webhook can read; every other is an error to it.
-const READABLE: [&str; 3] = ["v1", "apps/v1", "batch/v1"];
+/// The type of Namespaces.
+const NAMESPACE: ObjectType<'static> = ObjectType { group: "", version: "v1", kind: "Namespace" };
 
 /// Why an object was not judged.
 pub(super) struct Unread {
@@ -32,19 +32,18 @@ pub(super) fn read_pod<'p, 'b>(
     object_fault: &'static str,
     pod_fault: &'static str,
 ) -> Result<&'p Object<'b>, Unread> {
-    let no_pod = Unread { message: pod_fault, cause: None };
-    let (api_version, kind) = type_of(part, request);
-    if let Some(cause) = unreadable(part, &api_version, &kind) {
-        return Err(Unread { message: object_fault, cause: Some(cause) });
-    }
+    let known =
+        known_type(part, request).map_err(|cause| Unread { message: object_fault, cause: Some(cause) })?;
     match part {
-        Part::Read(object) if kind == "Pod" => Ok(object),
+        Part::Read(object) if known.is_some_and(|of| of.workload().is_some_and(Workload::is_pod)) => {
+            Ok(object)
+        }
         Part::Read(_)
         | Part::Absent
         | Part::Unread
         | Part::Named(_)
         | Part::Faulty(_)
-        | Part::Deferred { .. } => Err(no_pod),
+        | Part::Deferred { .. } => Err(Unread { message: pod_fault, cause: None }),
     }
 }
 
@@ -53,48 +52,38 @@ pub(super) fn read_template<'p, 'b>(
     part: &'p Part<'b>,
     request: &Request<'_>,
 ) -> Result<Option<(&'static Workload, &'p Object<'b>)>, String> {
-    if matches!(part, Part::Absent) {
-        return Ok(None);
+    let known = known_type(part, request).map_err(|cause| format!("failed to decode object: {cause}"))?;
+    let Some(known) = known else { return Ok(None) };
+    if let (Some(workload), Part::Read(object)) = (known.workload(), part) {
+        return Ok(Some((workload, object)));
     }
-    let (api_version, kind) = type_of(part, request);
-    if let Some(cause) = unreadable(part, &api_version, &kind) {
-        return Err(format!("failed to decode object: {cause}"));
-    }
-    match (request.workload(), part) {
-        (Some(workload), Part::Read(object)) if kind == workload.kind => Ok(Some((workload, object))),
-        _ => {
-            let (group, version) = api_version.split_once('/').unwrap_or(("", &api_version));
-            Err(format!(
-                "failed to extract pod template: unexpected object type: {group}/{version}, Kind={kind}"
-            ))
-        }
-    }
+    // Here upstream goes by what the object says of itself, and by nothing else.
+    let ObjectType { group, version, kind } = part.own_type().unwrap_or_default();
+    Err(format!("failed to extract pod template: unexpected object type: {group}/{version}, Kind={kind}"))
 }
 
-/// The `apiVersion` and `kind` of an object: its own, or what its request says where it has none.
-fn type_of<'t>(part: &'t Part<'_>, request: &'t Request<'_>) -> (Cow<'t, str>, Cow<'t, str>) {
-    let (api_version, kind) = match part {
-        Part::Read(object) => (object.api_version.as_ref(), object.kind.as_ref()),
-        Part::Named(named) => (named.api_version.as_ref(), named.kind.as_ref()),
-        Part::Absent | Part::Unread | Part::Faulty(_) | Part::Deferred { .. } => ("", ""),
-    };
-    let api_version = match (api_version, request.kind_group.as_ref()) {
-        ("", "") => request.kind_version.as_ref().into(),
-        ("", group) => format!("{group}/{}", request.kind_version).into(),
-        (own, _) => own.into(),
-    };
-    (api_version, if kind.is_empty() { request.kind.as_ref().into() } else { kind.into() })
-}
-
-/// Why Kubernetes' own webhook could not read an object. The texts of Go's decoders, which name Go's types,
-/// are not made up here: ours say what is wrong in our words.
-fn unreadable(part: &Part<'_>, api_version: &str, kind: &str) -> Option<String> {
-    if let Part::Faulty(error) = part {
-        return Some(error.to_string());
+/// The type of an object, `None` for no object at all; or why Kubernetes' own webhook could not read it. The texts of
+/// Go's decoders, which name Go's types, are not made up here: ours say what is wrong in our words.
+fn known_type<'t>(part: &'t Part<'_>, request: &'t Request<'_>) -> Result<Option<ObjectType<'t>>, String> {
+    match part {
+        Part::Absent | Part::Unread | Part::Deferred { .. } => return Ok(None),
+        Part::Faulty(error) => return Err(error.to_string()),
+        Part::Read(_) | Part::Named(_) => {}
     }
-    let is_there = matches!(part, Part::Read(_) | Part::Named(_));
-    (is_there && !READABLE.contains(&api_version))
-        .then(|| format!("no kind \"{kind}\" is registered for version \"{api_version}\""))
+    let Some(own) = part.own_type() else {
+        return Err("its apiVersion is not a group and a version".to_owned());
+    };
+    let full = own.or(request.object_type());
+    if full.is_known() {
+        return Ok(Some(full));
+    }
+    let ObjectType { group, version, kind } = full;
+    let slash = if group.is_empty() { "" } else { "/" };
+    Err(format!(
+        "no kind {} is registered for version {}",
+        go_quoted(kind),
+        go_quoted(&format!("{group}{slash}{version}"))
+    ))
 }
 
 /// What is read of a Namespace.
@@ -109,12 +98,10 @@ pub(super) fn read_namespace(
     object_fault: &'static str,
     kind_fault: &'static str,
 ) -> Result<Namespace, Unread> {
-    let (api_version, kind) = type_of(part, request);
-    if let Some(cause) = unreadable(part, &api_version, &kind) {
-        return Err(Unread { message: object_fault, cause: Some(cause) });
-    }
+    let known =
+        known_type(part, request).map_err(|cause| Unread { message: object_fault, cause: Some(cause) })?;
     match part {
-        Part::Named(named) if kind == "Namespace" => {
+        Part::Named(named) if known == Some(NAMESPACE) => {
             let labels = named.metadata.labels.iter().flatten();
             let owned = labels.map(|(key, value)| (key.to_string(), value.to_string()));
             Ok(Namespace { name: named.metadata.name.to_string(), labels: owned.collect() })

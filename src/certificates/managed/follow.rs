@@ -8,9 +8,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use rustls::pki_types::CertificateDer;
 
-use super::super::authority::{CaCertificate, Lifetimes, Service, later};
+use super::super::authority::CaCertificate;
 use super::super::bundle::Bundle;
 use super::super::stored::IssuedLeaf;
+use super::super::terms::{Lifetimes, Service, later};
 use super::Moment;
 use super::report::Unready;
 use super::store::Published;

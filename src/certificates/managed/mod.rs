@@ -8,17 +8,17 @@ mod follow;
 mod report;
 mod store;
 
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
-use super::authority::{Authority, Lifetimes, Service};
+use super::authority::Authority;
 use super::bundle::render;
 use super::rotation::{Situation, Step, plan, wanted};
 use super::stored::{Fault, Stored};
+use super::terms::{Lifetimes, Service};
 use super::{Loaded, TlsVersion};
 
 use follow::{Choice, Follower};
@@ -83,15 +83,19 @@ pub enum Pause {
     Idle(Duration),
 }
 
-/// The shortest time between two looks, however often we are told to look: changes come in swarms.
+/// The shortest time between two looks of which the first has done something.
 const BREATH: Duration = Duration::from_millis(100);
+/// The shortest time between two looks, however often we are told to look: changes come in swarms.
+const PAUSE: Duration = Duration::from_secs(1);
+/// So many steps in a row are no rotation but a quarrel with somebody who undoes each of them.
+const STEPS: u32 = 8;
 /// The first delay after a failure, and the longest; it doubles in between.
 const RETRY: Duration = Duration::from_secs(1);
 const LONGEST_RETRY: Duration = Duration::from_secs(60);
 /// So many conflicts in a row are no longer two replicas that meet.
 const CONFLICTS: u32 = 5;
-/// Longer than anything here lasts, for a replica that has nothing to do.
-const LONG: Duration = Duration::from_secs(24 * 60 * 60);
+/// For a replica that has nothing to do.
+const LONG: Duration = Duration::MAX;
 
 /// Keeps a certificate for as long as it runs.
 pub struct Managed<S> {
@@ -102,7 +106,11 @@ pub struct Managed<S> {
     nudge: Arc<Notify>,
     follower: Follower,
     status: Status,
+    /// The status that was told last.
+    told: Status,
     failures: u32,
+    /// The steps since there was last nothing to do.
+    steps: u32,
 }
 
 impl<S: Store> Managed<S> {
@@ -121,7 +129,9 @@ impl<S: Store> Managed<S> {
             nudge: Arc::default(),
             follower: Follower::default(),
             status: Status::default(),
+            told: Status::default(),
             failures: 0,
+            steps: 0,
         }
     }
 
@@ -147,15 +157,15 @@ impl<S: Store> Managed<S> {
             let patience = self.settings.patience;
             let looked = timeout(patience, self.look(now)).await;
             let pause = looked.unwrap_or_else(|_| self.settle(Err(Problem::Late), clock()));
-            sleep(BREATH).await;
             match pause {
-                Pause::Again => {}
+                Pause::Again => sleep(BREATH).await,
                 // Being told of a change does not shorten what a failing API server is given.
                 Pause::Retry(pause) => sleep(pause).await,
                 Pause::Idle(due) => {
-                    let pause = varied(due.min(self.settings.look_every));
+                    let pause = varied(due.min(self.settings.look_every), clock().wall);
+                    sleep(PAUSE.min(pause)).await;
                     // Which of the two it was makes no difference.
-                    let _ = timeout(pause, self.nudge.notified()).await;
+                    let _ = timeout(pause.saturating_sub(PAUSE), self.nudge.notified()).await;
                 }
             }
         }
@@ -182,6 +192,7 @@ impl<S: Store> Managed<S> {
         let wait = self.follow(&stored, published.is_ok(), now)?;
         self.note(&stored, now);
         let published = published.map_err(doing(Doing::Bundles))?;
+        self.status.leads = false;
         self.status.leads = self.store.lead().await.map_err(doing(Doing::Lead))?;
         let pause = if self.status.leads {
             self.act(secret, stored, &faults, &published, now).await?
@@ -230,7 +241,7 @@ impl<S: Store> Managed<S> {
 
     /// Takes the next step of a leader.
     async fn act(
-        &self,
+        &mut self,
         secret: Versioned,
         stored: Stored,
         faults: &[Fault],
@@ -274,18 +285,18 @@ impl<S: Store> Managed<S> {
     /// Tells what is new, and says when to look again.
     fn settle(&mut self, outcome: Result<Outcome, Problem>, now: Moment) -> Pause {
         let Settings { service, lifetimes, .. } = &self.settings;
-        let before = self.status.clone();
         self.status.servable = self.follower.servable(now.wall, service, lifetimes);
         self.status.leaf_expires = self.follower.expires();
         let pause = match outcome {
             Ok(Outcome { pause, problem }) => {
                 self.failures = 0;
                 self.status.problem = problem;
-                pause
+                self.steps = if pause == Pause::Again { self.steps.saturating_add(1) } else { 0 };
+                if self.steps > STEPS { Pause::Retry(self.settings.look_every) } else { pause }
             }
             Err(problem) => {
                 self.failures = self.failures.saturating_add(1);
-                let pause = self.retry(&problem);
+                let pause = self.retry(&problem, now.wall);
                 let is_conflict = matches!(problem, Problem::Store { error: StoreError::Conflict(_), .. });
                 if !is_conflict || self.failures >= CONFLICTS {
                     self.status.problem = Some(problem);
@@ -293,26 +304,27 @@ impl<S: Store> Managed<S> {
                 pause
             }
         };
-        match (&before.problem, &self.status.problem) {
+        match (&self.told.problem, &self.status.problem) {
             (Some(_), None) => self.observer.event(&Event::Recovered),
             (before, Some(problem)) if before.as_ref() != Some(problem) => {
                 self.observer.event(&Event::Problem(problem.clone()));
             }
             (None | Some(_), _) => {}
         }
-        if before != self.status {
+        if self.told != self.status {
             self.observer.status(&self.status);
+            self.told = self.status.clone();
         }
         pause
     }
 
-    fn retry(&self, problem: &Problem) -> Pause {
+    fn retry(&self, problem: &Problem, now: SystemTime) -> Pause {
         let doubled = RETRY.saturating_mul(1 << self.failures.saturating_sub(1).min(10));
-        let asked = match problem {
-            Problem::Store { error: StoreError::TooManyRequests { retry_after, .. }, .. } => *retry_after,
-            _ => None,
-        };
-        Pause::Retry(varied(asked.unwrap_or_default().max(doubled).min(LONGEST_RETRY)))
+        let mut pause = doubled.min(LONGEST_RETRY);
+        if let Problem::Store { error: StoreError::TooManyRequests { retry_after, .. }, .. } = problem {
+            pause = pause.max(retry_after.unwrap_or_default().min(LONGEST_RETRY));
+        }
+        Pause::Retry(varied(pause, now))
     }
 }
 
@@ -334,9 +346,9 @@ fn lasting(faults: Vec<Fault>, published: &[Published]) -> Option<Problem> {
     published.is_empty().then_some(Problem::NoWebhooks)
 }
 
-/// Up to a quarter shorter, so that replicas do not look in step.
-fn varied(pause: Duration) -> Duration {
-    // The standard library's only source of randomness; it need not be a good one.
-    let random = u32::try_from(RandomState::new().hash_one(0) % 1000).unwrap_or_default();
-    pause - pause / 4 * random / 1000
+/// Up to a quarter shorter, so that replicas do not look in step. The fractions of their clocks are as different
+/// as random numbers are.
+fn varied(pause: Duration, now: SystemTime) -> Duration {
+    let fraction = now.duration_since(UNIX_EPOCH).unwrap_or_default().subsec_micros();
+    pause - pause / 4 * (fraction % 1000) / 1000
 }

@@ -209,7 +209,7 @@ pub enum Event {
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Changed(Change::Adopt { authorities, demote }) => {
+            Self::Changed(Change::Adopt { authorities, demote, .. }) => {
                 write!(f, "CAs that the Secret had lost are kept as old ones: {}", authorities.len())?;
                 if *demote { f.write_str("; its own was never published and begins anew") } else { Ok(()) }
             }

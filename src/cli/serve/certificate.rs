@@ -12,7 +12,7 @@ use crate::certificates::{
     self, Change as Rotated, ClientArgs, Clients, ClientsWatch, Event, Front, LOOPBACK, Loaded, Managed,
     Observer, Phase, Problem, Service, Settings, Status, Watch, throwaway,
 };
-use crate::server::{Change, Condition, Health, Metrics, Reload, Reloaded, RotationMetrics};
+use crate::server::{Change, ClusterMetrics, Condition, Health, Metrics, Reload, Reloaded, RotationMetrics};
 
 /// What is waited for until API servers accept what is served.
 const CONDITION: &str = "a certificate that the published caBundle vouches for";
@@ -68,7 +68,8 @@ impl Certificate {
     /// Shows the certificate, and follows what it comes from. One that is managed is shown when it is there.
     pub(super) fn show(
         self,
-        cluster: Option<(&Connection, Service)>,
+        cluster: Option<(&Connection, &ClusterMetrics)>,
+        service: Service,
         (health, metrics): (&Health, &Arc<Metrics>),
         every: Duration,
     ) -> Result<Arc<Front>> {
@@ -85,7 +86,7 @@ impl Certificate {
                 tokio::spawn(follow_certificate(*watch, &front, metrics).run(every));
             }
             Source::Managed => {
-                let (connection, service) = cluster.ok_or_else(|| {
+                let (connection, counted) = cluster.ok_or_else(|| {
                     anyhow!(
                         "no certificate: name its files with --tls-cert and --tls-key, or a cluster to keep it in \
                          with --kubeconfig, or try --dev"
@@ -93,9 +94,7 @@ impl Certificate {
                 })?;
                 let settings = Settings::new(service, self.oldest);
                 let managed = manage(connection, settings, &front, (health, metrics))?;
-                let (cluster, objects) = (connection.cluster().clone(), connection.objects().clone());
-                let nudge = managed.nudge();
-                tokio::spawn(async move { cluster.watch_objects(&objects, nudge).await });
+                connection.follow_secret(managed.nudge(), counted);
                 tokio::spawn(managed.run());
             }
         }

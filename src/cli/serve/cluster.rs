@@ -3,15 +3,16 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
 use futures::future::{BoxFuture, FutureExt};
+use tokio::sync::{Mutex, Notify};
 use tokio::time::timeout;
 
 use super::Review;
 use crate::admission::{ExistingPods, LookedUp, Want};
-use crate::cluster::{Cluster, Fault, Lease, Objects, Observer, Watched};
-use crate::policy::Snapshot;
-use crate::server::{ClusterMetrics, Condition, Health, Lookup, Metrics};
+use crate::cli::installation::Objects;
+use crate::cluster::{Cluster, Event, Fault, LeaseLock, Resource};
+use crate::policy::{Snapshot, is_namespace};
+use crate::server::{ClusterMetrics, Condition, Health, Lookup};
 
 /// What is waited for until the first lists are there. Without them reviews would be judged all the same, but each
 /// by asking.
@@ -23,17 +24,20 @@ const LONGEST_CHECK: Duration = Duration::from_secs(1);
 /// How long giving up the Lease may take at the end.
 const FAREWELL: Duration = Duration::from_secs(2);
 
+/// How long the Lease lasts; it is renewed every few seconds.
+const LEASE: Duration = Duration::from_secs(20);
+
 /// A cluster, and podgate's own objects in it.
 pub(super) struct Connection {
     cluster: Cluster,
     objects: Objects,
-    lease: Arc<Lease>,
+    lease: Arc<Mutex<LeaseLock>>,
 }
 
 impl Connection {
     pub(super) fn new(cluster: Cluster, objects: Objects, replica: &str) -> Self {
-        let lease = Arc::new(cluster.lease(&objects, replica));
-        Self { cluster, objects, lease }
+        let lease = LeaseLock::new(&objects.namespace, &objects.lease, replica, LEASE);
+        Self { cluster, objects, lease: Arc::new(Mutex::new(lease)) }
     }
 
     pub(super) fn cluster(&self) -> &Cluster {
@@ -44,7 +48,7 @@ impl Connection {
         &self.objects
     }
 
-    pub(super) fn lease(&self) -> &Arc<Lease> {
+    pub(super) fn lease(&self) -> &Arc<Mutex<LeaseLock>> {
         &self.lease
     }
 
@@ -52,22 +56,33 @@ impl Connection {
     pub(super) fn follow(
         &self,
         review: &Review,
-        (health, metrics): (&Health, &Arc<Metrics>),
-    ) -> Result<Arc<dyn Lookup>> {
-        let metrics = metrics.cluster().context("cannot set up the metrics")?;
-        let told = Told { metrics: metrics.clone(), pending: Pending::new(health) };
+        health: &Health,
+        metrics: &ClusterMetrics,
+    ) -> Arc<dyn Lookup> {
+        let told = Told { metrics: metrics.clone(), ready: health.wait_for(CONDITION) };
         let (review, cluster, known) = (Arc::clone(review), self.cluster.clone(), metrics.clone());
         let publish = move |snapshot: Arc<Snapshot>| {
             known.namespaces(snapshot.namespace_count());
             review.rcu(|reviewer| reviewer.with_snapshot(Arc::clone(&snapshot)));
         };
-        tokio::spawn(async move { cluster.follow(told, publish).await });
-        Ok(Arc::new(Asks { cluster: self.cluster.clone(), metrics }))
+        tokio::spawn(async move { cluster.follow(publish, |event| told.event(&event)).await });
+        Arc::new(Asks { cluster: self.cluster.clone(), metrics: metrics.clone() })
+    }
+
+    /// Tells `changed` whenever the Secret of the certificate may be another.
+    pub(super) fn follow_secret(&self, changed: Arc<Notify>, metrics: &ClusterMetrics) {
+        let (cluster, metrics) = (self.cluster.clone(), metrics.clone());
+        let Objects { namespace, secret, .. } = self.objects.clone();
+        tokio::spawn(async move {
+            let tell = |event: Event| tell(&metrics, &event);
+            cluster.follow_secret(&namespace, &secret, || changed.notify_one(), tell).await
+        });
     }
 
     /// Lets the next replica take over at once.
     pub(super) async fn leave(&self) {
-        match timeout(FAREWELL, self.lease.release()).await {
+        let released = async { self.lease.lock().await.release(&self.cluster).await };
+        match timeout(FAREWELL, released).await {
             Ok(Ok(())) => {}
             Ok(Err(fault)) => tracing::warn!(error = %fault, "the Lease could not be given up"),
             Err(_) => tracing::warn!("the Lease could not be given up in time"),
@@ -75,46 +90,35 @@ impl Connection {
     }
 }
 
-/// Logs and counts how the watches fare.
+/// Logs and counts how the watches fare, and says when the first lists are there.
 struct Told {
     metrics: ClusterMetrics,
-    pending: Pending,
+    ready: Condition,
 }
 
-/// The lists that have not been heard of yet.
-struct Pending {
-    missing: std::sync::Mutex<Vec<Watched>>,
-    condition: Condition,
-}
-
-impl Pending {
-    fn new(health: &Health) -> Self {
-        Self { missing: std::sync::Mutex::new(Watched::ALL.to_vec()), condition: health.wait_for(CONDITION) }
-    }
-
-    fn heard(&self, watched: Watched) {
-        let mut missing = self.missing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        missing.retain(|other| *other != watched);
-        if missing.is_empty() {
-            self.condition.set(true);
+impl Told {
+    fn event(&self, event: &Event) {
+        if matches!(event, Event::Synced) {
+            self.ready.set(true);
         }
+        tell(&self.metrics, event);
     }
 }
 
-impl Observer for Told {
-    fn up(&self, watched: Watched) {
-        self.metrics.watch(watched.resource(), true);
-        tracing::info!(resource = watched.resource(), "watching");
-        self.pending.heard(watched);
-    }
-
-    fn failed(&self, watched: Watched, fault: &Fault, is_news: bool) {
-        let resource = watched.resource();
-        self.metrics.watch(resource, false);
-        self.metrics.error(resource, fault.reason());
-        if is_news {
-            tracing::warn!(resource, error = %fault, "the watch has failed: what is known stays in force, and it is tried again");
+fn tell(metrics: &ClusterMetrics, event: &Event) {
+    match event {
+        Event::Up(resource) => {
+            metrics.watch(resource.as_str(), true);
+            tracing::info!(resource = resource.as_str(), "watching");
         }
+        Event::Down(resource, fault) => {
+            metrics.watch(resource.as_str(), false);
+            let (resource, advice) = (resource.as_str(), fault.advice());
+            tracing::warn!(resource, error = %fault, advice, "the watch has failed: what is known stays in force");
+        }
+        Event::Failed(resource, reason) => metrics.error(resource.as_str(), reason.as_str()),
+        Event::Heard(resource) => metrics.heard(resource.as_str()),
+        Event::Synced => {}
     }
 }
 
@@ -127,28 +131,20 @@ struct Asks {
 impl Lookup for Asks {
     fn look_up<'l>(&'l self, want: Want, deadline: Instant, found: &'l mut LookedUp) -> BoxFuture<'l, ()> {
         async move {
+            let within = deadline.saturating_duration_since(Instant::now());
             match want {
                 Want::Namespace(name) => {
-                    let labels = self.cluster.namespace(&name).await;
-                    let labels =
-                        labels.map(|labels| labels.map(|labels| crate::policy::complete(&name, labels)));
-                    let result = match &labels {
-                        Ok(Some(_)) => "found",
-                        Ok(None) => "absent",
-                        Err(_) => "failed",
-                    };
-                    found.namespace = Some(self.count("namespaces", result, labels));
+                    let labels = self.cluster.namespace(&name, within).await;
+                    let is_there = labels.as_ref().map(Option::is_some);
+                    self.count(Resource::Namespaces, is_there);
+                    found.namespace = Some(labels.map_err(|fault| fault.to_string()));
                 }
                 Want::ServiceAccount { namespace, name } => {
-                    let is_there = self.cluster.service_account(&namespace, &name).await;
-                    let result = match &is_there {
-                        Ok(true) => "found",
-                        Ok(false) => "absent",
-                        Err(_) => "failed",
-                    };
-                    found.service_account = Some(self.count("serviceaccounts", result, is_there));
+                    let is_there = self.cluster.service_account(&namespace, &name, within).await;
+                    self.count(Resource::ServiceAccounts, is_there.as_ref().copied());
+                    found.service_account = Some(is_there.map_err(|fault| fault.to_string()));
                 }
-                Want::Pods(check) => found.pod_warnings = Some(self.existing_pods(*check, deadline).await),
+                Want::Pods(check) => found.pod_warnings = Some(self.existing_pods(*check, within).await),
             }
         }
         .boxed()
@@ -156,22 +152,27 @@ impl Lookup for Asks {
 }
 
 impl Asks {
-    fn count<T>(&self, resource: &str, result: &str, found: Result<T, Fault>) -> Result<T, String> {
+    fn count(&self, resource: Resource, found: Result<bool, &Fault>) {
+        let resource = resource.as_str();
+        let result = match found {
+            Ok(true) => "found",
+            Ok(false) => "absent",
+            Err(fault) => {
+                self.metrics.error(resource, fault.reason.as_str());
+                let advice = fault.advice();
+                tracing::warn!(resource, error = %fault, advice, "a look-up for a review has failed");
+                "failed"
+            }
+        };
         self.metrics.looked_up(resource, result);
-        found.map_err(|fault| {
-            self.metrics.error(resource, fault.reason());
-            tracing::warn!(resource, error = %fault, "a look-up for a review has failed");
-            fault.to_string()
-        })
     }
 
     /// Judges the pods that are there, in half of the time that is left and at most in a second.
-    async fn existing_pods(&self, mut check: ExistingPods, deadline: Instant) -> Vec<String> {
-        let left = deadline.saturating_duration_since(Instant::now());
+    async fn existing_pods(&self, mut check: ExistingPods, left: Duration) -> Vec<String> {
         let listed = timeout(LONGEST_CHECK.min(left / 2), self.list(&mut check)).await;
         let failed = match listed {
             Ok(Ok(())) => None,
-            Ok(Err(fault)) => Some(fault.to_string()),
+            Ok(Err(error)) => Some(error),
             Err(_) => Some("it took too long".to_owned()),
         };
         let result = if failed.is_some() { "failed" } else { "found" };
@@ -189,14 +190,19 @@ impl Asks {
         }
     }
 
-    async fn list(&self, check: &mut ExistingPods) -> Result<(), Fault> {
-        let mut token: Option<String> = None;
+    async fn list(&self, check: &mut ExistingPods) -> Result<(), String> {
+        // A name from a review must not become a path.
+        if !is_namespace(check.namespace()) {
+            return Err("no namespace can have this name".to_owned());
+        }
+        let mut next: Option<String> = None;
         loop {
-            let page = self.cluster.pods(check.namespace(), token.as_deref()).await?;
-            check.add(page.json.as_bytes()).map_err(|error| Fault::Unreachable(error.to_string()))?;
+            let page = self.cluster.pods(check.namespace(), next.as_deref()).await;
+            let page = page.map_err(|fault| fault.to_string())?;
+            check.add(&page.list_json).map_err(|error| error.to_string())?;
             match page.next {
                 None => return Ok(()),
-                next => token = next,
+                following => next = following,
             }
         }
     }

@@ -134,13 +134,14 @@ impl Serve {
         show_policies(&metrics, &reviewer);
         let health = Health::default();
         let every = self.server.reload_interval;
-        let managed = connection.as_ref().map(|connection| (connection, self.service()));
-        let front = certificate.show(managed, (&health, &metrics), every)?;
-        let review: Review = Arc::new(ArcSwap::from_pointee(reviewer));
-        let lookup = match &connection {
-            Some(connection) => Some(connection.follow(&review, (&health, &metrics))?),
+        let counted = match &connection {
+            Some(_) => Some(metrics.cluster().context("cannot set up the metrics")?),
             None => None,
         };
+        let cluster = connection.as_ref().zip(counted.as_ref());
+        let front = certificate.show(cluster, self.service(), (&health, &metrics), every)?;
+        let review: Review = Arc::new(ArcSwap::from_pointee(reviewer));
+        let lookup = cluster.map(|(connection, counted)| connection.follow(&review, &health, counted));
         let wiring = Wiring {
             tls: front.tls(),
             review: Arc::<ArcSwap<Reviewer>>::clone(&review),

@@ -3,16 +3,19 @@
 use std::sync::Arc;
 
 use futures::future::{BoxFuture, FutureExt};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use super::cluster::Connection;
 use crate::certificates::{Published, Store, StoreError, Versioned};
-use crate::cluster::{Cluster, Entry, Fault, Lease, Objects, Secret};
+use crate::cli::installation::Objects;
+use crate::cluster::{Bundle, Cluster, Fault, LeaseLock, Reason, Secret};
 
 /// Where a self-managed certificate lives.
 pub(super) struct InCluster {
     cluster: Cluster,
     objects: Objects,
-    lease: Arc<Lease>,
+    lease: Arc<Mutex<LeaseLock>>,
 }
 
 impl InCluster {
@@ -25,7 +28,7 @@ impl InCluster {
 impl Store for InCluster {
     fn read(&self) -> BoxFuture<'_, Result<Versioned, StoreError>> {
         async move {
-            let secret = self.cluster.secret(&self.objects).await?;
+            let secret = self.cluster.secret(&self.objects.namespace, &self.objects.secret).await?;
             Ok(secret.map_or_else(Versioned::absent, versioned))
         }
         .boxed()
@@ -33,16 +36,17 @@ impl Store for InCluster {
 
     fn write<'a>(&'a self, new: &'a Versioned) -> BoxFuture<'a, Result<Versioned, StoreError>> {
         async move {
+            let Objects { namespace, secret, .. } = &self.objects;
             let version = new.version.as_deref();
-            Ok(versioned(self.cluster.replace_secret(&self.objects, version, &new.data).await?))
+            Ok(versioned(self.cluster.write_secret(namespace, secret, &new.data, version).await?))
         }
         .boxed()
     }
 
     fn bundles(&self) -> BoxFuture<'_, Result<Vec<Published>, StoreError>> {
         async move {
-            let entries = self.cluster.webhook_entries(&self.objects).await?;
-            Ok(entries.into_iter().map(published).collect())
+            let bundles = self.cluster.bundles(&self.objects.webhooks).await?;
+            Ok(bundles.into_iter().map(published).collect())
         }
         .boxed()
     }
@@ -53,14 +57,15 @@ impl Store for InCluster {
         seen: &'a [Published],
     ) -> BoxFuture<'a, Result<(), StoreError>> {
         async move {
-            let seen: Vec<Entry> = seen.iter().cloned().map(entry).collect();
-            Ok(self.cluster.publish_bundle(&self.objects, bundle, &seen).await?)
+            let seen: Vec<Bundle> = seen.iter().cloned().map(of_cluster).collect();
+            Ok(self.cluster.publish(&self.objects.webhooks, bundle, &seen).await?)
         }
         .boxed()
     }
 
     fn lead(&self) -> BoxFuture<'_, Result<bool, StoreError>> {
-        async move { Ok(self.lease.hold().await?) }.boxed()
+        async move { Ok(self.lease.lock().await.lead(&self.cluster, Instant::now().into_std()).await?) }
+            .boxed()
     }
 }
 
@@ -68,24 +73,27 @@ fn versioned(Secret { version, data }: Secret) -> Versioned {
     Versioned { version: Some(version), data }
 }
 
-fn published(Entry { configuration, version, webhook, bundle }: Entry) -> Published {
+fn published(Bundle { configuration, version, webhook, bundle }: Bundle) -> Published {
     Published { configuration, version, webhook, bundle }
 }
 
-fn entry(Published { configuration, version, webhook, bundle }: Published) -> Entry {
-    Entry { configuration, version, webhook, bundle }
+fn of_cluster(Published { configuration, version, webhook, bundle }: Published) -> Bundle {
+    Bundle { configuration, version, webhook, bundle }
 }
 
 impl From<Fault> for StoreError {
     fn from(fault: Fault) -> Self {
-        match fault {
-            Fault::Conflict(message) => Self::Conflict(message),
-            Fault::NotFound(message) => Self::NotFound(message),
-            Fault::Forbidden(message) => Self::Forbidden(message),
-            Fault::TooManyRequests(message) => Self::TooManyRequests { message, retry_after: None },
-            Fault::Invalid(message) => Self::Invalid(message),
-            Fault::Server(message) => Self::Server(message),
-            Fault::Unreachable(message) => Self::Unreachable(message),
+        let message = fault.to_string();
+        match fault.reason {
+            Reason::Conflict => Self::Conflict(message),
+            Reason::NotFound => Self::NotFound(message),
+            Reason::Forbidden | Reason::Unauthorized => Self::Forbidden(message),
+            Reason::TooManyRequests => Self::TooManyRequests { message, retry_after: fault.retry_after },
+            Reason::Refused => Self::Invalid(message),
+            Reason::Server => Self::Server(message),
+            Reason::Unreachable | Reason::Timeout | Reason::Tls | Reason::Expired | Reason::Garbled => {
+                Self::Unreachable(message)
+            }
         }
     }
 }

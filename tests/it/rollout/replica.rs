@@ -1,0 +1,126 @@
+//! A replica: `podgate serve` as a process of its own, with files for its certificate.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use rcgen::{CertificateParams, KeyPair};
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+/// What every replica is given.
+pub(super) struct Files {
+    folder: TempDir,
+    /// The certificate in PEM, which is its own issuer.
+    pub(super) certificate: String,
+}
+
+impl Files {
+    pub(super) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let key = KeyPair::generate().unwrap();
+        let names = ["localhost", "podgate.podgate-system.svc"].map(str::to_owned);
+        let params = CertificateParams::new(names).unwrap();
+        let certificate = params.self_signed(&key).unwrap().pem();
+        let namespaces = "apiVersion: v1\nkind: Namespace\n\
+             metadata: {name: ml-team-a, labels: {podgate.dev/policy: ml-restricted}}\n";
+        for (name, text) in
+            [("tls.crt", &*certificate), ("tls.key", &key.serialize_pem()), ("namespaces.yaml", namespaces)]
+        {
+            fs::write(folder.path().join(name), text).unwrap();
+        }
+        Self { folder, certificate }
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+/// A running replica; killed when the test ends.
+pub(super) struct Replica {
+    child: Child,
+    pub(super) address: SocketAddr,
+    pub(super) admin: SocketAddr,
+    log: Arc<Mutex<String>>,
+    reader: Option<JoinHandle<()>>,
+}
+
+impl Replica {
+    /// Starts one on ports of the system's choosing. Returns as soon as both are bound.
+    pub(super) fn start(files: &Files, drain_delay: Duration) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_podgate"));
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("PODGATE_") || name == "KUBECONFIG" {
+                command.env_remove(name);
+            }
+        }
+        let delay = format!("{}ms", drain_delay.as_millis());
+        command
+            .current_dir(files.folder())
+            .args(["serve", "--listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0", "--log-format=json"])
+            .args(["--tls-cert=tls.crt", "--tls-key=tls.key", "--objects=namespaces.yaml"])
+            .args(["--drain-delay", &delay])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+        let mut before = String::new();
+        let serving = loop {
+            let line = lines.next().unwrap_or_else(|| panic!("it ended: {before}"));
+            before += &line;
+            let line: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
+            if line["message"] == "serving" {
+                break line;
+            }
+        };
+        let address = |field: &str| serving[field].as_str().unwrap().parse().unwrap();
+        let log = Arc::new(Mutex::new(before));
+        let kept = Arc::clone(&log);
+        // Reviews are told of in their thousands; only the rest says something about the process.
+        let reader = thread::spawn(move || {
+            for line in lines.filter(|line| !line.contains("\"reviewed\"")) {
+                *kept.lock().unwrap() += &(line + "\n");
+            }
+        });
+        let (address, admin) = (address("listen"), address("admin"));
+        Self { child, address, admin, log, reader: Some(reader) }
+    }
+
+    pub(super) fn terminate(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+    }
+
+    pub(super) fn kill(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::KILL).unwrap();
+    }
+
+    /// Waits for its end, and returns that and what it said about itself.
+    pub(super) fn ended(mut self) -> (ExitStatus, String) {
+        let status = self.child.wait().unwrap();
+        self.reader.take().unwrap().join().unwrap();
+        let log = self.log.lock().unwrap().clone();
+        (status, log)
+    }
+
+    /// Waits for its end in good order.
+    #[track_caller]
+    pub(super) fn ends_well(self) {
+        let (status, log) = self.ended();
+        assert_eq!(status.code(), Some(0), "{log}");
+        assert!(!log.contains("panicked"), "{log}");
+    }
+}
+
+impl Drop for Replica {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
