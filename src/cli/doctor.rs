@@ -14,7 +14,7 @@ use crate::certificates::Service;
 use crate::cli::installation::{InstallationArgs, Objects};
 use crate::cli::sources::{OWN_NAMESPACE, namespace, policies_of};
 use crate::cli::{ALL_WELL, REFUSED};
-use crate::cluster::{Cluster, Fault, Inspected, Reason, Surroundings};
+use crate::cluster::{Cluster, Fault, Inspected, Reason, Sought};
 use crate::doctor::{
     Bundle, Found, Guard, Installation, Names, Policies, Secret, Server, examine, mounted_secret, write_json,
     write_text,
@@ -94,7 +94,7 @@ impl Doctor {
         };
         let cluster = self.cluster().await?;
         let server = match cluster.version().await {
-            Err(fault) if is_out_of_reach(fault.reason) => {
+            Err(fault) if is_nobody(&fault) => {
                 return Err(anyhow!(fault).context("the API server is not reached"));
             }
             server => told(server).map(|(version, time)| Server { version, time }),
@@ -108,9 +108,9 @@ impl Doctor {
         {
             mounted.clone_into(&mut objects.secret);
         }
-        let around = self.surroundings(&objects, &deployment);
+        let sought = self.sought(&objects, &deployment);
         let (inspected, secret) =
-            tokio::join!(cluster.inspect(&around), cluster.secret(&objects.namespace, &objects.secret));
+            tokio::join!(cluster.inspect(&sought), cluster.secret(&objects.namespace, &objects.secret));
         let service = Service::new(&self.installation.service, &objects.namespace);
         let secret = told(secret).map(|secret| secret.map(|secret| trust::leaf(&secret.data)));
         let leaf = secret.as_ref().ok().and_then(|secret| secret.as_ref()?.as_ref());
@@ -130,11 +130,7 @@ impl Doctor {
         Ok(parts.with(inspected))
     }
 
-    fn surroundings(
-        &self,
-        objects: &Objects,
-        deployment: &Result<Option<Deployment>, Fault>,
-    ) -> Surroundings {
+    fn sought(&self, objects: &Objects, deployment: &Result<Option<Deployment>, Fault>) -> Sought {
         let labels = match deployment {
             Ok(Some(deployment)) => deployment.spec.selector.match_labels.as_ref(),
             Ok(None) | Err(_) => None,
@@ -143,7 +139,7 @@ impl Doctor {
             let terms: Vec<String> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
             terms.join(",")
         });
-        Surroundings {
+        Sought {
             namespace: objects.namespace.clone(),
             validating: objects.webhooks.validating.clone(),
             mutating: objects.webhooks.mutating.clone(),
@@ -161,11 +157,9 @@ impl Doctor {
             return Ok(cluster);
         }
         let kubeconfig = std::env::home_dir().map(|home| home.join(".kube/config"));
-        let cluster = match kubeconfig.filter(|file| file.is_file()) {
-            Some(file) => Some(Cluster::connect(Some(&file)).await?),
-            None => None,
-        };
-        cluster.context("no cluster: give --kubeconfig FILE, or set KUBECONFIG")
+        let kubeconfig = kubeconfig.filter(|file| file.is_file());
+        let kubeconfig = kubeconfig.context("no cluster: give --kubeconfig FILE, or set KUBECONFIG")?;
+        Ok(Cluster::connect(Some(&kubeconfig)).await?)
     }
 
     fn names(&self, objects: &Objects) -> Names {
@@ -225,15 +219,24 @@ impl Parts {
     }
 }
 
-/// The fault in words that fit whoever runs this, and not podgate.
-fn told<T>(read: Result<T, Fault>) -> Result<T, String> {
-    let is_forbidden = |fault: &Fault| matches!(fault.reason, Reason::Forbidden | Reason::Unauthorized);
-    read.map_err(
-        |fault| if is_forbidden(&fault) { format!("not allowed: {fault}") } else { fault.to_string() },
-    )
+/// Whether a fault means that there is no API server, or none that knows us: nothing else would be read either.
+fn is_nobody(fault: &Fault) -> bool {
+    match fault.reason {
+        Reason::Unreachable
+        | Reason::Timeout
+        | Reason::Tls
+        | Reason::Unauthorized
+        | Reason::Refused
+        | Reason::Garbled => true,
+        Reason::Forbidden
+        | Reason::NotFound
+        | Reason::Conflict
+        | Reason::Expired
+        | Reason::TooManyRequests
+        | Reason::Server => false,
+    }
 }
 
-/// Whether nobody answered who could be the API server.
-fn is_out_of_reach(reason: Reason) -> bool {
-    matches!(reason, Reason::Unreachable | Reason::Timeout | Reason::Tls | Reason::Garbled)
+fn told<T>(read: Result<T, Fault>) -> Result<T, String> {
+    read.map_err(|fault| fault.to_string())
 }

@@ -35,7 +35,7 @@ use crate::policy::Snapshot;
 pub use connect::ConnectError;
 pub use event::{Event, Resource};
 pub use fault::{Fault, Reason};
-pub use inspect::{Inspected, Surroundings};
+pub use inspect::{Inspected, Sought};
 pub use lease::LeaseLock;
 pub use pods::Page;
 pub use secret::Secret;

@@ -51,7 +51,7 @@ impl Cluster {
 }
 
 /// A token as a part of a query. It is base64, but nobody promises that.
-fn escape(token: &str) -> String {
+pub(super) fn escape(token: &str) -> String {
     let mut escaped = String::with_capacity(token.len());
     for byte in token.bytes() {
         if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {

@@ -55,8 +55,9 @@ impl Visit {
 
     #[track_caller]
     fn findings(&self) -> Vec<Json> {
-        let report: Json =
-            serde_json::from_str(&self.output).unwrap_or_else(|error| panic!("{error}: {self:?}"));
+        let report: serde_json::Result<Json> = serde_json::from_str(&self.output);
+        assert!(report.is_ok(), "{report:?}: {self:?}");
+        let report = report.unwrap();
         report["findings"].as_array().unwrap().clone()
     }
 
@@ -302,7 +303,7 @@ fn may_read_little(cluster: &ControlPlane) {
     assert!(objects.contains(&"Deployment podgate-system/podgate"), "{objects:?}");
     assert!(!objects.contains(&"ValidatingWebhookConfiguration podgate"), "{objects:?}");
     assert!(
-        unread.iter().all(|finding| finding["found"].as_str().unwrap().contains("not allowed: ")),
+        unread.iter().all(|finding| finding["found"].as_str().unwrap().contains(" is forbidden: ")),
         "{unread:#?}"
     );
 }
@@ -315,7 +316,10 @@ fn no_cluster_is_no_verdict() {
     });
     for (flags, expected) in [
         (["--kubeconfig", file.to_str().unwrap()], "podgate: the API server is not reached: "),
-        (["--kubeconfig", "nowhere.kubeconfig"], "podgate: the kubeconfig nowhere.kubeconfig: "),
+        (
+            ["--kubeconfig", "nowhere.kubeconfig"],
+            "podgate: the kubeconfig nowhere.kubeconfig cannot be used: ",
+        ),
         (["--policy", "nowhere.yaml"], "podgate: cannot read the policy files of nowhere.yaml"),
     ] {
         let visit = Visit::pay(&flags);

@@ -152,7 +152,6 @@ mod tests {
 
     use super::*;
     use crate::certificates::{Authority as Ca, Lifetimes, render_bundle};
-    use crate::cluster::Fault;
 
     /// What was read of a cluster with one webhook of each of these bundles, and nothing else.
     fn inspected(bundles: &[Vec<u8>]) -> Inspected {
@@ -165,21 +164,20 @@ mod tests {
             ..ValidatingWebhook::default()
         };
         let webhooks = Some(bundles.iter().map(webhook).collect());
-        let no = || Fault::Forbidden(String::new());
         Inspected {
             validating: Ok(Some(ValidatingWebhookConfiguration { webhooks, ..Default::default() })),
             mutating: Ok(None),
-            mutating_names: Err(no()),
-            namespaces: Err(no()),
-            config_map: Err(no()),
-            pods: Err(no()),
-            budgets: Err(no()),
-            service: Err(no()),
-            endpoints: Err(no()),
-            network_policies: Err(no()),
-            lease: Err(no()),
+            mutating_names: Ok(Vec::new()),
+            namespaces: Ok(Vec::new()),
+            config_map: Ok(None),
+            pods: Ok(Vec::new()),
+            budgets: Ok(Vec::new()),
+            service: Ok(None),
+            endpoints: Ok(Vec::new()),
+            network_policies: Ok(Vec::new()),
+            lease: Ok(None),
             guards: Vec::new(),
-            bindings: Err(no()),
+            bindings: Ok(Vec::new()),
         }
     }
 

@@ -1,6 +1,8 @@
 //! What breaks an installation, and what the doctor then says: the API server, rotation and guards here, the rest
 //! below.
 
+#![expect(clippy::too_many_lines, reason = "tables of cases")]
+
 mod around;
 mod certificates;
 mod webhooks;
@@ -26,7 +28,9 @@ pub(super) use Break::{Patch, Remove, With};
 
 /// `replace`, or `add` where there is nothing yet.
 pub(super) fn set(path: &str, value: Json) -> Json {
-    json!([{ "op": "add", "path": path, "value": value }])
+    let mut patch = json!([{ "op": "add", "path": path }]);
+    patch[0]["value"] = value;
+    patch
 }
 
 pub(super) fn gone(path: &str) -> Json {
