@@ -95,9 +95,15 @@ impl<'i> Entry<'i> {
                 && is_of(&rule.api_versions, "v1")
                 && is_of(&rule.operations, operation)
                 && names(&rule.resources, |given| covers(given, resource))
-                && rule.scope.as_deref() != Some("Cluster")
+                && !is_other_scope(rule, resource)
         })
     }
+}
+
+/// Whether a rule is for the other half of all resources.
+fn is_other_scope(rule: &RuleWithOperations, resource: &str) -> bool {
+    let other = if resource == "namespaces" { "Namespaced" } else { "Cluster" };
+    rule.scope.as_deref() == Some(other)
 }
 
 /// Its kind, as the API server spells it.

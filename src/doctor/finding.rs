@@ -51,9 +51,16 @@ fn id<S: Serializer>(check: &Check, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(check.id())
 }
 
+/// The names that are written out, of however many.
+const MOST: usize = 8;
+
+/// Some names as the arguments of a command; where there are more, it can be run again.
+pub(super) fn arguments(names: &[&str]) -> String {
+    names.iter().take(MOST).copied().collect::<Vec<_>>().join(" ")
+}
+
 /// Some names, of which only the first few are written out.
 pub(super) fn listed(names: &[&str]) -> String {
-    const MOST: usize = 8;
     let shown: Vec<&str> = names.iter().take(MOST).copied().collect();
     match names.len().saturating_sub(MOST) {
         0 => shown.join(", "),

@@ -36,8 +36,7 @@ pub fn examine(installation: &Installation) -> Report {
     unread::check(installation, &mut findings);
     server::check(installation, &mut findings);
     let policies = policies::check(installation, &mut findings);
-    let gives_identity = policies.as_ref().is_some_and(|policies| !policies.as_ref().identity.is_empty());
-    webhooks::check(installation, gives_identity, &mut findings);
+    webhooks::check(installation, &policies::Asked::by(policies.as_ref()), &mut findings);
     certificates::check(installation, &mut findings);
     reach::check(installation, policies.as_ref(), &mut findings);
     replicas::check(installation, &mut findings);

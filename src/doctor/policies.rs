@@ -12,7 +12,7 @@ const ENDINGS: [&str; 3] = [".yaml", ".yml", ".json"];
 /// The policies: those given by hand, or those of the ConfigMap.
 pub(super) enum InForce<'i> {
     Given(&'i PolicySet),
-    Read(PolicySet),
+    Read(Box<PolicySet>),
 }
 
 impl AsRef<PolicySet> for InForce<'_> {
@@ -20,6 +20,31 @@ impl AsRef<PolicySet> for InForce<'_> {
         match self {
             Self::Given(policies) => policies,
             Self::Read(policies) => policies,
+        }
+    }
+}
+
+/// What is asked of the webhooks by some policy, wherever it holds.
+pub(super) struct Asked {
+    /// To change pods.
+    pub(super) changes: bool,
+    /// To give them an identity.
+    pub(super) identity: bool,
+    /// To judge as Kubernetes' own Pod Security does, by the labels of Namespaces.
+    pub(super) pod_security: bool,
+}
+
+impl Asked {
+    /// What is not known is taken to be as podgate is shipped.
+    pub(super) fn by(policies: Option<&InForce<'_>>) -> Self {
+        let Some(policies) = policies.map(AsRef::as_ref) else {
+            return Self { changes: true, identity: false, pod_security: false };
+        };
+        let identity = !policies.identity.is_empty();
+        Self {
+            changes: identity || policies.security.iter().any(|policy| policy.repairs),
+            identity,
+            pod_security: policies.pod_security.is_some(),
         }
     }
 }
@@ -48,7 +73,7 @@ pub(super) fn check<'i>(installation: &'i Installation, findings: &mut Vec<Findi
         return None;
     };
     match read(config_map, &names.namespace) {
-        Ok(policies) => Some(InForce::Read(policies)),
+        Ok(policies) => Some(InForce::Read(Box::new(policies))),
         Err(faults) => {
             for fault in faults {
                 let found =

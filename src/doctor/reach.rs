@@ -6,10 +6,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use serde_json::json;
 
 use super::entry::{Entry, entries};
-use super::finding::listed;
+use super::finding::{arguments, listed};
 use super::policies::InForce;
 use super::{Check, Finding, Installation, Severity};
-use crate::policy::{Labels, PolicySet, SYSTEM_NAMESPACES, Selector, complete};
+use crate::policy::{Labels, PolicySet, SYSTEM_NAMESPACES, Scope, Selector, complete};
 
 /// What the Admissions Enforcer of AKS adds to every selector.
 const OF_AKS: [&str; 2] = ["control-plane", "kubernetes.azure.com/managedby"];
@@ -160,14 +160,13 @@ fn compare(
         } else {
             "pods there are not judged"
         };
-        let all = missed.join(" ");
         findings.push(Finding {
             check: Check::NamespaceNotReached,
             severity: Severity::Error,
             object: first.object(),
             field: "webhooks[*].namespaceSelector".to_owned(),
             found: format!("does not match {}, where a policy holds: {so}", listed(&missed)),
-            mend: format!("kubectl label namespace {all} {LABEL}=ml-restricted # or widen the selector"),
+            mend: widen(&missed, policies),
         });
     }
     // Nothing is said twice: a namespace that is not to be judged needs no repairs either.
@@ -183,11 +182,31 @@ fn compare(
                 listed(&idle)
             ),
             mend: format!(
-                "kubectl label --overwrite namespace {} {LABEL}=ml-restricted # or another value that a policy matches",
-                idle.join(" ")
+                "kubectl label --overwrite namespace {} {LABEL}={} # or another value that a policy matches",
+                arguments(&idle),
+                label_value(policies)
             ),
         });
     }
+}
+
+/// What has a webhook match namespaces.
+fn widen(missed: &[&str], policies: &PolicySet) -> String {
+    if policies.pod_security.is_some() {
+        return "kubectl apply --kustomize manifests/overlays/pod-security # its webhooks match all namespaces".to_owned();
+    }
+    let (names, value) = (arguments(missed), label_value(policies));
+    format!("kubectl label --overwrite namespace {names} {LABEL}={value} # or widen the selector")
+}
+
+/// A value of the label that a policy matches by.
+fn label_value(policies: &PolicySet) -> &str {
+    let selectors = policies.security.iter().filter_map(|policy| match &policy.scope {
+        Scope::Labels(selector) => Some(selector),
+        Scope::Names(_) | Scope::Everywhere => None,
+    });
+    let mut values = selectors.filter_map(|selector| selector.match_labels.get(LABEL));
+    values.next().map_or("ml-restricted", String::as_str)
 }
 
 /// Whether pods of a namespace are judged by a policy.

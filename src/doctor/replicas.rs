@@ -46,8 +46,14 @@ pub(super) fn check(installation: &Installation, findings: &mut Vec<Finding>) {
         report(Check::ReplicasFew, Severity::Warning, "spec.replicas", found, scale);
     }
     if let Ok(pods) = &installation.pods {
-        together(pods, &mut report, &names.restart());
-        images(pods, &mut report, &names.kubectl(&format!("rollout status deployment/{}", names.deployment)));
+        // Those that are on their way out say nothing of how it will be.
+        let pods: Vec<&Pod> = pods.iter().filter(|pod| pod.metadata.deletion_timestamp.is_none()).collect();
+        together(&pods, &mut report, &names.restart());
+        images(
+            &pods,
+            &mut report,
+            &names.kubectl(&format!("rollout status deployment/{}", names.deployment)),
+        );
     }
     if let Ok(budgets) = &installation.budgets {
         budget(installation, deployment, budgets, findings);
@@ -75,7 +81,7 @@ fn selector_text(deployment: &Deployment) -> String {
 
 type Report<'r> = dyn FnMut(Check, Severity, &str, String, String) + 'r;
 
-fn together(pods: &[Pod], report: &mut Report<'_>, restart: &str) {
+fn together(pods: &[&Pod], report: &mut Report<'_>, restart: &str) {
     let nodes: Vec<&str> =
         pods.iter().filter_map(|pod| pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref())).collect();
     let Some(first) = nodes.first() else { return };
@@ -86,7 +92,7 @@ fn together(pods: &[Pod], report: &mut Report<'_>, restart: &str) {
     }
 }
 
-fn images(pods: &[Pod], report: &mut Report<'_>, watch: &str) {
+fn images(pods: &[&Pod], report: &mut Report<'_>, watch: &str) {
     let containers = pods.iter().filter_map(|pod| pod.spec.as_ref()).filter_map(container);
     let images: BTreeSet<&str> = containers.filter_map(|container| container.image.as_deref()).collect();
     if images.len() > 1 {

@@ -3,15 +3,26 @@
 use super::installation::Policies;
 use super::{Check, Finding, Installation, Severity};
 
+/// What reads an object, its name in reports, and why that failed.
+type Read<'i> = (String, String, Option<&'i str>);
+
 pub(super) fn check(installation: &Installation, findings: &mut Vec<Finding>) {
+    let of_cluster = of_cluster(installation).into_iter();
+    for (command, object, fault) in of_cluster.chain(of_namespace(installation)) {
+        let Some(fault) = fault else { continue };
+        findings.push(Finding {
+            check: Check::NotRead,
+            severity: Severity::Warning,
+            object,
+            field: String::new(),
+            found: format!("not read, so nothing is known of it: {fault}"),
+            mend: format!("kubectl {command} # as somebody who may"),
+        });
+    }
+}
+
+fn of_cluster(installation: &Installation) -> Vec<Read<'_>> {
     let names = &installation.names;
-    let own = |kind: &str, name: &str| names.own(kind, name);
-    let namespaced = format!("--namespace {}", names.namespace);
-    let config_map = match &installation.policies {
-        Policies::ConfigMap(found) => fault(found),
-        Policies::Given(_) => None,
-    };
-    let all = |kind: &str| format!("{kind} of {}", names.namespace);
     let mut reads = vec![
         ("get --raw=/version".to_owned(), "the API server's version".to_owned(), fault(&installation.server)),
         (
@@ -36,6 +47,24 @@ pub(super) fn check(installation: &Installation, findings: &mut Vec<Finding>) {
             fault(&installation.bindings),
         ),
     ];
+    for guard in &installation.guards {
+        let command = format!("get validatingadmissionpolicy/{}", guard.name);
+        let object = format!("ValidatingAdmissionPolicy {}", guard.name);
+        reads.push((command, object, fault(&guard.policy)));
+    }
+    reads
+}
+
+fn of_namespace(installation: &Installation) -> Vec<Read<'_>> {
+    let names = &installation.names;
+    let own = |kind: &str, name: &str| names.own(kind, name);
+    let namespaced = format!("--namespace {}", names.namespace);
+    let config_map = match &installation.policies {
+        Policies::ConfigMap(found) => fault(found),
+        Policies::Given(_) => None,
+    };
+    let all = |kind: &str| format!("{kind} of {}", names.namespace);
+    let mut reads = Vec::new();
     for (resource, object, fault) in [
         ("deployment", own("Deployment", &names.deployment), fault(&installation.deployment)),
         ("pods", all("the Pods"), fault(&installation.pods)),
@@ -50,22 +79,7 @@ pub(super) fn check(installation: &Installation, findings: &mut Vec<Finding>) {
         let name = object.rsplit_once('/').map_or(String::new(), |(_, name)| format!("/{name}"));
         reads.push((format!("{namespaced} get {resource}{name}"), object, fault));
     }
-    for guard in &installation.guards {
-        let command = format!("get validatingadmissionpolicy/{}", guard.name);
-        let object = format!("ValidatingAdmissionPolicy {}", guard.name);
-        reads.push((command, object, fault(&guard.policy)));
-    }
-    for (command, object, fault) in reads {
-        let Some(fault) = fault else { continue };
-        findings.push(Finding {
-            check: Check::NotRead,
-            severity: Severity::Warning,
-            object,
-            field: String::new(),
-            found: format!("not read, so nothing is known of it: {fault}"),
-            mend: format!("kubectl {command} # as somebody who may"),
-        });
-    }
+    reads
 }
 
 fn fault<T>(read: &Result<T, String>) -> Option<&str> {

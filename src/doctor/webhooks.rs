@@ -5,6 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
 use super::entry::{Entry, entries, kind};
 use super::installation::REINSTALL;
+use super::policies::Asked;
 use super::{Check, Finding, Installation, Severity};
 use crate::workload::Workload;
 
@@ -15,12 +16,25 @@ const LONGEST_TIMEOUT: i32 = 10;
 const JUDGED: [(&str, &str); 3] =
     [("pods", "CREATE"), ("pods", "UPDATE"), ("pods/ephemeralcontainers", "UPDATE")];
 
+/// The same where Kubernetes' own labels are judged by, which are then judged themselves.
+const JUDGED_BY_LABELS: [(&str, &str); 5] = [
+    ("pods", "CREATE"),
+    ("pods", "UPDATE"),
+    ("pods/ephemeralcontainers", "UPDATE"),
+    ("namespaces", "CREATE"),
+    ("namespaces", "UPDATE"),
+];
+
+/// What is repaired. Most of a pod cannot be changed later.
+const CHANGED: [(&str, &str); 1] = [("pods", "CREATE")];
+
 /// Resources of the core group that podgate lets pass, if rules name them.
 const LET_PASS: [&str; 2] = ["namespaces", "serviceaccounts"];
 
 /// The conditions that podgate is shipped with.
-const SHIPPED_CONDITIONS: [&str; 2] = [
+const SHIPPED_CONDITIONS: [&str; 3] = [
     r#"request.operation != "UPDATE" || object.spec != oldObject.spec"#,
+    r#"request.operation != "UPDATE" || object.metadata.?labels.orValue({}) != oldObject.metadata.?labels.orValue({})"#,
     r#"!("kubernetes.io/config.mirror" in object.metadata.?annotations.orValue({}))"#,
 ];
 
@@ -35,11 +49,10 @@ const LATER: [&str; 6] = [
     "pod-identity-webhook",
 ];
 
-/// `gives_identity`: whether any policy does.
-pub(super) fn check(installation: &Installation, gives_identity: bool, findings: &mut Vec<Finding>) {
+pub(super) fn check(installation: &Installation, asked: &Asked, findings: &mut Vec<Finding>) {
     let names = &installation.names;
     let validating = matches!(installation.validating, Ok(None));
-    let mutating = matches!(installation.mutating, Ok(None));
+    let mutating = asked.changes && matches!(installation.mutating, Ok(None));
     missing(validating, false, &names.validating, "no pod is judged", findings);
     missing(mutating, true, &names.mutating, "no pod is repaired or given an identity", findings);
     let entries = entries(installation);
@@ -50,13 +63,18 @@ pub(super) fn check(installation: &Installation, gives_identity: bool, findings:
         let of_kind: Vec<&Entry<'_>> =
             entries.iter().filter(|entry| entry.is_mutating == is_mutating).collect();
         if is_there {
-            incomplete(&format!("{} {name}", kind(is_mutating)), is_mutating, &of_kind, findings);
+            incomplete(
+                &format!("{} {name}", kind(is_mutating)),
+                wanted(is_mutating, asked),
+                &of_kind,
+                findings,
+            );
         }
     }
     for entry in &entries {
         target(entry, installation, findings);
         refused(entry, findings);
-        unanswered(entry, gives_identity, findings);
+        unanswered(entry, asked, findings);
         settings(entry, findings);
         left_out(entry, findings);
     }
@@ -76,10 +94,18 @@ fn missing(is_missing: bool, is_mutating: bool, name: &str, so: &str, findings: 
     }
 }
 
+/// What some entry of a configuration must be called for.
+fn wanted(is_mutating: bool, asked: &Asked) -> &'static [(&'static str, &'static str)] {
+    match (is_mutating, asked) {
+        (true, Asked { changes: true, .. }) => &CHANGED,
+        (true, Asked { changes: false, .. }) => &[],
+        (false, Asked { pod_security: false, .. }) => &JUDGED,
+        (false, Asked { pod_security: true, .. }) => &JUDGED_BY_LABELS,
+    }
+}
+
 /// What none of the entries of a configuration is called for.
-fn incomplete(object: &str, is_mutating: bool, entries: &[&Entry<'_>], findings: &mut Vec<Finding>) {
-    // Only new pods are repaired: most of a pod cannot be changed later.
-    let wanted = if is_mutating { JUDGED.get(..1).unwrap_or_default() } else { &JUDGED };
+fn incomplete(object: &str, wanted: &[(&str, &str)], entries: &[&Entry<'_>], findings: &mut Vec<Finding>) {
     for (resource, operation) in wanted {
         if entries.iter().any(|entry| entry.is_called_for(resource, operation)) {
             continue;
@@ -159,11 +185,11 @@ fn refused(entry: &Entry<'_>, findings: &mut Vec<Finding>) {
 }
 
 /// What happens while podgate does not answer.
-fn unanswered(entry: &Entry<'_>, gives_identity: bool, findings: &mut Vec<Finding>) {
+fn unanswered(entry: &Entry<'_>, asked: &Asked, findings: &mut Vec<Finding>) {
     if !entry.is_called_for("pods", "CREATE") || entry.failure_policy != Some("Ignore") {
         return;
     }
-    let (severity, so) = match (entry.is_mutating, gives_identity) {
+    let (severity, so) = match (entry.is_mutating, asked.identity) {
         (false, _) => (
             Severity::Warning,
             "every pod is admitted unjudged, and nobody is told: watch apiserver_admission_webhook_fail_open_count",

@@ -151,6 +151,58 @@ fn files_need_no_lease() {
     assert!(findings[0].mend.contains("cert-manager"), "{findings:?}");
 }
 
+/// The overlay for Kubernetes' own labels: it repairs nothing, so that a mutating configuration without a webhook is
+/// no fault, and judges Namespaces too.
+#[test]
+fn labels_of_kubernetes_own_are_judged_by_other_webhooks() {
+    let read = |name: &str| -> Json {
+        let path = of_repository("manifests/overlays/pod-security").join(name);
+        let document = podgate::yaml::read(&fs::read_to_string(path).unwrap()).remove(0).unwrap();
+        serde_json::from_slice(&document.root.to_json()).unwrap()
+    };
+    let mut webhooks = read("validating.yaml")["webhooks"].as_array().unwrap().clone();
+    // What tells Kustomize that the rest replaces, rather than adds.
+    webhooks.remove(0);
+    for webhook in &mut webhooks {
+        webhook["clientConfig"]["caBundle"] = "cGVt".into();
+    }
+    let mut world = World::good();
+    let policies = read("policies.yaml")["data"]["pod-security.yaml"].clone();
+    world.patch(VALIDATING, &set("/webhooks", webhooks.into()));
+    world.patch(MUTATING, &set("/webhooks", json!([])));
+    world.patch("ConfigMap", &set("/data", json!({ "pod-security.yaml": policies })));
+    assert_eq!(examine(&world.installation()).findings, []);
+    world.remove(MUTATING);
+    assert_eq!(examine(&world.installation()).findings, []);
+
+    world.patch(VALIDATING, &gone("/webhooks/2"));
+    let findings = examine(&world.installation()).findings;
+    let found: Vec<&str> = findings.iter().map(|finding| finding.found.as_str()).collect();
+    let missing = ["CREATE", "UPDATE"]
+        .map(|operation| format!("no rule for {operation} of namespaces: podgate is not asked about it"));
+    assert_eq!(found, missing);
+}
+
+/// An identity is power: that a pod may start without the one it is given is worse than a missing repair.
+#[test]
+fn a_mutating_webhook_that_may_be_passed_over() {
+    let mut world = World::good();
+    world.patch(MUTATING, &set("/webhooks/0/failurePolicy", "Ignore".into()));
+    let identity = "
+apiVersion: podgate.dev/v1alpha1
+kind: IdentityPolicy
+metadata: {name: trainers}
+spec:
+  match: {namespaces: [ml-a]}
+  identity: {provider: azure, serviceAccountName: trainer}
+";
+    world.patch("ConfigMap", &set("/data/identity.yaml", identity.into()));
+    let findings = examine(&world.installation()).findings;
+    assert_eq!(findings.len(), 1, "{findings:?}");
+    assert_eq!((findings[0].check, findings[0].severity), (Check::FailurePolicy, Severity::Warning));
+    assert!(findings[0].found.contains("start without the identity"), "{findings:?}");
+}
+
 /// Several things at once, the worst first, and nothing that could move a cursor.
 #[test]
 fn the_report_for_people() {

@@ -134,8 +134,136 @@ fn client(bundle: &certificates::Bundle) -> Result<ClientConfig, rustls::Error> 
 
 /// Why the certificate was not accepted, if that is what went wrong.
 fn certificate_error(error: &std::io::Error) -> Option<String> {
-    match error.get_ref()?.downcast_ref::<rustls::Error>()? {
-        rustls::Error::InvalidCertificate(reason) => Some(format!("{reason:?}")),
-        _ => None,
+    let Some(rustls::Error::InvalidCertificate(reason)) = error.get_ref()?.downcast_ref() else {
+        return None;
+    };
+    Some(format!("{reason:?}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use k8s_openapi::api::admissionregistration::v1::{ValidatingWebhook, ValidatingWebhookConfiguration};
+    use rustls::ServerConfig;
+    use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+    use tokio::net::TcpListener;
+    use tokio_rustls::TlsAcceptor;
+
+    use super::*;
+    use crate::certificates::{Authority as Ca, Lifetimes, render_bundle};
+    use crate::cluster::Fault;
+
+    /// What was read of a cluster with one webhook of each of these bundles, and nothing else.
+    fn inspected(bundles: &[Vec<u8>]) -> Inspected {
+        let webhook = |bundle: &Vec<u8>| ValidatingWebhook {
+            name: format!("{}.bytes", bundle.len()),
+            client_config: WebhookClientConfig {
+                ca_bundle: Some(ByteString(bundle.clone())),
+                ..WebhookClientConfig::default()
+            },
+            ..ValidatingWebhook::default()
+        };
+        let webhooks = Some(bundles.iter().map(webhook).collect());
+        let no = || Fault::Forbidden(String::new());
+        Inspected {
+            validating: Ok(Some(ValidatingWebhookConfiguration { webhooks, ..Default::default() })),
+            mutating: Ok(None),
+            mutating_names: Err(no()),
+            namespaces: Err(no()),
+            config_map: Err(no()),
+            pods: Err(no()),
+            budgets: Err(no()),
+            service: Err(no()),
+            endpoints: Err(no()),
+            network_policies: Err(no()),
+            lease: Err(no()),
+            guards: Vec::new(),
+            bindings: Err(no()),
+        }
+    }
+
+    fn secret(pem: String) -> BTreeMap<String, Vec<u8>> {
+        BTreeMap::from([("tls.crt".to_owned(), pem.into_bytes())])
+    }
+
+    #[test]
+    fn the_certificate_of_a_secret() {
+        let now = SystemTime::now();
+        let ca = Ca::create(now, &Lifetimes::default()).unwrap();
+        let issued = ca.issue(&Service::new("podgate", "own"), now, &Lifetimes::default()).unwrap();
+        let found = leaf(&secret(issued.certificate_pem())).unwrap();
+        assert_eq!(found.certificate.names, ["podgate.own.svc", "podgate.own.svc.cluster.local"]);
+        assert_eq!(found.certificate.not_after, issued.not_after());
+        assert_eq!(found.chain.len(), 1);
+        for data in [BTreeMap::new(), secret(String::new()), secret("no PEM".into())] {
+            assert!(leaf(&data).is_none());
+        }
+    }
+
+    /// A server with this certificate, for as long as the runtime lives.
+    async fn server(certificate: &certificates::Leaf) -> SocketAddr {
+        let key = rustls::pki_types::pem::PemObject::from_pem_slice(certificate.key_pem().as_bytes());
+        let key: PrivatePkcs8KeyDer<'static> = key.unwrap();
+        let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], PrivateKeyDer::Pkcs8(key))
+            .unwrap();
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let _ = acceptor.accept(stream).await;
+            }
+        });
+        address
+    }
+
+    #[tokio::test]
+    async fn bundles_are_held_against_what_is_kept_and_served() {
+        let now = SystemTime::now();
+        let [ca, other] = [(); 2].map(|()| Ca::create(now, &Lifetimes::default()).unwrap());
+        let service = Service::new("podgate", "own");
+        let issued = ca.issue(&service, now, &Lifetimes::default()).unwrap();
+        let own = render_bundle(&[ca.certificate()]);
+        let both = render_bundle(&[other.certificate(), ca.certificate()]);
+        let foreign = [render_bundle(&[other.certificate()]).as_slice(), b"and more"].concat();
+        let inspected = inspected(&[own, both, foreign, b"no PEM".to_vec(), Vec::new()]);
+        let kept = leaf(&secret(issued.certificate_pem()));
+        let address = server(&issued).await.to_string();
+        let trust = Trust { service: &service, leaf: kept.as_ref(), now, connect: Some(&address) };
+        let bundles = trust.bundles(&inspected).await;
+        let seen: Vec<_> = bundles
+            .iter()
+            .map(|bundle| (bundle.authorities.len(), bundle.has_others, bundle.vouches))
+            .collect();
+        let vouched =
+            [(1, false, Some(true)), (2, false, Some(true)), (1, false, Some(false)), (0, true, Some(false))];
+        assert_eq!(seen, vouched);
+        let is_trusted: Vec<bool> =
+            bundles.iter().map(|bundle| bundle.served == Some(Served::Trusted)).collect();
+        assert_eq!(is_trusted, [true, true, false, false]);
+        for bundle in &bundles[2..] {
+            assert!(
+                matches!(&bundle.served, Some(Served::Foreign { reason, .. }) if reason == "UnknownIssuer")
+            );
+        }
+
+        let elsewhere = Service::new("podgate", "elsewhere");
+        let trust = Trust { service: &elsewhere, leaf: kept.as_ref(), now, connect: Some(&address) };
+        let bundle = trust.bundles(&inspected).await.remove(0);
+        assert_eq!(bundle.vouches, Some(false));
+        assert!(
+            matches!(&bundle.served, Some(Served::Foreign { reason, .. }) if reason.contains("NotValidForName"))
+        );
+
+        let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().to_string();
+        let trust = Trust { service: &service, leaf: None, now, connect: Some(&nobody) };
+        let bundle = trust.bundles(&inspected).await.remove(0);
+        assert_eq!(bundle.vouches, None);
+        assert!(matches!(bundle.served, Some(Served::Unreached { .. })), "{bundle:?}");
     }
 }
