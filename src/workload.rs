@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use crate::json::{Reader, Result, members};
+use crate::json::{Names, Reader, Result, members};
 use crate::pod::{Metadata, Pod, Step};
 
 /// A kind that carries a pod or a pod template.
@@ -151,7 +151,7 @@ impl<'a> Object<'a> {
                 "kind" => self.kind = reader.string()?,
                 "metadata" => drop(self.outer.read(reader)?),
                 key if key == *first => self.pod = descend(reader, rest)?,
-                key => reader.skip_unknown(key, &[first])?,
+                key => reader.skip_unknown(key, &Names::new(&[first]))?,
             }
             Ok(())
         })
@@ -169,7 +169,7 @@ fn descend<'a>(reader: &mut Reader<'a>, path: &[&str]) -> Result<Option<Pod<'a>>
             pod = descend(reader, rest)?;
             Ok(())
         } else {
-            reader.skip_unknown(key, &[first])
+            reader.skip_unknown(key, &Names::new(&[first]))
         }
     })?;
     Ok(pod)

@@ -81,9 +81,9 @@ pub(super) struct Empty {}
 pub(super) struct Details {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) name: String,
-    /// The resource, as Kubernetes has it here.
+    /// The resource, as Kubernetes has it here, or the kind.
     #[serde(skip_serializing_if = "str::is_empty")]
-    pub(super) kind: &'static str,
+    pub(super) kind: Cow<'static, str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) causes: Vec<Cause>,
 }

@@ -445,7 +445,7 @@ impl Task<'_, '_> {
             .collect();
         let details = Details {
             name: cut(self.request.name.clone().into_owned(), LONGEST_NAME),
-            kind: self.workload.resource,
+            kind: self.workload.resource.into(),
             causes,
         };
         Status { details: Some(details), ..Status::failure(403, message) }

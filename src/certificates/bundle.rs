@@ -44,6 +44,12 @@ impl Bundle {
         bundle
     }
 
+    /// A bundle of this CA alone.
+    #[must_use]
+    pub fn of(authority: &CaCertificate) -> Self {
+        Self { authorities: vec![authority.clone()], has_others: false }
+    }
+
     /// The CAs in it.
     #[must_use]
     pub fn authorities(&self) -> &[CaCertificate] {

@@ -7,18 +7,21 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use crate::json::error::{Step, fault, printable};
+use crate::json::error::{Error, Step, fault, printable};
+use crate::json::mark::Mark;
+use crate::json::scan::{short_string, window};
 use crate::json::string::Spelling;
 use crate::json::{ErrorKind, Reader, Result};
 
 /// From this many keys on, an object's keys are looked up by hash.
 pub(super) const SCANNED_KEYS: usize = 24;
 
+/// A filter that knows nothing to be new.
+const FULL: u64 = u64::MAX;
+
 /// A key of an object, as it stands in the text.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Key {
-    /// Of its characters: equal keys have equal ones.
-    fingerprint: u64,
     /// Its first byte.
     start: usize,
     /// The quote after it.
@@ -29,9 +32,9 @@ pub(super) struct Key {
 /// The keys of one object that have been read.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Seen {
-    /// Where they begin in the reader's list.
+    /// Where their marks begin in the reader's list.
     first: usize,
-    /// A bit for each, by fingerprint: mostly it tells without a look that a key is new.
+    /// A bit for each, by its mark: mostly it tells without a look that a key is new.
     filter: u64,
 }
 
@@ -40,145 +43,177 @@ pub(super) struct Seen {
 pub(super) struct ManyKeys<'a> {
     /// [`Seen::first`] of the object.
     first: usize,
-    texts: HashSet<Cow<'a, str>>,
+    /// As [`Spelling::Escaped`] spells them.
+    spelt: HashSet<Cow<'a, [u8]>>,
 }
 
 impl<'a> Reader<'a> {
     /// To call before the first key of an object.
     #[inline]
     pub(super) fn nothing_seen(&self) -> Seen {
-        Seen { first: self.keys.len(), filter: 0 }
+        Seen { first: self.marks.len(), filter: 0 }
     }
 
     /// To call after the last key of an object.
     #[inline]
     pub(super) fn forget(&mut self, seen: Seen) {
-        self.keys.truncate(seen.first);
-        if self.many_keys.last().is_some_and(|many| many.first == seen.first) {
-            self.many_keys.pop();
+        self.marks.truncate(seen.first);
+        if seen.filter == FULL {
+            self.many_keys.pop_if(|many| many.first == seen.first);
         }
+    }
+
+    /// As [`Reader::nothing_seen`], for an object within another one, whose keys are put by.
+    #[inline]
+    pub(super) fn enter(&mut self, outer: Seen) -> Seen {
+        self.marks.push(Mark::of_two(outer.first as u64, outer.filter));
+        self.nothing_seen()
+    }
+
+    /// As [`Reader::forget`], for such an object: the keys of the one around it.
+    #[inline]
+    pub(super) fn leave(&mut self, seen: Seen) -> Option<Seen> {
+        self.forget(seen);
+        let (first, filter) = self.marks.pop()?.two();
+        Some(Seen { first: first as usize, filter })
     }
 
     /// Reads a key and its colon, and checks that the object has no such key yet.
-    #[inline]
-    pub(super) fn key(&mut self, seen: &mut Seen) -> Result<Key> {
+    #[inline(never)]
+    pub(super) fn key(&mut self, seen: &mut Seen) -> Result<Cow<'a, str>> {
         self.count()?;
         if self.next_byte() != Some(b'"') {
-            return Err(self.syntax("expected a key in double quotes"));
+            return Err(self.no_key());
         }
         let start = self.at + 1;
-        let spelling = self.skip_string()?;
-        let mut key = Key { fingerprint: 0, start, end: self.at - 1, spelling };
-        key.fingerprint = match spelling {
-            Spelling::Plain | Spelling::Escaped => self.fingerprint_at(start, key.end),
-            Spelling::Odd => fingerprint(usual_spelling(&self.text_of(key)?).as_bytes()),
+        let short =
+            window(self.text.as_bytes(), self.at).and_then(|window| Some((window, short_string(window)?)));
+        let key = match short {
+            Some((window, length)) => {
+                let key = Key { start, end: start + length, spelling: Spelling::Plain };
+                self.at = key.end + 1;
+                match self.see(Mark::of_short(window, length), start, *seen) {
+                    Some(with_it) => *seen = with_it,
+                    None => return Err(self.repeated(key)),
+                }
+                key
+            }
+            None => self.long_key(seen)?,
         };
-        let bit = 1 << (key.fingerprint.wrapping_mul(MIXER) >> 58);
-        let is_surely_new = seen.filter & bit == 0;
-        seen.filter |= bit;
-        if self.keys.len() - seen.first < SCANNED_KEYS && is_surely_new {
-            self.keys.push(key);
-        } else {
-            self.check_new(key, *seen)?;
-        }
         if self.next_byte() != Some(b':') {
-            return Err(self.syntax("expected : after a key"));
+            return Err(self.no_colon());
         }
         self.at += 1;
+        match key.spelling {
+            Spelling::Plain => Ok(Cow::Borrowed(self.text.get(key.start..key.end).unwrap_or_default())),
+            Spelling::Escaped | Spelling::Odd => self.reader_at(key.start - 1).quoted(),
+        }
+    }
+
+    /// Reads a key that is long or has escapes.
+    #[inline(never)]
+    pub(super) fn long_key(&mut self, seen: &mut Seen) -> Result<Key> {
+        let start = self.at + 1;
+        let spelling = self.skip_long_string()?;
+        let key = Key { start, end: self.at - 1, spelling };
+        let mark = if spelling == Spelling::Odd {
+            self.odd_mark(start)?
+        } else {
+            Mark::of(self.text.as_bytes().get(start..key.end).unwrap_or_default(), start)
+        };
+        match self.see(mark, start, *seen) {
+            Some(with_it) => *seen = with_it,
+            None => return Err(self.repeated(key)),
+        }
         Ok(key)
     }
 
-    /// The characters of a key that was read.
-    pub(super) fn text_of(&self, key: Key) -> Result<Cow<'a, str>> {
-        match key.spelling {
-            Spelling::Plain => Ok(Cow::Borrowed(self.text.get(key.start..key.end).unwrap_or_default())),
-            Spelling::Escaped | Spelling::Odd => {
-                Self { at: key.start - 1, ..Self::of_part(self.text) }.quoted()
+    #[inline(never)]
+    fn odd_mark(&self, start: usize) -> Result<Mark> {
+        let text = self.reader_at(start - 1).quoted()?;
+        Ok(Mark::of(usual_spelling(&text).as_bytes(), start))
+    }
+
+    /// Adds a key that has just been read, and begins at `start`, to those of its object; nothing if it is there already.
+    #[inline(always)]
+    pub(super) fn see(&mut self, key: Mark, start: usize, mut seen: Seen) -> Option<Seen> {
+        let bit = key.filter_bit();
+        if seen.filter & bit != 0 {
+            return self.see_if_new(key, start, seen);
+        }
+        seen.filter |= bit;
+        self.marks.push(key);
+        Some(seen)
+    }
+
+    #[inline(never)]
+    fn see_if_new(&mut self, key: Mark, start: usize, mut seen: Seen) -> Option<Seen> {
+        if self.marks.len() - seen.first < SCANNED_KEYS {
+            let is_among = self.is_among(key, seen);
+            self.marks.push(key);
+            return (!is_among).then_some(seen);
+        }
+        seen.filter = FULL;
+        self.insert_into_many(start, seen.first).then_some(seen)
+    }
+
+    fn is_among(&self, key: Mark, seen: Seen) -> bool {
+        let bytes = |mark: Mark| mark.start().map(|start| self.usual_spelling_at(start));
+        let of_object = self.marks.get(seen.first..).unwrap_or_default();
+        of_object.iter().any(|other| other.is_like(key) && bytes(*other) == bytes(key))
+    }
+
+    /// Adds the key at `start` to all those of an object that has had [`SCANNED_KEYS`] of them; whether it is new.
+    fn insert_into_many(&mut self, start: usize, first: usize) -> bool {
+        let key = self.usual_spelling_at(start);
+        if let Some(many) = self.many_keys.last_mut().filter(|many| many.first == first) {
+            return many.spelt.insert(key);
+        }
+        let scanned = self.marks.get(first..).unwrap_or_default();
+        let bytes = |mark: &Mark| {
+            mark.start().map_or_else(|| mark.short_key().into(), |start| self.usual_spelling_at(start))
+        };
+        let mut spelt: HashSet<_> = scanned.iter().map(bytes).collect();
+        let is_new = spelt.insert(key);
+        self.many_keys.push(ManyKeys { first, spelt });
+        is_new
+    }
+
+    /// The bytes of a key that was read, as [`Spelling::Escaped`] spells them.
+    fn usual_spelling_at(&self, start: usize) -> Cow<'a, [u8]> {
+        let mut reader = self.reader_at(start - 1);
+        // It was read without an error, and reading it again ends as well.
+        match reader.skip_string() {
+            Ok(Spelling::Odd) => {
+                let text = self.reader_at(start - 1).quoted().unwrap_or_default();
+                Cow::Owned(usual_spelling(&text).into_bytes())
             }
+            _ => Cow::Borrowed(self.text.as_bytes().get(start..reader.at - 1).unwrap_or_default()),
         }
     }
 
-    /// Checks that a key is not among those seen, and adds it to them.
-    fn check_new(&mut self, key: Key, seen: Seen) -> Result<()> {
-        let is_new = if self.keys.len() - seen.first < SCANNED_KEYS {
-            let is_among = self.is_among(key, seen.first)?;
-            self.keys.push(key);
-            !is_among
-        } else {
-            self.insert_into_many(self.text_of(key)?, seen)?
-        };
-        if is_new {
-            return Ok(());
-        }
-        let text = self.text_of(key)?;
+    fn reader_at(&self, at: usize) -> Self {
+        Self { at, ..Self::of_part(self.text) }
+    }
+
+    #[cold]
+    fn no_key(&self) -> Error {
+        self.syntax("expected a key in double quotes")
+    }
+
+    #[cold]
+    fn no_colon(&self) -> Error {
+        self.syntax("expected : after a key")
+    }
+
+    #[cold]
+    fn repeated(&self, key: Key) -> Error {
         let error = fault(ErrorKind::Repeated, "the key comes twice", key.start - 1);
-        Err(error.inside(Step::Member(printable(&text))))
-    }
-
-    fn is_among(&self, key: Key, first: usize) -> Result<bool> {
-        let alike = |other: &&Key| other.fingerprint == key.fingerprint;
-        for other in self.keys.get(first..).unwrap_or_default().iter().filter(alike) {
-            if self.are_equal(*other, key)? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    fn are_equal(&self, one: Key, other: Key) -> Result<bool> {
-        if one.spelling == Spelling::Odd || other.spelling == Spelling::Odd {
-            return Ok(self.text_of(one)? == self.text_of(other)?);
-        }
-        Ok(self.text.get(one.start..one.end) == self.text.get(other.start..other.end))
-    }
-
-    /// Adds a key to all those of an object that has had [`SCANNED_KEYS`] of them; whether it is new.
-    fn insert_into_many(&mut self, text: Cow<'a, str>, seen: Seen) -> Result<bool> {
-        let mut many = match self.many_keys.pop() {
-            Some(many) if many.first == seen.first => many,
-            others => {
-                self.many_keys.extend(others);
-                let scanned = self.keys.get(seen.first..).unwrap_or_default();
-                let texts: Result<_> = scanned.iter().map(|key| self.text_of(*key)).collect();
-                ManyKeys { first: seen.first, texts: texts? }
-            }
-        };
-        let is_new = many.texts.insert(text);
-        self.many_keys.push(many);
-        Ok(is_new)
-    }
-
-    /// The fingerprint of a key that is spelt as usual. The bytes after a short one are read with it, at
-    /// once.
-    #[inline]
-    fn fingerprint_at(&self, start: usize, end: usize) -> u64 {
-        let bytes = self.text.as_bytes();
-        match bytes.get(start..).and_then(|rest| rest.first_chunk::<8>()) {
-            Some(chunk) if end - start < 8 => {
-                let mask = (1 << (8 * (end - start))) - 1;
-                (u64::from_le_bytes(*chunk) & mask) ^ tagged(end - start)
-            }
-            _ => fingerprint(bytes.get(start..end).unwrap_or_default()),
+        match self.reader_at(key.start - 1).quoted() {
+            Ok(text) => error.inside(Step::Member(printable(&text))),
+            Err(error) => error,
         }
     }
-}
-
-/// Spreads what differs in a few bits over all: 2^64 divided by the golden ratio.
-const MIXER: u64 = 0x9e37_79b9_7f4a_7c15;
-
-/// A number that differs for most keys that differ: of their length, and their first and last eight bytes.
-#[inline]
-fn fingerprint(key: &[u8]) -> u64 {
-    let ends = match (key.first_chunk::<8>(), key.last_chunk::<8>()) {
-        (Some(first), Some(last)) => u64::from_le_bytes(*first) ^ u64::from_le_bytes(*last).rotate_left(29),
-        _ => key.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)),
-    };
-    ends ^ tagged(key.len())
-}
-
-#[inline]
-fn tagged(length: usize) -> u64 {
-    (length as u64).wrapping_mul(MIXER)
 }
 
 /// A key's characters as [`Spelling::Escaped`] spells them.

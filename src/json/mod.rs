@@ -12,14 +12,21 @@
 
 mod error;
 mod keys;
+mod mark;
+mod names;
 mod scan;
+mod skip;
 mod string;
+#[cfg(test)]
+mod tests;
 
 use std::borrow::Cow;
 
 pub use error::{Error, ErrorKind, Result};
 use error::{Step, fault, printable};
-use keys::{Key, ManyKeys};
+use keys::ManyKeys;
+use mark::Mark;
+pub use names::Names;
 
 /// Deepest nesting that is read. Real pods reach 14; Go's encoder has no limit, our stack does.
 pub const MAX_DEPTH: usize = 64;
@@ -39,8 +46,8 @@ pub struct Reader<'a> {
     depth: usize,
     elements: usize,
     refuses_misspelt_case: bool,
-    /// The keys of the objects that are open, outermost first.
-    keys: Vec<Key>,
+    /// Of the keys of the objects that are open, outermost first.
+    marks: Vec<Mark>,
     /// Those of the open objects that have many.
     many_keys: Vec<ManyKeys<'a>>,
 }
@@ -74,7 +81,7 @@ impl<'a> Reader<'a> {
     /// A reader at the start of `text`.
     #[must_use]
     pub fn over(text: &'a str) -> Self {
-        Self { keys: Vec::with_capacity(OPEN_KEYS), ..Self::of_part(text) }
+        Self { marks: Vec::with_capacity(OPEN_KEYS), ..Self::of_part(text) }
     }
 
     /// A reader of a part of a text, which has few keys or none.
@@ -85,7 +92,7 @@ impl<'a> Reader<'a> {
             depth: 0,
             elements: 0,
             refuses_misspelt_case: false,
-            keys: Vec::new(),
+            marks: Vec::new(),
             many_keys: Vec::new(),
         }
     }
@@ -125,11 +132,11 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// When it is neither, when a key comes twice, or what `member` returns.
+    #[inline]
     pub fn object(&mut self, mut member: impl FnMut(&mut Self, &Cow<'a, str>) -> Result<()>) -> Result<bool> {
-        if self.null()? {
+        if !self.open(b'{')? {
             return Ok(false);
         }
-        self.open(b'{', "an object")?;
         if self.next_byte() == Some(b'}') {
             self.close();
             return Ok(true);
@@ -137,7 +144,6 @@ impl<'a> Reader<'a> {
         let mut seen = self.nothing_seen();
         loop {
             let key = self.key(&mut seen)?;
-            let key = self.text_of(key)?;
             if let Err(error) = member(self, &key) {
                 return Err(error.inside(Step::Member(printable(&key))));
             }
@@ -153,11 +159,11 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// When it is neither, or what `item` returns.
+    #[inline]
     pub fn array(&mut self, mut item: impl FnMut(&mut Self, usize) -> Result<()>) -> Result<()> {
-        if self.null()? {
+        if !self.open(b'[')? {
             return Ok(());
         }
-        self.open(b'[', "an array")?;
         if self.next_byte() == Some(b']') {
             self.close();
             return Ok(());
@@ -256,12 +262,12 @@ impl<'a> Reader<'a> {
         &mut self,
         read: impl FnOnce(&mut Self) -> Result<T>,
     ) -> Result<std::result::Result<T, Error>> {
-        let (at, depth, keys, many) = (self.at, self.depth, self.keys.len(), self.many_keys.len());
+        let (at, depth, marks, many) = (self.at, self.depth, self.marks.len(), self.many_keys.len());
         match read(self) {
             Ok(value) => Ok(Ok(value)),
             Err(error) if error.kind() == ErrorKind::Type => {
                 (self.at, self.depth) = (at, depth);
-                self.keys.truncate(keys);
+                self.marks.truncate(marks);
                 self.many_keys.truncate(many);
                 self.skip_value()?;
                 Ok(Err(error))
@@ -285,12 +291,15 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// As [`Reader::skip`], and as [`Reader::refusing_misspelt_case`] says.
-    pub fn skip_unknown(&mut self, key: &str, known: &[&str]) -> Result<()> {
-        let misspelt = |name: &&&str| name.eq_ignore_ascii_case(key);
-        if let Some(meant) = known.iter().find(misspelt).filter(|_| self.refuses_misspelt_case) {
+    #[inline]
+    pub fn skip_unknown(&mut self, key: &str, known: &Names<'_>) -> Result<()> {
+        if self.refuses_misspelt_case
+            && let Some(meant) = known.other_case_of(key)
+        {
             return Err(self.typed(format!("unknown field, did you mean {meant}?")));
         }
-        self.skip().map(drop)
+        self.next_byte();
+        self.skip_value()
     }
 
     /// Reads `null` if it stands here.
@@ -302,45 +311,6 @@ impl<'a> Reader<'a> {
             return self.literal("null").map(|()| true);
         }
         Ok(false)
-    }
-
-    #[inline]
-    fn skip_value(&mut self) -> Result<()> {
-        match self.next_byte() {
-            Some(b'"') => self.skip_string().map(drop),
-            Some(b'{') => self.skip_object(),
-            Some(b'[') => self.skip_array(),
-            Some(b't') => self.literal("true"),
-            Some(b'f') => self.literal("false"),
-            Some(b'n') => self.literal("null"),
-            Some(b'-' | b'0'..=b'9') => self.skip_number(),
-            _ => Err(self.expected("a value")),
-        }
-    }
-
-    /// As [`Reader::object`], for an object that nobody asks for.
-    fn skip_object(&mut self) -> Result<()> {
-        self.open(b'{', "an object")?;
-        if self.next_byte() == Some(b'}') {
-            self.close();
-            return Ok(());
-        }
-        let mut seen = self.nothing_seen();
-        loop {
-            let key = self.key(&mut seen)?;
-            if let Err(error) = self.skip_value() {
-                let name = self.text_of(key)?;
-                return Err(error.inside(Step::Member(printable(&name))));
-            }
-            if !self.another(b'}')? {
-                self.forget(seen);
-                return Ok(());
-            }
-        }
-    }
-
-    fn skip_array(&mut self) -> Result<()> {
-        self.array(|reader, _| reader.skip_value())
     }
 
     /// The byte that is next after any white space.
@@ -364,17 +334,29 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Reads the opening bracket; `Ok(false)` means that it was `null`.
     #[inline]
-    fn open(&mut self, bracket: u8, what: &str) -> Result<()> {
+    fn open(&mut self, bracket: u8) -> Result<bool> {
         if self.next_byte() != Some(bracket) {
-            return Err(self.expected(what));
+            return self.open_null(bracket);
         }
         if self.depth == MAX_DEPTH {
-            return Err(self.fault(ErrorKind::Syntax, format!("nested more than {MAX_DEPTH} levels deep")));
+            return Err(self.too_deep());
         }
         self.depth += 1;
         self.at += 1;
-        Ok(())
+        Ok(true)
+    }
+
+    #[inline(never)]
+    fn open_null(&mut self, bracket: u8) -> Result<bool> {
+        let what = if bracket == b'{' { "an object" } else { "an array" };
+        if self.null()? { Ok(false) } else { Err(self.expected(what)) }
+    }
+
+    #[cold]
+    fn too_deep(&self) -> Error {
+        self.fault(ErrorKind::Syntax, format!("nested more than {MAX_DEPTH} levels deep"))
     }
 
     fn close(&mut self) {
@@ -394,19 +376,27 @@ impl<'a> Reader<'a> {
                 self.close();
                 Ok(false)
             }
-            _ => Err(self.syntax(&format!("expected , or {}", char::from(bracket)))),
+            _ => Err(self.not_another(bracket)),
         }
+    }
+
+    #[cold]
+    fn not_another(&self, bracket: u8) -> Error {
+        self.syntax(&format!("expected , or {}", char::from(bracket)))
     }
 
     #[inline]
     fn count(&mut self) -> Result<()> {
         self.elements += 1;
         if self.elements > MAX_ELEMENTS {
-            return Err(
-                self.fault(ErrorKind::Limit, format!("more than {MAX_ELEMENTS} members and items in all"))
-            );
+            return Err(self.too_many());
         }
         Ok(())
+    }
+
+    #[cold]
+    fn too_many(&self) -> Error {
+        self.fault(ErrorKind::Limit, format!("more than {MAX_ELEMENTS} members and items in all"))
     }
 
     fn skip_number(&mut self) -> Result<()> {
@@ -460,6 +450,7 @@ impl<'a> Reader<'a> {
         self.text.as_bytes().get(self.at).copied()
     }
 
+    #[cold]
     fn expected(&mut self, what: &str) -> Error {
         let found = match self.next_byte() {
             Some(b'{') => "an object",
@@ -486,6 +477,7 @@ impl<'a> Reader<'a> {
         self.fault(ErrorKind::Limit, message)
     }
 
+    #[cold]
     fn syntax(&self, message: &str) -> Error {
         self.fault(ErrorKind::Syntax, message)
     }
@@ -503,195 +495,13 @@ macro_rules! members {
         $reader.object(|$reader, key| {
             match key.as_ref() {
                 $($name => { $read; })+
-                _ => $reader.skip_unknown(key, &[$($name),+])?,
+                _ => {
+                    const KNOWN: &$crate::json::Names<'_> = &$crate::json::Names::new(&[$($name),+]);
+                    $reader.skip_unknown(key, KNOWN)?;
+                }
             }
             Ok(())
         })
     };
 }
 pub(crate) use members;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn skip(text: &str) -> Result<()> {
-        let mut reader = Reader::new(text.as_bytes())?;
-        reader.skip()?;
-        reader.end()
-    }
-
-    fn message(text: &str) -> String {
-        skip(text).expect_err(text).to_string()
-    }
-
-    #[test]
-    fn refuses_what_other_readers_pass_over() {
-        for (text, expected) in [
-            (r#"{"a":1,"b":{"x":1,"\u0078":2}}"#, "b.x: the key comes twice (byte 18)"),
-            (r#"["\ud800"]"#, "[0]: half a surrogate pair in a string (byte 8)"),
-            (r#"{"\udc00":1}"#, "half a surrogate pair in a string (byte 8)"),
-            (r#"["\ud83dA"]"#, "[0]: half a surrogate pair in a string (byte 8)"),
-            ("{\"a\":1} {}", "something follows the end of the JSON text (byte 8)"),
-            ("[01]", "[0]: not a number as JSON writes it (byte 2)"),
-            ("[0x10]", "[0]: not a number as JSON writes it (byte 2)"),
-            ("[NaN]", "[0]: expected a value, found something that is not JSON (byte 1)"),
-            ("[1,]", "[1]: expected a value, found something that is not JSON (byte 3)"),
-            ("\u{feff}{}", "expected a value, found something that is not JSON (byte 0)"),
-            ("\"a\u{1}\"", "a control character in a string (byte 2)"),
-            ("{\"a\":tru", "a: a word that JSON does not have (byte 5)"),
-            ("", "expected a value, found the end of the text (byte 0)"),
-        ] {
-            assert_eq!(message(text), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn refuses_bytes_that_are_not_utf8() {
-        let error = Reader::new(b"{\"a\xff\":1}").expect_err("0xff");
-        assert_eq!((error.kind(), error.offset()), (ErrorKind::Syntax, 3));
-    }
-
-    #[test]
-    fn depth_and_elements_and_strings_are_bounded() {
-        let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
-        assert!(skip(&nested(MAX_DEPTH)).is_ok());
-        assert!(message(&nested(MAX_DEPTH + 1)).contains("nested more than 64 levels deep"));
-        assert!(message(&nested(1_000_000)).contains("nested more than 64 levels deep"));
-
-        let items = |count: usize| format!("[{}0]", "0,".repeat(count - 1));
-        assert!(skip(&items(MAX_ELEMENTS)).is_ok());
-        let error = skip(&items(MAX_ELEMENTS + 1)).expect_err("one more");
-        assert_eq!(error.kind(), ErrorKind::Limit);
-
-        assert!(skip(&format!("\"{}\"", "a".repeat(MAX_STRING))).is_ok());
-        let error = skip(&format!("\"{}\"", "a".repeat(MAX_STRING + 1))).expect_err("one more");
-        assert_eq!(error.kind(), ErrorKind::Limit);
-    }
-
-    #[test]
-    fn finds_a_repeated_key_among_many() {
-        let object = |last: usize| {
-            let keys: Vec<String> = (0..100).map(|n| format!("\"k{n}\":0")).collect();
-            format!("{{{},\"k{last}\":0}}", keys.join(","))
-        };
-        assert!(skip(&object(100)).is_ok());
-        for last in [0, 23, 24, 25, 99] {
-            assert!(message(&object(last)).contains("comes twice"), "{last}");
-        }
-    }
-
-    #[test]
-    fn siblings_may_share_keys() {
-        assert!(skip(r#"[{"a":{"a":1},"b":{"a":1}},{"a":1}]"#).is_ok());
-    }
-
-    #[test]
-    fn numbers_are_of_their_type() {
-        let integer = |text| Reader::over(text).integer().map_err(|error| error.to_string());
-        assert_eq!(integer("-9223372036854775808"), Ok(Some(i64::MIN)));
-        assert_eq!(integer("null"), Ok(None));
-        assert_eq!(integer("-0"), Ok(Some(0)));
-        for text in ["1.0", "1e3", "9223372036854775808", "18446744073709551617"] {
-            assert_eq!(integer(text), Err("expected a whole number of 64 bits (byte 0)".into()), "{text}");
-        }
-        assert_eq!(integer("\"0\""), Err("expected a whole number, found a string (byte 0)".into()));
-        assert!(Reader::over("2147483648").integer32().is_err());
-    }
-
-    #[test]
-    fn a_key_of_another_case_is_refused() {
-        let text = r#"{"hostnetwork":true}"#;
-        let mut reader = Reader::over(text);
-        assert!(members!(reader, { "hostNetwork" => reader.boolean()? }).is_ok());
-        let mut reader = Reader::over(text).refusing_misspelt_case();
-        let error = members!(reader, { "hostNetwork" => reader.boolean()? }).expect_err("case");
-        assert_eq!(error.to_string(), "hostnetwork: unknown field, did you mean hostNetwork? (byte 15)");
-    }
-
-    /// Rebuilds the value with our reader, to compare it with what `serde_json` reads.
-    fn rebuild(reader: &mut Reader<'_>) -> Result<serde_json::Value> {
-        use serde_json::Value;
-        Ok(match reader.next_byte() {
-            Some(b'{') => {
-                let mut map = serde_json::Map::new();
-                reader.object(|reader, key| {
-                    let value = rebuild(reader)?;
-                    map.insert(key.to_string(), value);
-                    Ok(())
-                })?;
-                Value::Object(map)
-            }
-            Some(b'[') => {
-                let mut items = Vec::new();
-                reader.array(|reader, _| {
-                    items.push(rebuild(reader)?);
-                    Ok(())
-                })?;
-                Value::Array(items)
-            }
-            Some(b'"') => Value::String(reader.string()?.into_owned()),
-            Some(b't' | b'f') => Value::Bool(reader.boolean()?.unwrap_or_default()),
-            _ => {
-                let text = reader.skip()?;
-                serde_json::from_str(text).map_err(|_| reader.syntax("not a scalar"))?
-            }
-        })
-    }
-
-    fn json() -> impl Strategy<Value = serde_json::Value> {
-        let leaf = prop_oneof![
-            Just(serde_json::Value::Null),
-            any::<bool>().prop_map(Into::into),
-            any::<i64>().prop_map(Into::into),
-            any::<i32>().prop_map(|n| (f64::from(n) / 8.0).into()),
-            any::<String>().prop_map(Into::into),
-        ];
-        leaf.prop_recursive(6, 64, 8, |inner| {
-            prop_oneof![
-                prop::collection::vec(inner.clone(), 0..8).prop_map(Into::into),
-                prop::collection::btree_map(any::<String>(), inner, 0..8)
-                    .prop_map(|map| serde_json::Value::Object(map.into_iter().collect())),
-            ]
-        })
-    }
-
-    proptest! {
-        #[test]
-        fn reads_what_serde_json_writes(value in json(), pretty in any::<bool>()) {
-            let text = if pretty { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) };
-            let text = text.expect("a value has a text");
-            let mut reader = Reader::over(&text);
-            prop_assert_eq!(rebuild(&mut reader).map_err(|error| error.to_string()), Ok(value));
-            prop_assert!(reader.end().is_ok());
-            prop_assert!(skip(&text).is_ok());
-        }
-
-        /// A text with one byte changed: we accept nothing that `serde_json` refuses, and read the same.
-        #[test]
-        fn accepts_nothing_that_serde_json_refuses(
-            value in json(), at in any::<prop::sample::Index>(), byte in any::<u8>(), cut in any::<bool>(),
-        ) {
-            let mut bytes = serde_json::to_vec(&value).expect("a value has a text");
-            let at = at.index(bytes.len());
-            if cut { bytes.truncate(at) } else { bytes[at] = byte }
-            let ours = Reader::new(&bytes).and_then(|mut reader| {
-                let value = rebuild(&mut reader)?;
-                reader.end().map(|()| value)
-            });
-            if let Ok(ours) = ours {
-                let theirs: serde_json::Value = serde_json::from_slice(&bytes)
-                    .map_err(|error| TestCaseError::fail(format!("only we accept it: {error}")))?;
-                prop_assert_eq!(ours, theirs);
-            }
-        }
-
-        #[test]
-        fn random_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            if let Ok(mut reader) = Reader::new(&bytes) {
-                let _ = reader.skip();
-            }
-        }
-    }
-}

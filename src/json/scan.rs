@@ -1,30 +1,50 @@
-//! The innermost loop: how many bytes of a string stand for themselves.
+//! The innermost loops: how many bytes of a string stand for themselves, sixteen at a time, as most strings of
+//! a pod are shorter.
 
 use wide::u8x16;
 
-/// How many bytes come before the first quote, backslash or control character: sixteen at a time, as most
-/// strings of a pod are shorter.
+/// How many bytes are looked at together.
+pub(super) const CHUNK: usize = 16;
+
+/// How many bytes come before the first quote, backslash or control character.
 #[inline]
 pub(super) fn plain_length(bytes: &[u8]) -> usize {
-    let mut length = 0;
-    while let Some(chunk) = bytes.get(length..).and_then(|rest| rest.first_chunk::<16>()) {
+    let mut rest = bytes;
+    while let Some((chunk, more)) = rest.split_first_chunk() {
         let special = special_bytes(*chunk);
         if special != 0 {
-            return length + special.trailing_zeros() as usize;
+            return bytes.len() - rest.len() + special.trailing_zeros() as usize;
         }
-        length += 16;
+        rest = more;
     }
-    let rest = bytes.get(length..).unwrap_or_default();
-    length + rest.iter().position(|byte| is_special(*byte)).unwrap_or(rest.len())
+    bytes.len() - rest.len() + rest.iter().position(|byte| is_special(*byte)).unwrap_or(rest.len())
 }
 
 fn is_special(byte: u8) -> bool {
     matches!(byte, b'"' | b'\\' | 0..=0x1f)
 }
 
-/// A bit for each special byte of sixteen.
+/// What stands where a string begins: its opening quote, [`CHUNK`] bytes, and a few of what may follow. Whoever has
+/// it need not ask for each of these bytes whether the text is so long.
+pub(super) type Window = [u8; CHUNK + 8];
+
+/// The window at a place, unless the text ends within it.
+#[inline(always)]
+pub(super) fn window(bytes: &[u8], at: usize) -> Option<&Window> {
+    bytes.get(at..)?.first_chunk()
+}
+
+/// How many bytes of a string come before the quote that ends it, if they are fewer than [`CHUNK`] and stand for themselves.
+#[inline(always)]
+pub(super) fn short_string(window: &Window) -> Option<usize> {
+    let [b'"', rest @ ..] = window else { return None };
+    let length = special_bytes(*rest.first_chunk()?).trailing_zeros() as usize;
+    (length < CHUNK && window[length + 1] == b'"').then_some(length)
+}
+
+/// A bit for each byte that is a quote, a backslash or a control character.
 #[inline]
-fn special_bytes(chunk: [u8; 16]) -> u32 {
+pub(super) fn special_bytes(chunk: [u8; CHUNK]) -> u32 {
     let bytes = u8x16::new(chunk);
     let quotes = bytes.simd_eq(u8x16::splat(b'"'));
     let backslashes = bytes.simd_eq(u8x16::splat(b'\\'));
@@ -39,12 +59,14 @@ mod tests {
     #[test]
     fn every_byte_at_every_place() {
         for byte in 0..=u8::MAX {
-            for length in [0, 1, 7, 8, 15, 16, 17, 31, 40] {
-                let mut bytes = vec![b'a'; length];
-                bytes.push(byte);
-                bytes.extend([0x80; 20]);
-                let expected = if is_special(byte) { length } else { bytes.len() };
-                assert_eq!(plain_length(&bytes), expected, "{byte:#x} after {length}");
+            for length in 0..=40 {
+                for after in [0, 1, 15, 16, 20] {
+                    let mut bytes = vec![b'a'; length];
+                    bytes.push(byte);
+                    bytes.resize(length + 1 + after, 0x80);
+                    let expected = if is_special(byte) { length } else { bytes.len() };
+                    assert_eq!(plain_length(&bytes), expected, "{byte:#x} after {length}, then {after}");
+                }
             }
         }
     }

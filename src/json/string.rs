@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::json::error::fault;
-use crate::json::scan::plain_length;
+use crate::json::scan::{plain_length, short_string, window};
 use crate::json::{ErrorKind, MAX_STRING, Reader, Result};
 
 /// How a string is spelt.
@@ -22,6 +22,16 @@ impl<'a> Reader<'a> {
     /// Reads over a string whose opening quote is next. Its escapes are checked, not undone.
     #[inline]
     pub(super) fn skip_string(&mut self) -> Result<Spelling> {
+        if let Some(length) = window(self.text.as_bytes(), self.at).and_then(short_string) {
+            self.at += length + 2;
+            return Ok(Spelling::Plain);
+        }
+        self.skip_long_string()
+    }
+
+    /// As [`Reader::skip_string`], for one that is not short.
+    #[inline]
+    pub(super) fn skip_long_string(&mut self) -> Result<Spelling> {
         let start = self.at;
         self.at += 1;
         self.skip_plain();
@@ -33,22 +43,25 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads over the rest of a string whose first part, from the quote at `start` on, is plain.
+    #[inline(never)]
     fn skip_escaped(&mut self, start: usize) -> Result<Spelling> {
         let mut spelling = Spelling::Escaped;
         loop {
             match self.byte() {
                 Some(b'"') => break,
-                Some(b'\\') => {
-                    self.at += 1;
-                    if matches!(self.byte(), Some(b'u' | b'/')) {
+                Some(b'\\') => match self.text.as_bytes().get(self.at + 1) {
+                    Some(b'"' | b'\\' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 2,
+                    _ => {
                         spelling = Spelling::Odd;
+                        self.at += 1;
+                        self.escape()?;
                     }
-                    self.escape()?;
-                }
+                },
                 Some(0..=0x1f) => return Err(self.syntax("a control character in a string")),
-                Some(_) => self.skip_plain(),
+                Some(_) => {}
                 None => return Err(self.syntax("the text ends within a string")),
             }
+            self.skip_plain();
         }
         if self.at - start - 1 > MAX_STRING {
             return Err(fault(ErrorKind::Limit, format!("a string of over {MAX_STRING} bytes"), start));

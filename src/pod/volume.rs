@@ -2,13 +2,14 @@
 
 use std::borrow::Cow;
 
-use crate::json::{Reader, Result};
+use crate::json::{Names, Reader, Result};
 
 /// Makes the list of names, and the way back from a name to its place in it: a volume's every key is
 /// looked up.
 macro_rules! sources {
     ($($place:literal $name:literal,)+) => {
         const SOURCES: [&str; 30] = [$($name),+];
+        const KNOWN: &Names<'_> = &Names::new(&SOURCES);
 
         fn place(name: &str) -> Option<u8> {
             match name {
@@ -122,7 +123,7 @@ impl<'a> Volume<'a> {
                 }
                 None => {
                     volume.has_unknown = true;
-                    reader.skip_unknown(key, &SOURCES)?;
+                    reader.skip_unknown(key, KNOWN)?;
                 }
             }
             Ok(())

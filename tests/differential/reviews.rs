@@ -138,11 +138,12 @@ fn ask(mut questions: Questions, reviews: u64, seed: u64, asked: &SyncSender<Ask
                 world.review(&uid)
             };
             // Nothing but a Namespace that is changed hangs on them.
-            let pods = if review.contains(r#""resource":"namespaces""#) && review.contains("UPDATE") {
-                serde_json::to_string(&world.pods).unwrap()
-            } else {
-                "{}".to_owned()
+            let is_asked = |name: &str| {
+                let named = format!("\"{name}\"");
+                review.contains(r#""resource":"namespaces""#) && review.contains(&named)
             };
+            let pods: BTreeMap<_, _> = world.pods.iter().filter(|(name, _)| is_asked(name)).collect();
+            let pods = serde_json::to_string(&pods).unwrap();
             questions.ask(&format!(r#"{{{head},"pods":{pods},"review":{review}}}"#));
             // The other side has failed, and says why.
             if asked.send(Asked { index, cluster: Arc::clone(&cluster), review }).is_err() {

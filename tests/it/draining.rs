@@ -127,7 +127,7 @@ async fn connections_that_wait_to_be_accepted_are_served() {
 #[tokio::test]
 async fn a_connection_that_never_asks_is_not_waited_for() {
     let mut args = args();
-    args.limits.header_timeout = SHORT;
+    args.limits.header_timeout = SHORT * 3;
     args.drain_timeout = PATIENCE * 2;
     let server = start(args).await;
     let (mut before, mut used) = (server.connect().await, used(&server).await);
@@ -141,11 +141,11 @@ async fn a_connection_that_never_asks_is_not_waited_for() {
     let start = Instant::now();
     // Of one that was used, nothing more is expected; of a new one, what it was made for.
     used.is_cut().await;
-    assert!(start.elapsed() < SHORT, "{:?}", start.elapsed());
+    assert!(start.elapsed() < SHORT * 2, "{:?}", start.elapsed());
     for silent in [&mut before, &mut late] {
         assert_eq!(silent.more().await.unwrap(), 0);
     }
-    assert!(start.elapsed() >= SHORT / 2, "{:?}", start.elapsed());
+    assert!(start.elapsed() >= SHORT * 2, "{:?}", start.elapsed());
     assert_eq!(server.outcome().await, Outcome::Drained);
     assert!(start.elapsed() < PATIENCE, "{:?}", start.elapsed());
 }
@@ -154,7 +154,7 @@ async fn a_connection_that_never_asks_is_not_waited_for() {
 #[tokio::test]
 async fn through_the_delay_each_answer_ends_its_connection() {
     let mut args = args();
-    args.drain_delay = SHORT * 3;
+    args.drain_delay = SHORT * 5;
     let server = start(args).await;
     let mut idle = used(&server).await;
     server.shutdown.drain();
@@ -166,6 +166,6 @@ async fn through_the_delay_each_answer_ends_its_connection() {
         idle.is_kept_for(Duration::from_millis(20)).await;
     }
     assert_eq!(idle.more().await.unwrap(), 0);
-    assert!(start.elapsed() >= SHORT * 3, "{:?}", start.elapsed());
+    assert!(start.elapsed() >= SHORT * 4, "{:?}", start.elapsed());
     assert_eq!(server.outcome().await, Outcome::Drained);
 }

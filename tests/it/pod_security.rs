@@ -239,6 +239,41 @@ fn what_cannot_be_read_is_refused_of_pods_and_noted_of_what_makes_them() {
     }
 }
 
+/// What generated reviews found: upstream goes by what an object says that it is, whatever its request says.
+#[test]
+fn objects_are_read_by_their_own_type() {
+    let labels = [("enforce", "restricted"), ("audit", "baseline")];
+    let host = json!({"hostNetwork": true});
+    let typed = |api_version: &str, kind: &str, spec: Json| json!({"apiVersion": api_version, "kind": kind, "spec": spec});
+    let template = json!({"template": {"spec": host}});
+    let unknown = |kind: &str| format!("failed to extract pod template: unexpected object type: {kind}");
+    for (resource, object, expected) in [
+        ("apps/deployments", typed("v1", "Pod", host.clone()), None),
+        ("apps/deployments", typed("batch/v1", "Job", template.clone()), None),
+        ("services", typed("apps/v1", "Deployment", template.clone()), None),
+        ("apps/deployments", typed("v1", "Service", template), Some(unknown("/v1, Kind=Service"))),
+        ("services", json!({}), Some(unknown("/, Kind="))),
+        ("services", json!({"apiVersion": "x/v9", "kind": "Status"}), Some(unknown("x/v9, Kind=Status"))),
+    ] {
+        let response = response(&labels, &review(resource, &json!({"object": object})));
+        let annotations = &response["auditAnnotations"];
+        let error = annotations.get("error").and_then(Json::as_str);
+        assert_eq!(error, expected.as_deref(), "{resource} {object}: {response}");
+        assert_eq!(annotations.get("audit-violations").is_some(), expected.is_none(), "{resource} {object}");
+    }
+    for (object, message) in [
+        (typed("v1", "Widget", json!({})), "failed to decode object"),
+        (typed("a/b/c", "Pod", json!({})), "failed to decode object"),
+        (typed("apps/v1", "Deployment", json!({"template": 7})), "failed to decode object"),
+        (typed("apps/v1", "Deployment", json!({"volumes": 7})), "failed to decode pod"),
+        (typed("/v1", "Pod", host), "pods \"x\" is forbidden"),
+    ] {
+        let response = response(&labels, &review("pods", &json!({"object": object})));
+        let found = response["status"]["message"].as_str().unwrap();
+        assert!(found.starts_with(message), "{object}: {found}");
+    }
+}
+
 #[test]
 fn a_namespace_that_nobody_knows() {
     let body = review("pods", &json!({"namespace": "missing", "object": pod(&json!({}))}));

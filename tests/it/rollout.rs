@@ -228,6 +228,6 @@ fn a_replica_that_is_killed_takes_no_review_of_the_others_along() {
     for failure in refused {
         assert!(failure.refused_by.and_then(death).is_some(), "{failure:?}");
     }
-    assert!(seen.answered > 100 * kills, "{seen:?}");
+    assert!(seen.answered > 20 * kills, "{seen:?}");
     site.end();
 }

@@ -48,7 +48,7 @@ fn a_first_installation_serves_at_once() {
 
 #[test]
 fn years_of_rotations() {
-    let mut simulation = installed(2, 2, 5 * SECOND);
+    let mut simulation = installed(2, 2, 20 * SECOND);
     let end = simulation.now() + 14 * 365 * DAY;
     while simulation.now() < end {
         simulation.rest(100 * DAY);
@@ -58,7 +58,7 @@ fn years_of_rotations() {
     simulation.assert_settled();
     // The first CA, and one more each eight months.
     assert_eq!(simulation.promotions, 1 + 21);
-    assert!(simulation.checks > 10_000, "{}", simulation.checks);
+    assert!(simulation.checks > 5_000, "{}", simulation.checks);
 }
 
 #[test]
@@ -92,10 +92,10 @@ fn one_rotation(seed: u64, replicas: usize, blow: Option<(usize, Blow)>) -> Simu
     // Few looks make few crash points, and all of them different.
     let mut simulation = Simulation::new(seed, replicas, 40 * SECOND);
     simulation.blow = blow;
-    simulation.run(5 * MINUTE);
+    simulation.run(3 * MINUTE);
     simulation.assert_settled();
     ask_for_rotation(&simulation);
-    simulation.run(12 * MINUTE);
+    simulation.run(8 * MINUTE);
     simulation.assert_settled();
     // One that crashes right after a write does not live to tell.
     assert!((1..=2).contains(&simulation.promotions), "{}", simulation.promotions);
@@ -104,28 +104,29 @@ fn one_rotation(seed: u64, replicas: usize, blow: Option<(usize, Blow)>) -> Simu
     simulation
 }
 
-/// A crash and a look that is given up at every place there is.
-fn at_every_poll(replicas: usize, every: usize) -> usize {
+/// A blow at every so many polls, each in a run of its own; how many there were.
+fn blows(replicas: usize, blow: Blow, every: usize) -> usize {
     let polls = one_rotation(7, replicas, None).polls;
-    let mut blows = 0;
-    for at in (1..=polls).step_by(every) {
-        for blow in [Blow::Crash, Blow::GiveUp] {
-            blows += one_rotation(7, replicas, Some((at, blow))).blows;
-        }
-    }
-    blows
+    let places = (1..=polls).step_by(every);
+    places.map(|at| one_rotation(7, replicas, Some((at, blow))).blows).sum()
 }
 
 #[test]
-fn a_crash_at_every_step_of_one_replica() {
-    let blows = at_every_poll(1, 1);
-    assert!(blows > 300, "{blows}");
+fn a_crash_at_every_place_there_is() {
+    let blows = blows(1, Blow::Crash, 1);
+    assert!(blows > 200, "{blows}");
 }
 
 #[test]
-fn a_crash_at_steps_of_two_replicas() {
-    let blows = at_every_poll(2, 5);
-    assert!(blows > 100, "{blows}");
+fn a_crash_of_one_of_two() {
+    let blows = blows(2, Blow::Crash, 6);
+    assert!(blows > 50, "{blows}");
+}
+
+#[test]
+fn a_look_that_is_given_up() {
+    let blows = blows(1, Blow::GiveUp, 4);
+    assert!(blows > 50, "{blows}");
 }
 
 /// The Secret is damaged in every way there is, with replicas that go on and with ones that all start anew.
@@ -134,7 +135,7 @@ fn a_crash_at_steps_of_two_replicas() {
 fn a_secret_that_somebody_meddles_with() {
     for (number, meddling) in Meddling::ALL.iter().enumerate() {
         for restarts in [false, true] {
-            let mut simulation = installed(100 + number as u64, 2, 5 * SECOND);
+            let mut simulation = installed(100 + number as u64, 2, 15 * SECOND);
             let snapshot = simulation.world.lock().unwrap().secret().unwrap().clone();
             ask_for_rotation(&simulation);
             simulation.run(7 * MINUTE);
@@ -190,12 +191,12 @@ fn an_api_server_that_fails() {
 #[test]
 fn years_of_everything() {
     let (mut promotions, mut blows, mut checks) = (0, 0, 0);
-    let from: u64 = std::env::var("SEED").map_or(0, |seed| seed.parse().unwrap());
-    let to: u64 = std::env::var("SEED_TO").map_or(from + 4, |seed| seed.parse().unwrap());
-    for seed in from..to {
+    // A longer run by hand asks for more.
+    let seeds = std::env::var("ROTATION_SEEDS").map_or(3, |seeds| seeds.parse().unwrap());
+    for seed in 0..seeds {
         let mut simulation = installed(400 + seed, 3, 10 * SECOND);
         let mut snapshot = simulation.world.lock().unwrap().secret().unwrap().clone();
-        for round in 0..8 {
+        for _ in 0..8 {
             ask_for_rotation(&simulation);
             for _ in 0..6 {
                 disturb(&mut simulation, &mut snapshot);
@@ -204,7 +205,6 @@ fn years_of_everything() {
             }
             calm(&mut simulation);
             simulation.run(25 * MINUTE);
-            eprintln!("seed {seed}, round {round}");
             simulation.assert_settled();
             simulation.rest(40 * DAY);
         }
@@ -212,7 +212,8 @@ fn years_of_everything() {
         blows += simulation.blows;
         checks += simulation.checks;
     }
-    assert!(promotions >= 20 && blows >= 200, "{promotions} promotions, {blows} blows, {checks} checks");
+    eprintln!("{promotions} rotations, {blows} blows, {checks} checks of what is served");
+    assert!(promotions >= 20 && blows >= 200);
 }
 
 /// One thing that goes wrong, or several.

@@ -152,7 +152,7 @@ impl<'j, 'r, 'b> Judge<'j, 'r, 'b> {
         let message = format!("Internal error occurred: {cause}");
         self.response.audit_annotations.error = Some(format!("{message}: {reason}").into());
         let causes = vec![Cause { message: cause, ..Cause::default() }];
-        let details = Details { name: String::new(), kind: "", causes };
+        let details = Details { name: String::new(), kind: "".into(), causes };
         self.refuse(Status { details: Some(details), ..Status::failure(500, message.clone()) });
         self.decision.fail(500, format!("{message}: {reason}"));
         self.count_error(true);
@@ -220,7 +220,8 @@ impl<'j, 'r, 'b> Judge<'j, 'r, 'b> {
             let detail = Text::of(&findings).detail;
             let message =
                 format!("{} is forbidden: violates PodSecurity \"{of}\": {detail}", self.object_name());
-            let details = Details { name: self.request.name.to_string(), kind: "pods", causes: Vec::new() };
+            let details =
+                Details { name: self.request.name.to_string(), kind: "pods".into(), causes: Vec::new() };
             self.refuse(Status { details: Some(details), ..Status::failure(403, message) });
             self.decision.deny(403, String::new());
             self.note(Severity::Deny, &findings);

@@ -135,13 +135,13 @@ impl OfLabels<'_, '_> {
 
 /// The refusal of labels that cannot be read.
 fn invalid(request: &Request<'_>, faults: &[LabelFault]) -> Status<'static> {
-    let message = format!("Namespace {} is invalid: {}", go_quoted(&request.name), joined(faults));
+    let message = format!("{} {} is invalid: {}", request.kind, go_quoted(&request.name), joined(faults));
     let cause = |fault: &LabelFault| Cause {
         reason: "FieldValueInvalid",
         message: fault.message.clone(),
         field: fault.field.clone(),
     };
     let causes = faults.iter().map(cause).collect();
-    let details = Details { name: request.name.to_string(), kind: "Namespace", causes };
+    let details = Details { name: request.name.to_string(), kind: request.kind.to_string().into(), causes };
     Status { details: Some(details), ..Status::failure(422, message) }
 }

@@ -206,6 +206,25 @@ pub enum Event {
     Recovered,
 }
 
+impl Event {
+    /// As the label of a metric.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Changed(Change::Adopt { .. }) => "adopted",
+            Self::Changed(Change::CreateNext) => "created",
+            Self::Changed(Change::Promote) => "promoted",
+            Self::Changed(Change::SignLeaf) => "issued",
+            Self::Changed(Change::DropOld) => "forgotten",
+            Self::Changed(Change::Mend) => "mended",
+            Self::Published { .. } => "published",
+            Self::Serving { .. } => "serving",
+            Self::Problem(_) => "problem",
+            Self::Recovered => "recovered",
+        }
+    }
+}
+
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

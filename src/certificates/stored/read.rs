@@ -7,7 +7,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
 use super::super::authority::{Authority, CaCertificate, Leaf};
-use super::super::bundle::{Bundle, render};
+use super::super::bundle::Bundle;
 use super::super::terms::Service;
 use super::{CA, Data, IssuedLeaf, LEAF, NEXT_CA, OLD_CAS, OLD_UNTIL, OURS, Pair, ROTATE, Stored, keep};
 
@@ -172,7 +172,7 @@ impl<'a> Reader<'a> {
         let issuer = current.iter().map(Authority::certificate).chain(old).find(|issuer| {
             // Whether it is still valid is another question, so that it is asked about its first moment.
             let at = leaf.not_before().max(issuer.not_before());
-            Bundle::read(&render(&[issuer])).vouches_for(leaf.der(), service, at)
+            Bundle::of(issuer).vouches_for(leaf.der(), service, at)
         });
         let Some(issuer) = issuer.cloned() else {
             self.faults

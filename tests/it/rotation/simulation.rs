@@ -139,10 +139,6 @@ impl Simulation {
         let mut told = self.replicas[index].told.lock().unwrap();
         let is_promotion = |event: &&Event| matches!(event, Event::Changed(Change::Promote));
         self.promotions += told.events.iter().filter(is_promotion).count();
-        if std::env::var_os("TRACE").is_some() {
-            let now = self.world.lock().unwrap().now;
-            told.events.iter().for_each(|event| eprintln!("{now:?} {index}: {event}"));
-        }
         told.events.clear();
     }
 
@@ -162,6 +158,8 @@ impl Simulation {
     /// Runs until nobody has anything to do for the next hour, and then jumps to the next time somebody has,
     /// or to this much later. Whether it is due.
     pub(crate) fn rest(&mut self, at_most: Duration) -> bool {
+        // Everybody looks once more at what the last step has changed.
+        self.run(self.look_every * 2);
         let hour = Duration::from_secs(3600);
         for _ in 0..1_000_000 {
             let is_quiet = self

@@ -1,0 +1,131 @@
+//! What is kept of a key, to tell whether another is the same: the key itself if it is short.
+
+use crate::json::scan::{CHUNK, Window};
+
+/// The mark of a key. It is made of the key's bytes as [`Escaped`](crate::json::string::Spelling::Escaped)
+/// spells them: then equal keys are spelt alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Mark {
+    low: u64,
+    /// Of a short key, which has fewer bytes than [`CHUNK`], the last one is 0, as no byte of a key is.
+    high: u64,
+}
+
+/// In [`Mark::high`]: that the key is long.
+const IS_LONG: u64 = 0xff << 56;
+
+/// Spreads what differs in a few bits over all: 2^64 divided by the golden ratio.
+const MIXER: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// For each length under [`CHUNK`], the bytes of a mark that belong to a key of that length.
+static OF_LENGTH: [Mark; CHUNK] = {
+    let mut masks = [Mark { low: 0, high: 0 }; CHUNK];
+    let mut mask: u128 = 0;
+    let mut length = 0;
+    while length < CHUNK {
+        masks[length] = Mark { low: mask as u64, high: (mask >> 64) as u64 };
+        mask = mask << 8 | 0xff;
+        length += 1;
+    }
+    masks
+};
+
+impl Mark {
+    /// The mark of the key that a window shows, which is `length` bytes long and spelt plainly.
+    #[inline(always)]
+    pub(super) fn of_short(window: &Window, length: usize) -> Self {
+        let [_, bytes @ .., _, _, _, _, _, _, _] = window;
+        let mask = OF_LENGTH[length % CHUNK];
+        let both = u128::from_le_bytes(*bytes);
+        Self { low: both as u64 & mask.low, high: (both >> 64) as u64 & mask.high }
+    }
+
+    /// The mark of a key by its bytes, and the place in the text of the first one.
+    pub(super) fn of(key: &[u8], start: usize) -> Self {
+        let word = |bytes: &[u8]| bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
+        match (key.first_chunk(), key.last_chunk()) {
+            (Some(first), Some(last)) if key.len() >= CHUNK => {
+                let ends = u64::from_le_bytes(*first) ^ u64::from_le_bytes(*last).rotate_left(29);
+                let high = IS_LONG | start as u64;
+                Self { low: ends ^ (key.len() as u64).wrapping_mul(MIXER) ^ high, high }
+            }
+            _ => {
+                let (first, second) = key.split_at(key.len().min(8));
+                Self { low: word(first), high: word(second) }
+            }
+        }
+    }
+
+    /// Two numbers in the place of a mark.
+    #[inline]
+    pub(super) fn of_two(low: u64, high: u64) -> Self {
+        Self { low, high }
+    }
+
+    /// The two numbers.
+    #[inline]
+    pub(super) fn two(self) -> (u64, u64) {
+        (self.low, self.high)
+    }
+
+    /// The same number for equal keys.
+    #[inline(always)]
+    fn fingerprint(self) -> u64 {
+        self.low ^ self.high
+    }
+
+    /// A bit of 64, the same for equal keys.
+    #[inline(always)]
+    pub(super) fn filter_bit(self) -> u64 {
+        1 << (self.fingerprint().wrapping_mul(MIXER) >> 58)
+    }
+
+    /// Where in the text a long key begins.
+    pub(super) fn start(self) -> Option<usize> {
+        (self.high & IS_LONG == IS_LONG).then_some((self.high ^ IS_LONG) as usize)
+    }
+
+    /// Whether the keys may be equal: surely so if they are short, else their bytes tell.
+    pub(super) fn is_like(self, other: Self) -> bool {
+        match (self.start(), other.start()) {
+            (None, None) => self == other,
+            (Some(_), Some(_)) => self.fingerprint() == other.fingerprint(),
+            _ => false,
+        }
+    }
+
+    /// The bytes of a short key.
+    pub(super) fn short_key(self) -> Vec<u8> {
+        let bytes = [self.low.to_le_bytes(), self.high.to_le_bytes()].concat();
+        bytes.into_iter().take_while(|byte| *byte != 0).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::scan::{short_string, window};
+
+    #[test]
+    fn a_window_shows_the_key_that_stands_there() {
+        for length in 0..CHUNK {
+            let key: Vec<u8> = (0x80..).take(length).collect();
+            let text = [b"\"", key.as_slice(), b"\":{\"what\":\"follows it\"}"].concat();
+            let window = window(&text, 0).expect("a window");
+            assert_eq!(short_string(window), Some(length));
+            let mark = Mark::of_short(window, length);
+            assert_eq!((mark, mark.start(), mark.short_key()), (Mark::of(&key, 7), None, key));
+        }
+    }
+
+    #[test]
+    fn long_keys_are_alike_wherever_they_stand() {
+        for length in CHUNK..40 {
+            let key = vec![b'k'; length];
+            let (one, other) = (Mark::of(&key, 7), Mark::of(&key, 123_456));
+            assert!(one.is_like(other) && one.filter_bit() == other.filter_bit());
+            assert_eq!((one.start(), other.start()), (Some(7), Some(123_456)));
+            assert!(!one.is_like(Mark::of(&key[1..], 7)));
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! The names of the members that an object of some kind has.
+
+/// The names of the members that are read of an object.
+#[derive(Debug)]
+pub struct Names<'n> {
+    names: &'n [&'n str],
+    /// A bit for each, by its length and first letter: mostly it tells without a look that a name is none of them.
+    filter: u64,
+}
+
+impl<'n> Names<'n> {
+    /// These names.
+    #[must_use]
+    pub const fn new(names: &'n [&'n str]) -> Self {
+        let mut filter = 0;
+        let mut rest = names;
+        while let [name, others @ ..] = rest {
+            filter |= filter_bit(name.as_bytes());
+            rest = others;
+        }
+        Self { names, filter }
+    }
+
+    /// The one that differs from `name` in case only.
+    #[inline]
+    #[must_use]
+    pub fn other_case_of(&self, name: &str) -> Option<&'n str> {
+        if self.filter & filter_bit(name.as_bytes()) == 0 {
+            return None;
+        }
+        self.names.iter().find(|known| known.eq_ignore_ascii_case(name)).copied()
+    }
+}
+
+/// A bit of 64, the same for names that differ in case only.
+#[inline]
+const fn filter_bit(name: &[u8]) -> u64 {
+    match name {
+        [first, ..] => 1 << ((name.len() as u64 * 7 + first.to_ascii_lowercase() as u64) % 64),
+        [] => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_each_name_in_every_case() {
+        const NAMES: [&str; 5] = ["hostPID", "hostIPC", "name", "", "x-y"];
+        const KNOWN: Names<'_> = Names::new(&NAMES);
+        for name in NAMES {
+            for other in [name.to_owned(), name.to_uppercase(), name.to_lowercase()] {
+                assert_eq!(KNOWN.other_case_of(&other), Some(name), "{other}");
+            }
+        }
+        for name in ["hostP1D", "hostPIDs", "n", "names", "X_Y"] {
+            assert_eq!(KNOWN.other_case_of(name), None, "{name}");
+        }
+    }
+}
