@@ -93,11 +93,7 @@ impl Target {
 
     /// Sends a request over and over for the time of a round. `cost` is what the server has used so far. The
     /// handshakes are over before it begins.
-    pub(crate) fn round(
-        &self,
-        request: &[u8],
-        cost: impl Fn() -> Result<Duration>,
-    ) -> Result<Round> {
+    pub(crate) fn round(&self, request: &[u8], cost: impl Fn() -> Result<Duration>) -> Result<Round> {
         on_this_thread(async {
             let mut connections = Vec::new();
             for _ in 0..CONNECTIONS {

@@ -61,16 +61,18 @@ impl<'k> OfNamespace<'k> {
 
 impl<'k> Known<'k> {
     pub(super) fn namespace(self, name: &str) -> Result<OfNamespace<'k>, Want> {
-        if let Some(labels) = self.snapshot.labels(name) {
-            return Ok(OfNamespace::Labels(labels));
+        match (&self.looked_up.namespace, self.snapshot.labels(name)) {
+            (Some(Ok(Some(labels))), _) | (None, Some(labels)) => Ok(OfNamespace::Labels(labels)),
+            (Some(Ok(None)), _) => Ok(OfNamespace::Absent),
+            (Some(Err(reason)), _) => Ok(OfNamespace::Unknown(reason)),
+            (None, None) if self.snapshot.is_live() => Err(Want::Namespace(name.to_owned())),
+            (None, None) => Ok(OfNamespace::Absent),
         }
-        match &self.looked_up.namespace {
-            Some(Ok(Some(labels))) => Ok(OfNamespace::Labels(labels)),
-            Some(Ok(None)) => Ok(OfNamespace::Absent),
-            Some(Err(reason)) => Ok(OfNamespace::Unknown(reason)),
-            None if self.snapshot.is_live() => Err(Want::Namespace(name.to_owned())),
-            None => Ok(OfNamespace::Absent),
-        }
+    }
+
+    /// Whether what is known of the Namespace may be older than what the API server goes by, and can be asked for.
+    pub(super) fn may_be_stale(self) -> bool {
+        self.snapshot.is_live() && self.looked_up.namespace.is_none()
     }
 
     /// Whether there is a service account; `Ok(Err)` when that cannot be told, with the reason.

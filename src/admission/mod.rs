@@ -239,11 +239,7 @@ impl Reviewer {
         };
         decision.describe(object);
         let Some(pod) = &object.pod else { return Ok(()) };
-        let namespace = if self.policies.needs_labels(&request.namespace) {
-            known.namespace(&request.namespace)?
-        } else {
-            OfNamespace::Absent
-        };
+        let namespace = self.namespace(&request.namespace, known)?;
         let task = Task { operation, request, workload, object, pod, namespace };
         match webhook {
             Webhook::Validate => self.validate(&task, response, decision),
@@ -253,6 +249,23 @@ impl Reviewer {
             Webhook::Mutate => {}
         }
         Ok(())
+    }
+
+    /// What is known of the namespace, as far as any policy hangs on it.
+    ///
+    /// The API server asks because of the labels that it sees. If no policy reaches the namespace by those that we
+    /// know, ours may be older: they are read before anything is let pass for it.
+    fn namespace<'k>(&self, name: &str, known: Known<'k>) -> Result<OfNamespace<'k>, Want> {
+        if !self.policies.needs_labels(name) {
+            return Ok(OfNamespace::Absent);
+        }
+        let found = known.namespace(name)?;
+        match found {
+            OfNamespace::Labels(labels) if known.may_be_stale() && !self.policies.reaches(name, labels) => {
+                Err(Want::Namespace(name.to_owned()))
+            }
+            OfNamespace::Labels(_) | OfNamespace::Absent | OfNamespace::Unknown(_) => Ok(found),
+        }
     }
 
     /// Fills in the response as Kubernetes' own Pod Security Admission does.

@@ -73,6 +73,8 @@ impl InstallationArgs {
             webhooks: WebhookNames {
                 validating: self.validating_configuration.clone(),
                 mutating: self.mutating_configuration.clone(),
+                namespace: own_namespace.to_owned(),
+                service: self.service.clone(),
             },
         }
     }

@@ -77,7 +77,7 @@ impl Cluster {
                 if is_listed && std::mem::take(&mut is_first) {
                     listed.fetch_add(1, Ordering::Relaxed);
                 }
-                self.known.change(|snapshot| keeper.take(changes, snapshot, &self.known.removals));
+                self.known.change(|snapshot| keeper.take(changes, snapshot));
                 observe(Event::Heard(resource));
             }
         };

@@ -1,7 +1,6 @@
 //! Changes of one resource, taken into the snapshot; after a list, what was not in it is taken out.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use kube::core::ObjectMeta;
 
@@ -34,9 +33,7 @@ impl Keeper {
     fn of(kind: Kind) -> Self {
         Self { kind, listed: HashMap::new(), is_listing: false }
     }
-
-    /// `removals` counts the times at which something was taken out, for whoever has read an object meanwhile.
-    pub(super) fn take(&mut self, changes: Vec<Change>, snapshot: &mut Snapshot, removals: &AtomicU64) {
+    pub(super) fn take(&mut self, changes: Vec<Change>, snapshot: &mut Snapshot) {
         for change in changes {
             match change {
                 Change::Begun => {
@@ -46,11 +43,9 @@ impl Keeper {
                 Change::There(object) => self.put(object, snapshot),
                 Change::Gone(object) => {
                     self.remove(&object, snapshot);
-                    removals.fetch_add(1, Ordering::Relaxed);
                 }
                 Change::Listed => {
                     self.remove_unlisted(snapshot);
-                    removals.fetch_add(1, Ordering::Relaxed);
                 }
             }
         }
@@ -100,24 +95,19 @@ mod tests {
 
     #[test]
     fn a_list_takes_out_what_it_does_not_have() {
-        let (mut snapshot, removals) = (Snapshot::live(), AtomicU64::new(0));
+        let mut snapshot = Snapshot::live();
         let mut namespaces = Keeper::namespaces();
         let mut accounts = Keeper::service_accounts();
         snapshot.insert("gone", BTreeMap::new());
         let there = |name| Change::There(object(None, name));
-        namespaces.take(vec![Change::Begun, there("a"), there("b")], &mut snapshot, &removals);
+        namespaces.take(vec![Change::Begun, there("a"), there("b")], &mut snapshot);
         assert!(snapshot.labels("gone").is_some(), "nothing goes before the list is whole");
-        namespaces.take(vec![Change::Listed, Change::Gone(object(None, "b"))], &mut snapshot, &removals);
+        namespaces.take(vec![Change::Listed, Change::Gone(object(None, "b"))], &mut snapshot);
         assert!(snapshot.labels("gone").is_none() && snapshot.labels("b").is_none());
         assert!(snapshot.labels("a").is_some());
-        assert_eq!(removals.load(Ordering::Relaxed), 2);
         let account = |name| Change::There(object(Some("a"), name));
-        accounts.take(
-            vec![Change::Begun, account("x"), account("y"), Change::Listed],
-            &mut snapshot,
-            &removals,
-        );
-        accounts.take(vec![Change::Begun, account("y"), Change::Listed], &mut snapshot, &removals);
+        accounts.take(vec![Change::Begun, account("x"), account("y"), Change::Listed], &mut snapshot);
+        accounts.take(vec![Change::Begun, account("y"), Change::Listed], &mut snapshot);
         assert!(!snapshot.has_service_account("a", "x") && snapshot.has_service_account("a", "y"));
         assert!(snapshot.labels("a").is_some(), "the other resource is left alone");
     }

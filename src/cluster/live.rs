@@ -1,7 +1,6 @@
 //! What is not known is read, once: all who wait for the same object share one call.
 
 use std::collections::HashMap;
-use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,6 +14,9 @@ use tokio::time::timeout;
 use crate::cluster::fault::Call;
 use crate::cluster::{Cluster, Fault, Reason};
 use crate::policy::{Labels, complete, is_namespace};
+
+/// Most reads that are under way or wait for their turn.
+const MOST_READS: usize = 256;
 
 /// An object that can be read.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -31,24 +33,20 @@ type Answer = Result<Option<Labels>, Fault>;
 pub(super) struct Reads(Mutex<HashMap<Key, Shared<BoxFuture<'static, Answer>>>>);
 
 impl Cluster {
-    /// The labels of a Namespace: from the snapshot if they are there, else read now. `None` when there is
-    /// no such Namespace. What was read becomes part of the snapshot.
+    /// The labels that a Namespace has now; `None` when there is no such Namespace. What was read is kept by
+    /// nobody: only the watch can say when it is no longer so.
     ///
     /// # Errors
     ///
     /// What went wrong, at the latest after `within`; the call may go on, for others.
     pub async fn namespace(&self, name: &str, within: Duration) -> Result<Option<Labels>, Fault> {
-        if let Some(labels) = self.known.snapshot().labels(name) {
-            return Ok(Some(labels.clone()));
-        }
         if !is_namespace(name) {
             return Ok(None);
         }
         self.read(Key::Namespace(name.to_owned()), within).await
     }
 
-    /// Whether there is a service account: by the snapshot, or else read now. What was read becomes part of
-    /// the snapshot.
+    /// Whether there is a service account: by the snapshot, or else read now.
     ///
     /// # Errors
     ///
@@ -72,7 +70,18 @@ impl Cluster {
     async fn read(&self, key: Key, within: Duration) -> Answer {
         let call = key.call(&self.server);
         let reads = &self.known.reads;
-        let read = reads.lock().entry(key.clone()).or_insert_with(|| self.start(key)).clone();
+        let read = {
+            let mut under_way = reads.lock();
+            // A flood of names that nobody has must not make everybody wait for their answers.
+            if under_way.len() >= MOST_READS && !under_way.contains_key(&key) {
+                return Err(Fault::new(
+                    Reason::TooManyRequests,
+                    &call,
+                    "too many reads are under way; try again",
+                ));
+            }
+            under_way.entry(key.clone()).or_insert_with(|| self.start(key)).clone()
+        };
         timeout(within, read).await.unwrap_or_else(|_| Err(Fault::late(&call)))
     }
 
@@ -82,15 +91,10 @@ impl Cluster {
         let call = key.call(&self.server);
         let task = tokio::spawn(async move {
             let _ended = Ended { reads: &cluster.known.reads, key: &key };
-            let removals = cluster.known.removals.load(Ordering::Relaxed);
             let limit = cluster.limits.answer;
-            let answer = timeout(limit, cluster.get(&key))
+            timeout(limit, cluster.get(&key))
                 .await
-                .unwrap_or_else(|_| Err(Fault::late(&key.call(&cluster.server))));
-            if let Ok(Some(labels)) = &answer {
-                cluster.keep(&key, labels, removals);
-            }
-            answer
+                .unwrap_or_else(|_| Err(Fault::late(&key.call(&cluster.server))))
         });
         let ended = move |_| Err(Fault::new(Reason::Garbled, &call, "the read was cut off"));
         task.map(move |answer| answer.unwrap_or_else(ended)).boxed().shared()
@@ -115,23 +119,6 @@ impl Cluster {
             Ok(labels) => Ok(Some(labels)),
             Err(error) => absent_or_fault(&error, &key.call(&self.server)),
         }
-    }
-
-    /// Puts what was read into the snapshot, unless the watch knows better: it has the object by now, or
-    /// something was taken out meanwhile, which may have been this object.
-    fn keep(&self, key: &Key, labels: &Labels, removals: u64) {
-        self.known.change(|snapshot| {
-            if self.known.removals.load(Ordering::Relaxed) != removals {
-                return;
-            }
-            match key {
-                Key::Namespace(name) if snapshot.labels(name).is_none() => {
-                    snapshot.insert(name, labels.clone());
-                }
-                Key::Namespace(_) => {}
-                Key::ServiceAccount { namespace, name } => snapshot.insert_service_account(namespace, name),
-            }
-        });
     }
 }
 

@@ -23,7 +23,6 @@ mod raw;
 mod secret;
 mod webhooks;
 
-use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -90,8 +89,6 @@ struct Known {
     snapshot: Mutex<Snapshot>,
     /// Tells the publisher that the snapshot is another.
     changed: Notify,
-    /// How often something was taken out of the snapshot.
-    removals: AtomicU64,
     reads: live::Reads,
     /// Reads for single objects that may run at once. A burst of names that nobody knows must not become a
     /// burst on the API server.
@@ -118,7 +115,6 @@ impl Cluster {
         let known = Known {
             snapshot: Mutex::new(Snapshot::live()),
             changed: Notify::new(),
-            removals: AtomicU64::new(0),
             reads: live::Reads::default(),
             slots: Semaphore::new(READS_AT_ONCE),
         };

@@ -15,6 +15,10 @@ pub struct WebhookNames {
     pub validating: String,
     /// Of the MutatingWebhookConfiguration.
     pub mutating: String,
+    /// The namespace of the Service that they lead to.
+    pub namespace: String,
+    /// Its name. Webhooks that lead elsewhere are not ours.
+    pub service: String,
 }
 
 /// One webhook of a configuration, and the certificates that it is called by.
@@ -55,6 +59,13 @@ struct Webhook {
 struct ClientConfig {
     #[serde(default)]
     ca_bundle: String,
+    service: Option<Service>,
+}
+
+#[derive(Deserialize)]
+struct Service {
+    namespace: String,
+    name: String,
 }
 
 /// A configuration: what people call it, where it is, and its plural.
@@ -65,6 +76,12 @@ struct Place {
 }
 
 impl WebhookNames {
+    /// Whether a webhook leads to our Service. An API server asks for a certificate of that name.
+    fn leads_here(&self, webhook: &Webhook) -> bool {
+        let Some(service) = &webhook.client_config.service else { return false };
+        service.namespace == self.namespace && service.name == self.service
+    }
+
     fn places(&self) -> [Place; 2] {
         let place = |kind: &str, plural: &'static str, name: &str| Place {
             shown: format!("{kind} {name}"),
@@ -89,7 +106,7 @@ impl Cluster {
         for place in names.places() {
             let wanted = format!("get {}", place.plural);
             let Some(found) = self.get_json::<Configuration>(&place.path, &wanted).await? else { continue };
-            for webhook in found.webhooks {
+            for webhook in found.webhooks.into_iter().filter(|webhook| names.leads_here(webhook)) {
                 // What is not base64 verifies nobody, as does what is empty.
                 let bundle = STANDARD.decode(&webhook.client_config.ca_bundle).unwrap_or_default();
                 bundles.push(Bundle {
@@ -116,9 +133,15 @@ impl Cluster {
             let of_place: Vec<&Bundle> =
                 seen.iter().filter(|seen| seen.configuration == place.shown).collect();
             let Some(first) = of_place.first() else { continue };
+            let wanted = format!("get {}", place.plural);
+            let found = self.get_json::<Configuration>(&place.path, &wanted).await?;
+            let webhooks = found.map(|found| found.webhooks).unwrap_or_default();
             let mut patch = vec![test("/metadata/resourceVersion", &first.version)];
-            for (index, webhook) in of_place.iter().enumerate() {
-                patch.push(test(&format!("/webhooks/{index}/name"), &webhook.webhook));
+            // The others lead elsewhere, and are somebody else's.
+            for (index, webhook) in
+                webhooks.iter().enumerate().filter(|(_, webhook)| names.leads_here(webhook))
+            {
+                patch.push(test(&format!("/webhooks/{index}/name"), &webhook.name));
                 let path = format!("/webhooks/{index}/clientConfig/caBundle");
                 patch.push(json!({"op": "add", "path": path, "value": encoded}));
             }

@@ -211,6 +211,13 @@ impl PolicySet {
         is_any && !namespace.is_empty() && !self.is_reserved(namespace)
     }
 
+    /// Whether any policy holds in a namespace with these labels.
+    #[must_use]
+    pub fn reaches(&self, namespace: &str, labels: &Labels) -> bool {
+        self.security_for(namespace, Some(labels)).next().is_some()
+            || self.identity_for(namespace, Some(labels)).next().is_some()
+    }
+
     /// Whether an identity may be meant for pods of a namespace whose labels nobody knows.
     #[must_use]
     pub fn may_give_identity(&self, namespace: &str) -> bool {

@@ -18,7 +18,7 @@ use axum::extract::{Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, Response};
 use axum::routing::post;
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, FutureExt as _};
 use tokio::sync::Semaphore;
 use tokio::time::timeout_at;
 
@@ -121,7 +121,9 @@ impl Desk {
         if let Err(refusal) = check_head(&request).and_then(|()| check_content(request.headers())) {
             return refusal.response();
         }
-        let deadline = Instant::now() + body_deadline(request.uri().query(), self.patience);
+        // What is looked up must leave time for an answer: the stream ends at its own limit, which is the whole.
+        let limit = body_deadline(request.uri().query(), self.patience);
+        let deadline = Instant::now() + limit * 2 / 3;
         match body::read(request.into_body(), &self.room, self.max_body_bytes).await {
             Ok(whole) => self.judge(webhook, &whole.bytes, deadline).await,
             Err(Incomplete { refusal, part }) => self.refuse(webhook, &part, refusal),
@@ -154,8 +156,16 @@ impl Desk {
         let answer = Unfound::of(&want);
         let is_in_time = match &self.lookup {
             Some(lookup) => {
-                let found = lookup.look_up(want, deadline, looked_up);
-                timeout_at(deadline.into(), found).await.is_ok()
+                let found = AssertUnwindSafe(lookup.look_up(want, deadline, looked_up)).catch_unwind();
+                match timeout_at(deadline.into(), found).await {
+                    Ok(Ok(())) => true,
+                    Ok(Err(_)) => {
+                        self.metrics.panicked();
+                        tracing::error!("a look-up for a review ended in a panic");
+                        false
+                    }
+                    Err(_) => false,
+                }
             }
             None => true,
         };

@@ -128,12 +128,21 @@ async fn a_secret_is_followed_without_its_content() {
 // ---- the webhook configurations
 
 fn names() -> WebhookNames {
-    WebhookNames { validating: "podgate".to_owned(), mutating: "00-podgate".to_owned() }
+    WebhookNames {
+        validating: "podgate".to_owned(),
+        mutating: "00-podgate".to_owned(),
+        namespace: "podgate-system".to_owned(),
+        service: "podgate".to_owned(),
+    }
 }
 
 fn put_configurations(api: &Api) {
-    let webhook = |name: &str| json!({"name": name, "clientConfig": {"service": {"name": "podgate"}}});
-    let validating = [webhook("pods.podgate.dev"), webhook("templates.podgate.dev")];
+    let service = json!({"namespace": "podgate-system", "name": "podgate"});
+    let webhook = |name: &str| json!({"name": name, "clientConfig": {"service": service}});
+    let other = json!({"name": "other.example.com", "clientConfig": {"url": "https://example.com"}});
+    let elsewhere = json!({"namespace": "podgate-system", "name": "other"});
+    let of_others = json!({"name": "third.example.com", "clientConfig": {"service": elsewhere}});
+    let validating = [other, webhook("pods.podgate.dev"), of_others, webhook("templates.podgate.dev")];
     api.put(VALIDATING, json!({"metadata": {"name": "podgate"}, "webhooks": validating}));
     let mut mutating = webhook("pods.podgate.dev");
     mutating["clientConfig"]["caBundle"] = STANDARD.encode("old").into();
@@ -165,7 +174,11 @@ async fn every_bundle_is_read_and_written() {
     let now = cluster.bundles(&names()).await.unwrap();
     assert!(now.iter().all(|bundle| bundle.bundle == b"new"), "{:?}", shown(&now));
     assert_eq!(now.len(), 3);
-    assert_eq!(api.object(VALIDATING)["webhooks"][0]["clientConfig"]["service"]["name"], "podgate");
+    let webhooks = &api.object(VALIDATING)["webhooks"];
+    assert_eq!(webhooks[1]["clientConfig"]["service"]["name"], "podgate");
+    for others in [0, 2] {
+        assert!(webhooks[others]["clientConfig"]["caBundle"].is_null(), "{webhooks}");
+    }
 }
 
 #[tokio::test]
@@ -175,7 +188,7 @@ async fn a_configuration_that_was_changed_meanwhile_is_left_alone() {
     let cluster = api.cluster().await;
     let seen = cluster.bundles(&names()).await.unwrap();
     let mut edited = api.object(VALIDATING);
-    edited["webhooks"] = json!([edited["webhooks"][1]]);
+    edited["webhooks"] = json!([edited["webhooks"][3]]);
     api.put(VALIDATING, edited.clone());
     let fault = cluster.publish(&names(), b"new", &seen).await.unwrap_err();
     assert_eq!(fault.reason, Reason::Conflict, "{fault}");

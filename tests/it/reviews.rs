@@ -6,7 +6,7 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use podgate::admission::{Operation, Outcome, Reviewer, Webhook};
+use podgate::admission::{LookedUp, Operation, Outcome, Reply, Reviewer, Want, Webhook};
 use podgate::controls::Standard;
 use podgate::evaluate::by_standard;
 use podgate::json::Reader;
@@ -706,5 +706,27 @@ fn has_its_form(message: &str, pod: &Json) {
     for list in ["initContainers", "containers", "ephemeralContainers"] {
         // By name, never by a place in a list.
         assert!(!message.contains(&format!("{list}[")), "{message}\n{pod}");
+    }
+}
+
+/// The API server asks by the labels that it sees. Ours may be older.
+#[test]
+fn labels_that_no_policy_matches_are_read_again_before_a_pod_is_let_pass() {
+    let mut stale = Snapshot::live();
+    stale.insert("ml-team-a", BTreeMap::new());
+    let reviewer = Reviewer::new(built_in(&[]), stale);
+    let body = created_pod("{metadata: {name: x}, spec: {hostPID: true}}");
+    let wants = reviewer.review(Webhook::Validate, body.as_bytes(), &LookedUp::default()).unwrap();
+    assert!(matches!(wants, Reply::Wants(Want::Namespace(name)) if name == "ml-team-a"));
+    let label = BTreeMap::from([("podgate.dev/policy".to_owned(), "ml-restricted".to_owned())]);
+    for (found, code) in [
+        (Ok(Some(label)), 403),
+        (Ok(Some(BTreeMap::new())), 200),
+        (Err("gone".to_owned()), 403),
+        (Ok(None), 403),
+    ] {
+        let looked_up = LookedUp { namespace: Some(found.clone()), ..LookedUp::default() };
+        let reply = reviewer.review(Webhook::Validate, body.as_bytes(), &looked_up).unwrap();
+        assert_eq!(reply.answer().unwrap().decision.code, code, "{found:?}");
     }
 }

@@ -13,10 +13,11 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use clap::Parser;
-use podgate::admission::{LookedUp, Reply, Unanswerable, Webhook, refuse};
+use futures::future::BoxFuture;
+use podgate::admission::{LookedUp, Reply, Unanswerable, Want, Webhook, refuse};
 use podgate::certificates::{LOOPBACK, Loaded, TlsVersion, Watch, throwaway};
 use podgate::server::{
-    Args, Change, Health, Metrics, Outcome, Reload, Reloaded, Review, Server, Shutdown, Wiring,
+    Args, Change, Health, Lookup, Metrics, Outcome, Reload, Reloaded, Review, Server, Shutdown, Wiring,
 };
 use rcgen::{CertificateParams, KeyPair};
 use rustls::pki_types::pem::PemObject;
@@ -52,6 +53,39 @@ impl Review for Obedient {
     }
 }
 
+/// Wants a Namespace for every review, and refuses with what was found.
+struct Wanting;
+
+impl Review for Wanting {
+    fn review<'b>(
+        &self,
+        webhook: Webhook,
+        body: &'b [u8],
+        looked_up: &LookedUp,
+    ) -> Result<Reply<'b>, Unanswerable> {
+        match &looked_up.namespace {
+            None => Ok(Reply::Wants(Want::Namespace("team".into()))),
+            Some(Err(reason)) => Ok(Reply::Answer(refuse(webhook, body, 403, reason)?)),
+            Some(Ok(_)) => Ok(Reply::Answer(refuse(webhook, body, 403, "found")?)),
+        }
+    }
+}
+
+/// Looks things up as it is told.
+enum Looker {
+    Never,
+    Panics,
+}
+
+impl Lookup for Looker {
+    fn look_up<'l>(&'l self, _: Want, _: Instant, _: &'l mut LookedUp) -> BoxFuture<'l, ()> {
+        match self {
+            Self::Never => Box::pin(std::future::pending()),
+            Self::Panics => Box::pin(async { panic!("as ordered") }),
+        }
+    }
+}
+
 #[derive(Parser)]
 struct Cli {
     #[command(flatten)]
@@ -81,12 +115,21 @@ pub(crate) async fn start(args: Args) -> Running {
 }
 
 async fn start_with(args: Args, config: Arc<ServerConfig>, certificate: String) -> Running {
+    start_answering(args, (config, certificate), Arc::new(Obedient), None).await
+}
+
+async fn start_answering(
+    args: Args,
+    (config, certificate): (Arc<ServerConfig>, String),
+    review: Arc<dyn Review>,
+    lookup: Option<Arc<dyn Lookup>>,
+) -> Running {
     let tls = Arc::new(ArcSwap::new(config));
     let (health, metrics) = (Health::default(), Arc::new(Metrics::new().unwrap()));
     let wiring = Wiring {
         tls: Arc::clone(&tls),
-        review: Arc::new(Obedient),
-        lookup: None,
+        review,
+        lookup,
         health: health.clone(),
         metrics: Arc::clone(&metrics),
     };
@@ -284,6 +327,29 @@ async fn reviews_are_answered_on_one_connection() {
     assert_eq!(server.metric("podgate_connections{port=\"reviews\"}").await, 1.0);
     assert_eq!(server.metric("podgate_review_duration_seconds_count{webhook=\"validate\"}").await, 2.0);
     assert_eq!(server.metric("podgate_review_duration_seconds_count{webhook=\"mutate\"}").await, 1.0);
+}
+
+/// A look-up that never ends, or panics, must not end the connection: an EOF may let a pod in, a refusal does not.
+#[tokio::test]
+async fn a_look_up_that_goes_wrong_is_answered() {
+    let mut impatient = args();
+    impatient.limits.body_timeout = Duration::from_secs(2);
+    for (looker, expected) in [
+        (None, "there is no cluster to ask"),
+        (Some(Looker::Never), "the API server did not answer in time"),
+        (Some(Looker::Panics), "the API server did not answer in time"),
+    ] {
+        let lookup = looker.map(|looker| Arc::new(looker) as Arc<dyn Lookup>);
+        let made = throwaway(&LOOPBACK, TlsVersion::V1_3).unwrap();
+        let shown = (made.loaded.config, made.certificate);
+        let server = start_answering(impatient.clone(), shown, Arc::new(Wanting), lookup).await;
+        let mut client = server.connect().await;
+        for path in ["/validate", "/validate?timeout=2s", "/validate"] {
+            let response = client.post(path, &review("u")).await;
+            response.is_refusal("u", 403);
+            assert!(response.body.contains(expected), "{path}: {response:?}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -92,7 +92,7 @@ pub enum Unready {
     #[error("a certificate that the published caBundle vouches for")]
     NothingServed,
     /// There is no webhook entry.
-    #[error("a webhook configuration")]
+    #[error("a webhook configuration that leads to this Service")]
     NoWebhooks,
     /// A bundle does not fit.
     #[error("the caBundle of {0} to vouch for the certificate")]
@@ -156,7 +156,9 @@ pub enum Problem {
     #[error("{0}")]
     Issue(String),
     /// There is nothing to publish to.
-    #[error("no webhook configuration has an entry: install them, or correct their names in the flags")]
+    #[error(
+        "no webhook of the configurations leads to this Service: install them, or correct --service, --own-namespace or the names of the configurations"
+    )]
     NoWebhooks,
 }
 

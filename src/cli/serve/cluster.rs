@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::future::{BoxFuture, FutureExt};
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::{Mutex, Notify, Semaphore};
 use tokio::time::timeout;
 
 use super::Review;
@@ -66,7 +66,8 @@ impl Connection {
             review.rcu(|reviewer| reviewer.with_snapshot(Arc::clone(&snapshot)));
         };
         tokio::spawn(async move { cluster.follow(publish, |event| told.event(&event)).await });
-        Arc::new(Asks { cluster: self.cluster.clone(), metrics: metrics.clone() })
+        let checks = Semaphore::new(CHECKS_AT_ONCE);
+        Arc::new(Asks { cluster: self.cluster.clone(), metrics: metrics.clone(), checks })
     }
 
     /// Tells `changed` whenever the Secret of the certificate may be another.
@@ -126,7 +127,12 @@ fn tell(metrics: &ClusterMetrics, event: &Event) {
 struct Asks {
     cluster: Cluster,
     metrics: ClusterMetrics,
+    /// Looks at the pods of a namespace that may be made at once: anybody who reaches the port can ask for one.
+    checks: Semaphore,
 }
+
+/// Each holds a page of pods.
+const CHECKS_AT_ONCE: usize = 2;
 
 impl Lookup for Asks {
     fn look_up<'l>(&'l self, want: Want, deadline: Instant, found: &'l mut LookedUp) -> BoxFuture<'l, ()> {
@@ -191,6 +197,9 @@ impl Asks {
     }
 
     async fn list(&self, check: &mut ExistingPods) -> Result<(), String> {
+        let Ok(_turn) = self.checks.acquire().await else {
+            return Err("nobody is looked at any more".to_owned());
+        };
         // A name from a review must not become a path.
         if !is_namespace(check.namespace()) {
             return Err("no namespace can have this name".to_owned());

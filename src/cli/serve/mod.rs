@@ -18,6 +18,7 @@ use crate::cli::installation::InstallationArgs;
 use crate::cli::logging::LogArgs;
 use crate::cli::sources::{SourceArgs, Sources};
 use crate::cli::{ALL_WELL, REFUSED};
+use crate::policy::Snapshot;
 use crate::server::{self, Change, Health, Metrics, Outcome, Reload, Reloaded, Server, Shutdown, Wiring};
 
 use certificate::{Certificate, CertificateArgs, Source};
@@ -140,6 +141,11 @@ impl Serve {
         };
         let cluster = connection.as_ref().zip(counted.as_ref());
         let front = certificate.show(cluster, self.service(), (&health, &metrics), every)?;
+        // Until the first lists are there, each review is judged by asking.
+        let reviewer = match &connection {
+            Some(_) => reviewer.with_snapshot(Arc::new(Snapshot::live())),
+            None => reviewer,
+        };
         let review: Review = Arc::new(ArcSwap::from_pointee(reviewer));
         let lookup = cluster.map(|(connection, counted)| connection.follow(&review, &health, counted));
         let wiring = Wiring {
