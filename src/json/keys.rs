@@ -9,25 +9,15 @@ use std::collections::HashSet;
 
 use crate::json::error::{Error, Step, fault, printable};
 use crate::json::mark::Mark;
-use crate::json::scan::{short_string, window};
+use crate::json::scan::window_at_end;
 use crate::json::string::Spelling;
-use crate::json::{ErrorKind, Reader, Result};
+use crate::json::{ErrorKind, MAX_STRING, Reader, Result};
 
 /// From this many keys on, an object's keys are looked up by hash.
 pub(super) const SCANNED_KEYS: usize = 24;
 
 /// A filter that knows nothing to be new.
 const FULL: u64 = u64::MAX;
-
-/// A key of an object, as it stands in the text.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Key {
-    /// Its first byte.
-    start: usize,
-    /// The quote after it.
-    end: usize,
-    spelling: Spelling,
-}
 
 /// The keys of one object that have been read.
 #[derive(Debug, Clone, Copy)]
@@ -86,52 +76,51 @@ impl<'a> Reader<'a> {
             return Err(self.no_key());
         }
         let start = self.at + 1;
-        let short =
-            window(self.text.as_bytes(), self.at).and_then(|window| Some((window, short_string(window)?)));
-        let key = match short {
-            Some((window, length)) => {
-                let key = Key { start, end: start + length, spelling: Spelling::Plain };
-                self.at = key.end + 1;
-                match self.see(Mark::of_short(window, length), start, *seen) {
-                    Some(with_it) => *seen = with_it,
-                    None => return Err(self.repeated(key)),
-                }
-                key
-            }
-            None => self.long_key(seen)?,
-        };
+        if let Some(end) = self.plain_end()
+            && let Some(window) = window_at_end(self.text.as_bytes(), end)
+            && let Some(text) = self.text.get(start..end).filter(|text| text.len() <= MAX_STRING)
+            && let [before @ .., _, b':', _, _, _, _, _, _] = window
+        {
+            let Some(with_it) = self.see(Mark::of_shown(before, text.as_bytes(), start), start, *seen) else {
+                return Err(self.repeated(start));
+            };
+            *seen = with_it;
+            self.at = end + 2;
+            return Ok(Cow::Borrowed(text));
+        }
+        let key = self.long_key(seen)?;
         if self.next_byte() != Some(b':') {
             return Err(self.no_colon());
         }
         self.at += 1;
-        match key.spelling {
-            Spelling::Plain => Ok(Cow::Borrowed(self.text.get(key.start..key.end).unwrap_or_default())),
-            Spelling::Escaped | Spelling::Odd => self.reader_at(key.start - 1).quoted(),
-        }
-    }
-
-    /// Reads a key that is long or has escapes.
-    #[inline(never)]
-    pub(super) fn long_key(&mut self, seen: &mut Seen) -> Result<Key> {
-        let start = self.at + 1;
-        let spelling = self.skip_long_string()?;
-        let key = Key { start, end: self.at - 1, spelling };
-        let mark = if spelling == Spelling::Odd {
-            self.odd_mark(start)?
-        } else {
-            Mark::of(self.text.as_bytes().get(start..key.end).unwrap_or_default(), start)
-        };
-        match self.see(mark, start, *seen) {
-            Some(with_it) => *seen = with_it,
-            None => return Err(self.repeated(key)),
-        }
         Ok(key)
     }
 
-    #[inline(never)]
-    fn odd_mark(&self, start: usize) -> Result<Mark> {
-        let text = self.reader_at(start - 1).quoted()?;
-        Ok(Mark::of(usual_spelling(&text).as_bytes(), start))
+    /// Reads a key that is long or has escapes.
+    fn long_key(&mut self, seen: &mut Seen) -> Result<Cow<'a, str>> {
+        let start = self.at + 1;
+        let (mark, spelling) = self.long_mark()?;
+        let Some(with_it) = self.see(mark, start, *seen) else {
+            return Err(self.repeated(start));
+        };
+        *seen = with_it;
+        match spelling {
+            Spelling::Plain => Ok(Cow::Borrowed(self.text.get(start..self.at - 1).unwrap_or_default())),
+            Spelling::Escaped | Spelling::Odd => self.reader_at(start - 1).quoted(),
+        }
+    }
+
+    /// Reads over a key that is long or has escapes.
+    pub(super) fn long_mark(&mut self) -> Result<(Mark, Spelling)> {
+        let start = self.at + 1;
+        let spelling = self.skip_long_string()?;
+        let key = self.text.as_bytes().get(start..self.at - 1).unwrap_or_default();
+        let mark = if spelling == Spelling::Odd {
+            Mark::of(usual_spelling(&self.reader_at(start - 1).quoted()?).as_bytes(), start)
+        } else {
+            Mark::of(key, start)
+        };
+        Ok((mark, spelling))
     }
 
     /// Adds a key that has just been read, and begins at `start`, to those of its object; nothing if it is there already.
@@ -207,9 +196,9 @@ impl<'a> Reader<'a> {
     }
 
     #[cold]
-    fn repeated(&self, key: Key) -> Error {
-        let error = fault(ErrorKind::Repeated, "the key comes twice", key.start - 1);
-        match self.reader_at(key.start - 1).quoted() {
+    fn repeated(&self, start: usize) -> Error {
+        let error = fault(ErrorKind::Repeated, "the key comes twice", start - 1);
+        match self.reader_at(start - 1).quoted() {
             Ok(text) => error.inside(Step::Member(printable(&text))),
             Err(error) => error,
         }

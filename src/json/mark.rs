@@ -1,18 +1,19 @@
 //! What is kept of a key, to tell whether another is the same: the key itself if it is short.
 
-use crate::json::scan::{CHUNK, Window};
+use crate::json::scan::CHUNK;
 
 /// The mark of a key. It is made of the key's bytes as [`Escaped`](crate::json::string::Spelling::Escaped)
 /// spells them: then equal keys are spelt alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Mark {
+    /// Of a short key, which has fewer bytes than [`CHUNK`], the first byte is 0, as no byte of a key is.
     low: u64,
-    /// Of a short key, which has fewer bytes than [`CHUNK`], the last one is 0, as no byte of a key is.
+    /// Its last bytes, the very last one highest.
     high: u64,
 }
 
-/// In [`Mark::high`]: that the key is long.
-const IS_LONG: u64 = 0xff << 56;
+/// In [`Mark::low`]: that the key is long.
+const IS_LONG: u64 = 0xff;
 
 /// Spreads what differs in a few bits over all: 2^64 divided by the golden ratio.
 const MIXER: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -24,36 +25,48 @@ static OF_LENGTH: [Mark; CHUNK] = {
     let mut length = 0;
     while length < CHUNK {
         masks[length] = Mark { low: mask as u64, high: (mask >> 64) as u64 };
-        mask = mask << 8 | 0xff;
+        mask = mask >> 8 | 0xff << 120;
         length += 1;
     }
     masks
 };
 
 impl Mark {
-    /// The mark of the key that a window shows, which is `length` bytes long and spelt plainly.
+    /// The mark of a plain key by its length, under [`CHUNK`], and the bytes before the quote that ends it.
     #[inline(always)]
-    pub(super) fn of_short(window: &Window, length: usize) -> Self {
-        let [_, bytes @ .., _, _, _, _, _, _, _] = window;
+    pub(super) fn of_short(before: [u8; CHUNK], length: usize) -> Self {
         let mask = OF_LENGTH[length % CHUNK];
-        let both = u128::from_le_bytes(*bytes);
+        let both = u128::from_le_bytes(before);
         Self { low: both as u64 & mask.low, high: (both >> 64) as u64 & mask.high }
     }
 
-    /// The mark of a key by its bytes, and the place in the text of the first one.
+    /// The mark of a key of [`CHUNK`] bytes and more, by its bytes and the place in the text of the first one.
+    #[inline(always)]
+    pub(super) fn of_long(key: &[u8], start: usize) -> Self {
+        let low = IS_LONG | (start as u64) << 8;
+        let [first, last] = match (key.first_chunk(), key.last_chunk()) {
+            (Some(first), Some(last)) => [u64::from_le_bytes(*first), u64::from_le_bytes(*last)],
+            _ => [0; 2],
+        };
+        Self { low, high: first ^ last.rotate_left(29) ^ (key.len() as u64).wrapping_mul(MIXER) ^ low }
+    }
+
+    /// The mark of a key by its bytes, those before the quote that ends it, and the place of the first one.
+    #[inline(always)]
+    pub(super) fn of_shown(before: &[u8; CHUNK], key: &[u8], start: usize) -> Self {
+        if key.len() < CHUNK { Self::of_short(*before, key.len()) } else { Self::of_long(key, start) }
+    }
+
+    /// The mark of any key.
     pub(super) fn of(key: &[u8], start: usize) -> Self {
-        let word = |bytes: &[u8]| bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
-        match (key.first_chunk(), key.last_chunk()) {
-            (Some(first), Some(last)) if key.len() >= CHUNK => {
-                let ends = u64::from_le_bytes(*first) ^ u64::from_le_bytes(*last).rotate_left(29);
-                let high = IS_LONG | start as u64;
-                Self { low: ends ^ (key.len() as u64).wrapping_mul(MIXER) ^ high, high }
-            }
-            _ => {
-                let (first, second) = key.split_at(key.len().min(8));
-                Self { low: word(first), high: word(second) }
-            }
+        if key.len() >= CHUNK {
+            return Self::of_long(key, start);
         }
+        let mut before = [0; CHUNK];
+        for (to, from) in before.iter_mut().rev().zip(key.iter().rev()) {
+            *to = *from;
+        }
+        Self::of_short(before, key.len())
     }
 
     /// Two numbers in the place of a mark.
@@ -82,7 +95,7 @@ impl Mark {
 
     /// Where in the text a long key begins.
     pub(super) fn start(self) -> Option<usize> {
-        (self.high & IS_LONG == IS_LONG).then_some((self.high ^ IS_LONG) as usize)
+        (self.low & IS_LONG == IS_LONG).then_some((self.low >> 8) as usize)
     }
 
     /// Whether the keys may be equal: surely so if they are short, else their bytes tell.
@@ -97,23 +110,20 @@ impl Mark {
     /// The bytes of a short key.
     pub(super) fn short_key(self) -> Vec<u8> {
         let bytes = [self.low.to_le_bytes(), self.high.to_le_bytes()].concat();
-        bytes.into_iter().take_while(|byte| *byte != 0).collect()
+        bytes.into_iter().skip_while(|byte| *byte == 0).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::json::scan::{short_string, window};
 
     #[test]
-    fn a_window_shows_the_key_that_stands_there() {
+    fn the_bytes_before_a_quote_show_the_key() {
         for length in 0..CHUNK {
-            let key: Vec<u8> = (0x80..).take(length).collect();
-            let text = [b"\"", key.as_slice(), b"\":{\"what\":\"follows it\"}"].concat();
-            let window = window(&text, 0).expect("a window");
-            assert_eq!(short_string(window), Some(length));
-            let mark = Mark::of_short(window, length);
+            let key: Vec<u8> = (0xf0..).take(length).collect();
+            let text = [b"the bytes before the key\"", key.as_slice()].concat();
+            let mark = Mark::of_short(*text.last_chunk().expect("enough bytes"), length);
             assert_eq!((mark, mark.start(), mark.short_key()), (Mark::of(&key, 7), None, key));
         }
     }

@@ -14,6 +14,7 @@ mod error;
 mod keys;
 mod mark;
 mod names;
+mod quotes;
 mod scan;
 mod skip;
 mod string;
@@ -27,6 +28,7 @@ use error::{Step, fault, printable};
 use keys::ManyKeys;
 use mark::Mark;
 pub use names::Names;
+use quotes::Block;
 
 /// Deepest nesting that is read. Real pods reach 14; Go's encoder has no limit, our stack does.
 pub const MAX_DEPTH: usize = 64;
@@ -50,6 +52,8 @@ pub struct Reader<'a> {
     marks: Vec<Mark>,
     /// Those of the open objects that have many.
     many_keys: Vec<ManyKeys<'a>>,
+    /// Where strings are looked for, while values are read over.
+    block: Block,
 }
 
 impl<'a> Reader<'a> {
@@ -94,6 +98,7 @@ impl<'a> Reader<'a> {
             refuses_misspelt_case: false,
             marks: Vec::new(),
             many_keys: Vec::new(),
+            block: Block::default(),
         }
     }
 

@@ -28,6 +28,11 @@ impl<'n> Names<'n> {
         if self.filter & filter_bit(name.as_bytes()) == 0 {
             return None;
         }
+        self.look_for(name)
+    }
+
+    #[inline(never)]
+    fn look_for(&self, name: &str) -> Option<&'n str> {
         self.names.iter().find(|known| known.eq_ignore_ascii_case(name)).copied()
     }
 }

@@ -24,22 +24,14 @@ fn is_special(byte: u8) -> bool {
     matches!(byte, b'"' | b'\\' | 0..=0x1f)
 }
 
-/// What stands where a string begins: its opening quote, [`CHUNK`] bytes, and a few of what may follow. Whoever has
+/// What stands where a string ends: [`CHUNK`] bytes, its closing quote, and a few of what may follow. Whoever has
 /// it need not ask for each of these bytes whether the text is so long.
 pub(super) type Window = [u8; CHUNK + 8];
 
-/// The window at a place, unless the text ends within it.
+/// The window at a closing quote, unless the text begins or ends within it.
 #[inline(always)]
-pub(super) fn window(bytes: &[u8], at: usize) -> Option<&Window> {
-    bytes.get(at..)?.first_chunk()
-}
-
-/// How many bytes of a string come before the quote that ends it, if they are fewer than [`CHUNK`] and stand for themselves.
-#[inline(always)]
-pub(super) fn short_string(window: &Window) -> Option<usize> {
-    let [b'"', rest @ ..] = window else { return None };
-    let length = special_bytes(*rest.first_chunk()?).trailing_zeros() as usize;
-    (length < CHUNK && window[length + 1] == b'"').then_some(length)
+pub(super) fn window_at_end(bytes: &[u8], end: usize) -> Option<&Window> {
+    bytes.get(end.checked_sub(CHUNK)?..)?.first_chunk()
 }
 
 /// A bit for each byte that is a quote, a backslash or a control character.

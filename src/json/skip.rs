@@ -7,18 +7,19 @@
 
 use crate::json::keys::Seen;
 use crate::json::mark::Mark;
-use crate::json::scan::{short_string, window};
-use crate::json::{MAX_DEPTH, MAX_ELEMENTS, Reader, Result};
+use crate::json::scan::window_at_end;
+use crate::json::{MAX_DEPTH, MAX_ELEMENTS, MAX_STRING, Reader, Result};
 
 /// From an opening bracket to the closing one, in ASCII.
 const TO_CLOSING: u8 = 2;
 
-impl<'a> Reader<'a> {
+impl Reader<'_> {
     /// Reads over the value that is next.
+    #[inline]
     pub(super) fn skip_value(&mut self) -> Result<()> {
         let before = (self.at, self.elements, self.marks.len(), self.many_keys.len());
-        if let Some(rest) = self.quick_value() {
-            self.at = self.text.len() - rest.len();
+        if let Some(end) = self.quick_value() {
+            self.at = end;
             return Ok(());
         }
         (self.at, self.elements) = (before.0, before.1);
@@ -27,113 +28,124 @@ impl<'a> Reader<'a> {
         self.slow_value()
     }
 
-    /// What follows the value that is next.
+    /// Where the value ends that is next.
     #[inline(always)]
-    fn quick_value(&mut self) -> Option<&'a [u8]> {
-        let rest = self.text.as_bytes().get(self.at..)?;
-        match rest {
-            [b'"', ..] => self.quick_string(rest),
-            [b'{', b'}', rest @ ..] | [b'[', b']', rest @ ..] => (self.depth < MAX_DEPTH).then_some(rest),
-            [b'{', inside @ ..] => self.quick_nested(inside, 1),
-            [b'[', inside @ ..] => self.quick_nested(inside, 0),
-            _ => self.quick_scalar(rest),
+    fn quick_value(&mut self) -> Option<usize> {
+        match self.text.as_bytes().get(self.at..)? {
+            [b'"', ..] => self.skip_string().ok().map(|_| self.at),
+            [b'{', b'}', ..] | [b'[', b']', ..] => (self.depth < MAX_DEPTH).then_some(self.at + 2),
+            [b'{', ..] => self.quick_nested(self.at + 1, 1),
+            [b'[', ..] => self.quick_nested(self.at + 1, 0),
+            _ => self.quick_scalar(self.at),
         }
     }
 
-    /// What follows the object or array that has its first member or item where `rest` begins.
+    /// Where the object or array ends of which the first member or item begins at `at`, and `is_object` says which of
+    /// the two it is: 1 or 0.
     ///
-    /// `are_objects` has a bit for each that is open, the innermost last: whether it is an object. More is not on any
-    /// stack: in the reader's list of keys, before the keys of an object, stand those of the object around it.
-    fn quick_nested(&mut self, mut rest: &'a [u8], mut are_objects: u64) -> Option<&'a [u8]> {
-        let mut depth = self.depth + 1;
-        if depth > MAX_DEPTH {
-            return None;
-        }
+    /// What is open is not kept on a stack. Of their kinds there is a bit for each, and in the reader's list of
+    /// keys, before the keys of an object, stand those of the object around it.
+    fn quick_nested(&mut self, mut at: usize, is_object: u64) -> Option<usize> {
+        let bytes = self.text.as_bytes();
+        let mut quotes = self.quotes_from(at);
+        // The innermost last, and before the outermost a 1. At `deepest` nothing more is opened but what is empty.
+        let mut open = 1 << 1 | is_object;
+        let deepest = 1 << (MAX_DEPTH - 1).checked_sub(self.depth).filter(|left| *left > 0)?;
         let mut seen = self.enter(self.nothing_seen());
         loop {
             self.elements += 1;
-            if are_objects & 1 == 1 {
-                (rest, seen) = self.quick_key(rest, seen)?;
+            let mut value = Some(*bytes.get(at)?);
+            if open & 1 == 1 {
+                (at, quotes, seen, value) = self.quick_key(at, quotes, seen)?;
             }
-            match *rest.first()? {
-                b'"' => rest = self.quick_string(rest)?,
-                bracket @ (b'{' | b'[') => {
-                    if depth == MAX_DEPTH {
-                        return None;
-                    }
-                    rest = rest.get(1..)?;
-                    if *rest.first()? != bracket + TO_CLOSING {
-                        depth += 1;
-                        are_objects = are_objects << 1 | u64::from(bracket == b'{');
+            match value {
+                None => {}
+                Some(b'"') => (at, quotes) = self.quick_string(at, quotes)?,
+                Some(bracket @ (b'{' | b'[')) => {
+                    at += 1;
+                    if *bytes.get(at)? != bracket + TO_CLOSING {
+                        if open & deepest != 0 {
+                            return None;
+                        }
+                        open = open << 1 | u64::from(bracket == b'{');
                         seen = self.enter(seen);
                         continue;
                     }
-                    rest = rest.get(1..)?;
+                    at += 1;
                 }
-                _ => rest = self.quick_scalar(rest)?,
+                Some(_) => at = self.quick_scalar(at)?,
             }
-            while *rest.first()? != b',' {
-                let bracket = if are_objects & 1 == 1 { b'}' } else { b']' };
-                if *rest.first()? != bracket {
+            while *bytes.get(at)? != b',' {
+                let bracket = if open & 1 == 1 { b'}' } else { b']' };
+                if *bytes.get(at)? != bracket {
                     return None;
                 }
-                rest = rest.get(1..)?;
+                at += 1;
                 seen = self.leave(seen)?;
-                are_objects >>= 1;
-                depth -= 1;
-                if depth == self.depth {
-                    return (self.elements <= MAX_ELEMENTS).then_some(rest);
+                open >>= 1;
+                if open == 1 {
+                    self.leave_quotes(quotes);
+                    return (self.elements <= MAX_ELEMENTS).then_some(at);
                 }
             }
-            rest = rest.get(1..)?;
+            at += 1;
         }
     }
 
-    /// What follows the key that `rest` begins with and its colon.
+    /// Where the value begins whose key begins at `at`, and its first byte. Of an empty object, which most members have in
+    /// the list of who manages which field, where it ends.
     #[inline(always)]
-    fn quick_key(&mut self, rest: &'a [u8], seen: Seen) -> Option<(&'a [u8], Seen)> {
-        if let Some(window) = window(rest, 0)
-            && let Some(length) = short_string(window)
-            && window[length + 2] == b':'
-        {
-            let start = self.text.len() - rest.len() + 1;
-            let seen = self.see(Mark::of_short(window, length), start, seen)?;
-            return Some((rest.get(length + 3..)?, seen));
-        }
-        self.quick_long_key(rest, seen)
-    }
-
-    #[inline(never)]
-    fn quick_long_key(&mut self, rest: &'a [u8], mut seen: Seen) -> Option<(&'a [u8], Seen)> {
-        if rest.first() != Some(&b'"') {
+    fn quick_key(&mut self, at: usize, quotes: u64, seen: Seen) -> Option<(usize, u64, Seen, Option<u8>)> {
+        let bytes = self.text.as_bytes();
+        let start = at + 1;
+        if *bytes.get(at)? != b'"' {
             return None;
         }
-        self.at = self.text.len() - rest.len();
-        self.long_key(&mut seen).ok()?;
-        let rest = self.text.as_bytes().get(self.at..)?;
-        Some((rest.strip_prefix(b":")?, seen))
-    }
-
-    /// What follows the string that `rest` begins with.
-    #[inline(always)]
-    fn quick_string(&mut self, rest: &'a [u8]) -> Option<&'a [u8]> {
-        if let Some(length) = window(rest, 0).and_then(short_string) {
-            return rest.get(length + 2..);
+        let Some((end, quotes)) = self.take_string(quotes) else {
+            return self.quick_unusual_key(at, seen);
+        };
+        let Some(window) = window_at_end(bytes, end) else {
+            return self.quick_unusual_key(at, seen);
+        };
+        let [before @ .., _, b':', first, second, _, _, _, _] = window else { return None };
+        let key = bytes.get(start..end).filter(|key| key.len() <= MAX_STRING)?;
+        let seen = self.see(Mark::of_shown(before, key, start), start, seen)?;
+        if (*first, *second) == (b'{', b'}') {
+            return Some((end + 4, quotes, seen, None));
         }
-        self.quick_unusual_string(rest)
+        Some((end + 2, quotes, seen, Some(*first)))
     }
 
     #[inline(never)]
-    fn quick_unusual_string(&mut self, rest: &'a [u8]) -> Option<&'a [u8]> {
-        self.at = self.text.len() - rest.len();
+    fn quick_unusual_key(&mut self, at: usize, seen: Seen) -> Option<(usize, u64, Seen, Option<u8>)> {
+        self.at = at;
+        let (mark, _) = self.long_mark().ok()?;
+        let seen = self.see(mark, at + 1, seen)?;
+        let [b':', first, ..] = self.text.as_bytes().get(self.at..)? else { return None };
+        let at = self.at + 1;
+        Some((at, self.quotes_from(at), seen, Some(*first)))
+    }
+
+    /// Where the string ends whose opening quote is at `at`.
+    #[inline(always)]
+    fn quick_string(&mut self, at: usize, quotes: u64) -> Option<(usize, u64)> {
+        match self.take_string(quotes) {
+            Some((end, quotes)) if end - at <= MAX_STRING => Some((end + 1, quotes)),
+            _ => self.quick_unusual_string(at),
+        }
+    }
+
+    #[inline(never)]
+    fn quick_unusual_string(&mut self, at: usize) -> Option<(usize, u64)> {
+        self.at = at;
         self.skip_long_string().ok()?;
-        self.text.as_bytes().get(self.at..)
+        Some((self.at, self.quotes_from(self.at)))
     }
 
     #[inline(never)]
-    fn quick_scalar(&mut self, rest: &'a [u8]) -> Option<&'a [u8]> {
-        self.at = self.text.len() - rest.len();
-        match *rest.first()? {
+    fn quick_scalar(&mut self, at: usize) -> Option<usize> {
+        self.at = at;
+        match self.byte()? {
             b't' => self.literal("true"),
             b'f' => self.literal("false"),
             b'n' => self.literal("null"),
@@ -141,7 +153,7 @@ impl<'a> Reader<'a> {
             _ => return None,
         }
         .ok()?;
-        self.text.as_bytes().get(self.at..)
+        Some(self.at)
     }
 
     /// Reads over the value that is next, and says what is wrong with it.
@@ -169,9 +181,9 @@ mod tests {
     /// What the quick way makes of the value that begins at a place: where it ends, and how many elements it has.
     fn quick(text: &str, at: usize) -> Option<(usize, usize)> {
         let mut reader = Reader { at, ..Reader::over(text) };
-        let rest = reader.quick_value()?;
+        let end = reader.quick_value()?;
         assert!(reader.marks.is_empty() && reader.many_keys.is_empty());
-        Some((text.len() - rest.len(), reader.elements))
+        Some((end, reader.elements))
     }
 
     /// What the slow way makes of it.

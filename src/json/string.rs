@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 
 use crate::json::error::fault;
-use crate::json::scan::{plain_length, short_string, window};
+use crate::json::scan::plain_length;
 use crate::json::{ErrorKind, MAX_STRING, Reader, Result};
 
 /// How a string is spelt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Spelling {
     /// Each character stands for itself.
     Plain,
@@ -22,46 +22,37 @@ impl<'a> Reader<'a> {
     /// Reads over a string whose opening quote is next. Its escapes are checked, not undone.
     #[inline]
     pub(super) fn skip_string(&mut self) -> Result<Spelling> {
-        if let Some(length) = window(self.text.as_bytes(), self.at).and_then(short_string) {
-            self.at += length + 2;
+        if let Some(end) = self.plain_end()
+            && end - self.at <= MAX_STRING
+        {
+            self.at = end + 1;
             return Ok(Spelling::Plain);
         }
         self.skip_long_string()
     }
 
     /// As [`Reader::skip_string`], for one that is not short.
-    #[inline]
-    pub(super) fn skip_long_string(&mut self) -> Result<Spelling> {
-        let start = self.at;
-        self.at += 1;
-        self.skip_plain();
-        if self.byte() == Some(b'"') && self.at - start - 1 <= MAX_STRING {
-            self.at += 1;
-            return Ok(Spelling::Plain);
-        }
-        self.skip_escaped(start)
-    }
-
-    /// Reads over the rest of a string whose first part, from the quote at `start` on, is plain.
     #[inline(never)]
-    fn skip_escaped(&mut self, start: usize) -> Result<Spelling> {
-        let mut spelling = Spelling::Escaped;
+    pub(super) fn skip_long_string(&mut self) -> Result<Spelling> {
+        let (bytes, start) = (self.text.as_bytes(), self.at);
+        let mut spelling = Spelling::Plain;
+        self.at += 1;
         loop {
-            match self.byte() {
-                Some(b'"') => break,
-                Some(b'\\') => match self.text.as_bytes().get(self.at + 1) {
-                    Some(b'"' | b'\\' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 2,
-                    _ => {
-                        spelling = Spelling::Odd;
-                        self.at += 1;
-                        self.escape()?;
-                    }
-                },
-                Some(0..=0x1f) => return Err(self.syntax("a control character in a string")),
-                Some(_) => {}
-                None => return Err(self.syntax("the text ends within a string")),
+            self.at += plain_length(bytes.get(self.at..).unwrap_or_default());
+            match bytes.get(self.at..).unwrap_or_default() {
+                [b'"', ..] => break,
+                [b'\\', b'"' | b'\\' | b'b' | b'f' | b'n' | b'r' | b't', ..] => {
+                    self.at += 2;
+                    spelling = spelling.max(Spelling::Escaped);
+                }
+                [b'\\', ..] => {
+                    self.at += 1;
+                    self.escape()?;
+                    spelling = Spelling::Odd;
+                }
+                [_, ..] => return Err(self.syntax("a control character in a string")),
+                [] => return Err(self.syntax("the text ends within a string")),
             }
-            self.skip_plain();
         }
         if self.at - start - 1 > MAX_STRING {
             return Err(fault(ErrorKind::Limit, format!("a string of over {MAX_STRING} bytes"), start));
