@@ -1,15 +1,20 @@
 //! The clients: connections kept alive, each sending the next review when it has the answer to the last.
 
-use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
+use futures::future::try_join_all;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::sleep;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use crate::Result;
 
@@ -25,9 +30,28 @@ pub(crate) struct Target {
     pub(crate) tls: Arc<ClientConfig>,
 }
 
+/// What came of a round.
+pub(crate) struct Round {
+    answered: u64,
+    spent: Duration,
+    elapsed: Duration,
+}
+
+impl Round {
+    /// Microseconds of CPU for each review.
+    pub(crate) fn cost(&self) -> f64 {
+        self.spent.as_secs_f64() * 1e6 / self.answered as f64
+    }
+
+    /// How much of its core the server used, in percent. Where it is not all, the clients were the slower.
+    pub(crate) fn busy(&self) -> f64 {
+        100.0 * self.spent.as_secs_f64() / self.elapsed.as_secs_f64()
+    }
+}
+
 /// One connection, with room for an answer.
-pub(crate) struct Connection {
-    stream: StreamOwned<ClientConnection, TcpStream>,
+struct Connection {
+    stream: TlsStream<TcpStream>,
     answer: Vec<u8>,
 }
 
@@ -54,57 +78,72 @@ impl Target {
         [head.as_bytes(), review].concat()
     }
 
-    pub(crate) fn connect(&self) -> Result<Connection> {
-        let connection = ClientConnection::new(Arc::clone(&self.tls), ServerName::try_from("localhost")?)?;
-        let socket = TcpStream::connect(self.address)?;
+    async fn connect(&self) -> Result<Connection> {
+        let socket = TcpStream::connect(self.address).await?;
         socket.set_nodelay(true)?;
-        Ok(Connection { stream: StreamOwned::new(connection, socket), answer: vec![0; MAX_ANSWER] })
+        let connector = TlsConnector::from(Arc::clone(&self.tls));
+        let stream = connector.connect(ServerName::try_from("localhost")?, socket).await?;
+        Ok(Connection { stream, answer: vec![0; MAX_ANSWER] })
     }
 
-    /// Sends a request over and over for the time of a round, and returns what `cost` grew by and how many
-    /// were answered. The handshakes are over before it begins.
+    /// Sends one request, and returns the body of its answer.
+    pub(crate) fn ask(&self, request: &[u8]) -> Result<Vec<u8>> {
+        on_this_thread(async { without_chunks(self.connect().await?.ask(request).await?) })
+    }
+
+    /// Sends a request over and over for the time of a round. `cost` is what the server has used so far. The
+    /// handshakes are over before it begins.
     pub(crate) fn round(
         &self,
         request: &[u8],
         cost: impl Fn() -> Result<Duration>,
-    ) -> Result<(Duration, u64)> {
-        let mut connections = Vec::new();
-        for _ in 0..CONNECTIONS {
-            let mut connection = self.connect()?;
-            connection.ask(request)?;
-            connections.push(connection);
-        }
-        let (done, answered) = (AtomicBool::new(false), AtomicU64::new(0));
-        let before = cost()?;
-        thread::scope(|scope| {
-            let clients: Vec<_> = connections
-                .iter_mut()
-                .map(|connection| scope.spawn(|| connection.ask_until(request, &done, &answered)))
-                .collect();
-            thread::sleep(ROUND);
-            done.store(true, Ordering::Relaxed);
-            clients.into_iter().try_for_each(|client| client.join().map_err(|_| "a client panicked")?)
-        })?;
-        Ok((cost()? - before, answered.into_inner()))
+    ) -> Result<Round> {
+        on_this_thread(async {
+            let mut connections = Vec::new();
+            for _ in 0..CONNECTIONS {
+                let mut connection = self.connect().await?;
+                connection.ask(request).await?;
+                connections.push(connection);
+            }
+            let done = AtomicBool::new(false);
+            let (before, started) = (cost()?, Instant::now());
+            let time = async {
+                sleep(ROUND).await;
+                done.store(true, Ordering::Relaxed);
+                Ok(())
+            };
+            let asked =
+                try_join_all(connections.iter_mut().map(|connection| connection.ask_until(request, &done)));
+            let (answered, ()) = tokio::try_join!(asked, time)?;
+            let (spent, elapsed) = (cost()? - before, started.elapsed());
+            Ok(Round { answered: answered.iter().sum(), spent, elapsed })
+        })
     }
 }
 
+/// One thread for all connections, so that the client costs little more than what it sends.
+fn on_this_thread<T>(what: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(what)
+}
+
 impl Connection {
-    fn ask_until(&mut self, request: &[u8], done: &AtomicBool, answered: &AtomicU64) -> Result<()> {
+    async fn ask_until(&mut self, request: &[u8], done: &AtomicBool) -> Result<u64> {
+        let mut answered = 0;
         while !done.load(Ordering::Relaxed) {
-            self.ask(request)?;
-            answered.fetch_add(1, Ordering::Relaxed);
+            self.ask(request).await?;
+            answered += 1;
         }
-        Ok(())
+        Ok(answered)
     }
 
     /// Sends a request, and returns the body of the answer as it came, with the marks of its chunks if it has
     /// such.
-    pub(crate) fn ask(&mut self, request: &[u8]) -> Result<&[u8]> {
-        self.stream.write_all(request)?;
+    async fn ask(&mut self, request: &[u8]) -> Result<&[u8]> {
+        self.stream.write_all(request).await?;
+        self.stream.flush().await?;
         let (mut filled, mut body) = (0, None);
         loop {
-            let read = self.stream.read(&mut self.answer[filled..])?;
+            let read = self.stream.read(&mut self.answer[filled..]).await?;
             if read == 0 {
                 return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
             }
@@ -141,11 +180,11 @@ fn start_of_body(answer: &[u8]) -> Result<Option<(usize, Option<usize>)>> {
 }
 
 /// What a body says with the marks of its chunks taken out.
-pub(crate) fn without_chunks(body: &[u8]) -> Result<Vec<u8>> {
-    let (mut rest, mut whole) = (body, Vec::new());
-    if body.starts_with(b"{") {
+fn without_chunks(body: &[u8]) -> Result<Vec<u8>> {
+    if body.starts_with(b"{") || body == b"ok" {
         return Ok(body.to_vec());
     }
+    let (mut rest, mut whole) = (body, Vec::new());
     loop {
         let end = rest.windows(2).position(|two| two == b"\r\n").ok_or("no end of a chunk's length")?;
         let length = usize::from_str_radix(std::str::from_utf8(&rest[..end])?, 16)?;

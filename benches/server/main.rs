@@ -114,20 +114,25 @@ fn compare(payload: &'static Payload, peers: &[(Peer, Vec<f64>)], rounds: usize)
     let mut of = Vec::new();
     for (peer, _) in peers {
         if peer.answers(payload)? {
-            of.push((peer, Vec::new()));
+            of.push((peer, Vec::new(), Vec::new()));
         }
     }
     // The first round warms up.
     for round in 0..=rounds {
-        for (peer, costs) in &mut of {
-            let cost = peer.round(payload)?;
+        for (peer, costs, busy) in &mut of {
+            let measured = peer.round(payload)?;
             if round > 0 {
-                costs.push(cost);
+                costs.push(measured.cost());
+                busy.push(measured.busy());
             }
         }
     }
-    println!("measured: {}", payload.name);
-    let of = of.into_iter().map(|(peer, costs)| (peer.side, costs)).collect();
+    print!("measured: {}; the server was busy", payload.name);
+    for (peer, _, busy) in &of {
+        print!(" {} {:.0} %", peer.side.name(), busy.iter().sum::<f64>() / busy.len() as f64);
+    }
+    println!();
+    let of = of.into_iter().map(|(peer, costs, _)| (peer.side, costs)).collect();
     Ok(Costs { payload: payload.name, bytes: payload.review.len(), of })
 }
 

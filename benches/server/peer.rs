@@ -13,7 +13,7 @@ use rcgen::{CertificateParams, KeyPair};
 use rustix::thread::{CpuSet, sched_setaffinity};
 use tempfile::TempDir;
 
-use crate::client::{Target, trusting, without_chunks};
+use crate::client::{Round, Target, trusting};
 use crate::upstream::Upstream;
 use crate::{Payload, Result};
 
@@ -138,7 +138,7 @@ impl Peer {
     fn is_ready(&self, admin: SocketAddr) -> bool {
         const QUESTION: &[u8] = b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
         if self.side == Side::Upstream {
-            return self.target.connect().is_ok_and(|mut connection| connection.ask(QUESTION).is_ok());
+            return self.target.ask(QUESTION).is_ok();
         }
         let answer = || {
             let mut stream = TcpStream::connect(admin)?;
@@ -152,8 +152,7 @@ impl Peer {
     /// Whether it answers a payload; an error where it judges that otherwise than it should.
     pub(crate) fn answers(&self, payload: &Payload) -> Result<bool> {
         let Some(path) = self.side.path(payload) else { return Ok(false) };
-        let mut connection = self.target.connect()?;
-        let answer = without_chunks(connection.ask(&self.target.post(path, payload.review))?)?;
+        let answer = self.target.ask(&self.target.post(path, payload.review))?;
         let answer: serde_json::Value = serde_json::from_slice(&answer)?;
         if self.side.judges() && answer["response"]["allowed"] != payload.is_allowed {
             return Err(format!("{} on {}: {}", self.side.name(), payload.name, answer["response"]).into());
@@ -161,12 +160,10 @@ impl Peer {
         Ok(true)
     }
 
-    /// Microseconds of CPU for each review of a round.
-    pub(crate) fn round(&self, payload: &Payload) -> Result<f64> {
+    /// Asks for a round.
+    pub(crate) fn round(&self, payload: &Payload) -> Result<Round> {
         let path = self.side.path(payload).ok_or("not to be asked this")?;
-        let request = self.target.post(path, payload.review);
-        let (spent, answered) = self.target.round(&request, || self.cpu())?;
-        Ok(spent.as_secs_f64() * 1e6 / answered as f64)
+        self.target.round(&self.target.post(path, payload.review), || self.cpu())
     }
 
     /// What the scheduler has given all threads of the server so far.

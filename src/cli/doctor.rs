@@ -8,6 +8,7 @@ use std::time::SystemTime;
 
 use anyhow::{Context, Result, anyhow};
 use k8s_openapi::api::apps::v1::Deployment;
+use kube::core::ObjectMeta;
 use tokio::runtime::Builder;
 
 use crate::certificates::Service;
@@ -16,8 +17,8 @@ use crate::cli::sources::{OWN_NAMESPACE, namespace, policies_of};
 use crate::cli::{ALL_WELL, REFUSED};
 use crate::cluster::{Cluster, Fault, Inspected, Reason, Sought};
 use crate::doctor::{
-    Bundle, Found, Guard, Installation, Names, Policies, Secret, Server, examine, mounted_secret, write_json,
-    write_text,
+    Bundle, Found, Guard, Installation, Names, Policies, Secret, Server, ServiceAccount, examine,
+    mounted_secret, write_json, write_text,
 };
 use crate::policy::PolicySet;
 
@@ -201,6 +202,8 @@ impl Parts {
             bundles,
             secret,
             namespaces: told(inspected.namespaces),
+            service_accounts: told(inspected.service_accounts)
+                .map(|accounts| accounts.into_iter().map(service_account).collect()),
             policies: policies.map_or(Policies::ConfigMap(config_map), Policies::Given),
             deployment,
             pods: told(inspected.pods),
@@ -216,6 +219,14 @@ impl Parts {
                 .collect(),
             bindings: told(inspected.bindings),
         }
+    }
+}
+
+fn service_account(metadata: ObjectMeta) -> ServiceAccount {
+    ServiceAccount {
+        namespace: metadata.namespace.unwrap_or_default(),
+        name: metadata.name.unwrap_or_default(),
+        annotations: metadata.annotations.unwrap_or_default(),
     }
 }
 

@@ -12,7 +12,7 @@ use k8s_openapi::api::admissionregistration::v1::{
 };
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::coordination::v1::Lease;
-use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod, Service, ServiceAccount};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
@@ -88,6 +88,8 @@ pub struct Inspected {
     pub mutating_names: Result<Vec<String>, Fault>,
     /// All Namespaces and their labels.
     pub namespaces: Result<Vec<(String, Labels)>, Fault>,
+    /// The metadata of all ServiceAccounts.
+    pub service_accounts: Result<Vec<ObjectMeta>, Fault>,
     /// The ConfigMap of the policies.
     pub config_map: Result<Option<ConfigMap>, Fault>,
     /// The pods.
@@ -152,9 +154,10 @@ impl Cluster {
     pub async fn inspect(&self, sought: &Sought) -> Inspected {
         let own = Some(sought.namespace.as_str());
         let slices = format!("kubernetes.io/service-name={}", sought.service);
-        let (configurations, cluster, objects, workload, network) = futures::join!(
+        let (configurations, cluster, accounts, objects, workload, network) = futures::join!(
             async { futures::join!(self.one(None, &sought.validating), self.one(None, &sought.mutating)) },
             async { futures::join!(self.mutating_names(), self.labelled_namespaces(), self.all(None, None)) },
+            self.metadata::<ServiceAccount>(),
             async {
                 futures::join!(
                     self.one(own, &sought.config_map),
@@ -175,6 +178,7 @@ impl Cluster {
             mutating_names: cluster.0,
             namespaces: cluster.1,
             bindings: cluster.2,
+            service_accounts: accounts,
             config_map: objects.0,
             service: objects.1,
             lease: objects.2,
@@ -227,18 +231,21 @@ impl Cluster {
         }
     }
 
+    /// The metadata of all objects of a kind.
+    async fn metadata<K: Resource<DynamicType = ()>>(&self) -> Result<Vec<ObjectMeta>, Fault> {
+        let wanted = format!("list {}", K::plural(&()));
+        let all = self.pages::<Named>(&K::url_path(&(), None), &wanted, None).await?;
+        Ok(all.into_iter().map(|Named { metadata }| metadata).collect())
+    }
+
     async fn mutating_names(&self) -> Result<Vec<String>, Fault> {
-        let path = MutatingWebhookConfiguration::url_path(&(), None);
-        let wanted = "list mutatingwebhookconfigurations";
-        let all = self.pages::<Named>(&path, wanted, None).await?;
-        Ok(all.into_iter().map(|named| named.metadata.name.unwrap_or_default()).collect())
+        let all = self.metadata::<MutatingWebhookConfiguration>().await?;
+        Ok(all.into_iter().filter_map(|metadata| metadata.name).collect())
     }
 
     async fn labelled_namespaces(&self) -> Result<Vec<(String, Labels)>, Fault> {
-        let all = self.pages::<Named>(&Namespace::url_path(&(), None), "list namespaces", None).await?;
-        let labelled = |Named { metadata }: Named| {
-            (metadata.name.unwrap_or_default(), metadata.labels.unwrap_or_default())
-        };
-        Ok(all.into_iter().map(labelled).collect())
+        let labelled =
+            |metadata: ObjectMeta| (metadata.name.unwrap_or_default(), metadata.labels.unwrap_or_default());
+        Ok(self.metadata::<Namespace>().await?.into_iter().map(labelled).collect())
     }
 }

@@ -89,6 +89,12 @@ checks! {
     NamespaceWithoutPolicy = "namespace-without-policy",
     /// Selectors with the terms that AKS adds.
     AksSelectors = "aks-selectors",
+    /// A service account that a policy gives to pods is not there.
+    IdentityAccount = "identity-account",
+    /// It does not say which identity it stands for.
+    IdentityClient = "identity-client",
+    /// Nothing is seen that puts the token in.
+    IdentityWebhook = "identity-webhook",
     /// The Deployment is not there.
     DeploymentMissing = "deployment-missing",
     /// Fewer replicas are ready than are asked for.

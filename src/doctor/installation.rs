@@ -1,5 +1,6 @@
 //! What was read of an installation: the objects as the API server has them, and why others were not read.
 
+use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use k8s_openapi::api::admissionregistration::v1::{
@@ -63,6 +64,8 @@ pub struct Installation {
     pub secret: Found<Secret>,
     /// The namespaces of the cluster with their labels.
     pub namespaces: Listed<(String, Labels)>,
+    /// The service accounts of the cluster.
+    pub service_accounts: Listed<ServiceAccount>,
     /// Where the policies come from.
     pub policies: Policies,
     /// The Deployment.
@@ -101,6 +104,17 @@ pub enum Policies {
     ConfigMap(Found<ConfigMap>),
     /// Given by hand.
     Given(PolicySet),
+}
+
+/// A service account, as far as identities hang on it.
+#[derive(Debug, Clone)]
+pub struct ServiceAccount {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Its annotations.
+    pub annotations: BTreeMap<String, String>,
 }
 
 /// The certificate's Secret, without its keys.

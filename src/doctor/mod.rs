@@ -9,6 +9,7 @@ mod check;
 mod entry;
 mod finding;
 mod guards;
+mod identity;
 mod installation;
 mod policies;
 mod reach;
@@ -24,7 +25,7 @@ pub use check::Check;
 pub use finding::{Finding, Severity};
 pub use installation::{
     Authority, Bundle, Certificate, Found, Guard, Installation, Listed, Names, Policies, Secret, Served,
-    Server,
+    Server, ServiceAccount,
 };
 pub use replicas::{has_certificate_files, mounted_secret};
 pub use report::{Report, write_json, write_text};
@@ -39,6 +40,7 @@ pub fn examine(installation: &Installation) -> Report {
     webhooks::check(installation, &policies::Asked::by(policies.as_ref()), &mut findings);
     certificates::check(installation, &mut findings);
     reach::check(installation, policies.as_ref(), &mut findings);
+    identity::check(installation, policies.as_ref(), &mut findings);
     replicas::check(installation, &mut findings);
     service::check(installation, &mut findings);
     rotation::check(installation, &mut findings);

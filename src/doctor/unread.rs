@@ -42,6 +42,11 @@ fn of_cluster(installation: &Installation) -> Vec<Read<'_>> {
         ),
         ("get namespaces".to_owned(), "the Namespaces".to_owned(), fault(&installation.namespaces)),
         (
+            "get serviceaccounts --all-namespaces".to_owned(),
+            "the ServiceAccounts".to_owned(),
+            fault(&installation.service_accounts),
+        ),
+        (
             "get validatingadmissionpolicybindings".to_owned(),
             "the ValidatingAdmissionPolicyBindings".to_owned(),
             fault(&installation.bindings),

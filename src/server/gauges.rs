@@ -79,10 +79,10 @@ pub struct RotationMetrics {
     phase: IntGaugeVec,
     leads: IntGauge,
     servable: IntGauge,
-    in_sync: IntGauge,
+    out_of_sync: IntGauge,
     authority_expiry: Gauge,
     problem: IntGaugeVec,
-    changes: IntCounterVec,
+    events: IntCounterVec,
 }
 
 impl RotationMetrics {
@@ -90,18 +90,18 @@ impl RotationMetrics {
         let new = Factory { registry };
         Ok(Self {
             phase: new.gauges(
-                "certificate_rotation_phase",
+                "certificate_phase",
                 "1 for the phase that the rotation of the CA is in.",
                 &["phase"],
             )?,
             leads: new.gauge("certificate_leader", "Whether this replica issues and publishes.")?,
             servable: new.gauge(
-                "certificate_trusted",
+                "certificate_servable",
                 "Whether the published caBundle vouches for the certificate that is served.",
             )?,
-            in_sync: new.gauge(
-                "certificate_ca_bundle_in_sync",
-                "Whether every webhook entry has the caBundle that the Secret asks for.",
+            out_of_sync: new.gauge(
+                "ca_bundles_out_of_sync",
+                "Webhook entries whose caBundle is not what the Secret asks for.",
             )?,
             authority_expiry: new.seconds(
                 "certificate_authority_expiry_timestamp_seconds",
@@ -112,10 +112,10 @@ impl RotationMetrics {
                 "1 for what is wrong with the certificate now.",
                 &["problem"],
             )?,
-            changes: new.counters(
-                "certificate_changes_total",
-                "What this replica has done for the certificate.",
-                &["change"],
+            events: new.counters(
+                "certificate_events_total",
+                "What has happened to the certificate at this replica.",
+                &["event"],
             )?,
         })
     }
@@ -127,12 +127,12 @@ impl RotationMetrics {
         }
     }
 
-    /// How things stand: whether this replica leads, whether its certificate is vouched for, and whether the
-    /// caBundle is what it should be.
-    pub fn state(&self, leads: bool, is_trusted: bool, is_in_sync: bool) {
+    /// How things stand: whether this replica leads, whether its certificate is vouched for, and how many webhook
+    /// entries have not the caBundle that they should have.
+    pub fn state(&self, leads: bool, is_servable: bool, out_of_sync: usize) {
         self.leads.set(leads.into());
-        self.servable.set(is_trusted.into());
-        self.in_sync.set(is_in_sync.into());
+        self.servable.set(is_servable.into());
+        self.out_of_sync.set(i64::try_from(out_of_sync).unwrap_or(i64::MAX));
     }
 
     /// The CA that signs expires then.
@@ -149,8 +149,8 @@ impl RotationMetrics {
         }
     }
 
-    /// This replica has done something.
-    pub fn changed(&self, change: &str) {
-        self.changes.with_label_values(&[change]).inc();
+    /// Something has happened to it.
+    pub fn event(&self, event: &str) {
+        self.events.with_label_values(&[event]).inc();
     }
 }

@@ -171,9 +171,26 @@ fn an_installation_is_looked_at_from_nothing_to_all_well() {
     let text = Visit::pay(&["--kubeconfig", kubeconfig.to_str().unwrap()]).output;
     assert!(text.starts_with("all is well: 0 errors, 0 warnings and 0 notes from "), "{text}");
 
+    overlays_are_well(cluster);
     breaks_are_mended_by_their_commands(cluster, &tenant);
     served_to_nobody(cluster, podgate);
     may_read_little(cluster);
+}
+
+/// What is shipped beside the base is no fault. podgate writes the bundles of new webhooks meanwhile.
+fn overlays_are_well(cluster: &ControlPlane) {
+    for (overlay, notes) in
+        [("overlays/aks", vec!["aks-selectors"; 3]), ("overlays/pod-security", vec![]), ("base", vec![])]
+    {
+        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("manifests").join(overlay);
+        cluster.kubectl(&["apply", "--kustomize", folder.to_str().unwrap()]).succeeded();
+        eventually(&format!("{overlay} is well"), || {
+            let visit = Visit::to(cluster, &[]);
+            let found: Vec<Json> =
+                visit.findings().into_iter().map(|finding| finding["check"].clone()).collect();
+            if visit.code == Some(0) && found == notes { Ok(()) } else { Err(format!("{visit:?}")) }
+        });
+    }
 }
 
 /// Breaks one thing after the other, and gives a shell the command that the doctor names.

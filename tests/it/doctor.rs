@@ -17,7 +17,7 @@ use podgate::doctor::{
 use serde_json::{Value as Json, json};
 
 use crate::pods::of_repository;
-use cases::{Patch, Remove, With, broken, cases, gone, set};
+use cases::{IDENTITY, Patch, Remove, With, broken, cases, gone, set};
 use world::{DAY, DEPLOYMENT, MUTATING, VALIDATING, World, certificate, namespaces, now};
 
 #[test]
@@ -88,6 +88,7 @@ fn what_is_not_read_is_not_guessed_at() {
     installation.bundles.clear();
     installation.secret = Err(no());
     installation.namespaces = Err(no());
+    installation.service_accounts = Err(no());
     installation.policies = Policies::ConfigMap(Err(no()));
     installation.deployment = Err(no());
     installation.pods = Err(no());
@@ -101,7 +102,7 @@ fn what_is_not_read_is_not_guessed_at() {
     let report = examine(&installation);
     assert!(report.findings.iter().all(|finding| finding.check == Check::NotRead), "{:#?}", report.findings);
     // One for each field but those that are given or computed: names, now and bundles; there are two guards.
-    assert_eq!(report.findings.len(), 17);
+    assert_eq!(report.findings.len(), 18);
     assert!(!report.is_well());
 }
 
@@ -188,15 +189,7 @@ fn labels_of_kubernetes_own_are_judged_by_other_webhooks() {
 fn a_mutating_webhook_that_may_be_passed_over() {
     let mut world = World::good();
     world.patch(MUTATING, &set("/webhooks/0/failurePolicy", "Ignore".into()));
-    let identity = "
-apiVersion: podgate.dev/v1alpha1
-kind: IdentityPolicy
-metadata: {name: trainers}
-spec:
-  match: {namespaces: [ml-a]}
-  identity: {provider: azure, serviceAccountName: trainer}
-";
-    world.patch("ConfigMap", &set("/data/identity.yaml", identity.into()));
+    world.patch("ConfigMap", &set("/data/identity.yaml", IDENTITY.into()));
     let findings = examine(&world.installation()).findings;
     assert_eq!(findings.len(), 1, "{findings:?}");
     assert_eq!((findings[0].check, findings[0].severity), (Check::FailurePolicy, Severity::Warning));
@@ -227,7 +220,7 @@ fn the_report_for_people() {
       -> kubectl label --overwrite namespace ml-b podgate.dev/policy=ml-restricted # or another value that a policy matches
     info: failure-policy: MutatingWebhookConfiguration 00-podgate: webhooks[pods.podgate.dev].failurePolicy: Ignore: while podgate does not answer, nothing is repaired; what then breaks a policy, the validating webhook refuses
       -> kubectl patch mutatingwebhookconfiguration 00-podgate --type=json --patch='[{"op": "add", "path": "/webhooks/0/failurePolicy", "value": "Fail"}]'
-    not well: 1 error, 3 warnings and 1 note from 46 checks
+    not well: 1 error, 3 warnings and 1 note from 49 checks
     "#);
 }
 

@@ -169,6 +169,7 @@ mod tests {
             mutating: Ok(None),
             mutating_names: Ok(Vec::new()),
             namespaces: Ok(Vec::new()),
+            service_accounts: Ok(Vec::new()),
             config_map: Ok(None),
             pods: Ok(Vec::new()),
             budgets: Ok(Vec::new()),

@@ -9,8 +9,8 @@ use anyhow::{Context, Error, Result, anyhow};
 use super::cluster::Connection;
 use super::store::InCluster;
 use crate::certificates::{
-    self, Change as Rotated, ClientArgs, Clients, ClientsWatch, Event, Front, LOOPBACK, Loaded, Managed,
-    Observer, Phase, Problem, Service, Settings, Status, Watch, throwaway,
+    self, ClientArgs, Clients, ClientsWatch, Event, Front, LOOPBACK, Loaded, Managed, Observer, Phase,
+    Problem, Service, Settings, Status, Watch, throwaway,
 };
 use crate::server::{Change, ClusterMetrics, Condition, Health, Metrics, Reload, Reloaded, RotationMetrics};
 
@@ -165,39 +165,23 @@ struct Told {
 
 impl Observer for Told {
     fn event(&self, event: &Event) {
+        self.rotation.event(event.name());
         match event {
             Event::Problem(problem) => tracing::warn!(problem = problem.name(), "certificate: {event}"),
-            Event::Changed(change) => {
-                self.rotation.changed(name(change));
+            Event::Changed(_) | Event::Published { .. } | Event::Serving { .. } | Event::Recovered => {
                 tracing::info!("certificate: {event}");
             }
-            Event::Published { .. } => {
-                self.rotation.changed("publish");
-                tracing::info!("certificate: {event}");
-            }
-            Event::Serving { .. } | Event::Recovered => tracing::info!("certificate: {event}"),
         }
     }
 
     fn status(&self, status: &Status) {
         let Status { phase, leads, servable, authority_expires, out_of_sync, problem, .. } = status;
         self.rotation.phase(Phase::ALL.map(Phase::name), phase.name());
-        self.rotation.state(*leads, servable.is_ok(), out_of_sync.is_empty());
+        self.rotation.state(*leads, servable.is_ok(), out_of_sync.len());
         self.rotation.problem(problem.as_ref().map(Problem::name));
         if let Some(expires) = authority_expires {
             self.rotation.authority_expires(*expires);
         }
         self.ready.set(servable.is_ok());
-    }
-}
-
-fn name(change: &Rotated) -> &'static str {
-    match change {
-        Rotated::Adopt { .. } => "adopt",
-        Rotated::CreateNext => "create-next",
-        Rotated::Promote => "promote",
-        Rotated::SignLeaf => "sign-leaf",
-        Rotated::DropOld => "drop-old",
-        Rotated::Mend => "mend",
     }
 }

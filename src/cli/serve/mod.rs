@@ -39,7 +39,7 @@ pub(crate) struct Serve {
     #[command(flatten)]
     installation: InstallationArgs,
 
-    /// The name of this replica, which holds the Lease by it; without it the host's.
+    /// The name of this replica, which holds the Lease by it; without it HOSTNAME, or podgate- and the process id.
     #[arg(long, env = "PODGATE_REPLICA", value_name = "NAME")]
     replica: Option<String>,
 

@@ -25,6 +25,7 @@ pub(super) enum Break {
 }
 
 pub(super) use Break::{Patch, Remove, With};
+pub(super) use around::IDENTITY;
 
 /// `replace`, or `add` where there is nothing yet.
 pub(super) fn set(path: &str, value: Json) -> Json {
@@ -54,6 +55,7 @@ pub(super) fn cases() -> Vec<(Check, Severity, &'static str, Break)> {
     cases.extend(certificates::cases());
     cases.extend(around::reach());
     cases.extend(around::replicas());
+    cases.extend(around::identities());
     cases.extend([
         (
             Check::NotRead,

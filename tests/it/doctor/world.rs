@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use podgate::doctor::{
     Authority, Bundle, Certificate, Guard, Installation, Names, Policies, Secret, Served, Server,
+    ServiceAccount,
 };
 use podgate::policy::Labels;
 use serde::de::DeserializeOwned;
@@ -151,6 +152,11 @@ impl World {
                 ("podgate-system", None),
                 ("ml-a", Some("ml-restricted")),
             ])),
+            service_accounts: Ok(vec![ServiceAccount {
+                namespace: "ml-a".into(),
+                name: "trainer".into(),
+                annotations: [("azure.workload.identity/client-id".into(), "5f3c".into())].into(),
+            }]),
             policies: Policies::ConfigMap(Ok(self.one("ConfigMap", "podgate"))),
             deployment: Ok(self.one(DEPLOYMENT, "podgate")),
             pods: Ok(self.every("Pod")),

@@ -118,7 +118,50 @@ pub(super) fn reach() -> Vec<(Check, Severity, &'static str, Break)> {
     ]
 }
 
-pub(in super::super) fn policies(text: &str) -> PolicySet {
+pub(super) fn identities() -> Vec<(Check, Severity, &'static str, Break)> {
+    use Severity::{Error, Info, Warning};
+    vec![
+        (
+            Check::IdentityAccount,
+            Error,
+            "the IdentityPolicy trainers gives it to pods: they are refused",
+            With(|installation| {
+                installation.policies = Policies::Given(policies(IDENTITY));
+                installation.service_accounts = Ok(Vec::new());
+            }),
+        ),
+        (
+            Check::IdentityClient,
+            Warning,
+            "no AZURE_CLIENT_ID",
+            With(|installation| {
+                installation.policies = Policies::Given(policies(IDENTITY));
+                installation.service_accounts.as_mut().unwrap()[0].annotations.clear();
+            }),
+        ),
+        (
+            Check::IdentityWebhook,
+            Info,
+            "none begins with azure-wi-webhook",
+            With(|installation| {
+                installation.policies = Policies::Given(policies(IDENTITY));
+                installation.mutating_names = Ok(vec!["00-podgate".into()]);
+            }),
+        ),
+    ]
+}
+
+/// Gives pods of one namespace an identity.
+pub(in super::super) const IDENTITY: &str = "
+apiVersion: podgate.dev/v1alpha1
+kind: IdentityPolicy
+metadata: {name: trainers}
+spec:
+  match: {namespaces: [ml-a]}
+  identity: {provider: azure, serviceAccountName: trainer}
+";
+
+fn policies(text: &str) -> PolicySet {
     let mut policies = policy::Policies::new(vec!["kube-system".into(), "podgate-system".into()]);
     read_file("policy.yaml", text, &mut policies);
     policies.finish().unwrap()
