@@ -21,6 +21,10 @@ impl<'o, O: Fn(Event)> Condition<'o, O> {
         Self { resource, observe, state: State::Unknown }
     }
 
+    pub(super) fn is_up(&self) -> bool {
+        self.state == State::Up
+    }
+
     pub(super) fn up(&mut self) {
         if self.state != State::Up {
             self.state = State::Up;

@@ -31,7 +31,7 @@ impl Resource {
 /// What happens while the cluster is followed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// A first list is complete, or a resource can be followed again. To be logged.
+    /// A resource is listed and its watch stands, for the first time or again. To be logged.
     Up(Resource),
     /// A resource cannot be followed any more, or for another reason than before. What is known of it stays.
     /// To be logged, with the fault's advice.

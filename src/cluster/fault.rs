@@ -251,7 +251,7 @@ const LONGEST_MESSAGE: usize = 2048;
 
 impl Call {
     /// An error as the Go client wraps it.
-    fn go(&self, error: &str) -> String {
+    pub(super) fn go(&self, error: &str) -> String {
         format!("{} \"{}\": {error}", self.method, self.url)
     }
 

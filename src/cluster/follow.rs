@@ -18,7 +18,7 @@ use kube::core::{ObjectMeta, PartialObjectMeta};
 use kube::runtime::watcher::{self, Config, watcher};
 use kube::{Api, Error, Resource as KubeResource};
 use serde::de::DeserializeOwned;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::cluster::condition::Condition;
 use crate::cluster::fault::Call;
@@ -36,6 +36,9 @@ const BURST: usize = 512;
 /// The snapshot is not given out more often than this. A thousand namespaces that are made at once would
 /// else be copied a thousand times.
 const BETWEEN_SNAPSHOTS: Duration = Duration::from_millis(10);
+
+/// As good as without a limit.
+const NEVER: Duration = Duration::from_secs(365 * 86_400);
 
 /// Everything that is followed for a snapshot.
 const FOLLOWED: usize = 2;
@@ -174,15 +177,20 @@ impl Cluster {
                     is_streaming = false;
                     continue;
                 }
-                if end.was_listed {
+                // One that ignores the wish to stream leaves the list open for ever.
+                if is_streaming && end.fault.reason == Reason::Timeout && end.stood.is_none() {
+                    is_streaming = false;
+                }
+                if end.stood.is_some_and(|stood| stood > self.limits.longest_pause) {
                     pause.reset();
                 }
                 condition.failed(end.fault.reason);
                 // That a watch has fallen too far behind is in order: a list follows.
-                if end.fault.reason != Reason::Expired {
+                if end.fault.reason != Reason::Expired || end.stood.is_none() {
                     condition.down(&end.fault);
                 }
-                sleep(pause.next().max(end.fault.retry_after.unwrap_or_default())).await;
+                let asked = end.fault.retry_after.unwrap_or_default();
+                sleep(pause.next().max(asked.min(self.limits.longest_pause))).await;
             }
         }
     }
@@ -199,16 +207,21 @@ impl Cluster {
         K: KubeResource + Clone + Debug + DeserializeOwned + Send + 'static,
     {
         let mut stream = pin!(watcher(api.clone(), config));
-        let mut was_listed = false;
+        let mut progress = Progress::default();
         loop {
-            // Once it is listed, kube has limits of its own for silence.
-            let first = if was_listed {
-                stream.next().await
-            } else {
-                let Ok(first) = timeout(self.limits.list, stream.next()).await else {
-                    return End { fault: Fault::late(call), was_listed, is_unable_to_stream: false };
-                };
-                first
+            let within = match progress.listed {
+                None => self.limits.list,
+                Some(_) if !condition.is_up() => self.limits.settled,
+                // kube has limits of its own for silence.
+                Some(_) => NEVER,
+            };
+            let first = match timeout(within, stream.next()).await {
+                Ok(first) => first,
+                Err(_) if progress.listed.is_some() => {
+                    condition.up();
+                    continue;
+                }
+                Err(_) => return progress.end(Fault::late(call), false),
             };
             let mut changes = Vec::new();
             let mut error = None;
@@ -223,27 +236,58 @@ impl Cluster {
                 }
                 next = stream.next().now_or_never().flatten();
             }
-            let is_listed = changes.iter().any(|change| matches!(change, Change::Listed));
+            // What comes behind the list comes by the watch.
+            if progress.listed.is_some() && !changes.is_empty() && error.is_none() {
+                condition.up();
+            }
+            progress.note(&changes);
             if !changes.is_empty() {
                 take(changes);
             }
-            if is_listed {
-                was_listed = true;
-                condition.up();
-            }
             if let Some(error) = error {
-                let is_unable_to_stream = is_unable_to_stream(&error);
-                return End { fault: Fault::of_watcher(&error, call), was_listed, is_unable_to_stream };
+                return progress.end(Fault::of_watcher(&error, call), is_unable_to_stream(&error));
+            }
+            // kube begins such a list anew, at once and as often as it breaks.
+            if progress.has_broken_off {
+                let fault = Fault::new(Reason::Unreachable, call, call.go("the list broke off: EOF"));
+                return progress.end(fault, false);
             }
         }
+    }
+}
+
+/// How far a watch has come.
+#[derive(Default)]
+struct Progress {
+    has_begun: bool,
+    /// Whether its list ended before it was whole.
+    has_broken_off: bool,
+    /// Since when it is listed whole.
+    listed: Option<Instant>,
+}
+
+impl Progress {
+    fn note(&mut self, changes: &[Change]) {
+        for change in changes {
+            match change {
+                Change::Begun if self.listed.is_none() && self.has_begun => self.has_broken_off = true,
+                Change::Begun => self.has_begun = true,
+                Change::Listed => self.listed = Some(Instant::now()),
+                Change::There(_) | Change::Gone(_) => {}
+            }
+        }
+    }
+
+    fn end(&self, fault: Fault, is_unable_to_stream: bool) -> End {
+        End { fault, stood: self.listed.map(|since| since.elapsed()), is_unable_to_stream }
     }
 }
 
 /// Why a watch ended.
 struct End {
     fault: Fault,
-    /// Whether it got as far as a whole list.
-    was_listed: bool,
+    /// For how long it stood after a whole list; `None` if it did not get as far.
+    stood: Option<Duration>,
     /// Whether the server does not know how to stream a list.
     is_unable_to_stream: bool,
 }

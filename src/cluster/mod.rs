@@ -5,8 +5,8 @@
 //! reached, or refuses, the last [`Snapshot`] holds. What changes is told as an [`Event`], for others to log
 //! and to count: nothing is logged here, and a condition that lasts is told once.
 //!
-//! The client library logs on its own, and may put a body that it cannot parse into a log line. Secrets are
-//! therefore read here without it, and whoever sets up the log leaves the targets [`NOISY`] out.
+//! The client library logs on its own, at each attempt, and may put a body that it cannot parse into a log line.
+//! Secrets are therefore read here without it, and whoever sets up the log leaves its lines out.
 
 mod condition;
 mod connect;
@@ -40,10 +40,6 @@ pub use pods::Page;
 pub use secret::Secret;
 pub use webhooks::{Bundle, WebhookNames};
 
-/// The log targets of the client library. Its lines come again with every attempt, and say what an
-/// [`Event`] says once.
-pub const NOISY: [&str; 4] = ["kube_client", "kube_runtime", "hyper_util", "tower"];
-
 /// How long to wait, and how much at a time.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -55,6 +51,8 @@ pub struct Limits {
     pub list: Duration,
     /// How long a watch is asked for, in whole seconds. One that says nothing for 5 s longer is taken for dead.
     pub watch: Duration,
+    /// How long a watch must stand behind its list to be called up. A role may allow the one and not the other.
+    pub settled: Duration,
     /// After a first failure; it doubles with each further one, and is spread.
     pub first_pause: Duration,
     /// The longest pause between attempts.
@@ -69,6 +67,7 @@ impl Default for Limits {
             list: Duration::from_secs(30),
             // A watch costs the server little to renew, and a dead connection is noticed within a minute.
             watch: Duration::from_secs(55),
+            settled: Duration::from_secs(2),
             first_pause: Duration::from_millis(500),
             longest_pause: Duration::from_secs(30),
         }

@@ -30,6 +30,7 @@ pub(crate) fn limits() -> Limits {
         answer: Duration::from_secs(2),
         list: Duration::from_millis(300),
         watch: Duration::from_secs(30),
+        settled: Duration::from_millis(50),
         first_pause: Duration::from_millis(20),
         longest_pause: Duration::from_millis(100),
     }
@@ -85,6 +86,9 @@ struct Kept {
     /// Every call: `GET /api/v1/namespaces/a`, with ` meta` behind it if metadata was asked for.
     calls: Vec<String>,
     can_stream: bool,
+    ends_lists: bool,
+    /// Watches that are open, and are told nothing.
+    silent: Vec<UnboundedSender<io::Result<Bytes>>>,
     /// Called before each write is done, once.
     before_write: Option<BeforeWrite>,
 }
@@ -94,7 +98,7 @@ impl Api {
     pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let kept = Kept { can_stream: true, version: 10, ..Kept::default() };
+        let kept = Kept { can_stream: true, ends_lists: true, version: 10, ..Kept::default() };
         let api = Self { kept: Arc::new(Mutex::new(kept)), address, serving: Arc::new(Mutex::new(None)) };
         api.serve(listener);
         api
@@ -121,8 +125,12 @@ impl Api {
 
     /// A client of it.
     pub(crate) async fn cluster(&self) -> Cluster {
+        self.cluster_with(limits()).await
+    }
+
+    pub(crate) async fn cluster_with(&self, limits: Limits) -> Cluster {
         let (_folder, path) = self.kubeconfig();
-        Cluster::connect_with(Some(&path), limits()).await.unwrap()
+        Cluster::connect_with(Some(&path), limits).await.unwrap()
     }
 
     /// A kubeconfig file for it.
@@ -216,6 +224,17 @@ impl Api {
         }
     }
 
+    /// Every watch stays open, and nothing comes by it any more.
+    pub(crate) fn fall_silent(&self) {
+        let kept = &mut *self.kept();
+        kept.silent.extend(kept.watchers.drain(..).map(|(_, watcher)| watcher));
+    }
+
+    /// Streams of lists are begun, and never ended.
+    pub(crate) fn leave_lists_open(&self) {
+        self.kept().ends_lists = false;
+    }
+
     /// Sends a line to every watch of these paths.
     pub(crate) fn say(&self, path: &str, line: &str) {
         for (of, watcher) in &self.kept().watchers {
@@ -283,6 +302,9 @@ async fn answer(State(api): State<Api>, request: Request) -> Response {
         "GET" => Verb::Get,
         _ => Verb::Write,
     };
+    if query.contains("sendInitialEvents=true") && !api.kept().can_stream {
+        return status(422, "Invalid", "sendInitialEvents is forbidden for watch");
+    }
     if let Some(fault) = api.fault_of(verb, &path) {
         return faulty(fault).await;
     }
@@ -390,13 +412,12 @@ fn watch(api: &Api, path: &str, query: &str) -> Response {
                "metadata": {"resourceVersion": kept.version.to_string(), "annotations": annotations}})
     };
     if query.contains("sendInitialEvents=true") {
-        if !kept.can_stream {
-            return status(422, "Invalid", "sendInitialEvents is forbidden for watch");
-        }
         for (_, object) in selected(kept, path, query) {
             send("ADDED", &object);
         }
-        send("BOOKMARK", &bookmark(&json!({"k8s.io/initial-events-end": "true"})));
+        if kept.ends_lists {
+            send("BOOKMARK", &bookmark(&json!({"k8s.io/initial-events-end": "true"})));
+        }
     } else {
         let from: u64 = parameter(query, "resourceVersion").unwrap().parse().unwrap();
         if from < kept.oldest {

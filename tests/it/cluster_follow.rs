@@ -3,12 +3,12 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use podgate::cluster::{Cluster, ConnectError, Event, Reason, Resource};
+use podgate::cluster::{Cluster, ConnectError, Event, Limits, Reason, Resource};
 use podgate::policy::Snapshot;
 use serde_json::json;
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::cluster_api::{Api, Fault, PATIENCE, Verb, until};
+use crate::cluster_api::{Api, Fault, PATIENCE, Verb, limits, until};
 
 /// A cluster that is being followed, and all that it said.
 struct Followed {
@@ -25,7 +25,11 @@ impl Drop for Followed {
 }
 
 async fn follow(api: &Api) -> Followed {
-    let cluster = api.cluster().await;
+    follow_with(api, limits()).await
+}
+
+async fn follow_with(api: &Api, limits: Limits) -> Followed {
+    let cluster = api.cluster_with(limits).await;
     let snapshot = Arc::new(Mutex::new(Arc::new(Snapshot::live())));
     let events = Arc::new(Mutex::new(Vec::new()));
     let task = tokio::spawn({
@@ -66,6 +70,10 @@ impl Followed {
         self.events.lock().unwrap().iter().filter_map(word).collect()
     }
 
+    async fn until_conditions(&self, expected: &[&str]) {
+        until(&format!("{expected:?}"), || self.conditions() == expected).await;
+    }
+
     fn failures(&self) -> usize {
         self.count(|event| matches!(event, Event::Failed(Resource::Namespaces, _)))
     }
@@ -102,7 +110,7 @@ async fn the_snapshot_holds_what_the_cluster_has_and_follows_its_changes() {
         })
         .await;
     assert_eq!(label(&snapshot, "a", "team"), Some("x"), "what was given out does not change");
-    assert_eq!(followed.conditions(), ["up"]);
+    followed.until_conditions(&["up"]).await;
     assert_eq!(followed.failures(), 0);
     let calls = api.calls("GET");
     assert!(calls.iter().all(|call| call.ends_with(" meta")), "{calls:?}");
@@ -143,7 +151,8 @@ async fn an_api_server_that_cannot_stream_lists_is_asked_for_pages() {
     followed.until_synced().await;
     assert_eq!(followed.snapshot().namespace_count(), 1201);
     assert_eq!(api.calls("/api/v1/namespaces?&limit=500").len(), 3);
-    assert_eq!(followed.conditions(), ["up"], "it is no fault");
+    // It is no fault.
+    followed.until_conditions(&["up"]).await;
     api.delete("/api/v1/namespaces/n7");
     followed.until("a change", |now| now.labels("n7").is_none()).await;
 }
@@ -167,6 +176,7 @@ async fn each_fault_is_told_once_and_survived_and_mended() {
         api.put_namespace("a", &json!({"team": "x"}));
         let followed = follow(&api).await;
         followed.until_synced().await;
+        followed.until_conditions(&["up"]).await;
 
         api.fail(Verb::Watch, "/namespaces", Fault::Status(500, "InternalError"));
         api.fail(Verb::List, "/namespaces", fault.clone());
@@ -230,7 +240,8 @@ async fn a_relist_takes_out_what_is_gone_and_a_watch_that_ends_is_taken_up() {
         .until("b is gone", |now| now.labels("b").is_none() && !now.has_service_account("b", "trainer"))
         .await;
     assert!(followed.snapshot().labels("a").is_some());
-    assert_eq!(followed.conditions(), ["up"], "to be behind is no fault");
+    // To be behind is no fault.
+    followed.until_conditions(&["up"]).await;
 }
 
 #[tokio::test]
@@ -248,16 +259,86 @@ async fn an_api_server_that_is_not_there_yet_is_waited_for() {
     );
     api.rise().await;
     followed.until_synced().await;
-    assert_eq!(followed.conditions(), ["unreachable", "up"]);
+    followed.until_conditions(&["unreachable", "up"]).await;
 }
 
 #[tokio::test]
 async fn a_line_that_is_no_event_is_a_fault_that_mends_itself() {
     let api = Api::start().await;
     let followed = follow(&api).await;
-    followed.until_synced().await;
+    followed.until_conditions(&["up"]).await;
     api.say("/namespaces", "{\"type\": \"ADDED\", \"object\": 7}");
-    until("up again", || followed.conditions() == ["up", "garbled", "up"]).await;
+    followed.until_conditions(&["up", "garbled", "up"]).await;
+}
+
+#[tokio::test]
+async fn a_right_to_list_alone_is_not_taken_for_one_to_watch() {
+    let api = Api::start().await;
+    api.refuse_streams();
+    api.fail(Verb::Watch, "/namespaces", Fault::Status(403, "Forbidden"));
+    let limits = Limits { settled: PATIENCE, ..limits() };
+    let followed = follow_with(&api, limits).await;
+    until("a few attempts", || followed.failures() > 4).await;
+    assert_eq!(followed.conditions(), ["forbidden"]);
+    assert_eq!(followed.count(|event| *event == Event::Synced), 1, "what is there is known all the same");
+    api.mend();
+    api.put_namespace("new", &json!({}));
+    followed.until("mended", |now| now.labels("new").is_some()).await;
+}
+
+#[tokio::test]
+async fn what_comes_by_a_watch_shows_that_it_stands() {
+    let api = Api::start().await;
+    let followed = follow_with(&api, Limits { settled: 10 * PATIENCE, ..limits() }).await;
+    followed.until_synced().await;
+    assert_eq!(followed.conditions(), [""; 0]);
+    api.put_namespace("a", &json!({}));
+    followed.until_conditions(&["up"]).await;
+}
+
+#[tokio::test]
+async fn an_api_server_that_never_ends_a_streamed_list_is_asked_for_pages() {
+    let api = Api::start().await;
+    api.leave_lists_open();
+    api.put_namespace("a", &json!({}));
+    let followed = follow(&api).await;
+    followed.until_synced().await;
+    followed.until_conditions(&["timeout", "up"]).await;
+}
+
+#[tokio::test]
+async fn a_streamed_list_that_breaks_off_is_a_fault_and_not_begun_again_at_once() {
+    let api = Api::start().await;
+    api.fail(Verb::Watch, "/namespaces", Fault::Reset);
+    let followed = follow(&api).await;
+    until("a few attempts", || followed.failures() > 3).await;
+    assert_eq!(followed.conditions(), ["unreachable"]);
+    let calls = api.calls("/api/v1/namespaces?").len();
+    assert!(calls <= 2 * (followed.failures() + 1), "{calls} calls for {} failures", followed.failures());
+    api.mend();
+    followed.until_synced().await;
+}
+
+#[tokio::test]
+async fn a_watch_that_fell_silent_is_taken_up_and_nothing_is_missed() {
+    let api = Api::start().await;
+    api.put_namespace("a", &json!({}));
+    let followed = follow_with(&api, Limits { watch: Duration::from_secs(1), ..limits() }).await;
+    followed.until_synced().await;
+    api.fall_silent();
+    api.put_namespace("b", &json!({}));
+    followed.until("what came by no watch", |now| now.labels("b").is_some()).await;
+    let lists = api.calls("/api/v1/namespaces?").iter().filter(|call| call.contains("sendInitial")).count();
+    assert_eq!(lists, 1, "nothing is listed again");
+}
+
+#[tokio::test]
+async fn who_asks_us_to_wait_for_a_day_is_asked_again_sooner() {
+    let api = Api::start().await;
+    api.fail(Verb::Watch, "/namespaces", Fault::RetryAfter(86_400));
+    let followed = follow(&api).await;
+    until("a few attempts", || followed.failures() > 3).await;
+    assert_eq!(followed.conditions(), ["too-many-requests"]);
 }
 
 #[tokio::test]

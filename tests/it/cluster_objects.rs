@@ -117,7 +117,7 @@ async fn a_secret_is_followed_without_its_content() {
     let before = changes();
     api.delete(SECRET);
     until("the end", || changes() > before).await;
-    assert!(events.lock().unwrap().contains(&Event::Up(Resource::Secret)));
+    until("up", || events.lock().unwrap().contains(&Event::Up(Resource::Secret))).await;
     let calls = api.calls("secrets");
     let is_narrow =
         |call: &String| call.contains("fieldSelector=metadata.name%3Dpodgate-tls") && call.ends_with(" meta");
