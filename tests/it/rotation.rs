@@ -194,7 +194,7 @@ fn years_of_everything() {
     // A longer run by hand asks for more.
     let seeds = std::env::var("ROTATION_SEEDS").map_or(3, |seeds| seeds.parse().unwrap());
     for seed in 0..seeds {
-        let mut simulation = installed(400 + seed, 3, 10 * SECOND);
+        let mut simulation = installed(400 + seed, 3, 15 * SECOND);
         let mut snapshot = simulation.world.lock().unwrap().secret().unwrap().clone();
         for _ in 0..8 {
             ask_for_rotation(&simulation);
@@ -204,7 +204,7 @@ fn years_of_everything() {
                 simulation.run(time);
             }
             calm(&mut simulation);
-            simulation.run(25 * MINUTE);
+            simulation.run(12 * MINUTE);
             simulation.assert_settled();
             simulation.rest(40 * DAY);
         }
