@@ -27,7 +27,7 @@ const REVIEWS: u64 = 24_000;
 /// Reviews in one cluster.
 const OF_ONE_CLUSTER: u64 = 40;
 /// One of so many clusters has a namespace with more pods than are looked at.
-const CROWDED: u64 = 300;
+const CROWDED: u64 = 150;
 /// The namespace that is crowded: one that is never exempt.
 const CROWDED_NAMESPACE: usize = 2;
 /// What upstream's webhook has to say.

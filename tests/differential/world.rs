@@ -100,9 +100,9 @@ impl World {
 
     /// Fills a Namespace with more pods than are looked at, of few kinds, so that they are quickly made.
     pub(crate) fn crowd(&mut self, index: usize) {
-        let mut kinds: Vec<Json> = (0..12).map(|_| self.existing_pod()).collect();
-        kinds.retain(|pod| pod["metadata"].is_object());
-        let count = 2_990 + self.random.below(60);
+        let kinds: Vec<Json> = (0..12).map(|_| self.replica(Maker::sound_pod)).collect();
+        // Those of an exempt runtime class do not count.
+        let count = if self.random.percent(25) { 2_998 } else { 3_400 } + self.random.below(6);
         let pods = (0..count).map(|_| {
             let mut pod = self.random.pick(&kinds).clone();
             self.rename(&mut pod);
@@ -223,7 +223,12 @@ impl World {
     // ---- pods
 
     fn existing_pod(&mut self) -> Json {
-        let mut pod = if self.random.percent(25) { self.pod(Maker::pod) } else { self.pod(Maker::sound_pod) };
+        if self.random.percent(25) { self.replica(Maker::pod) } else { self.replica(Maker::sound_pod) }
+    }
+
+    /// A pod that is there already, mostly of some owner.
+    fn replica(&mut self, make: impl FnOnce(Maker) -> Json) -> Json {
+        let mut pod = self.pod(make);
         // Items of a list have no type of their own.
         if let Some(pod) = pod.as_object_mut() {
             pod.remove("apiVersion");
