@@ -19,6 +19,7 @@ const IS_LONG: u64 = 0xff;
 const MIXER: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// For each length under [`CHUNK`], the bytes of a mark that belong to a key of that length.
+#[expect(clippy::indexing_slicing, reason = "an index out of range would not compile")]
 static OF_LENGTH: [Mark; CHUNK] = {
     let mut masks = [Mark { low: 0, high: 0 }; CHUNK];
     let mut mask: u128 = 0;
@@ -34,6 +35,7 @@ static OF_LENGTH: [Mark; CHUNK] = {
 impl Mark {
     /// The mark of a plain key by its length, under [`CHUNK`], and the bytes before the quote that ends it.
     #[inline(always)]
+    #[expect(clippy::indexing_slicing, reason = "a remainder is in range")]
     pub(super) fn of_short(before: [u8; CHUNK], length: usize) -> Self {
         let mask = OF_LENGTH[length % CHUNK];
         let both = u128::from_le_bytes(before);

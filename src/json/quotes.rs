@@ -116,6 +116,7 @@ impl Block {
     }
 
     #[inline(always)]
+    #[expect(clippy::indexing_slicing, reason = "64 bytes are four chunks of 16")]
     fn of(block: &[u8; BLOCK], start: usize) -> Self {
         let (chunks, _) = block.as_chunks::<16>();
         let chunks = [0, 1, 2, 3].map(|index| u8x16::new(chunks[index]));
