@@ -205,8 +205,15 @@ fn a_role_that_allows_too_little_is_told_and_mended() {
     let kubeconfig = cluster.folder().join("powerless.kubeconfig");
     as_service_account(&cluster, &namespace, "default", &kubeconfig);
     let flags = ["--kubeconfig", kubeconfig.to_str().unwrap(), "--own-namespace", &namespace];
-    let mut podgate = Podgate::start(&flags);
-    let warning = podgate.await_log("the watch has failed: what is known stays in force");
+    let podgate = Podgate::start(&flags);
+    // Each watch tells of itself, in any order.
+    let warning = eventually("a warning", || {
+        let lines = podgate.log();
+        let mut parsed = lines.iter().filter_map(|line| serde_json::from_str::<Json>(line).ok());
+        let found = parsed.find(|line| line["resource"] == "namespaces" && !line["error"].is_null());
+        found.ok_or("not of the Namespaces")
+    });
+    assert_eq!(warning["message"], "the watch has failed: what is known stays in force");
     let (error, advice) = (warning["error"].as_str().unwrap(), warning["advice"].as_str().unwrap());
     assert!(error.contains("forbidden") && error.contains("cannot "), "{error}");
     assert!(advice.contains("ClusterRole") || advice.contains("role"), "{advice}");
