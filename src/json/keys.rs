@@ -69,7 +69,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a key and its colon, and checks that the object has no such key yet.
-    #[inline(never)]
+    #[inline(always)]
     pub(super) fn key(&mut self, seen: &mut Seen) -> Result<Cow<'a, str>> {
         self.count()?;
         if self.next_byte() != Some(b'"') {
@@ -97,6 +97,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a key that is long or has escapes.
+    #[inline(never)]
     fn long_key(&mut self, seen: &mut Seen) -> Result<Cow<'a, str>> {
         let start = self.at + 1;
         let (mark, spelling) = self.long_mark()?;

@@ -25,7 +25,7 @@ use std::borrow::Cow;
 
 pub use error::{Error, ErrorKind, Result};
 use error::{Step, fault, printable};
-use keys::ManyKeys;
+use keys::{ManyKeys, Seen};
 use mark::Mark;
 pub use names::Names;
 use quotes::Block;
@@ -138,7 +138,20 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// When it is neither, when a key comes twice, or what `member` returns.
     #[inline]
-    pub fn object(&mut self, mut member: impl FnMut(&mut Self, &Cow<'a, str>) -> Result<()>) -> Result<bool> {
+    pub fn object(&mut self, member: impl FnMut(&mut Self, &Cow<'a, str>) -> Result<()>) -> Result<bool> {
+        self.object_with(&Names::ANY, member)
+    }
+
+    /// As [`Reader::object`], but `member` may not be called with a key that is surely none of the `known`.
+    ///
+    /// # Errors
+    /// As [`Reader::object`].
+    #[inline]
+    pub fn object_with(
+        &mut self,
+        known: &Names<'_>,
+        mut member: impl FnMut(&mut Self, &Cow<'a, str>) -> Result<()>,
+    ) -> Result<bool> {
         if !self.open(b'{')? {
             return Ok(false);
         }
@@ -147,14 +160,31 @@ impl<'a> Reader<'a> {
             return Ok(true);
         }
         let mut seen = self.nothing_seen();
-        loop {
-            let key = self.key(&mut seen)?;
+        while let Some(key) = self.known_key(&mut seen, known)? {
             if let Err(error) = member(self, &key) {
                 return Err(error.inside(Step::Member(printable(&key))));
             }
             if !self.another(b'}')? {
-                self.forget(seen);
-                return Ok(true);
+                break;
+            }
+        }
+        self.forget(seen);
+        Ok(true)
+    }
+
+    /// Reads members until there is one with a known key: that key, or nothing when all have been read.
+    #[inline(never)]
+    fn known_key(&mut self, seen: &mut Seen, known: &Names<'_>) -> Result<Option<Cow<'a, str>>> {
+        loop {
+            let key = self.key(seen)?;
+            if known.may_have(&key) {
+                return Ok(Some(key));
+            }
+            if let Err(error) = self.skip_value() {
+                return Err(error.inside(Step::Member(printable(&key))));
+            }
+            if !self.another(b'}')? {
+                return Ok(None);
             }
         }
     }
@@ -497,16 +527,15 @@ impl<'a> Reader<'a> {
 /// A macro, so that the names stand once: [`Reader::skip_unknown`] needs them as a list.
 macro_rules! members {
     ($reader:ident, { $($name:literal => $read:expr),+ $(,)? }) => {
-        $reader.object(|$reader, key| {
+{
+        const KNOWN: &$crate::json::Names<'_> = &$crate::json::Names::new(&[$($name),+]);
+        $reader.object_with(KNOWN, |$reader, key| {
             match key.as_ref() {
                 $($name => { $read; })+
-                _ => {
-                    const KNOWN: &$crate::json::Names<'_> = &$crate::json::Names::new(&[$($name),+]);
-                    $reader.skip_unknown(key, KNOWN)?;
-                }
+                _ => $reader.skip_unknown(key, KNOWN)?,
             }
             Ok(())
         })
-    };
+    }};
 }
 pub(crate) use members;

@@ -9,6 +9,9 @@ pub struct Names<'n> {
 }
 
 impl<'n> Names<'n> {
+    /// No names, of which every name may be one.
+    pub(super) const ANY: Self = Self { names: &[], filter: u64::MAX };
+
     /// These names.
     #[must_use]
     pub const fn new(names: &'n [&'n str]) -> Self {
@@ -21,18 +24,15 @@ impl<'n> Names<'n> {
         Self { names, filter }
     }
 
-    /// The one that differs from `name` in case only.
-    #[inline]
-    #[must_use]
-    pub fn other_case_of(&self, name: &str) -> Option<&'n str> {
-        if self.filter & filter_bit(name.as_bytes()) == 0 {
-            return None;
-        }
-        self.look_for(name)
+    /// Whether a name, or one that differs from it in case only, may be among them.
+    #[inline(always)]
+    pub(super) fn may_have(&self, name: &str) -> bool {
+        self.filter & filter_bit(name.as_bytes()) != 0
     }
 
-    #[inline(never)]
-    fn look_for(&self, name: &str) -> Option<&'n str> {
+    /// The one that differs from `name` in case only.
+    #[must_use]
+    pub fn other_case_of(&self, name: &str) -> Option<&'n str> {
         self.names.iter().find(|known| known.eq_ignore_ascii_case(name)).copied()
     }
 }
@@ -57,6 +57,7 @@ mod tests {
         for name in NAMES {
             for other in [name.to_owned(), name.to_uppercase(), name.to_lowercase()] {
                 assert_eq!(KNOWN.other_case_of(&other), Some(name), "{other}");
+                assert!(KNOWN.may_have(&other), "{other}");
             }
         }
         for name in ["hostP1D", "hostPIDs", "n", "names", "X_Y"] {

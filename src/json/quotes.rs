@@ -99,20 +99,25 @@ impl Block {
     /// The block that begins at a place. What is behind the end of the text is special.
     #[inline(always)]
     fn at(bytes: &[u8], start: usize) -> Self {
-        match bytes.get(start..).and_then(|rest| rest.first_chunk()) {
-            Some(block) => Self::of(block, start),
-            None => Self::last(bytes, start),
-        }
+        let padded;
+        let block = match bytes.get(start..).and_then(|rest| rest.first_chunk()) {
+            Some(block) => block,
+            None => {
+                padded = Self::padded(bytes, start);
+                &padded
+            }
+        };
+        Self::of(block, start)
     }
 
     #[cold]
     #[inline(never)]
-    fn last(bytes: &[u8], start: usize) -> Self {
+    fn padded(bytes: &[u8], start: usize) -> [u8; BLOCK] {
         let mut block = [0; BLOCK];
         for (to, from) in block.iter_mut().zip(bytes.iter().skip(start)) {
             *to = *from;
         }
-        Self::of(&block, start)
+        block
     }
 
     #[inline(always)]
