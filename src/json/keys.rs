@@ -11,7 +11,7 @@ use crate::json::error::{Error, Step, fault, printable};
 use crate::json::mark::Mark;
 use crate::json::scan::window_at_end;
 use crate::json::string::Spelling;
-use crate::json::{ErrorKind, MAX_STRING, Reader, Result};
+use crate::json::{ErrorKind, MAX_ELEMENTS, MAX_STRING, Reader, Result};
 
 /// From this many keys on, an object's keys are looked up by hash.
 pub(super) const SCANNED_KEYS: usize = 24;
@@ -138,6 +138,11 @@ impl<'a> Reader<'a> {
 
     #[inline(never)]
     fn see_if_new(&mut self, key: Mark, start: usize, mut seen: Seen) -> Option<Seen> {
+        // On the quick way members are counted and the count is looked at in the end, which would be late for many
+        // keys: each of these takes room.
+        if self.elements > MAX_ELEMENTS {
+            return None;
+        }
         if self.marks.len() - seen.first < SCANNED_KEYS {
             let is_among = self.is_among(key, seen);
             self.marks.push(key);
