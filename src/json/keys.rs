@@ -34,7 +34,7 @@ pub(super) struct ManyKeys<'a> {
     /// [`Seen::first`] of the object.
     first: usize,
     /// As [`Spelling::Escaped`] spells them.
-    spelt: HashSet<Cow<'a, [u8]>>,
+    pub(super) spelt: HashSet<Cow<'a, [u8]>>,
 }
 
 impl<'a> Reader<'a> {

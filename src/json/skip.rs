@@ -278,6 +278,16 @@ mod tests {
     }
 
     #[test]
+    fn keys_past_the_limit_take_no_room() {
+        let members: Vec<_> = (0..MAX_ELEMENTS + 50_000).map(|key| format!("\"{key}\":0")).collect();
+        let text = format!("{{{}}}", members.join(","));
+        let mut reader = Reader::over(&text);
+        assert_eq!(reader.quick_value(), None);
+        let kept = reader.many_keys.last().map_or(0, |many| many.spelt.len());
+        assert!((1..=MAX_ELEMENTS).contains(&kept), "{kept} keys");
+    }
+
+    #[test]
     fn a_repeated_key_is_found_among_any_number() {
         for count in [1, 2, 20, 23, 24, 25, 26, 100] {
             for width in [1, 15, 16, 30] {

@@ -70,10 +70,7 @@ impl Gate {
             "--tls-key".as_ref(),
             leaf.key().as_os_str(),
         ]);
-        eventually("readiness", || match podgate.admin("/readyz") {
-            (200, _) => Ok(()),
-            (_, missing) => Err(missing),
-        });
+        podgate.await_ready();
         let installed = [VALIDATING, MUTATING].map(|kind| {
             let webhooks: Vec<Json> = shipped(cluster, kind)
                 .into_iter()

@@ -249,10 +249,7 @@ fn while_the_api_server_is_gone_verdicts_go_on() {
         "--tls-key".as_ref(),
         leaf.key().as_os_str(),
     ]);
-    eventually("readiness", || match podgate.admin("/readyz") {
-        (200, _) => Ok(()),
-        (_, missing) => Err(missing),
-    });
+    podgate.await_ready();
     let review = json!({
         "apiVersion": "admission.k8s.io/v1",
         "kind": "AdmissionReview",

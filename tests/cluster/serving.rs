@@ -103,7 +103,15 @@ impl Podgate {
         parse(&answer)
     }
 
-    /// The same of a server in the network of a cluster, which is out of our reach.
+    /// Waits until it says that it is ready.
+    pub(crate) fn await_ready(&self) {
+        eventually("readiness", || match self.admin("/readyz") {
+            (200, _) => Ok(()),
+            (_, missing) => Err(missing),
+        });
+    }
+
+    /// The status and the body of the admin port of a server in the network of a cluster, which is out of our reach.
     pub(crate) fn admin_in(&self, cluster: &ControlPlane, path: &str) -> (u16, String) {
         let script = "exec 3<>\"/dev/tcp/$0/$1\"; printf 'GET %s HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n' \"$2\" >&3; cat <&3";
         let (address, port) = (self.admin.ip().to_string(), self.admin.port().to_string());

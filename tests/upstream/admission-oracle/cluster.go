@@ -1,3 +1,5 @@
+// What upstream asks its API server for, answered from a line of the input.
+
 package main
 
 import (

@@ -7,15 +7,15 @@
 package main
 
 import (
-	"bufio"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
 
 	"k8s.io/klog/v2"
+
+	"podgate.dev/tests/upstream/lines"
 )
 
 // question is one line of the input.
@@ -40,34 +40,12 @@ func run(input io.Reader, output io.Writer) error {
 	if err != nil {
 		return err
 	}
-	questions := bufio.NewReaderSize(input, 1<<20)
-	answers := bufio.NewWriterSize(output, 1<<20)
-	encoder := json.NewEncoder(answers)
-	for {
-		line, err := questions.ReadBytes('\n')
-		if len(line) > 0 {
-			if err := encoder.Encode(oracle.answer(line)); err != nil {
-				return err
-			}
-		}
-		// Whoever asks a line at a time gets each answer before the next question.
-		if questions.Buffered() == 0 {
-			if err := answers.Flush(); err != nil {
-				return err
-			}
-		}
-		if errors.Is(err, io.EOF) {
-			counted, err := oracle.counted()
-			if err != nil {
-				return err
-			}
-			if err := encoder.Encode(map[string]any{"counted": counted}); err != nil {
-				return err
-			}
-			return answers.Flush()
-		}
-		if err != nil {
-			return err
-		}
+	if err := lines.Answer(input, output, oracle.answer); err != nil {
+		return err
 	}
+	counted, err := oracle.counted()
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(output).Encode(map[string]any{"counted": counted})
 }

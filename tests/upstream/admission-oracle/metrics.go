@@ -1,3 +1,5 @@
+// What upstream counts: each call to its recorder, and in the end its own counters.
+
 package main
 
 import (

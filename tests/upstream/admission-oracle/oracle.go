@@ -1,3 +1,5 @@
+// One line of the input to one line of the output, by upstream's own admission code.
+
 package main
 
 import (

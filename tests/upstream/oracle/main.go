@@ -4,7 +4,6 @@
 package main
 
 import (
-	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,6 +16,8 @@ import (
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/pod-security-admission/api"
 	"k8s.io/pod-security-admission/policy"
+
+	"podgate.dev/tests/upstream/lines"
 )
 
 // question is one line of the input.
@@ -54,29 +55,7 @@ func run(input io.Reader, output io.Writer) error {
 	if err != nil {
 		return err
 	}
-	questions := bufio.NewReaderSize(input, 1<<20)
-	answers := bufio.NewWriterSize(output, 1<<20)
-	encoder := json.NewEncoder(answers)
-	for {
-		line, err := questions.ReadBytes('\n')
-		if len(line) > 0 {
-			if err := encoder.Encode(oracle.answer(line)); err != nil {
-				return err
-			}
-		}
-		// Whoever asks a line at a time gets each answer before the next question.
-		if questions.Buffered() == 0 {
-			if err := answers.Flush(); err != nil {
-				return err
-			}
-		}
-		if errors.Is(err, io.EOF) {
-			return answers.Flush()
-		}
-		if err != nil {
-			return err
-		}
-	}
+	return lines.Answer(input, output, oracle.answer)
 }
 
 func newOracle() (*oracle, error) {
