@@ -14,6 +14,34 @@ use crate::controls::Printable;
 use crate::evaluate::Severity;
 use crate::pod::Owner;
 
+/// Logs a decision.
+macro_rules! log {
+    ($target:literal, $decision:ident, $took:ident) => {
+        tracing::info!(
+            target: $target,
+            uid = text(&$decision.uid),
+            webhook = webhook($decision.webhook),
+            operation = operation($decision.operation),
+            kind = text(&$decision.kind),
+            subresource = text(&$decision.subresource),
+            namespace = text(&$decision.namespace),
+            name = text(&$decision.name),
+            generate_name = text(&$decision.generate_name),
+            owner = $decision.owner.as_ref().map(|owner| display(OwnerName(owner))),
+            policy = list(&$decision.policies, Policies),
+            decision = outcome($decision.outcome),
+            code = $decision.code,
+            refusal = text(&$decision.refusal_code),
+            controls = list(&$decision.findings, Controls),
+            patch_operations = ($decision.patch_operations > 0).then_some($decision.patch_operations),
+            dry_run = $decision.is_dry_run.then_some(true),
+            error = text(&$decision.error),
+            micros = micros($took),
+            "reviewed",
+        )
+    };
+}
+
 /// Counts and logs one decision.
 pub(super) fn record(metrics: &Metrics, decision: &Decision<'_>, took: Duration) {
     metrics.review(decision.webhook, decision.operation, decision.outcome, took);
@@ -21,28 +49,12 @@ pub(super) fn record(metrics: &Metrics, decision: &Decision<'_>, took: Duration)
         metrics.finding(control, mode(*severity));
     }
     metrics.pod_security(decision);
-    tracing::info!(
-        target: "podgate::review",
-        uid = %decision.uid,
-        webhook = webhook(decision.webhook),
-        operation = operation(decision.operation),
-        kind = text(&decision.kind),
-        subresource = text(&decision.subresource),
-        namespace = text(&decision.namespace),
-        name = text(&decision.name),
-        generate_name = text(&decision.generate_name),
-        owner = decision.owner.as_ref().map(|owner| display(OwnerName(owner))),
-        policy = list(&decision.policies, Policies),
-        decision = outcome(decision.outcome),
-        code = decision.code,
-        refusal = text(&decision.refusal_code),
-        controls = list(&decision.findings, Controls),
-        patch_operations = (decision.patch_operations > 0).then_some(decision.patch_operations),
-        dry_run = decision.is_dry_run.then_some(true),
-        error = text(&decision.error),
-        micros = micros(took),
-        "reviewed",
-    );
+    // Verdicts are what the log is for. What cannot be judged is mostly what no API server sends, and whoever sets up
+    // the log may leave some of it out.
+    match decision.outcome {
+        Outcome::Allowed | Outcome::Patched | Outcome::Denied => log!("podgate::review", decision, took),
+        Outcome::Error => log!("podgate::failed", decision, took),
+    }
 }
 
 /// The mode of a finding, as Pod Security Admission's metrics name it.

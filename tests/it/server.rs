@@ -214,7 +214,7 @@ pub(crate) struct Client<S> {
 pub(crate) struct Response {
     pub(crate) status: u16,
     head: String,
-    body: String,
+    pub(crate) body: String,
 }
 
 impl Response {

@@ -167,9 +167,9 @@ impl Observer for Told {
     fn event(&self, event: &Event) {
         self.rotation.event(event.name());
         match event {
-            Event::Problem(problem) => tracing::warn!(problem = problem.name(), "certificate: {event}"),
+            Event::Problem(problem) => tracing::warn!(problem = problem.name(), %event, "certificate"),
             Event::Changed(_) | Event::Published { .. } | Event::Serving { .. } | Event::Recovered => {
-                tracing::info!("certificate: {event}");
+                tracing::info!(%event, "certificate");
             }
         }
     }

@@ -72,8 +72,9 @@ impl Serve {
         let sources = self.read()?;
         let reviewer = sources.reviewer()?;
         let certificate = self.certificate.read(self.dev)?;
-        let _written_at_the_end = self.log.start();
+        let log = self.log.start();
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        runtime.spawn(log.count_for_ever());
         let outcome = runtime.block_on(self.serve(sources, reviewer, certificate, output))?;
         Ok(match outcome {
             Outcome::Drained => ALL_WELL,
