@@ -21,13 +21,31 @@ pub enum Want {
     Pods(Box<ExistingPods>),
 }
 
-/// What was looked up for one review. An error says why nothing is known, in one line.
+/// Why something could not be looked up. These words go to whoever sent the review, so there are no others: what the
+/// API server said, and where it is, is for the log of whoever asked it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum LookupError {
+    /// Nobody can be asked.
+    #[error("there is no cluster to ask")]
+    NoCluster,
+    /// It took too long.
+    #[error("the API server did not answer in time")]
+    Late,
+    /// It failed.
+    #[error("the API server could not tell")]
+    Failed,
+    /// It was not asked, because it had been asked too much.
+    #[error("too many look-ups at once")]
+    Limited,
+}
+
+/// What was looked up for one review.
 #[derive(Debug, Default)]
 pub struct LookedUp {
     /// The labels of the request's Namespace; `None` if there is no such Namespace.
-    pub namespace: Option<Result<Option<Labels>, String>>,
+    pub namespace: Option<Result<Option<Labels>, LookupError>>,
     /// Whether there is the service account that was asked for.
-    pub service_account: Option<Result<bool, String>>,
+    pub service_account: Option<Result<bool, LookupError>>,
     /// What [`ExistingPods`] came to.
     pub pod_warnings: Option<Vec<String>>,
 }
@@ -47,7 +65,7 @@ pub(super) enum OfNamespace<'k> {
     /// As far as anybody knows there is none.
     Absent,
     /// Nothing, for this reason.
-    Unknown(&'k str),
+    Unknown(LookupError),
 }
 
 impl<'k> OfNamespace<'k> {
@@ -64,7 +82,7 @@ impl<'k> Known<'k> {
         match (&self.looked_up.namespace, self.snapshot.labels(name)) {
             (Some(Ok(Some(labels))), _) | (None, Some(labels)) => Ok(OfNamespace::Labels(labels)),
             (Some(Ok(None)), _) => Ok(OfNamespace::Absent),
-            (Some(Err(reason)), _) => Ok(OfNamespace::Unknown(reason)),
+            (Some(Err(reason)), _) => Ok(OfNamespace::Unknown(*reason)),
             (None, None) if self.snapshot.is_live() => Err(Want::Namespace(name.to_owned())),
             (None, None) => Ok(OfNamespace::Absent),
         }
@@ -76,13 +94,17 @@ impl<'k> Known<'k> {
     }
 
     /// Whether there is a service account; `Ok(Err)` when that cannot be told, with the reason.
-    pub(super) fn service_account(self, namespace: &str, name: &str) -> Result<Result<bool, &'k str>, Want> {
+    pub(super) fn service_account(
+        self,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Result<bool, LookupError>, Want> {
         if self.snapshot.has_service_account(namespace, name) || !self.snapshot.knows_service_accounts() {
             return Ok(Ok(true));
         }
         match &self.looked_up.service_account {
             Some(Ok(is_there)) => Ok(Ok(*is_there)),
-            Some(Err(reason)) => Ok(Err(reason)),
+            Some(Err(reason)) => Ok(Err(*reason)),
             None if self.snapshot.is_live() => {
                 Err(Want::ServiceAccount { namespace: namespace.to_owned(), name: name.to_owned() })
             }

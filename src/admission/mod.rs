@@ -31,7 +31,7 @@ use request::{Envelope, Reading, Request};
 
 pub use decision::{Counted, Decision, Operation, Outcome, Resource};
 pub use existing_pods::ExistingPods;
-pub use known::{LookedUp, Want};
+pub use known::{LookedUp, LookupError, Want};
 
 /// Most causes in a status: enough for every fault of a real pod, and a bound for a hostile one.
 const MOST_CAUSES: usize = 64;

@@ -244,6 +244,7 @@ fn is_nobody(fault: &Fault) -> bool {
         | Reason::Conflict
         | Reason::Expired
         | Reason::TooManyRequests
+        | Reason::RateLimited
         | Reason::Server => false,
     }
 }

@@ -1,7 +1,8 @@
 //! What went wrong between us and the API server: the kind of it, the words, and what to do.
 //!
-//! The words are those of Kubernetes' own Go client where they can be had, because a refusal repeats them and
-//! upstream's refusals do. Bodies and credentials are in none of them.
+//! The words are those of Kubernetes' own Go client where they can be had, because operators know them. They are for
+//! the log alone: they name the API server, and whoever sends reviews need not know it. Bodies and credentials are in
+//! none of them.
 
 use std::error::Error as _;
 use std::fmt;
@@ -41,11 +42,13 @@ pub enum Reason {
     Refused,
     /// What came back could not be read.
     Garbled,
+    /// It was not asked: it had been asked too much.
+    RateLimited,
 }
 
 impl Reason {
     /// Every kind, for those who keep a counter of each.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Unreachable,
         Self::Timeout,
         Self::Tls,
@@ -58,6 +61,7 @@ impl Reason {
         Self::Server,
         Self::Refused,
         Self::Garbled,
+        Self::RateLimited,
     ];
 
     /// As the label of a metric.
@@ -76,6 +80,7 @@ impl Reason {
             Self::Server => "server-error",
             Self::Refused => "refused",
             Self::Garbled => "garbled",
+            Self::RateLimited => "rate-limited",
         }
     }
 
@@ -159,6 +164,9 @@ impl Fault {
                 "see that the address is that of a Kubernetes API server, and not of something before it"
                     .to_owned()
             }
+            Reason::RateLimited => "the next review asks again; if it lasts, see in the lines about reviews who sends \
+                                    them, and let API servers alone reach podgate (NetworkPolicy, --client-ca)"
+                .to_owned(),
         }
     }
 
@@ -170,6 +178,11 @@ impl Fault {
     /// No answer within the time that there was.
     pub(super) fn late(call: &Call) -> Self {
         Self::new(Reason::Timeout, call, call.go("context deadline exceeded"))
+    }
+
+    /// A call that is not made.
+    pub(super) fn limited(call: &Call) -> Self {
+        Self::new(Reason::RateLimited, call, call.go("not asked: too many look-ups at once"))
     }
 
     /// What the client library says.

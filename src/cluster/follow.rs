@@ -72,6 +72,10 @@ impl Cluster {
     /// block. To be called once for all clones of a cluster.
     pub async fn follow(&self, publish: impl Fn(Arc<Snapshot>), observe: impl Fn(Event)) -> Infallible {
         let listed = AtomicUsize::new(0);
+        let observe = |event: Event| {
+            self.known.reads.note(&event);
+            observe(event);
+        };
         let follow = |resource, mut keeper: Keeper| {
             let mut is_first = true;
             let (observe, listed) = (&observe, &listed);
@@ -80,6 +84,7 @@ impl Cluster {
                 if is_listed && std::mem::take(&mut is_first) {
                     listed.fetch_add(1, Ordering::Relaxed);
                 }
+                self.known.reads.outdate(resource, &changes);
                 self.known.change(|snapshot| keeper.take(changes, snapshot));
                 observe(Event::Heard(resource));
             }

@@ -1,7 +1,8 @@
-//! What is not known is read, once: all who wait for the same object share one call.
+//! What is not known is read, once: all who wait for the same object share one call, and whoever comes a moment later
+//! gets the same answer. Calls are limited, over all that can be read for a review.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::FutureExt as _;
@@ -9,32 +10,39 @@ use futures::future::{BoxFuture, Shared};
 use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
 use kube::core::PartialObjectMeta;
 use kube::{Api, Error};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
+use crate::cluster::budget::Budget;
 use crate::cluster::fault::Call;
-use crate::cluster::{Cluster, Fault, Reason};
+use crate::cluster::follow::Change;
+use crate::cluster::kept::Kept;
+use crate::cluster::key::{Key, is_object_name};
+use crate::cluster::{Cluster, Event, Fault, Reason, Resource};
 use crate::policy::{Labels, complete, is_namespace};
-
-/// Most reads that are under way or wait for their turn.
-const MOST_READS: usize = 256;
-
-/// An object that can be read.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Key {
-    Namespace(String),
-    ServiceAccount { namespace: String, name: String },
-}
 
 /// The labels of what was read; `None` when it is not there.
 type Answer = Result<Option<Labels>, Fault>;
 
-/// The calls that are under way.
-#[derive(Default)]
-pub(super) struct Reads(Mutex<HashMap<Key, Shared<BoxFuture<'static, Answer>>>>);
+/// The calls that are under way, what came of those before, and how many more there may be.
+pub(super) struct Reads(Mutex<State>);
+
+struct State {
+    under_way: HashMap<Key, Read>,
+    /// How many calls were begun.
+    begun: u64,
+    kept: Kept,
+    budget: Budget,
+}
+
+/// A call that is under way.
+struct Read {
+    number: u64,
+    answer: Shared<BoxFuture<'static, Answer>>,
+}
 
 impl Cluster {
-    /// The labels that a Namespace has now; `None` when there is no such Namespace. What was read is kept by
-    /// nobody: only the watch can say when it is no longer so.
+    /// The labels that a Namespace has now; `None` when there is no such Namespace. What was read is kept for
+    /// seconds at the most: only the watch can say when it is no longer so.
     ///
     /// # Errors
     ///
@@ -69,32 +77,39 @@ impl Cluster {
 
     async fn read(&self, key: Key, within: Duration) -> Answer {
         let call = key.call(&self.server);
-        let reads = &self.known.reads;
-        let read = {
-            let mut under_way = reads.lock();
-            // A flood of names that nobody has must not make everybody wait for their answers.
-            if under_way.len() >= MOST_READS && !under_way.contains_key(&key) {
-                return Err(Fault::new(
-                    Reason::TooManyRequests,
-                    &call,
-                    "too many reads are under way; try again",
-                ));
+        let answer = {
+            let mut state = self.known.reads.lock();
+            let now = Instant::now();
+            if let Some(labels) = state.kept.get(&key, now) {
+                return Ok(labels);
             }
-            under_way.entry(key.clone()).or_insert_with(|| self.start(key)).clone()
+            match state.under_way.get(&key).map(|read| read.answer.clone()) {
+                Some(answer) => answer,
+                None if !state.budget.spend(now) => return Err(Fault::limited(&call)),
+                None => {
+                    state.begun += 1;
+                    let number = state.begun;
+                    let answer = self.start(key.clone(), number);
+                    state.under_way.insert(key, Read { number, answer: answer.clone() });
+                    answer
+                }
+            }
         };
-        timeout(within, read).await.unwrap_or_else(|_| Err(Fault::late(&call)))
+        timeout(within, answer).await.unwrap_or_else(|_| Err(Fault::late(&call)))
     }
 
     /// Begins a read that goes on when nobody waits for it any more: whoever comes next will want it.
-    fn start(&self, key: Key) -> Shared<BoxFuture<'static, Answer>> {
+    fn start(&self, key: Key, number: u64) -> Shared<BoxFuture<'static, Answer>> {
         let cluster = self.clone();
         let call = key.call(&self.server);
         let task = tokio::spawn(async move {
-            let _ended = Ended { reads: &cluster.known.reads, key: &key };
+            let ended = Ended { reads: &cluster.known.reads, key: &key, number };
             let limit = cluster.limits.answer;
-            timeout(limit, cluster.get(&key))
+            let answer = timeout(limit, cluster.get(&key))
                 .await
-                .unwrap_or_else(|_| Err(Fault::late(&key.call(&cluster.server))))
+                .unwrap_or_else(|_| Err(Fault::late(&key.call(&cluster.server))));
+            ended.keep(&answer);
+            answer
         });
         let ended = move |_| Err(Fault::new(Reason::Garbled, &call, "the read was cut off"));
         task.map(move |answer| answer.unwrap_or_else(ended)).boxed().shared()
@@ -126,11 +141,26 @@ impl Cluster {
 struct Ended<'c> {
     reads: &'c Reads,
     key: &'c Key,
+    number: u64,
+}
+
+impl Ended<'_> {
+    /// Keeps what was read, unless something has happened to the object meanwhile.
+    fn keep(&self, answer: &Answer) {
+        let Ok(labels) = answer else { return };
+        let mut state = self.reads.lock();
+        if state.is_under_way(self.key, self.number) {
+            state.kept.put(self.key, labels.as_ref(), Instant::now());
+        }
+    }
 }
 
 impl Drop for Ended<'_> {
     fn drop(&mut self) {
-        self.reads.lock().remove(self.key);
+        let mut state = self.reads.lock();
+        if state.is_under_way(self.key, self.number) {
+            state.under_way.remove(self.key);
+        }
     }
 }
 
@@ -140,28 +170,51 @@ fn absent_or_fault(error: &Error, call: &Call) -> Answer {
 }
 
 impl Reads {
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Key, Shared<BoxFuture<'static, Answer>>>> {
+    pub(super) fn new() -> Self {
+        let (under_way, kept, budget) = (HashMap::new(), Kept::default(), Budget::new(Instant::now()));
+        Self(Mutex::new(State { under_way, begun: 0, kept, budget }))
+    }
+
+    /// Takes a call that is not kept or shared, if there is one to be had.
+    pub(super) fn spend(&self, call: &Call) -> Result<(), Fault> {
+        if self.lock().budget.spend(Instant::now()) { Ok(()) } else { Err(Fault::limited(call)) }
+    }
+
+    /// Something has happened to these objects: what was read of them is no longer so, nor is what is being read.
+    pub(super) fn outdate(&self, resource: Resource, changes: &[Change]) {
+        let mut state = self.lock();
+        for change in changes {
+            match change {
+                Change::There(object) | Change::Gone(object) if !state.is_empty() => {
+                    if let Some(key) = Key::of(resource, object) {
+                        state.under_way.remove(&key);
+                        state.kept.forget(&key);
+                    }
+                }
+                Change::Listed => state.kept.is_watched(resource),
+                Change::Begun | Change::There(_) | Change::Gone(_) => {}
+            }
+        }
+    }
+
+    /// Takes note of watches that have failed.
+    pub(super) fn note(&self, event: &Event) {
+        if let Event::Failed(resource, _) = event {
+            self.lock().kept.is_not_watched(*resource);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Key {
-    fn call(&self, server: &str) -> Call {
-        let (path, wanted) = match self {
-            Self::Namespace(name) => (format!("namespaces/{name}"), "get namespaces"),
-            Self::ServiceAccount { namespace, name } => {
-                (format!("namespaces/{namespace}/serviceaccounts/{name}"), "get serviceaccounts")
-            }
-        };
-        Call { method: "Get", url: format!("{server}/api/v1/{path}"), wanted: wanted.to_owned() }
+impl State {
+    fn is_under_way(&self, key: &Key, number: u64) -> bool {
+        self.under_way.get(key).is_some_and(|read| read.number == number)
     }
-}
 
-/// Whether an object can have this name. No other goes into the path of a URL.
-fn is_object_name(name: &str) -> bool {
-    let is_inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte);
-    (1..=253).contains(&name.len())
-        && name.bytes().all(is_inner)
-        && !name.starts_with('.')
-        && !name.ends_with('.')
+    fn is_empty(&self) -> bool {
+        self.under_way.is_empty() && self.kept.is_empty()
+    }
 }

@@ -8,6 +8,7 @@
 //! The client library logs on its own, at each attempt, and may put a body that it cannot parse into a log line.
 //! Secrets are therefore read here without it, and whoever sets up the log leaves its lines out.
 
+mod budget;
 mod condition;
 mod connect;
 mod event;
@@ -15,6 +16,8 @@ mod fault;
 mod follow;
 mod inspect;
 mod keeper;
+mod kept;
+mod key;
 mod lease;
 mod live;
 mod pause;
@@ -89,8 +92,7 @@ struct Known {
     /// Tells the publisher that the snapshot is another.
     changed: Notify,
     reads: live::Reads,
-    /// Reads for single objects that may run at once. A burst of names that nobody knows must not become a
-    /// burst on the API server.
+    /// Reads for single objects that may run at once. A slow API server must not be asked ever more.
     slots: Semaphore,
 }
 
@@ -114,7 +116,7 @@ impl Cluster {
         let known = Known {
             snapshot: Mutex::new(Snapshot::live()),
             changed: Notify::new(),
-            reads: live::Reads::default(),
+            reads: live::Reads::new(),
             slots: Semaphore::new(READS_AT_ONCE),
         };
         Self { client, server: server.into(), limits, known: Arc::new(known) }

@@ -35,7 +35,7 @@ impl Cluster {
     /// # Errors
     ///
     /// What went wrong. [`crate::cluster::Reason::Expired`] when the pages went on for too long, and have to
-    /// be begun anew.
+    /// be begun anew; [`crate::cluster::Reason::RateLimited`] when too much was asked already.
     pub async fn pods(&self, namespace: &str, next: Option<&str>) -> Result<Page, Fault> {
         let mut path = format!("/api/v1/namespaces/{namespace}/pods?limit={PAGE_SIZE}");
         if let Some(next) = next {
@@ -43,6 +43,7 @@ impl Cluster {
             path.push_str(&escape(next));
         }
         let call = self.call("Get", &path, "list pods");
+        self.known.reads.spend(&call)?;
         let answer = self.send("GET", &path, None, &call).await?;
         let List { metadata } = parse(&answer, &call)?;
         let next = Some(metadata.next).filter(|next| !next.is_empty());

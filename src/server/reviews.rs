@@ -29,7 +29,7 @@ use super::metrics::Metrics;
 use super::record::record;
 use super::refusal::{Refusal, check_content, check_head};
 use crate::admission::{
-    Answer, ExistingPods, LookedUp, Reply, Reviewer, Unanswerable, Want, Webhook, refuse,
+    Answer, ExistingPods, LookedUp, LookupError, Reply, Reviewer, Unanswerable, Want, Webhook, refuse,
 };
 
 /// A review hangs on a Namespace, a service account and the pods of a namespace, each looked up once.
@@ -169,8 +169,7 @@ impl Desk {
             }
             None => true,
         };
-        let reason =
-            if is_in_time { "there is no cluster to ask" } else { "the API server did not answer in time" };
+        let reason = if is_in_time { LookupError::NoCluster } else { LookupError::Late };
         answer.note(reason, looked_up);
     }
 
@@ -201,13 +200,13 @@ impl Unfound {
         }
     }
 
-    fn note(self, reason: &str, looked_up: &mut LookedUp) {
+    fn note(self, reason: LookupError, looked_up: &mut LookedUp) {
         match self {
             Self::Namespace => {
-                looked_up.namespace.get_or_insert_with(|| Err(reason.to_owned()));
+                looked_up.namespace.get_or_insert(Err(reason));
             }
             Self::ServiceAccount => {
-                looked_up.service_account.get_or_insert_with(|| Err(reason.to_owned()));
+                looked_up.service_account.get_or_insert(Err(reason));
             }
             Self::Pods => {
                 looked_up.pod_warnings.get_or_insert_with(ExistingPods::not_listed);

@@ -19,6 +19,7 @@ mod drop_in;
 mod hostile;
 mod lint;
 mod log_lines;
+mod lookups;
 mod manifests;
 mod model;
 mod mutate;

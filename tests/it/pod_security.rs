@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use podgate::admission::{Counted, LookedUp, Reply, Resource, Reviewer, Want, Webhook};
+use podgate::admission::{Counted, LookedUp, LookupError, Reply, Resource, Reviewer, Want, Webhook};
 use podgate::policy::{Action, Policies, PolicySet, SYSTEM_NAMESPACES, Snapshot, read_file};
 use serde_json::{Value as Json, json};
 
@@ -311,7 +311,7 @@ fn a_namespace_that_is_not_in_the_snapshot_is_looked_up() {
     let wants = reviewer.review(Webhook::Validate, &body, &LookedUp::default()).unwrap();
     assert!(matches!(wants, Reply::Wants(Want::Namespace(name)) if name == "team"));
     let labels = BTreeMap::from([("pod-security.kubernetes.io/enforce".to_owned(), "baseline".to_owned())]);
-    for (found, code) in [(Ok(Some(labels)), 403), (Ok(None), 500), (Err("gone".to_owned()), 500)] {
+    for (found, code) in [(Ok(Some(labels)), 403), (Ok(None), 500), (Err(LookupError::Failed), 500)] {
         let looked_up = LookedUp { namespace: Some(found), ..LookedUp::default() };
         let answer = reviewer.review(Webhook::Validate, &body, &looked_up).unwrap().answer().unwrap();
         assert_eq!(answer.decision.code, code);

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use podgate::admission::{LookedUp, Operation, Outcome, Reply, Reviewer, Want, Webhook};
+use podgate::admission::{LookedUp, LookupError, Operation, Outcome, Reply, Reviewer, Want, Webhook};
 use podgate::controls::Standard;
 use podgate::evaluate::by_standard;
 use podgate::json::Reader;
@@ -722,7 +722,7 @@ fn labels_that_no_policy_matches_are_read_again_before_a_pod_is_let_pass() {
     for (found, code) in [
         (Ok(Some(label)), 403),
         (Ok(Some(BTreeMap::new())), 200),
-        (Err("gone".to_owned()), 403),
+        (Err(LookupError::Failed), 403),
         (Ok(None), 403),
     ] {
         let looked_up = LookedUp { namespace: Some(found.clone()), ..LookedUp::default() };

@@ -65,7 +65,7 @@ impl Review for Wanting {
     ) -> Result<Reply<'b>, Unanswerable> {
         match &looked_up.namespace {
             None => Ok(Reply::Wants(Want::Namespace("team".into()))),
-            Some(Err(reason)) => Ok(Reply::Answer(refuse(webhook, body, 403, reason)?)),
+            Some(Err(reason)) => Ok(Reply::Answer(refuse(webhook, body, 403, &reason.to_string())?)),
             Some(Ok(_)) => Ok(Reply::Answer(refuse(webhook, body, 403, "found")?)),
         }
     }

@@ -143,7 +143,7 @@ impl<'j, 'r, 'b> Judge<'j, 'r, 'b> {
         Ok(match self.known.namespace(namespace)? {
             OfNamespace::Labels(labels) => Ok(self.configuration.levels(labels)),
             OfNamespace::Absent => Err(format!("namespaces {} not found", go_quoted(namespace))),
-            OfNamespace::Unknown(reason) => Err(reason.to_owned()),
+            OfNamespace::Unknown(reason) => Err(reason.to_string()),
         })
     }
 

@@ -8,9 +8,9 @@ use tokio::sync::{Mutex, Notify, Semaphore};
 use tokio::time::timeout;
 
 use super::Review;
-use crate::admission::{ExistingPods, LookedUp, Want};
+use crate::admission::{ExistingPods, LookedUp, LookupError, Want};
 use crate::cli::installation::Objects;
-use crate::cluster::{Cluster, Event, Fault, LeaseLock, Resource};
+use crate::cluster::{Cluster, Event, Fault, LeaseLock, Reason, Resource};
 use crate::policy::{Snapshot, is_namespace};
 use crate::server::{ClusterMetrics, Condition, Health, Lookup};
 
@@ -142,13 +142,13 @@ impl Lookup for Asks {
                 Want::Namespace(name) => {
                     let labels = self.cluster.namespace(&name, within).await;
                     let is_there = labels.as_ref().map(Option::is_some);
-                    self.count(Resource::Namespaces, is_there);
-                    found.namespace = Some(labels.map_err(|fault| fault.to_string()));
+                    self.count(Resource::Namespaces.as_str(), is_there);
+                    found.namespace = Some(labels.map_err(|fault| told(&fault)));
                 }
                 Want::ServiceAccount { namespace, name } => {
                     let is_there = self.cluster.service_account(&namespace, &name, within).await;
-                    self.count(Resource::ServiceAccounts, is_there.as_ref().copied());
-                    found.service_account = Some(is_there.map_err(|fault| fault.to_string()));
+                    self.count(Resource::ServiceAccounts.as_str(), is_there.as_ref().copied());
+                    found.service_account = Some(is_there.map_err(|fault| told(&fault)));
                 }
                 Want::Pods(check) => found.pod_warnings = Some(self.existing_pods(*check, within).await),
             }
@@ -157,17 +157,39 @@ impl Lookup for Asks {
     }
 }
 
+/// What whoever sent the review may know of a fault.
+fn told(fault: &Fault) -> LookupError {
+    match fault.reason {
+        Reason::Timeout => LookupError::Late,
+        Reason::RateLimited => LookupError::Limited,
+        Reason::Unreachable
+        | Reason::Tls
+        | Reason::Unauthorized
+        | Reason::Forbidden
+        | Reason::NotFound
+        | Reason::Conflict
+        | Reason::Expired
+        | Reason::TooManyRequests
+        | Reason::Server
+        | Reason::Refused
+        | Reason::Garbled => LookupError::Failed,
+    }
+}
+
 impl Asks {
-    fn count(&self, resource: Resource, found: Result<bool, &Fault>) {
-        let resource = resource.as_str();
+    fn count(&self, resource: &str, found: Result<bool, &Fault>) {
         let result = match found {
             Ok(true) => "found",
             Ok(false) => "absent",
             Err(fault) => {
-                self.metrics.error(resource, fault.reason.as_str());
                 let advice = fault.advice();
                 tracing::warn!(resource, error = %fault, advice, "a look-up for a review has failed");
-                "failed"
+                if fault.reason == Reason::RateLimited {
+                    "limited"
+                } else {
+                    self.metrics.error(resource, fault.reason.as_str());
+                    "failed"
+                }
             }
         };
         self.metrics.looked_up(resource, result);
@@ -176,43 +198,52 @@ impl Asks {
     /// Judges the pods that are there, in half of the time that is left and at most in a second.
     async fn existing_pods(&self, mut check: ExistingPods, left: Duration) -> Vec<String> {
         let listed = timeout(LONGEST_CHECK.min(left / 2), self.list(&mut check)).await;
-        let failed = match listed {
-            Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(error),
-            Err(_) => Some("it took too long".to_owned()),
-        };
-        let result = if failed.is_some() { "failed" } else { "found" };
-        self.metrics.looked_up("pods", result);
-        match failed {
-            None => check.warnings(),
-            Some(error) => {
-                tracing::warn!(
-                    namespace = check.namespace(),
-                    error,
-                    "the pods of a namespace could not be listed"
-                );
-                ExistingPods::not_listed()
+        let error = match listed {
+            Ok(Ok(())) => {
+                self.count("pods", Ok(true));
+                return check.warnings();
             }
-        }
+            Ok(Err(Unlisted::Fault(fault))) => {
+                self.count("pods", Err(&fault));
+                return ExistingPods::not_listed();
+            }
+            Ok(Err(Unlisted::Unreadable(error))) => error,
+            Err(_) => "it took too long".to_owned(),
+        };
+        self.metrics.looked_up("pods", "failed");
+        let namespace = check.namespace();
+        tracing::warn!(namespace, error, "the pods of a namespace could not be listed");
+        ExistingPods::not_listed()
     }
 
-    async fn list(&self, check: &mut ExistingPods) -> Result<(), String> {
+    async fn list(&self, check: &mut ExistingPods) -> Result<(), Unlisted> {
         let Ok(_turn) = self.checks.acquire().await else {
-            return Err("nobody is looked at any more".to_owned());
+            return Err(Unlisted::Unreadable("nobody is looked at any more".to_owned()));
         };
         // A name from a review must not become a path.
         if !is_namespace(check.namespace()) {
-            return Err("no namespace can have this name".to_owned());
+            return Err(Unlisted::Unreadable("no namespace can have this name".to_owned()));
         }
         let mut next: Option<String> = None;
         loop {
-            let page = self.cluster.pods(check.namespace(), next.as_deref()).await;
-            let page = page.map_err(|fault| fault.to_string())?;
-            check.add(&page.list_json).map_err(|error| error.to_string())?;
+            let page = self.cluster.pods(check.namespace(), next.as_deref()).await?;
+            check.add(&page.list_json).map_err(|error| Unlisted::Unreadable(error.to_string()))?;
             match page.next {
                 None => return Ok(()),
                 following => next = following,
             }
         }
+    }
+}
+
+/// Why the pods of a namespace were not judged.
+enum Unlisted {
+    Fault(Fault),
+    Unreadable(String),
+}
+
+impl From<Fault> for Unlisted {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
     }
 }

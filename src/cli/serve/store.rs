@@ -88,7 +88,9 @@ impl From<Fault> for StoreError {
             Reason::Conflict => Self::Conflict(message),
             Reason::NotFound => Self::NotFound(message),
             Reason::Forbidden | Reason::Unauthorized => Self::Forbidden(message),
-            Reason::TooManyRequests => Self::TooManyRequests { message, retry_after: fault.retry_after },
+            Reason::TooManyRequests | Reason::RateLimited => {
+                Self::TooManyRequests { message, retry_after: fault.retry_after }
+            }
             Reason::Refused => Self::Invalid(message),
             Reason::Server => Self::Server(message),
             Reason::Unreachable | Reason::Timeout | Reason::Tls | Reason::Expired | Reason::Garbled => {
