@@ -47,6 +47,7 @@ impl Review for Null {
             generate_name: "".into(),
             owner: None,
             is_dry_run: false,
+            is_unjudged: false,
             policies: SmallVec::new(),
             findings: Vec::new(),
             refusal_code: String::new(),

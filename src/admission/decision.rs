@@ -41,6 +41,8 @@ pub struct Decision<'b> {
     pub owner: Option<Owner<'b>>,
     /// Whether nothing of it will be kept.
     pub is_dry_run: bool,
+    /// Whether no policy holds in its namespace, so that it was let pass unjudged.
+    pub is_unjudged: bool,
     /// The policies that it was judged by.
     pub policies: SmallVec<[Arc<str>; 2]>,
     /// The controls that were found broken, each once with the strictest thing that comes of it.
@@ -145,6 +147,7 @@ impl<'b> Decision<'b> {
             generate_name: Cow::default(),
             owner: None,
             is_dry_run: request.is_dry_run,
+            is_unjudged: false,
             policies: SmallVec::new(),
             findings: Vec::new(),
             refusal_code: String::new(),

@@ -12,6 +12,7 @@ mod object_type;
 mod pod_security;
 mod request;
 mod significance;
+mod unjudged;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -261,7 +262,9 @@ impl Reviewer {
         }
         let found = known.namespace(name)?;
         match found {
-            OfNamespace::Labels(labels) if known.may_be_stale() && !self.policies.reaches(name, labels) => {
+            OfNamespace::Labels(labels)
+                if known.may_be_stale() && !self.policies.may_reach(name, Some(labels)) =>
+            {
                 Err(Want::Namespace(name.to_owned()))
             }
             OfNamespace::Labels(_) | OfNamespace::Absent | OfNamespace::Unknown(_) => Ok(found),
@@ -301,12 +304,27 @@ impl Reviewer {
         self.policies.security_for(&task.request.namespace, task.namespace.labels())
     }
 
+    /// Whether nothing is judged because no policy holds, where one is meant to: webhooks are called for namespaces
+    /// that ask for it. The reserved namespaces are left out on purpose.
+    fn is_unjudged(&self, task: &Task<'_, '_>) -> bool {
+        let namespace = task.request.namespace.as_ref();
+        !namespace.is_empty()
+            && !self.policies.is_reserved(namespace)
+            && !self.policies.may_reach(namespace, task.namespace.labels())
+    }
+
     fn validate<'r, 'b>(
         &'r self,
         task: &Task<'_, 'b>,
         response: &mut Response<'r>,
         decision: &mut Decision<'b>,
     ) {
+        if self.is_unjudged(task) {
+            decision.is_unjudged = true;
+            let labels = task.namespace.labels();
+            response.warnings = unjudged::warnings(&self.policies, &task.request.namespace, labels);
+            return;
+        }
         let policies = || self.security(task);
         let mut verdict = evaluate(policies(), task.pod);
         if !task.is_repaired() {

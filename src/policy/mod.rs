@@ -211,11 +211,24 @@ impl PolicySet {
         is_any && !namespace.is_empty() && !self.is_reserved(namespace)
     }
 
-    /// Whether any policy holds in a namespace with these labels.
+    /// Whether any policy holds in a namespace, or may hold as far as anybody knows its labels.
     #[must_use]
-    pub fn reaches(&self, namespace: &str, labels: &Labels) -> bool {
-        self.security_for(namespace, Some(labels)).next().is_some()
-            || self.identity_for(namespace, Some(labels)).next().is_some()
+    pub fn may_reach(&self, namespace: &str, labels: Option<&Labels>) -> bool {
+        let may_hold = |scope: &Scope| self.matches(scope, namespace, labels) != Match::No;
+        self.security.iter().any(|policy| may_hold(&policy.scope))
+            || self.identity.iter().any(|policy| may_hold(&policy.scope))
+    }
+
+    /// The labels that policies select namespaces by, with the values that they ask for.
+    pub fn selecting_labels(&self) -> impl Iterator<Item = (&str, &str)> {
+        let of_security = self.security.iter().map(|policy| &policy.scope);
+        let scopes = of_security.chain(self.identity.iter().map(|policy| &policy.scope));
+        scopes
+            .flat_map(|scope| match scope {
+                Scope::Labels(selector) => Some(selector.wanted_values()),
+                Scope::Names(_) | Scope::Everywhere => None,
+            })
+            .flatten()
     }
 
     /// Whether an identity may be meant for pods of a namespace whose labels nobody knows.

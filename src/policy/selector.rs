@@ -58,6 +58,16 @@ impl Selector {
             .or_else(|| values.map(String::as_str).find(|value| !is_label_value(value)))
     }
 
+    /// The values that it asks of labels; one of several is enough.
+    pub(super) fn wanted_values(&self) -> impl Iterator<Item = (&str, &str)> {
+        let of_labels = self.match_labels.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        let listed = self.match_expressions.iter().filter(|expression| expression.operator == Operator::In);
+        let of_lists = listed.flat_map(|expression| {
+            expression.values.iter().map(|value| (expression.key.as_str(), value.as_str()))
+        });
+        of_labels.chain(of_lists)
+    }
+
     /// Whether the labels that `label` looks up match.
     pub fn matches<'l>(&self, label: impl Fn(&str) -> Option<&'l str>) -> bool {
         self.match_labels.iter().all(|(key, value)| label(key) == Some(value))

@@ -49,6 +49,14 @@ pub(super) fn record(metrics: &Metrics, decision: &Decision<'_>, took: Duration)
         metrics.finding(control, mode(*severity));
     }
     metrics.pod_security(decision);
+    if decision.is_unjudged && metrics.unjudged(&decision.namespace) {
+        tracing::warn!(
+            target: "podgate::unjudged",
+            namespace = text(&decision.namespace),
+            advice = "give its label a value that a policy asks for, or take the label off; podgate doctor names both",
+            "no policy holds in a namespace: what is made there is let pass unjudged",
+        );
+    }
     // Verdicts are what the log is for. What cannot be judged is mostly what no API server sends, and whoever sets up
     // the log may leave some of it out.
     match decision.outcome {

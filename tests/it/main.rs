@@ -35,4 +35,5 @@ mod rotation;
 mod server;
 mod serving;
 mod tidy;
+mod unjudged;
 mod upstream_corners;

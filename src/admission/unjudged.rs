@@ -1,0 +1,53 @@
+//! What is said to whoever makes a pod where no policy holds: that nothing is checked, and which label was meant.
+//!
+//! A value that is near to one of a policy is most likely a slip, and then that one is named and no other. Else some of
+//! those that there are; the rest is for whoever runs podgate, and in its log.
+
+use std::collections::BTreeSet;
+
+use crate::admission::cut;
+use crate::controls::Printable;
+use crate::policy::{Labels, PolicySet};
+
+/// Longest warning, in bytes: kubectl shows it on one line.
+const LONGEST: usize = 120;
+
+/// Most values that are named.
+const MOST_VALUES: usize = 3;
+
+/// The warnings.
+pub(super) fn warnings(policies: &PolicySet, namespace: &str, labels: Option<&Labels>) -> Vec<String> {
+    let namespace = Printable(namespace);
+    let mut warnings = vec![format!("no podgate policy holds in namespace \"{namespace}\": nothing checked")];
+    warnings.extend(nearest(policies, labels).or_else(|| known(policies, labels)));
+    warnings.into_iter().map(|warning| cut(warning, LONGEST - "...".len())).collect()
+}
+
+/// The value that a label of the namespace was most likely meant to have.
+fn nearest(policies: &PolicySet, labels: Option<&Labels>) -> Option<String> {
+    let given = |key: &str| labels.and_then(|labels| labels.get(key));
+    let distance =
+        |value: &str, known: &str| strsim::damerau_levenshtein(&value.to_lowercase(), &known.to_lowercase());
+    let slips = policies.selecting_labels().filter_map(|(key, known)| {
+        let value = given(key)?;
+        Some((distance(value, known), key, value, known))
+    });
+    let (_, key, value, known) = slips
+        .filter(|(distance, _, value, known)| *distance <= known.len().div_ceil(3) && value != known)
+        .min_by_key(|(distance, ..)| *distance)?;
+    let (key, known) = (Printable(key), Printable(known));
+    let whole = format!("its label {key}={} is not known: did you mean {known}?", Printable(value));
+    Some(if whole.len() <= LONGEST { whole } else { format!("its label {key}: did you mean {known}?") })
+}
+
+/// The values that a label can have: that of a key that the namespace has, or else of the first.
+fn known(policies: &PolicySet, labels: Option<&Labels>) -> Option<String> {
+    let has = |key: &str| labels.is_some_and(|labels| labels.contains_key(key));
+    let all: BTreeSet<(&str, &str)> = policies.selecting_labels().collect();
+    let (key, _) = *all.iter().find(|(key, _)| has(key)).or_else(|| all.first())?;
+    let values: Vec<String> =
+        all.iter().filter(|(of, _)| *of == key).map(|(_, value)| Printable(value).to_string()).collect();
+    let more = if values.len() > MOST_VALUES { ", ..." } else { "" };
+    let named: Vec<&str> = values.iter().take(MOST_VALUES).map(String::as_str).collect();
+    Some(format!("policies are for its label {}={}{more}", Printable(key), named.join(" or ")))
+}
