@@ -12,6 +12,9 @@ const A_SECOND: u32 = 20;
 /// Calls at once, after a while without any: as many namespaces may be made together.
 const BURST: u32 = 50;
 
+/// Calls that are left for objects of which nothing is known yet.
+pub(super) const FOR_UNKNOWN: u32 = BURST / 2;
+
 /// Between two calls, in the long run.
 const BETWEEN: Duration = Duration::from_millis(1000 / A_SECOND as u64);
 
@@ -26,10 +29,10 @@ impl Budget {
         Self { full_at: now }
     }
 
-    /// Takes one call, if there is one to be had.
-    pub(super) fn spend(&mut self, now: Instant) -> bool {
+    /// Takes one call, if there is one to be had and these are left for others.
+    pub(super) fn spend(&mut self, now: Instant, left: u32) -> bool {
         let full_at = self.full_at.max(now) + BETWEEN;
-        if full_at.saturating_duration_since(now) > BETWEEN * BURST {
+        if full_at.saturating_duration_since(now) > BETWEEN * BURST.saturating_sub(left) {
             return false;
         }
         self.full_at = full_at;
@@ -42,7 +45,7 @@ mod tests {
     use super::*;
 
     fn spent(budget: &mut Budget, now: Instant, wanted: usize) -> usize {
-        (0..wanted).filter(|_| budget.spend(now)).count()
+        (0..wanted).filter(|_| budget.spend(now, 0)).count()
     }
 
     #[tokio::test(start_paused = true)]
@@ -64,7 +67,15 @@ mod tests {
         let start = Instant::now();
         let mut budget = Budget::new(start);
         let calls: Vec<u64> =
-            (0..60_000).filter(|at| budget.spend(start + Duration::from_millis(*at))).collect();
+            (0..60_000).filter(|at| budget.spend(start + Duration::from_millis(*at), 0)).collect();
         assert_eq!(calls.len(), 50 + 20 * 60 - 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_leaves_something_for_others_comes_first_to_the_end() {
+        let now = Instant::now();
+        let mut budget = Budget::new(now);
+        let modest = (0..600).filter(|_| budget.spend(now, FOR_UNKNOWN)).count();
+        assert_eq!((modest, spent(&mut budget, now, 600)), (25, 25));
     }
 }

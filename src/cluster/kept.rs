@@ -1,8 +1,8 @@
-//! What was read a moment ago, so that it is not read again for the next review.
+//! What was read a moment ago, so that it need not be read again for the next review.
 //!
-//! That something is not there is kept for longer than what was there: to take an object for absent is to be strict,
-//! but by labels that have changed a pod might be let pass. So those are kept for a second, and only while the watch
-//! stands that would tell of a change.
+//! To take an object for absent is to be strict, so that is kept for seconds and goes before a call. But by labels that
+//! have changed a pod might be let pass. So they are kept for a second, while the watch stands that would tell of a
+//! change, and they only serve when no more calls can be made.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -30,10 +30,15 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    /// What was read of it, unless that is too long ago: its labels, or `None` if it is not there.
-    pub(super) fn get(&self, key: &Key, now: Instant) -> Option<Option<Labels>> {
+    /// Whether it was not there a moment ago.
+    pub(super) fn is_absent(&self, key: &Key, now: Instant) -> bool {
+        self.answers.get(key).is_some_and(|(until, labels)| now < *until && labels.is_none())
+    }
+
+    /// The labels that it had a moment ago.
+    pub(super) fn labels(&self, key: &Key, now: Instant) -> Option<Labels> {
         let (until, labels) = self.answers.get(key)?;
-        (now < *until).then(|| labels.clone())
+        labels.clone().filter(|_| now < *until)
     }
 
     pub(super) fn put(&mut self, key: &Key, labels: Option<&Labels>, now: Instant) {
@@ -83,22 +88,23 @@ mod tests {
         let at = |millis| start + Duration::from_millis(millis);
         let mut kept = Kept::default();
         kept.put(&key("there"), Some(&Labels::new()), start);
-        assert_eq!(kept.get(&key("there"), start), None, "nobody would tell of a change");
+        assert_eq!(kept.labels(&key("there"), start), None, "nobody would tell of a change");
         kept.is_watched(Resource::Namespaces);
         kept.put(&key("there"), Some(&Labels::new()), start);
         kept.put(&key("absent"), None, start);
-        assert_eq!(kept.get(&key("there"), at(999)), Some(Some(Labels::new())));
-        assert_eq!(kept.get(&key("there"), at(1000)), None);
-        assert_eq!(kept.get(&key("absent"), at(4999)), Some(None));
-        assert_eq!(kept.get(&key("absent"), at(5000)), None);
+        assert_eq!(kept.labels(&key("there"), at(999)), Some(Labels::new()));
+        assert_eq!(kept.labels(&key("there"), at(1000)), None);
+        assert!(!kept.is_absent(&key("there"), at(999)));
+        assert!(kept.is_absent(&key("absent"), at(4999)) && !kept.is_absent(&key("absent"), at(5000)));
+        assert_eq!(kept.labels(&key("absent"), start), None);
         kept.put(&key("there"), Some(&Labels::new()), at(2000));
         kept.is_not_watched(Resource::ServiceAccounts);
-        assert!(kept.get(&key("there"), at(2000)).is_some());
+        assert!(kept.labels(&key("there"), at(2000)).is_some());
         kept.is_not_watched(Resource::Namespaces);
-        assert_eq!(kept.get(&key("there"), at(2000)), None);
-        assert_eq!(kept.get(&key("absent"), at(2000)), Some(None));
+        assert_eq!(kept.labels(&key("there"), at(2000)), None);
+        assert!(kept.is_absent(&key("absent"), at(2000)));
         kept.forget(&key("absent"));
-        assert!(kept.get(&key("absent"), at(2000)).is_none() && kept.is_empty());
+        assert!(!kept.is_absent(&key("absent"), at(2000)) && kept.is_empty());
     }
 
     #[tokio::test(start_paused = true)]
@@ -111,6 +117,6 @@ mod tests {
         assert_eq!(kept.answers.len(), MOST_KEPT);
         let later = start + ABSENT;
         kept.put(&key("later"), None, later);
-        assert_eq!((kept.answers.len(), kept.get(&key("later"), later)), (1, Some(None)));
+        assert!(kept.answers.len() == 1 && kept.is_absent(&key("later"), later));
     }
 }

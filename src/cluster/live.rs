@@ -12,12 +12,12 @@ use kube::core::PartialObjectMeta;
 use kube::{Api, Error};
 use tokio::time::{Instant, timeout};
 
-use crate::cluster::budget::Budget;
+use crate::cluster::budget::{Budget, FOR_UNKNOWN};
 use crate::cluster::fault::Call;
 use crate::cluster::follow::Change;
 use crate::cluster::kept::Kept;
 use crate::cluster::key::{Key, is_object_name};
-use crate::cluster::{Cluster, Event, Fault, Reason, Resource};
+use crate::cluster::{Cluster, Event, Fault, Known, Reason, Resource};
 use crate::policy::{Labels, complete, is_namespace};
 
 /// The labels of what was read; `None` when it is not there.
@@ -77,15 +77,19 @@ impl Cluster {
 
     async fn read(&self, key: Key, within: Duration) -> Answer {
         let call = key.call(&self.server);
+        // What is known already and is only made sure of leaves some calls for what is not.
+        let left = if self.known.knows(&key) { FOR_UNKNOWN } else { 0 };
         let answer = {
             let mut state = self.known.reads.lock();
             let now = Instant::now();
-            if let Some(labels) = state.kept.get(&key, now) {
-                return Ok(labels);
+            if state.kept.is_absent(&key, now) {
+                return Ok(None);
             }
             match state.under_way.get(&key).map(|read| read.answer.clone()) {
                 Some(answer) => answer,
-                None if !state.budget.spend(now) => return Err(Fault::limited(&call)),
+                None if !state.budget.spend(now, left) => {
+                    return state.kept.labels(&key, now).map(Some).ok_or_else(|| Fault::limited(&call));
+                }
                 None => {
                     state.begun += 1;
                     let number = state.begun;
@@ -169,6 +173,16 @@ fn absent_or_fault(error: &Error, call: &Call) -> Answer {
     if fault.reason == Reason::NotFound { Ok(None) } else { Err(fault) }
 }
 
+impl Known {
+    /// Whether the snapshot has it.
+    fn knows(&self, key: &Key) -> bool {
+        match key {
+            Key::Namespace(name) => self.snapshot().labels(name).is_some(),
+            Key::ServiceAccount { namespace, name } => self.snapshot().has_service_account(namespace, name),
+        }
+    }
+}
+
 impl Reads {
     pub(super) fn new() -> Self {
         let (under_way, kept, budget) = (HashMap::new(), Kept::default(), Budget::new(Instant::now()));
@@ -177,7 +191,7 @@ impl Reads {
 
     /// Takes a call that is not kept or shared, if there is one to be had.
     pub(super) fn spend(&self, call: &Call) -> Result<(), Fault> {
-        if self.lock().budget.spend(Instant::now()) { Ok(()) } else { Err(Fault::limited(call)) }
+        if self.lock().budget.spend(Instant::now(), 0) { Ok(()) } else { Err(Fault::limited(call)) }
     }
 
     /// Something has happened to these objects: what was read of them is no longer so, nor is what is being read.

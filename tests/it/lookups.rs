@@ -117,30 +117,27 @@ async fn a_watch_event_ends_what_was_known_not_to_be_there() {
     let api = Api::start().await;
     let cluster = api.cluster().await;
     let task = follow(&cluster).await;
+    let mut fastest = PATIENCE;
     for round in 0..5 {
         let name = format!("late-{round}");
-        assert_eq!(cluster.namespace(&name, PATIENCE).await, Ok(None));
-        assert_eq!(cluster.service_account(&name, "trainer", PATIENCE).await, Ok(false));
+        let is_there = async || cluster.namespace(&name, PATIENCE).await.unwrap().is_some();
+        let has_account = async || cluster.service_account(&name, "trainer", PATIENCE).await.unwrap();
+        assert!(!is_there().await && !has_account().await);
+        let start = Instant::now();
         api.put_namespace(&name, &json!({"team": "x"}));
         api.put_account(&name, "trainer");
-        let deadline = Instant::now() + PATIENCE;
-        while cluster.namespace(&name, PATIENCE).await.unwrap().is_none()
-            || !cluster.service_account(&name, "trainer", PATIENCE).await.unwrap()
-        {
-            assert!(Instant::now() < deadline, "{name} is still not there");
+        while !is_there().await {
+            assert!(start.elapsed() < PATIENCE, "{name} is still not there");
             tokio::task::yield_now().await;
         }
-        // And whoever has changed it sees the change.
-        api.put_namespace(&name, &json!({"team": "y"}));
-        let team = async || cluster.namespace(&name, PATIENCE).await.unwrap().unwrap()["team"].clone();
-        let changed = Instant::now();
-        while team().await != "y" {
-            assert!(changed.elapsed() < PATIENCE, "{name} is not changed");
+        while !has_account().await {
+            assert!(start.elapsed() < PATIENCE, "{name} still has no account");
             tokio::task::yield_now().await;
         }
-        assert!(changed.elapsed() < Duration::from_millis(900), "the event ends it, not its age");
+        fastest = start.elapsed().min(fastest);
     }
     task.abort();
+    assert!(fastest < Duration::from_secs(4), "{fastest:?}: by its age alone it would take five seconds");
 }
 
 /// 50 namespaces that are made at once, each with pods, before the watch has told of any: both webhooks ask for each.
@@ -153,16 +150,19 @@ async fn a_burst_of_new_namespaces_is_found_while_the_watch_lags() {
     for index in 0..50 {
         api.put_namespace(&format!("new-{index}"), &json!({"podgate.dev/policy": "ml-restricted"}));
     }
-    for _webhook in 0..2 {
-        let mut asked = JoinSet::new();
-        for index in 0..200 {
-            let cluster = cluster.clone();
-            let name = format!("new-{}", index % 50);
-            asked.spawn(async move { cluster.namespace(&name, PATIENCE).await });
-        }
-        while let Some(found) = asked.join_next().await {
-            let labels = found.unwrap().unwrap().unwrap();
-            assert_eq!(labels["podgate.dev/policy"], "ml-restricted");
+    let mut asked = JoinSet::new();
+    for index in 0..200 {
+        let cluster = cluster.clone();
+        let name = format!("new-{}", index % 50);
+        asked.spawn(async move {
+            let mutate = cluster.namespace(&name, PATIENCE).await;
+            let validate = cluster.namespace(&name, PATIENCE).await;
+            [mutate, validate]
+        });
+    }
+    while let Some(both) = asked.join_next().await {
+        for found in both.unwrap() {
+            assert_eq!(found.unwrap().unwrap()["podgate.dev/policy"], "ml-restricted");
         }
     }
     task.abort();
@@ -185,9 +185,9 @@ async fn what_is_known_is_not_asked_for() {
     assert_eq!(api.calls("GET /api/v1/namespaces/"), [""; 0]);
 }
 
-/// A namespace in which no policy holds is looked at again before a pod is let pass; but not once a pod.
+/// A namespace in which no policy holds is looked at again before a pod is let pass; but not without end.
 #[tokio::test]
-async fn a_namespace_without_a_policy_is_not_asked_for_with_each_pod() {
+async fn a_namespace_without_a_policy_is_not_asked_for_without_end() {
     let api = Api::start().await;
     api.put_namespace("other", &json!({}));
     let process = serve(&api, &[], &[]).await;
@@ -199,7 +199,25 @@ async fn a_namespace_without_a_policy_is_not_asked_for_with_each_pod() {
         assert_eq!(answer["allowed"], true, "{answer}");
     }
     let calls = api.calls("GET /api/v1/namespaces/other").len();
-    assert!(calls <= 2 + usize::try_from(start.elapsed().as_secs()).unwrap(), "{calls} calls");
+    assert!(calls <= most_calls(start), "{calls} calls for 600 pods in {:?}", start.elapsed());
+}
+
+/// The API server goes by the labels that it has. As long as calls can be made, nobody is let pass by older ones.
+#[tokio::test]
+async fn a_label_that_was_just_set_is_seen_before_the_watch_tells_of_it() {
+    let api = Api::start().await;
+    api.put_namespace("team", &json!({"podgate.dev/policy": "ml-restrictd"}));
+    let process = serve(&api, &[], &[]).await;
+    api.fall_silent();
+    let mut client = process.connect().await;
+    for _ in 0..10 {
+        for (value, allowed) in [("ml-restrictd", true), ("ml-restricted", false)] {
+            api.put_namespace("team", &json!({"podgate.dev/policy": value}));
+            let review = review_of_bad_pod("u", "team");
+            let answer = response(&client.post("/validate", &review.to_string()).await.body);
+            assert_eq!(answer["allowed"], allowed, "{value}: {answer}");
+        }
+    }
 }
 
 // ---- what of it is told
