@@ -17,6 +17,7 @@ mod end_to_end;
 mod gate;
 mod guards;
 mod installation;
+mod labels;
 mod network;
 mod programs;
 mod self_managed;
