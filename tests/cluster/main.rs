@@ -19,6 +19,7 @@ mod guards;
 mod installation;
 mod labels;
 mod network;
+mod own_rights;
 mod programs;
 mod self_managed;
 mod serving;

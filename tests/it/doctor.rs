@@ -101,8 +101,8 @@ fn what_is_not_read_is_not_guessed_at() {
     installation.bindings = Err(no());
     let report = examine(&installation);
     assert!(report.findings.iter().all(|finding| finding.check == Check::NotRead), "{:#?}", report.findings);
-    // One for each field but those that are given or computed: names, now and bundles; there are two guards.
-    assert_eq!(report.findings.len(), 18);
+    // One for each field but those that are given or computed: names, now and bundles; there are four guards.
+    assert_eq!(report.findings.len(), 20);
     assert!(!report.is_well());
 }
 
