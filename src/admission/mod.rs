@@ -152,6 +152,12 @@ impl Reviewer {
         &self.snapshot
     }
 
+    /// The policies that it judges by.
+    #[must_use]
+    pub fn policies(&self) -> &PolicySet {
+        &self.policies
+    }
+
     /// How many policies are in force.
     #[must_use]
     pub fn policy_count(&self) -> usize {

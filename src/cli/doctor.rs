@@ -25,7 +25,8 @@ use crate::policy::PolicySet;
 use trust::Trust;
 
 /// The ValidatingAdmissionPolicies that podgate is shipped with.
-const GUARDS: [&str; 2] = ["podgate-policy-label", "podgate-installation"];
+const GUARDS: [&str; 4] =
+    ["podgate-policy-label", "podgate-installation", "podgate-webhooks", "podgate-service-account"];
 
 /// The Secret of a self-managed certificate, as the flag has it by default.
 const SECRET: &str = "podgate-tls";

@@ -123,4 +123,8 @@ checks! {
     GuardMissing = "guard-missing",
     /// A guard that is there and does not refuse.
     GuardUnbound = "guard-unbound",
+    /// The guard and podgate do not agree on what is guarded.
+    GuardLabels = "guard-labels",
+    /// Whether pods are judged hangs on a label that nobody guards.
+    LabelUnguarded = "label-unguarded",
 }

@@ -11,6 +11,7 @@ mod finding;
 mod guards;
 mod identity;
 mod installation;
+mod labels;
 mod policies;
 mod reach;
 mod replicas;
@@ -45,5 +46,6 @@ pub fn examine(installation: &Installation) -> Report {
     service::check(installation, &mut findings);
     rotation::check(installation, &mut findings);
     guards::check(installation, &mut findings);
+    labels::check(installation, policies.as_ref(), &mut findings);
     Report::new(findings)
 }

@@ -14,8 +14,16 @@ use super::{Check, Finding, Installation, Severity};
 use crate::policy::Labels;
 
 /// What names the file of the certificate.
-const CERTIFICATE_FLAG: &str = "--tls-cert";
-const CERTIFICATE_VARIABLE: &str = "PODGATE_TLS_CERT";
+const CERTIFICATE: Setting = Setting { flag: "--tls-cert", variable: "PODGATE_TLS_CERT" };
+
+/// What names the labels that podgate takes to be guarded.
+pub(super) const GUARDED: Setting = Setting { flag: "--guarded-labels", variable: "PODGATE_GUARDED_LABELS" };
+
+/// A flag of podgate's, and the environment variable in its place.
+pub(super) struct Setting {
+    flag: &'static str,
+    pub(super) variable: &'static str,
+}
 
 pub(super) fn check(installation: &Installation, findings: &mut Vec<Finding>) {
     let names = &installation.names;
@@ -176,15 +184,22 @@ fn pod_spec(deployment: &Deployment) -> Option<&PodSpec> {
 }
 
 fn certificate_file(deployment: &Deployment) -> Option<&str> {
-    let container = pod_spec(deployment).and_then(container)?;
-    let variable = container.env.iter().flatten().find(|variable| variable.name == CERTIFICATE_VARIABLE);
-    let arguments = container.args.as_deref().unwrap_or_default();
-    let mut flags = arguments.iter().zip(arguments.iter().skip(1).map(Some).chain([None]));
-    let flag = flags.find_map(|(flag, next)| match flag.strip_prefix(CERTIFICATE_FLAG)? {
-        "" => next.map(String::as_str),
-        value => value.strip_prefix('='),
-    });
-    flag.or_else(|| variable.and_then(|variable| variable.value.as_deref()))
+    CERTIFICATE.of(deployment)
+}
+
+impl Setting {
+    /// What a Deployment of podgate sets it to; `None` where it is not set.
+    pub(super) fn of<'d>(&self, deployment: &'d Deployment) -> Option<&'d str> {
+        let container = pod_spec(deployment).and_then(container)?;
+        let variable = container.env.iter().flatten().find(|variable| variable.name == self.variable);
+        let arguments = container.args.as_deref().unwrap_or_default();
+        let mut flags = arguments.iter().zip(arguments.iter().skip(1).map(Some).chain([None]));
+        let flag = flags.find_map(|(flag, next)| match flag.strip_prefix(self.flag)? {
+            "" => next.map(String::as_str),
+            value => value.strip_prefix('='),
+        });
+        flag.or_else(|| variable.and_then(|variable| variable.value.as_deref()))
+    }
 }
 
 /// The Secret that the files of the certificate come from; `None` when podgate manages it by itself, or when they

@@ -6,6 +6,7 @@
 
 mod configuration;
 mod file;
+mod guarded;
 mod object;
 mod pod_security;
 mod schema;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 use crate::controls::{Settings, Standard};
 
 pub use file::{Fault, Kind, Policies, read_file};
+pub use guarded::{GUARDED_LABELS, GuardedLabels, UnguardedLabel};
 pub use pod_security::{Action, LabelFault, LevelVersion, Levels, PodSecurity, joined};
 pub use schema::json_schema;
 pub use selector::{Selector, is_namespace};

@@ -112,10 +112,15 @@ impl Action {
         }
     }
 
+    /// Both labels.
+    pub(super) fn labels(self) -> [&'static str; 2] {
+        [self.level_label(), self.version_label()]
+    }
+
     /// Whether a Namespace says something of its own about it.
     #[must_use]
     pub fn is_labelled(self, labels: &Labels) -> bool {
-        labels.contains_key(self.level_label()) || labels.contains_key(self.version_label())
+        self.labels().iter().any(|label| labels.contains_key(*label))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Label selectors, as Kubernetes has them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
@@ -45,6 +45,12 @@ impl Selector {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.match_labels.is_empty() && self.match_expressions.is_empty()
+    }
+
+    /// The labels that it looks at, each once.
+    pub(super) fn keys(&self) -> BTreeSet<&str> {
+        let of_expressions = self.match_expressions.iter().map(|expression| &expression.key);
+        self.match_labels.keys().chain(of_expressions).map(String::as_str).collect()
     }
 
     /// A key or value in it that no label can have.
@@ -121,7 +127,7 @@ pub(super) fn is_dns_subdomain(name: &str) -> bool {
 }
 
 /// Whether a label can have this key: `name` or `domain/name`.
-fn is_label_key(key: &str) -> bool {
+pub(super) fn is_label_key(key: &str) -> bool {
     let (domain, name) = key.rsplit_once('/').map_or((None, key), |(domain, name)| (Some(domain), name));
     !name.is_empty() && is_label_value(name) && domain.is_none_or(is_dns_subdomain)
 }

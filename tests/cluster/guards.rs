@@ -15,15 +15,15 @@ use crate::wait::eventually;
 const TENANT: &str = "--as=tenant";
 
 /// Runs kubectl as the tenant.
-fn as_tenant(cluster: &ControlPlane, arguments: &[&str]) -> Ended {
+pub(crate) fn as_tenant(cluster: &ControlPlane, arguments: &[&str]) -> Ended {
     cluster.kubectl(&[arguments, &[TENANT]].concat())
 }
 
 /// A tenant's rights, and a namespace that the label guard guards.
-fn with_a_tenant(cluster: &ControlPlane) -> String {
+pub(crate) fn with_a_tenant(cluster: &ControlPlane) -> String {
     let role = "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: namespaces}\nrules:\n\
                 - apiGroups: ['']\n  resources: [namespaces, namespaces/status, namespaces/finalize]\n  \
-                verbs: [get, list, update, patch]\n";
+                verbs: [get, list, create, update, patch]\n";
     cluster.kubectl_with(&["create", "--filename=-"], role).succeeded();
     for role in ["edit", "namespaces"] {
         let flags = ["--clusterrole", role, "--user=tenant"];

@@ -169,7 +169,7 @@ fn assert_nothing_left(cluster: &ControlPlane) {
 // ---- as shipped
 
 /// A kubeconfig of podgate's own ServiceAccount, so that it has the rights that are shipped and no other.
-fn own_kubeconfig(cluster: &ControlPlane) -> PathBuf {
+pub(crate) fn own_kubeconfig(cluster: &ControlPlane) -> PathBuf {
     let token = cluster.kubectl(&["create", "token", "podgate", "--namespace", OWN]).succeeded();
     let text = fs::read_to_string(cluster.kubeconfig()).unwrap();
     let lines = text.lines().map(|line| match line.split_once("user: {token: ") {

@@ -101,8 +101,8 @@ fn what_is_not_read_is_not_guessed_at() {
     installation.bindings = Err(no());
     let report = examine(&installation);
     assert!(report.findings.iter().all(|finding| finding.check == Check::NotRead), "{:#?}", report.findings);
-    // One for each field but those that are given or computed: names, now and bundles; there are two guards.
-    assert_eq!(report.findings.len(), 18);
+    // One for each field but those that are given or computed: names, now and bundles; there are four guards.
+    assert_eq!(report.findings.len(), 20);
     assert!(!report.is_well());
 }
 
@@ -172,6 +172,20 @@ fn labels_of_kubernetes_own_are_judged_by_other_webhooks() {
     world.patch(VALIDATING, &set("/webhooks", webhooks.into()));
     world.patch(MUTATING, &set("/webhooks", json!([])));
     world.patch("ConfigMap", &set("/data", json!({ "pod-security.yaml": policies })));
+    let unguarded = examine(&world.installation()).findings;
+    let is_unguarded = |finding: &Finding| finding.check == Check::LabelUnguarded;
+    assert!(unguarded.len() == 6 && unguarded.iter().all(is_unguarded), "{unguarded:#?}");
+    // The overlay guards these labels.
+    let labels = ["enforce", "enforce-version", "audit", "audit-version", "warn", "warn-version"]
+        .map(|name| format!("pod-security.kubernetes.io/{name}"))
+        .join(",");
+    let guarded = format!("'{labels}'.split(',')");
+    world.patch(
+        "ValidatingAdmissionPolicy podgate-policy-label",
+        &set("/spec/variables/0/expression", guarded.into()),
+    );
+    let variable = "/spec/template/spec/containers/0/args/-";
+    world.patch(DEPLOYMENT, &set(variable, format!("--guarded-labels={labels}").into()));
     assert_eq!(examine(&world.installation()).findings, []);
     world.remove(MUTATING);
     assert_eq!(examine(&world.installation()).findings, []);
@@ -182,6 +196,16 @@ fn labels_of_kubernetes_own_are_judged_by_other_webhooks() {
     let missing = ["CREATE", "UPDATE"]
         .map(|operation| format!("no rule for {operation} of namespaces: podgate is not asked about it"));
     assert_eq!(found, missing);
+}
+
+/// A finding names the policy, the key, and what to do.
+#[test]
+fn a_policy_that_can_be_left() {
+    let findings = broken(&Patch("ConfigMap", set("/data/sandbox.yaml", cases::BY_ENVIRONMENT.into())));
+    let [finding] = &findings[..] else { panic!("{findings:#?}") };
+    assert_eq!(finding.object, "SecurityPolicy but-sandboxes");
+    assert!(finding.found.contains("the label environment, "), "{finding:#?}");
+    assert!(finding.mend.contains("guardedLabels of the chart"), "{finding:#?}");
 }
 
 /// An identity is power: that a pod may start without the one it is given is worse than a missing repair.
@@ -220,7 +244,7 @@ fn the_report_for_people() {
       -> kubectl label --overwrite namespace ml-b podgate.dev/policy=ml-restricted # or another value that a policy matches
     info: failure-policy: MutatingWebhookConfiguration 00-podgate: webhooks[pods.podgate.dev].failurePolicy: Ignore: while podgate does not answer, nothing is repaired; what then breaks a policy, the validating webhook refuses
       -> kubectl patch mutatingwebhookconfiguration 00-podgate --type=json --patch='[{"op": "add", "path": "/webhooks/0/failurePolicy", "value": "Fail"}]'
-    not well: 1 error, 3 warnings and 1 note from 49 checks
+    not well: 1 error, 3 warnings and 1 note from 51 checks
     "#);
 }
 

@@ -16,6 +16,7 @@ mod controls;
 mod doctor;
 mod draining;
 mod drop_in;
+mod guarded_labels;
 mod hostile;
 mod lint;
 mod log_lines;

@@ -16,6 +16,7 @@ use serde_json::{Value as Json, json};
 
 use crate::pods::{files, of_repository};
 
+mod guarded;
 mod rendered;
 
 const OWN_NAMESPACE: &str = "podgate-system";
@@ -36,8 +37,9 @@ fn objects_of(name: &str, text: &str) -> Vec<Json> {
         let document = document.unwrap_or_else(|fault| panic!("{name}: {fault}"));
         serde_json::from_slice(&document.root.to_json()).unwrap()
     };
-    let is_ours =
-        |object: &Json| !object["apiVersion"].as_str().unwrap_or_default().starts_with("kustomize.");
+    let is_ours = |object: &Json| {
+        object["apiVersion"].as_str().is_some_and(|version| !version.starts_with("kustomize."))
+    };
     yaml::read(text).into_iter().map(read).filter(is_ours).collect()
 }
 

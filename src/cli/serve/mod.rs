@@ -18,7 +18,7 @@ use crate::cli::installation::InstallationArgs;
 use crate::cli::logging::LogArgs;
 use crate::cli::sources::{SourceArgs, Sources};
 use crate::cli::{ALL_WELL, REFUSED};
-use crate::policy::Snapshot;
+use crate::policy::{GUARDED_LABELS, GuardedLabels, Snapshot, UnguardedLabel};
 use crate::server::{self, Change, Health, Metrics, Outcome, Reload, Reloaded, Server, Shutdown, Wiring};
 
 use certificate::{Certificate, CertificateArgs, Source};
@@ -43,6 +43,13 @@ pub(crate) struct Serve {
     /// The name of this replica, which holds the Lease by it; without it HOSTNAME, or podgate- and the process id.
     #[arg(long, env = "PODGATE_REPLICA", value_name = "NAME")]
     replica: Option<String>,
+
+    /// Labels of Namespaces that only trusted people can change, with commas between.
+    ///
+    /// A policy that selects namespaces by another label is warned of: whoever may edit a Namespace can leave it. The
+    /// manifests set this to what their label guard guards.
+    #[arg(long, env = "PODGATE_GUARDED_LABELS", value_name = "KEYS", default_value = GUARDED_LABELS)]
+    guarded_labels: GuardedLabels,
 
     #[command(flatten)]
     server: server::Args,
@@ -134,6 +141,7 @@ impl Serve {
         let is_managed = matches!(certificate.source, Source::Managed);
         let metrics = Arc::new(Metrics::new().context("cannot set up the metrics")?);
         show_policies(&metrics, &reviewer);
+        warn_of_unguarded(&reviewer, &self.guarded_labels);
         let health = Health::default();
         let every = self.server.reload_interval;
         let counted = match &connection {
@@ -159,7 +167,7 @@ impl Serve {
         let server = Server::bind(&self.server, wiring).await?;
         let shutdown = Shutdown::on_signals().context("cannot listen for signals")?;
         let is_live = connection.is_some();
-        tokio::spawn(follow_policies(sources, review, metrics, is_live).run(every));
+        tokio::spawn(follow_policies(sources, review, metrics, (self.guarded_labels, is_live)).run(every));
         tracing::info!(listen = %server.address(), admin = %server.admin_address(), "serving");
         if self.dev {
             greet(&server, output)?;
@@ -179,13 +187,26 @@ fn show_policies(metrics: &Metrics, reviewer: &Reviewer) {
     }
 }
 
+/// Says which policies whoever may edit a Namespace can leave.
+fn warn_of_unguarded(reviewer: &Reviewer, guarded: &GuardedLabels) {
+    for UnguardedLabel { policy, key } in reviewer.policies().unguarded_labels(guarded) {
+        tracing::warn!(
+            policy,
+            label = key,
+            "a policy hangs on a label that is not guarded: whoever may edit a Namespace can set the label, make any \
+             pod, and set it back. Guard the label (guardedLabels of the chart, PODGATE_GUARDED_LABELS of the base), or \
+             select by one that is guarded"
+        );
+    }
+}
+
 /// Policies and objects that change are read again; the last good ones stay in force. What is known of a live
 /// cluster stays.
 fn follow_policies(
     mut sources: Sources,
     review: Review,
     metrics: Arc<Metrics>,
-    is_live: bool,
+    (guarded, is_live): (GuardedLabels, bool),
 ) -> Reload<Reviewer> {
     let look = move || match sources.changed() {
         Ok(None) => Ok(Change::Unchanged),
@@ -199,6 +220,7 @@ fn follow_policies(
     let loaded = Arc::clone(&metrics);
     Reload::new(Reloaded::Policies, metrics, look, move |reviewer: Reviewer| {
         show_policies(&loaded, &reviewer);
+        warn_of_unguarded(&reviewer, &guarded);
         if is_live {
             review.rcu(|current| reviewer.with_snapshot(Arc::clone(current.snapshot())));
         } else {

@@ -48,6 +48,21 @@ pub(super) fn broken(change: &Break) -> Vec<Finding> {
     examine(&world.installation()).findings
 }
 
+const GUARD: &str = "ValidatingAdmissionPolicy podgate-policy-label";
+
+/// By a label of the manifests, and by one that they do not guard.
+pub(super) const BY_ENVIRONMENT: &str = "
+apiVersion: podgate.dev/v1alpha1
+kind: SecurityPolicy
+metadata: {name: but-sandboxes}
+spec:
+  match:
+    namespaceSelector:
+      matchLabels: {podgate.dev/policy: ml-restricted}
+      matchExpressions: [{key: environment, operator: NotIn, values: [sandbox]}]
+  standard: {enforce: baseline}
+";
+
 /// Every check with what sets it off, and words of what is then found.
 pub(super) fn cases() -> Vec<(Check, Severity, &'static str, Break)> {
     use Severity::{Error, Info, Warning};
@@ -132,6 +147,69 @@ pub(super) fn cases() -> Vec<(Check, Severity, &'static str, Break)> {
             Patch(
                 "ValidatingAdmissionPolicy podgate-policy-label",
                 set("/spec/failurePolicy", "Ignore".into()),
+            ),
+        ),
+        (
+            Check::GuardLabels,
+            Warning,
+            "guards team, and podgate is told that podgate.dev/policy is guarded",
+            Patch(GUARD, set("/spec/variables/0/expression", "'team'.split(',')".into())),
+        ),
+        (
+            Check::GuardLabels,
+            Warning,
+            "does not say which labels it guards",
+            Patch(GUARD, gone("/spec/variables/0")),
+        ),
+        (
+            Check::GuardLabels,
+            Warning,
+            "guards podgate.dev/policy, and podgate is told that podgate.dev/policy,team is guarded",
+            Patch(
+                super::world::DEPLOYMENT,
+                set("/spec/template/spec/containers/0/args/-", "--guarded-labels=team,podgate.dev/policy".into()),
+            ),
+        ),
+        (
+            Check::LabelUnguarded,
+            Warning,
+            "hangs on the label environment, which is not guarded: whoever may edit a Namespace can set it, make any",
+            Patch("ConfigMap", set("/data/sandbox.yaml", BY_ENVIRONMENT.into())),
+        ),
+        (
+            Check::LabelUnguarded,
+            Warning,
+            "hangs on the label environment",
+            // What the guard guards counts, and not what podgate is told.
+            With(|installation| {
+                installation.policies =
+                    podgate::doctor::Policies::Given(around::policies(BY_ENVIRONMENT));
+                let deployment = installation.deployment.as_mut().unwrap().as_mut().unwrap();
+                let container = &mut deployment.spec.template.spec.as_mut().unwrap().containers[0];
+                container.args.as_mut().unwrap().push("--guarded-labels=environment".to_owned());
+            }),
+        ),
+        (
+            Check::LabelUnguarded,
+            Warning,
+            "hangs on the label pod-security.kubernetes.io/enforce-version",
+            With(|installation| {
+                installation.policies = podgate::doctor::Policies::Given(around::policies(
+                    "{apiVersion: pod-security.admission.config.k8s.io/v1, kind: PodSecurityConfiguration}",
+                ));
+            }),
+        ),
+        (
+            Check::LabelUnguarded,
+            Warning,
+            "hangs on the label cloud.example.com/system, which is not guarded: whoever may edit a Namespace can set \
+             it, and podgate is not asked",
+            Patch(
+                VALIDATING,
+                set(
+                    "/webhooks/0/namespaceSelector/matchExpressions/-",
+                    json!({ "key": "cloud.example.com/system", "operator": "DoesNotExist" }),
+                ),
             ),
         ),
         (

@@ -15,7 +15,8 @@ use crate::manifests::base;
 use crate::pods::of_repository;
 
 pub(super) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-const GUARDS: [&str; 2] = ["podgate-policy-label", "podgate-installation"];
+const GUARDS: [&str; 4] =
+    ["podgate-policy-label", "podgate-installation", "podgate-webhooks", "podgate-service-account"];
 
 pub(super) const VALIDATING: &str = "ValidatingWebhookConfiguration";
 pub(super) const MUTATING: &str = "MutatingWebhookConfiguration";

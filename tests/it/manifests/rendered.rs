@@ -33,15 +33,15 @@ const PAIRS: [(&str, &[&str]); 7] = [
     ),
 ];
 /// Adds the Namespace, which Helm leaves to whoever installs.
-const WITH_NAMESPACE: [&str; 2] = ["--set", "namespace.create=true"];
+pub(super) const WITH_NAMESPACE: [&str; 2] = ["--set", "namespace.create=true"];
 
 /// Both programs, or `None` and a line about it.
-struct Programs {
+pub(super) struct Programs {
     folder: PathBuf,
 }
 
 impl Programs {
-    fn find(test: &str) -> Option<Self> {
+    pub(super) fn find(test: &str) -> Option<Self> {
         let built = || {
             let target =
                 env::var_os("CARGO_TARGET_DIR").map_or_else(|| of_repository("target"), PathBuf::from);
@@ -59,7 +59,7 @@ impl Programs {
     }
 
     /// Runs one of them in the repository: its output, or its errors.
-    fn run(&self, program: &str, arguments: &[&str]) -> Result<String, String> {
+    pub(super) fn run(&self, program: &str, arguments: &[&str]) -> Result<String, String> {
         let ended = Command::new(self.folder.join(program))
             .args(arguments)
             .current_dir(of_repository(""))
@@ -71,17 +71,17 @@ impl Programs {
         if ended.status.success() { Ok(text(ended.stdout)) } else { Err(text(ended.stderr)) }
     }
 
-    fn kustomize(&self, folder: &str) -> Vec<Json> {
+    pub(super) fn kustomize(&self, folder: &str) -> Vec<Json> {
         objects_of(folder, &self.run("kubectl", &["kustomize", folder]).unwrap())
     }
 
-    fn template(&self, arguments: &[&str]) -> Result<Vec<Json>, String> {
+    pub(super) fn template(&self, arguments: &[&str]) -> Result<Vec<Json>, String> {
         // Some builds of Helm take the cluster to be older than the chart allows.
         let fixed = ["template", "podgate", CHART, "--namespace", OWN_NAMESPACE, "--kube-version", "1.37.0"];
         self.run("helm", &[&fixed, arguments].concat()).map(|text| objects_of(CHART, &text))
     }
 
-    fn helm(&self, arguments: &[&str]) -> Vec<Json> {
+    pub(super) fn helm(&self, arguments: &[&str]) -> Vec<Json> {
         self.template(arguments).unwrap()
     }
 }
@@ -109,7 +109,7 @@ fn comparable(objects: &[Json]) -> BTreeMap<String, Json> {
 }
 
 #[track_caller]
-fn assert_same(kustomize: &[Json], helm: &[Json], what: &str) {
+pub(super) fn assert_same(kustomize: &[Json], helm: &[Json], what: &str) {
     let (kustomize, helm) = (comparable(kustomize), comparable(helm));
     let keys: BTreeSet<&String> = kustomize.keys().chain(helm.keys()).collect();
     for key in keys {
@@ -166,12 +166,35 @@ fn everything_rendered_meets_every_invariant() {
 #[test]
 fn cert_manager_takes_every_right_to_write_away() {
     let Some(programs) = Programs::find("the rights beside cert-manager") else { return };
-    let objects = programs.kustomize("manifests/overlays/cert-manager");
-    let rules = &the(&objects, "ClusterRole", "podgate")["rules"];
-    let verbs: Vec<&Json> = items(rules).iter().flat_map(|rule| items(&rule["verbs"])).collect();
-    assert_eq!(verbs, ["get", "list", "watch"]);
-    for kind in ["Role", "RoleBinding", "Secret", "Lease"] {
-        assert!(objects.iter().all(|object| object["kind"] != kind), "{kind}");
+    let files = "tls.mode=files,tls.existingSecret=mine,tls.caBundle=QUJD";
+    for (what, objects) in [
+        ("Kustomize", programs.kustomize("manifests/overlays/cert-manager")),
+        ("Helm", programs.helm(&["--set", "tls.mode=certManager"])),
+        ("Helm, files", programs.helm(&["--set", files])),
+        (
+            "Helm, in place of Pod Security",
+            programs.helm(&["--set", "tls.mode=certManager,podSecurity.enabled=true"]),
+        ),
+    ] {
+        // Whatever podgate's account is bound to, in the cluster and in its namespace.
+        let is_ours = |subject: &Json| subject["name"] == "podgate";
+        let bound: Vec<(&Json, &Json)> = objects
+            .iter()
+            .filter(|object| items(&object["subjects"]).iter().any(is_ours))
+            .map(|binding| (&binding["roleRef"]["kind"], &binding["roleRef"]["name"]))
+            .collect();
+        assert_eq!(bound, [(&json!("ClusterRole"), &json!("podgate"))], "{what}");
+        for rule in items(&the(&objects, "ClusterRole", "podgate")["rules"]) {
+            let reads = ["get", "list", "watch"];
+            let is_read = |verb: &Json| reads.iter().any(|read| verb == read);
+            assert!(items(&rule["verbs"]).iter().all(is_read), "{what}: {rule:#}");
+            let of =
+                |resource: &Json| ["namespaces", "serviceaccounts", "pods"].iter().any(|one| resource == one);
+            assert!(items(&rule["resources"]).iter().all(of), "{what}: {rule:#}");
+        }
+        for kind in ["Role", "RoleBinding", "Secret", "Lease"] {
+            assert!(objects.iter().all(|object| object["kind"] != kind), "{what}: {kind}");
+        }
     }
 }
 
@@ -198,7 +221,10 @@ fn the_chart_is_clean_and_strict() {
         ("webhooks.mutating.timeoutSeconds=6", "maximum: got 6, want 5"),
         ("webhooks.validating.failurePolicy=fail", "must be one of 'Fail', 'Ignore'"),
         ("tls.mode=files", "at '/tls/existingSecret': minLength"),
-        ("namespaceSelector.matchExpressions=null", "an empty one would reach every namespace"),
+        ("guardedLabels={}", "guardedLabels"),
+        ("guardedLabels={a b}", "does not match pattern"),
+        ("namespaceSelector.matchLabels.team=a", "by the label team: add it to guardedLabels"),
+        ("labelGuard.policyLabel=team", "additional properties 'policyLabel' not allowed"),
         ("podSecurity.enabled=true,policies.a\\.yaml=x", "give one of the two"),
     ] {
         let error = programs.template(&["--set", value]).expect_err(value);

@@ -44,23 +44,50 @@ annotations:
 {{- end }}
 {{- end }}
 
-{{- define "podgate.namespaceSelector" -}}
-{{- $selector := .Values.namespaceSelector }}
-{{- if not (or .Values.podSecurity.enabled $selector.matchLabels $selector.matchExpressions) }}
-{{- fail "namespaceSelector: an empty one would reach every namespace: give matchLabels or matchExpressions" }}
+{{/* The labels of Namespaces that are guarded, with commas between: for the guard, and for podgate, which warns of
+policies that select by others. None are where the guard is off. */}}
+{{- define "podgate.guardedLabels" -}}
+{{- if not .Values.labelGuard.enabled }}
+{{- else if .Values.podSecurity.enabled }}
+{{- $labels := list }}
+{{- range list "enforce" "audit" "warn" }}
+{{- $labels = concat $labels (list (printf "pod-security.kubernetes.io/%s" .) (printf "pod-security.kubernetes.io/%s-version" .)) }}
 {{- end }}
+{{- join "," $labels }}
+{{- else }}
+{{- join "," .Values.guardedLabels }}
+{{- end }}
+{{- end }}
+
+{{/* Where policies decide: a namespace has the first of the guarded labels, unless namespaceSelector says otherwise. */}}
+{{- define "podgate.namespaceSelector" -}}
 {{- if not .Values.podSecurity.enabled }}
+{{- $selector := .Values.namespaceSelector }}
+{{- $expressions := $selector.matchExpressions }}
+{{- if not (or $selector.matchLabels $expressions) }}
+{{- $expressions = list (dict "key" (first .Values.guardedLabels) "operator" "Exists") }}
+{{- end }}
+{{- $guarded := append .Values.guardedLabels "kubernetes.io/metadata.name" }}
+{{- $keys := keys ($selector.matchLabels | default dict) }}
+{{- range $expressions }}
+{{- $keys = append $keys .key }}
+{{- end }}
+{{- range $keys }}
+{{- if not (has . $guarded) }}
+{{- fail (printf "namespaceSelector: whoever may edit a Namespace could take it out of podgate's reach by the label %s: add it to guardedLabels" .) }}
+{{- end }}
+{{- end }}
 {{- with $selector.matchLabels }}
 matchLabels:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- end }}
 matchExpressions:
-  {{- if not .Values.podSecurity.enabled }}
-  {{- with $selector.matchExpressions }}
+  {{- with $expressions }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
-  {{- end }}
+{{- else }}
+matchExpressions:
+{{- end }}
   - key: kubernetes.io/metadata.name
     operator: NotIn
     values: {{ include "podgate.reserved" . }}

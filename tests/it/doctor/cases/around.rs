@@ -161,7 +161,7 @@ spec:
   identity: {provider: azure, serviceAccountName: trainer}
 ";
 
-fn policies(text: &str) -> PolicySet {
+pub(super) fn policies(text: &str) -> PolicySet {
     let mut policies = policy::Policies::new(vec!["kube-system".into(), "podgate-system".into()]);
     read_file("policy.yaml", text, &mut policies);
     policies.finish().unwrap()

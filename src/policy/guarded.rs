@@ -1,0 +1,181 @@
+//! The labels of namespaces that policies select by, and which of them nobody guards.
+//!
+//! Whoever may edit a Namespace may edit its labels. A policy that hangs on a label that is not guarded is left by
+//! setting that label, making the pod, and setting it back.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+
+use crate::policy::selector::is_label_key;
+use crate::policy::snapshot::NAME_LABEL;
+use crate::policy::{Action, Kind, PolicySet, Scope};
+
+/// The labels that are guarded where nobody says otherwise, as the manifests have it.
+pub const GUARDED_LABELS: &str = "podgate.dev/policy";
+
+/// The keys of labels that only trusted people can change on a Namespace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GuardedLabels(BTreeSet<String>);
+
+/// A label that decides whether a policy holds in a namespace, and that nobody guards.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnguardedLabel {
+    /// The kind of the policy and its name, as `SecurityPolicy ml-restricted`.
+    pub policy: String,
+    /// The key of the label.
+    pub key: String,
+}
+
+impl GuardedLabels {
+    /// Whether only trusted people can change a label. That of the name is set by the API server.
+    #[must_use]
+    pub fn has(&self, key: &str) -> bool {
+        key == NAME_LABEL || self.0.contains(key)
+    }
+}
+
+impl FromIterator<String> for GuardedLabels {
+    fn from_iter<I: IntoIterator<Item = String>>(keys: I) -> Self {
+        Self(keys.into_iter().collect())
+    }
+}
+
+/// Reads keys with commas between; an empty text is none.
+impl FromStr for GuardedLabels {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let keys = text.split(',').map(str::trim).filter(|key| !key.is_empty());
+        keys.map(|key| {
+            if is_label_key(key) {
+                Ok(key.to_owned())
+            } else {
+                Err(format!("no label can have the key {key:?}"))
+            }
+        })
+        .collect()
+    }
+}
+
+impl fmt::Display for GuardedLabels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keys: Vec<&str> = self.0.iter().map(String::as_str).collect();
+        f.write_str(&keys.join(","))
+    }
+}
+
+impl PolicySet {
+    /// The labels that decide where policies hold and are not guarded: each key once a policy, in the order of the
+    /// policies.
+    #[must_use]
+    pub fn unguarded_labels(&self, guarded: &GuardedLabels) -> Vec<UnguardedLabel> {
+        let security =
+            self.security.iter().map(|policy| (Kind::SecurityPolicy, &*policy.name, &policy.scope));
+        let identity =
+            self.identity.iter().map(|policy| (Kind::IdentityPolicy, policy.name.as_str(), &policy.scope));
+        let mut unguarded = Vec::new();
+        for (kind, name, scope) in security.chain(identity) {
+            let Scope::Labels(selector) = scope else { continue };
+            for key in selector.keys().into_iter().filter(|key| !guarded.has(key)) {
+                unguarded
+                    .push(UnguardedLabel { policy: format!("{} {name}", kind.name()), key: key.to_owned() });
+            }
+        }
+        if self.pod_security.is_some() {
+            let keys = Action::ALL.iter().flat_map(|action| action.labels());
+            unguarded.extend(keys.filter(|key| !guarded.has(key)).map(|key| UnguardedLabel {
+                policy: "PodSecurityConfiguration".to_owned(),
+                key: key.to_owned(),
+            }));
+        }
+        unguarded
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::policy::{Policies, read_file};
+
+    use super::*;
+
+    const POLICIES: &str = "
+apiVersion: podgate.dev/v1alpha1
+kind: SecurityPolicy
+metadata: {name: by-two}
+spec:
+  match:
+    namespaceSelector:
+      matchLabels: {podgate.dev/policy: a, tier: gold}
+      matchExpressions:
+        - {key: environment, operator: NotIn, values: [sandbox]}
+        - {key: tier, operator: Exists}
+        - {key: kubernetes.io/metadata.name, operator: NotIn, values: [x]}
+  standard: {enforce: baseline}
+---
+apiVersion: podgate.dev/v1alpha1
+kind: SecurityPolicy
+metadata: {name: by-name}
+spec: {match: {namespaces: [team-a]}, standard: {enforce: baseline}}
+---
+apiVersion: podgate.dev/v1alpha1
+kind: IdentityPolicy
+metadata: {name: trainers}
+spec:
+  match:
+    namespaceSelector: {matchExpressions: [{key: team, operator: Exists}, {key: legacy, operator: DoesNotExist}]}
+    podSelector: {matchLabels: {app: trainer}}
+  identity: {provider: azure, serviceAccountName: trainer}
+";
+
+    fn read(text: &str) -> PolicySet {
+        let mut policies = Policies::new(vec!["kube-system".into()]);
+        read_file("policies.yaml", text, &mut policies);
+        policies.finish().unwrap()
+    }
+
+    fn unguarded(policies: &PolicySet, guarded: &str) -> Vec<String> {
+        let unguarded = policies.unguarded_labels(&guarded.parse().unwrap());
+        unguarded.into_iter().map(|UnguardedLabel { policy, key }| format!("{policy}: {key}")).collect()
+    }
+
+    #[test]
+    fn each_key_that_is_not_guarded_is_told_once_a_policy() {
+        let policies = read(POLICIES);
+        assert_eq!(
+            unguarded(&policies, GUARDED_LABELS),
+            [
+                "SecurityPolicy by-two: environment",
+                "SecurityPolicy by-two: tier",
+                "IdentityPolicy trainers: legacy",
+                "IdentityPolicy trainers: team"
+            ]
+        );
+        assert_eq!(unguarded(&policies, "podgate.dev/policy, tier,environment,team,legacy"), [""; 0]);
+        assert_eq!(
+            unguarded(&policies, "tier,environment,team,legacy"),
+            ["SecurityPolicy by-two: podgate.dev/policy"]
+        );
+        assert_eq!(unguarded(&policies, "").len(), 5);
+    }
+
+    #[test]
+    fn kubernetes_own_labels_decide_in_drop_in_mode() {
+        let policies =
+            read("{apiVersion: pod-security.admission.config.k8s.io/v1, kind: PodSecurityConfiguration}");
+        let found = unguarded(&policies, "pod-security.kubernetes.io/warn,pod-security.kubernetes.io/audit");
+        let expected = ["enforce", "enforce-version", "audit-version", "warn-version"]
+            .map(|label| format!("PodSecurityConfiguration: pod-security.kubernetes.io/{label}"));
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn keys_are_read_strictly() {
+        for (text, expected) in [("a b", "\"a b\""), ("a,-b", "\"-b\""), ("A.com/x/y", "\"A.com/x/y\"")] {
+            let error = text.parse::<GuardedLabels>().unwrap_err();
+            assert_eq!(error, format!("no label can have the key {expected}"));
+        }
+        assert_eq!("b,a, a,".parse::<GuardedLabels>().unwrap().to_string(), "a,b");
+        assert_eq!("".parse::<GuardedLabels>().unwrap().to_string(), "");
+    }
+}
