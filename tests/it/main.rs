@@ -30,6 +30,7 @@ mod policy_files;
 mod program;
 #[path = "../cluster/programs.rs"]
 mod programs;
+mod replay;
 mod reviews;
 mod rollout;
 mod rotation;

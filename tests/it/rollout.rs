@@ -8,6 +8,7 @@ mod api_server;
 mod balancer;
 mod go_client;
 mod replica;
+mod upgrade;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -97,12 +98,11 @@ struct Load {
 }
 
 impl Load {
-    fn start(site: &Site) -> Self {
+    fn start(certificate: &str, balancer: &Arc<Balancer>) -> Self {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let is_over = Arc::new(AtomicBool::new(false));
-        let api_servers: Vec<_> =
-            (0..API_SERVERS).map(|_| ApiServer::new(&site.files.certificate, &site.balancer)).collect();
+        let api_servers: Vec<_> = (0..API_SERVERS).map(|_| ApiServer::new(certificate, balancer)).collect();
         let seen = api_servers.iter().enumerate().map(|(index, api_server)| {
             runtime.spawn(send(Arc::clone(api_server), index, Arc::clone(&is_over)))
         });
@@ -157,8 +157,8 @@ fn restarts(by_default: usize) -> usize {
 #[test]
 fn rolling_restarts_lose_no_review() {
     let mut site = Site::start();
-    let mut load = Load::start(&site);
-    let go = GoClient::start(&site.files, &site.balancer);
+    let mut load = Load::start(&site.files.certificate, &site.balancer);
+    let go = GoClient::start(&site.files.folder().join("tls.crt"), &site.balancer);
     let restarts = restarts(9);
     for _ in 0..restarts {
         let old = site.oldest();
@@ -196,7 +196,7 @@ fn rolling_restarts_lose_no_review() {
 #[test]
 fn a_replica_that_is_killed_takes_no_review_of_the_others_along() {
     let mut site = Site::start();
-    let mut load = Load::start(&site);
+    let mut load = Load::start(&site.files.certificate, &site.balancer);
     let mut killed = Vec::new();
     let kills = restarts(3);
     for _ in 0..kills {

@@ -151,7 +151,7 @@ impl ApiServer {
         };
         let stream = TcpStream::connect(replica).await.map_err(refused)?;
         stream.set_nodelay(true).map_err(refused)?;
-        let name = ServerName::try_from("localhost").unwrap();
+        let name = ServerName::try_from("podgate.podgate-system.svc").unwrap();
         let connector = TlsConnector::from(Arc::clone(&self.tls));
         let stream = connector.connect(name, stream).await.map_err(refused)?;
         Ok(Connection { stream, replica, idle_since: Instant::now(), is_used: false })

@@ -1,9 +1,9 @@
 //! kube-apiserver's own client for webhooks, as a program of its own: `tests/upstream/webhook-client`.
 
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use super::balancer::Balancer;
-use super::replica::Files;
 use crate::pods::of_repository;
 use crate::programs;
 
@@ -21,11 +21,11 @@ pub(super) struct Seen {
 
 impl GoClient {
     /// `None` where the program is not built, which is then said.
-    pub(super) fn start(files: &Files, balancer: &Balancer) -> Option<Self> {
+    pub(super) fn start(ca: &Path, balancer: &Balancer) -> Option<Self> {
         let found = programs::find("kube-apiserver's own client in the rollout", &["webhook-client"])?;
         let child = Command::new(&found[0])
             .arg("-ca")
-            .arg(files.folder().join("tls.crt"))
+            .arg(ca)
             .arg("-review")
             .arg(of_repository("benches/payloads/one-container.json"))
             .args(["-endpoints", &balancer.asked_at.to_string()])

@@ -54,18 +54,24 @@ pub(super) struct Replica {
 impl Replica {
     /// Starts one on ports of the system's choosing. Returns as soon as both are bound.
     pub(super) fn start(files: &Files, drain_delay: Duration) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_podgate"));
+        let delay = format!("{}ms", drain_delay.as_millis());
+        let arguments = ["--tls-cert=tls.crt", "--tls-key=tls.key", "--objects=namespaces.yaml"];
+        let program = Path::new(env!("CARGO_BIN_EXE_podgate"));
+        Self::of(program, files.folder(), &[&arguments[..], &["--drain-delay", &delay]].concat())
+    }
+
+    /// Starts one of another program, with further arguments.
+    pub(super) fn of(program: &Path, folder: &Path, arguments: &[&str]) -> Self {
+        let mut command = Command::new(program);
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("PODGATE_") || name == "KUBECONFIG" {
                 command.env_remove(name);
             }
         }
-        let delay = format!("{}ms", drain_delay.as_millis());
         command
-            .current_dir(files.folder())
+            .current_dir(folder)
             .args(["serve", "--listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0", "--log-format=json"])
-            .args(["--tls-cert=tls.crt", "--tls-key=tls.key", "--objects=namespaces.yaml"])
-            .args(["--drain-delay", &delay])
+            .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
