@@ -3,8 +3,6 @@
 //! Every series of the hot path exists from the start, at zero, and is found by index: no label is hashed for
 //! a request. Labels are bounded; none holds what a peer sent.
 
-use std::collections::HashSet;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use prometheus::{
@@ -17,6 +15,7 @@ use super::pod_security::PodSecurityCounters;
 use super::process;
 use super::record;
 use super::refusal::Refusal;
+use super::unjudged::Unjudged;
 use crate::admission::{Decision, Operation, Outcome, Webhook};
 
 const WEBHOOKS: [Webhook; 2] = [Webhook::Validate, Webhook::Mutate];
@@ -52,18 +51,6 @@ pub struct Metrics {
     pod_security: PodSecurityCounters,
     unjudged: Unjudged,
 }
-
-/// Reviews from namespaces without a policy.
-#[derive(Debug)]
-struct Unjudged {
-    reviews: IntCounter,
-    /// The namespaces that were logged, and after how many changes of the policies.
-    logged: Mutex<(u64, HashSet<Box<str>>)>,
-}
-
-/// Most namespaces without a policy that are logged before the policies change. Where policies hold by name alone, a
-/// peer can invent such namespaces.
-const MOST_UNJUDGED: usize = 1024;
 
 /// What [`Reload`](super::Reload) keeps current.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,13 +102,10 @@ impl Metrics {
             )?,
             policies_loaded: new.gauge("policies_loaded", "Policies that are in force.")?,
             pod_security: PodSecurityCounters::new()?,
-            unjudged: Unjudged {
-                reviews: new.counter(
-                    "unjudged_reviews_total",
-                    "Reviews that were let pass because no policy holds in their namespace.",
-                )?,
-                logged: Mutex::default(),
-            },
+            unjudged: Unjudged::new(new.counter(
+                "unjudged_reviews_total",
+                "Reviews that were let pass because no policy holds in their namespace.",
+            )?),
             registry,
         })
     }
@@ -194,13 +178,8 @@ impl Metrics {
     /// Counts a review from a namespace without a policy. Whether it is the first from there under these policies,
     /// and so to be logged.
     pub(super) fn unjudged(&self, namespace: &str) -> bool {
-        self.unjudged.reviews.inc();
         let changes = self.reloads.get(series(Reloaded::Policies, Ok(()))).map_or(0, IntCounter::get);
-        let mut logged = self.unjudged.logged.lock().unwrap_or_else(PoisonError::into_inner);
-        if logged.0 != changes {
-            *logged = (changes, HashSet::new());
-        }
-        !logged.1.contains(namespace) && logged.1.len() < MOST_UNJUDGED && logged.1.insert(namespace.into())
+        self.unjudged.count(namespace, changes)
     }
 
     pub(super) fn refused(&self, refusal: Refusal) {
@@ -415,21 +394,6 @@ mod tests {
         ] {
             assert_eq!(line(&metrics, expected), expected);
         }
-    }
-
-    #[test]
-    fn a_namespace_without_a_policy_is_told_once_until_the_policies_change() {
-        let metrics = Metrics::new().unwrap();
-        let told = |name: &str| metrics.unjudged(name);
-        assert_eq!(["a", "a", "b", "a"].map(told), [true, false, true, false]);
-        metrics.reloaded(Reloaded::Policies, Err(()));
-        metrics.reloaded(Reloaded::Certificate, Ok(()));
-        assert!(!told("a"));
-        metrics.reloaded(Reloaded::Policies, Ok(()));
-        assert_eq!(["a", "a"].map(told), [true, false]);
-        let invented = (0..5000).filter(|n| told(&n.to_string())).count();
-        assert_eq!(invented, MOST_UNJUDGED - 1);
-        assert_eq!(line(&metrics, "podgate_unjudged_reviews_total"), "podgate_unjudged_reviews_total 5007");
     }
 
     #[test]

@@ -25,6 +25,7 @@ mod refusal;
 mod reload;
 mod reviews;
 mod shutdown;
+mod unjudged;
 mod wire;
 
 use std::future::Future;

@@ -24,6 +24,7 @@ mod programs;
 mod self_managed;
 mod serving;
 mod smoke;
+mod unjudged;
 mod upstream_suite;
 mod wait;
 mod webhooks;
