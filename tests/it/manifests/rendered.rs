@@ -222,6 +222,7 @@ fn the_chart_is_clean_and_strict() {
         ("webhooks.validating.failurePolicy=fail", "must be one of 'Fail', 'Ignore'"),
         ("tls.mode=files", "at '/tls/existingSecret': minLength"),
         ("guardedLabels={}", "guardedLabels"),
+        ("guardedLabels=null", "name at least one label: with --reuse-values from an older chart"),
         ("guardedLabels={a b}", "does not match pattern"),
         ("namespaceSelector.matchLabels.team=a", "by the label team: add it to guardedLabels"),
         ("labelGuard.policyLabel=team", "additional properties 'policyLabel' not allowed"),

@@ -62,6 +62,9 @@ policies that select by others. None are where the guard is off. */}}
 {{/* Where policies decide: a namespace has the first of the guarded labels, unless namespaceSelector says otherwise. */}}
 {{- define "podgate.namespaceSelector" -}}
 {{- if not .Values.podSecurity.enabled }}
+{{- if not .Values.guardedLabels }}
+{{- fail "guardedLabels: name at least one label: with --reuse-values from an older chart give --reset-then-reuse-values" }}
+{{- end }}
 {{- $selector := .Values.namespaceSelector }}
 {{- $expressions := $selector.matchExpressions }}
 {{- if not (or $selector.matchLabels $expressions) }}
