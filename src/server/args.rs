@@ -71,9 +71,10 @@ pub struct Limits {
     )]
     pub max_buffered_bytes: u32,
 
-    /// How many connections are open at once. Past it new ones wait to be accepted.
+    /// How many connections are open at once. Past it, one that waits for its peer is closed for each new one.
     ///
-    /// Three API servers with 600 requests in flight each make 1800.
+    /// Of the address with the most connections the longest idle goes first. Fewer are kept where the limit of open
+    /// files (RLIMIT_NOFILE) cannot be raised far enough. Three API servers with 600 requests in flight each make 1800.
     #[arg(
         long,
         env = "PODGATE_MAX_CONNECTIONS",

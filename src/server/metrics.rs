@@ -10,6 +10,7 @@ use prometheus::{
     IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
+use super::activity::Stage;
 use super::gauges::{ClusterMetrics, RotationMetrics};
 use super::pod_security::PodSecurityCounters;
 use super::process;
@@ -46,6 +47,7 @@ pub struct Metrics {
     handshakes_failed: IntCounter,
     panics: IntCounter,
     connections: IntGaugeVec,
+    evictions: IntCounterVec,
     certificate_expiry: Gauge,
     policies_loaded: IntGauge,
     pod_security: PodSecurityCounters,
@@ -96,6 +98,11 @@ impl Metrics {
                 .counter("handshakes_failed_total", "TLS handshakes that failed or took too long.")?,
             panics: new.counter("panics_total", "Reviews and connections that ended in a panic.")?,
             connections: new.gauges("connections", "Open connections, by port.", &["port"])?,
+            evictions: new.counters(
+                "connections_evicted_total",
+                "Connections closed to make room for others, by port and by what they waited for.",
+                &["port", "waited_for"],
+            )?,
             certificate_expiry: new.seconds(
                 "certificate_expiry_timestamp_seconds",
                 "When the certificate that is served expires.",
@@ -204,6 +211,11 @@ impl Metrics {
 
     pub(super) fn connections(&self, port: &str) -> IntGauge {
         self.connections.with_label_values(&[port])
+    }
+
+    /// By [`Stage`].
+    pub(super) fn evictions(&self, port: &str) -> Vec<IntCounter> {
+        Stage::ALL.map(|stage| self.evictions.with_label_values(&[port, stage.name()])).to_vec()
     }
 
     /// Everything, in Prometheus' text format.

@@ -9,11 +9,13 @@
 //! served cannot be flooded with resets or continuations.
 
 mod accept;
+mod activity;
 mod admin;
 mod args;
 mod body;
 mod connection;
 mod deadline;
+mod descriptors;
 mod gauges;
 mod health;
 mod metrics;
@@ -22,6 +24,7 @@ mod pod_security;
 mod process;
 mod record;
 mod refusal;
+mod registry;
 mod reload;
 mod reviews;
 mod shutdown;
@@ -36,7 +39,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use rustls::ServerConfig;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::sync::CancellationToken;
 
 use accept::Port;
@@ -51,6 +54,10 @@ pub use shutdown::{Outcome, Shutdown};
 /// A scrape and a probe a second from each of a few peers need no more; and whoever floods this port must
 /// not take the file descriptors of the other.
 const ADMIN_CONNECTIONS: u32 = 64;
+
+/// How many connections the system holds until they are accepted: as many as Linux lets it, unless told
+/// otherwise. Whoever finds no place there tries again after a second.
+const BACKLOG: u32 = 4096;
 
 /// Nobody loses anything when a scrape is cut.
 const ADMIN_GRACE: Duration = Duration::from_millis(200);
@@ -99,12 +106,14 @@ impl Server {
     /// [`Error::Bind`] with the address and the flag that names it.
     pub async fn bind(args: &Args, wiring: Wiring) -> Result<Self, Error> {
         let Wiring { tls, review, lookup, health, metrics } = wiring;
+        let max_connections = descriptors::provide(args.limits.max_connections, ADMIN_CONNECTIONS);
+        let limits = Limits { max_connections, ..args.limits };
         let admin_limits = Limits { max_connections: ADMIN_CONNECTIONS, ..args.limits };
         let reviews = Port::new(
             listen("--listen", args.listen).await?,
             Some(tls),
-            reviews::router((review, lookup), &args.limits, &metrics),
-            args.limits,
+            reviews::router((review, lookup), &limits, &metrics),
+            limits,
             (&health, &metrics),
         );
         let admin = Port::new(
@@ -169,7 +178,14 @@ async fn until_aborted(shutdown: &Shutdown, served: impl Future<Output = Outcome
 
 async fn listen(flag: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), Error> {
     let bound = async {
-        let listener = TcpListener::bind(address).await?;
+        let socket = match address {
+            SocketAddr::V4(_) => TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => TcpSocket::new_v6()?,
+        };
+        // A port whose last connections the system still remembers can be had again.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        let listener: TcpListener = socket.listen(BACKLOG)?;
         let address = listener.local_addr()?;
         Ok((listener, address))
     };

@@ -17,6 +17,9 @@
 //! One that has not had its first request yet gets as long as a head may take, since its peer may have made it
 //! for that request.
 //!
+//! And a connection that was chosen to make room for another one ([`registry`](super::registry)) goes when a wait
+//! is pending, if nothing has come since it was chosen: then it ends as by the limit of that wait.
+//!
 //! A timer is kept for the life of the connection and only moved when it is due: waiting for the next
 //! request costs two looks at the clock.
 
@@ -28,16 +31,18 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::sync::Semaphore;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::Limits;
+use super::activity::{Activity, Stage};
+use super::registry::Registry;
 use super::wire::OverWire;
 
 /// What the service tells the stream under it. Both run in the one task of the connection, so the order of
 /// the atomics is that of the program.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Link {
+    activity: Arc<Activity>,
     /// Odd while a request is being read and answered, even in between.
     turn: AtomicU32,
     body_millis: AtomicU32,
@@ -46,11 +51,22 @@ pub(super) struct Link {
 }
 
 impl Link {
+    fn new(activity: Arc<Activity>) -> Self {
+        Self {
+            activity,
+            turn: AtomicU32::default(),
+            body_millis: AtomicU32::default(),
+            closing: AtomicBool::default(),
+            stopping: AtomicBool::default(),
+        }
+    }
+
     /// The head of a request is complete; its body may take so long.
     pub(super) fn begin(&self, body: Duration) {
         let millis = u32::try_from(body.as_millis()).unwrap_or(u32::MAX);
         self.body_millis.store(millis, Ordering::Relaxed);
         self.turn.fetch_or(1, Ordering::Relaxed);
+        self.activity.enter(Stage::Body);
     }
 
     /// The request is answered.
@@ -73,6 +89,10 @@ impl Link {
     fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Relaxed)
     }
+
+    fn in_request(&self) -> bool {
+        self.turn.load(Ordering::Relaxed) % 2 == 1
+    }
 }
 
 /// A stream with bounds on every wait.
@@ -80,7 +100,7 @@ pub(super) struct Patient<S> {
     stream: S,
     link: Arc<Link>,
     limits: Limits,
-    slots: Arc<Semaphore>,
+    registry: Arc<Registry>,
     /// The turn that `heard` and the running read clock belong to.
     turn: u32,
     /// Whether a byte of the next request has come.
@@ -93,17 +113,17 @@ pub(super) struct Patient<S> {
 }
 
 impl<S: OverWire> Patient<S> {
-    /// `slots` are those of the port: a connection that has never sent a request is borne only while more
-    /// than half of them are free. Go dials ahead and keeps such connections for later, so they are no
+    /// A connection that has never sent a request is borne only while no more than half of the places of the port
+    /// are taken. Go dials ahead and keeps such connections for later, so they are no
     /// offence; but they are also all that an attacker has to open.
-    pub(super) fn new(stream: S, limits: Limits, slots: Arc<Semaphore>) -> (Self, Arc<Link>) {
-        let link = Arc::new(Link::default());
+    pub(super) fn new(stream: S, limits: Limits, registry: Arc<Registry>) -> (Self, Arc<Link>) {
+        let link = Arc::new(Link::new(Arc::clone(stream.wire().activity())));
         let patient = Self {
             passed_on: stream.wire().received(),
             stream,
             link: Arc::clone(&link),
             limits,
-            slots,
+            registry,
             turn: 0,
             heard: false,
             reading: Clock::default(),
@@ -129,6 +149,7 @@ impl<S: OverWire> Patient<S> {
             // The head's time starts now; the idle time is over.
             if !self.in_request() {
                 self.reading.stop();
+                self.link.activity.enter(Stage::Head);
             }
         }
     }
@@ -146,7 +167,7 @@ impl<S: OverWire> Patient<S> {
             self.note_bytes();
         }
         let is_stranger = self.turn == 0;
-        if self.heard || (is_stranger && (is_stopping || self.is_crowded())) {
+        if self.heard || (is_stranger && (is_stopping || self.registry.is_crowded())) {
             return self.limits.header_timeout;
         }
         if is_stopping { Duration::ZERO } else { self.limits.idle_timeout }
@@ -158,11 +179,27 @@ impl<S: OverWire> Patient<S> {
         wire.received() == self.passed_on && !wire.has_more()
     }
 
-    fn is_crowded(&self) -> bool {
-        self.slots.available_permits() < self.limits.max_connections as usize / 2
+    /// Whether this connection was chosen to make room, and nothing speaks against it. A request of which a part
+    /// is already here is waited for; if that is no more than a part of a TLS record, then as for a head.
+    fn leaves(&mut self) -> bool {
+        let activity = Arc::clone(&self.link.activity);
+        if !activity.is_to_leave() {
+            return false;
+        }
+        let expects_nothing = !self.heard && !self.in_request();
+        let has_begun = if expects_nothing { !self.is_silent() } else { self.stream.wire().has_more() };
+        if !has_begun {
+            activity.leave();
+        } else if expects_nothing {
+            self.note_bytes();
+        }
+        !has_begun
     }
 
     fn poll_patience(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.leaves() {
+            return Poll::Ready(Err(ErrorKind::TimedOut.into()));
+        }
         let limit = self.read_limit();
         ready!(self.reading.poll_spent(context, limit));
         Poll::Ready(Err(ErrorKind::TimedOut.into()))
@@ -176,6 +213,11 @@ impl<S: OverWire> Patient<S> {
         if written.is_ready() {
             self.writing.stop();
             return written;
+        }
+        let activity = &self.link.activity;
+        if activity.is_to_leave() || activity.has_left() {
+            activity.leave();
+            return Poll::Ready(Err(ErrorKind::TimedOut.into()));
         }
         ready!(self.writing.poll_spent(context, self.limits.body_timeout));
         Poll::Ready(Err(ErrorKind::TimedOut.into()))
@@ -192,6 +234,7 @@ impl<S: AsyncRead + OverWire + Unpin> Patient<S> {
             match Pin::new(&mut self.stream).poll_read(context, &mut sink) {
                 Poll::Ready(Ok(())) if !sink.filled().is_empty() => {}
                 Poll::Ready(_) => return Poll::Ready(()),
+                Poll::Pending if self.leaves() || self.link.activity.has_left() => return Poll::Ready(()),
                 Poll::Pending => return self.lingering.poll_spent(context, self.limits.body_timeout),
             }
             if self.lingering.is_spent(self.limits.body_timeout) {
@@ -246,6 +289,9 @@ impl<S: AsyncRead + AsyncWrite + OverWire + Unpin> AsyncWrite for Patient<S> {
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let flushed = Pin::new(&mut this.stream).poll_flush(context);
+        if matches!(flushed, Poll::Ready(Ok(()))) && !this.link.in_request() {
+            this.link.activity.advance(Stage::Working, Stage::Idle);
+        }
         this.write_waited(context, flushed)
     }
 

@@ -5,24 +5,31 @@
 //! the runtime learns only when it looks next, and in the TLS layer, as part of a record.
 
 use std::io::{self, IoSlice};
-use std::net::TcpStream as Socket;
-use std::os::fd::AsFd;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use rustix::net::{RecvFlags, recv};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
-/// A socket that counts what it receives.
+use super::activity::{Activity, Stage};
+
+/// A socket that counts what it receives, and notes whether its peer takes what is sent.
 pub(super) struct Wire {
     socket: TcpStream,
     received: u64,
+    activity: Arc<Activity>,
 }
 
 impl Wire {
-    pub(super) fn new(socket: TcpStream) -> Self {
-        Self { socket, received: 0 }
+    pub(super) fn new(socket: TcpStream, activity: Arc<Activity>) -> Self {
+        Self { socket, received: 0, activity }
+    }
+
+    pub(super) fn activity(&self) -> &Arc<Activity> {
+        &self.activity
     }
 
     /// How many bytes were read from it so far.
@@ -33,12 +40,20 @@ impl Wire {
     /// Whether the system holds bytes that were not read yet. Asks the system itself: the runtime knows only
     /// what it was told when it last looked.
     pub(super) fn has_more(&self) -> bool {
-        let peeked = || Socket::from(self.socket.as_fd().try_clone_to_owned()?).peek(&mut [0]);
-        match peeked() {
-            Ok(bytes) => bytes > 0,
+        match recv(&self.socket, &mut [0], RecvFlags::PEEK | RecvFlags::DONTWAIT) {
+            Ok((_, bytes)) => bytes > 0,
             // Where it cannot be told, the next read will.
             Err(error) => error.kind() != io::ErrorKind::WouldBlock,
         }
+    }
+
+    fn note_written<T>(&self, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        self.activity.advance(Stage::Handshake, Stage::Greeted);
+        match written {
+            Poll::Pending => self.activity.advance(Stage::Working, Stage::Answer),
+            Poll::Ready(_) => self.activity.advance(Stage::Answer, Stage::Working),
+        }
+        written
     }
 }
 
@@ -68,7 +83,11 @@ impl AsyncRead for Wire {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.socket).poll_read(context, buffer);
-        self.received += (buffer.filled().len() - before) as u64;
+        let bytes = buffer.filled().len() - before;
+        if bytes > 0 {
+            self.received += bytes as u64;
+            self.activity.received(bytes);
+        }
         read
     }
 }
@@ -79,7 +98,8 @@ impl AsyncWrite for Wire {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write(context, bytes)
+        let written = Pin::new(&mut self.socket).poll_write(context, bytes);
+        self.note_written(written)
     }
 
     fn poll_write_vectored(
@@ -87,7 +107,8 @@ impl AsyncWrite for Wire {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write_vectored(context, slices)
+        let written = Pin::new(&mut self.socket).poll_write_vectored(context, slices);
+        self.note_written(written)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -14,14 +14,14 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 /// What every replica is given.
-pub(super) struct Files {
+pub(crate) struct Files {
     folder: TempDir,
     /// The certificate in PEM, which is its own issuer.
-    pub(super) certificate: String,
+    pub(crate) certificate: String,
 }
 
 impl Files {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let key = KeyPair::generate().unwrap();
         let names = ["localhost", "podgate.podgate-system.svc"].map(str::to_owned);
@@ -37,32 +37,36 @@ impl Files {
         Self { folder, certificate }
     }
 
-    pub(super) fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 }
 
 /// A running replica; killed when the test ends.
-pub(super) struct Replica {
+pub(crate) struct Replica {
     child: Child,
-    pub(super) address: SocketAddr,
-    pub(super) admin: SocketAddr,
+    pub(crate) address: SocketAddr,
+    pub(crate) admin: SocketAddr,
     log: Arc<Mutex<String>>,
     reader: Option<JoinHandle<()>>,
 }
 
 impl Replica {
     /// Starts one on ports of the system's choosing. Returns as soon as both are bound.
-    pub(super) fn start(files: &Files, drain_delay: Duration) -> Self {
+    pub(crate) fn start(files: &Files, drain_delay: Duration) -> Self {
         let delay = format!("{}ms", drain_delay.as_millis());
-        let arguments = ["--tls-cert=tls.crt", "--tls-key=tls.key", "--objects=namespaces.yaml"];
-        let program = Path::new(env!("CARGO_BIN_EXE_podgate"));
-        Self::of(program, files.folder(), &[&arguments[..], &["--drain-delay", &delay]].concat())
+        let podgate = Command::new(env!("CARGO_BIN_EXE_podgate"));
+        Self::start_as(podgate, files, &["--drain-delay", &delay])
     }
 
-    /// Starts one of another program, with further arguments.
-    pub(super) fn of(program: &Path, folder: &Path, arguments: &[&str]) -> Self {
-        let mut command = Command::new(program);
+    /// Starts one as this command, with more arguments.
+    pub(crate) fn start_as(command: Command, files: &Files, more: &[&str]) -> Self {
+        let arguments = ["--tls-cert=tls.crt", "--tls-key=tls.key", "--objects=namespaces.yaml"];
+        Self::of(command, files.folder(), &[&arguments[..], more].concat())
+    }
+
+    /// Starts one as this command in a folder, with the arguments that are not the same for all.
+    pub(super) fn of(mut command: Command, folder: &Path, arguments: &[&str]) -> Self {
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("PODGATE_") || name == "KUBECONFIG" {
                 command.env_remove(name);
@@ -99,16 +103,21 @@ impl Replica {
         Self { child, address, admin, log, reader: Some(reader) }
     }
 
-    pub(super) fn terminate(&self) {
+    /// The id of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn terminate(&self) {
         kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
     }
 
-    pub(super) fn kill(&self) {
+    pub(crate) fn kill(&self) {
         kill_process(Pid::from_child(&self.child), Signal::KILL).unwrap();
     }
 
     /// Waits for its end, and returns that and what it said about itself.
-    pub(super) fn ended(mut self) -> (ExitStatus, String) {
+    pub(crate) fn ended(mut self) -> (ExitStatus, String) {
         let status = self.child.wait().unwrap();
         self.reader.take().unwrap().join().unwrap();
         let log = self.log.lock().unwrap().clone();
@@ -117,7 +126,7 @@ impl Replica {
 
     /// Waits for its end in good order.
     #[track_caller]
-    pub(super) fn ends_well(self) {
+    pub(crate) fn ends_well(self) {
         let (status, log) = self.ended();
         assert_eq!(status.code(), Some(0), "{log}");
         assert!(!log.contains("panicked"), "{log}");

@@ -70,7 +70,7 @@ impl Mixed {
             format!("--drain-delay={}ms", DRAIN_DELAY.as_millis()),
         ];
         let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
-        let replica = Replica::of(&self.programs[program], self.folder.path(), &arguments);
+        let replica = Replica::of(Command::new(&self.programs[program]), self.folder.path(), &arguments);
         self.balancer.add(&replica);
         self.replicas.push_back((program, replica));
     }
