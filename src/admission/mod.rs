@@ -7,6 +7,7 @@ mod answer;
 mod bounds;
 mod decision;
 mod dispatch;
+mod envelope;
 mod existing_pods;
 mod known;
 mod object_type;

@@ -16,6 +16,7 @@ mod controls;
 mod doctor;
 mod draining;
 mod drop_in;
+mod envelopes;
 mod findings;
 mod hostile;
 mod lint;
