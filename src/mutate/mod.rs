@@ -79,10 +79,10 @@ fn repair<'r>(
         let replace = ReplaceOperation { path: pointer(&base), value: additions };
         return patch.push(&PatchOperation::Replace(replace));
     }
-    match additions {
-        Json::Object(additions) => add_absent(&base, additions, &|path| is_set(container, path), patch),
-        _ => Ok(()),
+    if let Json::Object(additions) = additions {
+        add_absent(&base, additions, &|path| is_set(container, path), patch)?;
     }
+    Ok(())
 }
 
 /// `spec`, the list, the index.
