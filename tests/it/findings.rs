@@ -47,6 +47,7 @@ fn containers(count: usize, set: impl Fn(usize, &mut Json)) -> Json {
     (0..count).map(container).collect()
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "whoever calls it has made them for it")]
 fn pod(containers: Json) -> Json {
     json!({ "metadata": { "name": "train" }, "spec": { "containers": containers } })
 }
@@ -173,6 +174,7 @@ fn annotations_are_cut_as_they_are_sent() {
 
 /// Each list by itself, and all of them together.
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of lists")]
 fn lists_are_bounded() {
     let gate = gate(&[NAMESPACE]);
     let code = |spec: Json, metadata: Json| {

@@ -87,7 +87,7 @@ fn places(value: &Json, at: &str, all: &mut Vec<String>) {
                 all.push(format!("{at}/{index}"));
             }
         }
-        _ => {}
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
     }
 }
 

@@ -175,7 +175,7 @@ fn unread(text: &mut String, random: &mut Random, budget: usize, elements: usize
             let _ = write!(text, "{}0{}", "{\"a\":".repeat(depth), "}".repeat(depth));
         }
         3 => {
-            let keys: Vec<String> = (b'a'..b'z').map(|key| format!("\"{}\":0", char::from(key))).collect();
+            let keys: Vec<String> = (b'a'..=b'y').map(|key| format!("\"{}\":0", char::from(key))).collect();
             let level = format!("{{{},\"z\":", keys.join(","));
             let depth = (budget / level.len()).min(elements / 26).min(9_000);
             let _ = write!(text, "{}0{}", level.repeat(depth), "}".repeat(depth));
