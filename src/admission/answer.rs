@@ -6,6 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Serialize;
 
+use crate::mutate::PatchText;
+
 /// An AdmissionReview with a response and nothing of the request: the API server looks at no more,
 /// and reading an echo would cost it more than we take to judge.
 #[derive(Debug, Serialize)]
@@ -120,21 +122,23 @@ impl<'r> Response<'r> {
     }
 
     /// Adds a patch, unless it is empty: both fields or neither.
-    pub(super) fn set_patch(&mut self, patch: &json_patch::Patch) {
-        if patch.0.is_empty() {
-            return;
-        }
-        // A patch is made of strings, booleans and lists of them: there is nothing that cannot be written.
-        let Ok(json) = serde_json::to_vec(patch) else {
-            return;
-        };
+    pub(super) fn set_patch(&mut self, patch: PatchText) {
+        let Some(json) = patch.into_json() else { return };
         self.patch_type = Some("JSONPatch");
         self.patch = Some(BASE64.encode(json));
     }
 
+    /// The length of what may be long, so that the buffer need not grow step by step.
+    fn length(&self) -> usize {
+        let status = self.status.as_ref().map_or(0, |status| status.message.len());
+        let patch = self.patch.as_ref().map_or(0, String::len);
+        let audit = self.audit_annotations.audit_violations.as_ref().map_or(0, String::len);
+        status + patch + audit + self.warnings.iter().map(String::len).sum::<usize>()
+    }
+
     /// The bytes to send.
     pub(super) fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(256);
+        let mut bytes = Vec::with_capacity(256 + self.length());
         let review = Review { api_version: "admission.k8s.io/v1", kind: "AdmissionReview", response: self };
         // Strings, booleans and numbers again, and a `Vec` takes every byte.
         let _ = serde_json::to_writer(&mut bytes, &review);

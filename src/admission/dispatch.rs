@@ -3,8 +3,10 @@
 //! Unknown means judged or refused. What is let pass is a short list: the subresources that carry no pod,
 //! the kinds that make none, deletion, and updates that change nothing that a verdict hangs on.
 
+use crate::admission::bounds::quoted;
 use crate::admission::request::{Envelope, Part, Request};
-use crate::admission::{Fault, Operation, significance};
+use crate::admission::{Fault, Operation, envelope, significance};
+use crate::controls::Printable;
 use crate::workload::{Object, Workload};
 
 /// Subresources of pods that carry no pod, or one whose spec cannot be changed through them.
@@ -21,7 +23,9 @@ pub(super) fn check_version(envelope: &Envelope<'_>) -> Result<(), Fault> {
     if found == ("admission.k8s.io/v1", "AdmissionReview") {
         return Ok(());
     }
-    let message = format!("expected an AdmissionReview of admission.k8s.io/v1, found {found:?}");
+    let (api_version, kind) = (quoted(found.0), quoted(found.1));
+    let message =
+        format!("expected an AdmissionReview of admission.k8s.io/v1, found ({api_version}, {kind})");
     Err(Fault::bad_request(message))
 }
 
@@ -33,22 +37,21 @@ pub(super) fn to_judge<'r, 'b>(
     let Some(workload) = Workload::of_resource(&request.group, &request.resource) else {
         let without = WITHOUT_PODS.iter().find(|(resource, _)| *resource == request.resource);
         return match without.filter(|_| request.group.is_empty()) {
-            Some((resource, kind)) => check_kind(request, resource, kind).map(|()| None),
+            Some(known) => envelope::check_other(request, operation, *known).map(|()| None),
             None => Err(unknown_resource(request)),
         };
     };
+    envelope::check(request, operation, workload)?;
     if is_ignored(workload, &request.subresource) {
         return Ok(None);
     }
-    check_kind(request, workload.resource, workload.kind)?;
     match (operation, &request.object) {
-        (Operation::Delete, Part::Absent) => Ok(None),
-        (Operation::Delete, _) => Err(Fault::bad_request("DELETE with an object: it has an oldObject alone")),
+        (Operation::Delete, _) => Ok(None),
         (Operation::Connect, _) => {
-            Err(Fault::bad_request(format!("CONNECT to {}/{}", workload.resource, request.subresource)))
+            let subresource = Printable(&request.subresource);
+            Err(Fault::bad_request(format!("CONNECT to {}/{subresource}", workload.resource)))
         }
         (Operation::Create | Operation::Update, Part::Read(object)) => {
-            check_object(request, workload, object)?;
             let is_judged = operation == Operation::Create || is_significant(request, workload, object)?;
             Ok(is_judged.then_some((workload, object.as_ref())))
         }
@@ -62,19 +65,12 @@ pub(super) fn to_judge<'r, 'b>(
     }
 }
 
-/// Checks that the kind of a request is that of its resource.
-fn check_kind(request: &Request<'_>, resource: &str, kind: &str) -> Result<(), Fault> {
-    if request.kind.is_empty() || request.kind == kind {
-        return Ok(());
-    }
-    Err(Fault::bad_request(format!("the resource {resource} with the kind {:?}", request.kind)))
-}
-
 fn unknown_resource(request: &Request<'_>) -> Fault {
-    let group = if request.group.is_empty() { String::new() } else { format!(".{}", request.group) };
+    let group =
+        if request.group.is_empty() { String::new() } else { format!(".{}", Printable(&request.group)) };
     Fault::bad_request(format!(
         "not known whether {}{group} carry pods: take them out of the webhook's rules",
-        request.resource
+        Printable(&request.resource)
     ))
 }
 
@@ -83,24 +79,6 @@ pub(super) fn is_ignored(workload: &Workload, subresource: &str) -> bool {
     let ignored: &[&str] =
         if workload.is_pod() { &IGNORED_POD_SUBRESOURCES } else { &IGNORED_WORKLOAD_SUBRESOURCES };
     ignored.contains(&subresource)
-}
-
-/// Checks that an object is what its request says it is.
-fn check_object(request: &Request<'_>, workload: &Workload, object: &Object<'_>) -> Result<(), Fault> {
-    if !object.kind.is_empty() && object.kind != workload.kind {
-        return Err(Fault::bad_request(format!(
-            "expected a {} as object, found a {:?}",
-            workload.kind, object.kind
-        )));
-    }
-    let namespace = &object.metadata().namespace;
-    if !namespace.is_empty() && !request.namespace.is_empty() && *namespace != request.namespace {
-        return Err(Fault::bad_request(format!(
-            "the object is of the namespace {namespace:?}, the request of {:?}",
-            request.namespace
-        )));
-    }
-    Ok(())
 }
 
 /// Whether an update changes anything that a verdict hangs on; a template is always judged.

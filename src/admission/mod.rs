@@ -4,8 +4,10 @@
 //! subject to `failurePolicy`, a refusal is not.
 
 mod answer;
+mod bounds;
 mod decision;
 mod dispatch;
+mod envelope;
 mod existing_pods;
 mod known;
 mod object_type;
@@ -18,7 +20,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::controls::{Finding, Found, Remedy};
-use crate::evaluate::{Breach, Refusal, Severity, Subject, Verdict, evaluate, findings_of, note};
+use crate::evaluate::{Refusal, Severity, Subject, Verdict, evaluate, findings_of, note, repairs};
 use crate::json::{ErrorKind, Reader};
 use crate::mutate::{self, Identity, Mutation};
 use crate::pod::{Metadata, Pod, Step, dotted, steps};
@@ -26,6 +28,9 @@ use crate::policy::{IdentityPolicy, PodSecurity, PolicySet, SecurityPolicy, Snap
 use crate::workload::{Object, Workload};
 
 use answer::{AuditAnnotations, Cause, Details, Response, Status};
+use bounds::{
+    LONGEST_ANSWER, LONGEST_CAUSE, LONGEST_FIELD, LONGEST_NAME, LONGEST_NOTE, cut, cut_owned, quoted,
+};
 use dispatch::{check_version, to_judge};
 use known::{Known, OfNamespace};
 use request::{Envelope, Reading, Request};
@@ -36,12 +41,8 @@ pub use known::{LookedUp, LookupError, Want};
 
 /// Most causes in a status: enough for every fault of a real pod, and a bound for a hostile one.
 const MOST_CAUSES: usize = 64;
-/// Longest note for the audit log, in bytes: no real pod reaches it, and a hostile one must not fill the log.
-const LONGEST_AUDIT_TEXT: usize = 64 * 1024;
-/// Longest name in an answer, in bytes: the longest that Kubernetes takes.
-const LONGEST_NAME: usize = 253;
-/// Longest path in an answer, in bytes: the key of an annotation has 317 at the most.
-const LONGEST_FIELD: usize = 512;
+/// Most findings of a control in a note about a template: their words fill it.
+const MOST_NOTED: usize = 64;
 /// Longest message about a review that cannot be judged, in bytes.
 const LONGEST_ERROR: usize = 256;
 
@@ -215,7 +216,13 @@ impl Reviewer {
             Err(Stop::Fault(fault)) => refuse_unjudged(&fault, &mut response, &mut decision),
             Err(Stop::Want(want)) => return Ok(Reply::Wants(want)),
         }
-        Ok(Reply::Answer(Answer { body: response.to_bytes(), decision }))
+        let mut body = response.to_bytes();
+        if body.len() > LONGEST_ANSWER {
+            // Each part of an answer is bounded so that this is not reached.
+            refuse_unjudged(&Fault { code: 413, message: too_long() }, &mut response, &mut decision);
+            body = response.to_bytes();
+        }
+        Ok(Reply::Answer(Answer { body, decision }))
     }
 
     fn reading(&self, webhook: Webhook) -> Reading {
@@ -236,7 +243,7 @@ impl Reviewer {
     ) -> Result<(), Stop> {
         let operation = decision
             .operation
-            .ok_or_else(|| Fault::bad_request(format!("no such operation {:?}", request.operation)))?;
+            .ok_or_else(|| Fault::bad_request(format!("no such operation {}", quoted(&request.operation))))?;
         if let (Some(configuration), Webhook::Validate) = (&self.policies.pod_security, webhook) {
             return self.judge_labels(configuration, (request, operation), known, response, decision);
         }
@@ -344,7 +351,7 @@ impl Reviewer {
         if verdict.breaches.is_empty() {
             return;
         }
-        response.audit_annotations.audit_violations = audit_text(&verdict, !is_pod);
+        response.audit_annotations.audit_violations = audit_text(&verdict, task.pod, !is_pod);
         if !is_pod {
             response.warnings = verdict.template_warnings(task.pod);
         } else if verdict.is_denied() {
@@ -364,14 +371,18 @@ impl Reviewer {
         response: &mut Response<'_>,
         decision: &mut Decision<'b>,
     ) -> Result<(), Stop> {
-        let verdict = evaluate(self.security(task), task.pod);
+        let repairs = repairs(self.security(task), task.pod);
         let identity = self.identity(task)?;
         if let Some(Identity { policy }) = &identity {
             check_service_account(policy, &task.request.namespace, known)?;
         }
-        let Mutation { patch, warnings } = mutate::mutate(task.pod, &verdict, identity.as_ref());
-        decision.patched(patch.0.len());
-        response.set_patch(&patch);
+        let mutated = mutate::mutate(task.pod, &repairs, identity.as_ref());
+        let Mutation { patch, warnings } = mutated.map_err(|error| {
+            let name = quoted(name(task.request, task.object));
+            Fault { code: 413, message: format!("the pod {name} cannot be mutated: {error}") }
+        })?;
+        decision.patched(patch.operations());
+        response.set_patch(patch);
         response.warnings = warnings;
         Ok(())
     }
@@ -481,7 +492,7 @@ impl Task<'_, '_> {
             .map(|finding| cause(self.pod, &base, finding))
             .collect();
         let details = Details {
-            name: cut(self.request.name.clone().into_owned(), LONGEST_NAME),
+            name: cut(&self.request.name, LONGEST_NAME),
             kind: self.workload.resource.into(),
             causes,
         };
@@ -496,7 +507,11 @@ fn cause(pod: &Pod<'_>, base: &[Step<'_>], finding: &Finding<'_>) -> Cause {
         (_, Remedy::Remove) => "FieldValueForbidden",
     };
     let path: Vec<Step<'_>> = base.iter().copied().chain(steps(finding.place, finding.field)).collect();
-    Cause { reason, message: note(pod, finding), field: cut(dotted(&path), LONGEST_FIELD) }
+    Cause {
+        reason,
+        message: cut_owned(note(pod, finding), LONGEST_CAUSE),
+        field: cut_owned(dotted(&path), LONGEST_FIELD),
+    }
 }
 
 /// The name to show: a pod that is made by a controller has none yet when it is mutated.
@@ -525,30 +540,29 @@ fn enforced<'p>(policies: impl Iterator<Item = &'p SecurityPolicy>) -> Option<Co
 
 /// `would violate PodSecurity "restricted:latest": ...` for each rule that is audited. Of a template,
 /// what is filled in when its pods are made is left out.
-fn audit_text(verdict: &Verdict<'_>, is_template: bool) -> Option<String> {
+fn audit_text<'p>(verdict: &Verdict<'p>, pod: &'p Pod<'_>, is_template: bool) -> Option<String> {
     let mut texts: Vec<String> = Vec::new();
     for breach in verdict.breaches.iter().filter(|breach| breach.rule.actions.audit) {
-        let mut findings = breach.findings.clone();
-        findings.retain(|finding| !is_template || !verdict.is_repaired(finding));
+        let unrepaired;
+        let findings = if is_template {
+            unrepaired = verdict.unrepaired(breach, pod, MOST_NOTED);
+            &unrepaired
+        } else {
+            &breach.findings
+        };
         if findings.is_empty() {
             continue;
         }
-        let text = format!("would violate {}", Breach { findings, ..*breach }.text());
+        let text = format!("would violate {}", breach.text_of(findings));
         if !texts.contains(&text) {
             texts.push(text);
         }
     }
-    (!texts.is_empty()).then(|| cut(texts.join("; "), LONGEST_AUDIT_TEXT))
+    (!texts.is_empty()).then(|| cut_owned(texts.join("; "), LONGEST_NOTE))
 }
 
-/// The text, cut to so many bytes.
-fn cut(mut text: String, longest: usize) -> String {
-    if text.len() > longest {
-        let end = (0..=longest).rev().find(|end| text.is_char_boundary(*end));
-        text.truncate(end.unwrap_or_default());
-        text.push_str("...");
-    }
-    text
+fn too_long() -> String {
+    format!("the answer would be longer than {} KiB", LONGEST_ANSWER / 1024)
 }
 
 /// A message about a review that cannot be judged: one line of ASCII, and bounded.

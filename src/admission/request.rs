@@ -36,6 +36,13 @@ pub(super) struct Request<'b> {
     pub(super) group: Cow<'b, str>,
     pub(super) resource: Cow<'b, str>,
     pub(super) subresource: Cow<'b, str>,
+    /// `subResource`, which is the same unless the parts of the request contradict each other.
+    pub(super) plain_subresource: Cow<'b, str>,
+    /// What was asked for, before it was converted to what the webhook's rules name; empty from an old API server.
+    pub(super) requested_kind_group: Cow<'b, str>,
+    pub(super) requested_kind: Cow<'b, str>,
+    pub(super) requested_group: Cow<'b, str>,
+    pub(super) requested_resource: Cow<'b, str>,
     /// The subresource as the request named it, and nothing else: what Kubernetes' own admission goes by.
     pub(super) requested_subresource: Cow<'b, str>,
     pub(super) username: Cow<'b, str>,
@@ -141,9 +148,9 @@ impl<'b> Request<'b> {
             })
             .map(drop)?,
             "subResource" => {
-                let subresource = reader.string()?;
+                self.plain_subresource = reader.string()?;
                 if self.requested_subresource.is_empty() {
-                    self.subresource = subresource;
+                    self.subresource = self.plain_subresource.clone();
                 }
             },
             // The subresource as the request named it; the plain one may be of a converted request.
@@ -153,6 +160,16 @@ impl<'b> Request<'b> {
                     self.subresource = self.requested_subresource.clone();
                 }
             },
+            "requestKind" => members!(reader, {
+                "group" => self.requested_kind_group = reader.string()?,
+                "kind" => self.requested_kind = reader.string()?,
+            })
+            .map(drop)?,
+            "requestResource" => members!(reader, {
+                "group" => self.requested_group = reader.string()?,
+                "resource" => self.requested_resource = reader.string()?,
+            })
+            .map(drop)?,
             "name" => self.name = reader.string()?,
             "namespace" => self.namespace = reader.string()?,
             "userInfo" => members!(reader, { "username" => self.username = reader.string()? }).map(drop)?,
@@ -182,7 +199,7 @@ impl<'b> Request<'b> {
         match (self.workload(), reading) {
             (_, Reading::PodSecurity) => self.read_by_type(reader),
             (Some(workload), Reading::Gate | Reading::Plain) => read_workload(workload, reader),
-            (None, Reading::Gate | Reading::Plain) => reader.skip().map(|_| Part::Unread),
+            (None, Reading::Gate | Reading::Plain) => read_names(reader),
         }
     }
 
@@ -278,6 +295,21 @@ fn read_workload<'b>(workload: &Workload, reader: &mut Reader<'b>) -> Result<Par
         Some(object) => Part::Read(Box::new(object)),
         None => Part::Absent,
     })
+}
+
+/// Reads what an object without pods says that it is, and which.
+fn read_names<'b>(reader: &mut Reader<'b>) -> Result<Part<'b>> {
+    let mut named = Named::default();
+    members!(reader, {
+        "apiVersion" => named.api_version = reader.string()?,
+        "kind" => named.kind = reader.string()?,
+        "metadata" => members!(reader, {
+            "name" => named.metadata.name = reader.string()?,
+            "namespace" => named.metadata.namespace = reader.string()?,
+        })
+        .map(drop)?,
+    })?;
+    Ok(Part::Named(Box::new(named)))
 }
 
 fn read_named<'b>(reader: &mut Reader<'b>) -> Result<Part<'b>> {

@@ -4,6 +4,8 @@
 //! from being labelled, finished or deleted, and only its images and ephemeral containers can change
 //! in a way that a verdict hangs on. All else in its spec is immutable.
 
+use std::collections::HashMap;
+
 use crate::pod::{Container, Pod};
 
 /// Whether the update from `old` to `new` is judged.
@@ -11,10 +13,17 @@ pub(super) fn is_significant(new: &Pod<'_>, old: &Pod<'_>) -> bool {
     let (new, old) = (&new.spec, &old.spec);
     images_differ(&new.containers, &old.containers)
         || images_differ(&new.init_containers, &old.init_containers)
-        || new.ephemeral_containers.iter().any(|container| {
-            let before = old.ephemeral_containers.iter().find(|before| before.name == container.name);
-            before.is_none_or(|before| before.image != container.image)
-        })
+        || ephemeral_differ(&new.ephemeral_containers, &old.ephemeral_containers)
+}
+
+/// Whether any is new, or has another image than the first of its name. Looked up by name, as names may be many and long.
+fn ephemeral_differ(new: &[Container<'_>], old: &[Container<'_>]) -> bool {
+    let mut images = HashMap::new();
+    for before in old {
+        images.entry(before.name.as_ref()).or_insert(&before.image);
+    }
+    new.iter()
+        .any(|container| images.get(container.name.as_ref()).is_none_or(|image| **image != container.image))
 }
 
 /// Whether two lists differ in length, or in an image at the same place.

@@ -1,6 +1,8 @@
 //! `allowPrivilegeEscalation` (restricted, from v1.8): no process gains more privileges than its parent.
 
-use crate::controls::{Control, Doc, Finding, Found, Kind, Level, Remedy, Revision, Value, Violation, text};
+use crate::controls::{
+    Control, Doc, Finding, Found, Kind, Level, Remedy, Revision, Sink, Value, Violation, text,
+};
 use crate::pod::{Container, ContainerKind, ContainerRef, Field, Place, Pod};
 
 pub(super) static CONTROL: Control = Control {
@@ -27,13 +29,13 @@ pub(super) static CONTROL: Control = Control {
     },
 };
 
-fn check<'p>(pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
+fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
     for (at, container) in pod.containers() {
         let allows = container.security.as_ref().and_then(|security| security.allow_privilege_escalation);
         if allows == Some(false) {
             continue;
         }
-        findings.push(
+        sink(
             Finding::new(
                 &CONTROL,
                 Place::Container(at),
@@ -46,9 +48,9 @@ fn check<'p>(pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
     }
 }
 
-fn check_from_1_25<'p>(pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
+fn check_from_1_25<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
     if !pod.is_windows() {
-        check(pod, findings);
+        check(pod, sink);
     }
 }
 

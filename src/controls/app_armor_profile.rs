@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use crate::controls::{Control, Doc, Finding, Found, Kind, Level, Remedy, Revision, Violation, text};
+use crate::controls::{Control, Doc, Finding, Found, Kind, Level, Remedy, Revision, Sink, Violation, text};
 use crate::pod::{Field, Place, Pod};
 
 pub(super) static CONTROL: Control = Control {
@@ -36,7 +36,7 @@ const ALLOWED: [&str; 2] = ["RuntimeDefault", "Localhost"];
 const FIELD: Field = Field::named("securityContext.appArmorProfile.type");
 const ANNOTATION: &str = "container.apparmor.security.beta.kubernetes.io/";
 
-fn check<'p>(pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
+fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
     let of_pod = pod.spec.security.app_armor_profile.as_deref().map(|kind| (Place::Pod, kind));
     let of_containers = pod.containers().filter_map(|(at, container)| {
         let kind = container.security.as_ref()?.app_armor_profile.as_deref()?;
@@ -44,12 +44,12 @@ fn check<'p>(pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
     });
     for (place, kind) in of_pod.into_iter().chain(of_containers) {
         if !ALLOWED.contains(&kind) {
-            findings.push(Finding::new(&CONTROL, place, FIELD, Found::Text(kind), Remedy::Choose(&ALLOWED)));
+            sink(Finding::new(&CONTROL, place, FIELD, Found::Text(kind), Remedy::Choose(&ALLOWED)));
         }
     }
     for (key, value) in &pod.metadata.annotations {
         if key.starts_with(ANNOTATION) && !is_allowed_annotation(value) {
-            findings.push(Finding::new(
+            sink(Finding::new(
                 &CONTROL,
                 Place::Annotation(key),
                 Field::named(""),

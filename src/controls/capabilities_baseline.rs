@@ -1,7 +1,7 @@
 //! `capabilities_baseline` (baseline): no capability beyond what runtimes give anyway. At restricted, from
 //! v1.22, `capabilities_restricted` takes its place.
 
-use crate::controls::{Control, Doc, Finding, Found, Kind, Level, Remedy, Revision, Violation, text};
+use crate::controls::{Control, Doc, Finding, Found, Kind, Level, Remedy, Revision, Sink, Violation, text};
 use crate::pod::{Field, Place, Pod};
 
 pub(super) static CONTROL: Control = Control {
@@ -41,8 +41,8 @@ const ALLOWED: [&str; 13] = [
     "SYS_CHROOT",
 ];
 
-fn check<'p>(pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
-    find_added(&CONTROL, &ALLOWED, pod, findings);
+fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
+    find_added(&CONTROL, &ALLOWED, pod, sink);
 }
 
 /// Finds the capabilities that containers add and that are not `allowed`.
@@ -50,7 +50,7 @@ pub(super) fn find_added<'p>(
     control: &'static Control,
     allowed: &[&str],
     pod: &'p Pod<'_>,
-    findings: &mut Vec<Finding<'p>>,
+    sink: &mut Sink<'_, 'p>,
 ) {
     for (at, container) in pod.containers() {
         let capabilities = container.security.as_ref().and_then(|security| security.capabilities.as_ref());
@@ -66,7 +66,7 @@ pub(super) fn find_added<'p>(
             } else {
                 ""
             };
-            findings.push(
+            sink(
                 Finding::new(
                     control,
                     Place::Container(at),

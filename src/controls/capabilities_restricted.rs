@@ -1,8 +1,8 @@
 //! `capabilities_restricted` (restricted, from v1.22): drop all capabilities, add at most NET_BIND_SERVICE.
 
 use crate::controls::{
-    Control, Doc, Finding, Found, Kind, Level, Remedy, Revision, Value, Violation, capabilities_baseline,
-    text,
+    Control, Doc, Finding, Found, Kind, Level, Remedy, Revision, Sink, Value, Violation,
+    capabilities_baseline, text,
 };
 use crate::pod::{Container, ContainerKind, ContainerRef, Field, Place, Pod};
 
@@ -33,18 +33,18 @@ pub(super) static CONTROL: Control = Control {
 const DROP: &str = "securityContext.capabilities.drop";
 const ALLOWED: [&str; 1] = ["NET_BIND_SERVICE"];
 
-fn check<'p>(pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
+fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
     for (at, container) in pod.containers() {
         if let Some(finding) = check_drop(pod, at, container) {
-            findings.push(finding);
+            sink(finding);
         }
     }
-    capabilities_baseline::find_added(&CONTROL, &ALLOWED, pod, findings);
+    capabilities_baseline::find_added(&CONTROL, &ALLOWED, pod, sink);
 }
 
-fn check_from_1_25<'p>(pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
+fn check_from_1_25<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
     if !pod.is_windows() {
-        check(pod, findings);
+        check(pod, sink);
     }
 }
 

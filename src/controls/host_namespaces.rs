@@ -1,6 +1,6 @@
 //! `hostNamespaces` (baseline): no namespace of the node.
 
-use crate::controls::{Control, Doc, Finding, Found, Kind, Level, Remedy, Revision, Violation};
+use crate::controls::{Control, Doc, Finding, Found, Kind, Level, Remedy, Revision, Sink, Violation};
 use crate::pod::{Field, Place, Pod};
 
 pub(super) static CONTROL: Control = Control {
@@ -24,7 +24,7 @@ pub(super) static CONTROL: Control = Control {
     },
 };
 
-fn check<'p>(pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
+fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
     let spec = &pod.spec;
     for (is_set, name, hint) in [
         (spec.host_network, "hostNetwork", ""),
@@ -32,7 +32,7 @@ fn check<'p>(pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
         (spec.host_ipc, "hostIPC", "for shared memory use an emptyDir with medium: Memory"),
     ] {
         if is_set {
-            findings.push(
+            sink(
                 Finding::new(&CONTROL, Place::Pod, Field::named(name), Found::Bool(true), Remedy::Remove)
                     .hint(hint),
             );

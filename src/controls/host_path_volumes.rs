@@ -1,6 +1,6 @@
 //! `hostPathVolumes` (baseline): no directory of the node. At restricted `restrictedVolumes` says more.
 
-use crate::controls::{Control, Doc, Finding, Found, Kind, Level, Remedy, Revision, Violation, text};
+use crate::controls::{Control, Doc, Finding, Found, Kind, Level, Remedy, Revision, Sink, Violation, text};
 use crate::pod::{Field, Place, Pod, Source};
 
 pub(super) static CONTROL: Control = Control {
@@ -23,10 +23,10 @@ pub(super) static CONTROL: Control = Control {
     },
 };
 
-fn check<'p>(pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
+fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
     for (index, volume) in pod.spec.volumes.iter().enumerate() {
         if volume.has(Source::HOST_PATH) {
-            findings.push(
+            sink(
                 Finding::new(
                     &CONTROL,
                     Place::Volume(index, &volume.name),

@@ -1,6 +1,6 @@
 //! `hostPorts` (baseline): no port of the node.
 
-use crate::controls::{Control, Doc, Finding, Found, Kind, Level, Remedy, Revision, Violation, text};
+use crate::controls::{Control, Doc, Finding, Found, Kind, Level, Remedy, Revision, Sink, Violation, text};
 use crate::pod::{Field, Place, Pod};
 
 pub(super) static CONTROL: Control = Control {
@@ -23,10 +23,10 @@ pub(super) static CONTROL: Control = Control {
     },
 };
 
-fn check<'p>(pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
+fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
     for (at, container) in pod.containers() {
         for host_port in &container.host_ports {
-            findings.push(
+            sink(
                 Finding::new(
                     &CONTROL,
                     Place::Container(at),

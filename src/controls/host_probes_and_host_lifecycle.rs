@@ -1,6 +1,6 @@
 //! `hostProbesAndHostLifecycle` (baseline, from v1.34): probes and lifecycle handlers reach their own pod only.
 
-use crate::controls::{Control, Doc, Finding, Found, Kind, Level, Remedy, Revision, Violation, text};
+use crate::controls::{Control, Doc, Finding, Found, Kind, Level, Remedy, Revision, Sink, Violation, text};
 use crate::pod::{Field, Place, Pod};
 
 pub(super) static CONTROL: Control = Control {
@@ -26,10 +26,10 @@ pub(super) static CONTROL: Control = Control {
     },
 };
 
-fn check<'p>(pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
+fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
     for (at, container) in pod.containers() {
         for probe in &container.probe_hosts {
-            findings.push(
+            sink(
                 Finding::new(
                     &CONTROL,
                     Place::Container(at),

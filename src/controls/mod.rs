@@ -1,7 +1,7 @@
 //! What may be wrong with a pod: one file a control, one ordered list of them all.
 //!
-//! A control is data and a plain function. The function walks the pod and pushes a [`Finding`] for
-//! each breach; it allocates nothing for a pod that passes. The standard's own message is put
+//! A control is data and a plain function. The function walks the pod and gives a [`Finding`] for each
+//! breach to a [`Sink`]; it allocates nothing for a pod that passes. The standard's own message is put
 //! together from the findings afterwards, so no rule is written twice.
 //!
 //! To add one: a file here, its `mod` line and its entry in [`ALL`] (and, beyond the standard, its
@@ -106,8 +106,12 @@ pub struct Revision {
     pub check: Check,
 }
 
-/// Looks at a pod, and pushes a finding for each breach.
-pub type Check = for<'p, 'a> fn(&'p Pod<'a>, &mut Vec<Finding<'p>>);
+/// Looks at a pod, and gives a finding for each breach to a [`Sink`].
+pub type Check = for<'p, 'a> fn(&'p Pod<'a>, &mut Sink<'_, 'p>);
+
+/// Takes the findings of a walk one by one: how many of them are kept is for whoever asks. A walk can be repeated, and then
+/// gives the same ones in the same order.
+pub type Sink<'s, 'p> = dyn FnMut(Finding<'p>) + 's;
 
 /// A broken control in the standard's words.
 #[derive(Debug, PartialEq, Eq)]
@@ -145,9 +149,9 @@ pub struct Settings {
 
 impl Settings {
     /// Looks at a pod with each control that is on.
-    pub fn check<'p>(&'p self, pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
+    pub fn check<'p>(&'p self, pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
         if let Some(volume_types) = &self.volume_types {
-            volume_types.check(pod, findings);
+            volume_types.check(pod, sink);
         }
     }
 }

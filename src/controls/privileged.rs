@@ -3,7 +3,7 @@
 //! A privileged container has every capability, sees the node's devices and escapes AppArmor,
 //! SELinux and seccomp: in effect it is root on the node.
 
-use crate::controls::{Control, Doc, Finding, Found, Kind, Level, Remedy, Revision, Violation, text};
+use crate::controls::{Control, Doc, Finding, Found, Kind, Level, Remedy, Revision, Sink, Violation, text};
 use crate::pod::{Field, Place, Pod};
 
 pub(super) static CONTROL: Control = Control {
@@ -27,13 +27,13 @@ pub(super) static CONTROL: Control = Control {
     },
 };
 
-fn check<'p>(pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
+fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
     for (at, container) in pod.containers() {
         let Some(security) = &container.security else {
             continue;
         };
         if security.privileged == Some(true) {
-            findings.push(
+            sink(
                 Finding::new(
                     &CONTROL,
                     Place::Container(at),

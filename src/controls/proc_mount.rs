@@ -1,6 +1,6 @@
 //! `procMount` (baseline): `/proc` stays masked. From v1.35 a user namespace makes it harmless.
 
-use crate::controls::{Control, Doc, Finding, Found, Kind, Level, Remedy, Revision, Violation, text};
+use crate::controls::{Control, Doc, Finding, Found, Kind, Level, Remedy, Revision, Sink, Violation, text};
 use crate::pod::{Field, Place, Pod};
 
 pub(super) static CONTROL: Control = Control {
@@ -27,25 +27,21 @@ pub(super) static CONTROL: Control = Control {
     },
 };
 
-fn check<'p>(pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
-    find_unmasked(&CONTROL, pod, findings);
+fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
+    find_unmasked(&CONTROL, pod, sink);
 }
 
-fn check_from_1_35<'p>(pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
+fn check_from_1_35<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
     if !pod.has_user_namespace() {
-        check(pod, findings);
+        check(pod, sink);
     }
 }
 
-pub(super) fn find_unmasked<'p>(
-    control: &'static Control,
-    pod: &'p Pod<'_>,
-    findings: &mut Vec<Finding<'p>>,
-) {
+pub(super) fn find_unmasked<'p>(control: &'static Control, pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
     for (at, container) in pod.containers() {
         let proc_mount = container.security.as_ref().and_then(|security| security.proc_mount.as_deref());
         if let Some(proc_mount) = proc_mount.filter(|kind| *kind != "Default") {
-            findings.push(Finding::new(
+            sink(Finding::new(
                 control,
                 Place::Container(at),
                 Field::named("securityContext.procMount"),

@@ -1,6 +1,6 @@
 //! `procMount_restricted` (restricted, from v1.35): `/proc` stays masked, in a user namespace too.
 
-use crate::controls::{Control, Doc, Finding, Kind, Level, Revision, proc_mount};
+use crate::controls::{Control, Doc, Kind, Level, Revision, Sink, proc_mount};
 use crate::pod::Pod;
 
 pub(super) static CONTROL: Control = Control {
@@ -23,6 +23,6 @@ pub(super) static CONTROL: Control = Control {
     },
 };
 
-fn check<'p>(pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
-    proc_mount::find_unmasked(&CONTROL, pod, findings);
+fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
+    proc_mount::find_unmasked(&CONTROL, pod, sink);
 }

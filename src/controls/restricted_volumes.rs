@@ -1,7 +1,7 @@
 //! `restrictedVolumes` (restricted): only volumes that Kubernetes itself manages.
 
 use crate::controls::{
-    Control, Doc, Finding, Found, Kind, Level, Remedy, Revision, Violation, host_path_volumes, text,
+    Control, Doc, Finding, Found, Kind, Level, Remedy, Revision, Sink, Violation, host_path_volumes, text,
 };
 use crate::pod::{Field, Place, Pod, Source, Volume};
 
@@ -39,10 +39,10 @@ const OFFERED: [&str; 9] = [
     "secret",
 ];
 
-fn check<'p>(pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
+fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
     for (index, volume) in pod.spec.volumes.iter().enumerate() {
         if !volume.has_restricted_safe() {
-            findings.push(finding(&CONTROL, index, volume, volume.sources().next(), &OFFERED));
+            sink(finding(&CONTROL, index, volume, volume.sources().next(), &OFFERED));
         }
     }
 }

@@ -1,6 +1,8 @@
 //! `runAsNonRoot` (restricted): every container says that it does not run as root.
 
-use crate::controls::{Control, Doc, Finding, Found, Kind, Level, Remedy, Revision, Value, Violation, text};
+use crate::controls::{
+    Control, Doc, Finding, Found, Kind, Level, Remedy, Revision, Sink, Value, Violation, text,
+};
 use crate::pod::{Container, ContainerKind, ContainerRef, Field, Place, Pod};
 
 pub(super) static CONTROL: Control = Control {
@@ -36,36 +38,35 @@ pub(super) static CONTROL: Control = Control {
 const FIELD: Field = Field::named("securityContext.runAsNonRoot");
 
 /// Before `runAsUser` refuses user 0: a pod with that user must not be made to look non-root.
-fn check<'p>(pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
-    find(pod, findings, |user| user != Some(0));
+fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
+    find(pod, sink, |user| user != Some(0));
 }
 
-fn check_from_1_23<'p>(pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
-    find(pod, findings, |_| true);
+fn check_from_1_23<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
+    find(pod, sink, |_| true);
 }
 
-fn check_from_1_35<'p>(pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
+fn check_from_1_35<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
     if !pod.has_user_namespace() {
-        check_from_1_23(pod, findings);
+        check_from_1_23(pod, sink);
     }
 }
 
 /// A container that says nothing leans on the pod. If the pod says `false`, that alone is the breach:
 /// mending it mends the container. `takes_true` tells whether filling `true` in is safe beside a user.
-fn find<'p>(pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>, takes_true: fn(Option<i64>) -> bool) {
+fn find<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>, takes_true: fn(Option<i64>) -> bool) {
     let of_pod = pod.spec.security.run_as_non_root;
     if of_pod == Some(false) {
-        findings.push(says_false(Place::Pod));
+        sink(says_false(Place::Pod));
     }
     for (at, container) in pod.containers() {
         match container.security.as_ref().and_then(|security| security.run_as_non_root) {
             Some(true) => {}
-            Some(false) => findings.push(says_false(Place::Container(at))),
+            Some(false) => sink(says_false(Place::Container(at))),
             None if of_pod.is_some() => {}
             None => {
                 let user = user_of(pod, container);
-                findings
-                    .push(says_nothing(at).safe_if(at.kind != ContainerKind::Ephemeral && takes_true(user)));
+                sink(says_nothing(at).safe_if(at.kind != ContainerKind::Ephemeral && takes_true(user)));
             }
         }
     }

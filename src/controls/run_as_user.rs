@@ -1,6 +1,6 @@
 //! `runAsUser` (restricted, from v1.23): nobody asks for user 0.
 
-use crate::controls::{Control, Doc, Finding, Found, Kind, Level, Remedy, Revision, Violation, text};
+use crate::controls::{Control, Doc, Finding, Found, Kind, Level, Remedy, Revision, Sink, Violation, text};
 use crate::pod::{Field, Place, Pod};
 
 pub(super) static CONTROL: Control = Control {
@@ -27,7 +27,7 @@ pub(super) static CONTROL: Control = Control {
     },
 };
 
-fn check<'p>(pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
+fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
     let of_pod = (pod.spec.security.run_as_user == Some(0)).then_some(Place::Pod);
     let of_containers = pod
         .containers()
@@ -35,21 +35,23 @@ fn check<'p>(pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
             container.security.as_ref().is_some_and(|security| security.run_as_user == Some(0))
         })
         .map(|(at, _)| Place::Container(at));
-    findings.extend(of_pod.into_iter().chain(of_containers).map(|place| {
-        Finding::new(
-            &CONTROL,
-            place,
-            Field::named("securityContext.runAsUser"),
-            Found::Integer(0),
-            Remedy::Remove,
-        )
-        .hint("or use a number above 0, as 1000")
-    }));
+    for place in of_pod.into_iter().chain(of_containers) {
+        sink(
+            Finding::new(
+                &CONTROL,
+                place,
+                Field::named("securityContext.runAsUser"),
+                Found::Integer(0),
+                Remedy::Remove,
+            )
+            .hint("or use a number above 0, as 1000"),
+        );
+    }
 }
 
-fn check_from_1_35<'p>(pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
+fn check_from_1_35<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
     if !pod.has_user_namespace() {
-        check(pod, findings);
+        check(pod, sink);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::controls::{Control, Doc, Finding, Found, Kind, Level, Remedy, Revision, Violation, text};
+use crate::controls::{Control, Doc, Finding, Found, Kind, Level, Remedy, Revision, Sink, Violation, text};
 use crate::pod::{Field, Place, Pod, SeLinuxOptions};
 
 pub(super) static CONTROL: Control = Control {
@@ -36,22 +36,22 @@ const TYPE: &str = "securityContext.seLinuxOptions.type";
 const USER: &str = "securityContext.seLinuxOptions.user";
 const ROLE: &str = "securityContext.seLinuxOptions.role";
 
-fn check<'p>(pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
-    find(&TYPES, pod, findings);
+fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
+    find(&TYPES, pod, sink);
 }
 
-fn check_from_1_31<'p>(pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
-    find(&TYPES_FROM_1_31, pod, findings);
+fn check_from_1_31<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
+    find(&TYPES_FROM_1_31, pod, sink);
 }
 
-fn find<'p>(types: &'static [&str], pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
+fn find<'p>(types: &'static [&str], pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
     if let Some(options) = &pod.spec.security.se_linux_options {
-        find_in(types, Place::Pod, options, findings);
+        find_in(types, Place::Pod, options, sink);
     }
     for (at, container) in pod.containers() {
         let options = container.security.as_ref().and_then(|security| security.se_linux_options.as_ref());
         if let Some(options) = options {
-            find_in(types, Place::Container(at), options, findings);
+            find_in(types, Place::Container(at), options, sink);
         }
     }
 }
@@ -60,10 +60,10 @@ fn find_in<'p>(
     types: &'static [&str],
     place: Place<'p>,
     options: &'p SeLinuxOptions<'_>,
-    findings: &mut Vec<Finding<'p>>,
+    sink: &mut Sink<'_, 'p>,
 ) {
     let mut push = |name, value: &'p Cow<'_, str>, remedy| {
-        findings.push(Finding::new(&CONTROL, place, Field::named(name), Found::Text(value), remedy));
+        sink(Finding::new(&CONTROL, place, Field::named(name), Found::Text(value), remedy));
     };
     if !options.kind.is_empty() && !types.contains(&options.kind.as_ref()) {
         push(TYPE, &options.kind, Remedy::Choose(types));

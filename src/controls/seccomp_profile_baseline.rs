@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use crate::controls::{Control, Doc, Finding, Found, Kind, Level, Remedy, Revision, Violation, text};
+use crate::controls::{Control, Doc, Finding, Found, Kind, Level, Remedy, Revision, Sink, Violation, text};
 use crate::pod::{Field, Place, Pod};
 
 pub(super) static CONTROL: Control = Control {
@@ -46,7 +46,7 @@ const CONTAINER_ANNOTATION: &str = "container.seccomp.security.alpha.kubernetes.
 const ANNOTATION_VALUES: [&str; 2] = ["runtime/default", "localhost/<profile>"];
 
 /// Judges the pod's annotation and those of containers that exist; others are not looked at.
-fn check_annotations<'p>(pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
+fn check_annotations<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
     if pod.metadata.annotations.is_empty() {
         return;
     }
@@ -55,7 +55,7 @@ fn check_annotations<'p>(pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
         let of_container = key.strip_prefix(CONTAINER_ANNOTATION);
         let is_ours = key == POD_ANNOTATION || of_container.is_some_and(|name| names.contains(name));
         if is_ours && !is_allowed_annotation(value) {
-            findings.push(Finding::new(
+            sink(Finding::new(
                 &CONTROL,
                 Place::Annotation(key),
                 Field::named(""),
@@ -70,12 +70,12 @@ fn is_allowed_annotation(value: &str) -> bool {
     ["runtime/default", "docker/default"].contains(&value) || value.starts_with("localhost/")
 }
 
-fn check_fields<'p>(pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
-    find_set(&CONTROL, pod, findings);
+fn check_fields<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
+    find_set(&CONTROL, pod, sink);
 }
 
 /// Finds the profiles that are set and not allowed.
-pub(super) fn find_set<'p>(control: &'static Control, pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
+pub(super) fn find_set<'p>(control: &'static Control, pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
     let of_pod = pod.spec.security.seccomp_profile.as_deref().map(|kind| (Place::Pod, kind));
     let of_containers = pod.containers().filter_map(|(at, container)| {
         let kind = container.security.as_ref()?.seccomp_profile.as_deref()?;
@@ -83,7 +83,7 @@ pub(super) fn find_set<'p>(control: &'static Control, pod: &'p Pod<'_>, findings
     });
     for (place, kind) in of_pod.into_iter().chain(of_containers) {
         if !ALLOWED.contains(&kind) {
-            findings.push(Finding::new(control, place, FIELD, Found::Text(kind), Remedy::Choose(&ALLOWED)));
+            sink(Finding::new(control, place, FIELD, Found::Text(kind), Remedy::Choose(&ALLOWED)));
         }
     }
 }

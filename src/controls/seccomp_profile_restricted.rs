@@ -1,8 +1,8 @@
 //! `seccompProfile_restricted` (restricted, from v1.19): a seccomp profile for every container.
 
 use crate::controls::{
-    Control, Doc, Finding, Found, Kind, Level, Remedy, Revision, Value, Violation, seccomp_profile_baseline,
-    text,
+    Control, Doc, Finding, Found, Kind, Level, Remedy, Revision, Sink, Value, Violation,
+    seccomp_profile_baseline, text,
 };
 use crate::pod::{ContainerKind, Place, Pod};
 
@@ -32,8 +32,8 @@ pub(super) static CONTROL: Control = Control {
 
 /// A container without a profile leans on the pod's. If the pod's is not allowed, that alone is the
 /// breach: mending it mends the container.
-fn check<'p>(pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
-    seccomp_profile_baseline::find_set(&CONTROL, pod, findings);
+fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
+    seccomp_profile_baseline::find_set(&CONTROL, pod, sink);
     if pod.spec.security.seccomp_profile.is_some() {
         return;
     }
@@ -42,7 +42,7 @@ fn check<'p>(pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
             continue;
         }
         let is_safe = at.kind != ContainerKind::Ephemeral && !pod.is_windows();
-        findings.push(
+        sink(
             Finding::new(
                 &CONTROL,
                 Place::Container(at),
@@ -55,9 +55,9 @@ fn check<'p>(pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
     }
 }
 
-fn check_from_1_25<'p>(pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
+fn check_from_1_25<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
     if !pod.is_windows() {
-        check(pod, findings);
+        check(pod, sink);
     }
 }
 

@@ -1,6 +1,6 @@
 //! `sysctls` (baseline): only sysctls that end at the pod's own namespaces.
 
-use crate::controls::{Control, Doc, Finding, Found, Kind, Level, Remedy, Revision, Violation, text};
+use crate::controls::{Control, Doc, Finding, Found, Kind, Level, Remedy, Revision, Sink, Violation, text};
 use crate::pod::{Field, Place, Pod};
 
 pub(super) static CONTROL: Control = Control {
@@ -57,33 +57,33 @@ const ALLOWED: [&str; 14] = [
     "net.ipv4.tcp_notsent_lowat",
 ];
 
-fn check<'p>(pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
-    find(5, pod, findings);
+fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
+    find(5, pod, sink);
 }
 
-fn check_from_1_27<'p>(pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
-    find(6, pod, findings);
+fn check_from_1_27<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
+    find(6, pod, sink);
 }
 
-fn check_from_1_29<'p>(pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
-    find(10, pod, findings);
+fn check_from_1_29<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
+    find(10, pod, sink);
 }
 
-fn check_from_1_32<'p>(pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
-    find(12, pod, findings);
+fn check_from_1_32<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
+    find(12, pod, sink);
 }
 
-fn check_from_1_37<'p>(pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
-    find(14, pod, findings);
+fn check_from_1_37<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
+    find(14, pod, sink);
 }
 
 /// Finds the sysctls that are not among the first `count` of [`ALLOWED`].
-fn find<'p>(count: usize, pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
+fn find<'p>(count: usize, pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
     for (index, name) in pod.spec.security.sysctls.iter().enumerate() {
         if ALLOWED.iter().take(count).any(|allowed| allowed == name) {
             continue;
         }
-        findings.push(Finding::new(
+        sink(Finding::new(
             &CONTROL,
             Place::Pod,
             Field::item("securityContext.sysctls", index, "name"),

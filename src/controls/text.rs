@@ -8,6 +8,15 @@ use unicode_general_category::{GeneralCategory, get_general_category};
 use crate::controls::{Finding, Found};
 use crate::pod::Place;
 
+/// Longest name or value that is told whole, in bytes. The longest that Kubernetes takes is the key of an annotation, with 317.
+const LONGEST_SHOWN: usize = 512;
+
+/// A name or value as far as it is told: before validation it may be as long as the review.
+fn shown(text: &str) -> &str {
+    let end = (0..=text.len().min(LONGEST_SHOWN)).rev().find(|end| text.is_char_boundary(*end));
+    text.get(..end.unwrap_or_default()).unwrap_or_default()
+}
+
 /// `"a", "b"`: no escaping.
 pub(super) fn quoted<'t>(items: impl IntoIterator<Item = &'t str>) -> String {
     let mut text = String::new();
@@ -35,7 +44,7 @@ pub(super) fn sorted_set<'t>(values: impl IntoIterator<Item = &'t str>) -> Vec<&
 pub(super) fn container_names<'p>(findings: &[Finding<'p>]) -> Vec<&'p str> {
     let mut containers: Vec<_> = findings.iter().filter_map(|finding| finding.place.container()).collect();
     containers.dedup_by_key(|container| (container.kind, container.index));
-    containers.into_iter().map(|container| container.name).collect()
+    containers.into_iter().map(|container| shown(container.name)).collect()
 }
 
 /// `container "a"`, or `containers "a", "b"`.
@@ -59,7 +68,7 @@ pub(super) fn setters(findings: &[Finding<'_>]) -> Vec<String> {
 /// The names of the volumes with a finding, in the order of the list.
 pub(super) fn volume_names<'p>(findings: &[Finding<'p>]) -> Vec<&'p str> {
     let name = |finding: &Finding<'p>| match finding.place {
-        Place::Volume(_, name) => Some(name),
+        Place::Volume(_, name) => Some(shown(name)),
         Place::Pod | Place::Container(_) | Place::Annotation(_) => None,
     };
     findings.iter().filter_map(name).collect()
@@ -70,7 +79,7 @@ pub(super) fn found_texts<'f, 'p: 'f>(
     findings: impl IntoIterator<Item = &'f Finding<'p>>,
 ) -> impl Iterator<Item = &'p str> {
     findings.into_iter().filter_map(|finding| match finding.found {
-        Found::Text(text) => Some(text),
+        Found::Text(text) => Some(shown(text)),
         Found::Absent | Found::Bool(_) | Found::Integer(_) | Found::List(_) => None,
     })
 }
@@ -78,7 +87,7 @@ pub(super) fn found_texts<'f, 'p: 'f>(
 /// `key="value"`, if the finding is of an annotation: the value is escaped, the key is not.
 pub(super) fn annotation(finding: &Finding<'_>) -> Option<String> {
     match (finding.place, finding.found) {
-        (Place::Annotation(key), Found::Text(value)) => Some(format!("{key}={}", go_quoted(value))),
+        (Place::Annotation(key), Found::Text(value)) => Some(format!("{}={}", shown(key), go_quoted(value))),
         _ => None,
     }
 }
@@ -98,12 +107,13 @@ pub(super) fn plural(word: &str, count: usize) -> String {
     if count == 1 { word.to_owned() } else { format!("{word}s") }
 }
 
-/// A string as Go's `%q` writes it.
+/// A string as Go's `%q` writes it, or the beginning of one that is longer than any name.
 ///
 /// What is printable follows our tables of Unicode, so a character that is newer than Go's, or than
 /// ours, may come out differently.
 #[must_use]
 pub fn go_quoted(text: &str) -> String {
+    let text = shown(text);
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('"');
     for character in text.chars() {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
-use crate::controls::{Control, Doc, Finding, Kind, Violation, restricted_volumes};
+use crate::controls::{Control, Doc, Finding, Kind, Sink, Violation, restricted_volumes};
 use crate::pod::{Pod, Source};
 
 pub(super) static CONTROL: Control = Control {
@@ -60,11 +60,11 @@ fn known_types<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<
 }
 
 impl VolumeTypes {
-    pub(super) fn check<'p>(&'p self, pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
+    pub(super) fn check<'p>(&'p self, pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
         for (index, volume) in pod.spec.volumes.iter().enumerate() {
             let unlisted = volume.sources().find(|source| !self.allowed.contains(&source.name()));
             if unlisted.is_some() || volume.has_unknown_source() || volume.sources().next().is_none() {
-                findings.push(restricted_volumes::finding(&CONTROL, index, volume, unlisted, &self.allowed));
+                sink(restricted_volumes::finding(&CONTROL, index, volume, unlisted, &self.allowed));
             }
         }
     }

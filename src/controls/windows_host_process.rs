@@ -1,6 +1,6 @@
 //! `windowsHostProcess` (baseline): no process of the Windows node.
 
-use crate::controls::{Control, Doc, Finding, Found, Kind, Level, Remedy, Revision, Violation, text};
+use crate::controls::{Control, Doc, Finding, Found, Kind, Level, Remedy, Revision, Sink, Violation, text};
 use crate::pod::{Field, Place, Pod};
 
 pub(super) static CONTROL: Control = Control {
@@ -26,7 +26,7 @@ pub(super) static CONTROL: Control = Control {
     },
 };
 
-fn check<'p>(pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
+fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
     let of_pod = (pod.spec.security.host_process == Some(true)).then_some(Place::Pod);
     let of_containers = pod
         .containers()
@@ -34,15 +34,15 @@ fn check<'p>(pod: &'p Pod<'_>, findings: &mut Vec<Finding<'p>>) {
             container.security.as_ref().is_some_and(|security| security.host_process == Some(true))
         })
         .map(|(at, _)| Place::Container(at));
-    findings.extend(of_pod.into_iter().chain(of_containers).map(|place| {
-        Finding::new(
+    for place in of_pod.into_iter().chain(of_containers) {
+        sink(Finding::new(
             &CONTROL,
             place,
             Field::named("securityContext.windowsOptions.hostProcess"),
             Found::Bool(true),
             Remedy::Remove,
-        )
-    }));
+        ));
+    }
 }
 
 fn violation(findings: &[Finding<'_>]) -> Violation {

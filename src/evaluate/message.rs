@@ -6,13 +6,17 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
+use std::hash::{BuildHasher as _, RandomState};
 
 use crate::controls::{Finding, Found, Printable, PrintableKey, Remedy};
-use crate::evaluate::{Severity, Verdict, code};
-use crate::pod::{ContainerKind, Field, Place, Pod};
+use crate::evaluate::tally::{Tally, change_of, field_of};
+use crate::evaluate::{Findings, Severity, Verdict, code, walk};
+use crate::pod::{ContainerKind, Place, Pod};
 
 /// Most lines of changes in a refusal; a terminal shows them with what stands around.
 const MOST_LINES: usize = 12;
+/// Most findings of a control that lines are made of where not all were kept: each line names a few containers and a count.
+const MOST_SHOWN: usize = 64;
 /// Longest first line before the code: event lists and web pages cut there.
 const LONGEST_HEADLINE: usize = 120;
 /// Longest list of policies that is shown in it.
@@ -60,22 +64,35 @@ pub struct Refusal {
 impl Refusal {
     /// Puts a verdict that denies into words.
     #[must_use]
-    pub fn new(subject: Subject<'_>, pod: &Pod<'_>, verdict: &Verdict<'_>) -> Self {
+    pub fn new<'p>(subject: Subject<'_>, pod: &'p Pod<'_>, verdict: &Verdict<'p>) -> Self {
         let denied = findings_of(verdict, Severity::Deny);
         let (filled, mut changes): (Vec<_>, Vec<_>) =
             denied.iter().copied().partition(|finding| verdict.is_repaired(finding));
+        // Those that were kept may be filled in, and others not.
+        let others: Vec<Findings<'p>> = if verdict.is_cut() { stays(verdict, pod) } else { Vec::new() };
+        if verdict.is_cut() {
+            changes = narrowest(others.iter().flatten());
+        }
         let is_lazy = changes.is_empty();
         if is_lazy {
             changes.clone_from(&filled);
         }
         let code = code(denied.iter().map(|finding| finding.control));
         let groups = groups(&changes);
-        let mut message = headline(subject, &policy_names(verdict), groups.len());
+        let tally = verdict.is_cut().then(|| tally(verdict, pod, is_lazy));
+        let count = tally.as_ref().map_or(groups.len(), Tally::changes);
+        let mut message = headline(subject, &policy_names(verdict), count);
         message.push_str(&format!("  [code {code}]"));
-        push_lines(&mut message, pod, &groups);
+        push_lines(&mut message, pod, &groups, tally.as_ref());
         if is_lazy {
             message.push_str(
                 "\n  podgate fills these in by itself, but its mutating webhook has not seen this pod",
+            );
+        } else if verdict.is_cut() && verdict.repairs().containers() > 0 {
+            let containers = verdict.repairs().containers();
+            let _ = write!(
+                message,
+                "\n  what {containers} containers leave out is filled in for you when the rest is fixed"
             );
         } else if !filled.is_empty() {
             push_filled(&mut message, pod, &filled);
@@ -91,20 +108,57 @@ impl Refusal {
     }
 }
 
-/// The findings of one severity, each place once: where two rules find the same, the narrower one.
+/// The findings of one severity that were kept, each place once: where two rules find the same, the narrower one.
 #[must_use]
 pub fn findings_of<'v, 'p>(verdict: &'v Verdict<'p>, severity: Severity) -> Vec<&'v Finding<'p>> {
-    let mut findings: Vec<&Finding<'p>> = Vec::new();
-    let mut at: HashMap<(Place<'p>, Field), usize> = HashMap::new();
-    for (_, finding) in verdict.findings().filter(|(of, _)| *of == severity) {
-        let index = *at.entry((finding.place, finding.field)).or_insert(findings.len());
-        match findings.get_mut(index) {
+    narrowest(verdict.findings().filter(|(of, _)| *of == severity).map(|(_, finding)| finding))
+}
+
+fn narrowest<'v, 'p: 'v>(findings: impl Iterator<Item = &'v Finding<'p>>) -> Vec<&'v Finding<'p>> {
+    let mut narrowest: Vec<&Finding<'p>> = Vec::new();
+    let mut at = IndexOf::default();
+    for finding in findings {
+        let index = at.get_or_insert(field_of(finding), narrowest.len());
+        match narrowest.get_mut(index) {
             Some(other) if other.yields_to(finding) => *other = finding,
             Some(_) => {}
-            None => findings.push(finding),
+            None => narrowest.push(finding),
         }
     }
-    findings
+    narrowest
+}
+
+/// Where in a list something stands. Of each only a hash is kept, under a key that nobody knows: what it is made of is many
+/// times larger.
+#[derive(Debug, Default)]
+struct IndexOf {
+    key: RandomState,
+    indexes: HashMap<u64, usize>,
+}
+
+impl IndexOf {
+    fn get_or_insert(&mut self, what: impl std::hash::Hash, next: usize) -> usize {
+        *self.indexes.entry(self.key.hash_one(what)).or_insert(next)
+    }
+}
+
+/// Of each rule that refuses, the findings that stay once what is absent is filled in.
+fn stays<'p>(verdict: &Verdict<'p>, pod: &'p Pod<'_>) -> Vec<Findings<'p>> {
+    let refusing = verdict.breaches.iter().filter(|breach| breach.rule.actions.deny);
+    refusing.map(|breach| verdict.unrepaired(breach, pod, MOST_SHOWN)).collect()
+}
+
+/// Counts every finding that refuses the pod: those that stay, or all of them if none does.
+fn tally<'p>(verdict: &Verdict<'p>, pod: &'p Pod<'_>, is_lazy: bool) -> Tally {
+    let mut tally = Tally::default();
+    for breach in verdict.breaches.iter().filter(|breach| breach.rule.actions.deny) {
+        walk(&breach.rule.basis, pod, &mut |finding| {
+            if is_lazy || !verdict.is_repaired(&finding) {
+                tally.add(&finding);
+            }
+        });
+    }
+    tally
 }
 
 fn policy_names(verdict: &Verdict<'_>) -> String {
@@ -164,8 +218,10 @@ fn named(subject: Subject<'_>) -> String {
     }
 }
 
-fn push_lines(message: &mut String, pod: &Pod<'_>, groups: &[Vec<&Finding<'_>>]) {
-    let lines: Vec<Line> = groups.iter().take(MOST_LINES).filter_map(|group| line(pod, group)).collect();
+fn push_lines(message: &mut String, pod: &Pod<'_>, groups: &[Vec<&Finding<'_>>], tally: Option<&Tally>) {
+    let containers = |group: &[&Finding<'_>]| Some(tally?.containers(group.first()?));
+    let to_line = |group: &Vec<&Finding<'_>>| line_of(pod, group, containers(group).unwrap_or_default());
+    let lines: Vec<Line> = groups.iter().take(MOST_LINES).filter_map(to_line).collect();
     let width = |of: fn(&Line) -> &str| lines.iter().map(|line| of(line).len()).max().unwrap_or_default();
     let subject_width = width(|line| &line.subject);
     let field_width = width(|line| &line.field);
@@ -177,8 +233,9 @@ fn push_lines(message: &mut String, pod: &Pod<'_>, groups: &[Vec<&Finding<'_>>])
         }
         let _ = write!(message, "{found:found_width$}  -> {remedy}");
     }
-    if groups.len() > lines.len() {
-        let _ = write!(message, "\n  and {} more; podgate lint shows them all", groups.len() - lines.len());
+    let more = tally.map_or(groups.len(), Tally::changes).saturating_sub(lines.len());
+    if more > 0 {
+        let _ = write!(message, "\n  and {more} more; podgate lint shows them all");
     }
 }
 
@@ -204,7 +261,7 @@ fn push_filled(message: &mut String, pod: &Pod<'_>, filled: &[&Finding<'_>]) {
         }
     }
     for (fields, containers) in by_fields.iter().take(MOST) {
-        let containers = containers_of(pod, containers);
+        let containers = containers_of(pod, containers, 0);
         let _ = write!(
             message,
             "\n  {containers}  {fields}  not set -> filled in for you when the rest is fixed"
@@ -224,13 +281,10 @@ pub fn lines(pod: &Pod<'_>, findings: &[&Finding<'_>]) -> Vec<Line> {
 /// Findings that one change of a person mends: the same fault of several containers. In the order of a file.
 fn groups<'f, 'p>(findings: &[&'f Finding<'p>]) -> Vec<Vec<&'f Finding<'p>>> {
     let mut groups: Vec<Vec<&Finding<'_>>> = Vec::new();
-    let mut at = HashMap::new();
+    let mut at = IndexOf::default();
     for finding in findings {
         let index = match finding.place {
-            Place::Container(_) => {
-                let fault = (finding.control.number, finding.field, finding.found, finding.remedy);
-                *at.entry(fault).or_insert(groups.len())
-            }
+            Place::Container(_) => at.get_or_insert(change_of(finding), groups.len()),
             Place::Pod | Place::Volume(..) | Place::Annotation(_) => groups.len(),
         };
         match groups.get_mut(index) {
@@ -253,12 +307,17 @@ fn order(place: Place<'_>) -> (u8, usize) {
 }
 
 fn line(pod: &Pod<'_>, group: &[&Finding<'_>]) -> Option<Line> {
+    line_of(pod, group, 0)
+}
+
+/// The line for a group of findings, which may be of more containers than were kept.
+fn line_of(pod: &Pod<'_>, group: &[&Finding<'_>], containers: usize) -> Option<Line> {
     let finding = group.first()?;
     let (subject, field) = match finding.place {
         Place::Pod => (format!("spec.{}", field(finding)), String::new()),
         Place::Annotation(key) => (format!("metadata.annotations[{}]", PrintableKey(key)), String::new()),
         Place::Volume(_, name) => (format!("volume \"{}\"", Printable(name)), String::new()),
-        Place::Container(_) => (containers_of(pod, group), field(finding)),
+        Place::Container(_) => (containers_of(pod, group, containers), field(finding)),
     };
     Some(Line { subject, field, found: found(finding), remedy: remedy(finding) })
 }
@@ -302,8 +361,9 @@ fn volume_remedy(types: &[&str]) -> String {
     }
 }
 
-/// `container "a"`, `init container "b"`, `containers "a", "b"`, `all 3 containers`.
-fn containers_of(pod: &Pod<'_>, findings: &[&Finding<'_>]) -> String {
+/// `container "a"`, `init container "b"`, `containers "a", "b"`, `all 3 containers`. There may be more of them than the
+/// findings tell: so many at `least`.
+fn containers_of(pod: &Pod<'_>, findings: &[&Finding<'_>], least: usize) -> String {
     let mut containers: Vec<_> = findings.iter().filter_map(|finding| finding.place.container()).collect();
     containers.dedup();
     let mut distinct = Vec::new();
@@ -312,7 +372,8 @@ fn containers_of(pod: &Pod<'_>, findings: &[&Finding<'_>]) -> String {
             distinct.push(container);
         }
     }
-    if let [container] = distinct.as_slice() {
+    let count = distinct.len().max(least);
+    if let ([container], 1) = (distinct.as_slice(), count) {
         let kind = match container.kind {
             ContainerKind::Init => "init container",
             ContainerKind::Regular => "container",
@@ -320,12 +381,12 @@ fn containers_of(pod: &Pod<'_>, findings: &[&Finding<'_>]) -> String {
         };
         return format!("{kind} \"{}\"", Printable(container.name));
     }
-    if distinct.len() == pod.containers().count() {
-        return format!("all {} containers", distinct.len());
+    if count == pod.containers().count() {
+        return format!("all {count} containers");
     }
     let names: Vec<String> =
         distinct.iter().take(4).map(|container| format!("\"{}\"", Printable(container.name))).collect();
-    let more = match distinct.len().saturating_sub(names.len()) {
+    let more = match count.saturating_sub(names.len()) {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
@@ -385,7 +446,9 @@ impl Verdict<'_> {
     /// A warning for each fault that this pod is let through with, each at most 120 characters.
     #[must_use]
     pub fn warnings(&self, pod: &Pod<'_>) -> Vec<String> {
-        self.warnings_of(pod, |_, _, warns| warns, "breaks the policy")
+        let wanted = self.breaches.iter().filter(|breach| breach.rule.actions.warn);
+        let omitted = wanted.flat_map(|breach| breach.findings.omitted()).map(|omitted| omitted.count).sum();
+        self.warnings_of(pod, |_, _, warns| warns, "breaks the policy", omitted)
     }
 
     /// A warning for each fault for which the pods of a template would be refused or warned of, once
@@ -395,7 +458,11 @@ impl Verdict<'_> {
         let is_wanted = |severity, finding: &Finding<'_>, warns: bool| {
             (warns || severity == Severity::Deny) && !self.is_repaired(finding)
         };
-        self.warnings_of(pod, is_wanted, "would be refused")
+        let wanted =
+            self.breaches.iter().filter(|breach| breach.rule.actions.deny || breach.rule.actions.warn);
+        let omitted =
+            wanted.flat_map(|breach| breach.findings.omitted()).map(|omitted| omitted.unrepaired).sum();
+        self.warnings_of(pod, is_wanted, "would be refused", omitted)
     }
 
     fn warnings_of(
@@ -403,16 +470,17 @@ impl Verdict<'_> {
         pod: &Pod<'_>,
         is_wanted: impl Fn(Severity, &Finding<'_>, bool) -> bool,
         consequence: &str,
+        omitted: usize,
     ) -> Vec<String> {
         // Where two rules find the same, the narrower one counts, and the stricter outcome.
         let mut wanted: Vec<(bool, &Finding<'_>)> = Vec::new();
-        let mut at: HashMap<(Place<'_>, Field), usize> = HashMap::new();
+        let mut at = IndexOf::default();
         for breach in &self.breaches {
             let severity = Severity::of(breach.rule.actions);
             let warns = breach.rule.actions.warn;
             for finding in breach.findings.iter().filter(|finding| is_wanted(severity, finding, warns)) {
                 let denies = severity == Severity::Deny;
-                let index = *at.entry((finding.place, finding.field)).or_insert(wanted.len());
+                let index = at.get_or_insert(field_of(finding), wanted.len());
                 match wanted.get_mut(index) {
                     Some(other) if other.1.yields_to(finding) => *other = (denies || other.0, finding),
                     Some(other) => other.0 |= denies,
@@ -422,7 +490,7 @@ impl Verdict<'_> {
         }
         let code = code(wanted.iter().map(|(_, finding)| finding.control));
         let mut warnings = Vec::new();
-        let mut more = 0;
+        let mut more = omitted;
         for (denies, consequence) in [(true, consequence), (false, "breaks the policy")] {
             let of_kind = wanted.iter().filter(|(of, _)| *of == denies).map(|(_, finding)| *finding);
             let groups = groups(&of_kind.collect::<Vec<_>>());

@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::hash::{BuildHasher as _, RandomState};
 
 use crate::json::error::{Error, Step, fault, printable};
 use crate::json::mark::Mark;
@@ -19,6 +20,11 @@ pub(super) const SCANNED_KEYS: usize = 24;
 /// A filter that knows nothing to be new.
 const FULL: u64 = u64::MAX;
 
+/// In [`Reader::put_by`]: an array.
+const ARRAY: u8 = u8::MAX;
+/// In it: that a filter is full.
+const IS_FULL: u8 = 0x80;
+
 /// The keys of one object that have been read.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Seen {
@@ -29,12 +35,23 @@ pub(super) struct Seen {
 }
 
 /// All keys of an object that has many.
+///
+/// Of each only a hash of 64 bits is kept, whose key nobody knows: a table of the keys themselves would take ten times the
+/// text that it is made of. Two keys of an object that have the same hash are taken for one, which refuses the text; of
+/// [`MAX_ELEMENTS`] keys two meet so by chance once in a billion texts.
 #[derive(Debug)]
-pub(super) struct ManyKeys<'a> {
+pub(super) struct ManyKeys {
     /// [`Seen::first`] of the object.
     first: usize,
-    /// As [`Spelling::Escaped`] spells them.
-    pub(super) spelt: HashSet<Cow<'a, [u8]>>,
+    hash_key: RandomState,
+    /// Of the keys as [`Spelling::Escaped`] spells them.
+    pub(super) hashes: HashSet<u64>,
+}
+
+impl ManyKeys {
+    fn insert(&mut self, key: &[u8]) -> bool {
+        self.hashes.insert(self.hash_key.hash_one(key))
+    }
 }
 
 impl<'a> Reader<'a> {
@@ -66,6 +83,33 @@ impl<'a> Reader<'a> {
         self.forget(seen);
         let (first, filter) = self.marks.pop()?.two();
         Some(Seen { first: first as usize, filter })
+    }
+
+    /// A level that is put by, in a byte: an array, or an object by the number of marks of its keys and whether its filter is
+    /// full. There are as many marks as a filter has bits, and fewer than [`SCANNED_KEYS`] more.
+    pub(super) fn put_by(&self, level: Option<Seen>) -> u8 {
+        let Some(seen) = level else { return ARRAY };
+        let marks = u8::try_from(self.marks.len() - seen.first).unwrap_or(IS_FULL - 1);
+        if seen.filter == FULL { marks | IS_FULL } else { marks }
+    }
+
+    /// A level that was put by, once the marks of those within it are forgotten.
+    pub(super) fn take_up(&self, level: u8) -> Option<Seen> {
+        if level == ARRAY {
+            return None;
+        }
+        let first = self.marks.len().saturating_sub(usize::from(level & !IS_FULL));
+        let of_object = self.marks.get(first..).unwrap_or_default();
+        let filter = of_object.iter().fold(0, |filter, mark| filter | mark.filter_bit());
+        Some(Seen { first, filter: if level & IS_FULL == 0 { filter } else { FULL } })
+    }
+
+    /// Makes room for the mark of a key. To double what is held, as a list does by itself, would be to hold three times as
+    /// much while it moves.
+    pub(super) fn make_room_for_a_key(&mut self) {
+        if self.marks.len() == self.marks.capacity() {
+            self.marks.reserve_exact(self.marks.len() / 4 + SCANNED_KEYS);
+        }
     }
 
     /// Reads a key and its colon, and checks that the object has no such key yet.
@@ -143,7 +187,7 @@ impl<'a> Reader<'a> {
         if self.elements > MAX_ELEMENTS {
             return None;
         }
-        if self.marks.len() - seen.first < SCANNED_KEYS {
+        if seen.filter != FULL && self.marks.len() - seen.first < SCANNED_KEYS {
             let is_among = self.is_among(key, seen);
             self.marks.push(key);
             return (!is_among).then_some(seen);
@@ -162,15 +206,18 @@ impl<'a> Reader<'a> {
     fn insert_into_many(&mut self, start: usize, first: usize) -> bool {
         let key = self.usual_spelling_at(start);
         if let Some(many) = self.many_keys.last_mut().filter(|many| many.first == first) {
-            return many.spelt.insert(key);
+            return many.insert(&key);
         }
-        let scanned = self.marks.get(first..).unwrap_or_default();
-        let bytes = |mark: &Mark| {
-            mark.start().map_or_else(|| mark.short_key().into(), |start| self.usual_spelling_at(start))
-        };
-        let mut spelt: HashSet<_> = scanned.iter().map(bytes).collect();
-        let is_new = spelt.insert(key);
-        self.many_keys.push(ManyKeys { first, spelt });
+        let mut many = ManyKeys { first, hash_key: RandomState::new(), hashes: HashSet::new() };
+        for mark in self.marks.get(first..).unwrap_or_default() {
+            let scanned =
+                mark.start().map_or_else(|| mark.short_key().into(), |start| self.usual_spelling_at(start));
+            many.insert(&scanned);
+        }
+        let is_new = many.insert(&key);
+        self.many_keys.push(many);
+        // They are known by their hashes now. One mark stays, so that an object within this one begins behind it.
+        self.marks.truncate(first + 1);
         is_new
     }
 

@@ -2,7 +2,7 @@
 //!
 //! A review is hostile input on the way to a security decision, so this reader refuses what other
 //! readers pass over even in the parts that nobody asks for: a repeated key, a lone surrogate, a
-//! depth over [`MAX_DEPTH`], more than [`MAX_ELEMENTS`] members and items. `serde_json` cannot be
+//! depth over [`MAX_SKIPPED_DEPTH`], more than [`MAX_ELEMENTS`] members and items. `serde_json` cannot be
 //! told to do that while it skips, and a scan before it would cost more than the reading; a test
 //! holds the two to the same answer on everything else.
 //!
@@ -30,12 +30,18 @@ use mark::Mark;
 pub use names::Names;
 use quotes::Block;
 
-/// Deepest nesting that is read. Real pods reach 14; Go's encoder has no limit, our stack does.
+/// Deepest nesting of what is read. Real pods reach 14; Go's encoder has no limit, our stack does.
 pub const MAX_DEPTH: usize = 64;
+/// Deepest nesting of what is read over: Go's own.
+pub const MAX_SKIPPED_DEPTH: usize = 10_000;
 /// Most members and items in one text. A review of 8 MiB as an API server writes it holds fewer.
 pub const MAX_ELEMENTS: usize = 200_000;
 /// Longest string, in bytes. etcd takes no object over 1.5 MiB.
 pub const MAX_STRING: usize = 1 << 20;
+
+/// Most items of lists that are kept of one text. What is kept of one is larger than what it may be written with, and only
+/// in all are they fewer than could be written. A real pod has some hundreds: labels, volumes, ports of its node.
+pub const MAX_KEPT: usize = 4096;
 
 /// Room for the keys of the objects that are open at a time, of a usual pod.
 const OPEN_KEYS: usize = 96;
@@ -47,11 +53,12 @@ pub struct Reader<'a> {
     at: usize,
     depth: usize,
     elements: usize,
+    kept: usize,
     refuses_misspelt_case: bool,
     /// Of the keys of the objects that are open, outermost first.
     marks: Vec<Mark>,
     /// Those of the open objects that have many.
-    many_keys: Vec<ManyKeys<'a>>,
+    many_keys: Vec<ManyKeys>,
     /// Where strings are looked for, while values are read over.
     block: Block,
 }
@@ -95,6 +102,7 @@ impl<'a> Reader<'a> {
             at: 0,
             depth: 0,
             elements: 0,
+            kept: 0,
             refuses_misspelt_case: false,
             marks: Vec::new(),
             many_keys: Vec::new(),
@@ -277,16 +285,34 @@ impl<'a> Reader<'a> {
             .map_err(|_| fault(ErrorKind::Type, "expected a whole number of 32 bits", start))
     }
 
-    /// Reads a value as a text of its own: it may have as many members and items as a whole text. For lists of
+    /// Reads a value as a text of its own: it may have as many members and items as a whole text, and as many may be kept. For lists of
     /// things of which each alone is bounded.
     ///
     /// # Errors
     /// What `read` returns.
     pub fn apart<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
-        let before = std::mem::take(&mut self.elements);
+        let before = (std::mem::take(&mut self.elements), std::mem::take(&mut self.kept));
         let value = read(self)?;
-        self.elements = before;
+        (self.elements, self.kept) = before;
         Ok(value)
+    }
+
+    /// Counts an item of a list that the caller is about to keep, of which it has so many. What is passed over, or kept in
+    /// place of another, is not counted.
+    ///
+    /// # Errors
+    /// When the list has `most` already, or all lists together have [`MAX_KEPT`].
+    pub fn keep(&mut self, has: usize, most: usize, what: &str) -> Result<()> {
+        self.kept += 1;
+        if has >= most {
+            return Err(self.limit(format!("more than {most} {what}")));
+        }
+        if self.kept > MAX_KEPT {
+            return Err(
+                self.limit(format!("more than {MAX_KEPT} labels, volumes, ports and the like in all"))
+            );
+        }
+        Ok(())
     }
 
     /// Reads a value, or reads over it if it is of another type than `read` expects: `Ok(Err)` says how.

@@ -4,11 +4,13 @@
 //! and well formed. Where it meets anything else it gives up, and the value is read over again in the slow
 //! way, which knows all of JSON and can say what is wrong and where. The quick one may give up on anything; it
 //! may not accept what the slow one refuses, and a test holds it to that.
+//!
+//! Nothing here calls itself for more than [`MAX_DEPTH`] levels.
 
 use crate::json::keys::Seen;
 use crate::json::mark::Mark;
 use crate::json::scan::window_at_end;
-use crate::json::{MAX_DEPTH, MAX_ELEMENTS, MAX_STRING, Reader, Result};
+use crate::json::{ErrorKind, MAX_DEPTH, MAX_ELEMENTS, MAX_SKIPPED_DEPTH, MAX_STRING, Reader, Result};
 
 /// From an opening bracket to the closing one, in ASCII.
 const TO_CLOSING: u8 = 2;
@@ -159,6 +161,7 @@ impl Reader<'_> {
     /// Reads over the value that is next, and says what is wrong with it.
     fn slow_value(&mut self) -> Result<()> {
         match self.next_byte() {
+            Some(b'{' | b'[') if self.depth == MAX_DEPTH => self.deep_value(),
             Some(b'"') => self.skip_string().map(drop),
             Some(b'{') => self.object(|reader, _| reader.slow_value()).map(drop),
             Some(b'[') => self.array(|reader, _| reader.slow_value()),
@@ -167,6 +170,70 @@ impl Reader<'_> {
             Some(b'n') => self.literal("null"),
             Some(b'-' | b'0'..=b'9') => self.skip_number(),
             _ => Err(self.expected("a value")),
+        }
+    }
+
+    /// Reads over an object or array that is deeper than anything that is read, without a call for each level of it. For a
+    /// level that is put by a byte is kept, and of its keys what is kept of all.
+    fn deep_value(&mut self) -> Result<()> {
+        let mut outer: Vec<u8> = Vec::new();
+        let Some(mut level) = self.open_deep(0)? else { return Ok(()) };
+        loop {
+            match &mut level {
+                Some(seen) => {
+                    self.make_room_for_a_key();
+                    self.key(seen)?;
+                }
+                None => self.count()?,
+            }
+            if let Some(b'{' | b'[') = self.next_byte() {
+                if let Some(inner) = self.open_deep(outer.len() + 1)? {
+                    outer.push(self.put_by(level));
+                    level = inner;
+                    continue;
+                }
+            } else {
+                self.slow_value()?;
+            }
+            while !self.another_deep(level)? {
+                let Some(around) = outer.pop() else { return Ok(()) };
+                level = self.take_up(around);
+            }
+        }
+    }
+
+    /// Opens an object or array within so many that are deeper than [`MAX_DEPTH`]: of an object, the keys that it has so far.
+    /// Nothing if it is empty, and read.
+    fn open_deep(&mut self, within: usize) -> Result<Option<Option<Seen>>> {
+        if MAX_DEPTH + within >= MAX_SKIPPED_DEPTH {
+            let message = format!("nested more than {MAX_SKIPPED_DEPTH} levels deep");
+            return Err(self.fault(ErrorKind::Syntax, message));
+        }
+        let is_object = self.byte() == Some(b'{');
+        self.at += 1;
+        if self.next_byte() == Some(if is_object { b'}' } else { b']' }) {
+            self.at += 1;
+            return Ok(None);
+        }
+        Ok(Some(is_object.then(|| self.nothing_seen())))
+    }
+
+    /// After a member or item of a level: whether another follows, or else its end, which is read.
+    fn another_deep(&mut self, level: Option<Seen>) -> Result<bool> {
+        let bracket = if level.is_some() { b'}' } else { b']' };
+        match self.next_byte() {
+            Some(b',') => {
+                self.at += 1;
+                Ok(true)
+            }
+            Some(byte) if byte == bracket => {
+                self.at += 1;
+                if let Some(seen) = level {
+                    self.forget(seen);
+                }
+                Ok(false)
+            }
+            _ => Err(self.not_another(bracket)),
         }
     }
 }
@@ -283,7 +350,7 @@ mod tests {
         let text = format!("{{{}}}", members.join(","));
         let mut reader = Reader::over(&text);
         assert_eq!(reader.quick_value(), None);
-        let kept = reader.many_keys.last().map_or(0, |many| many.spelt.len());
+        let kept = reader.many_keys.last().map_or(0, |many| many.hashes.len());
         assert!((1..=MAX_ELEMENTS).contains(&kept), "{kept} keys");
     }
 

@@ -43,9 +43,15 @@ fn refuses_bytes_that_are_not_utf8() {
 #[test]
 fn depth_and_elements_and_strings_are_bounded() {
     let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
-    assert!(skip(&nested(MAX_DEPTH)).is_ok());
-    assert!(message(&nested(MAX_DEPTH + 1)).contains("nested more than 64 levels deep"));
-    assert!(message(&nested(1_000_000)).contains("nested more than 64 levels deep"));
+    for depth in [MAX_DEPTH, MAX_DEPTH + 1, MAX_SKIPPED_DEPTH] {
+        assert!(skip(&nested(depth)).is_ok(), "{depth}");
+    }
+    for depth in [MAX_SKIPPED_DEPTH + 1, 1_000_000] {
+        assert!(message(&nested(depth)).contains("nested more than 10000 levels deep"), "{depth}");
+    }
+    assert!(rebuild(&mut Reader::over(&nested(MAX_DEPTH))).is_ok());
+    let error = rebuild(&mut Reader::over(&nested(MAX_DEPTH + 1))).expect_err("what is read has a stack");
+    assert!(error.to_string().contains("nested more than 64 levels deep"), "{error}");
 
     let items = |count: usize| format!("[{}0]", "0,".repeat(count - 1));
     assert!(skip(&items(MAX_ELEMENTS)).is_ok());
@@ -67,6 +73,57 @@ fn finds_a_repeated_key_among_many() {
     for last in [0, 23, 24, 25, 99] {
         assert!(message(&object(last)).contains("comes twice"), "{last}");
     }
+}
+
+/// What is deeper than anything that is read is checked like all else.
+#[test]
+fn deep_parts_are_checked() {
+    let within = |inner: &str, depth: usize| {
+        let (open, close): (Vec<&str>, Vec<&str>) = (0..depth)
+            .map(|level| if level % 3 == 0 { ("[0,", ",1]") } else { ("{\"a\":7,\"b\":", "}") })
+            .unzip();
+        format!("{}{inner}{}", open.concat(), close.into_iter().rev().collect::<String>())
+    };
+    let keys = |last: usize| {
+        let keys: Vec<String> = (0..100).map(|n| format!("\"k{n}\":{{\"k{n}\":[]}}")).collect();
+        format!("{{{},\"k{last}\":{{}}}}", keys.join(","))
+    };
+    for depth in [MAX_DEPTH - 1, MAX_DEPTH, MAX_DEPTH + 1, 1_000, 9_000] {
+        for inner in [
+            "{}",
+            "[]",
+            "[ ]",
+            "{ }",
+            "\"x\"",
+            "{\"a\":{\"a\":{\"a\":1},\"b\":1}}",
+            "[1 , [2] , {\"a\" : {}}]",
+        ] {
+            assert!(skip(&within(inner, depth)).is_ok(), "{inner} at {depth}");
+        }
+        for inner in [
+            "{\"a\":1,\"b\":{},\"a\":2}",
+            "{\"a\":{\"x\":[{}]},\"\\u0061\":2}",
+            "[1,]",
+            "{,}",
+            "{\"a\" 1}",
+            "[1 2]",
+            "{\"a\":1]",
+            "[\"\\ud800\"]",
+            "[01]",
+        ] {
+            assert!(skip(&within(inner, depth)).is_err(), "{inner} at {depth}");
+        }
+        assert!(skip(&within(&keys(100), depth)).is_ok(), "{depth}");
+        for last in [0, 23, 24, 25, 99] {
+            assert!(message(&within(&keys(last), depth)).contains("comes twice"), "{last} at {depth}");
+        }
+        let whole = within("{}", depth);
+        for cut in [1, 5, whole.len() / 2, whole.len() - 1] {
+            assert!(skip(&whole[..cut]).is_err(), "{cut} of {depth}");
+        }
+    }
+    let deep = within(&format!("[{}0]", "0,".repeat(MAX_ELEMENTS)), 1_000);
+    assert_eq!(skip(&deep).expect_err("too many").kind(), ErrorKind::Limit);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::controls::{Finding, Standard};
-use crate::evaluate::{Severity, Text, Verdict, evaluate};
+use crate::evaluate::{Severity, Text, Verdict, evaluate_whole};
 use crate::json::{self, Reader};
 use crate::lint::advice::Advice;
 use crate::lint::manifest::Item;
@@ -93,11 +93,11 @@ impl<'o> Judge<'o> {
         node: &Node,
     ) -> (report::Verdict, report::Pod) {
         let policies = self.policies.security_for(namespace, self.namespaces.labels(namespace));
-        let verdict = evaluate(policies, pod);
+        let verdict = evaluate_whole(policies, pod);
         let placed = place_findings(&verdict, base, node);
         let strictest =
             placed.iter().filter(|placed| !placed.is_filled_in).map(|placed| placed.severity).max();
-        let text = standard_text(&verdict);
+        let text = standard_text(&verdict, pod);
         let report = report::Pod {
             path: dotted(base),
             allowed: !verdict.is_denied_after_repair(),
@@ -148,7 +148,7 @@ fn place_findings<'v>(verdict: &'v Verdict<'_>, base: &[Step<'_>], node: &Node) 
 }
 
 /// What Kubernetes would say of the pod, or of the rules beyond the standard if it says nothing.
-fn standard_text(verdict: &Verdict<'_>) -> Text {
+fn standard_text<'p>(verdict: &Verdict<'p>, pod: &'p Pod<'_>) -> Text {
     let mut standards: Vec<&Standard> = Vec::new();
     let mut of_standards = Text::default();
     let mut beyond = Text::default();
@@ -161,9 +161,7 @@ fn standard_text(verdict: &Verdict<'_>) -> Text {
             }
             Basis::Controls(_) => &mut beyond,
         };
-        let mut findings = breach.findings.clone();
-        findings.retain(|finding| !verdict.is_repaired(finding));
-        append(text, Text::of(&findings));
+        append(text, Text::of(&verdict.unrepaired(breach, pod, usize::MAX)));
     }
     if of_standards.reason.is_empty() { beyond } else { of_standards }
 }

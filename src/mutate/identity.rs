@@ -5,7 +5,7 @@ use json_patch::{PatchOperation, ReplaceOperation};
 use serde_json::json;
 
 use crate::controls::Printable;
-use crate::mutate::{Mutation, add, pointer};
+use crate::mutate::{Mutation, TooLong, add, pointer};
 use crate::pod::{Pod, Step};
 use crate::policy::IdentityPolicy;
 
@@ -64,11 +64,11 @@ fn is_for(policy: &IdentityPolicy, pod: &Pod<'_>) -> bool {
 
 impl Identity<'_> {
     /// Adds the changes that give a pod this identity; none if it has it.
-    pub(super) fn apply(&self, pod: &Pod<'_>, mutation: &mut Mutation) {
+    pub(super) fn apply(&self, pod: &Pod<'_>, mutation: &mut Mutation) -> Result<(), TooLong> {
         let target = self.policy.service_account_name.as_str();
         if !pod.has_spec {
             let spec = json!({ "serviceAccountName": target, "serviceAccount": target });
-            mutation.patch.0.push(add(&[Step::Key("spec")], spec));
+            mutation.patch.push(&add(&[Step::Key("spec")], spec))?;
             return self.label(pod, mutation);
         }
         for (name, value) in [
@@ -78,30 +78,31 @@ impl Identity<'_> {
             let path = [Step::Key("spec"), Step::Key(name)];
             let value = value.as_ref();
             if value.is_empty() {
-                mutation.patch.0.push(add(&path, json!(target)));
+                mutation.patch.push(&add(&path, json!(target)))?;
             } else if value != target {
                 let replace = ReplaceOperation { path: pointer(&path), value: json!(target) };
-                mutation.patch.0.push(PatchOperation::Replace(replace));
+                mutation.patch.push(&PatchOperation::Replace(replace))?;
             }
         }
-        self.label(pod, mutation);
+        self.label(pod, mutation)
     }
 
-    fn label(&self, pod: &Pod<'_>, mutation: &mut Mutation) {
+    fn label(&self, pod: &Pod<'_>, mutation: &mut Mutation) -> Result<(), TooLong> {
         let labels = [Step::Key("metadata"), Step::Key("labels")];
         let label = [labels[0], labels[1], Step::Key(LABEL)];
         match (&pod.metadata.labels, pod.metadata.label(LABEL)) {
             (None, _) if !pod.has_metadata => {
                 let metadata = json!({ "labels": { LABEL: "true" } });
-                mutation.patch.0.push(add(&[Step::Key("metadata")], metadata));
+                mutation.patch.push(&add(&[Step::Key("metadata")], metadata))?;
             }
-            (None, _) => mutation.patch.0.push(add(&labels, json!({ LABEL: "true" }))),
-            (Some(_), None) => mutation.patch.0.push(add(&label, json!("true"))),
+            (None, _) => mutation.patch.push(&add(&labels, json!({ LABEL: "true" })))?,
+            (Some(_), None) => mutation.patch.push(&add(&label, json!("true")))?,
             (Some(_), Some("true")) => {}
             (Some(_), Some(value)) => mutation.warnings.push(format!(
                 "label {LABEL} is \"{}\": left as it is, so no token comes into the pod",
                 Printable(value)
             )),
         }
+        Ok(())
     }
 }

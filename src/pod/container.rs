@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::json::{Reader, Result, members};
-use crate::pod::Security;
+use crate::pod::{MAX_ITEMS, Security};
 
 /// Which list a container stands in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -31,6 +31,8 @@ impl ContainerKind {
 /// A container, init container or ephemeral container.
 #[derive(Debug, Default)]
 pub struct Container<'a> {
+    /// Whether it is `null`, so that a patch cannot add anything to it.
+    pub is_null: bool,
     /// `name`.
     pub name: Cow<'a, str>,
     /// `image`; empty when absent.
@@ -65,7 +67,7 @@ impl<'a> Container<'a> {
     /// Reads it in place: it is large, and there may be many.
     pub(super) fn read(&mut self, reader: &mut Reader<'a>) -> Result<()> {
         let container = self;
-        members!(reader, {
+        let is_set = members!(reader, {
             "name" => container.name = reader.string()?,
             "image" => container.image = reader.string()?,
             "ports" => container.read_ports(reader)?,
@@ -78,8 +80,9 @@ impl<'a> Container<'a> {
                 "preStop" => container.read_handler(reader, "lifecycle.preStop.httpGet.host", "lifecycle.preStop.tcpSocket.host")?,
             })
             .map(drop)?,
-        })
-        .map(drop)
+        })?;
+        container.is_null = !is_set;
+        Ok(())
     }
 
     fn read_ports(&mut self, reader: &mut Reader<'a>) -> Result<()> {
@@ -87,6 +90,7 @@ impl<'a> Container<'a> {
             let mut port = 0;
             members!(reader, { "hostPort" => port = reader.integer32()?.unwrap_or_default() })?;
             if port != 0 {
+                reader.keep(self.host_ports.len(), MAX_ITEMS, "host ports of one container")?;
                 self.host_ports.push(HostPort { index, port });
             }
             Ok(())
@@ -101,15 +105,18 @@ impl<'a> Container<'a> {
         tcp_host: &'static str,
     ) -> Result<()> {
         members!(reader, {
-            "httpGet" => members!(reader, { "host" => self.add_host(http_host, reader.string()?) }).map(drop)?,
-            "tcpSocket" => members!(reader, { "host" => self.add_host(tcp_host, reader.string()?) }).map(drop)?,
+            "httpGet" => members!(reader, { "host" => self.read_host(http_host, reader)? }).map(drop)?,
+            "tcpSocket" => members!(reader, { "host" => self.read_host(tcp_host, reader)? }).map(drop)?,
         })
         .map(drop)
     }
 
-    fn add_host(&mut self, field: &'static str, host: Cow<'a, str>) {
+    fn read_host(&mut self, field: &'static str, reader: &mut Reader<'a>) -> Result<()> {
+        let host = reader.string()?;
         if !host.is_empty() {
+            reader.keep(self.probe_hosts.len(), MAX_ITEMS, "hosts of probes in one container")?;
             self.probe_hosts.push(ProbeHost { field, host });
         }
+        Ok(())
     }
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::json::{Reader, Result, members};
+use crate::pod::MAX_ITEMS;
 
 /// Annotations that some rule reads start with one of these; the others are not kept.
 const KEPT_ANNOTATIONS: [&str; 4] = [
@@ -72,6 +73,7 @@ impl<'a> Metadata<'a> {
             "annotations" => reader.object(|reader, key| {
                 let value = reader.string()?;
                 if KEPT_ANNOTATIONS.iter().any(|prefix| key.starts_with(prefix)) {
+                    reader.keep(self.annotations.len(), MAX_ITEMS, "annotations of AppArmor and seccomp")?;
                     self.annotations.push((key.clone(), value));
                 }
                 Ok(())
@@ -94,6 +96,7 @@ fn find<'m>(map: &'m [(Cow<'_, str>, Cow<'_, str>)], key: &str) -> Option<&'m st
 fn read_labels<'a>(reader: &mut Reader<'a>) -> Result<Option<StringMap<'a>>> {
     let mut labels = Vec::with_capacity(USUAL_LABELS);
     let is_set = reader.object(|reader, key| {
+        reader.keep(labels.len(), MAX_ITEMS, "labels")?;
         labels.push((key.clone(), reader.string()?));
         Ok(())
     })?;

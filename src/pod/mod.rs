@@ -27,6 +27,11 @@ pub use volume::{Source, Volume};
 /// Most containers of one kind that are read. Kubernetes has no limit; etcd's object size has.
 const MAX_CONTAINERS: usize = 500;
 
+/// Most items that are kept of any other list: volumes, labels, sysctls, capabilities, host ports, annotations that some rule
+/// reads. Linux has 41 capabilities and fewer sysctls that a pod may set; a node has some hundred volumes, and one pod with a
+/// thousand of its ports would fill it.
+const MAX_ITEMS: usize = 1000;
+
 /// Room for the containers of a usual pod: a sidecar or two beside each worker.
 const USUAL_CONTAINERS: usize = 16;
 /// Room for its volumes.
@@ -162,6 +167,7 @@ impl<'a> Spec<'a> {
                 if index == 0 {
                     self.volumes.reserve(USUAL_VOLUMES);
                 }
+                reader.keep(index, MAX_ITEMS, "volumes")?;
                 self.volumes.push(Volume::read(reader)?);
                 Ok(())
             })?,

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use smallvec::SmallVec;
 
 use crate::json::{Reader, Result, members};
+use crate::pod::MAX_ITEMS;
 
 /// A list of strings that is mostly one long, as `drop: [ALL]`: that one costs no allocation.
 pub type Strings<'a> = SmallVec<[Cow<'a, str>; 1]>;
@@ -85,6 +86,7 @@ impl<'a> PodSecurity<'a> {
             "sysctls" => reader.array(|reader, _| {
                 let mut name = Cow::default();
                 members!(reader, { "name" => name = reader.string()? })?;
+                reader.keep(self.sysctls.len(), MAX_ITEMS, "sysctls")?;
                 self.sysctls.push(name);
                 Ok(())
             })?,
@@ -141,7 +143,11 @@ fn read_strings<'a>(reader: &mut Reader<'a>) -> Result<Option<Strings<'a>>> {
         return Ok(None);
     }
     let mut strings = Strings::new();
-    reader.array(|reader, _| {
+    reader.array(|reader, index| {
+        // The first one stands in the list itself.
+        if index > 0 {
+            reader.keep(index, MAX_ITEMS, "capabilities in one list")?;
+        }
         strings.push(reader.string()?);
         Ok(())
     })?;

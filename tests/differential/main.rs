@@ -36,8 +36,8 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::Instant;
 
-use podgate::controls::{ALL, Finding, Standard};
-use podgate::evaluate::{Text, by_standard};
+use podgate::controls::{ALL, Standard};
+use podgate::evaluate::{Findings, Text, by_standard};
 use podgate::json::Reader;
 use podgate::pod::Pod;
 use proptest::strategy::{Strategy as _, ValueTree as _};
@@ -187,12 +187,12 @@ fn compare(asked: &Receiver<Asked>, mut answers: Answers, seed: u64) -> Tally {
 
 impl Tally {
     /// Counts a case, and returns whether both sides say the same. What the one cannot read, the other must not read.
-    fn add(&mut self, ours: &Result<Vec<Finding<'_>>, String>, upstream: &Answer) -> bool {
+    fn add(&mut self, ours: &Result<Findings<'_>, String>, upstream: &Answer) -> bool {
         self.cases += 1;
         let is_same = match ours {
             Ok(findings) => {
                 self.allowed += u64::from(findings.is_empty());
-                for of_control in findings.chunk_by(|one, other| one.control == other.control) {
+                for of_control in findings.as_slice().chunk_by(|one, other| one.control == other.control) {
                     *self.controls.entry(of_control[0].control.id).or_default() += 1;
                 }
                 let Text { reason, detail } = Text::of(findings);

@@ -138,7 +138,12 @@ fn what_fails_says_what_and_where() {
         fixture.judge(|by, findings| {
             let lines: Vec<String> = findings.iter().map(line).collect();
             assert_eq!(lines, finds, "{} by {by}", fixture.name);
-            assert_eq!([Text::of(findings).detail.as_str()], *detail, "{} by {by}", fixture.name);
+            assert_eq!(
+                [Text::of(&findings.iter().cloned().collect()).detail.as_str()],
+                *detail,
+                "{} by {by}",
+                fixture.name
+            );
         });
     }
 }

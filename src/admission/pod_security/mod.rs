@@ -11,13 +11,14 @@ mod object;
 use std::borrow::Cow;
 
 use crate::admission::answer::{Cause, Details, Response, Status};
+use crate::admission::bounds::{LONGEST_NAME, LONGEST_NOTE, LONGEST_TEXT, cut, cut_owned};
 use crate::admission::decision::{Counted, Decision, Operation, Resource};
 use crate::admission::dispatch::IGNORED_POD_SUBRESOURCES;
 use crate::admission::known::{Known, OfNamespace, Want};
 use crate::admission::request::Request;
 use crate::admission::significance;
-use crate::controls::{Finding, Level, go_quoted};
-use crate::evaluate::{Severity, Text, by_standard};
+use crate::controls::{Level, go_quoted};
+use crate::evaluate::{Findings, Severity, Text, by_standard};
 use crate::pod::Pod;
 use crate::policy::{Action, LabelFault, LevelVersion, Levels, PodSecurity, joined};
 use crate::workload::Object;
@@ -171,6 +172,7 @@ impl<'j, 'r, 'b> Judge<'j, 'r, 'b> {
     }
 
     fn note_error(&mut self, error: String) {
+        let error = cut_owned(error, LONGEST_NOTE);
         self.count_error(true);
         self.decision.error.clone_from(&error);
         self.response.audit_annotations.error = Some(error.into());
@@ -183,7 +185,7 @@ impl<'j, 'r, 'b> Judge<'j, 'r, 'b> {
         }
         if !faults.is_empty() {
             let error = format!("Failed to parse policy: {}", joined(faults));
-            self.response.audit_annotations.error = Some(error.into());
+            self.response.audit_annotations.error = Some(cut_owned(error, LONGEST_TEXT / 4).into());
             self.count_error(false);
         }
         self.decision.policies.push(self.configuration.standard(levels.enforce).shared_text());
@@ -209,7 +211,7 @@ impl<'j, 'r, 'b> Judge<'j, 'r, 'b> {
         }
     }
 
-    fn enforce<'p>(&mut self, pod: &'p Pod<'_>, of: LevelVersion) -> Vec<Finding<'p>> {
+    fn enforce<'p>(&mut self, pod: &'p Pod<'_>, of: LevelVersion) -> Findings<'p> {
         let standard = self.configuration.standard(of);
         let is_as_asked = standard.version() == of.version;
         self.response.audit_annotations.enforce_policy =
@@ -220,8 +222,9 @@ impl<'j, 'r, 'b> Judge<'j, 'r, 'b> {
             let detail = Text::of(&findings).detail;
             let message =
                 format!("{} is forbidden: violates PodSecurity \"{of}\": {detail}", self.object_name());
-            let details =
-                Details { name: self.request.name.to_string(), kind: "pods".into(), causes: Vec::new() };
+            let message = cut_owned(message, LONGEST_TEXT);
+            let name = cut(&self.request.name, LONGEST_NAME);
+            let details = Details { name, kind: "pods".into(), causes: Vec::new() };
             self.refuse(Status { details: Some(details), ..Status::failure(403, message) });
             self.decision.deny(403, String::new());
             self.note(Severity::Deny, &findings);
@@ -237,11 +240,11 @@ impl<'j, 'r, 'b> Judge<'j, 'r, 'b> {
         }
     }
 
-    fn findings<'p>(&self, pod: &'p Pod<'_>, of: LevelVersion) -> Vec<Finding<'p>> {
+    fn findings<'p>(&self, pod: &'p Pod<'_>, of: LevelVersion) -> Findings<'p> {
         by_standard(self.configuration.standard(of), pod)
     }
 
-    fn note(&mut self, severity: Severity, findings: &[Finding<'_>]) {
+    fn note(&mut self, severity: Severity, findings: &Findings<'_>) {
         for finding in findings {
             self.decision.found(severity, finding);
         }
@@ -257,8 +260,8 @@ impl<'j, 'r, 'b> Judge<'j, 'r, 'b> {
     }
 }
 
-fn would_violate(of: LevelVersion, findings: &[Finding<'_>]) -> String {
-    format!("would violate PodSecurity \"{of}\": {}", Text::of(findings).detail)
+fn would_violate(of: LevelVersion, findings: &Findings<'_>) -> String {
+    cut_owned(format!("would violate PodSecurity \"{of}\": {}", Text::of(findings).detail), LONGEST_TEXT)
 }
 
 fn is_significant(new: &Object<'_>, old: &Object<'_>) -> bool {

@@ -2,6 +2,7 @@
 //! it is told which pods would now be refused.
 
 use crate::admission::answer::{AuditAnnotations, Cause, Details, Response, Status};
+use crate::admission::bounds::{LONGEST_NAME, LONGEST_WARNINGS, cut, cut_list};
 use crate::admission::decision::{Decision, Operation};
 use crate::admission::existing_pods::ExistingPods;
 use crate::admission::known::{Known, Want};
@@ -24,7 +25,7 @@ pub(in crate::admission) fn namespace<'r>(
     }
     let review = OfLabels { configuration, request };
     match review.judge(operation, known)? {
-        Ok(warnings) => response.warnings = warnings,
+        Ok(warnings) => response.warnings = cut_list(warnings, LONGEST_WARNINGS),
         Err(Refused::Unread(unread)) => {
             let error = unread.text();
             response.audit_annotations =
@@ -135,13 +136,14 @@ impl OfLabels<'_, '_> {
 
 /// The refusal of labels that cannot be read.
 fn invalid(request: &Request<'_>, faults: &[LabelFault]) -> Status<'static> {
-    let message = format!("{} {} is invalid: {}", request.kind, go_quoted(&request.name), joined(faults));
+    let kind = cut(&request.kind, LONGEST_NAME);
+    let message = format!("{kind} {} is invalid: {}", go_quoted(&request.name), joined(faults));
     let cause = |fault: &LabelFault| Cause {
         reason: "FieldValueInvalid",
         message: fault.message.clone(),
         field: fault.field.clone(),
     };
     let causes = faults.iter().map(cause).collect();
-    let details = Details { name: request.name.to_string(), kind: request.kind.to_string().into(), causes };
+    let details = Details { name: cut(&request.name, LONGEST_NAME), kind: kind.into(), causes };
     Status { details: Some(details), ..Status::failure(422, message) }
 }

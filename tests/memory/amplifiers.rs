@@ -1,0 +1,202 @@
+//! Lists of a pod that are written in little text.
+
+use crate::judges::{Kind, NAMESPACE};
+
+/// A list, by what stands before its items, the items (`#` is a number that none other has), and what stands behind them.
+pub(crate) struct Amplifier {
+    pub(crate) name: &'static str,
+    place: Place,
+    item: &'static str,
+}
+
+/// Where the list stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// In the spec: what comes before and behind it.
+    Spec(&'static str, &'static str),
+    /// In a container.
+    Container(&'static str, &'static str),
+    /// It is that of the containers.
+    Containers,
+    /// In the metadata.
+    Metadata(&'static str, &'static str),
+    /// In the request.
+    Request(&'static str, &'static str),
+}
+
+/// In how many containers a list of a container stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Spread {
+    One,
+    Hundred,
+    All,
+}
+
+impl Spread {
+    pub(crate) const ALL: [Self; 3] = [Self::One, Self::Hundred, Self::All];
+
+    fn containers(self) -> usize {
+        match self {
+            Self::One => 1,
+            Self::Hundred => 100,
+            Self::All => 499,
+        }
+    }
+}
+
+/// The most items and members that a review may have, but for those around the list.
+const MOST_ELEMENTS: usize = 197_000;
+
+use Place::{Container, Containers, Metadata, Request, Spec};
+
+#[rustfmt::skip]
+pub(crate) static AMPLIFIERS: &[Amplifier] = &[
+    list("capabilities to add", Container(r#""securityContext":{"capabilities":{"add":["#, "]}}"), r##""C#""##),
+    list("equal capabilities to add", Container(r#""securityContext":{"capabilities":{"add":["#, "]}}"), r#""a""#),
+    list("empty capabilities to add", Container(r#""securityContext":{"capabilities":{"add":["#, "]}}"), r#""""#),
+    list("escaped capabilities to add", Container(r#""securityContext":{"capabilities":{"add":["#, "]}}"), r#""\n""#),
+    list("capabilities to drop", Container(r#""securityContext":{"capabilities":{"drop":["#, "]}}"), r#""""#),
+    list("sysctls", Spec(r#""securityContext":{"sysctls":["#, "]}"), r##"{"name":"s#"}"##),
+    list("empty sysctls", Spec(r#""securityContext":{"sysctls":["#, "]}"), "{}"),
+    list("host ports", Container(r#""ports":["#, "]"), r#"{"hostPort":8}"#),
+    list("numbered host ports", Container(r#""ports":["#, "]"), r##"{"hostPort":#}"##),
+    list("ports", Container(r#""ports":["#, "]"), "{}"),
+    list("environment", Container(r#""env":["#, "]"), r#"{"name":"A"}"#),
+    list("volumes", Spec(r#""volumes":["#, "]"), "{}"),
+    list("volumes of one source", Spec(r#""volumes":["#, "]"), r##"{"name":"#","nfs":{}}"##),
+    list("hostPath volumes", Spec(r#""volumes":["#, "]"), r#"{"hostPath":{}}"#),
+    list("sources of a volume", Spec(r#""volumes":[{"#, "}]"), r##""#":{}"##),
+    list("sources of a projected volume", Spec(r#""volumes":[{"projected":{"sources":["#, "]}}]"), "{}"),
+    list("supplemental groups", Spec(r#""securityContext":{"supplementalGroups":["#, "]}"), "1"),
+    list("empty containers", Containers, "{}"),
+    list("containers that are null", Containers, "null"),
+    list("named containers", Containers, r##"{"name":"container-#"}"##),
+    list("bad containers", Containers, BAD),
+    list("containers with long names", Containers, r##"{"name":"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcd#"}"##),
+    list("AppArmor annotations", Metadata(r#""annotations":{"#, "}"), r##""container.apparmor.security.beta.kubernetes.io/#":"x""##),
+    list("seccomp annotations", Metadata(r#""annotations":{"#, "}"), r##""container.seccomp.security.alpha.kubernetes.io/#":"""##),
+    list("annotations", Metadata(r#""annotations":{"#, "}"), r##""#":"""##),
+    list("labels", Metadata(r#""labels":{"#, "}"), r##""#":"""##),
+    list("escaped labels", Metadata(r#""labels":{"#, "}"), r##""\u0061#":"\n""##),
+    list("finalizers", Metadata(r#""finalizers":["#, "]"), r#""""#),
+    list("owners", Metadata(r#""ownerReferences":["#, "]"), r#"{"controller":true}"#),
+    list("keys of an unknown member", Spec(r#""x":{"#, "}"), r##""#":0"##),
+    list("escaped keys of an unknown member", Spec(r#""x":{"#, "}"), r##""\u0061#":0"##),
+    list("keys of the request", Request("", ""), r##""#":0"##),
+    list("groups of a user", Request(r#""userInfo":{"groups":["#, "]}"), r#""""#),
+    list("long capability", Container(r#""securityContext":{"capabilities":{"add":[""#, "\"]}}"), ""),
+    list("long name of a container", Container(r#""securityContext":{"privileged":true},"name":""#, "\""), ""),
+    list("long name", Metadata(r#""name":""#, "\""), ""),
+    list("long SELinux type", Spec(r#""securityContext":{"seLinuxOptions":{"type":""#, "\"}}"), ""),
+    list("long operation", Request(r#""requestKind":{"kind":""#, "\"}"), ""),
+];
+
+/// A container that breaks every rule that a container can.
+const BAD: &str = r##"{"name":"c#","securityContext":{"privileged":true,"procMount":"x","runAsUser":0,"runAsNonRoot":false,"seccompProfile":{"type":"x"},"appArmorProfile":{"type":"x"},"seLinuxOptions":{"type":"x","user":"x","role":"x"},"windowsOptions":{"hostProcess":true},"capabilities":{"add":["x"]}},"ports":[{"hostPort":1}],"livenessProbe":{"httpGet":{"host":"x"}}}"##;
+
+const fn list(name: &'static str, place: Place, item: &'static str) -> Amplifier {
+    Amplifier { name, place, item }
+}
+
+impl Amplifier {
+    /// In how many containers it can stand.
+    pub(crate) fn spreads(&self) -> &'static [Spread] {
+        match self.place {
+            Container(..) | Containers => &Spread::ALL,
+            Spec(..) | Metadata(..) | Request(..) => &[Spread::One],
+        }
+    }
+
+    /// A review of some such size.
+    pub(crate) fn review(&self, kind: Kind, spread: Spread, size: usize) -> String {
+        let size = if kind == Kind::Update { size / 2 } else { size };
+        let elements = if kind == Kind::Update { MOST_ELEMENTS / 2 } else { MOST_ELEMENTS };
+        match self.place {
+            Spec(before, behind) => of_spec(kind, &format!("{before}{}{behind}", self.items(size, elements))),
+            Container(before, behind) => {
+                let count = spread.containers();
+                let each = self.items(size / count, elements / count);
+                let container = format!("{{{before}{each}{behind}}}");
+                of_spec(kind, &format!(r#""containers":[{}]"#, vec![container; count].join(",")))
+            }
+            Containers => of_spec(kind, &self.containers(size, spread)),
+            Metadata(before, behind) => {
+                let metadata = format!("{before}{}{behind}", self.items(size, elements));
+                of(kind, &metadata, r#""containers":[{}]"#, "")
+            }
+            Request(before, behind) => {
+                let request = format!("{before}{}{behind},", self.items(size, elements));
+                of(kind, "", r#""containers":[{}]"#, &request)
+            }
+        }
+    }
+
+    /// Lists of containers of each kind, of such a size or of as many as are taken; what is left of it is an image.
+    fn containers(&self, size: usize, spread: Spread) -> String {
+        let lists = ["containers", "initContainers", "ephemeralContainers"].iter().take(1 + spread as usize);
+        let lists: Vec<String> = lists
+            .map(|name| {
+                let items: Vec<String> = (0..499)
+                    .map(|number| numbered(self.item, number))
+                    .take(size / 3 / self.item.len())
+                    .collect();
+                format!(r#""{name}":[{}]"#, items.join(","))
+            })
+            .collect();
+        let lists = lists.join(",");
+        let rest = size.saturating_sub(lists.len()).min(1 << 20);
+        format!(r#"{lists},"nodeName":"{}""#, "n".repeat(rest))
+    }
+
+    fn items(&self, size: usize, elements: usize) -> String {
+        if self.item.is_empty() {
+            return "\u{7f}".repeat(size.min(1 << 20));
+        }
+        // A member or an item, and what is in it.
+        let most = elements / (1 + self.item.matches(':').count());
+        let mut items = String::with_capacity(size);
+        for number in 0..most {
+            if items.len() + self.item.len() > size {
+                break;
+            }
+            if number > 0 {
+                items.push(',');
+            }
+            items.push_str(&numbered(self.item, number));
+        }
+        items
+    }
+}
+
+fn numbered(item: &str, number: usize) -> String {
+    if item.contains('#') { item.replace('#', &format!("{}", number + 1)) } else { item.to_owned() }
+}
+
+/// A review of something with this spec.
+pub(crate) fn of_spec(kind: Kind, spec: &str) -> String {
+    of(kind, "", spec, "")
+}
+
+pub(crate) fn of(kind: Kind, metadata: &str, spec: &str, request: &str) -> String {
+    let pod = |image: &str| {
+        let is_init = spec.contains("\"initContainers\"");
+        let init =
+            if is_init { String::new() } else { format!(r#""initContainers":[{{"image":"{image}"}}],"#) };
+        format!(r#"{{"metadata":{{{metadata}}},"spec":{{{init}{spec}}}}}"#)
+    };
+    let (operation, group, resource, name, object, old) = match kind {
+        Kind::Pod => ("CREATE", "", "pods", "Pod", pod("a"), "null".to_owned()),
+        Kind::Update => ("UPDATE", "", "pods", "Pod", pod("a"), pod("b")),
+        Kind::Deployment => {
+            let object = format!(r#"{{"spec":{{"template":{}}}}}"#, pod("a"));
+            ("CREATE", "apps", "deployments", "Deployment", object, "null".to_owned())
+        }
+        Kind::CronJob => {
+            let object = format!(r#"{{"spec":{{"jobTemplate":{{"spec":{{"template":{}}}}}}}}}"#, pod("a"));
+            ("CREATE", "batch", "cronjobs", "CronJob", object, "null".to_owned())
+        }
+    };
+    format!(
+        r#"{{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","request":{{"uid":"u","kind":{{"group":"{group}","version":"v1","kind":"{name}"}},"resource":{{"group":"{group}","version":"v1","resource":"{resource}"}},{request}"namespace":"{NAMESPACE}","operation":"{operation}","object":{object},"oldObject":{old}}}}}"#
+    )
+}

@@ -1,0 +1,62 @@
+//! Who is asked: a gate and drop-in mode, each webhook, each kind of object.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use podgate::admission::{Reviewer, Webhook};
+use podgate::policy::{BUILT_IN, Policies, PolicySet, Snapshot, read_file};
+
+pub(crate) const NAMESPACE: &str = "ml-team-a";
+
+/// The object of a review.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A pod that is created.
+    Pod,
+    /// One of which an image is changed: the object and the old one.
+    Update,
+    Deployment,
+    CronJob,
+}
+
+pub(crate) struct Judge {
+    pub(crate) name: String,
+    pub(crate) reviewer: Reviewer,
+    pub(crate) webhook: Webhook,
+    pub(crate) kind: Kind,
+    pub(crate) is_gate: bool,
+}
+
+/// Upstream's own configuration, which judges by the labels of a namespace.
+const DROP_IN: &str = "apiVersion: pod-security.admission.config.k8s.io/v1
+kind: PodSecurityConfiguration
+defaults: {enforce: baseline, enforce-version: latest, audit: restricted, audit-version: latest, warn: restricted, warn-version: v1.30}
+";
+
+pub(crate) static JUDGES: LazyLock<Vec<Judge>> = LazyLock::new(|| {
+    let all = [Kind::Pod, Kind::Update, Kind::Deployment, Kind::CronJob];
+    let mut judges = Vec::new();
+    for (name, policy, is_gate) in [("gate", BUILT_IN, true), ("drop-in", DROP_IN, false)] {
+        let reviewer = Reviewer::new(policies(policy), snapshot());
+        for (webhook, kinds) in [(Webhook::Validate, &all[..]), (Webhook::Mutate, &all[..1])] {
+            for kind in kinds {
+                let name = format!("{name} {webhook:?} {kind:?}");
+                judges.push(Judge { name, reviewer: reviewer.clone(), webhook, kind: *kind, is_gate });
+            }
+        }
+    }
+    judges
+});
+
+fn policies(text: &str) -> PolicySet {
+    let mut policies = Policies::new(vec!["podgate-system".into()]);
+    read_file("policies", text, &mut policies);
+    policies.finish().unwrap_or_else(|faults| panic!("{faults:?}"))
+}
+
+fn snapshot() -> Snapshot {
+    let mut namespaces = Snapshot::default();
+    let labels = BTreeMap::from([("podgate.dev/policy".to_owned(), "ml-restricted".to_owned())]);
+    namespaces.insert(NAMESPACE, labels);
+    namespaces
+}
