@@ -15,6 +15,7 @@ use super::pod_security::PodSecurityCounters;
 use super::process;
 use super::record;
 use super::refusal::Refusal;
+use super::room::RoomGauges;
 use crate::admission::{Decision, Operation, Outcome, Webhook};
 
 const WEBHOOKS: [Webhook; 2] = [Webhook::Validate, Webhook::Mutate];
@@ -45,6 +46,8 @@ pub struct Metrics {
     handshakes_failed: IntCounter,
     panics: IntCounter,
     connections: IntGaugeVec,
+    buffered: IntGaugeVec,
+    waiting: IntGaugeVec,
     certificate_expiry: Gauge,
     policies_loaded: IntGauge,
     pod_security: PodSecurityCounters,
@@ -94,6 +97,8 @@ impl Metrics {
                 .counter("handshakes_failed_total", "TLS handshakes that failed or took too long.")?,
             panics: new.counter("panics_total", "Reviews and connections that ended in a panic.")?,
             connections: new.gauges("connections", "Open connections, by port.", &["port"])?,
+            buffered: new.gauges("buffered_bytes", "Room that bodies of reviews take.", &["room"])?,
+            waiting: new.gauges("waiting_reviews", "Reviews that wait for room or their turn.", &["for"])?,
             certificate_expiry: new.seconds(
                 "certificate_expiry_timestamp_seconds",
                 "When the certificate that is served expires.",
@@ -192,6 +197,17 @@ impl Metrics {
 
     pub(super) fn connections(&self, port: &str) -> IntGauge {
         self.connections.with_label_values(&[port])
+    }
+
+    pub(super) fn room(&self, name: &str) -> RoomGauges {
+        RoomGauges {
+            taken: self.buffered.with_label_values(&[name]),
+            waiting: self.waiting.with_label_values(&[name]),
+        }
+    }
+
+    pub(super) fn waiting_for_a_turn(&self) -> IntGauge {
+        self.waiting.with_label_values(&["turn"])
     }
 
     /// Everything, in Prometheus' text format.
