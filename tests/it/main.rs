@@ -21,6 +21,7 @@ mod lint;
 mod manifests;
 mod model;
 mod mutate;
+mod overload;
 mod pod_security;
 mod pods;
 mod policy_files;
