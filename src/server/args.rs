@@ -6,6 +6,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::body::ORDINARY_BYTES;
+
 /// kube-apiserver keeps an idle connection to a webhook for 90 s. Go does not send a POST again once a byte
 /// of it was written, so a server that closes first turns a race into a failed call.
 const API_SERVER_IDLE: Duration = Duration::from_secs(90);
@@ -55,18 +57,21 @@ pub struct Args {
 pub struct Limits {
     /// The longest review that is read. A longer one is refused.
     ///
-    /// A pod may have 1.5 MiB in etcd, and a review holds it twice, with every < > & in six bytes.
+    /// A pod may have 1.5 MiB in etcd, and a review holds it twice, with every < > & in six bytes. Judging takes
+    /// up to eight times its size, and one of the longest is judged at once.
     #[arg(long, env = "PODGATE_MAX_BODY_BYTES", value_name = "BYTES", default_value = "8388608")]
     pub max_body_bytes: usize,
 
-    /// How many bytes of unfinished reviews are kept at once, over all connections.
+    /// How many bytes of reviews are kept at once, beside the first 16 KiB of each connection: half of it for
+    /// those of at most 256 KiB, half for longer ones.
     ///
-    /// Past it a review is refused with the code 429, or by HTTP 429 and Retry-After if its uid cannot be read.
+    /// Past it a review waits. One that comes no further gives way to those that wait; what still finds no room in
+    /// time is refused with the code 429, or by HTTP 429 and Retry-After if its uid cannot be read.
     #[arg(
         long,
         env = "PODGATE_MAX_BUFFERED_BYTES",
         value_name = "BYTES",
-        default_value = "67108864",
+        default_value = "50331648",
         value_parser = clap::value_parser!(u32).range(1..)
     )]
     pub max_buffered_bytes: u32,
@@ -104,6 +109,22 @@ pub struct Limits {
     /// keeps its own.
     #[arg(long, env = "PODGATE_IDLE_TIMEOUT", value_name = "DURATION", default_value = "150s", value_parser = idle)]
     pub idle_timeout: Duration,
+}
+
+impl Limits {
+    /// Whether each review that is short enough can find room.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let least = self.max_body_bytes.max(ORDINARY_BYTES).saturating_mul(2);
+        if (self.max_buffered_bytes as usize) < least {
+            return Err(format!(
+                "--max-buffered-bytes {} is less than {least}, twice the longest review: half of it is for long \
+                 reviews and half for those of up to {ORDINARY_BYTES} bytes, so that the longest of each kind could \
+                 never be read; raise it, or lower --max-body-bytes, which is {}",
+                self.max_buffered_bytes, self.max_body_bytes
+            ));
+        }
+        Ok(())
+    }
 }
 
 fn bounded(text: &str) -> Result<Duration, String> {
@@ -156,7 +177,7 @@ mod tests {
         assert_eq!(args.listen.to_string(), "0.0.0.0:8443");
         assert_eq!(args.admin_listen.to_string(), "0.0.0.0:8080");
         assert_eq!(args.limits.max_body_bytes, 8 * 1024 * 1024);
-        assert_eq!(args.limits.max_buffered_bytes, 64 * 1024 * 1024);
+        assert_eq!(args.limits.max_buffered_bytes, 48 * 1024 * 1024);
         assert_eq!(args.limits.idle_timeout, Duration::from_secs(150));
         // The kubelet kills after 30 s unless told otherwise.
         assert!(args.drain_delay + args.drain_timeout < Duration::from_secs(30));
@@ -174,6 +195,22 @@ mod tests {
         ] {
             let error = parse(&flags).unwrap_err();
             assert!(error.contains(why) && error.contains(flags[0]), "{flags:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn room_for_the_longest() {
+        for (flags, fits) in [
+            (&[][..], true),
+            (&["--max-body-bytes=1000", "--max-buffered-bytes=524288"], true),
+            (&["--max-body-bytes=1000", "--max-buffered-bytes=524287"], false),
+            (&["--max-buffered-bytes=16777216"], true),
+            (&["--max-buffered-bytes=16777215"], false),
+            (&["--max-body-bytes=30000000"], false),
+        ] {
+            let checked = parse(flags).unwrap().limits.check();
+            assert_eq!(checked.is_ok(), fits, "{flags:?}: {checked:?}");
+            assert!(checked.is_ok() || checked.unwrap_err().contains("--max-buffered-bytes"), "{flags:?}");
         }
     }
 

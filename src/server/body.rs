@@ -1,27 +1,70 @@
 //! Reading the body of a review: whole or not at all, and never more than there is room for.
 //!
-//! A body that came in one piece is used where it lies. The time limit is not here but in the stream
-//! ([`patience`](super::patience)), whose read fails when it has passed: only there is it known that nothing
-//! more has come, while here even a body that came with its head is pending at first.
+//! A body that came in one piece is used where it lies. What every connection may hold without asking is enough
+//! for nearly all others, so nobody can take the room of those; beyond it there are two rooms, so that long reviews
+//! do not take that of ordinary ones. The time limit of a wait for the peer is in the stream
+//! ([`patience`](super::patience)), whose read fails when it has passed: only there is it known that nothing more
+//! has come, while here even a body that came with its head is pending at first.
 
 use std::error::Error;
 use std::io;
+use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
 use http_body_util::BodyExt;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::{Instant, timeout_at};
 
+use super::Limits;
+use super::metrics::Metrics;
 use super::refusal::Refusal;
+use super::room::{Place, Progress, Room};
 
 /// Go writes kind, apiVersion and request.uid first, so the uid of a review that is refused for its size is
 /// in the first few hundred bytes.
 const UID_BYTES: usize = 4096;
 
-/// A body, and the room that it takes until it is dropped.
+/// What each connection may hold without asking for room: most reviews have less. With 2048 connections it makes
+/// 32 MiB.
+pub(super) const FREE_BYTES: usize = 16 * 1024;
+
+/// The longest ordinary review. Hardly any pod that is not meant to be large makes a longer one.
+pub(super) const ORDINARY_BYTES: usize = 256 * 1024;
+
+/// The longest body that may stay with the allocator once it is freed: no longer one is judged where it is read.
+const KEPT_BYTES: usize = 64 * 1024;
+
+/// What is asked of the allocator for a longer body. That of glibc, which the image has, gives back at once what is more
+/// than 32 MiB. Of anything less it learns to keep as much, twice over for each of its arenas, and after a few long
+/// bodies that is most of the memory there is. Pages that are not written to are only addresses.
+const GIVEN_BACK_BYTES: usize = 33 * 1024 * 1024;
+
+/// How often the room of long bodies may be waited for: more would hardly be judged in time, and those that are refused
+/// at once have longer to finish sending and hear of it. Ordinary ones wait without such a limit.
+const QUEUE: usize = 8;
+
+/// Where bodies lie until they are judged.
 #[derive(Debug)]
-pub(super) struct Whole<'r> {
+pub(super) struct Rooms {
+    ordinary: Arc<Room>,
+    large: Arc<Room>,
+    longest: usize,
+}
+
+/// Until when a review may wait, and for what.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Deadlines {
+    /// The last moment to begin with what may take long: a long review, or a look-up. It leaves time for an answer.
+    pub(super) begin: Instant,
+    /// The end of all waiting: soon after it the stream ends, whatever is still to be written.
+    pub(super) end: Instant,
+}
+
+/// A body, and the place that it takes until the last copy is dropped.
+#[derive(Debug, Clone)]
+pub(super) struct Whole {
     pub(super) bytes: Bytes,
-    _room: Option<SemaphorePermit<'r>>,
+    place: Option<Arc<Place>>,
 }
 
 /// A body of which only the beginning was read.
@@ -32,50 +75,166 @@ pub(super) struct Incomplete {
     pub(super) part: Bytes,
 }
 
-/// Reads a body of at most `most` bytes. `room` has a permit for each byte of all bodies that come in several
-/// pieces: what a peer has only announced takes none.
-pub(super) async fn read(mut body: Body, room: &Semaphore, most: usize) -> Result<Whole<'_>, Incomplete> {
-    let announced = body.size_hint().exact().map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
-    if announced.is_some_and(|bytes| bytes > most) {
-        let part = beginning(&mut body).await;
-        return Err(Incomplete::new(Refusal::TooLarge, &part));
+impl Deadlines {
+    /// Those of a review that came now and has so much time in all.
+    pub(super) fn within(limit: Duration) -> Self {
+        let now = Instant::now();
+        Self { begin: now + limit * 2 / 3, end: now + limit * 9 / 10 }
     }
-    let first = match next(&mut body).await {
-        Ok(piece) => piece.unwrap_or_default(),
-        Err(refusal) => return Err(Incomplete::new(refusal, &Bytes::new())),
-    };
-    if body.is_end_stream() {
-        return Ok(Whole { bytes: first, _room: None });
-    }
-    gather(body, first, announced.unwrap_or(0), room, most).await
 }
 
-async fn gather(
-    mut body: Body,
-    first: Bytes,
-    announced: usize,
-    room: &Semaphore,
-    most: usize,
-) -> Result<Whole<'_>, Incomplete> {
-    let mut taken = None;
-    let mut bytes = Vec::new();
-    let mut piece = first;
-    loop {
-        if bytes.len() + piece.len() > most {
-            return Err(Incomplete::of_pieces(Refusal::TooLarge, bytes, &piece));
-        }
-        if !take(room, &mut taken, piece.len()) {
-            return Err(Incomplete::of_pieces(Refusal::NoRoom, bytes, &piece));
-        }
-        bytes.reserve_exact(announced.saturating_sub(bytes.len()));
-        bytes.extend_from_slice(&piece);
-        piece = match next(&mut body).await {
-            Ok(Some(piece)) => piece,
-            Ok(None) => break,
-            Err(refusal) => return Err(Incomplete::new(refusal, &Bytes::from(bytes))),
-        };
+impl Whole {
+    /// As much of its beginning, in which the uid is: a refusal should not take the time that judging would.
+    pub(super) fn beginning(&self, most: usize) -> &[u8] {
+        self.bytes.get(..most).unwrap_or(&self.bytes)
     }
-    Ok(Whole { bytes: Bytes::from(bytes), _room: taken })
+
+    /// Whether it is no longer than ordinary reviews are.
+    pub(super) fn is_ordinary(&self) -> bool {
+        self.bytes.len() <= ORDINARY_BYTES
+    }
+}
+
+impl Rooms {
+    /// Each has half of what may be buffered.
+    pub(super) fn new(limits: &Limits, metrics: &Metrics) -> Self {
+        let half = limits.max_buffered_bytes as usize / 2;
+        Self {
+            ordinary: Room::new(half, usize::MAX, metrics.room("ordinary")),
+            large: Room::new(half, half.saturating_mul(QUEUE), metrics.room("large")),
+            longest: limits.max_body_bytes,
+        }
+    }
+
+    /// Reads a body.
+    pub(super) async fn read(&self, mut body: Body, deadlines: Deadlines) -> Result<Whole, Incomplete> {
+        let announced = body.size_hint().exact().map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+        if announced.is_some_and(|bytes| bytes > self.longest) {
+            let part = beginning(&mut body).await;
+            return Err(Incomplete::new(Refusal::TooLarge, &part));
+        }
+        let first = match next(&mut body).await {
+            Ok(piece) => piece.unwrap_or_default(),
+            Err(refusal) => return Err(Incomplete::new(refusal, &Bytes::new())),
+        };
+        if body.is_end_stream() {
+            return Ok(Whole { bytes: first, place: None });
+        }
+        Gathering::new(self, body, announced, deadlines).whole(first).await
+    }
+
+    /// Sees to it that a body that is kept for longer than it takes to judge it has a place.
+    pub(super) async fn keep(&self, whole: &mut Whole, deadlines: Deadlines) -> Result<(), Refusal> {
+        let bytes = whole.bytes.len();
+        if bytes > FREE_BYTES && whole.place.is_none() {
+            whole.place = Some(Arc::new(self.take(bytes, deadlines).await?));
+        }
+        Ok(())
+    }
+
+    async fn take(&self, bytes: usize, deadlines: Deadlines) -> Result<Place, Refusal> {
+        let (room, until) = if bytes <= ORDINARY_BYTES {
+            (&self.ordinary, deadlines.end)
+        } else {
+            (&self.large, deadlines.begin)
+        };
+        room.take(bytes, until).await.ok_or(Refusal::NoRoom)
+    }
+}
+
+/// A body that comes in several pieces.
+struct Gathering<'r> {
+    rooms: &'r Rooms,
+    deadlines: Deadlines,
+    body: Body,
+    announced: Option<usize>,
+    bytes: Vec<u8>,
+    place: Option<Place>,
+    progress: Progress,
+}
+
+impl<'r> Gathering<'r> {
+    fn new(rooms: &'r Rooms, body: Body, announced: Option<usize>, deadlines: Deadlines) -> Self {
+        let (bytes, progress) = (Vec::new(), Progress::new(0));
+        Self { rooms, deadlines, body, announced, bytes, place: None, progress }
+    }
+
+    async fn whole(mut self, first: Bytes) -> Result<Whole, Incomplete> {
+        // The stream bounds the waits for the peer; with those for room they may come to more.
+        let gathered = timeout_at(self.deadlines.end, self.gather(first)).await;
+        match gathered.unwrap_or(Err(Refusal::TooSlow)) {
+            Ok(()) => {
+                if let Some(place) = &mut self.place {
+                    place.shrink(self.bytes.len());
+                }
+                Ok(Whole { bytes: self.bytes.into(), place: self.place.map(Arc::new) })
+            }
+            Err(refusal) => {
+                self.bytes.truncate(UID_BYTES);
+                Err(Incomplete::new(refusal, &self.bytes.into()))
+            }
+        }
+    }
+
+    async fn gather(&mut self, first: Bytes) -> Result<(), Refusal> {
+        let mut piece = Some(first);
+        while let Some(bytes) = piece {
+            if let Err(refusal) = self.make_room(bytes.len()).await {
+                let missing = UID_BYTES.saturating_sub(self.bytes.len()).min(bytes.len());
+                self.bytes.extend_from_slice(&bytes.slice(..missing));
+                return Err(refusal);
+            }
+            self.bytes.extend_from_slice(&bytes);
+            self.progress.note(self.bytes.len());
+            piece = self.next().await?;
+        }
+        Ok(())
+    }
+
+    /// Has room for so many more bytes. What was announced is taken at once: bodies that grew would wait for each
+    /// other. A length that was not announced, which no API server does, is taken for the longest of its room.
+    async fn make_room(&mut self, more: usize) -> Result<(), Refusal> {
+        let needed = self.bytes.len() + more;
+        if needed > self.rooms.longest {
+            return Err(Refusal::TooLarge);
+        }
+        if needed > self.place.as_ref().map_or(FREE_BYTES, Place::bytes) {
+            let whole = self.announced.unwrap_or(if needed <= ORDINARY_BYTES {
+                ORDINARY_BYTES.min(self.rooms.longest)
+            } else {
+                self.rooms.longest
+            });
+            // The body is no part of what is awaited here: it may not be shared.
+            let Self { rooms, deadlines, place, progress, .. } = self;
+            let taken = match place {
+                None => rooms.take(whole, *deadlines).await,
+                // While it waits for more, what it has may be needed by somebody else.
+                Some(place) => tokio::select! {
+                    biased;
+                    taken = rooms.take(whole, *deadlines) => taken,
+                    () = place.must_go(progress) => Err(Refusal::NoRoom),
+                },
+            };
+            self.place = Some(taken?);
+            self.progress = Progress::new(self.bytes.len());
+        }
+        let room = self.place.as_ref().map_or(FREE_BYTES, Place::bytes);
+        if room > KEPT_BYTES {
+            self.bytes.reserve_exact(room.max(GIVEN_BACK_BYTES) - self.bytes.len());
+        } else if let Some(announced) = self.announced {
+            self.bytes.reserve_exact(announced.min(room).max(needed) - self.bytes.len());
+        }
+        Ok(())
+    }
+
+    async fn next(&mut self) -> Result<Option<Bytes>, Refusal> {
+        let Some(place) = &self.place else { return next(&mut self.body).await };
+        tokio::select! {
+            biased;
+            piece = next(&mut self.body) => piece,
+            () = place.must_go(&self.progress) => Err(Refusal::NoRoom),
+        }
+    }
 }
 
 /// As much of an oversized body as the uid may need; less when it does not come.
@@ -106,17 +265,6 @@ async fn next(body: &mut Body) -> Result<Option<Bytes>, Refusal> {
     }
 }
 
-fn take<'r>(room: &'r Semaphore, taken: &mut Option<SemaphorePermit<'r>>, bytes: usize) -> bool {
-    let Some(more) = u32::try_from(bytes).ok().and_then(|bytes| room.try_acquire_many(bytes).ok()) else {
-        return false;
-    };
-    match taken {
-        Some(permit) => permit.merge(more),
-        None => *taken = Some(more),
-    }
-    true
-}
-
 fn is_timeout(error: &axum::Error) -> bool {
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -131,13 +279,6 @@ fn is_timeout(error: &axum::Error) -> bool {
 impl Incomplete {
     fn new(refusal: Refusal, bytes: &Bytes) -> Self {
         Self { refusal, part: bytes.slice(..bytes.len().min(UID_BYTES)) }
-    }
-
-    fn of_pieces(refusal: Refusal, mut bytes: Vec<u8>, piece: &Bytes) -> Self {
-        if bytes.len() < UID_BYTES {
-            bytes.extend_from_slice(piece);
-        }
-        Self::new(refusal, &Bytes::from(bytes))
     }
 }
 
@@ -169,53 +310,75 @@ mod tests {
         }
     }
 
-    async fn read_pieces(pieces: &[&'static [u8]], room: usize) -> Result<Bytes, (Refusal, Bytes)> {
-        let body = Body::new(Pieces(pieces.to_vec()));
-        let room = Semaphore::new(room);
-        match read(body, &room, 10).await {
-            Ok(whole) => Ok(whole.bytes),
-            Err(Incomplete { refusal, part }) => Err((refusal, part)),
+    /// Rooms of so many bytes each.
+    fn rooms(bytes: usize, longest: usize) -> Rooms {
+        let metrics = Metrics::new().unwrap();
+        Rooms {
+            ordinary: Room::new(bytes, usize::MAX, metrics.room("ordinary")),
+            large: Room::new(bytes, usize::MAX, metrics.room("large")),
+            longest,
         }
     }
 
-    #[tokio::test]
+    async fn read(rooms: &Rooms, pieces: &[&'static [u8]]) -> Result<Whole, Incomplete> {
+        let deadlines = Deadlines::within(Duration::from_secs(1));
+        rooms.read(Body::new(Pieces(pieces.to_vec())), deadlines).await
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn pieces() {
+        static LONG: [u8; FREE_BYTES] = [b'l'; FREE_BYTES];
         let (a, b, x): (&[u8], &[u8], &[u8]) = (b"01234", b"56789", b"x");
-        for (pieces, room, expected) in [
-            (&[][..], 99, Ok("")),
-            (&[a], 99, Ok("01234")),
-            (&[a, b], 99, Ok("0123456789")),
-            (&[a, b, x], 99, Err((Refusal::TooLarge, "0123456789x"))),
-            (&[a, b], 10, Ok("0123456789")),
-            (&[a, b], 9, Err((Refusal::NoRoom, "0123456789"))),
+        let long = &LONG[..];
+        for (pieces, room, longest, expected) in [
+            (&[][..], 0, 10, Ok(0)),
+            (&[a], 0, 10, Ok(5)),
+            (&[a, b], 0, 10, Ok(10)),
+            (&[a, b, x], 0, 10, Err((Refusal::TooLarge, 11))),
+            (&[long, x], 1 << 20, 1 << 20, Ok(FREE_BYTES + 1)),
+            (&[long, x], FREE_BYTES, 1 << 20, Err((Refusal::NoRoom, UID_BYTES))),
+            (&[a, long], FREE_BYTES, 1 << 20, Err((Refusal::NoRoom, UID_BYTES))),
         ] {
-            let expected = expected.map(Bytes::from).map_err(|(refusal, part)| (refusal, Bytes::from(part)));
-            assert_eq!(read_pieces(pieces, room).await, expected, "{pieces:?}");
+            let whole = read(&rooms(room, longest), pieces).await;
+            let found = whole.map(|whole| whole.bytes.len());
+            assert_eq!(found.map_err(|end| (end.refusal, end.part.len())), expected, "{pieces:?}");
         }
     }
 
     #[tokio::test]
     async fn a_body_in_one_piece_is_not_copied_and_needs_no_room() {
         let bytes = Bytes::from_static(b"0123456789");
-        let room = Semaphore::new(0);
-        let whole = read(Body::from(bytes.clone()), &room, 10).await.unwrap();
+        let deadlines = Deadlines::within(Duration::ZERO);
+        let whole = rooms(0, 10).read(Body::from(bytes.clone()), deadlines).await.unwrap();
         assert_eq!(whole.bytes.as_ptr(), bytes.as_ptr());
     }
 
-    #[tokio::test]
-    async fn room_is_given_back() {
-        let room = Semaphore::new(10);
-        let whole = read(Body::new(Pieces(vec![b"01", b"23"])), &room, 10).await.unwrap();
-        assert_eq!(room.available_permits(), 6);
-        drop(whole);
-        assert_eq!(room.available_permits(), 10);
+    async fn is_empty(room: &Arc<Room>) -> bool {
+        room.take(1 << 20, Instant::now()).await.is_some()
+    }
+
+    /// An ordinary body takes nothing of the other room, and one that grows leaves the room of the ordinary.
+    #[tokio::test(start_paused = true)]
+    async fn rooms_are_apart_and_given_back() {
+        static PIECE: [u8; 128 * 1024] = [b'p'; 128 * 1024];
+        let rooms = rooms(1 << 20, 1 << 20);
+        let ordinary = read(&rooms, &[&PIECE, b"x"]).await.unwrap();
+        assert!(!is_empty(&rooms.ordinary).await);
+        assert!(is_empty(&rooms.large).await);
+        let large = read(&rooms, &[&PIECE, &PIECE, b"x"]).await.unwrap();
+        assert_eq!(large.place.as_ref().map(|place| place.bytes()), Some(2 * PIECE.len() + 1));
+        drop(ordinary);
+        assert!(is_empty(&rooms.ordinary).await);
+        assert!(!is_empty(&rooms.large).await);
+        drop(large);
+        assert!(is_empty(&rooms.large).await);
     }
 
     #[tokio::test]
     async fn an_announced_excess_is_not_read_to_its_end() {
         let bytes = Bytes::from(vec![b'x'; 2 * UID_BYTES]);
-        let room = Semaphore::new(0);
-        let Incomplete { refusal, part } = read(Body::from(bytes), &room, 10).await.unwrap_err();
+        let deadlines = Deadlines::within(Duration::from_secs(9));
+        let Incomplete { refusal, part } = rooms(0, 10).read(Body::from(bytes), deadlines).await.unwrap_err();
         assert_eq!((refusal, part.len()), (Refusal::TooLarge, UID_BYTES));
     }
 }

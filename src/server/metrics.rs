@@ -16,6 +16,7 @@ use super::pod_security::PodSecurityCounters;
 use super::process;
 use super::record;
 use super::refusal::Refusal;
+use super::room::RoomGauges;
 use super::unjudged::Unjudged;
 use crate::admission::{Decision, Operation, Outcome, Webhook};
 
@@ -48,6 +49,8 @@ pub struct Metrics {
     panics: IntCounter,
     connections: IntGaugeVec,
     evictions: IntCounterVec,
+    buffered: IntGaugeVec,
+    waiting: IntGaugeVec,
     certificate_expiry: Gauge,
     policies_loaded: IntGauge,
     pod_security: PodSecurityCounters,
@@ -103,6 +106,8 @@ impl Metrics {
                 "Connections closed to make room for others, by port and by what they waited for.",
                 &["port", "waited_for"],
             )?,
+            buffered: new.gauges("buffered_bytes", "Room that bodies of reviews take.", &["room"])?,
+            waiting: new.gauges("waiting_reviews", "Reviews that wait for room or their turn.", &["for"])?,
             certificate_expiry: new.seconds(
                 "certificate_expiry_timestamp_seconds",
                 "When the certificate that is served expires.",
@@ -216,6 +221,17 @@ impl Metrics {
     /// By [`Stage`].
     pub(super) fn evictions(&self, port: &str) -> Vec<IntCounter> {
         Stage::ALL.map(|stage| self.evictions.with_label_values(&[port, stage.name()])).to_vec()
+    }
+
+    pub(super) fn room(&self, name: &str) -> RoomGauges {
+        RoomGauges {
+            taken: self.buffered.with_label_values(&[name]),
+            waiting: self.waiting.with_label_values(&[name]),
+        }
+    }
+
+    pub(super) fn waiting_for_a_turn(&self) -> IntGauge {
+        self.waiting.with_label_values(&["turn"])
     }
 
     /// Everything, in Prometheus' text format.

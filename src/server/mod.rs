@@ -27,7 +27,9 @@ mod refusal;
 mod registry;
 mod reload;
 mod reviews;
+mod room;
 mod shutdown;
+mod turns;
 mod unjudged;
 mod wire;
 
@@ -97,14 +99,18 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// Limits that contradict each other.
+    #[error("{0}")]
+    Limits(String),
 }
 
 impl Server {
     /// Binds both ports, so that every fault of start-up is known before anything is served.
     ///
     /// # Errors
-    /// [`Error::Bind`] with the address and the flag that names it.
+    /// [`Error::Bind`] with the address and the flag that names it; [`Error::Limits`] with the flags.
     pub async fn bind(args: &Args, wiring: Wiring) -> Result<Self, Error> {
+        args.limits.check().map_err(Error::Limits)?;
         let Wiring { tls, review, lookup, health, metrics } = wiring;
         let max_connections = descriptors::provide(args.limits.max_connections, ADMIN_CONNECTIONS);
         let limits = Limits { max_connections, ..args.limits };

@@ -39,12 +39,13 @@ pub(super) enum Refusal {
     TooSlow,
     Broken,
     NoRoom,
+    NoTurn,
     NoReview,
     Panic,
 }
 
 impl Refusal {
-    pub(super) const ALL: [Self; 17] = [
+    pub(super) const ALL: [Self; 18] = [
         Self::Malformed,
         Self::SlowPeer,
         Self::Version,
@@ -60,6 +61,7 @@ impl Refusal {
         Self::TooSlow,
         Self::Broken,
         Self::NoRoom,
+        Self::NoTurn,
         Self::NoReview,
         Self::Panic,
     ];
@@ -118,6 +120,11 @@ impl Refusal {
             Self::NoRoom => {
                 ("no_room", StatusCode::TOO_MANY_REQUESTS, "too many large reviews at once: try again")
             }
+            Self::NoTurn => (
+                "no_turn",
+                StatusCode::GATEWAY_TIMEOUT,
+                "too many long reviews at once, so this one was not judged in time: try again",
+            ),
             Self::NoReview => ("no_review", StatusCode::BAD_REQUEST, "the body is not a review"),
             Self::Panic => ("panic", StatusCode::INTERNAL_SERVER_ERROR, "the review failed"),
         }
@@ -134,7 +141,7 @@ impl Refusal {
         *response.status_mut() = self.status();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-        if self == Self::NoRoom {
+        if matches!(self, Self::NoRoom | Self::NoTurn) {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
         self.mark(response)

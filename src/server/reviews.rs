@@ -4,8 +4,9 @@
 //! `failurePolicy`; a bare HTTP error under `Ignore` admits the pod. So even a review that is too large, too
 //! slow, or makes us panic is answered with a refusal as long as its uid can be read.
 //!
-//! Judging takes microseconds and never waits, so it runs where the request was read. What it lacks is looked
-//! up in between, and then it is done anew.
+//! Judging takes microseconds and never waits, so it runs where the request was read; but a long review may take
+//! far more, and is judged elsewhere, when it is its [turn](super::turns). What a review lacks is looked up in
+//! between, and then it is judged anew.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -13,27 +14,37 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, Response};
 use axum::routing::post;
 use futures::future::{BoxFuture, FutureExt as _};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::spawn_blocking;
 use tokio::time::timeout_at;
 
 use super::Limits;
-use super::body::{self, Incomplete};
+use super::body::{Deadlines, FREE_BYTES, Incomplete, Rooms, Whole};
 use super::deadline::body_deadline;
 use super::metrics::Metrics;
 use super::record::record;
 use super::refusal::{Refusal, check_content, check_head};
+use super::turns::Turns;
 use crate::admission::{
-    Answer, ExistingPods, LookedUp, LookupError, Reply, Reviewer, Unanswerable, Want, Webhook, refuse,
+    ExistingPods, LookedUp, LookupError, Reply, Reviewer, Unanswerable, Want, Webhook, refuse,
 };
 
 /// A review hangs on a Namespace, a service account and the pods of a namespace, each looked up once.
 const MOST_LOOKUPS: usize = 3;
+
+/// The longest review that is judged where it was read. Hardly any real one is longer, and at worst it keeps the
+/// others of its thread waiting for some milliseconds.
+const HERE_BYTES: usize = 64 * 1024;
+
+/// What long answers may take together, until their peers have taken them: 32 of the longest. An ordinary answer is
+/// far shorter than what a connection may hold anyhow.
+const ANSWER_BYTES: usize = 8 * 1024 * 1024;
 
 /// Who answers reviews. The server is measured with one that judges nothing, and tested with one that
 /// panics.
@@ -70,13 +81,28 @@ impl Review for ArcSwap<Reviewer> {
 
 /// What every request needs.
 struct Desk {
-    review: Arc<dyn Review>,
+    judge: Judge,
     lookup: Option<Arc<dyn Lookup>>,
-    metrics: Arc<Metrics>,
-    /// A permit for each byte of unfinished reviews.
-    room: Semaphore,
-    max_body_bytes: usize,
+    rooms: Rooms,
+    turns: Turns,
+    /// A permit for each byte of long answers.
+    answers: Arc<Semaphore>,
     patience: Duration,
+}
+
+/// Who judges, and where it is counted.
+#[derive(Clone)]
+struct Judge {
+    review: Arc<dyn Review>,
+    metrics: Arc<Metrics>,
+}
+
+/// What a review came to, without anything of its body.
+enum Judged {
+    Answer(Vec<u8>),
+    Wants(Want),
+    Unanswerable(String),
+    Panicked,
 }
 
 pub(super) fn router(
@@ -85,11 +111,11 @@ pub(super) fn router(
     metrics: &Arc<Metrics>,
 ) -> Router {
     let desk = Arc::new(Desk {
-        review,
+        judge: Judge { review, metrics: Arc::clone(metrics) },
         lookup,
-        metrics: Arc::clone(metrics),
-        room: Semaphore::new(limits.max_buffered_bytes as usize),
-        max_body_bytes: limits.max_body_bytes,
+        rooms: Rooms::new(limits, metrics),
+        turns: Turns::new(limits.max_body_bytes, metrics.waiting_for_a_turn()),
+        answers: Arc::new(Semaphore::new(ANSWER_BYTES)),
         patience: limits.body_timeout,
     });
     Router::new()
@@ -121,34 +147,85 @@ impl Desk {
         if let Err(refusal) = check_head(&request).and_then(|()| check_content(request.headers())) {
             return refusal.response();
         }
-        // What is looked up must leave time for an answer: the stream ends at its own limit, which is the whole.
-        let limit = body_deadline(request.uri().query(), self.patience);
-        let deadline = Instant::now() + limit * 2 / 3;
-        match body::read(request.into_body(), &self.room, self.max_body_bytes).await {
-            Ok(whole) => self.judge(webhook, &whole.bytes, deadline).await,
+        let deadlines = Deadlines::within(body_deadline(request.uri().query(), self.patience));
+        match self.rooms.read(request.into_body(), deadlines).await {
+            Ok(whole) => self.judge(webhook, whole, deadlines).await,
             Err(Incomplete { refusal, part }) => self.refuse(webhook, &part, refusal),
         }
     }
 
-    async fn judge(&self, webhook: Webhook, body: &[u8], deadline: Instant) -> Response<Body> {
+    async fn judge(&self, webhook: Webhook, mut whole: Whole, deadlines: Deadlines) -> Response<Body> {
         let start = Instant::now();
         let mut looked_up = LookedUp::default();
         for _ in 0..=MOST_LOOKUPS {
-            // A panic leaves nothing half-changed behind: the reviewer is immutable and the answer is dropped.
-            let reply = catch_unwind(AssertUnwindSafe(|| self.review.review(webhook, body, &looked_up)));
-            match reply {
-                Ok(Ok(Reply::Answer(answer))) => {
-                    record(&self.metrics, &answer.decision, start.elapsed());
-                    return json(answer);
+            let judged = if whole.bytes.len() <= HERE_BYTES {
+                self.judge.judge(webhook, &whole.bytes, &looked_up, start)
+            } else {
+                match self.judge_elsewhere((webhook, &whole), looked_up, start, deadlines).await {
+                    Ok((judged, still)) => {
+                        looked_up = still;
+                        judged
+                    }
+                    Err(refusal) => return self.refuse(webhook, whole.beginning(HERE_BYTES), refusal),
                 }
-                Ok(Ok(Reply::Wants(want))) => self.look_up(want, deadline, &mut looked_up).await,
-                Ok(Err(unanswerable)) => return Refusal::NoReview.response_saying(unanswerable.message),
-                Err(_) => break,
+            };
+            match judged {
+                Judged::Answer(answer) => return self.send(answer, (webhook, &whole), deadlines).await,
+                Judged::Wants(want) => {
+                    if let Err(refusal) = self.rooms.keep(&mut whole, deadlines).await {
+                        return self.refuse(webhook, whole.beginning(HERE_BYTES), refusal);
+                    }
+                    self.look_up(want, deadlines.begin.into_std(), &mut looked_up).await;
+                }
+                Judged::Unanswerable(message) => return Refusal::NoReview.response_saying(message),
+                Judged::Panicked => break,
             }
         }
-        self.metrics.panicked();
-        tracing::error!(bytes = body.len(), "a review ended in a panic");
-        self.refuse(webhook, body, Refusal::Panic)
+        self.judge.metrics.panicked();
+        tracing::error!(bytes = whole.bytes.len(), "a review ended in a panic");
+        self.refuse(webhook, whole.beginning(HERE_BYTES), Refusal::Panic)
+    }
+
+    /// Judges a long review on a thread of its own, when it is its turn. The turn and the body's place are kept
+    /// until it ends, even when the peer has gone.
+    async fn judge_elsewhere(
+        &self,
+        (webhook, whole): (Webhook, &Whole),
+        looked_up: LookedUp,
+        start: Instant,
+        deadlines: Deadlines,
+    ) -> Result<(Judged, LookedUp), Refusal> {
+        let until = if whole.is_ordinary() { deadlines.end } else { deadlines.begin };
+        let turn = self.turns.take(whole.bytes.len(), until).await.ok_or(Refusal::NoTurn)?;
+        let (judge, whole) = (self.judge.clone(), whole.clone());
+        let judging = spawn_blocking(move || {
+            let judged = judge.judge(webhook, &whole.bytes, &looked_up, start);
+            drop((whole, turn));
+            (judged, looked_up)
+        });
+        match timeout_at(deadlines.end, judging).await {
+            Ok(Ok(judged)) => Ok(judged),
+            Ok(Err(_)) => Ok((Judged::Panicked, LookedUp::default())),
+            Err(_) => Err(Refusal::NoTurn),
+        }
+    }
+
+    /// Sends an answer. A long one waits for room, because its peer may not take it for as long as it is given.
+    async fn send(
+        &self,
+        answer: Vec<u8>,
+        (webhook, whole): (Webhook, &Whole),
+        deadlines: Deadlines,
+    ) -> Response<Body> {
+        if answer.len() <= FREE_BYTES {
+            return json(answer);
+        }
+        let permits = u32::try_from(answer.len()).unwrap_or(u32::MAX);
+        let room = timeout_at(deadlines.end, Arc::clone(&self.answers).acquire_many_owned(permits)).await;
+        match room {
+            Ok(Ok(room)) => json(Bytes::from_owner(LongAnswer { bytes: answer.into(), _room: room })),
+            Ok(Err(_)) | Err(_) => self.refuse(webhook, whole.beginning(HERE_BYTES), Refusal::NoRoom),
+        }
     }
 
     /// Has something looked up. Afterwards it is written down what came of it, in any case.
@@ -160,7 +237,7 @@ impl Desk {
                 match timeout_at(deadline.into(), found).await {
                     Ok(Ok(())) => true,
                     Ok(Err(_)) => {
-                        self.metrics.panicked();
+                        self.judge.metrics.panicked();
                         tracing::error!("a look-up for a review ended in a panic");
                         false
                     }
@@ -179,8 +256,37 @@ impl Desk {
         let Ok(answer) = refuse(webhook, part, refusal.review_code(), refusal.text()) else {
             return refusal.response();
         };
-        record(&self.metrics, &answer.decision, start.elapsed());
-        refusal.mark(json(answer))
+        record(&self.judge.metrics, &answer.decision, start.elapsed());
+        refusal.mark(json(answer.body))
+    }
+}
+
+impl Judge {
+    /// Judges a review with what is known, and counts and logs the answer.
+    fn judge(&self, webhook: Webhook, body: &[u8], looked_up: &LookedUp, start: Instant) -> Judged {
+        // A panic leaves nothing half-changed behind: the reviewer is immutable and the answer is dropped.
+        let reply = catch_unwind(AssertUnwindSafe(|| self.review.review(webhook, body, looked_up)));
+        match reply {
+            Ok(Ok(Reply::Answer(answer))) => {
+                record(&self.metrics, &answer.decision, start.elapsed());
+                Judged::Answer(answer.body)
+            }
+            Ok(Ok(Reply::Wants(want))) => Judged::Wants(want),
+            Ok(Err(unanswerable)) => Judged::Unanswerable(unanswerable.message),
+            Err(_) => Judged::Panicked,
+        }
+    }
+}
+
+/// An answer, and the room that it takes until it is written.
+struct LongAnswer {
+    bytes: Box<[u8]>,
+    _room: OwnedSemaphorePermit,
+}
+
+impl AsRef<[u8]> for LongAnswer {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
     }
 }
 
@@ -215,8 +321,8 @@ impl Unfound {
     }
 }
 
-fn json(answer: Answer<'_>) -> Response<Body> {
-    let mut response = Response::new(Body::from(answer.body));
+fn json(answer: impl Into<Body>) -> Response<Body> {
+    let mut response = Response::new(answer.into());
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }

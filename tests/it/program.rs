@@ -503,7 +503,7 @@ fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
 
 /// As `curl -k`.
 #[derive(Debug)]
-struct AnyCertificate;
+pub(crate) struct AnyCertificate;
 
 impl ServerCertVerifier for AnyCertificate {
     fn verify_server_cert(

@@ -354,7 +354,10 @@ async fn a_look_up_that_goes_wrong_is_answered() {
 
 #[tokio::test]
 async fn bodies_of_every_length_arrive_whole() {
-    let server = start(args()).await;
+    let mut args = args();
+    // Long ones take their time in a build that is not optimised.
+    args.limits.body_timeout = PATIENCE;
+    let server = start(args).await;
     let mut client = server.connect().await;
     for bytes in [100, 7_000, 8_192, 16_384, 40_000, 1 << 20, 8 << 20] {
         client.post("/validate", &long_review("long", bytes)).await.is_refusal("long", 403);
@@ -538,33 +541,80 @@ async fn chunks_are_counted() {
     client.receive().await.is_refusal("chunks", 413);
 }
 
+/// A body that stands still keeps its place while nobody needs it, and then goes with an answer.
 #[tokio::test]
-async fn unfinished_reviews_share_a_limit() {
+async fn an_unfinished_review_gives_way_to_one_that_is_sent() {
     let mut args = args();
-    args.limits.max_buffered_bytes = 100_000;
+    args.limits.max_body_bytes = 300_000;
+    args.limits.max_buffered_bytes = 600_000;
     let server = start(args).await;
-    let mut holder = server.connect().await;
-    let held = long_review("holder", 90_000);
-    holder.send(&(head("/validate", held.len()) + &held[..80_000])).await;
+    for (held, room) in
+        [(long_review("holder", 290_000), "large"), (long_review("holder", 160_000), "ordinary")]
+    {
+        let mut holder = server.connect().await;
+        holder.send(&(head("/validate", held.len()) + &held[..held.len() - 1])).await;
+        let taken = format!("podgate_buffered_bytes{{room=\"{room}\"}}");
+        server.eventually(&taken, held.len() as f64).await;
+        holder.is_kept_for(SHORT).await;
+        server.connect().await.post("/validate", &review("small")).await.is_refusal("small", 403);
 
-    let large = long_review("large", 90_000);
-    // The holder's bytes may not have been read yet.
-    let deadline = Instant::now() + PATIENCE;
-    let response = loop {
-        let response = server.connect().await.post("/validate", &large).await;
-        if response.body.contains("429") || Instant::now() > deadline {
-            break response;
+        let other = held.replace("holder", "other!");
+        server.connect().await.post("/validate", &other).await.is_refusal("other!", 403);
+        holder.receive().await.is_refusal("holder", 429);
+        holder.is_cut().await;
+        server.eventually(&taken, 0.0).await;
+        server.eventually(&format!("podgate_waiting_reviews{{for=\"{room}\"}}"), 0.0).await;
+    }
+    let mut nameless = server.connect().await;
+    nameless.send(&(head("/validate", 290_000) + &"x".repeat(200_000))).await;
+    server.connect().await.post("/validate", &long_review("named", 290_000)).await.is_refusal("named", 403);
+    let answer = nameless.receive().await;
+    assert_eq!(answer.status, 429);
+    assert!(answer.says("retry-after: 1"), "{answer:?}");
+}
+
+/// Judges nothing until it is told to.
+struct Waits(std::sync::Mutex<std::sync::mpsc::Receiver<()>>);
+
+impl Review for Waits {
+    fn review<'b>(&self, webhook: Webhook, body: &'b [u8], _: &LookedUp) -> Result<Reply<'b>, Unanswerable> {
+        if body.len() > 100_000 {
+            let _ = self.0.lock().unwrap().recv();
         }
-    };
-    response.is_refusal("large", 429);
-    server.connect().await.post("/validate", &review("small")).await.is_refusal("small", 403);
-    let nameless = server.connect().await.post("/validate", &"x".repeat(90_000)).await;
-    assert_eq!(nameless.status, 429);
-    assert!(nameless.says("retry-after: 1"), "{nameless:?}");
+        Ok(Reply::Answer(refuse(webhook, body, 403, "as tested")?))
+    }
+}
 
-    holder.send(&held[80_000..]).await;
-    holder.receive().await.is_refusal("holder", 403);
-    server.connect().await.post("/validate", &large).await.is_refusal("large", 403);
+/// Long reviews whose judging never ends stop neither short ones nor those of middle length; what waits for its turn
+/// is told in time, and a peer that goes while it waits leaves nothing behind.
+#[tokio::test]
+async fn a_long_review_that_is_judged_keeps_no_other_waiting() {
+    let mut args = args();
+    args.limits.body_timeout = Duration::from_secs(6);
+    let made = throwaway(&LOOPBACK, TlsVersion::V1_3).unwrap();
+    let (tell, told) = std::sync::mpsc::channel();
+    let waits = Arc::new(Waits(told.into()));
+    let longest = args.limits.max_body_bytes;
+    let server = start_answering(args, (made.loaded.config, made.certificate), waits, None).await;
+    let waiting = "podgate_waiting_reviews{for=\"turn\"}";
+    let mut first = server.connect().await;
+    first.send(&post("/validate", &long_review("first", longest))).await;
+    server.eventually("podgate_buffered_bytes{room=\"large\"}", longest as f64).await;
+
+    let mut gone = server.connect().await;
+    gone.send(&post("/validate", &long_review("gone", longest))).await;
+    server.eventually(waiting, 1.0).await;
+    drop(gone);
+    server.eventually(waiting, 0.0).await;
+    for bytes in [200, 10_000, 90_000] {
+        server.connect().await.post("/validate", &long_review("other", bytes)).await.is_refusal("other", 403);
+    }
+
+    let late = server.connect().await.post("/validate", &long_review("late", longest)).await;
+    late.is_refusal("late", 504);
+    first.receive().await.is_refusal("first", 504);
+    drop(tell);
+    server.eventually("podgate_buffered_bytes{room=\"large\"}", 0.0).await;
 }
 
 // ---- time
