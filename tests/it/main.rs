@@ -33,3 +33,4 @@ mod rotation;
 mod server;
 mod tidy;
 mod upstream_corners;
+mod wire;

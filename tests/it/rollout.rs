@@ -101,8 +101,11 @@ impl Load {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let is_over = Arc::new(AtomicBool::new(false));
-        let api_servers: Vec<_> =
-            (0..API_SERVERS).map(|_| ApiServer::new(&site.files.certificate, &site.balancer)).collect();
+        let api_server = |_| {
+            let balancer = Arc::clone(&site.balancer);
+            ApiServer::new(&site.files.certificate, move || balancer.endpoint())
+        };
+        let api_servers: Vec<_> = (0..API_SERVERS).map(api_server).collect();
         let seen = api_servers.iter().enumerate().map(|(index, api_server)| {
             runtime.spawn(send(Arc::clone(api_server), index, Arc::clone(&is_over)))
         });
@@ -141,7 +144,7 @@ async fn send(api_server: Arc<ApiServer>, index: usize, is_over: Arc<AtomicBool>
             match call.unwrap() {
                 Ok(answer) => {
                     seen.answered += 1;
-                    seen.last += usize::from(answer.is_last);
+                    seen.last += usize::from(answer.is_last());
                 }
                 Err(failure) => seen.failures.push(failure),
             }

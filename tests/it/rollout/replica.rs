@@ -3,20 +3,26 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use rcgen::{CertificateParams, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-/// What every replica is given.
+const POLICY: &str = include_str!("../../../policies/ml-restricted.yaml");
+
+/// What every replica is given. What it follows lies behind a link that is exchanged as a kubelet does it.
 pub(super) struct Files {
     folder: TempDir,
-    /// The certificate in PEM, which is its own issuer.
+    issuer: Issuer<'static, KeyPair>,
+    versions: AtomicUsize,
+    /// The CA that has signed the certificates, in PEM.
     pub(super) certificate: String,
 }
 
@@ -24,17 +30,39 @@ impl Files {
     pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let key = KeyPair::generate().unwrap();
-        let names = ["localhost", "podgate.podgate-system.svc"].map(str::to_owned);
-        let params = CertificateParams::new(names).unwrap();
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         let certificate = params.self_signed(&key).unwrap().pem();
         let namespaces = "apiVersion: v1\nkind: Namespace\n\
              metadata: {name: ml-team-a, labels: {podgate.dev/policy: ml-restricted}}\n";
-        for (name, text) in
-            [("tls.crt", &*certificate), ("tls.key", &key.serialize_pem()), ("namespaces.yaml", namespaces)]
-        {
+        for (name, text) in [("ca.crt", &*certificate), ("namespaces.yaml", namespaces)] {
             fs::write(folder.path().join(name), text).unwrap();
         }
-        Self { folder, certificate }
+        let files =
+            Self { folder, issuer: Issuer::new(params, key), versions: AtomicUsize::new(0), certificate };
+        files.exchange();
+        files
+    }
+
+    /// Puts a new certificate, and the built-in policy with another contact, in place of what is there.
+    pub(super) fn exchange(&self) {
+        let version = self.versions.fetch_add(1, Ordering::Relaxed);
+        let names = ["localhost", "podgate.podgate-system.svc"].map(str::to_owned);
+        let key = KeyPair::generate().unwrap();
+        let leaf = CertificateParams::new(names).unwrap().signed_by(&key, &self.issuer).unwrap();
+        let contact = format!("spec:\n  contact: version-{version}@example.com\n");
+        let folder = format!("version-{version}");
+        fs::create_dir(self.folder().join(&folder)).unwrap();
+        for (name, text) in [
+            ("tls.crt", leaf.pem()),
+            ("tls.key", key.serialize_pem()),
+            ("policy.yaml", POLICY.replace("spec:\n", &contact)),
+        ] {
+            fs::write(self.folder().join(&folder).join(name), text).unwrap();
+        }
+        let (new, link) = (self.folder().join("new"), self.folder().join("data"));
+        symlink(&folder, &new).unwrap();
+        fs::rename(&new, &link).unwrap();
     }
 
     pub(super) fn folder(&self) -> &Path {
@@ -54,18 +82,25 @@ pub(super) struct Replica {
 impl Replica {
     /// Starts one on ports of the system's choosing. Returns as soon as both are bound.
     pub(super) fn start(files: &Files, drain_delay: Duration) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_podgate"));
+        let delay = format!("{}ms", drain_delay.as_millis());
+        Self::start_with(files, &["--drain-delay", &delay])
+    }
+
+    /// Starts one with these arguments besides.
+    pub(super) fn start_with(files: &Files, arguments: &[&str]) -> Self {
+        let ours = || env!("CARGO_BIN_EXE_podgate").into();
+        let mut command = Command::new(std::env::var_os("PODGATE_BINARY").unwrap_or_else(ours));
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("PODGATE_") || name == "KUBECONFIG" {
                 command.env_remove(name);
             }
         }
-        let delay = format!("{}ms", drain_delay.as_millis());
         command
             .current_dir(files.folder())
             .args(["serve", "--listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0", "--log-format=json"])
-            .args(["--tls-cert=tls.crt", "--tls-key=tls.key", "--objects=namespaces.yaml"])
-            .args(["--drain-delay", &delay])
+            .args(["--tls-cert=data/tls.crt", "--tls-key=data/tls.key"])
+            .args(["--policy=data/policy.yaml", "--objects=namespaces.yaml"])
+            .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
@@ -91,6 +126,11 @@ impl Replica {
         });
         let (address, admin) = (address("listen"), address("admin"));
         Self { child, address, admin, log, reader: Some(reader) }
+    }
+
+    /// Of its process.
+    pub(super) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub(super) fn terminate(&self) {
