@@ -7,7 +7,7 @@
 mod api_server;
 mod balancer;
 mod go_client;
-mod replica;
+pub(crate) mod replica;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;

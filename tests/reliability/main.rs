@@ -47,7 +47,7 @@ use std::time::{Duration, Instant};
 
 use api_server::ApiServer;
 use load::Clients;
-use replica::{Files, Replica};
+use replica::{Files, Replica, podgate};
 use report::Report;
 
 /// Each has connections of its own.
@@ -93,7 +93,7 @@ impl Site {
     /// Starts it with these arguments besides.
     fn start(arguments: &[&str]) -> Self {
         let files = Files::new();
-        let replica = Replica::start_with(&files, arguments);
+        let replica = Replica::start_as(podgate(), &files, arguments);
         let address = replica.address;
         let api_servers = (0..API_SERVERS).map(|_| ApiServer::new(&files.certificate, move || address));
         let clients = Clients::new(api_servers.collect());
@@ -116,6 +116,9 @@ impl Site {
 }
 
 fn main() -> ExitCode {
+    if env::args().any(|argument| argument == "--list") {
+        return ExitCode::SUCCESS;
+    }
     let run = Run { is_long: env::var_os("PODGATE_LONG").is_some() };
     // What cargo passes on of its own is not for us.
     let wanted: Vec<String> = env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();

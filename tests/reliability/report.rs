@@ -70,7 +70,7 @@ struct Rounded(f64);
 impl Display for Rounded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let digits = match self.0.abs() {
-            value if value == 0.0 || value >= 100.0 => 0,
+            value if value.fract() == 0.0 || value >= 100.0 => 0,
             value if value >= 10.0 => 1,
             value if value >= 1.0 => 2,
             _ => 3,

@@ -17,7 +17,7 @@ use crate::api_server::{ApiServer, Failure};
 use crate::balancer::Balancer;
 use crate::load::{Clients, Outcome, Tally, ask, open_loop};
 use crate::process::{descriptors, memory};
-use crate::replica::{Files, Replica};
+use crate::replica::{Files, Replica, podgate};
 use crate::report::{Figure, Report, number};
 use crate::{API_SERVERS, Run};
 
@@ -96,7 +96,7 @@ struct Sample {
 impl Site {
     fn start() -> Self {
         let (files, balancer) = (Files::new(), Arc::new(Balancer::start(LAG)));
-        let first = Replica::start_with(&files, &ARGUMENTS);
+        let first = Replica::start_as(podgate(), &files, &ARGUMENTS);
         balancer.add(&first);
         let deaths = Arc::default();
         let mut site =
@@ -109,7 +109,7 @@ impl Site {
     }
 
     fn add(&mut self) {
-        let replica = Replica::start_with(&self.files, &ARGUMENTS);
+        let replica = Replica::start_as(podgate(), &self.files, &ARGUMENTS);
         self.balancer.add(&replica);
         self.others.push_back(replica);
     }

@@ -113,6 +113,16 @@ impl ApiServer {
         timeout(TIMEOUT, self.send(request)).await.map_err(|_| Failure::late(TIMEOUT))?
     }
 
+    /// Makes a connection that no call has asked for, as Go does for a call that got another one meanwhile.
+    pub(super) async fn connect_ahead(&self) -> Result<(), Failure> {
+        self.connect().await.map(|connection| self.give_back(connection))
+    }
+
+    /// Closes what is idle.
+    pub(super) fn close_idle(&self) {
+        self.pool.lock().unwrap().idle.clear();
+    }
+
     async fn send(self: &Arc<Self>, request: &[u8]) -> Result<Answer, Failure> {
         loop {
             let mut connection = self.connection().await?;

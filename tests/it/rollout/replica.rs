@@ -18,16 +18,16 @@ use tempfile::TempDir;
 const POLICY: &str = include_str!("../../../policies/ml-restricted.yaml");
 
 /// What every replica is given. What it follows lies behind a link that is exchanged as a kubelet does it.
-pub(super) struct Files {
+pub(crate) struct Files {
     folder: TempDir,
     issuer: Issuer<'static, KeyPair>,
     versions: AtomicUsize,
     /// The CA that has signed the certificates, in PEM.
-    pub(super) certificate: String,
+    pub(crate) certificate: String,
 }
 
 impl Files {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::default();
@@ -45,7 +45,7 @@ impl Files {
     }
 
     /// Puts a new certificate, and the built-in policy with another contact, in place of what is there.
-    pub(super) fn exchange(&self) {
+    pub(crate) fn exchange(&self) {
         let version = self.versions.fetch_add(1, Ordering::Relaxed);
         let names = ["localhost", "podgate.podgate-system.svc"].map(str::to_owned);
         let key = KeyPair::generate().unwrap();
@@ -65,31 +65,35 @@ impl Files {
         fs::rename(&new, &link).unwrap();
     }
 
-    pub(super) fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 }
 
+/// The program: the one that was built with the tests, unless `PODGATE_BINARY` names another.
+pub(crate) fn podgate() -> Command {
+    let ours = || env!("CARGO_BIN_EXE_podgate").into();
+    Command::new(std::env::var_os("PODGATE_BINARY").unwrap_or_else(ours))
+}
+
 /// A running replica; killed when the test ends.
-pub(super) struct Replica {
+pub(crate) struct Replica {
     child: Child,
-    pub(super) address: SocketAddr,
-    pub(super) admin: SocketAddr,
+    pub(crate) address: SocketAddr,
+    pub(crate) admin: SocketAddr,
     log: Arc<Mutex<String>>,
     reader: Option<JoinHandle<()>>,
 }
 
 impl Replica {
     /// Starts one on ports of the system's choosing. Returns as soon as both are bound.
-    pub(super) fn start(files: &Files, drain_delay: Duration) -> Self {
+    pub(crate) fn start(files: &Files, drain_delay: Duration) -> Self {
         let delay = format!("{}ms", drain_delay.as_millis());
-        Self::start_with(files, &["--drain-delay", &delay])
+        Self::start_as(podgate(), files, &["--drain-delay", &delay])
     }
 
-    /// Starts one with these arguments besides.
-    pub(super) fn start_with(files: &Files, arguments: &[&str]) -> Self {
-        let ours = || env!("CARGO_BIN_EXE_podgate").into();
-        let mut command = Command::new(std::env::var_os("PODGATE_BINARY").unwrap_or_else(ours));
+    /// Starts one as this command, with more arguments.
+    pub(crate) fn start_as(mut command: Command, files: &Files, more: &[&str]) -> Self {
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("PODGATE_") || name == "KUBECONFIG" {
                 command.env_remove(name);
@@ -100,7 +104,7 @@ impl Replica {
             .args(["serve", "--listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0", "--log-format=json"])
             .args(["--tls-cert=data/tls.crt", "--tls-key=data/tls.key"])
             .args(["--policy=data/policy.yaml", "--objects=namespaces.yaml"])
-            .args(arguments)
+            .args(more)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
@@ -128,21 +132,21 @@ impl Replica {
         Self { child, address, admin, log, reader: Some(reader) }
     }
 
-    /// Of its process.
-    pub(super) fn id(&self) -> u32 {
+    /// The id of its process.
+    pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
-    pub(super) fn terminate(&self) {
+    pub(crate) fn terminate(&self) {
         kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
     }
 
-    pub(super) fn kill(&self) {
+    pub(crate) fn kill(&self) {
         kill_process(Pid::from_child(&self.child), Signal::KILL).unwrap();
     }
 
     /// Waits for its end, and returns that and what it said about itself.
-    pub(super) fn ended(mut self) -> (ExitStatus, String) {
+    pub(crate) fn ended(mut self) -> (ExitStatus, String) {
         let status = self.child.wait().unwrap();
         self.reader.take().unwrap().join().unwrap();
         let log = self.log.lock().unwrap().clone();
@@ -151,7 +155,7 @@ impl Replica {
 
     /// Waits for its end in good order.
     #[track_caller]
-    pub(super) fn ends_well(self) {
+    pub(crate) fn ends_well(self) {
         let (status, log) = self.ended();
         assert_eq!(status.code(), Some(0), "{log}");
         assert!(!log.contains("panicked"), "{log}");
