@@ -4,9 +4,12 @@
 //! treat their connections as Go does; where upstream's programs are built, one of them is kube-apiserver's own
 //! client. `PODGATE_ROLLOUT_RESTARTS` sets how many restarts there are.
 
+#[allow(dead_code, reason = "some of it is for the long runs")]
 mod api_server;
 mod balancer;
+#[allow(dead_code, reason = "some of it is for the long runs")]
 mod go_client;
+#[allow(dead_code, reason = "some of it is for the long runs")]
 pub(crate) mod replica;
 
 use std::collections::VecDeque;

@@ -34,6 +34,8 @@ pub(crate) enum Outcome {
 pub(crate) struct Tally {
     /// How long the calls took that came to the right verdict, from when they were to be sent.
     latencies: Vec<Duration>,
+    /// How late calls were begun: where this is long, it is the clients that could do no more.
+    starts: Vec<Duration>,
     pub(crate) shed: usize,
     pub(crate) late: usize,
     pub(crate) held: usize,
@@ -70,9 +72,12 @@ impl Tally {
 
     /// The latency that so many of a thousand right verdicts kept to, in milliseconds.
     pub(crate) fn millis(&mut self, of_thousand: usize) -> f64 {
-        self.latencies.sort_unstable();
-        let place = (self.latencies.len() * of_thousand).div_ceil(1000).saturating_sub(1);
-        self.latencies.get(place).map_or(f64::INFINITY, |latency| latency.as_secs_f64() * 1e3)
+        quantile(&mut self.latencies, of_thousand)
+    }
+
+    /// How late so many of a thousand calls were begun at most, in milliseconds.
+    pub(crate) fn millis_late(&mut self, of_thousand: usize) -> f64 {
+        quantile(&mut self.starts, of_thousand)
     }
 
     /// Says what went wrong, a few of each.
@@ -81,6 +86,12 @@ impl Tally {
             println!("  error: {}", text.chars().take(300).collect::<String>());
         }
     }
+}
+
+fn quantile(durations: &mut [Duration], of_thousand: usize) -> f64 {
+    durations.sort_unstable();
+    let place = (durations.len() * of_thousand).div_ceil(1000).saturating_sub(1);
+    durations.get(place).map_or(f64::INFINITY, |duration| duration.as_secs_f64() * 1e3)
 }
 
 /// API servers with connections of their own, and a runtime for their calls.
@@ -149,8 +160,11 @@ where
         thread::sleep(due.saturating_duration_since(Instant::now()));
         let (call, tally) = (call(turn as usize), Arc::clone(&tally));
         let noted = async move {
+            let late = due.elapsed();
             let outcome = call.await;
-            tally.lock().unwrap().note(outcome, due.elapsed());
+            let mut tally = tally.lock().unwrap();
+            tally.starts.push(late);
+            tally.note(outcome, due.elapsed());
         };
         tasks.spawn_on(noted, runtime.handle());
     }

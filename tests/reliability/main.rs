@@ -53,8 +53,11 @@ use report::Report;
 /// Each has connections of its own.
 const API_SERVERS: usize = 3;
 
-/// The promises, by name, in the order in which they are shown.
-const PROMISES: [(&str, fn(Run) -> Report); 7] = [
+/// A name, and what shows the promise.
+type Promise = (&'static str, fn(Run) -> Report);
+
+/// In the order in which they are shown.
+const PROMISES: [Promise; 7] = [
     ("steady", steady::steady),
     ("saturation", steady::saturation),
     ("bursts", bursts::bursts),

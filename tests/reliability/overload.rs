@@ -56,12 +56,15 @@ pub(crate) fn overload(run: Run) -> Report {
 struct Storm {
     once: Tally,
     patient: Tally,
+    /// Until the last was answered.
+    took: Duration,
 }
 
 impl Storm {
     fn rage(site: &Site, rate: u32, time: Duration) -> Self {
         let clients = &site.clients;
         let rooms: Vec<_> = (0..API_SERVERS).map(|_| Arc::new(Semaphore::new(IN_FLIGHT))).collect();
+        let started = Instant::now();
         thread::scope(|scope| {
             let storm = |rate: u32, is_patient: bool| {
                 let rooms = &rooms;
@@ -83,7 +86,7 @@ impl Storm {
             };
             let patient = scope.spawn(storm((rate / 10).max(1), true));
             let once = storm(rate - rate / 10, false)();
-            Self { once, patient: patient.join().unwrap() }
+            Self { once, patient: patient.join().unwrap(), took: started.elapsed() }
         })
     }
 
@@ -94,7 +97,7 @@ impl Storm {
         time: Duration,
         (recovered, memory): (Duration, f64),
     ) -> Report {
-        let (once, patient) = (&mut self.once, &mut self.patient);
+        let (once, patient, took) = (&mut self.once, &mut self.patient, self.took);
         let (sent, wrong) = (once.sent() + patient.sent(), once.wrong.len() + patient.wrong.len());
         let succeeded = 100.0 * number(patient.right()) / number(patient.sent().max(1));
         Report {
@@ -107,13 +110,14 @@ impl Storm {
             figures: vec![
                 Figure::count("sent", sent),
                 Figure::count("held back by the API servers", once.held + patient.held),
-                Figure::of("judged", per_second(once.right() + patient.right(), time), "/s"),
+                Figure::of("judged", per_second(once.right() + patient.right(), took), "/s"),
                 Figure::count("shed (429)", once.shed + patient.shed),
                 Figure::count("refused for being late (504)", once.late + patient.late),
                 Figure::none("wrong answers", wrong),
                 Figure::none("not answered", once.lost.len() + patient.lost.len()).if_long(),
                 Figure::of("p99 of those judged", once.millis(990), "ms").at_most(250.0).if_long(),
                 Figure::of("longest", once.millis(1000), "ms"),
+                Figure::of("p99 of the clients' own delay", once.millis_late(990), "ms"),
                 Figure::of("with retries succeed", succeeded, "%").at_least(99.0).if_long(),
                 Figure::of("calm again after", recovered.as_secs_f64(), "s").at_most(2.0).if_long(),
                 Figure::of("peak memory", memory, "MiB").at_most(256.0),

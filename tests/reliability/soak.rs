@@ -211,13 +211,12 @@ fn load(clients: &Clients, deaths: &Arc<Deaths>, rate: u32, time: Duration) -> T
         async move {
             let review = reviews.of_turn(turn);
             loop {
-                match ask(&api_server, &review).await {
-                    Outcome::Lost(failure) if deaths.explain(&failure) => {
-                        deaths.lost_calls.fetch_add(1, Ordering::Relaxed);
-                        sleep(PAUSE).await;
-                    }
-                    outcome => return outcome,
+                let outcome = ask(&api_server, &review).await;
+                if !matches!(&outcome, Outcome::Lost(failure) if deaths.explain(failure)) {
+                    return outcome;
                 }
+                deaths.lost_calls.fetch_add(1, Ordering::Relaxed);
+                sleep(PAUSE).await;
             }
         }
     })

@@ -27,6 +27,7 @@ pub(crate) fn steady(run: Run) -> Report {
             Figure::of("p99", tally.millis(990), "ms").at_most(10.0).if_long(),
             Figure::of("p99.9", tally.millis(999), "ms").at_most(30.0).if_long(),
             Figure::of("longest", tally.millis(1000), "ms"),
+            Figure::of("p99 of the clients' own delay", tally.millis_late(990), "ms"),
             Figure::of("peak memory", memory, "MiB"),
         ],
     }

@@ -154,7 +154,7 @@ impl ApiServer {
         let this = Arc::clone(self);
         tokio::spawn(async move {
             let connected = this.connect().await;
-            if let Err(Ok(connection)) = deliver(&want, connected) {
+            if let Some(Ok(connection)) = deliver(&want, connected) {
                 this.give_back(connection);
             }
         });
@@ -176,17 +176,15 @@ impl ApiServer {
     /// To whoever waits longest, or else to those that are idle.
     fn give_back(&self, connection: Connection) {
         let mut pool = self.pool.lock().unwrap();
-        let mut given = Ok(Connection { idle_since: Instant::now(), ..connection });
-        while let Some(want) = pool.wants.pop_front() {
-            match deliver(&want, given) {
-                Ok(()) => return,
-                Err(back) => given = back,
+        let mut left = Some(Ok(Connection { idle_since: Instant::now(), ..connection }));
+        while let Some(given) = left.take() {
+            match pool.wants.pop_front() {
+                Some(want) => left = deliver(&want, given),
+                None => {
+                    let is_kept = pool.idle.len() < MAX_IDLE;
+                    pool.idle.extend(given.ok().filter(|_| is_kept));
+                }
             }
-        }
-        if let Ok(connection) = given
-            && pool.idle.len() < MAX_IDLE
-        {
-            pool.idle.push(connection);
         }
     }
 
@@ -206,11 +204,11 @@ impl ApiServer {
     }
 }
 
-/// Gives a call what it waits for; back where it has that, or waits no longer.
-fn deliver(want: &Want, connected: Connected) -> Result<(), Connected> {
+/// Gives a call what it waits for; it is left where the call has that, or waits no longer.
+fn deliver(want: &Want, connected: Connected) -> Option<Connected> {
     match want.lock().unwrap().take() {
-        Some(sender) => sender.send(connected),
-        None => Err(connected),
+        Some(sender) => sender.send(connected).err(),
+        None => Some(connected),
     }
 }
 
