@@ -18,7 +18,7 @@ const SHORT: [usize; 2] = [150, 600];
 
 pub(crate) fn bursts(run: Run) -> Report {
     let bursts = run.pick(SHORT, BURSTS);
-    let site = Site::start(&[]);
+    let site = Site::start();
     let mut seen = Vec::new();
     for _ in 0..run.pick(1, 5) {
         for burst in bursts {

@@ -14,7 +14,7 @@ use crate::process::descriptors;
 use crate::replica::{Files, Replica, podgate};
 use crate::report::{Figure, Report};
 use crate::reviews::Reviews;
-use crate::{Run, Site};
+use crate::{AT_ONCE, Run, Site};
 
 /// How long a lane waits before it asks again.
 #[derive(Clone, Copy)]
@@ -85,7 +85,8 @@ struct Swept {
 pub(crate) fn idle(run: Run) -> Report {
     let (lanes, time) = (run.pick(SHORT, LONG), run.seconds(12, 1080));
     let files = Files::new();
-    let replica = Replica::start_as(podgate(), &files, run.pick(SHORT_LIMITS, LONG_LIMITS));
+    let arguments = [run.pick(SHORT_LIMITS, LONG_LIMITS), &[AT_ONCE]].concat();
+    let replica = Replica::start_as(podgate(), &files, &arguments);
     let connected = Arc::new(AtomicUsize::new(0));
     let api_servers = lanes.iter().flat_map(|(count, _)| 0..*count).map(|_| {
         let (address, connected) = (replica.address, Arc::clone(&connected));

@@ -34,7 +34,7 @@ const CALM: Duration = Duration::from_millis(50);
 
 pub(crate) fn overload(run: Run) -> Report {
     let share = CpuShare::new(MILLICORES);
-    let site = Site::start(&[]);
+    let site = Site::start();
     site.warm_up();
     if let Some(share) = &share {
         share.hold(site.replica.id());

@@ -44,7 +44,7 @@ impl Drop for Hog {
 pub(crate) fn starvation(run: Run) -> Report {
     let (rate, time) = (run.pick(10, 100), run.seconds(8, 60));
     let share = CpuShare::new(MILLICORES);
-    let site = Site::start(&[]);
+    let site = Site::start();
     site.warm_up();
     if let Some(share) = &share {
         share.hold(site.replica.id());

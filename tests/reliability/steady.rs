@@ -9,7 +9,7 @@ use crate::{Run, Site};
 /// The reviews come at their times, whatever has become of those before them.
 pub(crate) fn steady(run: Run) -> Report {
     let (rate, time) = (run.pick(60, 1000), run.seconds(10, 600));
-    let site = Site::start(&[]);
+    let site = Site::start();
     site.warm_up();
     let mut tally = site.clients.open_loop(rate, time);
     tally.explain();
@@ -37,7 +37,7 @@ pub(crate) fn steady(run: Run) -> Report {
 pub(crate) fn saturation(run: Run) -> Report {
     const CALLERS: usize = 48;
     let time = run.seconds(5, 60);
-    let site = Site::start(&[]);
+    let site = Site::start();
     site.warm_up();
     let mut tally = site.clients.closed_loop(CALLERS, time);
     tally.explain();
