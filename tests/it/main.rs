@@ -44,3 +44,4 @@ mod serving;
 mod tidy;
 mod unjudged;
 mod upstream_corners;
+mod wire;

@@ -4,9 +4,12 @@
 //! treat their connections as Go does; where upstream's programs are built, one of them is kube-apiserver's own
 //! client. `PODGATE_ROLLOUT_RESTARTS` sets how many restarts there are.
 
+#[allow(dead_code, reason = "some of it is for the long runs")]
 mod api_server;
 mod balancer;
+#[allow(dead_code, reason = "some of it is for the long runs")]
 mod go_client;
+#[allow(dead_code, reason = "some of it is for the long runs")]
 pub(crate) mod replica;
 mod upgrade;
 
@@ -102,7 +105,11 @@ impl Load {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let is_over = Arc::new(AtomicBool::new(false));
-        let api_servers: Vec<_> = (0..API_SERVERS).map(|_| ApiServer::new(certificate, balancer)).collect();
+        let api_server = |_| {
+            let balancer = Arc::clone(balancer);
+            ApiServer::new(certificate, move || balancer.endpoint())
+        };
+        let api_servers: Vec<_> = (0..API_SERVERS).map(api_server).collect();
         let seen = api_servers.iter().enumerate().map(|(index, api_server)| {
             runtime.spawn(send(Arc::clone(api_server), index, Arc::clone(&is_over)))
         });
@@ -141,7 +148,7 @@ async fn send(api_server: Arc<ApiServer>, index: usize, is_over: Arc<AtomicBool>
             match call.unwrap() {
                 Ok(answer) => {
                     seen.answered += 1;
-                    seen.last += usize::from(answer.is_last);
+                    seen.last += usize::from(answer.is_last());
                 }
                 Err(failure) => seen.failures.push(failure),
             }
@@ -158,7 +165,7 @@ fn restarts(by_default: usize) -> usize {
 fn rolling_restarts_lose_no_review() {
     let mut site = Site::start();
     let mut load = Load::start(&site.files.certificate, &site.balancer);
-    let go = GoClient::start(&site.files.folder().join("tls.crt"), &site.balancer);
+    let go = GoClient::start(&site.files.folder().join("ca.crt"), &site.balancer);
     let restarts = restarts(9);
     for _ in 0..restarts {
         let old = site.oldest();

@@ -20,9 +20,8 @@ use podgate::server::{
     Args, Change, Health, Lookup, Metrics, Outcome, Reload, Reloaded, Review, Server, Shutdown, Wiring,
 };
 use rcgen::{CertificateParams, KeyPair};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ServerConfig};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
@@ -30,8 +29,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-/// Nothing here takes as long on a machine that is only busy.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) use crate::wire::{PATIENCE, client_config, head, post};
 
 /// Short enough to wait for, long enough for a busy machine to be in time.
 pub(crate) const SHORT: Duration = Duration::from_millis(400);
@@ -188,23 +186,6 @@ pub(crate) async fn within<T>(what: impl Future<Output = T>) -> T {
 
 // ---- its peer
 
-pub(crate) fn client_config(
-    trusted: &str,
-    versions: &[&'static SupportedProtocolVersion],
-    protocols: &[&[u8]],
-) -> ClientConfig {
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_slice(trusted.as_bytes()).unwrap()).unwrap();
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(versions)
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
-    config
-}
-
 pub(crate) struct Client<S> {
     pub(crate) stream: S,
     read: Vec<u8>,
@@ -285,18 +266,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         let read = timeout(time, self.stream.read_buf(&mut self.read)).await;
         assert!(read.is_err(), "{read:?} {:?}", self.read);
     }
-}
-
-pub(crate) fn head(path: &str, length: usize) -> String {
-    format!(
-        "POST {path} HTTP/1.1\r\nHost: podgate.podgate.svc\r\nUser-Agent: kube-apiserver-admission\r\n\
-         Content-Length: {length}\r\nAccept: application/json, */*\r\nContent-Type: application/json\r\n\
-         Accept-Encoding: gzip\r\n\r\n"
-    )
-}
-
-pub(crate) fn post(path: &str, body: &str) -> String {
-    head(path, body.len()) + body
 }
 
 pub(crate) fn review(uid: &str) -> String {

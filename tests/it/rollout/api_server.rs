@@ -5,6 +5,7 @@
 //! before a byte of the review was written is replaced by another. Once a byte is written nothing is tried
 //! again: what happens then is what the API server's caller sees.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -13,23 +14,37 @@ use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::balancer::Balancer;
-use crate::server::client_config;
+use crate::wire::client_config;
 
 const MAX_IDLE: usize = 25;
 const IDLE_TIMEOUT: Duration = Duration::from_secs(90);
 /// `timeoutSeconds` of the webhook.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The answer to a review.
+/// The answer to a request.
 #[derive(Debug)]
 pub(super) struct Answer {
-    pub(super) is_last: bool,
+    pub(super) status: u16,
+    /// The status line and the header, in lower case.
+    pub(super) head: String,
+    pub(super) body: String,
+}
+
+impl Answer {
+    /// Whether it says that the connection is to be closed.
+    pub(super) fn is_last(&self) -> bool {
+        self.head.contains("\r\nconnection: close")
+    }
+
+    /// The value of a header.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+    }
 }
 
 /// A review that was not answered.
@@ -42,6 +57,12 @@ pub(super) struct Failure {
     pub(super) error: String,
 }
 
+impl Failure {
+    pub(super) fn late(limit: Duration) -> Self {
+        Self { sent: None, refused_by: None, error: format!("no answer in {limit:?}") }
+    }
+}
+
 struct Connection {
     stream: TlsStream<TcpStream>,
     replica: SocketAddr,
@@ -49,84 +70,102 @@ struct Connection {
     is_used: bool,
 }
 
+type Connected = Result<Connection, Failure>;
+
+/// A call that waits for a connection, until somebody has given it one.
+type Want = Arc<Mutex<Option<oneshot::Sender<Connected>>>>;
+
+#[derive(Default)]
+struct Pool {
+    idle: Vec<Connection>,
+    wants: VecDeque<Want>,
+}
+
 /// One API server.
 pub(super) struct ApiServer {
     tls: Arc<ClientConfig>,
-    balancer: Arc<Balancer>,
-    idle: Mutex<Vec<Connection>>,
-    given_back: Notify,
+    /// Where the next connection goes.
+    endpoint: Box<dyn Fn() -> SocketAddr + Send + Sync>,
+    pool: Mutex<Pool>,
 }
 
 impl ApiServer {
-    pub(super) fn new(certificate: &str, balancer: &Arc<Balancer>) -> Arc<Self> {
+    pub(super) fn new(
+        certificate: &str,
+        endpoint: impl Fn() -> SocketAddr + Send + Sync + 'static,
+    ) -> Arc<Self> {
         let tls = client_config(certificate, &[&rustls::version::TLS13], &[b"http/1.1"]);
-        Arc::new(Self {
-            tls: Arc::new(tls),
-            balancer: Arc::clone(balancer),
-            idle: Mutex::default(),
-            given_back: Notify::new(),
-        })
+        Arc::new(Self { tls: Arc::new(tls), endpoint: Box::new(endpoint), pool: Mutex::default() })
     }
 
     /// Sends a review, and looks whether the answer has its uid and allows it.
     pub(super) async fn call(self: &Arc<Self>, uid: &str, review: &str) -> Result<Answer, Failure> {
-        let late = |_| Failure { sent: None, refused_by: None, error: format!("no answer in {TIMEOUT:?}") };
-        timeout(TIMEOUT, self.send(uid, review)).await.map_err(late)?
+        let answer = self.ask(crate::wire::post("/validate?timeout=10s", review).as_bytes()).await?;
+        if says_yes(&answer, uid) {
+            return Ok(answer);
+        }
+        // Whoever answered was alive: no death explains this.
+        Err(Failure { sent: None, refused_by: None, error: answer.head + &answer.body })
     }
 
-    async fn send(self: &Arc<Self>, uid: &str, review: &str) -> Result<Answer, Failure> {
-        let request = crate::server::post("/validate?timeout=10s", review);
+    /// Sends a request, and returns its answer, whatever that says.
+    pub(super) async fn ask(self: &Arc<Self>, request: &[u8]) -> Result<Answer, Failure> {
+        timeout(TIMEOUT, self.send(request)).await.map_err(|_| Failure::late(TIMEOUT))?
+    }
+
+    /// Makes a connection that no call has asked for, as Go does for a call that got another one meanwhile.
+    pub(super) async fn connect_ahead(&self) -> Result<(), Failure> {
+        self.connect().await.map(|connection| self.give_back(connection))
+    }
+
+    /// Closes what is idle.
+    pub(super) fn close_idle(&self) {
+        self.pool.lock().unwrap().idle.clear();
+    }
+
+    async fn send(self: &Arc<Self>, request: &[u8]) -> Result<Answer, Failure> {
         loop {
             let mut connection = self.connection().await?;
             let sent = Some((connection.replica, Instant::now()));
             let failure = |error: String| Failure { sent, refused_by: None, error };
             // One record and one segment: when that fails, nothing was written.
-            if let Err(error) = connection.stream.write_all(request.as_bytes()).await {
+            if let Err(error) = connection.stream.write_all(request).await {
                 if connection.is_used {
                     continue;
                 }
                 return Err(failure(format!("not written: {error}")));
             }
-            let (head, body) = read(&mut connection.stream).await.map_err(failure)?;
-            if !says_yes(&head, &body, uid) {
-                return Err(failure(head + &body));
-            }
-            let is_last = head.to_ascii_lowercase().contains("connection: close");
-            if !is_last {
+            let answer = read(&mut connection.stream).await.map_err(failure)?;
+            if !answer.is_last() {
                 connection.is_used = true;
                 self.give_back(connection);
             }
-            return Ok(Answer { is_last });
+            return Ok(answer);
         }
     }
 
-    async fn connection(self: &Arc<Self>) -> Result<Connection, Failure> {
+    async fn connection(self: &Arc<Self>) -> Connected {
         if let Some(connection) = self.idle() {
             return Ok(connection);
         }
-        let (fail, mut failed) = oneshot::channel();
+        let (sender, receiver) = oneshot::channel();
+        let want = Arc::new(Mutex::new(Some(sender)));
+        self.pool.lock().unwrap().wants.push_back(Arc::clone(&want));
         let this = Arc::clone(self);
         tokio::spawn(async move {
-            match this.connect().await {
-                Ok(connection) => this.give_back(connection),
-                Err(failure) => drop(fail.send(failure)),
+            let connected = this.connect().await;
+            if let Some(Ok(connection)) = deliver(&want, connected) {
+                this.give_back(connection);
             }
         });
-        loop {
-            tokio::select! {
-                Ok(failure) = &mut failed => return Err(failure),
-                () = self.given_back.notified() => {}
-            }
-            if let Some(connection) = self.idle() {
-                return Ok(connection);
-            }
-        }
+        // The task that connects has the sender until it is done.
+        receiver.await.unwrap()
     }
 
     /// The youngest idle connection that nothing is known to be wrong with.
     fn idle(&self) -> Option<Connection> {
-        let mut idle = self.idle.lock().unwrap();
-        while let Some(connection) = idle.pop() {
+        let mut pool = self.pool.lock().unwrap();
+        while let Some(connection) = pool.idle.pop() {
             if connection.idle_since.elapsed() < IDLE_TIMEOUT && is_open(connection.stream.get_ref().0) {
                 return Some(connection);
             }
@@ -134,16 +173,23 @@ impl ApiServer {
         None
     }
 
+    /// To whoever waits longest, or else to those that are idle.
     fn give_back(&self, connection: Connection) {
-        let mut idle = self.idle.lock().unwrap();
-        if idle.len() < MAX_IDLE {
-            idle.push(Connection { idle_since: Instant::now(), ..connection });
+        let mut pool = self.pool.lock().unwrap();
+        let mut left = Some(Ok(Connection { idle_since: Instant::now(), ..connection }));
+        while let Some(given) = left.take() {
+            match pool.wants.pop_front() {
+                Some(want) => left = deliver(&want, given),
+                None => {
+                    let is_kept = pool.idle.len() < MAX_IDLE;
+                    pool.idle.extend(given.ok().filter(|_| is_kept));
+                }
+            }
         }
-        self.given_back.notify_one();
     }
 
-    async fn connect(&self) -> Result<Connection, Failure> {
-        let replica = self.balancer.endpoint();
+    async fn connect(&self) -> Connected {
+        let replica = (self.endpoint)();
         let refused = |error: std::io::Error| Failure {
             sent: None,
             refused_by: Some(replica),
@@ -158,6 +204,14 @@ impl ApiServer {
     }
 }
 
+/// Gives a call what it waits for; it is left where the call has that, or waits no longer.
+fn deliver(want: &Want, connected: Connected) -> Option<Connected> {
+    match want.lock().unwrap().take() {
+        Some(sender) => sender.send(connected).err(),
+        None => Some(connected),
+    }
+}
+
 /// Whether the server has said nothing on an idle connection: whatever it says there, it is the end.
 fn is_open(stream: &TcpStream) -> bool {
     let socket = std::os::fd::AsFd::as_fd(stream).try_clone_to_owned().unwrap();
@@ -165,8 +219,7 @@ fn is_open(stream: &TcpStream) -> bool {
     peeked.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
 }
 
-/// Head and body of an answer.
-async fn read(stream: &mut TlsStream<TcpStream>) -> Result<(String, String), String> {
+async fn read(stream: &mut TlsStream<TcpStream>) -> Result<Answer, String> {
     let mut answer = Vec::new();
     loop {
         let read = stream.read_buf(&mut answer).await.map_err(|error| format!("no answer: {error}"))?;
@@ -175,15 +228,17 @@ async fn read(stream: &mut TlsStream<TcpStream>) -> Result<(String, String), Str
         }
         let text = std::str::from_utf8(&answer).map_err(|error| error.to_string())?;
         let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+        let head = head.to_ascii_lowercase();
         let length = |line: &str| line.strip_prefix("content-length: ")?.parse::<usize>().ok();
         if head.lines().find_map(length).ok_or("no length")? == body.len() {
-            return Ok((head.to_owned(), body.to_owned()));
+            let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or("no status")?;
+            return Ok(Answer { status, body: body.to_owned(), head });
         }
     }
 }
 
-fn says_yes(head: &str, body: &str, uid: &str) -> bool {
-    let review: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
+fn says_yes(answer: &Answer, uid: &str) -> bool {
+    let review: serde_json::Value = serde_json::from_str(&answer.body).unwrap_or_default();
     let response = &review["response"];
-    head.starts_with("HTTP/1.1 200 ") && response["uid"] == uid && response["allowed"] == true
+    answer.status == 200 && response["uid"] == uid && response["allowed"] == true
 }

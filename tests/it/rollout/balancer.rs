@@ -13,7 +13,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::replica::Replica;
-use crate::server::PATIENCE;
+use crate::wire::PATIENCE;
 
 /// How often readiness is asked for.
 const PERIOD: Duration = Duration::from_millis(20);

@@ -3,20 +3,26 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use rcgen::{CertificateParams, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-/// What every replica is given.
+const POLICY: &str = include_str!("../../../policies/ml-restricted.yaml");
+
+/// What every replica is given. What it follows lies behind a link that is exchanged as a kubelet does it.
 pub(crate) struct Files {
     folder: TempDir,
-    /// The certificate in PEM, which is its own issuer.
+    issuer: Issuer<'static, KeyPair>,
+    versions: AtomicUsize,
+    /// The CA that has signed the certificates, in PEM.
     pub(crate) certificate: String,
 }
 
@@ -24,22 +30,50 @@ impl Files {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let key = KeyPair::generate().unwrap();
-        let names = ["localhost", "podgate.podgate-system.svc"].map(str::to_owned);
-        let params = CertificateParams::new(names).unwrap();
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         let certificate = params.self_signed(&key).unwrap().pem();
         let namespaces = "apiVersion: v1\nkind: Namespace\n\
              metadata: {name: ml-team-a, labels: {podgate.dev/policy: ml-restricted}}\n";
-        for (name, text) in
-            [("tls.crt", &*certificate), ("tls.key", &key.serialize_pem()), ("namespaces.yaml", namespaces)]
-        {
+        for (name, text) in [("ca.crt", &*certificate), ("namespaces.yaml", namespaces)] {
             fs::write(folder.path().join(name), text).unwrap();
         }
-        Self { folder, certificate }
+        let files =
+            Self { folder, issuer: Issuer::new(params, key), versions: AtomicUsize::new(0), certificate };
+        files.exchange();
+        files
+    }
+
+    /// Puts a new certificate, and the built-in policy with another contact, in place of what is there.
+    pub(crate) fn exchange(&self) {
+        let version = self.versions.fetch_add(1, Ordering::Relaxed);
+        let names = ["localhost", "podgate.podgate-system.svc"].map(str::to_owned);
+        let key = KeyPair::generate().unwrap();
+        let leaf = CertificateParams::new(names).unwrap().signed_by(&key, &self.issuer).unwrap();
+        let contact = format!("spec:\n  contact: version-{version}@example.com\n");
+        let folder = format!("version-{version}");
+        fs::create_dir(self.folder().join(&folder)).unwrap();
+        for (name, text) in [
+            ("tls.crt", leaf.pem()),
+            ("tls.key", key.serialize_pem()),
+            ("policy.yaml", POLICY.replace("spec:\n", &contact)),
+        ] {
+            fs::write(self.folder().join(&folder).join(name), text).unwrap();
+        }
+        let (new, link) = (self.folder().join("new"), self.folder().join("data"));
+        symlink(&folder, &new).unwrap();
+        fs::rename(&new, &link).unwrap();
     }
 
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
+}
+
+/// The program: the one that was built with the tests, unless `PODGATE_BINARY` names another.
+pub(crate) fn podgate() -> Command {
+    let ours = || env!("CARGO_BIN_EXE_podgate").into();
+    Command::new(std::env::var_os("PODGATE_BINARY").unwrap_or_else(ours))
 }
 
 /// A running replica; killed when the test ends.
@@ -55,13 +89,17 @@ impl Replica {
     /// Starts one on ports of the system's choosing. Returns as soon as both are bound.
     pub(crate) fn start(files: &Files, drain_delay: Duration) -> Self {
         let delay = format!("{}ms", drain_delay.as_millis());
-        let podgate = Command::new(env!("CARGO_BIN_EXE_podgate"));
-        Self::start_as(podgate, files, &["--drain-delay", &delay])
+        Self::start_as(podgate(), files, &["--drain-delay", &delay])
     }
 
     /// Starts one as this command, with more arguments.
     pub(crate) fn start_as(command: Command, files: &Files, more: &[&str]) -> Self {
-        let arguments = ["--tls-cert=tls.crt", "--tls-key=tls.key", "--objects=namespaces.yaml"];
+        let arguments = [
+            "--tls-cert=data/tls.crt",
+            "--tls-key=data/tls.key",
+            "--policy=data/policy.yaml",
+            "--objects=namespaces.yaml",
+        ];
         Self::of(command, files.folder(), &[&arguments[..], more].concat())
     }
 

@@ -1,8 +1,9 @@
 // The webhook client sends reviews as kube-apiserver does: with its own client for webhooks, its connections, and an
 // endpoint of the Service looked up for each new connection.
 //
-// It asks whoever listens at -endpoints for an endpoint, and sends a review in bursts until standard input ends. Then it
-// prints how many were answered and why others were not, as one line of JSON.
+// It asks whoever listens at -endpoints for an endpoint, and sends a review in bursts until standard input ends. With
+// -burst it waits for that end and then sends so many at once. Then it prints how many were answered, why others were
+// not, and how long the slowest took, as one line of JSON.
 package main
 
 import (
@@ -50,16 +51,29 @@ func (e endpoints) ResolveEndpoint(_, _ string, _ int32) (*url.URL, error) {
 	return &url.URL{Scheme: "https", Host: strings.TrimSpace(string(endpoint))}, nil
 }
 
+// endpoint is a Service with one that never changes.
+type endpoint string
+
+func (e endpoint) ResolveEndpoint(_, _ string, _ int32) (*url.URL, error) {
+	return &url.URL{Scheme: "https", Host: string(e)}, nil
+}
+
 // seen is what is printed at the end.
 type seen struct {
 	lock     sync.Mutex
 	Answered int      `json:"answered"`
 	Failures []string `json:"failures"`
+	Slowest  int64    `json:"slowest_millis"`
 }
 
-func (s *seen) note(err error) {
+// note calls, and remembers what came of it.
+func (s *seen) note(call func() error) {
+	started := time.Now()
+	err := call()
+	took := time.Since(started).Milliseconds()
 	s.lock.Lock()
 	defer s.lock.Unlock()
+	s.Slowest = max(s.Slowest, took)
 	if err != nil {
 		s.Failures = append(s.Failures, err.Error())
 	} else {
@@ -76,6 +90,8 @@ func main() {
 
 func run() error {
 	asked := flag.String("endpoints", "", "the address that says an endpoint of the Service")
+	fixed := flag.String("endpoint", "", "the one endpoint of the Service, instead")
+	burst := flag.Int("burst", 0, "how many reviews to send at once when standard input ends, and no others")
 	ca := flag.String("ca", "", "the file of the CA bundle")
 	file := flag.String("review", "", "the file of the review, which is to be allowed")
 	flag.Parse()
@@ -92,7 +108,11 @@ func run() error {
 	if err := json.Unmarshal(content, &review); err != nil {
 		return fmt.Errorf("%s: %w", *file, err)
 	}
-	client, err := webhookClient(bundle, endpoints(*asked))
+	var service webhook.ServiceResolver = endpoints(*asked)
+	if *fixed != "" {
+		service = endpoint(*fixed)
+	}
+	client, err := webhookClient(bundle, service)
 	if err != nil {
 		return err
 	}
@@ -103,23 +123,31 @@ func run() error {
 		close(over)
 	}()
 	all := &seen{Failures: []string{}}
+	send := func(turn, count int) {
+		var calls sync.WaitGroup
+		for call := range count {
+			uid := types.UID(fmt.Sprintf("go-%d-%d", turn, call))
+			calls.Go(func() { all.note(func() error { return ask(client, review, uid) }) })
+		}
+		calls.Wait()
+	}
+	if *burst > 0 {
+		<-over
+		send(0, *burst)
+		return json.NewEncoder(os.Stdout).Encode(all)
+	}
 	for turn := 0; ; turn++ {
 		select {
 		case <-over:
 			return json.NewEncoder(os.Stdout).Encode(all)
 		case <-time.After(pause):
 		}
-		var calls sync.WaitGroup
-		for call := range bursts[turn%len(bursts)] {
-			uid := types.UID(fmt.Sprintf("go-%d-%d", turn, call))
-			calls.Go(func() { all.note(ask(client, review, uid)) })
-		}
-		calls.Wait()
+		send(turn, bursts[turn%len(bursts)])
 	}
 }
 
 // webhookClient returns what kube-apiserver would use for a webhook of a Service.
-func webhookClient(bundle []byte, service endpoints) (*rest.RESTClient, error) {
+func webhookClient(bundle []byte, service webhook.ServiceResolver) (*rest.RESTClient, error) {
 	manager, err := webhook.NewClientManager(
 		[]schema.GroupVersion{admissionv1.SchemeGroupVersion}, admissionv1.AddToScheme)
 	if err != nil {
