@@ -13,6 +13,7 @@ mod cluster_api;
 mod cluster_follow;
 mod cluster_objects;
 mod controls;
+mod corpus;
 mod doctor;
 mod draining;
 mod drop_in;
