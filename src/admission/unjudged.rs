@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::admission::cut;
+use crate::admission::cut_owned;
 use crate::controls::Printable;
 use crate::policy::{Labels, PolicySet};
 
@@ -20,7 +20,7 @@ pub(super) fn warnings(policies: &PolicySet, namespace: &str, labels: Option<&La
     let namespace = Printable(namespace);
     let mut warnings = vec![format!("no podgate policy holds in namespace \"{namespace}\": nothing checked")];
     warnings.extend(nearest(policies, labels).or_else(|| known(policies, labels)));
-    warnings.into_iter().map(|warning| cut(warning, LONGEST - "...".len())).collect()
+    warnings.into_iter().map(|warning| cut_owned(warning, LONGEST)).collect()
 }
 
 /// The value that a label of the namespace was most likely meant to have.

@@ -99,5 +99,18 @@ pub fn read_file(file: &str, text: &str, policies: &mut Policies) {
 }
 
 pub(super) fn fault_at(file: &str, line: usize, column: usize, message: impl Into<String>) -> Fault {
-    Fault { file: file.to_owned(), line, column, message: message.into() }
+    Fault { file: file.to_owned(), line, column, message: one_line(&message.into()) }
+}
+
+/// What was found may stand in a message, and a fault is one line wherever it is shown.
+fn one_line(message: &str) -> String {
+    let mut line = String::with_capacity(message.len());
+    for character in message.chars() {
+        if character.is_control() {
+            line.extend(character.escape_default());
+        } else {
+            line.push(character);
+        }
+    }
+    line
 }

@@ -14,6 +14,7 @@ mod cluster_follow;
 mod cluster_objects;
 mod controls;
 mod crowd;
+mod corpus;
 mod doctor;
 mod draining;
 mod drop_in;

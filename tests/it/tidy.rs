@@ -145,7 +145,7 @@ fn everything_through_admission_is_pure() {
 
 #[test]
 fn every_file_opens_with_what_it_is() {
-    for folder in ["src", "tests"] {
+    for folder in ["src", "tests", "fuzz/src", "fuzz/fuzz_targets"] {
         for path in files(&of_repository(folder), "rs") {
             let text = fs::read_to_string(&path).unwrap();
             assert!(text.starts_with("//! "), "{}: begin with //! and a sentence on what it is", show(&path));

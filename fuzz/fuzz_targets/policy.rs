@@ -1,0 +1,5 @@
+//! What must hold is in `tests/fuzz/policy.rs`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| podgate_fuzz::run(podgate_fuzz::targets::policy::check, input));

@@ -1,0 +1,174 @@
+//! The JSON reader against `serde_json`: the same texts, the same values.
+//!
+//! What only `serde_json` accepts must be refused for one of the reasons that our reader has and it has not, and
+//! the text must show it: a key that comes twice, or too great a depth.
+
+use std::cell::Cell;
+use std::fmt;
+
+use podgate::json::{ErrorKind, MAX_DEPTH, MAX_ELEMENTS, MAX_STRING, Reader, Result};
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
+
+/// The keys of open objects, each with what it takes to find it again.
+const MEMORY_TIMES: usize = 32;
+
+pub fn check(text: &[u8]) {
+    let skipped = super::within_memory(MEMORY_TIMES, text, || skip(text));
+    let rebuilt = Reader::new(text).and_then(|mut reader| {
+        let value = rebuild(text, &mut reader)?;
+        reader.end().map(|()| value)
+    });
+    let theirs = serde_json::from_slice::<Value>(text);
+    match (&skipped, &rebuilt) {
+        (Ok(()), Ok(_)) => {}
+        (Err(one), Err(other)) => {
+            assert_eq!(one.to_string(), other.to_string(), "the two ways of reading differ")
+        }
+        (one, other) => panic!("read over it is {one:?}, read it is {other:?}"),
+    }
+    match (rebuilt, theirs) {
+        (Ok(ours), Ok(theirs)) => assert_eq!(ours, theirs),
+        (Ok(_), Err(error)) => assert!(is_only_theirs(&error.to_string()), "only we accept it: {error}"),
+        (Err(error), Ok(_)) => assert!(is_strictness(text, error.kind()), "only we refuse it: {error}"),
+        (Err(_), Err(_)) => {}
+    }
+}
+
+fn skip(text: &[u8]) -> Result<()> {
+    let mut reader = Reader::new(text)?;
+    reader.skip()?;
+    reader.end()
+}
+
+/// Whether it is a limit of `serde_json` alone: numbers that no `f64` holds, and its own depth.
+fn is_only_theirs(error: &str) -> bool {
+    error.starts_with("number out of range") || error.starts_with("recursion limit exceeded")
+}
+
+/// Whether a text that is JSON has what our reader refuses it for.
+fn is_strictness(text: &[u8], kind: ErrorKind) -> bool {
+    let shape = Shape::of(text);
+    match kind {
+        ErrorKind::Repeated => shape.repeats,
+        ErrorKind::Syntax => shape.depth > MAX_DEPTH || shape.repeats,
+        ErrorKind::Limit => text.len() > MAX_ELEMENTS.min(MAX_STRING),
+        ErrorKind::Type => false,
+    }
+}
+
+/// Reads a value with everything but [`Reader::skip`], as far as there is another way.
+fn rebuild(text: &[u8], reader: &mut Reader<'_>) -> Result<Value> {
+    let rest = text.get(reader.offset()..).unwrap_or_default();
+    Ok(match rest.iter().find(|byte| !b" \n\t\r".contains(byte)) {
+        Some(b'{') => {
+            let mut members = Map::new();
+            reader.object(|reader, key| {
+                let value = rebuild(text, reader)?;
+                members.insert(key.to_string(), value);
+                Ok(())
+            })?;
+            members.into()
+        }
+        Some(b'[') => {
+            let mut items = Vec::new();
+            reader.array(|reader, _| {
+                items.push(rebuild(text, reader)?);
+                Ok(())
+            })?;
+            items.into()
+        }
+        Some(b'"') => reader.string()?.into(),
+        // A number may be one that `serde_json` has no value for.
+        _ => serde_json::from_str(reader.skip()?).unwrap_or_default(),
+    })
+}
+
+/// What `serde_json` sees of a text that it does not tell of: its depth, and whether a key comes twice.
+#[derive(Debug, Default)]
+struct Shape {
+    depth: usize,
+    repeats: bool,
+}
+
+impl Shape {
+    fn of(text: &[u8]) -> Self {
+        let (deepest, repeats) = (Cell::new(0), Cell::new(false));
+        let seed = Walk { depth: 0, deepest: &deepest, repeats: &repeats };
+        let _ = seed.deserialize(&mut serde_json::Deserializer::from_slice(text));
+        Self { depth: deepest.get(), repeats: repeats.get() }
+    }
+}
+
+/// A walk over a text, which stands at this depth.
+#[derive(Clone, Copy)]
+struct Walk<'w> {
+    depth: usize,
+    deepest: &'w Cell<usize>,
+    repeats: &'w Cell<bool>,
+}
+
+impl Walk<'_> {
+    fn deeper(self) -> Self {
+        self.deepest.set(self.deepest.get().max(self.depth + 1));
+        Self { depth: self.depth + 1, ..self }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Walk<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> std::result::Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Walk<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<(), A::Error> {
+        let walk = self.deeper();
+        let mut keys = std::collections::BTreeSet::new();
+        while let Some(key) = map.next_key::<String>()? {
+            if !keys.insert(key) {
+                self.repeats.set(true);
+            }
+            map.next_value_seed(walk)?;
+        }
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> std::result::Result<(), A::Error> {
+        let walk = self.deeper();
+        while items.next_element_seed(walk)?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> std::result::Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> std::result::Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> std::result::Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> std::result::Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E>(self, _: &str) -> std::result::Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> std::result::Result<(), E> {
+        Ok(())
+    }
+}
