@@ -59,7 +59,7 @@ fn check_set(policies: &PolicySet) {
     let pod = Pod::read(&mut Reader::over(BAD_POD)).expect("a pod");
     let verdict = evaluate(policies.security.iter(), &pod);
     for breach in &verdict.breaches {
-        assert!(!breach.findings.is_empty() && !breach.text().is_empty());
+        assert!(!breach.findings.is_empty() && !breach.text_of(&breach.findings).is_empty());
     }
 }
 
