@@ -192,7 +192,10 @@ impl<'j, 'r, 'b> Judge<'j, 'r, 'b> {
         let enforced = (self.resource == Resource::Pod).then(|| self.enforce(pod, levels.enforce));
         let audited = match enforced {
             Some(findings) if levels.audit == levels.enforce => findings,
-            _ => self.findings(pod, levels.audit),
+            others => {
+                drop(others);
+                self.findings(pod, levels.audit)
+            }
         };
         if !audited.is_empty() {
             let text = would_violate(levels.audit, &audited);
@@ -203,7 +206,12 @@ impl<'j, 'r, 'b> Judge<'j, 'r, 'b> {
         if !self.response.allowed {
             return;
         }
-        let warned = if levels.warn == levels.audit { audited } else { self.findings(pod, levels.warn) };
+        let warned = if levels.warn == levels.audit {
+            audited
+        } else {
+            drop(audited);
+            self.findings(pod, levels.warn)
+        };
         if !warned.is_empty() {
             self.response.warnings.push(would_violate(levels.warn, &warned));
             self.note(Severity::Warn, &warned);
