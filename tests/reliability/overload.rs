@@ -25,7 +25,7 @@ const MILLICORES: u32 = 200;
 const IN_FLIGHT: usize = 600;
 const TIMES: f64 = 10.0;
 /// More the clients cannot make on what the server leaves of two cores.
-const MOST: f64 = 12_000.0;
+const MOST: f64 = 50_000.0;
 /// The greatest number of times that client-go tries.
 const TRIES: usize = 10;
 const DEADLINE: Duration = Duration::from_secs(10);
