@@ -29,6 +29,7 @@ mod policy_files;
 mod program;
 #[path = "../cluster/programs.rs"]
 mod programs;
+mod promises;
 mod reviews;
 mod rollout;
 mod rotation;
