@@ -22,8 +22,11 @@ use podgate::admission::{Answer, LookedUp, Reply, Reviewer, Unanswerable, Webhoo
 use podgate::policy::{Policies, PolicySet, SYSTEM_NAMESPACES, Snapshot, read_file};
 use serde_json::Value as Json;
 
+/// The body of a target: takes an input, and panics where it breaks a promise.
+pub type Check = fn(input: &[u8]);
+
 /// The targets, each with its body; their corpora have the same names.
-pub const TARGETS: [(&str, fn(&[u8])); 7] = [
+pub const TARGETS: [(&str, Check); 7] = [
     ("envelope", envelope::check),
     ("json", json::check),
     ("manifest", manifest::check),
