@@ -460,3 +460,54 @@ fn configurations_are_read_strictly() {
         assert!(faults.iter().any(|fault| fault.contains(expected)), "{text}: {faults:?}");
     }
 }
+
+#[test]
+fn labels_of_an_exempt_namespace_are_warned_of() {
+    let warned = |labels: Json, old: Option<Json>| {
+        let namespace = |labels: &Json| json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "exempt-namespace1", "labels": labels}});
+        let mut changes = json!({"name": "exempt-namespace1", "namespace": "exempt-namespace1", "object": namespace(&labels)});
+        if let Some(old) = old {
+            changes["operation"] = "UPDATE".into();
+            changes["oldObject"] = namespace(&old);
+        }
+        let response = response(&[], &review("namespaces", &changes));
+        assert_eq!(response["allowed"], true, "{response}");
+        response["warnings"].clone()
+    };
+    let enforce = "pod-security.kubernetes.io/enforce";
+    let expected = |policy: &str| {
+        json!([format!(
+            "namespace \"exempt-namespace1\" is exempt from Pod Security, and the policy ({policy}) will be ignored"
+        )])
+    };
+    let labels = json!({enforce: "baseline", "pod-security.kubernetes.io/warn": "restricted"});
+    assert_eq!(warned(labels.clone(), None), expected("enforce=baseline:latest, warn=restricted:latest"));
+    assert_eq!(warned(labels, Some(json!({}))), expected("enforce=baseline:latest, warn=restricted:latest"));
+    for unsaid in [json!({}), json!({enforce: "privileged"})] {
+        assert_eq!(warned(unsaid, None), Json::Null);
+    }
+}
+
+#[test]
+fn a_version_past_the_newest_is_annotated_as_it_was_asked_for() {
+    let body = review("pods", &json!({"object": pod(&json!({"hostNetwork": true}))}));
+    for (version, expected) in
+        [("v1.99", "baseline:v1.99"), ("v1.24", "baseline:v1.24"), ("latest", "baseline:latest")]
+    {
+        let response = response(&[("enforce", "baseline"), ("enforce-version", version)], &body);
+        assert_eq!(response["auditAnnotations"]["enforce-policy"], expected);
+    }
+}
+
+#[test]
+fn what_is_found_is_told_to_whoever_logs_it() {
+    let body = review("pods", &json!({"object": pod(&json!({"hostNetwork": true}))}));
+    let labels = labelled(&[("enforce", "baseline")]);
+    let Ok(Reply::Answer(answer)) = reviewer(labels).review(Webhook::Validate, &body, &LookedUp::default())
+    else {
+        panic!("no answer");
+    };
+    let found: Vec<(&str, &str)> =
+        answer.decision.findings.iter().map(|(id, severity)| (*id, severity.name())).collect();
+    assert_eq!(found, [("hostNamespaces", "deny")]);
+}

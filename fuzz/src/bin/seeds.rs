@@ -6,6 +6,8 @@ use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+// The library counts its branches for it.
+use libfuzzer_sys as _;
 use podgate::yaml;
 
 fn main() -> Result<(), Box<dyn Error>> {
