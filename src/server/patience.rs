@@ -11,7 +11,9 @@
 //! | the first byte of a request | idle | error, which hyper takes for an end: closed in good order |
 //! | the rest of the head | header | error: the connection is closed |
 //! | the body | what the [`Link`] says | error: the handler answers, then the connection is closed |
+//! | our answer, by the peer | none here, the handler has its own | |
 //! | room for the answer | body | error: the connection is closed |
+//! | the end of a request that was refused early | body after its last byte, two bodies in all | closed |
 //!
 //! Once the process stops, a connection whose peer is silent after its last answer is idle for long enough.
 //! One that has not had its first request yet gets as long as a head may take, since its peer may have made it
@@ -37,6 +39,9 @@ use super::Limits;
 use super::activity::{Activity, Stage};
 use super::registry::Registry;
 use super::wire::OverWire;
+
+/// As many times as long as a body may take, whatever still comes of a refused request is read and dropped.
+const LINGER_BODIES: u32 = 2;
 
 /// What the service tells the stream under it. Both run in the one task of the connection, so the order of
 /// the atomics is that of the program.
@@ -110,6 +115,8 @@ pub(super) struct Patient<S> {
     reading: Clock,
     writing: Clock,
     lingering: Clock,
+    /// Until when bytes are still read and dropped.
+    lingers_until: Option<Instant>,
 }
 
 impl<S: OverWire> Patient<S> {
@@ -129,6 +136,7 @@ impl<S: OverWire> Patient<S> {
             reading: Clock::default(),
             writing: Clock::default(),
             lingering: Clock::default(),
+            lingers_until: None,
         };
         (patient, link)
     }
@@ -156,6 +164,11 @@ impl<S: OverWire> Patient<S> {
 
     fn in_request(&self) -> bool {
         self.turn % 2 == 1
+    }
+
+    /// Whether the peer has done its part of a request, and waits for us.
+    fn is_waited_for(&self) -> bool {
+        self.in_request() && matches!(self.link.activity.state().stage, Stage::Working | Stage::Answer)
     }
 
     fn read_limit(&mut self) -> Duration {
@@ -197,6 +210,10 @@ impl<S: OverWire> Patient<S> {
     }
 
     fn poll_patience(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.is_waited_for() {
+            self.reading.stop();
+            return Poll::Pending;
+        }
         if self.leaves() {
             return Poll::Ready(Err(ErrorKind::TimedOut.into()));
         }
@@ -225,19 +242,22 @@ impl<S: OverWire> Patient<S> {
 }
 
 impl<S: AsyncRead + OverWire + Unpin> Patient<S> {
-    /// Reads and drops what the peer still sends, until it has seen the answer and closes, or time is up.
+    /// Reads and drops what the peer still sends, until it has seen the answer and closes, or time is up: many a
+    /// client reads only when it has written all.
     /// Has a clock of its own, since hyper flushes before each look and a flush stops that of writing.
     fn poll_linger(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let limit = self.limits.body_timeout;
+        let until = *self.lingers_until.get_or_insert_with(|| Instant::now() + limit * LINGER_BODIES);
         let mut space = [0; 4096];
         loop {
             let mut sink = ReadBuf::new(&mut space);
             match Pin::new(&mut self.stream).poll_read(context, &mut sink) {
-                Poll::Ready(Ok(())) if !sink.filled().is_empty() => {}
+                Poll::Ready(Ok(())) if !sink.filled().is_empty() => self.lingering.stop(),
                 Poll::Ready(_) => return Poll::Ready(()),
                 Poll::Pending if self.leaves() || self.link.activity.has_left() => return Poll::Ready(()),
-                Poll::Pending => return self.lingering.poll_spent(context, self.limits.body_timeout),
+                Poll::Pending => return self.lingering.poll_spent(context, limit),
             }
-            if self.lingering.is_spent(self.limits.body_timeout) {
+            if Instant::now() >= until {
                 return Poll::Ready(());
             }
         }
@@ -316,10 +336,6 @@ struct Clock {
 impl Clock {
     fn stop(&mut self) {
         self.since = None;
-    }
-
-    fn is_spent(&mut self, limit: Duration) -> bool {
-        self.since.get_or_insert_with(Instant::now).elapsed() >= limit
     }
 
     /// Ready once `limit` has passed since the first call after [`Clock::stop`].

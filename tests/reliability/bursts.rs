@@ -62,7 +62,8 @@ struct Seen {
 }
 
 fn by_go(site: &Site, burst: usize) -> Option<Seen> {
-    let start = |_| GoClient::burst(&site.files.folder().join("ca.crt"), site.replica.address, burst / API_SERVERS);
+    let start =
+        |_| GoClient::burst(&site.files.folder().join("ca.crt"), site.replica.address, burst / API_SERVERS);
     let clients: Vec<_> = (0..API_SERVERS).map(start).collect::<Option<_>>()?;
     let all = GoClient::stop_all(clients);
     for failure in all.iter().flat_map(|seen| &seen.failures).take(3) {
