@@ -108,6 +108,8 @@ impl<'r> Status<'r> {
             403 => "Forbidden",
             413 => "RequestEntityTooLarge",
             422 => "Invalid",
+            429 => "TooManyRequests",
+            503 => "ServiceUnavailable",
             504 => "Timeout",
             _ => "InternalError",
         };
@@ -143,5 +145,27 @@ impl<'r> Response<'r> {
         // Strings, booleans and numbers again, and a `Vec` takes every byte.
         let _ = serde_json::to_writer(&mut bytes, &review);
         bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Clients of Kubernetes go by the reason, and some know 429 and 504 as worth another try.
+    #[test]
+    fn reasons_are_those_of_the_api() {
+        for (code, reason) in [
+            (400, "BadRequest"),
+            (403, "Forbidden"),
+            (413, "RequestEntityTooLarge"),
+            (422, "Invalid"),
+            (429, "TooManyRequests"),
+            (500, "InternalError"),
+            (503, "ServiceUnavailable"),
+            (504, "Timeout"),
+        ] {
+            assert_eq!(Status::failure(code, "").reason, reason, "{code}");
+        }
     }
 }

@@ -57,6 +57,29 @@ pub struct Decision<'b> {
     pub error: String,
 }
 
+impl Decision<'_> {
+    /// The same, without anything of the request's bytes.
+    #[must_use]
+    pub fn into_owned(self) -> Decision<'static> {
+        let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        let owner = self.owner.map(|Owner { kind, name, uid }| Owner {
+            kind: owned(kind),
+            name: owned(name),
+            uid: owned(uid),
+        });
+        Decision {
+            uid: owned(self.uid),
+            kind: owned(self.kind),
+            subresource: owned(self.subresource),
+            namespace: owned(self.namespace),
+            name: owned(self.name),
+            generate_name: owned(self.generate_name),
+            owner,
+            ..self
+        }
+    }
+}
+
 /// Something that Pod Security Admission counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Counted {

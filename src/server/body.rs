@@ -16,6 +16,7 @@ use http_body_util::BodyExt;
 use tokio::time::{Instant, timeout_at};
 
 use super::Limits;
+use super::buffer::Buffer;
 use super::metrics::Metrics;
 use super::refusal::Refusal;
 use super::room::{Place, Progress, Room};
@@ -30,14 +31,6 @@ pub(super) const FREE_BYTES: usize = 16 * 1024;
 
 /// The longest ordinary review. Hardly any pod that is not meant to be large makes a longer one.
 pub(super) const ORDINARY_BYTES: usize = 256 * 1024;
-
-/// The longest body that may stay with the allocator once it is freed: no longer one is judged where it is read.
-const KEPT_BYTES: usize = 64 * 1024;
-
-/// What is asked of the allocator for a longer body. That of glibc, which the image has, gives back at once what is more
-/// than 32 MiB. Of anything less it learns to keep as much, twice over for each of its arenas, and after a few long
-/// bodies that is most of the memory there is. Pages that are not written to are only addresses.
-const GIVEN_BACK_BYTES: usize = 33 * 1024 * 1024;
 
 /// How often the room of long bodies may be waited for: more would hardly be judged in time, and those that are refused
 /// at once have longer to finish sending and hear of it. Ordinary ones wait without such a limit.
@@ -72,7 +65,7 @@ pub(super) struct Whole {
 pub(super) struct Incomplete {
     pub(super) refusal: Refusal,
     /// The beginning, for the uid.
-    pub(super) part: Bytes,
+    pub(super) part: Vec<u8>,
 }
 
 impl Deadlines {
@@ -115,7 +108,7 @@ impl Rooms {
         }
         let first = match next(&mut body).await {
             Ok(piece) => piece.unwrap_or_default(),
-            Err(refusal) => return Err(Incomplete::new(refusal, &Bytes::new())),
+            Err(refusal) => return Err(Incomplete::new(refusal, &[])),
         };
         if body.is_end_stream() {
             return Ok(Whole { bytes: first, place: None });
@@ -148,14 +141,14 @@ struct Gathering<'r> {
     deadlines: Deadlines,
     body: Body,
     announced: Option<usize>,
-    bytes: Vec<u8>,
+    bytes: Buffer,
     place: Option<Place>,
     progress: Progress,
 }
 
 impl<'r> Gathering<'r> {
     fn new(rooms: &'r Rooms, body: Body, announced: Option<usize>, deadlines: Deadlines) -> Self {
-        let (bytes, progress) = (Vec::new(), Progress::new(0));
+        let (bytes, progress) = (Buffer::new(), Progress::new(0));
         Self { rooms, deadlines, body, announced, bytes, place: None, progress }
     }
 
@@ -165,36 +158,44 @@ impl<'r> Gathering<'r> {
         match gathered.unwrap_or(Err(Refusal::TooSlow)) {
             Ok(()) => {
                 if let Some(place) = &mut self.place {
-                    place.shrink(self.bytes.len());
+                    place.shrink(self.bytes.bytes().len());
                 }
                 Ok(Whole { bytes: self.bytes.into(), place: self.place.map(Arc::new) })
             }
-            Err(refusal) => {
-                self.bytes.truncate(UID_BYTES);
-                Err(Incomplete::new(refusal, &self.bytes.into()))
-            }
+            Err(refusal) => Err(Incomplete::new(refusal, self.bytes.bytes())),
         }
     }
 
     async fn gather(&mut self, first: Bytes) -> Result<(), Refusal> {
         let mut piece = Some(first);
         while let Some(bytes) = piece {
-            if let Err(refusal) = self.make_room(bytes.len()).await {
-                let missing = UID_BYTES.saturating_sub(self.bytes.len()).min(bytes.len());
-                self.bytes.extend_from_slice(&bytes.slice(..missing));
+            if let Err(refusal) = self.add(&bytes).await {
+                self.keep_beginning(&bytes);
                 return Err(refusal);
             }
-            self.bytes.extend_from_slice(&bytes);
-            self.progress.note(self.bytes.len());
             piece = self.next().await?;
         }
         Ok(())
     }
 
+    async fn add(&mut self, piece: &[u8]) -> Result<(), Refusal> {
+        self.make_room(piece.len()).await?;
+        self.bytes.push(piece).map_err(|_| Refusal::NoRoom)?;
+        self.progress.note(self.bytes.bytes().len());
+        Ok(())
+    }
+
+    /// Keeps what the uid may need of a piece that there is no room for.
+    fn keep_beginning(&mut self, piece: &[u8]) {
+        let missing = UID_BYTES.saturating_sub(self.bytes.bytes().len()).min(piece.len());
+        // Without it there is no uid, and the refusal is one of HTTP.
+        let _ = self.bytes.push(piece.get(..missing).unwrap_or_default());
+    }
+
     /// Has room for so many more bytes. What was announced is taken at once: bodies that grew would wait for each
     /// other. A length that was not announced, which no API server does, is taken for the longest of its room.
     async fn make_room(&mut self, more: usize) -> Result<(), Refusal> {
-        let needed = self.bytes.len() + more;
+        let needed = self.bytes.bytes().len() + more;
         if needed > self.rooms.longest {
             return Err(Refusal::TooLarge);
         }
@@ -216,15 +217,11 @@ impl<'r> Gathering<'r> {
                 },
             };
             self.place = Some(taken?);
-            self.progress = Progress::new(self.bytes.len());
+            self.progress = Progress::new(self.bytes.bytes().len());
         }
-        let room = self.place.as_ref().map_or(FREE_BYTES, Place::bytes);
-        if room > KEPT_BYTES {
-            self.bytes.reserve_exact(room.max(GIVEN_BACK_BYTES) - self.bytes.len());
-        } else if let Some(announced) = self.announced {
-            self.bytes.reserve_exact(announced.min(room).max(needed) - self.bytes.len());
-        }
-        Ok(())
+        let free = self.announced.map_or(FREE_BYTES, |whole| whole.min(FREE_BYTES));
+        let room = self.place.as_ref().map_or(free, Place::bytes);
+        self.bytes.reserve(room).map_err(|_| Refusal::NoRoom)
     }
 
     async fn next(&mut self) -> Result<Option<Bytes>, Refusal> {
@@ -238,7 +235,7 @@ impl<'r> Gathering<'r> {
 }
 
 /// As much of an oversized body as the uid may need; less when it does not come.
-async fn beginning(body: &mut Body) -> Bytes {
+async fn beginning(body: &mut Body) -> Vec<u8> {
     let mut bytes = Vec::new();
     while bytes.len() < UID_BYTES {
         match next(body).await {
@@ -246,7 +243,7 @@ async fn beginning(body: &mut Body) -> Bytes {
             Ok(None) | Err(_) => break,
         }
     }
-    Bytes::from(bytes)
+    bytes
 }
 
 async fn next(body: &mut Body) -> Result<Option<Bytes>, Refusal> {
@@ -277,8 +274,8 @@ fn is_timeout(error: &axum::Error) -> bool {
 }
 
 impl Incomplete {
-    fn new(refusal: Refusal, bytes: &Bytes) -> Self {
-        Self { refusal, part: bytes.slice(..bytes.len().min(UID_BYTES)) }
+    fn new(refusal: Refusal, bytes: &[u8]) -> Self {
+        Self { refusal, part: bytes.get(..UID_BYTES).unwrap_or(bytes).to_vec() }
     }
 }
 

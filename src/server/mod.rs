@@ -13,6 +13,7 @@ mod activity;
 mod admin;
 mod args;
 mod body;
+mod buffer;
 mod connection;
 mod deadline;
 mod descriptors;

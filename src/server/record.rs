@@ -10,7 +10,6 @@ use tracing::field::{DisplayValue, display};
 
 use super::metrics::Metrics;
 use crate::admission::{Decision, Operation, Outcome, Webhook};
-use crate::controls::Printable;
 use crate::evaluate::Severity;
 use crate::pod::Owner;
 
@@ -86,12 +85,13 @@ fn list<'l, T, D: fmt::Display>(items: &'l [T], shown: impl FnOnce(&'l [T]) -> D
     (!items.is_empty()).then(|| display(shown(items)))
 }
 
-/// `Job/train`
+/// `Job/train`, each part cut as every name is.
 struct OwnerName<'o>(&'o Owner<'o>);
 
 impl fmt::Display for OwnerName<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", Printable(&self.0.kind), Printable(&self.0.name))
+        let [kind, name] = [&self.0.kind, &self.0.name].map(|part| text(part).unwrap_or_default());
+        write!(f, "{kind}/{name}")
     }
 }
 
@@ -154,4 +154,18 @@ pub(super) fn outcome(outcome: Outcome) -> &'static str {
 
 fn micros(took: Duration) -> u64 {
     u64::try_from(took.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Lines wait in memory until they are written, so none may be as long as a peer likes.
+    #[test]
+    fn owners_are_cut_as_names_are() {
+        let owner = Owner { kind: "k".repeat(300).into(), name: "é".repeat(300).into(), uid: "u".into() };
+        assert_eq!(OwnerName(&owner).to_string(), format!("{}/{}", "k".repeat(253), "é".repeat(126)));
+        let owner = Owner { kind: "Job".into(), name: "".into(), uid: "u".into() };
+        assert_eq!(OwnerName(&owner).to_string(), "Job/");
+    }
 }

@@ -32,7 +32,7 @@ use super::record::record;
 use super::refusal::{Refusal, check_content, check_head};
 use super::turns::Turns;
 use crate::admission::{
-    ExistingPods, LookedUp, LookupError, Reply, Reviewer, Unanswerable, Want, Webhook, refuse,
+    Answer, ExistingPods, LookedUp, LookupError, Reply, Reviewer, Unanswerable, Want, Webhook, refuse,
 };
 
 /// A review hangs on a Namespace, a service account and the pods of a namespace, each looked up once.
@@ -97,9 +97,10 @@ struct Judge {
     metrics: Arc<Metrics>,
 }
 
-/// What a review came to, without anything of its body.
-enum Judged {
-    Answer(Vec<u8>),
+/// What a review came to.
+enum Judged<'b> {
+    /// The answer, and how long it took.
+    Answer(Answer<'b>, Duration),
     Wants(Want),
     Unanswerable(String),
     Panicked,
@@ -170,7 +171,9 @@ impl Desk {
                 }
             };
             match judged {
-                Judged::Answer(answer) => return self.send(answer, (webhook, &whole), deadlines).await,
+                Judged::Answer(answer, took) => {
+                    return self.send(answer, took, (webhook, &whole), deadlines).await;
+                }
                 Judged::Wants(want) => {
                     if let Err(refusal) = self.rooms.keep(&mut whole, deadlines).await {
                         return self.refuse(webhook, whole.beginning(HERE_BYTES), refusal);
@@ -194,12 +197,12 @@ impl Desk {
         looked_up: LookedUp,
         start: Instant,
         deadlines: Deadlines,
-    ) -> Result<(Judged, LookedUp), Refusal> {
+    ) -> Result<(Judged<'static>, LookedUp), Refusal> {
         let until = if whole.is_ordinary() { deadlines.end } else { deadlines.begin };
         let turn = self.turns.take(whole.bytes.len(), until).await.ok_or(Refusal::NoTurn)?;
         let (judge, whole) = (self.judge.clone(), whole.clone());
         let judging = spawn_blocking(move || {
-            let judged = judge.judge(webhook, &whole.bytes, &looked_up, start);
+            let judged = judge.judge(webhook, &whole.bytes, &looked_up, start).into_owned();
             drop((whole, turn));
             (judged, looked_up)
         });
@@ -210,21 +213,31 @@ impl Desk {
         }
     }
 
-    /// Sends an answer. A long one waits for room, because its peer may not take it for as long as it is given.
+    /// Sends an answer, which is counted and logged only here: one that comes too late was never given. A long one
+    /// waits for room, because its peer may not take it for as long as it is given.
     async fn send(
         &self,
-        answer: Vec<u8>,
+        Answer { body, decision }: Answer<'_>,
+        took: Duration,
         (webhook, whole): (Webhook, &Whole),
         deadlines: Deadlines,
     ) -> Response<Body> {
-        if answer.len() <= FREE_BYTES {
-            return json(answer);
+        let mut room = None;
+        if body.len() > FREE_BYTES {
+            let permits = u32::try_from(body.len()).unwrap_or(u32::MAX);
+            let taken =
+                timeout_at(deadlines.end, Arc::clone(&self.answers).acquire_many_owned(permits)).await;
+            match taken {
+                Ok(Ok(taken)) => room = Some(taken),
+                Ok(Err(_)) | Err(_) => {
+                    return self.refuse(webhook, whole.beginning(HERE_BYTES), Refusal::NoRoom);
+                }
+            }
         }
-        let permits = u32::try_from(answer.len()).unwrap_or(u32::MAX);
-        let room = timeout_at(deadlines.end, Arc::clone(&self.answers).acquire_many_owned(permits)).await;
+        record(&self.judge.metrics, &decision, took);
         match room {
-            Ok(Ok(room)) => json(Bytes::from_owner(LongAnswer { bytes: answer.into(), _room: room })),
-            Ok(Err(_)) | Err(_) => self.refuse(webhook, whole.beginning(HERE_BYTES), Refusal::NoRoom),
+            Some(room) => json(Bytes::from_owner(LongAnswer { bytes: body.into(), _room: room })),
+            None => json(body),
         }
     }
 
@@ -262,18 +275,35 @@ impl Desk {
 }
 
 impl Judge {
-    /// Judges a review with what is known, and counts and logs the answer.
-    fn judge(&self, webhook: Webhook, body: &[u8], looked_up: &LookedUp, start: Instant) -> Judged {
+    /// Judges a review with what is known.
+    fn judge<'b>(
+        &self,
+        webhook: Webhook,
+        body: &'b [u8],
+        looked_up: &LookedUp,
+        start: Instant,
+    ) -> Judged<'b> {
         // A panic leaves nothing half-changed behind: the reviewer is immutable and the answer is dropped.
         let reply = catch_unwind(AssertUnwindSafe(|| self.review.review(webhook, body, looked_up)));
         match reply {
-            Ok(Ok(Reply::Answer(answer))) => {
-                record(&self.metrics, &answer.decision, start.elapsed());
-                Judged::Answer(answer.body)
-            }
+            Ok(Ok(Reply::Answer(answer))) => Judged::Answer(answer, start.elapsed()),
             Ok(Ok(Reply::Wants(want))) => Judged::Wants(want),
             Ok(Err(unanswerable)) => Judged::Unanswerable(unanswerable.message),
             Err(_) => Judged::Panicked,
+        }
+    }
+}
+
+impl Judged<'_> {
+    /// The same, without anything of the review's bytes.
+    fn into_owned(self) -> Judged<'static> {
+        match self {
+            Self::Answer(Answer { body, decision }, took) => {
+                Judged::Answer(Answer { body, decision: decision.into_owned() }, took)
+            }
+            Self::Wants(want) => Judged::Wants(want),
+            Self::Unanswerable(message) => Judged::Unanswerable(message),
+            Self::Panicked => Judged::Panicked,
         }
     }
 }

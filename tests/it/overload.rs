@@ -40,10 +40,15 @@ const PATIENCE: Duration = Duration::from_secs(60);
 // ---- the program under test
 
 struct Gate {
-    child: Child,
+    program: Program,
     address: SocketAddr,
-    group: Option<Group>,
     connector: TlsConnector,
+}
+
+/// A process, and the cgroup that it is in, until they are dropped.
+struct Program {
+    child: Child,
+    group: Option<Group>,
 }
 
 /// A memory cgroup, until it is dropped.
@@ -79,7 +84,7 @@ impl Drop for Group {
     }
 }
 
-impl Drop for Gate {
+impl Drop for Program {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -103,9 +108,9 @@ impl Gate {
         command.arg(program).args(["serve", "--dev", "--listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0"]);
         command.args(["--log-level=error"]).args(arguments).stdin(Stdio::null()).stdout(Stdio::piped());
         command.env("GROUP", group.as_ref().map_or(Path::new(""), |group| &group.0));
-        let mut child = command.spawn().unwrap();
+        let mut program = Program { child: command.spawn().unwrap(), group };
         let mut greeting = String::new();
-        let mut output = BufReader::new(child.stdout.take().unwrap());
+        let mut output = BufReader::new(program.child.stdout.take().unwrap());
         while !greeting.contains("curl ") {
             assert!(output.read_line(&mut greeting).unwrap() > 0, "only {greeting:?}");
         }
@@ -117,19 +122,19 @@ impl Gate {
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(AnyCertificate))
             .with_no_client_auth();
-        Self { child, address, group, connector: TlsConnector::from(Arc::new(config)) }
+        Self { program, address, connector: TlsConnector::from(Arc::new(config)) }
     }
 
     /// So many bytes, as `/proc` has them under this name.
     fn memory(&self, name: &str) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let status = fs::read_to_string(format!("/proc/{}/status", self.program.child.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix(name)).expect(name);
         line.trim_matches([':', '\t', ' ', 'k', 'B']).parse::<u64>().unwrap() * 1024
     }
 
     #[track_caller]
     fn lives(&mut self) {
-        assert_eq!(self.child.try_wait().unwrap(), None, "it was killed");
+        assert_eq!(self.program.child.try_wait().unwrap(), None, "it was killed");
     }
 
     /// It lives, had never more resident than it may, and soon has hardly more than `before`.

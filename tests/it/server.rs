@@ -584,6 +584,8 @@ async fn a_long_review_that_is_judged_keeps_no_other_waiting() {
     first.receive().await.is_refusal("first", 504);
     drop(tell);
     server.eventually("podgate_buffered_bytes{room=\"large\"}", 0.0).await;
+    // What the judging of the first came to in the end was told nobody: its refusal alone is counted.
+    assert_eq!(server.metric("podgate_review_duration_seconds_count{webhook=\"validate\"}").await, 5.0);
 }
 
 // ---- time
