@@ -188,7 +188,7 @@ fn check_objects(request: &Request<'_>, operation: Operation, kind: &str) -> Res
     Err(Fault::bad_request(problem))
 }
 
-/// Checks that an object is of the type, the namespace and the name that its request says.
+/// Checks that an object is of the type and the namespace that its request says. No verdict depends on its name.
 fn check_type(request: &Request<'_>, part: &Part<'_>, kind: &str) -> Result<(), Fault> {
     let Some(metadata) = metadata(part) else { return Ok(()) };
     let own = part.own_type().ok_or_else(|| Fault::bad_request("the object's apiVersion is none"))?;
@@ -200,16 +200,13 @@ fn check_type(request: &Request<'_>, part: &Part<'_>, kind: &str) -> Result<(), 
     if is_versioned && (own.group, own.version) != (said.group, said.version) {
         return Err(contradiction("kind", &api_version(said), "the object's apiVersion", &api_version(own)));
     }
-    for (what, of_object, of_request) in
-        [("namespace", &metadata.namespace, &request.namespace), ("name", &metadata.name, &request.name)]
-    {
-        if !of_object.is_empty() && !of_request.is_empty() && of_object != of_request {
-            return Err(Fault::bad_request(format!(
-                "the object is of the {what} {}, the request of {}",
-                quoted(of_object),
-                quoted(of_request)
-            )));
-        }
+    let (of_object, of_request) = (&metadata.namespace, &request.namespace);
+    if !of_object.is_empty() && !of_request.is_empty() && of_object != of_request {
+        return Err(Fault::bad_request(format!(
+            "the object is of the namespace {}, the request of {}",
+            quoted(of_object),
+            quoted(of_request)
+        )));
     }
     Ok(())
 }

@@ -22,6 +22,8 @@ pub fn check(text: &[u8]) {
     let theirs = serde_json::from_slice::<Value>(text);
     match (&skipped, &rebuilt) {
         (Ok(()), Ok(_)) => {}
+        // What is read may be less deep than what is read over.
+        (Ok(()), Err(error)) if error.to_string().contains("levels deep") => return,
         (Err(one), Err(other)) => {
             assert_eq!(one.to_string(), other.to_string(), "the two ways of reading differ")
         }

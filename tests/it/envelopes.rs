@@ -132,11 +132,6 @@ fn what_was_asked_for_is_what_it_was_converted_to() {
         ("/object/apiVersion", json!("apps/v1"), "the object's apiVersion is \"apps/v1\""),
         ("/object/apiVersion", json!("a/b/c"), "the object's apiVersion is none"),
         ("/object/metadata/namespace", json!("kube-system"), "the object is of the namespace"),
-        (
-            "/object/metadata/name",
-            json!("other"),
-            "the object is of the name \"other\", the request of \"train\"",
-        ),
         ("/oldObject", bad_pod(), "CREATE with an oldObject"),
         ("/object", Json::Null, "CREATE without an object"),
         ("/operation", json!("UPDATE"), "UPDATE without an oldObject"),

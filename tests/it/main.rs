@@ -38,14 +38,14 @@ mod policy_files;
 mod program;
 #[path = "../cluster/programs.rs"]
 mod programs;
-mod replay;
 mod promises;
+mod replay;
 mod reviews;
 mod rollout;
 mod rotation;
 mod server;
-mod serving;
 mod service_accounts;
+mod serving;
 mod tidy;
 mod unjudged;
 mod upstream_corners;

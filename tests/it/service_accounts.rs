@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use podgate::admission::{LookedUp, Reply, Reviewer, Want, Webhook};
+use podgate::admission::{LookedUp, LookupError, Reply, Reviewer, Want, Webhook};
 use podgate::policy::{Policies, Snapshot, read_file};
 use serde_json::{Value as Json, json};
 
@@ -94,7 +94,7 @@ fn an_account_that_is_not_known_is_looked_up() {
     let found = LookedUp { service_account: Some(Ok(true)), ..LookedUp::default() };
     assert!(mutate(&live, &found).unwrap().0);
     // What cannot be looked up is not taken to be there.
-    let failed = LookedUp { service_account: Some(Err("no API server".into())), ..LookedUp::default() };
+    let failed = LookedUp { service_account: Some(Err(LookupError::NoCluster)), ..LookedUp::default() };
     let (allowed, code, message) = mutate(&live, &failed).unwrap();
     assert_eq!((allowed, code), (false, 500));
     assert!(message.contains("cannot be looked up") && message.contains("try again"), "{message}");
