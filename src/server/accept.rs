@@ -43,7 +43,7 @@ const MAX_PIECE_BYTES: usize = 16 * 1024;
 /// machine that is merely busy: a lost packet comes again in this time. Without TLS a request is all there at once, as
 /// probes and scrapes are.
 const TLS_STAY: Duration = Duration::from_millis(250);
-const PLAIN_STAY: Duration = Duration::from_millis(5);
+const PLAIN_STAY: Duration = Duration::from_millis(25);
 
 /// How soon a place is looked for again where nobody could be sent away.
 const LOOK_AGAIN: Duration = Duration::from_millis(2);

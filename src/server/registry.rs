@@ -30,6 +30,9 @@ pub(super) const OVERSHOOT: usize = 64;
 /// As many times shorter than everybody may stay, an order is good for: it is no older than it matters.
 const ORDERS_WITHIN_STAY: u64 = 10;
 
+/// As many times longer than everybody may stay, who should go is waited for.
+const STAYS_OF_THE_BUSY: u64 = 4;
+
 /// The open connections of a port.
 #[derive(Debug)]
 pub(super) struct Registry {
@@ -140,13 +143,13 @@ impl Table {
         false
     }
 
-    /// Who should go is waited for until it may; but not for longer than `stay` if it is always busy.
+    /// Who should go is waited for until it may; but not without end, where it is always busy.
     fn make_order(&mut self, now: u64, stay: u64) {
         let mut order = order(self.candidates(now, stay));
         let first_may_go = order.first().is_none_or(|it| it.may_go);
         let busy_since = (!first_may_go).then(|| self.busy_since.unwrap_or(now));
         self.busy_since = busy_since;
-        if busy_since.is_some_and(|since| now - since >= stay) {
+        if busy_since.is_some_and(|since| now - since >= stay * STAYS_OF_THE_BUSY) {
             order.retain(|it| it.may_go);
         } else {
             order.truncate(order.iter().take_while(|it| it.may_go).count());
