@@ -39,12 +39,14 @@ const MAX_HEAD_BYTES: usize = 16 * 1024;
 /// lasts, and there may be thousands of them.
 const MAX_PIECE_BYTES: usize = 16 * 1024;
 
-/// How long the next step of a handshake or of a request may be on its way, over any network and from any machine
-/// that is merely busy. Without TLS a request is all there at once, as probes and scrapes are.
-const TLS_EXCHANGE: Duration = Duration::from_secs(1);
+/// How long everybody may stay since the last step of a handshake or of a request, over any network and from any
+/// machine that is merely busy: a lost packet comes again in this time. Without TLS a request is all there at once, as
+/// probes and scrapes are.
+const TLS_STAY: Duration = Duration::from_millis(250);
+const PLAIN_STAY: Duration = Duration::from_millis(25);
 
 /// How soon a place is looked for again where nobody could be sent away.
-const LOOK_AGAIN: Duration = Duration::from_millis(5);
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
 /// Who has waited for a place so long is not going to get one soon.
 const LONG_WAIT: Duration = Duration::from_secs(1);
@@ -86,15 +88,15 @@ impl Port {
         // Probes and scrapes are rare. Who sends many requests at once would have them all answered before others.
         http.keep_alive(tls.is_some());
         http.header_read_timeout(None).max_header_size(MAX_HEAD_BYTES).max_buf_size(MAX_PIECE_BYTES);
-        let (name, condition, exchange) = match &tls {
-            Some(_) => ("reviews", "room for connections", TLS_EXCHANGE),
-            None => ("admin", "room for connections of the admin port", Duration::ZERO),
+        let (name, condition, stay) = match &tls {
+            Some(_) => ("reviews", "room for connections", TLS_STAY),
+            None => ("admin", "room for connections of the admin port", PLAIN_STAY),
         };
         let shared = Arc::new(Shared {
             tls,
             router,
             limits,
-            registry: Arc::new(Registry::new(limits.max_connections as usize, exchange)),
+            registry: Arc::new(Registry::new(limits.max_connections as usize, stay)),
             http,
             health: health.clone(),
             metrics: Arc::clone(metrics),

@@ -97,10 +97,9 @@ impl State {
 #[derive(Debug)]
 pub(super) struct Activity {
     pub(super) address: IpAddr,
-    /// How many connections its address has.
-    pub(super) of_address: Arc<AtomicUsize>,
     opened: Instant,
     state: AtomicU64,
+    was_answered: AtomicBool,
     /// The longest silence, in microseconds, after which the peer has asked again.
     comes_back: AtomicU64,
     step_bytes: AtomicUsize,
@@ -124,17 +123,12 @@ const NOT_CHOSEN: u64 = u64::MAX;
 
 impl Activity {
     /// A connection that was just accepted at a port that was `opened` then.
-    pub(super) fn new(
-        address: IpAddr,
-        of_address: Arc<AtomicUsize>,
-        opened: Instant,
-        leaving: Arc<AtomicUsize>,
-    ) -> Self {
+    pub(super) fn new(address: IpAddr, opened: Instant, leaving: Arc<AtomicUsize>) -> Self {
         let activity = Self {
             address,
-            of_address,
             opened,
             state: AtomicU64::new(0),
+            was_answered: AtomicBool::new(false),
             comes_back: AtomicU64::new(0),
             step_bytes: AtomicUsize::new(0),
             eviction: Eviction {
@@ -157,6 +151,9 @@ impl Activity {
         let since = micros(self.opened.elapsed());
         if before.stage == Stage::Idle {
             self.comes_back.fetch_max(since.saturating_sub(before.since), Ordering::Relaxed);
+        }
+        if stage == Stage::Idle {
+            self.was_answered.store(true, Ordering::Relaxed);
         }
         self.state.store(State { stage, since }.pack(), Ordering::Relaxed);
     }
@@ -221,6 +218,11 @@ impl Activity {
         State::unpack(self.state.load(Ordering::Relaxed))
     }
 
+    /// Whether it has ever been idle.
+    pub(super) fn was_answered(&self) -> bool {
+        self.was_answered.load(Ordering::Relaxed)
+    }
+
     pub(super) fn comes_back(&self) -> u64 {
         self.comes_back.load(Ordering::Relaxed)
     }
@@ -262,7 +264,7 @@ mod tests {
 
     fn activity() -> Activity {
         let address = IpAddr::from([127, 0, 0, 1]);
-        Activity::new(address, Arc::default(), Instant::now(), Arc::default())
+        Activity::new(address, Instant::now(), Arc::default())
     }
 
     #[test]

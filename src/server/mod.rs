@@ -56,7 +56,7 @@ pub use shutdown::{Outcome, Shutdown};
 
 /// A scrape and a probe a second from each of a few peers need no more; and whoever floods this port must
 /// not take the file descriptors of the other.
-const ADMIN_CONNECTIONS: u32 = 64;
+const ADMIN_CONNECTIONS: u32 = 256;
 
 /// How many connections the system holds until they are accepted: as many as Linux lets it, unless told
 /// otherwise. Whoever finds no place there tries again after a second.

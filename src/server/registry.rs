@@ -4,6 +4,9 @@
 //! port. So a new connection is always taken in, and one that waits for its peer goes: of the address with the
 //! most connections the one that has been silent longest. One that waits for us stays; if all do, some hear
 //! with their answer that it was the last on this connection.
+//!
+//! Peers that come as fast as they can have somebody go thousands of times a second, so the order in which they go
+//! is kept for a while, and each is looked at again when it is its turn.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -20,30 +23,22 @@ use super::activity::{Activity, Stage, State, micros};
 /// known by their number from one that behaves.
 const USUAL_CONNECTIONS: usize = 25;
 
-/// But where there are few places, an address that has an eighth of them has many.
-const FEW_OF_PLACES: usize = 8;
-
-/// An address that has a sixteenth of the places has to be quick: it goes first even in the midst of something.
-const LARGE_SHARE: usize = 16;
-
-/// Nobody goes sooner than all places can be taken at this rate, which is more than one listener accepts. It
-/// is the time that a new peer has for its first byte, and one that was answered for its next request.
-const CONNECTS_PER_SECOND: u32 = 20_000;
-const SHORTEST_STAY: Duration = Duration::from_millis(5);
-const LONGEST_STAY: Duration = Duration::from_millis(100);
-
 /// How many connections may be open beyond the limit while others are on their way out, or have found a reason
 /// to stay.
 pub(super) const OVERSHOOT: usize = 64;
+
+/// As many times shorter than everybody may stay, an order is good for: it is no older than it matters.
+const ORDERS_WITHIN_STAY: u64 = 10;
+
+/// As many times longer than everybody may stay, who should go is waited for.
+const STAYS_OF_THE_BUSY: u64 = 4;
 
 /// The open connections of a port.
 #[derive(Debug)]
 pub(super) struct Registry {
     places: usize,
-    /// How long everybody may stay.
+    /// How long everybody may stay since the last step, in microseconds.
     stay: u64,
-    /// How long the next step of a handshake or of a request may be on its way.
-    exchange: u64,
     opened: Instant,
     leaving: Arc<AtomicUsize>,
     table: Mutex<Table>,
@@ -52,8 +47,12 @@ pub(super) struct Registry {
 #[derive(Debug, Default)]
 struct Table {
     open: HashMap<u64, Arc<Activity>>,
-    by_address: HashMap<IpAddr, Arc<AtomicUsize>>,
     next: u64,
+    /// Who goes, the first at the end.
+    order: Vec<Candidate>,
+    ordered_at: Option<u64>,
+    /// Since when those that should go first have been too busy to go.
+    busy_since: Option<u64>,
 }
 
 /// The place of one connection, until it is dropped.
@@ -65,14 +64,11 @@ pub(super) struct Place {
 }
 
 impl Registry {
-    /// `exchange` is how long the next step of a handshake or of a request may be on its way.
-    pub(super) fn new(places: usize, exchange: Duration) -> Self {
-        let filled = Duration::from_secs(1) * u32::try_from(places).unwrap_or(u32::MAX) / CONNECTS_PER_SECOND;
-        let stay = filled.clamp(SHORTEST_STAY, LONGEST_STAY);
+    /// `stay` is the time that everybody has for the next step of a handshake or of a request.
+    pub(super) fn new(places: usize, stay: Duration) -> Self {
         Self {
             places,
             stay: micros(stay),
-            exchange: micros(exchange.max(stay)),
             opened: Instant::now(),
             leaving: Arc::default(),
             table: Mutex::default(),
@@ -97,7 +93,7 @@ impl Registry {
         let staying = table.open.len().saturating_sub(self.leaving.load(Ordering::Relaxed));
         let excess = (staying + 1).saturating_sub(self.places);
         for _ in 0..excess {
-            if !self.send_away(&table) {
+            if !self.send_away(&mut table) {
                 return None;
             }
         }
@@ -105,10 +101,8 @@ impl Registry {
     }
 
     fn take(self: &Arc<Self>, table: &mut Table, address: IpAddr) -> Place {
-        let address = address.to_canonical();
-        let of_address = Arc::clone(table.by_address.entry(address).or_default());
-        of_address.fetch_add(1, Ordering::Relaxed);
-        let activity = Arc::new(Activity::new(address, of_address, self.opened, Arc::clone(&self.leaving)));
+        let activity =
+            Arc::new(Activity::new(address.to_canonical(), self.opened, Arc::clone(&self.leaving)));
         let key = table.next;
         table.next += 1;
         table.open.insert(key, Arc::clone(&activity));
@@ -116,32 +110,18 @@ impl Registry {
     }
 
     /// Has one connection go, or else one that works give its last answer. Whether one goes.
-    fn send_away(&self, table: &Table) -> bool {
+    fn send_away(&self, table: &mut Table) -> bool {
         let now = micros(self.opened.elapsed());
-        let waiting = table.open.values().filter_map(|activity| {
-            let state = activity.state();
-            Some((self.rank(activity, state, now)?, state, activity))
-        });
-        if let Some((_, state, activity)) = waiting.min_by_key(|(rank, ..)| *rank) {
-            activity.choose(state);
-            return true;
+        let is_old = |at| now.saturating_sub(at) >= self.stay / ORDERS_WITHIN_STAY;
+        if table.ordered_at.is_none_or(is_old) {
+            table.ordered_at = Some(now);
+            table.make_order(now, self.stay);
         }
-        let is_to_hear =
-            |activity: &&Arc<Activity>| activity.state().stage == Stage::Working && !activity.is_last();
-        let working = table.open.values().filter(is_to_hear);
-        if let Some(activity) = working.max_by_key(|activity| activity.of_address.load(Ordering::Relaxed)) {
-            activity.make_last();
+        let goes = table.send_next();
+        if !goes {
+            table.end_one();
         }
-        false
-    }
-
-    fn rank(&self, activity: &Activity, state: State, now: u64) -> Option<Rank> {
-        if activity.is_chosen() {
-            return None;
-        }
-        let times =
-            Times { stay: self.stay, exchange: self.exchange, comes_back: activity.comes_back(), now };
-        rank(state, activity.of_address.load(Ordering::Relaxed), self.places, &times)
+        goes
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
@@ -150,141 +130,212 @@ impl Registry {
     }
 }
 
+impl Table {
+    /// Has the first one go of whom still is what was said of it when the order was made.
+    fn send_next(&mut self) -> bool {
+        while let Some(Candidate { key, state, .. }) = self.order.pop() {
+            let activity = self.open.get(&key);
+            if let Some(activity) = activity.filter(|it| it.state() == state && !it.is_chosen()) {
+                activity.choose(state);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Who should go is waited for until it may; but not without end, where it is always busy.
+    fn make_order(&mut self, now: u64, stay: u64) {
+        let mut order = order(self.candidates(now, stay));
+        let first_may_go = order.first().is_none_or(|it| it.may_go);
+        let busy_since = (!first_may_go).then(|| self.busy_since.unwrap_or(now));
+        self.busy_since = busy_since;
+        if busy_since.is_some_and(|since| now - since >= stay * STAYS_OF_THE_BUSY) {
+            order.retain(|it| it.may_go);
+        } else {
+            order.truncate(order.iter().take_while(|it| it.may_go).count());
+        }
+        order.reverse();
+        self.order = order;
+    }
+
+    /// All that are not told to go already.
+    fn candidates(&self, now: u64, stay: u64) -> Vec<Candidate> {
+        let answered = self.open.values().filter(|activity| activity.was_answered()).count();
+        let favours_answered = answered * 2 < self.open.len();
+        let staying = self.open.iter().filter(|(_, activity)| !activity.is_chosen());
+        let candidate = |(key, activity): (&u64, &Arc<Activity>)| {
+            let state = activity.state();
+            let may_go = now.saturating_sub(state.since) >= stay;
+            let merit = Merit {
+                was_answered: favours_answered && activity.was_answered(),
+                is_expected: state.stage == Stage::Idle && is_expected(activity.comes_back(), state, now),
+                since: state.since,
+            };
+            Candidate { key: *key, address: activity.address, state, merit, may_go, connections: 0 }
+        };
+        staying.map(candidate).collect()
+    }
+
+    /// Has one of those that work, at the address that has most of them, hear that its answer is the last.
+    fn end_one(&self) {
+        let working = || self.open.values().filter(|activity| activity.state().stage == Stage::Working);
+        let mut of_address = HashMap::<IpAddr, usize>::new();
+        for activity in working() {
+            *of_address.entry(activity.address).or_default() += 1;
+        }
+        let going_on = working().filter(|activity| !activity.is_last());
+        if let Some(activity) = going_on.max_by_key(|activity| of_address.get(&activity.address)) {
+            activity.make_last();
+        }
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
         let mut table = self.registry.table();
         self.activity.forget_choice();
         table.open.remove(&self.key);
-        if self.activity.of_address.fetch_sub(1, Ordering::Relaxed) == 1 {
-            table.by_address.remove(&self.activity.address);
-        }
     }
 }
 
-/// Who goes first is the smallest.
+/// A connection that might go.
+#[derive(Debug, Clone, Copy)]
+struct Candidate {
+    key: u64,
+    address: IpAddr,
+    state: State,
+    merit: Merit,
+    /// Whether it has had its time.
+    may_go: bool,
+    /// How many its address has when it is this one's turn, of those that are not told to go.
+    connections: usize,
+}
+
+/// Of those of one address, and of addresses that count as equal, the smallest goes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Rank {
-    share: Share,
-    patience: Patience,
-    connections: Reverse<usize>,
-    due: u64,
+struct Merit {
+    /// Has had an answer, where most have not: whoever only takes places from others has none.
+    was_answered: bool,
+    /// Is known to come back, and not overdue.
+    is_expected: bool,
+    since: u64,
 }
 
-/// What an address has of the places.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Share {
-    Large,
-    Fair,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Patience {
-    /// Has not sent a byte in all the time. No client of ours does that.
-    Stranger,
-    /// Is not expected to do anything soon.
-    Over,
-    /// Is in the midst of something, or known to come back.
-    Lasts,
-}
-
-/// All in microseconds.
-#[derive(Debug)]
-struct Times {
-    stay: u64,
-    exchange: u64,
-    comes_back: u64,
-    now: u64,
-}
-
-/// `None` for who stays: the peer waits for us, or has had no time yet.
-///
 /// A peer is expected back within half as much again as it has been silent before: one that asks every 30 s is
 /// told by that from one that asked once.
-fn rank(state: State, connections: usize, places: usize, times: &Times) -> Option<Rank> {
-    let Times { stay, exchange, comes_back, now } = *times;
-    let (least, allowed) = match state.stage {
-        Stage::Working => return None,
-        // A whole hello costs us a signature, and so is not sent for fun. A part of one costs nothing.
-        Stage::Silent | Stage::Handshake => (stay, exchange),
-        Stage::Idle => (stay, stay.max(comes_back + comes_back / 2)),
-        Stage::Greeted | Stage::Unused | Stage::Head | Stage::Body | Stage::Answer => (exchange, exchange),
-    };
-    if now.saturating_sub(state.since) < least {
-        return None;
+fn is_expected(comes_back: u64, state: State, now: u64) -> bool {
+    now.saturating_sub(state.since) < comes_back + comes_back / 2
+}
+
+/// Who should go, the first one first. Who works does not go, but counts.
+fn order(mut candidates: Vec<Candidate>) -> Vec<Candidate> {
+    let is_working = |it: &Candidate| it.state.stage == Stage::Working;
+    candidates.sort_unstable_by_key(|it| (it.address, is_working(it), it.merit));
+    for of_address in candidates.chunk_by_mut(|one, other| one.address == other.address) {
+        // With each that goes its address has one less.
+        for (connections, candidate) in (1..=of_address.len()).rev().zip(of_address) {
+            candidate.connections = connections.max(USUAL_CONNECTIONS);
+        }
     }
-    let due = state.since + allowed;
-    let patience = match state.stage {
-        _ if due > now => Patience::Lasts,
-        Stage::Silent => Patience::Stranger,
-        _ => Patience::Over,
-    };
-    let share = if connections > places / LARGE_SHARE { Share::Large } else { Share::Fair };
-    let usual = USUAL_CONNECTIONS.min(places / FEW_OF_PLACES);
-    Some(Rank { share, patience, connections: Reverse(connections.max(usual)), due })
+    candidates.retain(|it| !is_working(it));
+    candidates.sort_unstable_by_key(|it| (Reverse(it.connections), it.merit));
+    candidates
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const STAY: u64 = 100_000;
-    const EXCHANGE: u64 = 1_000_000;
     const SECOND: u64 = 1_000_000;
+    const STAY: u64 = SECOND / 4;
+    const NOW: u64 = 1_000 * SECOND;
 
-    /// One that entered its stage so many microseconds ago, at an address with so many connections.
-    fn of(stage: Stage, silence: u64, comes_back: u64, connections: usize) -> Option<Rank> {
-        let now = 1_000 * SECOND;
-        let state = State { stage, since: now - silence };
-        rank(state, connections, 2048, &Times { stay: STAY, exchange: EXCHANGE, comes_back, now })
+    /// Connections of one address, entered into a stage so many microseconds ago.
+    struct Held(u8, Stage, usize, u64);
+
+    fn address(number: u8) -> IpAddr {
+        IpAddr::from([127, 0, 0, number])
     }
 
-    #[test]
-    fn who_stays() {
-        for (stage, silence) in [
-            (Stage::Working, 900 * SECOND),
-            (Stage::Silent, STAY - 1),
-            (Stage::Handshake, STAY - 1),
-            (Stage::Idle, STAY - 1),
-            (Stage::Greeted, EXCHANGE - 1),
-            (Stage::Unused, EXCHANGE - 1),
-            (Stage::Head, EXCHANGE - 1),
-            (Stage::Body, EXCHANGE - 1),
-            (Stage::Answer, EXCHANGE - 1),
-        ] {
-            assert_eq!(of(stage, silence, 0, 2000), None, "{stage:?}");
+    /// The addresses of those that go, one after the other.
+    fn who_goes(held: &[Held]) -> Vec<u8> {
+        let mut candidates = Vec::new();
+        for Held(number, stage, connections, silence) in held {
+            for more in 0..*connections {
+                let since = NOW - silence + more as u64;
+                let state = State { stage: *stage, since };
+                let merit = Merit { was_answered: false, is_expected: false, since };
+                let (key, may_go) = (candidates.len() as u64, true);
+                let address = address(*number);
+                candidates.push(Candidate { key, address, state, merit, may_go, connections: 0 });
+            }
         }
+        let number = |it: &Candidate| match it.address {
+            IpAddr::V4(address) => address.octets()[3],
+            IpAddr::V6(_) => 0,
+        };
+        order(candidates).iter().map(number).collect()
     }
 
     #[test]
     fn who_goes_first() {
-        use Stage::{Handshake, Head, Idle, Silent};
-        for (what, first, second) in [
-            ("who never sent a byte", of(Silent, SECOND, 0, 2000), of(Idle, 90 * SECOND, 0, 2000)),
-            ("of an address the longest idle", of(Idle, 9 * SECOND, 0, 2000), of(Idle, 8 * SECOND, 0, 2000)),
-            ("the address with most connections", of(Idle, STAY, 0, 27), of(Idle, 90 * SECOND, 0, 26)),
-            ("25 are as good as one", of(Idle, 2 * SECOND, 0, 1), of(Idle, SECOND, 0, 25)),
-            ("a half request is as good as none", of(Head, 3 * SECOND, 0, 1), of(Idle, SECOND, 0, 1)),
-            (
-                "who asked once, not who asks every 30 s",
-                of(Idle, SECOND, 0, 1),
-                of(Idle, 31 * SECOND, 30 * SECOND, 25),
-            ),
-            ("nor at the same address", of(Idle, SECOND, 0, 2000), of(Idle, 31 * SECOND, 30 * SECOND, 2000)),
-            (
-                "who does not come back in time",
-                of(Idle, 90 * SECOND, 30 * SECOND, 25),
-                of(Idle, SECOND, 0, 25),
-            ),
-            ("a dripping hello", of(Handshake, STAY, 0, 1), of(Idle, 29 * SECOND, 30 * SECOND, 1)),
-            ("who is idle, not who has just come", of(Idle, STAY, 0, 1), of(Silent, STAY, 0, 100)),
-            (
-                "but who has just come with many others",
-                of(Silent, STAY, 0, 2000),
-                of(Idle, 90 * SECOND, 0, 25),
-            ),
-        ] {
-            assert!(first.is_some() && second.is_some() && first < second, "{what}: {first:?} {second:?}");
-        }
+        use Stage::{Head, Idle, Silent, Working};
+        // Of the address with most connections, until it has no more than another one; whatever they wait for.
+        let goes = who_goes(&[Held(1, Idle, 40, 9 * SECOND), Held(2, Head, 43, SECOND)]);
+        assert_eq!(goes[..7], [2, 2, 2, 1, 2, 1, 2]);
+        // Those that work count, and stay.
+        let goes = who_goes(&[Held(1, Idle, 40, 9 * SECOND), Held(2, Working, 43, SECOND)]);
+        assert_eq!(goes.len(), 40);
+        let goes = who_goes(&[
+            Held(1, Idle, 40, 9 * SECOND),
+            Held(2, Working, 41, SECOND),
+            Held(2, Silent, 2, SECOND),
+        ]);
+        assert_eq!(goes[..4], [2, 2, 1, 1]);
+        // 25 count as one, and then the longest silent goes.
+        let goes = who_goes(&[
+            Held(1, Idle, 27, SECOND),
+            Held(2, Idle, 1, 3 * SECOND),
+            Held(3, Head, 25, 2 * SECOND),
+        ]);
+        assert_eq!(goes[..5], [1, 1, 2, 3, 3]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_stays_longer() {
+        let registry = Arc::new(Registry::new(8, Duration::from_micros(STAY)));
+        let take = |stage: Stage| {
+            let place = registry.free_place(address(1)).unwrap();
+            place.activity.enter(stage);
+            place
+        };
+        let known = take(Stage::Idle);
+        tokio::time::advance(Duration::from_secs(30)).await;
+        known.activity.enter(Stage::Working);
+        known.activity.enter(Stage::Idle);
+        let answered = take(Stage::Idle);
+        tokio::time::advance(Duration::from_micros(STAY - 1)).await;
+        // Too soon: who should go is waited for.
+        assert!(!registry.send_away(&mut registry.table()));
+        let heads = [(); 3].map(|()| take(Stage::Head));
+        let mut gone = Vec::new();
+        let mut sent_away = |seconds: u64| {
+            registry.table().ordered_at = None;
+            assert!(registry.send_away(&mut registry.table()), "{seconds}");
+            let all = [&known, &answered, &heads[0], &heads[1], &heads[2]];
+            let goes = all.iter().position(|it| it.activity.is_chosen() && !gone.contains(&it.key)).unwrap();
+            gone.push(all[goes].key);
+            goes
+        };
+        tokio::time::advance(Duration::from_secs(29)).await;
+        // Most have had no answer, so one of them goes, though another was silent for longer.
+        assert!(sent_away(29) >= 2);
+        // Now the half of those that stay, so that the longest silent goes; but not who is expected back.
+        heads[0].activity.enter(Stage::Idle);
+        assert_eq!(sent_away(29), 1);
+        tokio::time::advance(Duration::from_secs(17)).await;
+        // Who is overdue is like all others.
+        assert_eq!(sent_away(46), 0);
     }
 
     #[tokio::test(start_paused = true)]
@@ -309,7 +360,7 @@ mod tests {
         assert!(one.activity.is_to_leave() && three.activity.is_to_leave());
         drop((one, three, two, four));
         assert_eq!(registry.leaving.load(Ordering::Relaxed), 0);
-        assert!(registry.table().open.is_empty() && registry.table().by_address.is_empty());
+        assert!(registry.table().open.is_empty());
     }
 
     #[tokio::test(start_paused = true)]

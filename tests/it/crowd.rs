@@ -100,10 +100,10 @@ fn all_are_served(seen: &Seen, what: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_longest_idle_connection_of_the_address_with_most_goes() {
-    let site = Site::start(&["--max-connections=16"]);
+    let site = Site::start(&["--max-connections=64"]);
     let mut open = Vec::new();
     // The few are idle for longer.
-    for (number, connections) in [(0, 4), (1, 12)] {
+    for (number, connections) in [(0, 4), (1, 29), (2, 31)] {
         for _ in 0..connections {
             let mut stream = site.reviews.tls(address(number)).await.unwrap();
             ask(&mut stream, &post("/validate", &review("first"))).await.unwrap();
@@ -111,7 +111,7 @@ async fn the_longest_idle_connection_of_the_address_with_most_goes() {
         }
     }
     all_are_served(&site.new_clients(1, SHORT).await, "the one more");
-    let mut chosen = open.remove(4);
+    let mut chosen = open.remove(4 + 29);
     // In good order: the end of the stream, not an error.
     assert_eq!(within(chosen.read(&mut [0])).await.unwrap(), 0);
     for stream in &mut open {
@@ -123,18 +123,26 @@ async fn the_longest_idle_connection_of_the_address_with_most_goes() {
     );
 }
 
-/// Those that hold the rest have more, however many they are.
+/// Those that hold the rest have more connections an address, or never had an answer from however many addresses.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_keeps_25_connections_loses_none() {
-    let site = Site::start(&["--max-connections=200"]);
-    let mut keeper = Keeper::new(&site.reviews, address(GOOD + 1)).await;
-    let _crowd = hold(&site.reviews, Kind::Idle, 300, 1);
-    site.is_held_by(200.0).await;
-    for _ in 0..4 {
-        all_are_served(&site.new_clients(5, SHORT / 8).await, "new clients");
-        keeper.ask().await;
+    for (kind, addresses) in [
+        (Kind::Idle, 1),
+        (Kind::Idle, 3),
+        (Kind::Silent, 300),
+        (Kind::DripsHandshake, 300),
+        (Kind::HalfHead, 300),
+    ] {
+        let site = Site::start(&["--max-connections=200"]);
+        let mut keeper = Keeper::new(&site.reviews, address(GOOD + 1)).await;
+        let _crowd = hold(&site.reviews, kind, 300, addresses);
+        site.is_held_by(200.0).await;
+        for _ in 0..2 {
+            all_are_served(&site.new_clients(5, SHORT / 8).await, "new clients");
+            keeper.ask().await;
+        }
+        assert_eq!((keeper.lost, keeper.asked), (0, 3 * Keeper::CONNECTIONS), "{kind:?}");
     }
-    assert_eq!((keeper.lost, keeper.asked), (0, 5 * Keeper::CONNECTIONS));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -153,11 +161,14 @@ async fn no_kind_of_peer_shuts_the_port() {
             let _crowd = hold(&site.reviews, kind, 96, addresses);
             site.is_held_by(64.0).await;
             let seen = site.new_clients(10, SHORT / 4).await;
-            // On a machine that is starved a handshake may itself be too slow. A port that is shut serves nobody.
-            assert!(seen.share_served() >= 0.8, "{kind:?} from {addresses} addresses: {}", seen.line());
+            all_are_served(&seen, &format!("beside {kind:?} from {addresses} addresses"));
             let series =
                 format!("podgate_connections_evicted_total{{port=\"reviews\",waited_for=\"{waited_for}\"}}");
-            assert!(site.metric(&series).await > 0.0, "{kind:?}: {series}");
+            let deadline = Instant::now() + PATIENCE;
+            // Whoever does not read its answers is answered until nothing more goes into the system's buffers.
+            while kind != Kind::Unread && site.metric(&series).await == 0.0 {
+                assert!(Instant::now() < deadline, "{kind:?}: {series}");
+            }
         }
     }
 }
@@ -175,8 +186,8 @@ async fn peers_that_are_never_idle_do_not_shut_the_port() {
 async fn probes_are_answered_whoever_holds_the_admin_port() {
     let site = Site::start(&["--body-timeout=60s", "--header-timeout=60s"]);
     for kind in [Kind::Silent, Kind::Idle, Kind::HalfHead, Kind::DripsHead, Kind::Unread, Kind::Pipelines] {
-        for addresses in [1, 70] {
-            let _crowd = hold(&site.admin, kind, 70, addresses);
+        for addresses in [1, 270] {
+            let _crowd = hold(&site.admin, kind, 270, addresses);
             for path in ["/livez", "/readyz", "/metrics"] {
                 let seen = new_clients(&site.admin, path, address(GOOD), 5, SHORT / 8).await;
                 all_are_served(&seen, &format!("{path} beside {kind:?} from {addresses} addresses"));
@@ -196,7 +207,7 @@ async fn a_review_that_has_begun_on_the_connection_that_should_go_is_answered() 
     let mut old = server.connect().await;
     old.post("/validate", &review("first")).await.is_refusal("first", 403);
     // It could go by now.
-    old.is_kept_for(SHORT / 4).await;
+    old.is_kept_for(SHORT).await;
     let socket = Socket::connect(server.address).unwrap();
     socket.set_nonblocking(true).unwrap();
     let records = {
@@ -262,7 +273,7 @@ async fn readiness_ends_while_nobody_can_be_sent_away() {
 async fn more_connections_than_descriptors_are_not_promised() {
     let program = std::env::var_os("PODGATE_CROWD_PROGRAM");
     let mut command = Command::new("sh");
-    command.args(["-c", "ulimit -n 400; exec \"$0\" \"$@\""]);
+    command.args(["-c", "ulimit -n 800; exec \"$0\" \"$@\""]);
     command.arg(program.unwrap_or(env!("CARGO_BIN_EXE_podgate").into()));
     let site = Site::start_as(command, &[]);
     let crowd = hold(&site.reviews, Kind::Silent, 600, 1);
@@ -279,7 +290,7 @@ async fn more_connections_than_descriptors_are_not_promised() {
 /// The numbers of connections that shut a port once.
 const ALL_PLACES: usize = 2048;
 const SILENT_PEERS: usize = 3000;
-const ADMIN_PEERS: usize = 70;
+const ADMIN_PEERS: usize = 300;
 
 struct Held {
     kind: Kind,
@@ -319,7 +330,6 @@ async fn at_full_size_new_clients_are_served() {
     let rows: &[Held] = if seconds().is_some() { &LONG_RUN } else { &SHORT_RUN };
     for Held { kind, peers, addresses } in rows {
         let site = Site::start(&[]);
-        let before = site.resident_kib();
         let mut keeper = Keeper::new(&site.reviews, address(GOOD + 1)).await;
         let crowd = hold(&site.reviews, *kind, *peers, *addresses);
         let places = ALL_PLACES.min(peers + Keeper::CONNECTIONS);
@@ -331,22 +341,22 @@ async fn at_full_size_new_clients_are_served() {
             tokio::join!(site.new_clients(count, pause), keeper.ask_until(end, Duration::from_secs(30)));
         keeper.ask().await;
         let evicted = site.metric("podgate_connections_evicted_total{port=\"reviews\"").await;
-        let grown = (site.resident_kib() - before) / 1024;
+        let resident = site.resident_kib() / 1024;
         eprintln!(
             "{peers} × {kind:?} from {addresses} addresses: {}; 25 kept connections: {} of {} answered; \
-             {evicted} evicted; {grown} MiB more resident",
+             {evicted} evicted; {resident} MiB resident",
             seen.line(),
             keeper.asked - keeper.lost,
             keeper.asked
         );
         drop(crowd);
-        if *kind == Kind::IdleAfterMuch {
-            assert!(grown <= 64, "{grown} MiB for {peers} connections");
-        }
+        assert!(resident <= 200, "{resident} MiB beside {kind:?}");
         assert!(seen.share_served() >= 0.98, "{kind:?}: {}", seen.line());
         // Ten times the goal.
         assert!(seen.percentile(99) <= Duration::from_millis(2500), "{kind:?}: {}", seen.line());
-        assert_eq!(keeper.lost, if *addresses == 1 { 0 } else { keeper.lost }, "{kind:?}");
+        // Of those that were answered as often, and have no more connections an address, none is better than another.
+        let are_equal = *addresses > 1 && matches!(kind, Kind::Idle | Kind::Unread);
+        assert!(keeper.lost == 0 || are_equal, "{kind:?}: {} lost", keeper.lost);
     }
 }
 
@@ -355,7 +365,7 @@ async fn at_full_size_probes_are_answered() {
     let length = Duration::from_secs(seconds().unwrap_or(1));
     let site = Site::start(&[]);
     for (kind, peers) in
-        [(Kind::Idle, ADMIN_PEERS), (Kind::Silent, SILENT_PEERS), (Kind::HalfHead, 200), (Kind::Unread, 70)]
+        [(Kind::Idle, ADMIN_PEERS), (Kind::Silent, SILENT_PEERS), (Kind::HalfHead, 300), (Kind::Unread, 300)]
     {
         let crowd = hold(&site.admin, kind, peers, 1);
         sleep(SHORT).await;
