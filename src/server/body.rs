@@ -16,7 +16,7 @@ use http_body_util::BodyExt;
 use tokio::time::{Instant, timeout_at};
 
 use super::Limits;
-use super::buffer::Buffer;
+use super::buffer::{Buffer, SHORT_BYTES};
 use super::metrics::Metrics;
 use super::refusal::Refusal;
 use super::room::{Place, Progress, Room};
@@ -221,7 +221,10 @@ impl<'r> Gathering<'r> {
         }
         let free = self.announced.map_or(FREE_BYTES, |whole| whole.min(FREE_BYTES));
         let room = self.place.as_ref().map_or(free, Place::bytes);
-        self.bytes.reserve(room).map_err(|_| Refusal::NoRoom)
+        // Of many short ones, too, an allocator would keep the memory.
+        let is_among_many = self.place.as_ref().is_some_and(Place::is_among_many);
+        let short = if is_among_many { FREE_BYTES } else { SHORT_BYTES };
+        self.bytes.reserve(room, short).map_err(|_| Refusal::NoRoom)
     }
 
     async fn next(&mut self) -> Result<Option<Bytes>, Refusal> {

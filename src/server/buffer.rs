@@ -9,7 +9,7 @@ use axum::body::Bytes;
 use memmap2::MmapMut;
 
 /// The longest that is left to the allocator: it is judged where it is read, and hardly any review is longer.
-const SHORT_BYTES: usize = 64 * 1024;
+pub(super) const SHORT_BYTES: usize = 64 * 1024;
 
 /// A body as far as it has come.
 #[derive(Debug)]
@@ -37,14 +37,14 @@ impl Buffer {
         }
     }
 
-    /// Has memory for so many bytes in all.
+    /// Has memory for so many bytes in all: that of the allocator if they are no more than `short`.
     ///
     /// # Errors
     /// The system has no more for us.
-    pub(super) fn reserve(&mut self, bytes: usize) -> io::Result<()> {
+    pub(super) fn reserve(&mut self, bytes: usize, short: usize) -> io::Result<()> {
         match self {
-            Self::Short(short) if bytes <= SHORT_BYTES => {
-                short.reserve_exact(bytes.saturating_sub(short.len()));
+            Self::Short(text) if bytes <= short.max(text.capacity()) => {
+                text.reserve_exact(bytes.saturating_sub(text.len()));
             }
             Self::Long(long) if bytes <= long.pages.len() => {}
             Self::Short(_) | Self::Long(_) => {
@@ -105,7 +105,7 @@ mod tests {
         for (reserved, is_long) in
             [(10, false), (SHORT_BYTES, false), (SHORT_BYTES + 1, true), (1 << 20, true)]
         {
-            buffer.reserve(reserved).unwrap();
+            buffer.reserve(reserved, SHORT_BYTES).unwrap();
             assert_eq!(matches!(buffer, Buffer::Long(_)), is_long, "{reserved}");
             let piece = vec![b'0' + expected.len() as u8 % 10; reserved / 3];
             buffer.push(&piece).unwrap();
@@ -118,10 +118,10 @@ mod tests {
     #[test]
     fn memory_that_cannot_be_had_is_an_error() {
         let mut buffer = Buffer::new();
-        buffer.reserve(SHORT_BYTES + 1).unwrap();
+        buffer.reserve(SHORT_BYTES + 1, SHORT_BYTES).unwrap();
         buffer.push(&[b'x'; SHORT_BYTES]).unwrap();
         assert!(buffer.push(b"ab").is_err());
-        assert!(buffer.reserve(usize::MAX / 2).is_err());
+        assert!(buffer.reserve(usize::MAX / 2, SHORT_BYTES).is_err());
         assert_eq!(buffer.bytes(), [b'x'; SHORT_BYTES]);
     }
 }

@@ -139,6 +139,11 @@ impl Place {
         self.bytes
     }
 
+    /// Whether more of the room is taken than mostly is, an eighth.
+    pub(super) fn is_among_many(&self) -> bool {
+        self.room.places.available_permits() < self.room.size / 8 * 7
+    }
+
     /// Gives back what is more than so many bytes.
     pub(super) fn shrink(&mut self, bytes: usize) {
         let surplus = self.bytes.saturating_sub(bytes);
