@@ -34,7 +34,7 @@ pub(super) struct Seen {
     filter: u64,
 }
 
-/// All keys of an object that has many.
+/// All keys of an object that has many, or long ones that are alike.
 ///
 /// Of each only a hash of 64 bits is kept, whose key nobody knows: a table of the keys themselves would take ten times the
 /// text that it is made of. Two keys of an object that have the same hash are taken for one, which refuses the text; of
@@ -181,28 +181,21 @@ impl<'a> Reader<'a> {
         if self.elements > MAX_ELEMENTS {
             return None;
         }
-        if seen.filter != FULL && self.marks.len() - seen.first < SCANNED_KEYS {
-            let is_among = self.is_among(key, seen);
-            self.marks.push(key);
-            return (!is_among).then_some(seen);
+        let of_object = self.marks.get(seen.first..).unwrap_or_default();
+        if seen.filter != FULL && of_object.len() < SCANNED_KEYS {
+            let is_like = of_object.iter().any(|other| other.is_like(key));
+            // Long ones that are alike may be equal. To compare each with each would keep us busy.
+            if !is_like || key.start().is_none() {
+                self.marks.push(key);
+                return (!is_like).then_some(seen);
+            }
         }
         seen.filter = FULL;
         let key = self.reader_at(start - 1).quoted().ok()?;
         self.insert_into_many(&key, seen.first).then_some(seen)
     }
 
-    fn is_among(&self, key: Mark, seen: Seen) -> bool {
-        let of_object = self.marks.get(seen.first..).unwrap_or_default();
-        let mut like = of_object.iter().filter(|other| other.is_like(key)).peekable();
-        if like.peek().is_none() {
-            return false;
-        }
-        let text = |mark: Mark| mark.start().map(|start| self.reader_at(start - 1).quoted().ok());
-        let of_key = text(key);
-        like.any(|other| text(*other) == of_key)
-    }
-
-    /// Adds a key to all those of an object that has had [`SCANNED_KEYS`] of them; whether it is new.
+    /// Adds a key to all those of an object that has many, or long ones that are alike; whether it is new.
     fn insert_into_many(&mut self, key: &str, first: usize) -> bool {
         if let Some(many) = self.many_keys.last_mut().filter(|many| many.first == first) {
             return many.insert(key);
