@@ -542,7 +542,11 @@ fn enforced<'p>(policies: impl Iterator<Item = &'p SecurityPolicy>) -> Option<Co
 /// what is filled in when its pods are made is left out.
 fn audit_text<'p>(verdict: &Verdict<'p>, pod: &'p Pod<'_>, is_template: bool) -> Option<String> {
     let mut texts: Vec<String> = Vec::new();
+    let mut length = 0;
     for breach in verdict.breaches.iter().filter(|breach| breach.rule.actions.audit) {
+        if length > LONGEST_NOTE {
+            break;
+        }
         let unrepaired;
         let findings = if is_template {
             unrepaired = verdict.unrepaired(breach, pod, MOST_NOTED);
@@ -555,6 +559,7 @@ fn audit_text<'p>(verdict: &Verdict<'p>, pod: &'p Pod<'_>, is_template: bool) ->
         }
         let text = format!("would violate {}", breach.text_of(findings));
         if !texts.contains(&text) {
+            length += text.len();
             texts.push(text);
         }
     }

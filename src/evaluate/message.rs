@@ -15,7 +15,8 @@ use crate::pod::{ContainerKind, Place, Pod};
 
 /// Most lines of changes in a refusal; a terminal shows them with what stands around.
 const MOST_LINES: usize = 12;
-/// Most findings of a control that lines are made of where not all were kept: each line names a few containers and a count.
+/// Most findings of a control, in all rules, that lines are made of where not all were kept: each line names a few
+/// containers and a count.
 const MOST_SHOWN: usize = 64;
 /// Longest first line before the code: event lists and web pages cut there.
 const LONGEST_HEADLINE: usize = 120;
@@ -144,8 +145,9 @@ impl IndexOf {
 
 /// Of each rule that refuses, the findings that stay once what is absent is filled in.
 fn stays<'p>(verdict: &Verdict<'p>, pod: &'p Pod<'_>) -> Vec<Findings<'p>> {
-    let refusing = verdict.breaches.iter().filter(|breach| breach.rule.actions.deny);
-    refusing.map(|breach| verdict.unrepaired(breach, pod, MOST_SHOWN)).collect()
+    let refusing = || verdict.breaches.iter().filter(|breach| breach.rule.actions.deny);
+    let most = (MOST_SHOWN / refusing().count().max(1)).max(1);
+    refusing().map(|breach| verdict.unrepaired(breach, pod, most)).collect()
 }
 
 /// Counts every finding that refuses the pod: those that stay, or all of them if none does.

@@ -75,12 +75,21 @@ impl Severity {
     }
 }
 
-/// Judges a pod by the policies that hold for it. Of each control that is broken at most [`MOST_FINDINGS`] findings are kept.
+/// Judges a pod by the policies that hold for it. Of each control that is broken at most [`MOST_FINDINGS`] findings are
+/// kept, and fewer where many rules are broken in many ways.
 pub fn evaluate<'s: 'p, 'p>(
     policies: impl Iterator<Item = &'s SecurityPolicy>,
     pod: &'p Pod<'_>,
 ) -> Verdict<'p> {
-    judge(policies, pod, MOST_FINDINGS)
+    judge(policies, pod, share)
+}
+
+/// How many findings of a control a rule may keep if the rules before it keep so many. Always one: a control that is broken
+/// is never forgotten.
+fn share(kept: usize) -> usize {
+    // What one control may keep is an eighth of it: a pod that breaks more is hostile, and there are some twenty controls.
+    const OF_ALL_RULES: usize = 8 * MOST_FINDINGS;
+    (OF_ALL_RULES.saturating_sub(kept) / 8).max(1)
 }
 
 /// As [`evaluate`], with every finding: for whoever reads their own files, however many that are.
@@ -88,7 +97,7 @@ pub fn evaluate_whole<'s: 'p, 'p>(
     policies: impl Iterator<Item = &'s SecurityPolicy>,
     pod: &'p Pod<'_>,
 ) -> Verdict<'p> {
-    judge(policies, pod, usize::MAX)
+    judge(policies, pod, |_| usize::MAX)
 }
 
 /// What is filled in for a pod by the policies that hold for it, and nothing else of their verdict.
@@ -105,16 +114,18 @@ pub fn repairs<'s: 'p, 'p>(policies: impl Iterator<Item = &'s SecurityPolicy>, p
 fn judge<'s: 'p, 'p>(
     policies: impl Iterator<Item = &'s SecurityPolicy>,
     pod: &'p Pod<'_>,
-    most: usize,
+    most: impl Fn(usize) -> usize,
 ) -> Verdict<'p> {
     let mut verdict = Verdict::default();
+    let mut kept = 0;
     for policy in policies {
         for rule in &policy.rules {
             let is_repaired = policy.repairs && rule.actions.deny;
-            let findings = Findings::of(|sink| walk(&rule.basis, pod, sink), most);
+            let findings = Findings::of(|sink| walk(&rule.basis, pod, sink), most(kept));
             if findings.is_empty() {
                 continue;
             }
+            kept += findings.as_slice().len();
             if is_repaired {
                 // Those that are not kept are filled in as well.
                 walk(&rule.basis, pod, &mut |finding| verdict.repairs.add(&finding));

@@ -34,7 +34,7 @@ pub(super) struct Seen {
     filter: u64,
 }
 
-/// All keys of an object that has many.
+/// All keys of an object that has many, or long ones that are alike.
 ///
 /// Of each only a hash of 64 bits is kept, whose key nobody knows: a table of the keys themselves would take ten times the
 /// text that it is made of. Two keys of an object that have the same hash are taken for one, which refuses the text; of
@@ -44,12 +44,11 @@ pub(super) struct ManyKeys {
     /// [`Seen::first`] of the object.
     first: usize,
     hash_key: RandomState,
-    /// Of the keys as [`Spelling::Escaped`] spells them.
     pub(super) hashes: HashSet<u64>,
 }
 
 impl ManyKeys {
-    fn insert(&mut self, key: &[u8]) -> bool {
+    fn insert(&mut self, key: &str) -> bool {
         self.hashes.insert(self.hash_key.hash_one(key))
     }
 }
@@ -140,32 +139,27 @@ impl<'a> Reader<'a> {
         Ok(key)
     }
 
-    /// Reads a key that is long or has escapes.
+    /// Reads a key that is long or has escapes, and checks that the object has no such key yet.
     #[inline(never)]
-    fn long_key(&mut self, seen: &mut Seen) -> Result<Cow<'a, str>> {
+    pub(super) fn long_key(&mut self, seen: &mut Seen) -> Result<Cow<'a, str>> {
         let start = self.at + 1;
-        let (mark, spelling) = self.long_mark()?;
-        let Some(with_it) = self.see(mark, start, *seen) else {
+        let spelling = self.skip_long_string()?;
+        let spelt = self.text.get(start..self.at - 1).unwrap_or_default();
+        let key = if spelling == Spelling::Plain { Cow::Borrowed(spelt) } else { unescaped(spelt)? };
+        let with_it = if seen.filter == FULL {
+            // It is hashed as it was read, without a mark: each look at an escape costs more than the rest.
+            let is_new = self.elements <= MAX_ELEMENTS && self.insert_into_many(&key, seen.first);
+            is_new.then_some(*seen)
+        } else if spelling == Spelling::Odd {
+            self.see(Mark::of(usual_spelling(&key).as_bytes(), start), start, *seen)
+        } else {
+            self.see(Mark::of(spelt.as_bytes(), start), start, *seen)
+        };
+        let Some(with_it) = with_it else {
             return Err(self.repeated(start));
         };
         *seen = with_it;
-        match spelling {
-            Spelling::Plain => Ok(Cow::Borrowed(self.text.get(start..self.at - 1).unwrap_or_default())),
-            Spelling::Escaped | Spelling::Odd => self.reader_at(start - 1).quoted(),
-        }
-    }
-
-    /// Reads over a key that is long or has escapes.
-    pub(super) fn long_mark(&mut self) -> Result<(Mark, Spelling)> {
-        let start = self.at + 1;
-        let spelling = self.skip_long_string()?;
-        let key = self.text.as_bytes().get(start..self.at - 1).unwrap_or_default();
-        let mark = if spelling == Spelling::Odd {
-            Mark::of(usual_spelling(&self.reader_at(start - 1).quoted()?).as_bytes(), start)
-        } else {
-            Mark::of(key, start)
-        };
-        Ok((mark, spelling))
+        Ok(key)
     }
 
     /// Adds a key that has just been read, and begins at `start`, to those of its object; nothing if it is there already.
@@ -187,51 +181,45 @@ impl<'a> Reader<'a> {
         if self.elements > MAX_ELEMENTS {
             return None;
         }
-        if seen.filter != FULL && self.marks.len() - seen.first < SCANNED_KEYS {
-            let is_among = self.is_among(key, seen);
-            self.marks.push(key);
-            return (!is_among).then_some(seen);
+        let of_object = self.marks.get(seen.first..).unwrap_or_default();
+        if seen.filter != FULL && of_object.len() < SCANNED_KEYS {
+            let is_like = of_object.iter().any(|other| other.is_like(key));
+            // Long ones that are alike may be equal. To compare each with each would keep us busy.
+            if !is_like || key.start().is_none() {
+                self.marks.push(key);
+                return (!is_like).then_some(seen);
+            }
         }
         seen.filter = FULL;
-        self.insert_into_many(start, seen.first).then_some(seen)
+        let key = self.reader_at(start - 1).quoted().ok()?;
+        self.insert_into_many(&key, seen.first).then_some(seen)
     }
 
-    fn is_among(&self, key: Mark, seen: Seen) -> bool {
-        let bytes = |mark: Mark| mark.start().map(|start| self.usual_spelling_at(start));
-        let of_object = self.marks.get(seen.first..).unwrap_or_default();
-        of_object.iter().any(|other| other.is_like(key) && bytes(*other) == bytes(key))
-    }
-
-    /// Adds the key at `start` to all those of an object that has had [`SCANNED_KEYS`] of them; whether it is new.
-    fn insert_into_many(&mut self, start: usize, first: usize) -> bool {
-        let key = self.usual_spelling_at(start);
+    /// Adds a key to all those of an object that has many, or long ones that are alike; whether it is new.
+    fn insert_into_many(&mut self, key: &str, first: usize) -> bool {
         if let Some(many) = self.many_keys.last_mut().filter(|many| many.first == first) {
-            return many.insert(&key);
+            return many.insert(key);
         }
         let mut many = ManyKeys { first, hash_key: RandomState::new(), hashes: HashSet::new() };
         for mark in self.marks.get(first..).unwrap_or_default() {
-            let scanned =
-                mark.start().map_or_else(|| mark.short_key().into(), |start| self.usual_spelling_at(start));
-            many.insert(&scanned);
+            if let Some(scanned) = self.key_of(*mark) {
+                many.insert(&scanned);
+            }
         }
-        let is_new = many.insert(&key);
+        let is_new = many.insert(key);
         self.many_keys.push(many);
         // They are known by their hashes now. One mark stays, so that an object within this one begins behind it.
         self.marks.truncate(first + 1);
         is_new
     }
 
-    /// The bytes of a key that was read, as [`Spelling::Escaped`] spells them.
-    fn usual_spelling_at(&self, start: usize) -> Cow<'a, [u8]> {
-        let mut reader = self.reader_at(start - 1);
-        // It was read without an error, and reading it again ends as well.
-        match reader.skip_string() {
-            Ok(Spelling::Odd) => {
-                let text = self.reader_at(start - 1).quoted().unwrap_or_default();
-                Cow::Owned(usual_spelling(&text).into_bytes())
-            }
-            _ => Cow::Borrowed(self.text.as_bytes().get(start..reader.at - 1).unwrap_or_default()),
+    /// The key that a mark is of. It was read without an error, and reading it again ends as well.
+    fn key_of(&self, mark: Mark) -> Option<Cow<'a, str>> {
+        if let Some(start) = mark.start() {
+            return self.reader_at(start - 1).quoted().ok();
         }
+        let spelt = String::from_utf8(mark.short_key()).ok()?;
+        unescaped(&spelt).ok().map(|key| Cow::Owned(key.into_owned()))
     }
 
     fn reader_at(&self, at: usize) -> Self {
@@ -256,6 +244,11 @@ impl<'a> Reader<'a> {
             Err(error) => error,
         }
     }
+}
+
+/// What stands between the quotes of a string that was read over, its escapes undone.
+fn unescaped(spelt: &str) -> Result<Cow<'_, str>> {
+    Reader::of_part(spelt).unescaped().map(Cow::Owned)
 }
 
 /// A key's characters as [`Spelling::Escaped`] spells them.

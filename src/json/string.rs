@@ -74,7 +74,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The text of this reader as a string's inside, its escapes undone.
-    fn unescaped(&mut self) -> Result<String> {
+    pub(super) fn unescaped(&mut self) -> Result<String> {
         let mut string = String::with_capacity(self.text.len());
         loop {
             let start = self.at;

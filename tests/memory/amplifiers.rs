@@ -76,12 +76,15 @@ pub(crate) static AMPLIFIERS: &[Amplifier] = &[
     list("AppArmor annotations", Metadata(r#""annotations":{"#, "}"), r##""container.apparmor.security.beta.kubernetes.io/#":"x""##),
     list("seccomp annotations", Metadata(r#""annotations":{"#, "}"), r##""container.seccomp.security.alpha.kubernetes.io/#":"""##),
     list("annotations", Metadata(r#""annotations":{"#, "}"), r##""#":"""##),
+    list("escaped annotations", Metadata(r#""annotations":{"#, "}"), r##""\u0061#":"\u0061""##),
     list("labels", Metadata(r#""labels":{"#, "}"), r##""#":"""##),
     list("escaped labels", Metadata(r#""labels":{"#, "}"), r##""\u0061#":"\n""##),
     list("finalizers", Metadata(r#""finalizers":["#, "]"), r#""""#),
     list("owners", Metadata(r#""ownerReferences":["#, "]"), r#"{"controller":true}"#),
     list("keys of an unknown member", Spec(r#""x":{"#, "}"), r##""#":0"##),
     list("escaped keys of an unknown member", Spec(r#""x":{"#, "}"), r##""\u0061#":0"##),
+    list("objects of many keys", Spec(r#""x":["#, "]"), MANY_KEYS),
+    list("objects of keys that are alike", Spec(r#""x":["#, "]"), ALIKE),
     list("keys of the request", Request("", ""), r##""#":0"##),
     list("groups of a user", Request(r#""userInfo":{"groups":["#, "]}"), r#""""#),
     list("long capability", Container(r#""securityContext":{"capabilities":{"add":[""#, "\"]}}"), ""),
@@ -93,6 +96,12 @@ pub(crate) static AMPLIFIERS: &[Amplifier] = &[
 
 /// A container that breaks every rule that a container can.
 const BAD: &str = r##"{"name":"c#","securityContext":{"privileged":true,"procMount":"x","runAsUser":0,"runAsNonRoot":false,"seccompProfile":{"type":"x"},"appArmorProfile":{"type":"x"},"seLinuxOptions":{"type":"x","user":"x","role":"x"},"windowsOptions":{"hostProcess":true},"capabilities":{"add":["x"]}},"ports":[{"hostPort":1}],"livenessProbe":{"httpGet":{"host":"x"}}}"##;
+
+/// An object of more keys than are looked through one by one.
+const MANY_KEYS: &str = r#"{"0":0,"1":0,"2":0,"3":0,"4":0,"5":0,"6":0,"7":0,"8":0,"9":0,"10":0,"11":0,"12":0,"13":0,"14":0,"15":0,"16":0,"17":0,"18":0,"19":0,"20":0,"21":0,"22":0,"23":0,"24":0,"25":0,"26":0,"27":0,"28":0,"29":0}"#;
+
+/// An object of keys that are told apart by their middle alone, as many as are looked through one by one.
+const ALIKE: &str = r#"{"eleven same00sixteen bytes.":0,"eleven same01sixteen bytes.":0,"eleven same02sixteen bytes.":0,"eleven same03sixteen bytes.":0,"eleven same04sixteen bytes.":0,"eleven same05sixteen bytes.":0,"eleven same06sixteen bytes.":0,"eleven same07sixteen bytes.":0,"eleven same08sixteen bytes.":0,"eleven same09sixteen bytes.":0,"eleven same10sixteen bytes.":0,"eleven same11sixteen bytes.":0,"eleven same12sixteen bytes.":0,"eleven same13sixteen bytes.":0,"eleven same14sixteen bytes.":0,"eleven same15sixteen bytes.":0,"eleven same16sixteen bytes.":0,"eleven same17sixteen bytes.":0,"eleven same18sixteen bytes.":0,"eleven same19sixteen bytes.":0,"eleven same20sixteen bytes.":0,"eleven same21sixteen bytes.":0,"eleven same22sixteen bytes.":0}"#;
 
 const fn list(name: &'static str, place: Place, item: &'static str) -> Amplifier {
     Amplifier { name, place, item }

@@ -1,4 +1,4 @@
-//! Who is asked: a gate and drop-in mode, each webhook, each kind of object.
+//! Who is asked: a gate of one policy and of several, and drop-in mode, each webhook, each kind of object.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -27,6 +27,32 @@ pub(crate) struct Judge {
     pub(crate) is_gate: bool,
 }
 
+/// How many policies one namespace has whose judges see most: each of four rules.
+const POLICIES: usize = 8;
+
+/// Several policies of one namespace, each with its own contact and with other versions of the standards.
+fn several() -> String {
+    let policy = |number: usize| {
+        format!(
+            "apiVersion: podgate.dev/v1alpha1
+kind: SecurityPolicy
+metadata: {{name: policy-{number}}}
+spec:
+  contact: team {number}
+  match: {{namespaceSelector: {{matchLabels: {{podgate.dev/policy: ml-restricted}}}}}}
+  mode: Enforce
+  standard: {{enforce: 'restricted:v1.{}', warn: 'restricted:v1.{}', audit: 'baseline:v1.{}'}}
+  controls: {{volumeTypes: {{allowed: [configMap]}}}}
+  defaults: {{securityContext: Restricted}}
+",
+            25 + number,
+            26 + number,
+            27 + number
+        )
+    };
+    (0..POLICIES).map(policy).collect::<Vec<_>>().join("---\n")
+}
+
 /// Upstream's own configuration, which judges by the labels of a namespace.
 const DROP_IN: &str = "apiVersion: pod-security.admission.config.k8s.io/v1
 kind: PodSecurityConfiguration
@@ -36,7 +62,10 @@ defaults: {enforce: baseline, enforce-version: latest, audit: restricted, audit-
 pub(crate) static JUDGES: LazyLock<Vec<Judge>> = LazyLock::new(|| {
     let all = [Kind::Pod, Kind::Update, Kind::Deployment, Kind::CronJob];
     let mut judges = Vec::new();
-    for (name, policy, is_gate) in [("gate", BUILT_IN, true), ("drop-in", DROP_IN, false)] {
+    let several = several();
+    for (name, policy, is_gate) in
+        [("gate", BUILT_IN, true), ("drop-in", DROP_IN, false), ("several policies", &several, true)]
+    {
         let reviewer = Reviewer::new(policies(policy), snapshot());
         for (webhook, kinds) in [(Webhook::Validate, &all[..]), (Webhook::Mutate, &all[..1])] {
             for kind in kinds {
