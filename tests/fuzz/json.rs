@@ -22,6 +22,8 @@ pub fn check(text: &[u8]) {
     let theirs = serde_json::from_slice::<Value>(text);
     match (&skipped, &rebuilt) {
         (Ok(()), Ok(_)) => {}
+        // What nobody asks for may be read over to a greater depth than what is read.
+        (_, Err(error)) if error.kind() == ErrorKind::Syntax && Shape::of(text).depth > MAX_DEPTH => {}
         (Err(one), Err(other)) => {
             assert_eq!(one.to_string(), other.to_string(), "the two ways of reading differ")
         }
