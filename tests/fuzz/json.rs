@@ -22,8 +22,8 @@ pub fn check(text: &[u8]) {
     let theirs = serde_json::from_slice::<Value>(text);
     match (&skipped, &rebuilt) {
         (Ok(()), Ok(_)) => {}
-        // What is read may be less deep than what is read over.
-        (Ok(()), Err(error)) if error.to_string().contains("levels deep") => return,
+        // What nobody asks for may be read over to a greater depth than what is read.
+        (_, Err(error)) if error.kind() == ErrorKind::Syntax && may_be_too_deep(text) => {}
         (Err(one), Err(other)) => {
             assert_eq!(one.to_string(), other.to_string(), "the two ways of reading differ")
         }
@@ -41,6 +41,11 @@ fn skip(text: &[u8]) -> Result<()> {
     let mut reader = Reader::new(text)?;
     reader.skip()?;
     reader.end()
+}
+
+/// Whether there are brackets enough to nest too deep, in a text that need not be JSON.
+fn may_be_too_deep(text: &[u8]) -> bool {
+    text.iter().filter(|byte| b"[{".contains(byte)).count() > MAX_DEPTH
 }
 
 /// Whether it is a limit of `serde_json` alone: numbers that no `f64` holds, and its own depth.
