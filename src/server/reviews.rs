@@ -98,6 +98,10 @@ struct Judge {
 }
 
 /// What a review came to.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "almost every review comes to an answer, and a box for it would be an allocation"
+)]
 enum Judged<'b> {
     /// The answer, and how long it took.
     Answer(Answer<'b>, Duration),

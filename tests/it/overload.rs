@@ -259,13 +259,7 @@ struct Review {
 }
 
 impl Review {
-    fn new(
-        uid: impl ToString,
-        kind: &str,
-        resource: (&str, &str),
-        operation: &str,
-        objects: (&str, &str),
-    ) -> Self {
+    fn new(uid: usize, kind: &str, resource: (&str, &str), operation: &str, objects: (&str, &str)) -> Self {
         let (uid, (group, resource), (object, old)) = (uid.to_string(), resource, objects);
         let version = if group.is_empty() { "v1".to_owned() } else { format!("{group}/v1") };
         let body = format!(
@@ -279,17 +273,17 @@ impl Review {
         Self { uid, body: body.into_bytes() }
     }
 
-    fn pod(uid: impl ToString, spec: &str) -> Self {
+    fn pod(uid: usize, spec: &str) -> Self {
         Self::new(uid, "Pod", ("", "pods"), "CREATE", (spec, "null"))
     }
 
     /// Like [`Review::pod`], for a Deployment.
-    fn deployment(uid: impl ToString, spec: &str) -> Self {
+    fn deployment(uid: usize, spec: &str) -> Self {
         let spec = format!(r#"{{"template":{{"metadata":{{}},"spec":{spec}}}}}"#);
         Self::new(uid, "Deployment", ("apps", "deployments"), "CREATE", (&spec, "null"))
     }
 
-    fn update(uid: impl ToString, spec: &str) -> Self {
+    fn update(uid: usize, spec: &str) -> Self {
         let old = format!(r#"{{"apiVersion":"v1","kind":"Pod","metadata":{{"name":"big"}},"spec":{spec}}}"#);
         let spec = spec.replace("busybox", "busybox:2");
         Self::new(uid, "Pod", ("", "pods"), "UPDATE", (&spec, &old))
@@ -392,7 +386,7 @@ async fn held(what: &str, (peers, bytes): (usize, usize), is_chunked: bool) {
     let mut gate = Arc::new(Gate::start(&[]));
     let before = gate.warm().await;
     let spec = environment(bytes - 1000);
-    let review = Arc::new(Review::pod("held", &spec));
+    let review = Arc::new(Review::pod(0, &spec));
     let mut holders = JoinSet::new();
     for _ in 0..peers {
         let (gate, review) = (Arc::clone(&gate), Arc::clone(&review));
@@ -473,7 +467,7 @@ async fn held_reviews_of_unknown_length_keep_no_other_out() {
 async fn a_slow_review_delays_no_other() {
     let mut gate = Arc::new(Gate::start(&[]));
     let slow: Arc<Vec<Review>> =
-        Arc::new([190_000, 22_000].iter().map(|count| Review::pod("slow", &capabilities(*count))).collect());
+        Arc::new([190_000, 22_000].iter().map(|count| Review::pod(1, &capabilities(*count))).collect());
     let mut asking = JoinSet::new();
     for number in 0..8 {
         let (gate, slow) = (Arc::clone(&gate), Arc::clone(&slow));
@@ -483,7 +477,7 @@ async fn a_slow_review_delays_no_other() {
             }
         });
     }
-    let small = Review::pod("small", &environment(5_000));
+    let small = Review::pod(2, &environment(5_000));
     let mut stream = gate.connect().await.unwrap();
     let mut took = Vec::new();
     let start = Instant::now();
