@@ -298,7 +298,7 @@ impl Text {
 /// Cuts a text to [`LONGEST_TEXT`], and says how much was cut.
 fn shorten(text: &mut String) -> usize {
     let whole = text.len();
-    let end = (0..=LONGEST_TEXT).rev().find(|end| text.is_char_boundary(*end));
+    let end = (0..=LONGEST_TEXT.min(whole)).rev().find(|end| text.is_char_boundary(*end));
     text.truncate(end.unwrap_or_default());
     whole - text.len()
 }
