@@ -298,6 +298,9 @@ impl Text {
 /// Cuts a text to [`LONGEST_TEXT`], and says how much was cut.
 fn shorten(text: &mut String) -> usize {
     let whole = text.len();
+    if whole <= LONGEST_TEXT {
+        return 0;
+    }
     let end = (0..=LONGEST_TEXT).rev().find(|end| text.is_char_boundary(*end));
     text.truncate(end.unwrap_or_default());
     whole - text.len()
