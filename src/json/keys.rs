@@ -20,6 +20,10 @@ pub(super) const SCANNED_KEYS: usize = 24;
 /// A filter that knows nothing to be new.
 const FULL: u64 = u64::MAX;
 
+/// How many keys of a text are compared with others that look like them: some in each real one, and each is read again for it.
+/// Past it they are hashed.
+const MOST_COMPARED: usize = 10_000;
+
 /// In [`Reader::put_by`]: an array.
 const ARRAY: u8 = u8::MAX;
 /// In it: that a filter is full.
@@ -141,7 +145,7 @@ impl<'a> Reader<'a> {
 
     /// Reads a key that is long or has escapes, and checks that the object has no such key yet.
     #[inline(never)]
-    pub(super) fn long_key(&mut self, seen: &mut Seen) -> Result<Cow<'a, str>> {
+    fn long_key(&mut self, seen: &mut Seen) -> Result<Cow<'a, str>> {
         let start = self.at + 1;
         let spelling = self.skip_long_string()?;
         let spelt = self.text.get(start..self.at - 1).unwrap_or_default();
@@ -160,6 +164,21 @@ impl<'a> Reader<'a> {
         };
         *seen = with_it;
         Ok(key)
+    }
+
+    /// Reads over such a key. One in the usual spelling is not undone: what nobody asks for names its items so
+    /// (`k:{"name":"c"}`), once for each container.
+    pub(super) fn skip_long_key(&mut self, seen: &mut Seen) -> Result<()> {
+        let start = self.at + 1;
+        let spelling = self.skip_long_string()?;
+        if spelling == Spelling::Odd || seen.filter == FULL {
+            self.at = start - 1;
+            return self.long_key(seen).map(drop);
+        }
+        let spelt = self.text.get(start..self.at - 1).unwrap_or_default();
+        *seen =
+            self.see(Mark::of(spelt.as_bytes(), start), start, *seen).ok_or_else(|| self.repeated(start))?;
+        Ok(())
     }
 
     /// Adds a key that has just been read, and begins at `start`, to those of its object; nothing if it is there already.
@@ -183,16 +202,26 @@ impl<'a> Reader<'a> {
         }
         let of_object = self.marks.get(seen.first..).unwrap_or_default();
         if seen.filter != FULL && of_object.len() < SCANNED_KEYS {
-            let is_like = of_object.iter().any(|other| other.is_like(key));
-            // Long ones that are alike may be equal. To compare each with each would keep us busy.
-            if !is_like || key.start().is_none() {
+            let like = of_object.iter().filter(|other| other.is_like(key)).count();
+            // Long ones that are alike may be equal. To compare each with each in a hostile text would keep us busy.
+            let is_compared = key.start().is_some() && like > 0;
+            if !is_compared || self.compared + like <= MOST_COMPARED {
+                let is_among = if is_compared { self.is_among(key, seen) } else { like > 0 };
+                self.compared += if is_compared { like } else { 0 };
                 self.marks.push(key);
-                return (!is_like).then_some(seen);
+                return (!is_among).then_some(seen);
             }
         }
         seen.filter = FULL;
         let key = self.reader_at(start - 1).quoted().ok()?;
         self.insert_into_many(&key, seen.first).then_some(seen)
+    }
+
+    /// Whether a long key is equal to one of its object that is like it.
+    fn is_among(&self, key: Mark, seen: Seen) -> bool {
+        let spelt = self.key_of(key);
+        let of_object = self.marks.get(seen.first..).unwrap_or_default();
+        of_object.iter().any(|other| other.is_like(key) && self.key_of(*other) == spelt)
     }
 
     /// Adds a key to all those of an object that has many, or long ones that are alike; whether it is new.

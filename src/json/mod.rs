@@ -53,6 +53,8 @@ pub struct Reader<'a> {
     at: usize,
     depth: usize,
     elements: usize,
+    /// How many keys were compared with others that are like them.
+    compared: usize,
     kept: usize,
     refuses_misspelt_case: bool,
     /// Of the keys of the objects that are open, outermost first.
@@ -102,6 +104,7 @@ impl<'a> Reader<'a> {
             at: 0,
             depth: 0,
             elements: 0,
+            compared: 0,
             kept: 0,
             refuses_misspelt_case: false,
             marks: Vec::new(),

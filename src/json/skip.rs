@@ -122,7 +122,7 @@ impl Reader<'_> {
     fn quick_unusual_key(&mut self, at: usize, seen: Seen) -> Option<(usize, u64, Seen, Option<u8>)> {
         self.at = at;
         let mut seen = seen;
-        self.long_key(&mut seen).ok()?;
+        self.skip_long_key(&mut seen).ok()?;
         let [b':', first, ..] = self.text.as_bytes().get(self.at..)? else { return None };
         let at = self.at + 1;
         Some((at, self.quotes_from(at), seen, Some(*first)))
