@@ -264,7 +264,7 @@ pub struct Text {
 
 impl Text {
     /// The words for findings in the order of their controls; empty for none. How many of a control were not kept is said
-    /// after its details, and the end of what is over [`LONGEST_TEXT`] is left out.
+    /// after its details, and the end of what is over 100 KiB is left out.
     #[must_use]
     pub fn of(findings: &Findings<'_>) -> Self {
         let mut text = Self::default();
