@@ -51,6 +51,8 @@ struct Table {
     /// Who goes, the first at the end.
     order: Vec<Candidate>,
     ordered_at: Option<u64>,
+    /// Whether there was nobody to order, as everybody waited for us.
+    all_work: bool,
     /// Since when those that should go first have been too busy to go.
     busy_since: Option<u64>,
 }
@@ -118,7 +120,7 @@ impl Registry {
             table.make_order(now, self.stay);
         }
         let goes = table.send_next();
-        if !goes {
+        if !goes && table.all_work {
             table.end_one();
         }
         goes
@@ -143,16 +145,20 @@ impl Table {
         false
     }
 
-    /// Who should go is waited for until it may; but not without end, where it is always busy.
+    /// Who should go is waited for until it may; but not without end, where it always has just made a step.
     fn make_order(&mut self, now: u64, stay: u64) {
         let mut order = order(self.candidates(now, stay));
+        self.all_work = order.is_empty();
         let first_may_go = order.first().is_none_or(|it| it.may_go);
         let busy_since = (!first_may_go).then(|| self.busy_since.unwrap_or(now));
         self.busy_since = busy_since;
-        if busy_since.is_some_and(|since| now - since >= stay * STAYS_OF_THE_BUSY) {
-            order.retain(|it| it.may_go);
-        } else {
+        // Peers that come back as fast as they are closed have never had their time. Somebody else is not sent away for that.
+        if busy_since.is_none_or(|since| now - since < stay * STAYS_OF_THE_BUSY) {
             order.truncate(order.iter().take_while(|it| it.may_go).count());
+        }
+        // Whoever comes meanwhile may belong before the next kind of candidate, and is not in this order.
+        if let Some(first) = order.first().copied() {
+            order.truncate(order.iter().take_while(|it| it.is_of_kind(&first)).count());
         }
         order.reverse();
         self.order = order;
@@ -209,6 +215,15 @@ struct Candidate {
     may_go: bool,
     /// How many its address has when it is this one's turn, of those that are not told to go.
     connections: usize,
+}
+
+impl Candidate {
+    /// Whether only the length of its silence tells it from another one.
+    fn is_of_kind(&self, other: &Self) -> bool {
+        let kind =
+            |it: &Self| (it.connections > USUAL_CONNECTIONS, it.merit.was_answered, it.merit.is_expected);
+        kind(self) == kind(other)
+    }
 }
 
 /// Of those of one address, and of addresses that count as equal, the smallest goes first.
@@ -347,8 +362,8 @@ mod tests {
         two.activity.enter(Stage::Working);
         // Not before its time.
         assert!(registry.place(address).is_none() && registry.free_place(address).is_none());
-        // But the other hears that its answer is the last.
-        assert!(!one.activity.is_last() && two.activity.is_last());
+        // It is waited for: the other may go on.
+        assert!(!one.activity.is_last() && !two.activity.is_last());
         tokio::time::advance(Duration::from_secs(1)).await;
         let three = registry.place(address).unwrap();
         assert!(one.activity.is_to_leave() && !two.activity.is_to_leave());
@@ -356,6 +371,9 @@ mod tests {
         one.activity.enter(Stage::Head);
         one.activity.stay();
         tokio::time::advance(Duration::from_secs(1)).await;
+        // One at a time where they are not of one kind: the other is found by the next order.
+        assert!(registry.place(address).is_none());
+        tokio::time::advance(Duration::from_millis(100)).await;
         let four = registry.place(address).unwrap();
         assert!(one.activity.is_to_leave() && three.activity.is_to_leave());
         drop((one, three, two, four));

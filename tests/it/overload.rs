@@ -175,6 +175,22 @@ impl Gate {
         self.memory("VmRSS")
     }
 
+    /// The same once so many connections were open at once: the allocator keeps some of what each of them took, and that is
+    /// no part of what their bodies take.
+    async fn warm_with(&self, connections: usize) -> u64 {
+        self.warm().await;
+        let review = Review::pod(0, &environment(10_000));
+        let mut open = Vec::new();
+        for _ in 0..connections {
+            let mut stream = self.connect().await.unwrap();
+            ask_on(&mut stream, &review).await.unwrap();
+            open.push(stream);
+        }
+        drop(open);
+        assert!(self.ask(&review).await.is_judged());
+        self.memory("VmRSS")
+    }
+
     /// Writes a whole review and then reads the answer, as simple clients do.
     async fn ask(&self, review: &Review) -> Answer {
         let start = Instant::now();
@@ -384,7 +400,7 @@ async fn sixty_four_templates_and_updates() {
 /// ordinary reviews.
 async fn held(what: &str, (peers, bytes): (usize, usize), is_chunked: bool) {
     let mut gate = Arc::new(Gate::start(&[]));
-    let before = gate.warm().await;
+    let before = gate.warm_with(peers).await;
     let spec = environment(bytes - 1000);
     let review = Arc::new(Review::pod(0, &spec));
     let mut holders = JoinSet::new();
