@@ -1,10 +1,10 @@
-# The image that the manifests run: one static program, and nothing beside it. No shell, no package manager, no
+# The image that the manifests run: one static program, and nothing else. No shell, no package manager, no
 # user database; what it needs at run time (policies, a token, the API server's CA) is mounted.
 #
 #   digest=$(docker buildx imagetools inspect rust:1-bookworm --format '{{.Manifest.Digest}}')
 #   docker build --build-arg BUILDER_DIGEST=$digest -t podgate:dev .
 #
-# `.ci/release` gives it the rest. What a tag stands for changes; a digest does not, so there is no default.
+# `.ci/release` passes the rest. A tag can move, a digest cannot, so there is no default.
 ARG BUILDER_DIGEST
 FROM rust:1-bookworm@${BUILDER_DIGEST} AS build
 WORKDIR /build
@@ -12,7 +12,7 @@ COPY .ci/tools .ci/
 RUN .ci/tools cargo-auditable
 COPY . .
 RUN .ci/build /podgate
-# Fails unless it runs with nothing around it.
+# Fails unless it runs with nothing else in the image.
 RUN mkdir /empty && cp /podgate /empty && chroot /empty /podgate --version
 
 FROM scratch

@@ -5,12 +5,12 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 
-{{/* What Services, budgets and policies find the pods by. It never changes. */}}
+{{/* The labels by which Services, budgets and policies select the pods. They never change. */}}
 {{- define "podgate.selector" -}}
 app.kubernetes.io/name: podgate
 {{- end }}
 
-{{/* Namespaces that no webhook may reach, as a JSON list. */}}
+{{/* Namespaces that no webhook may match, as a JSON list. */}}
 {{- define "podgate.reserved" -}}
 {{- concat (list "kube-system" "kube-public" "kube-node-lease" .Release.Namespace) .Values.excludedNamespaces | uniq | toJson }}
 {{- end }}
@@ -44,8 +44,8 @@ annotations:
 {{- end }}
 {{- end }}
 
-{{/* The labels of Namespaces that are guarded, with commas between: for the guard, and for podgate, which warns of
-policies that select by others. None are where the guard is off. */}}
+{{/* The guarded labels of Namespaces, separated by commas: for the guard, and for podgate, which warns of
+policies that select by others. None if the guard is off. */}}
 {{- define "podgate.guardedLabels" -}}
 {{- if not .Values.labelGuard.enabled }}
 {{- else if .Values.podSecurity.enabled }}
