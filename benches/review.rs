@@ -22,12 +22,12 @@ use std::time::Instant;
 
 use criterion::{Criterion, Throughput, criterion_group};
 use k8s_openapi::api::core::v1::Pod as ApiPod;
-use podgate::admission::{LookedUp, Reviewer, Webhook};
+use podgate::admission::{Reviewer, Webhook};
 use podgate::controls::Standard;
 use podgate::evaluate::by_standard;
 use podgate::json::Reader;
 use podgate::pod::Pod;
-use podgate::policy::{BUILT_IN, Policies, Snapshot, read_file};
+use podgate::policy::{Answers, BUILT_IN, Policies, Snapshot, read_file};
 
 const PAYLOADS: [(&str, &[u8]); 3] = [
     ("one container", include_bytes!("payloads/one-container.json")),
@@ -45,8 +45,25 @@ fn reviewer() -> Reviewer {
     Reviewer::new(policies.finish().expect("the built-in policy is sound"), namespaces)
 }
 
+/// As [`reviewer`], among a thousand policies that match no namespace, in a cluster of ten thousand namespaces.
+fn crowded() -> Reviewer {
+    let mut policies = Policies::new(vec!["podgate-system".into()]);
+    read_file("built in", BUILT_IN, &mut policies);
+    for index in 0..1000 {
+        let other = BUILT_IN
+            .replace("name: ml-restricted", &format!("name: other-{index}"))
+            .replace("policy: ml-restricted", &format!("policy: other-{index}"));
+        read_file("other", &other, &mut policies);
+    }
+    let mut namespaces = Snapshot::default();
+    let labels = || BTreeMap::from([("podgate.dev/policy".to_owned(), "ml-restricted".to_owned())]);
+    namespaces.insert("ml-team-a", labels());
+    (0..10_000).for_each(|index| namespaces.insert(&format!("namespace-{index}"), labels()));
+    Reviewer::new(policies.finish().expect("the policies are sound"), namespaces)
+}
+
 fn answer(reviewer: &Reviewer, webhook: Webhook, review: &[u8]) -> Vec<u8> {
-    let reply = reviewer.review(webhook, review, &LookedUp::default()).expect("a uid");
+    let reply = reviewer.review(webhook, review, &Answers::default()).expect("a uid");
     reply.answer().expect("nothing to look up").body
 }
 
@@ -66,7 +83,7 @@ fn evaluator(criterion: &mut Criterion) {
 }
 
 fn bytes_to_answer(criterion: &mut Criterion) {
-    let reviewer = reviewer();
+    let (reviewer, crowded) = (reviewer(), crowded());
     for (name, review) in PAYLOADS {
         let mut group = criterion.benchmark_group(name);
         group.throughput(Throughput::Bytes(review.len() as u64));
@@ -75,6 +92,9 @@ fn bytes_to_answer(criterion: &mut Criterion) {
                 bencher.iter(|| answer(&reviewer, webhook, black_box(review)));
             });
         }
+        group.bench_function("validate, 1,000 other policies, 10,000 namespaces", |bencher| {
+            bencher.iter(|| answer(&crowded, Webhook::Validate, black_box(review)));
+        });
         let object = object(review);
         group.bench_function("pod alone: ours", |bencher| {
             bencher.iter(|| {
@@ -115,6 +135,7 @@ fn repeat(times: usize, what: &str, review: &[u8]) {
         |reviewer: Reviewer, webhook| move || drop(black_box(answer(&reviewer, webhook, black_box(review))));
     match what {
         "validate" => again(Box::new(judging(reviewer(), Webhook::Validate))),
+        "crowded" => again(Box::new(judging(crowded(), Webhook::Validate))),
         "mutate" => again(Box::new(judging(reviewer(), Webhook::Mutate))),
         "drop-in" => again(Box::new(judging(drop_in(), Webhook::Validate))),
         "skip" => again(Box::new(|| {

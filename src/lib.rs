@@ -1,14 +1,19 @@
 //! podgate: the admission gate for ML namespaces on Kubernetes.
 //!
-//! The modules stand in reading order, from the ground up; each imports only from the ones above
-//! it in this list, and a test holds the tree to that. Everything through [`admission`] is pure
+//! The modules are in reading order, from the bottom up; each imports only from the ones above
+//! it in this list, and a test checks that. Everything through [`admission`] is pure
 //! and synchronous: bytes and plain values in, bytes and plain values out.
+
+pub mod path;
+pub mod text;
 
 pub mod json;
 pub mod yaml;
 
 pub mod pod;
 pub mod workload;
+
+pub mod finding;
 
 pub mod controls;
 pub mod policy;

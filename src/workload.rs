@@ -6,7 +6,8 @@
 use std::borrow::Cow;
 
 use crate::json::{Names, Reader, Result, members};
-use crate::pod::{Metadata, Pod, Step};
+use crate::path::Path;
+use crate::pod::{Metadata, Pod};
 
 /// A kind that carries a pod or a pod template.
 #[derive(Debug, PartialEq, Eq)]
@@ -53,11 +54,13 @@ const fn workload(
 
 /// An object that carries a pod, as far as we read it.
 #[derive(Debug, Default)]
-pub struct Object<'a> {
+pub struct WorkloadObject<'a> {
     /// `apiVersion`; empty when absent.
     pub api_version: Cow<'a, str>,
     /// `kind`; empty when absent.
     pub kind: Cow<'a, str>,
+    /// Its JSON text.
+    pub text: &'a str,
     /// The pod or template; `None` if the object has none.
     pub pod: Option<Pod<'a>>,
     /// `metadata` of an object that is not itself a pod.
@@ -98,28 +101,30 @@ impl Workload {
         self.template.is_empty()
     }
 
-    /// The steps from the object to what has the shape of a pod.
+    /// The path from the object to what has the shape of a pod.
     #[must_use]
-    pub fn template_steps(&self) -> Vec<Step<'static>> {
-        self.template.iter().copied().map(Step::Key).collect()
+    pub fn template_steps(&self) -> Path<'static> {
+        Path::from_keys(self.template.iter().copied())
     }
 
     /// Reads an object of this kind; `None` for `null`.
     ///
     /// # Errors
     /// When the text is not JSON, or a field that we read is of the wrong type.
-    pub fn read<'a>(&self, reader: &mut Reader<'a>) -> Result<Option<Object<'a>>> {
-        let mut object = Object { is_pod: self.is_pod(), ..Object::default() };
+    pub fn read<'a>(&self, reader: &mut Reader<'a>) -> Result<Option<WorkloadObject<'a>>> {
+        let mut object = WorkloadObject { is_pod: self.is_pod(), ..WorkloadObject::default() };
+        let start = reader.offset();
         let is_set = if self.is_pod() {
             object.read_pod(reader)?
         } else {
             object.read_outer(reader, self.template)?
         };
+        object.text = reader.text_since(start);
         Ok(is_set.then_some(object))
     }
 }
 
-impl<'a> Object<'a> {
+impl<'a> WorkloadObject<'a> {
     /// The object's own metadata.
     #[must_use]
     pub fn metadata(&self) -> &Metadata<'a> {
@@ -179,7 +184,7 @@ fn descend<'a>(reader: &mut Reader<'a>, path: &[&str]) -> Result<Option<Pod<'a>>
 mod tests {
     use super::*;
 
-    fn read(kind: &str, text: &'static str) -> Object<'static> {
+    fn read(kind: &str, text: &'static str) -> WorkloadObject<'static> {
         let workload = WORKLOADS.iter().find(|workload| workload.kind == kind).expect(kind);
         workload.read(&mut Reader::over(text)).expect(text).expect("not null")
     }

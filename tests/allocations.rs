@@ -7,12 +7,12 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::hint::black_box;
 
-use podgate::admission::{LookedUp, Outcome, Reviewer, Webhook};
+use podgate::admission::{Outcome, Reviewer, Webhook};
 use podgate::controls::Standard;
 use podgate::evaluate::by_standard;
 use podgate::json::Reader;
 use podgate::pod::Pod;
-use podgate::policy::{BUILT_IN, Policies, Snapshot, read_file};
+use podgate::policy::{Answers, BUILT_IN, Policies, Snapshot, read_file};
 
 const ONE: &[u8] = include_bytes!("../benches/payloads/one-container.json");
 const SIXTEEN: &[u8] = include_bytes!("../benches/payloads/sixteen-containers.json");
@@ -66,19 +66,36 @@ fn counted<T>(work: impl FnOnce() -> T) -> (usize, T) {
 
 /// A reviewer by the built-in policy, which knows the namespace of the payloads.
 fn reviewer() -> Reviewer {
+    crowded(0, 0)
+}
+
+/// As [`reviewer`], with so many more policies, which match no namespace, and so many more namespaces.
+fn crowded(policy_count: usize, namespace_count: usize) -> Reviewer {
     let mut policies = Policies::new(vec!["podgate-system".into()]);
     read_file("built in", BUILT_IN, &mut policies);
+    for index in 0..policy_count {
+        let other = BUILT_IN
+            .replace("name: ml-restricted", &format!("name: other-{index}"))
+            .replace("policy: ml-restricted", &format!("policy: other-{index}"));
+        read_file("other", &other, &mut policies);
+    }
     let mut namespaces = Snapshot::default();
     let labels = BTreeMap::from([("podgate.dev/policy".to_owned(), "ml-restricted".to_owned())]);
+    for index in 0..namespace_count {
+        namespaces.insert(&format!("n{index}"), labels.clone());
+    }
     namespaces.insert("ml-team-a", labels);
     Reviewer::new(policies.finish().unwrap(), namespaces)
 }
 
 fn of_review(webhook: Webhook, body: &[u8]) -> usize {
-    let reviewer = reviewer();
+    of_review_by(&reviewer(), webhook, body)
+}
+
+fn of_review_by(reviewer: &Reviewer, webhook: Webhook, body: &[u8]) -> usize {
     // What is made once, at the first review.
-    drop(reviewer.review(webhook, body, &LookedUp::default()));
-    let (count, answer) = counted(|| reviewer.review(webhook, body, &LookedUp::default()).unwrap());
+    drop(reviewer.review(webhook, body, &Answers::default()));
+    let (count, answer) = counted(|| reviewer.review(webhook, body, &Answers::default()).unwrap());
     assert_eq!(answer.answer().unwrap().decision.outcome, Outcome::Allowed);
     count
 }
@@ -120,6 +137,21 @@ fn judging_allocates_nothing() {
 fn a_review_that_passes_allocates_for_its_lists_alone() {
     for webhook in [Webhook::Validate, Webhook::Mutate] {
         assert_eq!((of_review(webhook, ONE), of_review(webhook, SIXTEEN)), (6, 6), "{webhook:?}");
+    }
+}
+
+/// How many policies and namespaces there are makes no difference.
+#[test]
+fn a_review_among_many_policies_allocates_no_more() {
+    for (policy_count, namespace_count) in [(1, 10), (100, 10), (1, 1000), (100, 1000)] {
+        let reviewer = crowded(policy_count, namespace_count);
+        for webhook in [Webhook::Validate, Webhook::Mutate] {
+            assert_eq!(
+                of_review_by(&reviewer, webhook, ONE),
+                6,
+                "{webhook:?} {policy_count} {namespace_count}"
+            );
+        }
     }
 }
 

@@ -7,12 +7,10 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use clap::Parser as _;
-use podgate::admission::{
-    Answer, Decision, LookedUp, Operation, Outcome, Reply, Reviewer, Unanswerable, Webhook,
-};
-use podgate::certificates::{TlsVersion, Watch};
-use podgate::policy::{BUILT_IN, Policies, Snapshot, read_file};
-use podgate::server::{self, Health, Metrics, Review, Server, Shutdown, Wiring};
+use podgate::admission::{Answer, Decision, Operation, Outcome, Reply, Reviewer, Unanswerable, Webhook};
+use podgate::certificates::{CertificateWatch, TlsVersion};
+use podgate::policy::{Answers, BUILT_IN, Policies, Snapshot, read_file};
+use podgate::server::{Health, Metrics, ReviewHandler, Server, ServerArgs, Shutdown, Wiring};
 use smallvec::SmallVec;
 
 use crate::{PAYLOADS, Result};
@@ -23,12 +21,12 @@ struct Null {
     skips: bool,
 }
 
-impl Review for Null {
+impl ReviewHandler for Null {
     fn review<'b>(
         &self,
         webhook: Webhook,
         body: &'b [u8],
-        _: &LookedUp,
+        _: &Answers,
     ) -> std::result::Result<Reply<'b>, Unanswerable> {
         if self.skips {
             std::hint::black_box(serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok());
@@ -72,16 +70,16 @@ fn reviewer() -> Result<Reviewer> {
 #[derive(clap::Parser)]
 struct Arguments {
     #[command(flatten)]
-    server: server::Args,
+    server: ServerArgs,
 }
 
 /// Serves until killed, where `PODGATE_LISTEN` and `PODGATE_ADMIN_LISTEN` say, with the certificate of a folder.
 pub(crate) fn serve(kind: &str, folder: &Path) -> Result<()> {
     let Arguments { server } = Arguments::try_parse_from(["bench"])?;
-    let review: Arc<dyn Review> = match kind {
+    let review: Arc<dyn ReviewHandler> = match kind {
         "null" | "skipping" => Arc::new(Null {
             answer: reviewer()?
-                .review(Webhook::Validate, PAYLOADS[0].review, &LookedUp::default())?
+                .review(Webhook::Validate, PAYLOADS[0].review, &Answers::default())?
                 .answer()
                 .ok_or("nothing to look up")?
                 .body,
@@ -92,11 +90,12 @@ pub(crate) fn serve(kind: &str, folder: &Path) -> Result<()> {
             Arc::new(ArcSwap::from_pointee(reviewer()?))
         }
     };
-    let (_, loaded) = Watch::start(&folder.join("tls.crt"), &folder.join("tls.key"), TlsVersion::V1_3)?;
+    let (_, loaded) =
+        CertificateWatch::start(&folder.join("tls.crt"), &folder.join("tls.key"), TlsVersion::V1_3)?;
     let wiring = Wiring {
         tls: Arc::new(ArcSwap::new(loaded.config)),
         review,
-        lookup: None,
+        resolver: None,
         health: Health::default(),
         metrics: Arc::new(Metrics::new()?),
     };

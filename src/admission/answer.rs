@@ -12,7 +12,7 @@ use crate::mutate::PatchText;
 /// and reading an echo would cost it more than we take to judge.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Review<'r> {
+struct ReviewBody<'r> {
     api_version: &'static str,
     kind: &'static str,
     response: &'r Response<'r>,
@@ -141,7 +141,8 @@ impl<'r> Response<'r> {
     /// The bytes to send.
     pub(super) fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(256 + self.length());
-        let review = Review { api_version: "admission.k8s.io/v1", kind: "AdmissionReview", response: self };
+        let review =
+            ReviewBody { api_version: "admission.k8s.io/v1", kind: "AdmissionReview", response: self };
         // Strings, booleans and numbers again, and a `Vec` takes every byte.
         let _ = serde_json::to_writer(&mut bytes, &review);
         bytes

@@ -1,6 +1,6 @@
 //! How long the parts of an answer may be. What is cut is measured as it is sent: JSON writes some bytes as six.
 
-use crate::controls::Printable;
+use crate::text::json_length;
 
 /// Longest answer, in bytes. The API server reads it whole, and keeps what is in it in its logs.
 pub(super) const LONGEST_ANSWER: usize = 256 * 1024;
@@ -17,41 +17,11 @@ pub(super) const LONGEST_CAUSE: usize = 1024;
 /// Longest warnings about the pods of a namespace, in bytes. The API server passes on 4,096 characters.
 pub(super) const LONGEST_WARNINGS: usize = 64 * 1024;
 
-/// What stands in place of what was cut.
-const MARK: &str = "...";
-
-/// As much of a text as is sent in so many bytes.
-pub(super) fn cut(text: &str, longest: usize) -> String {
-    let mut length = 0;
-    let mut end = 0;
-    for (at, character) in text.char_indices() {
-        length += sent_length(character);
-        if length > longest {
-            return format!("{}{MARK}", text.get(..end).unwrap_or_default());
-        }
-        if length + MARK.len() <= longest {
-            end = at + character.len_utf8();
-        }
-    }
-    text.to_owned()
-}
-
-/// As [`cut`], of a text that is not needed any more.
-pub(super) fn cut_owned(text: String, longest: usize) -> String {
-    // Not even a text of nothing but quotes is longer than this when it is sent.
-    let is_short = text.len() <= longest / 6;
-    if is_short || text.chars().map(sent_length).sum::<usize>() <= longest {
-        text
-    } else {
-        cut(&text, longest)
-    }
-}
-
 /// As many warnings as are sent in so many bytes, and how many more there are.
 pub(super) fn cut_list(mut warnings: Vec<String>, longest: usize) -> Vec<String> {
     let mut length = 0;
     let fits = |warning: &&String| {
-        length += warning.chars().map(sent_length).sum::<usize>();
+        length += json_length(warning);
         length <= longest
     };
     let count = warnings.iter().take_while(fits).count();
@@ -63,39 +33,9 @@ pub(super) fn cut_list(mut warnings: Vec<String>, longest: usize) -> Vec<String>
     warnings
 }
 
-/// A word of the review in a message about it: short, and on one line.
-pub(super) fn quoted(text: &str) -> String {
-    format!("\"{}\"", Printable(text))
-}
-
-/// How many bytes a character is sent in.
-fn sent_length(character: char) -> usize {
-    match character {
-        '"' | '\\' | '\n' | '\r' | '\t' | '\u{8}' | '\u{c}' => 2,
-        '\0'..='\u{1f}' => 6,
-        _ => character.len_utf8(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn texts_are_cut_to_the_bytes_that_are_sent() {
-        for text in ["a", "é", "\"", "\\", "\n", "\u{1}", "\u{7f}", "\u{10ffff}", "a\u{1}é\"", ""] {
-            for count in [0, 1, 5, 20, 100] {
-                let text = text.repeat(count);
-                for longest in [10, 11, 12, 13, 50] {
-                    let sent = |text: &str| serde_json::to_string(text).expect("a text").len() - 2;
-                    let short = cut(&text, longest);
-                    assert!(sent(&short) <= longest, "{short:?} of {longest}");
-                    assert_eq!(short == text, sent(&text) <= longest, "{text:?} to {longest}");
-                    assert_eq!(cut_owned(text.clone(), longest), short);
-                }
-            }
-        }
-    }
 
     #[test]
     fn lists_are_cut_with_a_count() {

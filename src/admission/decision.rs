@@ -1,17 +1,25 @@
-//! What was decided about a review: for the log line and the counters of whoever serves it.
+//! What was decided about a review, for the server's log line and counters.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::admission::Webhook;
 use crate::admission::request::Request;
-use crate::controls::Finding;
+use crate::controls::Control;
 use crate::evaluate::{Severity, Verdict};
 use crate::pod::Owner;
 use crate::policy::{Action, LevelVersion};
-use crate::workload::Object;
+use crate::workload::WorkloadObject;
+
+/// Which of the two webhooks a request was sent to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Webhook {
+    /// `POST /validate`: the verdict.
+    Validate,
+    /// `POST /mutate`: the patch.
+    Mutate,
+}
 
 /// What was decided about one review. Borrows from the request's bytes; it holds names and control
 /// ids, and nothing of a pod's environment.
@@ -41,11 +49,11 @@ pub struct Decision<'b> {
     pub owner: Option<Owner<'b>>,
     /// Whether nothing of it will be kept.
     pub is_dry_run: bool,
-    /// Whether no policy holds in its namespace, so that it was let pass unjudged.
+    /// Whether no policy holds in its namespace, so that it was allowed unjudged.
     pub is_unjudged: bool,
     /// The policies that it was judged by.
     pub policies: SmallVec<[Arc<str>; 2]>,
-    /// The controls that were found broken, each once with the strictest thing that comes of it.
+    /// The controls that are violated, each once with the strictest action that it leads to.
     pub findings: Vec<(&'static str, Severity)>,
     /// The code of the refusal, as `PG-7F3K`; empty if there is none.
     pub refusal_code: String,
@@ -85,9 +93,9 @@ impl Decision<'_> {
 pub enum Counted {
     /// A pod was judged by a level.
     Evaluation {
-        /// Of which resource it is.
-        resource: Resource,
-        /// What it came to.
+        /// The resource.
+        resource: CountedResource,
+        /// The verdict.
         is_allowed: bool,
         /// The level and version.
         of: LevelVersion,
@@ -96,13 +104,13 @@ pub enum Counted {
     },
     /// Nobody was judged.
     Exemption {
-        /// Of which resource it is.
-        resource: Resource,
+        /// The resource.
+        resource: CountedResource,
     },
     /// Something kept it from being judged as it should.
     Error {
-        /// Of which resource it is.
-        resource: Resource,
+        /// The resource.
+        resource: CountedResource,
         /// Whether it was not judged at all.
         is_fatal: bool,
     },
@@ -110,7 +118,7 @@ pub enum Counted {
 
 /// What Pod Security Admission's counters tell apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Resource {
+pub enum CountedResource {
     /// A pod.
     Pod,
     /// Anything that makes pods, or is sent as if it did.
@@ -180,7 +188,7 @@ impl<'b> Decision<'b> {
         }
     }
 
-    pub(super) fn describe(&mut self, object: &Object<'b>) {
+    pub(super) fn describe(&mut self, object: &WorkloadObject<'b>) {
         let metadata = object.metadata();
         if self.name.is_empty() {
             self.name = metadata.name.clone();
@@ -191,15 +199,15 @@ impl<'b> Decision<'b> {
 
     pub(super) fn record(&mut self, policies: impl Iterator<Item = Arc<str>>, verdict: &Verdict<'_>) {
         self.policies.extend(policies);
-        for (severity, finding) in verdict.findings() {
-            self.found(severity, finding);
+        for (_, control) in verdict.controls() {
+            self.found(control.severity(), control.active.control);
         }
     }
 
-    pub(super) fn found(&mut self, severity: Severity, finding: &Finding<'_>) {
-        match self.findings.iter_mut().find(|(id, _)| *id == finding.control.id) {
+    pub(super) fn found(&mut self, severity: Severity, control: &'static Control) {
+        match self.findings.iter_mut().find(|(id, _)| *id == control.id) {
             Some((_, strictest)) => *strictest = severity.max(*strictest),
-            None => self.findings.push((finding.control.id, severity)),
+            None => self.findings.push((control.id, severity)),
         }
     }
 

@@ -1,24 +1,22 @@
 //! What is judged of a request: the object, or nothing, or a refusal of what does not fit together.
 //!
-//! Unknown means judged or refused. What is let pass is a short list: the subresources that carry no pod,
-//! the kinds that make none, deletion, and updates that change nothing that a verdict hangs on.
+//! Unknown means judged or refused. What is allowed unjudged is a short list: the subresources that carry no pod,
+//! the kinds that make none, deletion, and updates that change nothing that a verdict depends on.
 
-use crate::admission::bounds::quoted;
-use crate::admission::request::{Envelope, Part, Request};
-use crate::admission::{Fault, Operation, envelope, significance};
-use crate::controls::Printable;
-use crate::workload::{Object, Workload};
+use crate::admission::decision::Operation;
+use crate::admission::envelope;
+use crate::admission::error::ReviewError;
+use crate::admission::request::{Envelope, ObjectField, Request};
+use crate::admission::subresource::is_ignored;
+use crate::pod::Changes;
+use crate::text::{Printable, quoted};
+use crate::workload::{Workload, WorkloadObject};
 
-/// Subresources of pods that carry no pod, or one whose spec cannot be changed through them.
-pub(super) const IGNORED_POD_SUBRESOURCES: [&str; 8] =
-    ["exec", "attach", "binding", "eviction", "log", "portforward", "proxy", "status"];
-/// Subresources of the kinds that make pods that carry no template, or one that cannot be changed
-/// through them.
-const IGNORED_WORKLOAD_SUBRESOURCES: [&str; 2] = ["scale", "status"];
 /// Resources of the core group, with their kinds, that carry no pod and that a webhook's rules often name
 /// beside pods.
 const WITHOUT_PODS: [(&str, &str); 2] = [("namespaces", "Namespace"), ("serviceaccounts", "ServiceAccount")];
-pub(super) fn check_version(envelope: &Envelope<'_>) -> Result<(), Fault> {
+
+pub(super) fn check_version(envelope: &Envelope<'_>) -> Result<(), ReviewError> {
     let found = (envelope.api_version.as_ref(), envelope.kind.as_ref());
     if found == ("admission.k8s.io/v1", "AdmissionReview") {
         return Ok(());
@@ -26,14 +24,14 @@ pub(super) fn check_version(envelope: &Envelope<'_>) -> Result<(), Fault> {
     let (api_version, kind) = (quoted(found.0), quoted(found.1));
     let message =
         format!("expected an AdmissionReview of admission.k8s.io/v1, found ({api_version}, {kind})");
-    Err(Fault::bad_request(message))
+    Err(ReviewError::bad_request(message))
 }
 
-/// The object that a request asks about; `None` for a request that is let pass unjudged.
+/// The object that a request asks about; `None` for a request that is allowed unjudged.
 pub(super) fn to_judge<'r, 'b>(
     request: &'r Request<'b>,
     operation: Operation,
-) -> Result<Option<(&'static Workload, &'r Object<'b>)>, Fault> {
+) -> Result<Option<(&'static Workload, &'r WorkloadObject<'b>, Changes)>, ReviewError> {
     let Some(workload) = Workload::of_resource(&request.group, &request.resource) else {
         let without = WITHOUT_PODS.iter().find(|(resource, _)| *resource == request.resource);
         return match without.filter(|_| request.group.is_empty()) {
@@ -49,45 +47,48 @@ pub(super) fn to_judge<'r, 'b>(
         (Operation::Delete, _) => Ok(None),
         (Operation::Connect, _) => {
             let subresource = Printable(&request.subresource);
-            Err(Fault::bad_request(format!("CONNECT to {}/{subresource}", workload.resource)))
+            Err(ReviewError::bad_request(format!("CONNECT to {}/{subresource}", workload.resource)))
         }
-        (Operation::Create | Operation::Update, Part::Read(object)) => {
-            let is_judged = operation == Operation::Create || is_significant(request, workload, object)?;
-            Ok(is_judged.then_some((workload, object.as_ref())))
+        (Operation::Create | Operation::Update, ObjectField::Read(object)) => {
+            let changes = match operation {
+                Operation::Update => changes(request, workload, object)?,
+                Operation::Create | Operation::Delete | Operation::Connect => Changes::ALL,
+            };
+            Ok(Some((workload, object.as_ref(), changes)))
         }
-        (Operation::Create | Operation::Update, Part::Faulty(error)) => {
-            Err(Fault::bad_request(format!("the object cannot be read: {error}")))
+        (Operation::Create | Operation::Update, ObjectField::Faulty(error)) => {
+            Err(ReviewError::bad_request(format!("the object cannot be read: {error}")))
         }
         (
             Operation::Create | Operation::Update,
-            Part::Absent | Part::Unread | Part::Named(_) | Part::Deferred { .. },
-        ) => Err(Fault::bad_request(format!("no object: expected a {}", workload.kind))),
+            ObjectField::Absent | ObjectField::Unread | ObjectField::Named(_) | ObjectField::Deferred { .. },
+        ) => Err(ReviewError::bad_request(format!("no object: expected a {}", workload.kind))),
     }
 }
 
-fn unknown_resource(request: &Request<'_>) -> Fault {
+fn unknown_resource(request: &Request<'_>) -> ReviewError {
     let group =
         if request.group.is_empty() { String::new() } else { format!(".{}", Printable(&request.group)) };
-    Fault::bad_request(format!(
+    ReviewError::bad_request(format!(
         "not known whether {}{group} carry pods: take them out of the webhook's rules",
         Printable(&request.resource)
     ))
 }
 
-/// Whether a subresource is one that carries no pod. An unknown one is not: it is judged.
-pub(super) fn is_ignored(workload: &Workload, subresource: &str) -> bool {
-    let ignored: &[&str] =
-        if workload.is_pod() { &IGNORED_POD_SUBRESOURCES } else { &IGNORED_WORKLOAD_SUBRESOURCES };
-    ignored.contains(&subresource)
-}
-
-/// Whether an update changes anything that a verdict hangs on; a template is always judged.
-fn is_significant(request: &Request<'_>, workload: &Workload, object: &Object<'_>) -> Result<bool, Fault> {
-    let Part::Read(old) = &request.old_object else {
-        return Err(Fault::bad_request(format!("UPDATE without an oldObject: expected a {}", workload.kind)));
+/// What an update changes; a template counts as new.
+fn changes(
+    request: &Request<'_>,
+    workload: &Workload,
+    object: &WorkloadObject<'_>,
+) -> Result<Changes, ReviewError> {
+    let ObjectField::Read(old) = &request.old_object else {
+        return Err(ReviewError::bad_request(format!(
+            "UPDATE without an oldObject: expected a {}",
+            workload.kind
+        )));
     };
-    Ok(match (&object.pod, &old.pod) {
-        (Some(new), Some(old)) if workload.is_pod() => significance::is_significant(new, old),
-        _ => true,
+    Ok(match (&old.pod, &object.pod) {
+        (Some(old), Some(new)) if workload.is_pod() => Changes::between(old, new),
+        _ => Changes::ALL,
     })
 }

@@ -4,12 +4,12 @@
 //! time, a pod that is created through its own status, is from no API server, and is refused before one of the two is
 //! believed.
 
-use crate::admission::bounds::quoted;
+use crate::admission::decision::Operation;
+use crate::admission::error::ReviewError;
 use crate::admission::object_type::ObjectType;
-use crate::admission::request::{Part, Request};
-use crate::admission::{Fault, Operation};
-use crate::controls::Printable;
+use crate::admission::request::{ObjectField, Request};
 use crate::pod::Metadata;
+use crate::text::{Printable, quoted};
 use crate::workload::Workload;
 
 /// What a subresource is asked with.
@@ -32,7 +32,7 @@ const OF_PODS: [Subresource; 10] = [
     subresource("attach", Operation::Connect, "", "PodAttachOptions"),
     subresource("portforward", Operation::Connect, "", "PodPortForwardOptions"),
     subresource("proxy", Operation::Connect, "", "PodProxyOptions"),
-    // Logs are read, of which no API server asks so far.
+    // Logs are read, and no API server asks about that so far.
     subresource("log", Operation::Connect, "", "PodLogOptions"),
 ];
 /// That of service accounts.
@@ -56,7 +56,7 @@ pub(super) fn check_other(
     request: &Request<'_>,
     operation: Operation,
     (resource, kind): (&str, &str),
-) -> Result<(), Fault> {
+) -> Result<(), ReviewError> {
     check_converted(request)?;
     if (resource, request.subresource.as_ref()) == ("serviceaccounts", "token") {
         check_subresource(request, operation, &TOKEN)?;
@@ -67,7 +67,11 @@ pub(super) fn check_other(
 }
 
 /// Checks a request about something that carries pods.
-pub(super) fn check(request: &Request<'_>, operation: Operation, workload: &Workload) -> Result<(), Fault> {
+pub(super) fn check(
+    request: &Request<'_>,
+    operation: Operation,
+    workload: &Workload,
+) -> Result<(), ReviewError> {
     check_converted(request)?;
     let known = match request.subresource.as_ref() {
         "scale" if !workload.is_pod() => Some(&SCALE),
@@ -86,7 +90,7 @@ pub(super) fn check(request: &Request<'_>, operation: Operation, workload: &Work
 }
 
 /// What was asked for, and what it was converted to.
-fn check_converted(request: &Request<'_>) -> Result<(), Fault> {
+fn check_converted(request: &Request<'_>) -> Result<(), ReviewError> {
     let (plain, requested) = (request.plain_subresource.as_ref(), request.requested_subresource.as_ref());
     // An API server before v1.15 names what was asked for nowhere.
     let is_named = !requested.is_empty() || !request.requested_resource.is_empty();
@@ -131,7 +135,11 @@ fn short(group: &str) -> String {
     group.chars().take(63).collect()
 }
 
-fn check_subresource(request: &Request<'_>, operation: Operation, known: &Subresource) -> Result<(), Fault> {
+fn check_subresource(
+    request: &Request<'_>,
+    operation: Operation,
+    known: &Subresource,
+) -> Result<(), ReviewError> {
     check_operation(request, operation, known.operation)?;
     // Of two groups there is a Scale.
     let group =
@@ -143,19 +151,23 @@ fn check_subresource(request: &Request<'_>, operation: Operation, known: &Subres
     check_kind(request, group, known.kind)
 }
 
-fn check_operation(request: &Request<'_>, operation: Operation, expected: Operation) -> Result<(), Fault> {
+fn check_operation(
+    request: &Request<'_>,
+    operation: Operation,
+    expected: Operation,
+) -> Result<(), ReviewError> {
     if operation == expected {
         return Ok(());
     }
     let (resource, subresource) = (Printable(&request.resource), Printable(&request.subresource));
-    Err(Fault::bad_request(format!(
+    Err(ReviewError::bad_request(format!(
         "{} of {resource}/{subresource}, which no API server asks for",
         request.operation
     )))
 }
 
 /// Checks that the kind of a request is that of its resource.
-fn check_kind(request: &Request<'_>, group: &str, kind: &str) -> Result<(), Fault> {
+fn check_kind(request: &Request<'_>, group: &str, kind: &str) -> Result<(), ReviewError> {
     let found = &request.kind;
     if found.is_empty() || (found == kind && request.kind_group == group) {
         return Ok(());
@@ -164,12 +176,12 @@ fn check_kind(request: &Request<'_>, group: &str, kind: &str) -> Result<(), Faul
     let place = format!("{}{slash}{}", Printable(&request.resource), Printable(&request.subresource));
     let of =
         if found == kind { format!(" of the group {}", quoted(&request.kind_group)) } else { String::new() };
-    Err(Fault::bad_request(format!("the resource {place} with the kind {}{of}", quoted(found))))
+    Err(ReviewError::bad_request(format!("the resource {place} with the kind {}{of}", quoted(found))))
 }
 
 /// Checks which objects are there, and that they are what the request says, or of this kind if it says none.
-fn check_objects(request: &Request<'_>, operation: Operation, kind: &str) -> Result<(), Fault> {
-    let is_there = |part: &Part<'_>| !matches!(part, Part::Absent);
+fn check_objects(request: &Request<'_>, operation: Operation, kind: &str) -> Result<(), ReviewError> {
+    let is_there = |part: &ObjectField<'_>| !matches!(part, ObjectField::Absent);
     let (object, old_object) = (is_there(&request.object), is_there(&request.old_object));
     let problem = match (operation, object, old_object) {
         (Operation::Create, false, _) => "CREATE without an object",
@@ -185,16 +197,19 @@ fn check_objects(request: &Request<'_>, operation: Operation, kind: &str) -> Res
             return check_type(request, &request.old_object, kind);
         }
     };
-    Err(Fault::bad_request(problem))
+    Err(ReviewError::bad_request(problem))
 }
 
 /// Checks that an object is of the type and the namespace that its request says. No verdict depends on its name.
-fn check_type(request: &Request<'_>, part: &Part<'_>, kind: &str) -> Result<(), Fault> {
+fn check_type(request: &Request<'_>, part: &ObjectField<'_>, kind: &str) -> Result<(), ReviewError> {
     let Some(metadata) = metadata(part) else { return Ok(()) };
-    let own = part.own_type().ok_or_else(|| Fault::bad_request("the object's apiVersion is none"))?;
+    let own = part.own_type().ok_or_else(|| ReviewError::bad_request("the object's apiVersion is none"))?;
     let said = request.object_type();
     if !own.kind.is_empty() && own.kind != kind {
-        return Err(Fault::bad_request(format!("expected a {kind} as object, found a {}", quoted(own.kind))));
+        return Err(ReviewError::bad_request(format!(
+            "expected a {kind} as object, found a {}",
+            quoted(own.kind)
+        )));
     }
     let is_versioned = !own.version.is_empty() && !said.version.is_empty();
     if is_versioned && (own.group, own.version) != (said.group, said.version) {
@@ -202,7 +217,7 @@ fn check_type(request: &Request<'_>, part: &Part<'_>, kind: &str) -> Result<(), 
     }
     let (of_object, of_request) = (&metadata.namespace, &request.namespace);
     if !of_object.is_empty() && !of_request.is_empty() && of_object != of_request {
-        return Err(Fault::bad_request(format!(
+        return Err(ReviewError::bad_request(format!(
             "the object is of the namespace {}, the request of {}",
             quoted(of_object),
             quoted(of_request)
@@ -211,11 +226,13 @@ fn check_type(request: &Request<'_>, part: &Part<'_>, kind: &str) -> Result<(), 
     Ok(())
 }
 
-fn metadata<'p, 'b>(part: &'p Part<'b>) -> Option<&'p Metadata<'b>> {
+fn metadata<'p, 'b>(part: &'p ObjectField<'b>) -> Option<&'p Metadata<'b>> {
     match part {
-        Part::Read(object) => Some(object.metadata()),
-        Part::Named(named) => Some(&named.metadata),
-        Part::Absent | Part::Unread | Part::Faulty(_) | Part::Deferred { .. } => None,
+        ObjectField::Read(object) => Some(object.metadata()),
+        ObjectField::Named(named) => Some(&named.metadata),
+        ObjectField::Absent | ObjectField::Unread | ObjectField::Faulty(_) | ObjectField::Deferred { .. } => {
+            None
+        }
     }
 }
 
@@ -224,6 +241,6 @@ fn api_version(of: ObjectType<'_>) -> String {
     format!("{}{slash}{}", short(of.group), short(of.version))
 }
 
-fn contradiction(one: &str, says: &str, other: &str, too: &str) -> Fault {
-    Fault::bad_request(format!("{one} is {}, and {other} is {}", quoted(says), quoted(too)))
+fn contradiction(one: &str, says: &str, other: &str, too: &str) -> ReviewError {
+    ReviewError::bad_request(format!("{one} is {}, and {other} is {}", quoted(says), quoted(too)))
 }

@@ -1,66 +1,54 @@
-//! The pods that are in a namespace already when the level of its label is raised: who of them would be
-//! refused from now on. Nobody is refused for it; whoever changes the label is warned.
+//! The pods that are in a namespace already when its level is raised: which of them would be refused from now on.
+//! The change is not refused for it; whoever makes it is warned.
 //!
 //! Pods come in pages, as the API server lists them, and are judged as they come: of each only its name and
-//! what it breaks are kept, so that a namespace of any size costs little memory.
+//! its violations are kept, so that a namespace of any size costs little memory.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::controls::{Standard, go_quoted};
-use crate::evaluate::{Text, by_standard};
+use crate::evaluate::{StandardText, by_standard};
 use crate::json::{Reader, Result, members};
 use crate::pod::Pod;
+use crate::policy::{LookupAnswer, PodsQuery};
 
 /// Most pods that are judged.
 const MOST_PODS: usize = 3000;
 
-/// A look at the pods of a namespace. Ask for its [`namespace`](Self::namespace), give it the pages of the
-/// list with [`add`](Self::add), and take its [`warnings`](Self::warnings).
+/// The pods of a namespace, judged as they are listed: give it the pages of the list with [`add`](Self::add), and take
+/// the [`answer`](Self::answer).
 #[derive(Debug)]
-pub struct ExistingPods {
-    namespace: String,
-    level: String,
+pub struct ExistingPods<'q> {
+    query: &'q PodsQuery,
     standard: Standard,
-    exempt_runtime_classes: HashSet<String>,
     /// Those without an owner, and the first of each owner, in the order of the list.
-    first: Vec<Judged>,
+    first: Vec<ExistingPod>,
     /// The further ones of owners that were met.
-    further: Vec<Judged>,
+    further: Vec<ExistingPod>,
     owners: HashSet<String>,
     reasons: HashMap<String, Arc<str>>,
 }
 
 /// A pod and the reasons why it would be refused; `None` if it would not.
 #[derive(Debug)]
-struct Judged {
+struct ExistingPod {
     name: String,
     reason: Option<Arc<str>>,
 }
 
-impl ExistingPods {
-    pub(super) fn new(
-        namespace: &str,
-        level: String,
-        standard: &Standard,
-        exempt_runtime_classes: &HashSet<String>,
-    ) -> Self {
+impl<'q> ExistingPods<'q> {
+    /// No pod yet.
+    #[must_use]
+    pub fn new(query: &'q PodsQuery) -> Self {
         Self {
-            namespace: namespace.to_owned(),
-            level,
-            standard: standard.clone(),
-            exempt_runtime_classes: exempt_runtime_classes.clone(),
+            query,
+            standard: Standard::new(query.level.level, query.level.version),
             first: Vec::new(),
             further: Vec::new(),
             owners: HashSet::new(),
             reasons: HashMap::new(),
         }
-    }
-
-    /// The namespace whose pods are asked for.
-    #[must_use]
-    pub fn namespace(&self) -> &str {
-        &self.namespace
     }
 
     /// Judges a page of the list: a PodList as the API server writes it.
@@ -80,13 +68,13 @@ impl ExistingPods {
     }
 
     fn judge(&mut self, pod: &Pod<'_>) {
-        if self.exempt_runtime_classes.contains(pod.spec.runtime_class_name.as_ref()) {
+        if self.query.exempt_runtime_classes.contains(pod.spec.runtime_class_name.as_ref()) {
             return;
         }
-        let text = Text::of(&by_standard(&self.standard, pod)).reason;
+        let text = StandardText::of(&by_standard(&self.standard, pod)).reason;
         let reason = (!text.is_empty())
             .then(|| Arc::clone(self.reasons.entry(text).or_insert_with_key(|text| text.as_str().into())));
-        let judged = Judged { name: pod.metadata.name.clone().into_owned(), reason };
+        let judged = ExistingPod { name: pod.metadata.name.clone().into_owned(), reason };
         let is_new = |owner: &str| self.owners.insert(owner.to_owned());
         let owner = pod.metadata.owner.as_ref();
         let list = if owner.map(|owner| owner.uid.as_ref()).is_none_or(is_new) {
@@ -97,15 +85,19 @@ impl ExistingPods {
         list.push(judged);
     }
 
-    /// What whoever changes the label is told when the pods could not be listed.
-    #[must_use]
-    pub fn not_listed() -> Vec<String> {
+    /// The warning when the pods could not be listed.
+    pub(super) fn not_listed() -> Vec<String> {
         vec!["failed to list pods while checking new PodSecurity enforce level".to_owned()]
     }
 
-    /// What whoever changes the label is told.
+    /// The answer, once the whole list was added.
     #[must_use]
-    pub fn warnings(&self) -> Vec<String> {
+    pub fn answer(&self) -> LookupAnswer {
+        LookupAnswer::PodsIn(self.warnings())
+    }
+
+    /// The warnings for the user who changes the label.
+    fn warnings(&self) -> Vec<String> {
         let total = self.first.len() + self.further.len();
         let checked = total.min(MOST_PODS);
         let mut groups: BTreeMap<&str, (&str, usize)> = BTreeMap::new();
@@ -124,8 +116,8 @@ impl ExistingPods {
         if !groups.is_empty() {
             warnings.push(format!(
                 "existing pods in namespace {} violate the new PodSecurity enforce level \"{}\"",
-                go_quoted(&self.namespace),
-                self.level
+                go_quoted(&self.query.namespace),
+                self.query.level
             ));
         }
         let mut of_groups: Vec<String> =
@@ -147,12 +139,17 @@ fn warning(reason: &str, (name, count): (&str, usize)) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use crate::controls::{Level, Version};
+    use crate::policy::LevelVersion;
+
     use super::*;
 
-    fn check() -> ExistingPods {
-        let exempt = HashSet::from(["gvisor".to_owned()]);
-        let standard = "baseline:v1.30".parse().unwrap();
-        ExistingPods::new("team", "baseline:v1.30".to_owned(), &standard, &exempt)
+    fn query() -> PodsQuery {
+        let level = LevelVersion { level: Level::Baseline, version: Version::Minor(30) };
+        let exempt_runtime_classes = BTreeSet::from(["gvisor".to_owned()]);
+        PodsQuery { namespace: "team".to_owned(), level, exempt_runtime_classes }
     }
 
     fn pod(name: &str, owner: &str, spec: &str) -> String {
@@ -169,7 +166,8 @@ mod tests {
 
     #[test]
     fn pods_are_grouped_by_what_they_break() {
-        let mut check = check();
+        let query = query();
+        let mut check = ExistingPods::new(&query);
         let host = r#""hostNetwork":true"#;
         let pods = [
             pod("b", "", host),
@@ -192,7 +190,8 @@ mod tests {
 
     #[test]
     fn the_first_pods_of_each_owner_come_first() {
-        let mut check = check();
+        let query = query();
+        let mut check = ExistingPods::new(&query);
         let replicas: Vec<String> = (0..MOST_PODS).map(|n| pod(&format!("r{n}"), "x", "")).collect();
         check.add(&page(&replicas)).unwrap();
         check.add(&page(&[pod("z", "y", r#""hostPID":true"#), pod("alone", "", "")])).unwrap();
@@ -208,8 +207,9 @@ mod tests {
 
     #[test]
     fn a_list_that_cannot_be_read_is_an_error() {
-        assert!(check().add(b"{\"items\":[{\"spec\":7}]}").is_err());
-        assert!(check().add(b"nonsense").is_err());
-        assert_eq!(check().warnings(), [""; 0]);
+        let query = query();
+        assert!(ExistingPods::new(&query).add(b"{\"items\":[{\"spec\":7}]}").is_err());
+        assert!(ExistingPods::new(&query).add(b"nonsense").is_err());
+        assert_eq!(ExistingPods::new(&query).warnings(), [""; 0]);
     }
 }

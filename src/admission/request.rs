@@ -6,11 +6,11 @@
 
 use std::borrow::Cow;
 
-use crate::admission::dispatch::is_ignored;
 use crate::admission::object_type::ObjectType;
-use crate::json::{Error, ErrorKind, Reader, Result, members};
+use crate::admission::subresource::is_ignored;
+use crate::json::{ErrorKind, JsonError, Reader, Result, members};
 use crate::pod::Metadata;
-use crate::workload::{Object, Workload};
+use crate::workload::{Workload, WorkloadObject};
 
 /// Longest uid that is echoed. The API server's are UUIDs of 36 bytes.
 const LONGEST_UID: usize = 256;
@@ -43,32 +43,32 @@ pub(super) struct Request<'b> {
     pub(super) requested_kind: Cow<'b, str>,
     pub(super) requested_group: Cow<'b, str>,
     pub(super) requested_resource: Cow<'b, str>,
-    /// The subresource as the request named it, and nothing else: what Kubernetes' own admission goes by.
+    /// The subresource as the request named it, and nothing else: what Kubernetes' own admission looks at.
     pub(super) requested_subresource: Cow<'b, str>,
     pub(super) username: Cow<'b, str>,
     pub(super) name: Cow<'b, str>,
     pub(super) namespace: Cow<'b, str>,
     pub(super) operation: Cow<'b, str>,
     pub(super) is_dry_run: bool,
-    pub(super) object: Part<'b>,
-    pub(super) old_object: Part<'b>,
+    pub(super) object: ObjectField<'b>,
+    pub(super) old_object: ObjectField<'b>,
 }
 
 /// An object of a request.
 #[derive(Debug, Default)]
-pub(super) enum Part<'b> {
+pub(super) enum ObjectField<'b> {
     /// Absent, or `null`.
     #[default]
     Absent,
     /// There, but not of a kind or in a request that needs it.
     Unread,
     /// Read.
-    Read(Box<Object<'b>>),
-    /// An object without pods, of which only what names it is read.
-    Named(Box<Named<'b>>),
-    /// JSON, but not of the kind that it says it is. Only Kubernetes' own admission may still allow it.
-    Faulty(Error),
-    /// Not read yet: it came before what says how to read it.
+    Read(Box<WorkloadObject<'b>>),
+    /// An object without pods: only what identifies it is read.
+    Named(Box<NamedObject<'b>>),
+    /// JSON, but not what its kind demands. Only Kubernetes' own admission may still allow it.
+    Faulty(JsonError),
+    /// Not read yet: it came before its kind was known.
     Deferred {
         /// Its text.
         text: &'b str,
@@ -77,9 +77,9 @@ pub(super) enum Part<'b> {
     },
 }
 
-/// What names an object without pods.
+/// What identifies an object without pods.
 #[derive(Debug, Default)]
-pub(super) struct Named<'b> {
+pub(super) struct NamedObject<'b> {
     pub(super) api_version: Cow<'b, str>,
     pub(super) kind: Cow<'b, str>,
     pub(super) metadata: Metadata<'b>,
@@ -87,39 +87,39 @@ pub(super) struct Named<'b> {
 
 /// How a review is read.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reading {
+pub(super) enum ReadMode {
     /// As a gate: a field whose name has the wrong case is refused.
     Gate,
     /// As Kubernetes reads it.
     #[default]
     Plain,
     /// As Kubernetes' own admission does: objects of kinds without pods too, and what is wrong with an object
-    /// is told only if it is looked at.
+    /// is reported only if it is looked at.
     PodSecurity,
 }
 
 impl<'b> Envelope<'b> {
     /// Reads the envelope. What could be read is left in `self` also when it fails.
-    pub(super) fn read(&mut self, mut reader: Reader<'b>, reading: Reading) -> Result<()> {
-        if reading == Reading::Gate {
+    pub(super) fn read(&mut self, mut reader: Reader<'b>, mode: ReadMode) -> Result<()> {
+        if mode == ReadMode::Gate {
             reader = reader.refusing_misspelt_case();
         }
-        let read = self.read_review(&mut reader, reading).and_then(|()| reader.end());
+        let read = self.read_review(&mut reader, mode).and_then(|()| reader.end());
         if let Err(error) = &read {
-            // Of two uids, nobody knows which one is waited for.
+            // Of two uids, either may be the one that is waited for.
             let is_at_uid = error.is_at(&["request"]) || error.is_at(&["request", "uid"]);
             if error.kind() == ErrorKind::Repeated && is_at_uid {
                 self.request.uid = Cow::default();
             }
         }
-        read.and_then(|()| self.request.read_deferred(reading))
+        read.and_then(|()| self.request.read_deferred(mode))
     }
 
-    fn read_review(&mut self, reader: &mut Reader<'b>, reading: Reading) -> Result<()> {
+    fn read_review(&mut self, reader: &mut Reader<'b>, mode: ReadMode) -> Result<()> {
         members!(reader, {
             "apiVersion" => self.api_version = reader.string()?,
             "kind" => self.kind = reader.string()?,
-            "request" => self.request.read(reader, reading)?,
+            "request" => self.request.read(reader, mode)?,
         })
         .map(drop)
     }
@@ -133,7 +133,7 @@ impl<'b> Envelope<'b> {
 }
 
 impl<'b> Request<'b> {
-    fn read(&mut self, reader: &mut Reader<'b>, reading: Reading) -> Result<()> {
+    fn read(&mut self, reader: &mut Reader<'b>, mode: ReadMode) -> Result<()> {
         members!(reader, {
             "uid" => self.uid = reader.string()?,
             "kind" => members!(reader, {
@@ -175,42 +175,42 @@ impl<'b> Request<'b> {
             "userInfo" => members!(reader, { "username" => self.username = reader.string()? }).map(drop)?,
             "operation" => self.operation = reader.string()?,
             "dryRun" => self.is_dry_run = reader.boolean()?.unwrap_or_default(),
-            "object" => self.object = self.read_part(reader, reading, true)?,
-            "oldObject" => self.old_object = self.read_part(reader, reading, self.operation == "UPDATE")?,
+            "object" => self.object = self.read_part(reader, mode, true)?,
+            "oldObject" => self.old_object = self.read_part(reader, mode, self.operation == "UPDATE")?,
         })?;
         Ok(())
     }
 
     /// Reads an object if it is known by now how, and whether it is wanted.
-    fn read_part(&self, reader: &mut Reader<'b>, reading: Reading, is_wanted: bool) -> Result<Part<'b>> {
+    fn read_part(&self, reader: &mut Reader<'b>, mode: ReadMode, is_wanted: bool) -> Result<ObjectField<'b>> {
         if reader.null()? {
-            return Ok(Part::Absent);
+            return Ok(ObjectField::Absent);
         }
-        let has_type = reading != Reading::PodSecurity || !self.kind.is_empty();
+        let has_type = mode != ReadMode::PodSecurity || !self.kind.is_empty();
         if self.resource.is_empty() || self.operation.is_empty() || !has_type {
             let text = reader.skip()?;
-            return Ok(Part::Deferred { text, offset: reader.offset() - text.len() });
+            return Ok(ObjectField::Deferred { text, offset: reader.offset() - text.len() });
         }
-        if is_wanted { self.read_object(reader, reading) } else { reader.skip().map(|_| Part::Unread) }
+        if is_wanted { self.read_object(reader, mode) } else { reader.skip().map(|_| ObjectField::Unread) }
     }
 
-    /// Reads an object as far as it is looked at in this way of reading.
-    fn read_object(&self, reader: &mut Reader<'b>, reading: Reading) -> Result<Part<'b>> {
-        match (self.workload(), reading) {
-            (_, Reading::PodSecurity) => self.read_by_type(reader),
-            (Some(workload), Reading::Gate | Reading::Plain) => read_workload(workload, reader),
-            (None, Reading::Gate | Reading::Plain) => read_names(reader),
+    /// Reads an object as far as it is looked at in this mode.
+    fn read_object(&self, reader: &mut Reader<'b>, mode: ReadMode) -> Result<ObjectField<'b>> {
+        match (self.workload(), mode) {
+            (_, ReadMode::PodSecurity) => self.read_by_type(reader),
+            (Some(workload), ReadMode::Gate | ReadMode::Plain) => read_workload(workload, reader),
+            (None, ReadMode::Gate | ReadMode::Plain) => read_names(reader),
         }
     }
 
     /// Reads an object by its own type. Mostly that is the one its request says, so it is tried first.
-    fn read_by_type(&self, reader: &mut Reader<'b>) -> Result<Part<'b>> {
+    fn read_by_type(&self, reader: &mut Reader<'b>) -> Result<ObjectField<'b>> {
         let start = reader.offset();
         let expected = self.object_type().workload();
         let part = attempt(expected, reader)?;
         let text = reader.text_since(start);
-        let mut named = Named::default();
-        if matches!(part, Part::Faulty(_)) {
+        let mut named = NamedObject::default();
+        if matches!(part, ObjectField::Faulty(_)) {
             // It may be of another type, and no fault in that.
             let _ = named.read_type(&mut Reader::over(text));
         }
@@ -231,37 +231,37 @@ impl<'b> Request<'b> {
             .filter(|workload| !is_ignored(workload, &self.subresource))
     }
 
-    fn read_deferred(&mut self, reading: Reading) -> Result<()> {
-        let object = self.deferred(&self.object, "object", reading, true)?;
-        let old_object = self.deferred(&self.old_object, "oldObject", reading, self.operation == "UPDATE")?;
+    fn read_deferred(&mut self, mode: ReadMode) -> Result<()> {
+        let object = self.deferred(&self.object, "object", mode, true)?;
+        let old_object = self.deferred(&self.old_object, "oldObject", mode, self.operation == "UPDATE")?;
         self.object = object.unwrap_or_else(|| std::mem::take(&mut self.object));
         self.old_object = old_object.unwrap_or_else(|| std::mem::take(&mut self.old_object));
         Ok(())
     }
 
-    /// Reads a part that came before what says how to read it; `None` for one that did not.
+    /// Reads a part that came before its kind was known; `None` if there is none.
     fn deferred(
         &self,
-        part: &Part<'b>,
+        part: &ObjectField<'b>,
         name: &str,
-        reading: Reading,
+        mode: ReadMode,
         is_wanted: bool,
-    ) -> Result<Option<Part<'b>>> {
-        let Part::Deferred { text, offset } = *part else { return Ok(None) };
+    ) -> Result<Option<ObjectField<'b>>> {
+        let ObjectField::Deferred { text, offset } = *part else { return Ok(None) };
         if !is_wanted {
-            return Ok(Some(Part::Unread));
+            return Ok(Some(ObjectField::Unread));
         }
         let mut reader = Reader::over(text);
-        if reading == Reading::Gate {
+        if mode == ReadMode::Gate {
             reader = reader.refusing_misspelt_case();
         }
-        self.read_object(&mut reader, reading)
+        self.read_object(&mut reader, mode)
             .map(Some)
             .map_err(|error| error.within(&["request", name], offset))
     }
 }
 
-impl<'b> Named<'b> {
+impl<'b> NamedObject<'b> {
     fn read_type(&mut self, reader: &mut Reader<'b>) -> Result<bool> {
         members!(reader, {
             "apiVersion" => self.api_version = reader.string()?,
@@ -270,7 +270,7 @@ impl<'b> Named<'b> {
     }
 }
 
-impl Part<'_> {
+impl ObjectField<'_> {
     /// The type that an object says it is of, as far as it was read.
     pub(super) fn own_type(&self) -> Option<ObjectType<'_>> {
         match self {
@@ -282,24 +282,24 @@ impl Part<'_> {
 }
 
 /// Reads an object as one that carries pods, or else what names it.
-fn attempt<'b>(workload: Option<&Workload>, reader: &mut Reader<'b>) -> Result<Part<'b>> {
+fn attempt<'b>(workload: Option<&Workload>, reader: &mut Reader<'b>) -> Result<ObjectField<'b>> {
     let read = reader.attempt(|reader| match workload {
         Some(workload) => read_workload(workload, reader),
         None => read_named(reader),
     })?;
-    Ok(read.unwrap_or_else(Part::Faulty))
+    Ok(read.unwrap_or_else(ObjectField::Faulty))
 }
 
-fn read_workload<'b>(workload: &Workload, reader: &mut Reader<'b>) -> Result<Part<'b>> {
+fn read_workload<'b>(workload: &Workload, reader: &mut Reader<'b>) -> Result<ObjectField<'b>> {
     Ok(match workload.read(reader)? {
-        Some(object) => Part::Read(Box::new(object)),
-        None => Part::Absent,
+        Some(object) => ObjectField::Read(Box::new(object)),
+        None => ObjectField::Absent,
     })
 }
 
 /// Reads what an object without pods says that it is, and which.
-fn read_names<'b>(reader: &mut Reader<'b>) -> Result<Part<'b>> {
-    let mut named = Named::default();
+fn read_names<'b>(reader: &mut Reader<'b>) -> Result<ObjectField<'b>> {
+    let mut named = NamedObject::default();
     members!(reader, {
         "apiVersion" => named.api_version = reader.string()?,
         "kind" => named.kind = reader.string()?,
@@ -309,15 +309,15 @@ fn read_names<'b>(reader: &mut Reader<'b>) -> Result<Part<'b>> {
         })
         .map(drop)?,
     })?;
-    Ok(Part::Named(Box::new(named)))
+    Ok(ObjectField::Named(Box::new(named)))
 }
 
-fn read_named<'b>(reader: &mut Reader<'b>) -> Result<Part<'b>> {
-    let mut named = Named::default();
+fn read_named<'b>(reader: &mut Reader<'b>) -> Result<ObjectField<'b>> {
+    let mut named = NamedObject::default();
     members!(reader, {
         "apiVersion" => named.api_version = reader.string()?,
         "kind" => named.kind = reader.string()?,
         "metadata" => named.metadata.read(reader).map(drop)?,
     })?;
-    Ok(Part::Named(Box::new(named)))
+    Ok(ObjectField::Named(Box::new(named)))
 }

@@ -1,13 +1,12 @@
-//! What is said to whoever makes a pod where no policy holds: that nothing is checked, and which label was meant.
+//! The warning for the author of a pod where no policy holds: nothing is checked, and which label may have been meant.
 //!
-//! A value that is near to one of a policy is most likely a slip, and then that one is named and no other. Else some of
-//! those that there are; the rest is for whoever runs podgate, and in its log.
+//! A value close to one of a policy is most likely a typo, and then only that one is named. Otherwise some of the
+//! possible values are; the rest is in the log, for the operator.
 
 use std::collections::BTreeSet;
 
-use crate::admission::cut_owned;
-use crate::controls::Printable;
 use crate::policy::{Labels, PolicySet};
+use crate::text::{Printable, cut_as_json};
 
 /// Longest warning, in bytes: kubectl shows it on one line.
 const LONGEST: usize = 120;
@@ -20,7 +19,7 @@ pub(super) fn warnings(policies: &PolicySet, namespace: &str, labels: Option<&La
     let namespace = Printable(namespace);
     let mut warnings = vec![format!("no podgate policy holds in namespace \"{namespace}\": nothing checked")];
     warnings.extend(nearest(policies, labels).or_else(|| known(policies, labels)));
-    warnings.into_iter().map(|warning| cut_owned(warning, LONGEST)).collect()
+    warnings.into_iter().map(|warning| cut_as_json(warning, LONGEST)).collect()
 }
 
 /// The value that a label of the namespace was most likely meant to have.

@@ -1,9 +1,7 @@
-//! A bundle of CA certificates, as it stands in the `caBundle` of a webhook, and what it vouches for.
+//! A bundle of CA certificates, as in the `caBundle` of a webhook, and the verification of certificates by it.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use rustls::RootCertStore;
 use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
 use rustls::crypto::aws_lc_rs;
@@ -11,19 +9,20 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 
-use super::authority::CaCertificate;
-use super::terms::Service;
+use crate::certificates::ca_certificate::CaCertificate;
+use crate::certificates::service::WebhookService;
+use crate::certificates::x509::to_pem;
 
 /// CA certificates that somebody trusts.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Bundle {
+pub struct CaBundle {
     authorities: Vec<CaCertificate>,
-    /// Whether there is more in it than these.
+    /// Whether it has anything but these.
     has_others: bool,
 }
 
-impl Bundle {
-    /// Reads what a webhook entry holds. What is no CA certificate in PEM is passed over, as API servers do.
+impl CaBundle {
+    /// Reads what a webhook entry holds. Anything but CA certificates in PEM is skipped, as API servers do.
     #[must_use]
     pub fn read(pem: &[u8]) -> Self {
         let mut bundle = Self::default();
@@ -62,7 +61,7 @@ impl Bundle {
         self.authorities.contains(authority)
     }
 
-    /// Whether it holds these and nothing else, in whatever order.
+    /// Whether it has exactly these, in any order.
     #[must_use]
     pub fn is(&self, authorities: &[&CaCertificate]) -> bool {
         !self.has_others
@@ -73,17 +72,17 @@ impl Bundle {
     /// Whether a client that trusts this bundle, and whose clock shows `at`, accepts the certificate for the
     /// Service.
     #[must_use]
-    pub fn vouches_for(&self, leaf: &CertificateDer<'_>, service: &Service, at: SystemTime) -> bool {
-        self.vouches_for_chain(leaf, &[], service, at)
+    pub fn verifies(&self, leaf: &CertificateDer<'_>, service: &WebhookService, at: SystemTime) -> bool {
+        self.verifies_chain(leaf, &[], service, at)
     }
 
-    /// The same for a certificate that is shown with the CAs between it and those that are trusted.
+    /// The same for a certificate that is presented with intermediates.
     #[must_use]
-    pub fn vouches_for_chain(
+    pub fn verifies_chain(
         &self,
         leaf: &CertificateDer<'_>,
-        between: &[CertificateDer<'_>],
-        service: &Service,
+        intermediates: &[CertificateDer<'_>],
+        service: &WebhookService,
         at: SystemTime,
     ) -> bool {
         let Ok(parsed) = ParsedCertificate::try_from(leaf) else {
@@ -94,15 +93,15 @@ impl Bundle {
         };
         let mut roots = RootCertStore::empty();
         for authority in &self.authorities {
-            // Go looks at the dates of roots, webpki does not.
+            // Go checks the dates of roots, webpki does not.
             if authority.not_before() <= at && at <= authority.not_after() {
-                // One that webpki cannot use is one that vouches for nothing.
+                // One that webpki cannot use verifies nothing.
                 let _ = roots.add(authority.der().clone());
             }
         }
         let at = UnixTime::since_unix_epoch(at.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO));
         let algorithms = aws_lc_rs::default_provider().signature_verification_algorithms.all;
-        verify_server_cert_signed_by_trust_anchor(&parsed, &roots, between, at, algorithms).is_ok()
+        verify_server_cert_signed_by_trust_anchor(&parsed, &roots, intermediates, at, algorithms).is_ok()
             && verify_server_name(&parsed, &name).is_ok()
     }
 }
@@ -113,35 +112,15 @@ const MOST_BLOCKS: usize = 10_000;
 /// These CAs as a `caBundle`, before base64.
 #[must_use]
 pub fn render(authorities: &[&CaCertificate]) -> Vec<u8> {
-    authorities.iter().map(|authority| pem(authority.der())).collect::<String>().into_bytes()
+    authorities.iter().map(|authority| to_pem(authority.der())).collect::<String>().into_bytes()
 }
-
-/// A certificate in PEM.
-pub(super) fn pem(certificate: &CertificateDer<'_>) -> String {
-    let text = STANDARD.encode(certificate);
-    let mut pem = "-----BEGIN CERTIFICATE-----\n".to_owned();
-    let mut rest = text.as_str();
-    while !rest.is_empty() {
-        // Base64 is ASCII, so that every place is one to cut at.
-        let (line, after) = rest.split_at(rest.len().min(LINE));
-        pem.push_str(line);
-        pem.push('\n');
-        rest = after;
-    }
-    pem.push_str("-----END CERTIFICATE-----\n");
-    pem
-}
-
-/// The characters of a line of PEM.
-const LINE: usize = 64;
 
 #[cfg(test)]
 mod tests {
     use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
 
-    use super::super::authority::Authority;
-    use super::super::terms::Lifetimes;
     use super::*;
+    use crate::certificates::{CertificateAuthority, Lifetimes};
 
     const LIFETIMES: fn() -> Lifetimes = Lifetimes::default;
 
@@ -149,15 +128,15 @@ mod tests {
         UNIX_EPOCH + Duration::from_secs(1_800_000_000)
     }
 
-    fn authority() -> Authority {
-        Authority::create(now(), &LIFETIMES()).unwrap()
+    fn authority() -> CertificateAuthority {
+        CertificateAuthority::create(now(), &LIFETIMES()).unwrap()
     }
 
     #[test]
     fn read_as_rendered() {
         let (a, b, c) = (authority(), authority(), authority());
         let (a, b, c) = (a.certificate(), b.certificate(), c.certificate());
-        let bundle = Bundle::read(&render(&[a, b]));
+        let bundle = CaBundle::read(&render(&[a, b]));
         assert!(bundle.is(&[a, b]) && bundle.is(&[b, a]));
         assert!(!bundle.is(&[a]) && !bundle.is(&[a, b, c]) && !bundle.is(&[a, c]));
         assert!(bundle.holds(b) && !bundle.holds(c));
@@ -167,7 +146,7 @@ mod tests {
     fn what_is_no_ca_is_passed_over_but_seen() {
         let ca = authority();
         let good = render(&[ca.certificate()]);
-        let leaf = ca.issue(&Service::new("a", "b"), now(), &LIFETIMES()).unwrap();
+        let leaf = ca.issue(&WebhookService::new("a", "b"), now(), &LIFETIMES()).unwrap();
         for (text, expected) in [
             (good.clone(), true),
             ([b"# a comment\n".as_slice(), &good].concat(), true),
@@ -183,44 +162,44 @@ mod tests {
             ),
             ([good.as_slice(), b"-----BEGIN CERTIFICATE-----\nAAAA\n"].concat(), false),
         ] {
-            let bundle = Bundle::read(&text);
+            let bundle = CaBundle::read(&text);
             assert_eq!(bundle.is(&[ca.certificate()]), expected, "{}", String::from_utf8_lossy(&text));
             assert!(bundle.holds(ca.certificate()));
         }
-        assert!(Bundle::read(b"").is(&[]) && Bundle::read(b"\n").is(&[]));
-        assert!(!Bundle::read(b"no PEM at all").is(&[]));
-        assert!(!Bundle::read(&[0xff; 100]).is(&[]));
+        assert!(CaBundle::read(b"").is(&[]) && CaBundle::read(b"\n").is(&[]));
+        assert!(!CaBundle::read(b"no PEM at all").is(&[]));
+        assert!(!CaBundle::read(&[0xff; 100]).is(&[]));
     }
 
     #[test]
     fn vouches_for_its_own_in_their_time() {
         let (ca, other) = (authority(), authority());
-        let service = Service::new("podgate", "podgate-system");
+        let service = WebhookService::new("podgate", "podgate-system");
         let leaf = ca.issue(&service, now(), &LIFETIMES()).unwrap();
         let hour = Duration::from_secs(3600);
-        let bundle = |authorities: &[&Authority]| {
+        let bundle = |authorities: &[&CertificateAuthority]| {
             let certificates: Vec<_> = authorities.iter().map(|ca| ca.certificate()).collect();
-            Bundle::read(&render(&certificates))
+            CaBundle::read(&render(&certificates))
         };
         for (authorities, service, at, expected) in [
             (vec![&ca], &service, now(), true),
             (vec![&other, &ca], &service, now(), true),
             (vec![&other], &service, now(), false),
             (vec![], &service, now(), false),
-            (vec![&ca], &Service::new("podgate", "elsewhere"), now(), false),
-            (vec![&ca], &Service::new("not a name", "elsewhere"), now(), false),
+            (vec![&ca], &WebhookService::new("podgate", "elsewhere"), now(), false),
+            (vec![&ca], &WebhookService::new("not a name", "elsewhere"), now(), false),
             (vec![&ca], &service, now() - hour + Duration::from_secs(1), true),
             (vec![&ca], &service, now() - hour - Duration::from_secs(1), false),
             (vec![&ca], &service, now() + 30 * 24 * hour - Duration::from_secs(1), true),
             (vec![&ca], &service, now() + 30 * 24 * hour + Duration::from_secs(1), false),
         ] {
             assert_eq!(
-                bundle(&authorities).vouches_for(leaf.der(), service, at),
+                bundle(&authorities).verifies(leaf.der(), service, at),
                 expected,
                 "{service:?} {at:?}"
             );
         }
-        assert!(!bundle(&[&ca]).vouches_for(&vec![1].into(), &service, now()));
+        assert!(!bundle(&[&ca]).verifies(&vec![1].into(), &service, now()));
     }
 
     #[test]
@@ -235,10 +214,10 @@ mod tests {
         let mut leaf = CertificateParams::new(vec!["a.b.svc".to_owned()]).unwrap();
         leaf.not_after = date_time_ymd(2040, 1, 1);
         let leaf = leaf.signed_by(&leaf_key, &Issuer::new(params, key)).unwrap();
-        let bundle = Bundle::read(root.pem().as_bytes());
+        let bundle = CaBundle::read(root.pem().as_bytes());
         let year = Duration::from_secs(365 * 24 * 3600);
         for (at, expected) in [(now(), true), (now() + 5 * year, false)] {
-            assert_eq!(bundle.vouches_for(leaf.der(), &Service::new("a", "b"), at), expected, "{at:?}");
+            assert_eq!(bundle.verifies(leaf.der(), &WebhookService::new("a", "b"), at), expected, "{at:?}");
         }
     }
 }

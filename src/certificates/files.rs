@@ -1,8 +1,7 @@
-//! A certificate and its key from two PEM files, followed by their content.
+//! A certificate and its key from two PEM files, watched by comparing their content.
 //!
-//! Both files are read and compared as a whole at every look. A mounted Secret changes by the swap of one
-//! symlink, so the two may be read from either side of it; then they do not belong together, that look fails,
-//! and the next succeeds.
+//! Both files are read and compared whole at every look. A mounted Secret changes by swapping one symlink, so the two
+//! may be read from either side of the swap; then they do not match, that look fails, and the next succeeds.
 
 use std::fs;
 use std::io;
@@ -14,11 +13,13 @@ use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use x509_parser::time::ASN1Time;
 
-use super::{Facts, Loaded, TlsVersion};
+use crate::certificates::args::TlsVersion;
+use crate::certificates::server_certificate::ServerCertificate;
+use crate::certificates::x509::CertificateFacts;
 
-/// Why two files are not a certificate that can be served.
+/// Why two files cannot be served as a certificate.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum CertificateFileError {
     /// A file that cannot be read.
     #[error("cannot read {}", file.display())]
     Unreadable {
@@ -65,7 +66,7 @@ pub enum Error {
         /// The file.
         file: PathBuf,
     },
-    /// A certificate whose time is over.
+    /// A certificate that has expired.
     #[error("the certificate in {} expired on {not_after}: renew it", file.display())]
     Expired {
         /// The file.
@@ -106,37 +107,45 @@ pub enum Error {
 ///
 /// # Errors
 /// What is wrong with which file, and what to do.
-pub fn from_files(certificate: &Path, key: &Path, oldest: TlsVersion) -> Result<Loaded, Error> {
-    Pair::read(certificate, key)?.load(certificate, key, oldest)
+pub fn from_files(
+    certificate: &Path,
+    key: &Path,
+    oldest: TlsVersion,
+) -> Result<ServerCertificate, CertificateFileError> {
+    CertificatePair::read(certificate, key)?.load(certificate, key, oldest)
 }
 
-/// Two files that are looked at again and again.
-pub struct Watch {
+/// Two files that are read again and again.
+pub struct CertificateWatch {
     certificate: PathBuf,
     key: PathBuf,
     oldest: TlsVersion,
-    loaded: Pair,
+    loaded: CertificatePair,
 }
 
-impl Watch {
+impl CertificateWatch {
     /// Reads both files for the first time.
     ///
     /// # Errors
     /// As [`from_files`].
-    pub fn start(certificate: &Path, key: &Path, oldest: TlsVersion) -> Result<(Self, Loaded), Error> {
-        let pair = Pair::read(certificate, key)?;
+    pub fn start(
+        certificate: &Path,
+        key: &Path,
+        oldest: TlsVersion,
+    ) -> Result<(Self, ServerCertificate), CertificateFileError> {
+        let pair = CertificatePair::read(certificate, key)?;
         let loaded = pair.load(certificate, key, oldest)?;
         let watch = Self { certificate: certificate.to_owned(), key: key.to_owned(), oldest, loaded: pair };
         Ok((watch, loaded))
     }
 
-    /// Reads both files again. `None` when they are what was loaded last; after an error they are looked at
-    /// afresh.
+    /// Reads both files again. `None` when they are what was loaded last; after an error they are tried
+    /// again.
     ///
     /// # Errors
     /// As [`from_files`].
-    pub fn look(&mut self) -> Result<Option<Loaded>, Error> {
-        let pair = Pair::read(&self.certificate, &self.key)?;
+    pub fn look(&mut self) -> Result<Option<ServerCertificate>, CertificateFileError> {
+        let pair = CertificatePair::read(&self.certificate, &self.key)?;
         if pair == self.loaded {
             return Ok(None);
         }
@@ -148,70 +157,75 @@ impl Watch {
 
 /// The bytes of both files. Deliberately without `Debug`: one of them is the key.
 #[derive(PartialEq, Eq)]
-struct Pair {
+struct CertificatePair {
     certificate: Vec<u8>,
     key: Vec<u8>,
 }
 
-impl Pair {
-    fn read(certificate: &Path, key: &Path) -> Result<Self, Error> {
+impl CertificatePair {
+    fn read(certificate: &Path, key: &Path) -> Result<Self, CertificateFileError> {
         Ok(Self { certificate: read(certificate)?, key: read(key)? })
     }
 
-    fn load(&self, certificate: &Path, key: &Path, oldest: TlsVersion) -> Result<Loaded, Error> {
+    fn load(
+        &self,
+        certificate: &Path,
+        key: &Path,
+        oldest: TlsVersion,
+    ) -> Result<ServerCertificate, CertificateFileError> {
         let chain = self.chain(certificate)?;
         let private = self.private_key(key)?;
         check(&chain, certificate)?;
-        Loaded::new(chain, private, oldest).map_err(|source| refused(certificate, key, source))
+        ServerCertificate::new(chain, private, oldest).map_err(|source| refused(certificate, key, source))
     }
 
-    fn chain(&self, file: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
+    fn chain(&self, file: &Path) -> Result<Vec<CertificateDer<'static>>, CertificateFileError> {
         let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&self.certificate).collect();
-        chain.map_err(|source| Error::NotPem { file: file.to_owned(), source })
+        chain.map_err(|source| CertificateFileError::NotPem { file: file.to_owned(), source })
     }
 
-    fn private_key(&self, file: &Path) -> Result<PrivateKeyDer<'static>, Error> {
+    fn private_key(&self, file: &Path) -> Result<PrivateKeyDer<'static>, CertificateFileError> {
         PrivateKeyDer::from_pem_slice(&self.key).map_err(|source| {
             let file = file.to_owned();
             if matches!(source, pem::Error::NoItemsFound) {
-                return Error::NoKey { file };
+                return CertificateFileError::NoKey { file };
             }
-            Error::NotPem { file, source }
+            CertificateFileError::NotPem { file, source }
         })
     }
 }
 
-fn read(file: &Path) -> Result<Vec<u8>, Error> {
-    fs::read(file).map_err(|source| Error::Unreadable { file: file.to_owned(), source })
+fn read(file: &Path) -> Result<Vec<u8>, CertificateFileError> {
+    fs::read(file).map_err(|source| CertificateFileError::Unreadable { file: file.to_owned(), source })
 }
 
-fn check(chain: &[CertificateDer<'_>], file: &Path) -> Result<(), Error> {
+fn check(chain: &[CertificateDer<'_>], file: &Path) -> Result<(), CertificateFileError> {
     let file = || file.to_owned();
     let Some(leaf) = chain.first() else {
-        return Err(Error::NoCertificate { file: file() });
+        return Err(CertificateFileError::NoCertificate { file: file() });
     };
-    let Some(facts) = Facts::read(leaf) else {
-        return Err(Error::NotACertificate { file: file() });
+    let Some(facts) = CertificateFacts::read(leaf) else {
+        return Err(CertificateFileError::NotACertificate { file: file() });
     };
     if facts.names.is_empty() {
-        return Err(Error::Nameless { file: file() });
+        return Err(CertificateFileError::Nameless { file: file() });
     }
     if facts.not_after.timestamp() <= unix_now() {
-        return Err(Error::Expired { file: file(), not_after: facts.not_after });
+        return Err(CertificateFileError::Expired { file: file(), not_after: facts.not_after });
     }
     Ok(())
 }
 
-fn refused(certificate: &Path, key: &Path, source: rustls::Error) -> Error {
+fn refused(certificate: &Path, key: &Path, source: rustls::Error) -> CertificateFileError {
     let (certificate, key) = (certificate.to_owned(), key.to_owned());
     if matches!(source, rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) {
-        return Error::Mismatch { certificate, key };
+        return CertificateFileError::Mismatch { certificate, key };
     }
-    Error::Unusable { certificate, key, source }
+    CertificateFileError::Unusable { certificate, key, source }
 }
 
 fn unix_now() -> i64 {
-    // A clock before 1970 lets nothing expire, and clients have the last word on that anyway.
+    // With a clock before 1970 nothing expires, but clients check that anyway.
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
@@ -234,7 +248,7 @@ mod tests {
         (params.self_signed(&key).unwrap().pem(), key.serialize_pem())
     }
 
-    fn load(certificate: &str, key: &str) -> Result<Loaded, String> {
+    fn load(certificate: &str, key: &str) -> Result<ServerCertificate, String> {
         let folder = TempDir::new().unwrap();
         let files = (folder.path().join("tls.crt"), folder.path().join("tls.key"));
         fs::write(&files.0, certificate).unwrap();
@@ -323,9 +337,9 @@ mod tests {
             fs::rename(path.join("..data_tmp"), path.join("..data")).unwrap();
         }
 
-        fn watch(&self) -> Watch {
+        fn watch(&self) -> CertificateWatch {
             let path = self.0.path();
-            Watch::start(&path.join("tls.crt"), &path.join("tls.key"), TlsVersion::V1_3).unwrap().0
+            CertificateWatch::start(&path.join("tls.crt"), &path.join("tls.key"), TlsVersion::V1_3).unwrap().0
         }
     }
 
@@ -351,11 +365,11 @@ mod tests {
         let secret = Secret::mount(&first);
         let mut watch = secret.watch();
         secret.publish("..2", &(second.0.clone(), first.1));
-        assert!(matches!(watch.look(), Err(Error::Mismatch { .. })));
-        assert!(matches!(watch.look(), Err(Error::Mismatch { .. })));
+        assert!(matches!(watch.look(), Err(CertificateFileError::Mismatch { .. })));
+        assert!(matches!(watch.look(), Err(CertificateFileError::Mismatch { .. })));
         secret.publish("..3", &second);
         assert!(watch.look().unwrap().is_some());
         fs::remove_file(secret.0.path().join("..data")).unwrap();
-        assert!(matches!(watch.look(), Err(Error::Unreadable { .. })));
+        assert!(matches!(watch.look(), Err(CertificateFileError::Unreadable { .. })));
     }
 }

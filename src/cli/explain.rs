@@ -1,20 +1,22 @@
-//! `podgate explain`: what a control asks, why, and how to mend a breach. Also the source of
+//! `podgate explain`: what a control demands, why, and how to fix a violation. Also the source of
 //! `docs/controls.md`.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use anyhow::{Result, bail};
+use schemars::SchemaGenerator;
+use serde_json::Value;
 
-use crate::cli::ALL_WELL;
-use crate::controls::{ALL, Control, Kind};
+use crate::cli::exit_code::ALL_WELL;
+use crate::controls::{CONTROLS, Control, Origin, Parameters};
 use crate::evaluate::controls_of;
 
 /// Explain a control, or the code of a refusal.
 ///
 /// Without a name it lists the controls.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Explain {
+pub(crate) struct ExplainArgs {
     /// A control, as runAsNonRoot, or a code, as PG-7F3K.
     #[arg(value_name = "CONTROL|CODE")]
     names: Vec<String>,
@@ -24,7 +26,7 @@ pub(crate) struct Explain {
     markdown: bool,
 }
 
-impl Explain {
+impl ExplainArgs {
     pub(crate) fn run(&self, output: &mut impl Write) -> Result<u8> {
         if self.names.is_empty() {
             let text = if self.markdown { page() } else { list() };
@@ -55,16 +57,16 @@ fn write_control(
     output.write_all(text.as_bytes())
 }
 
-/// The controls that a name or code means.
+/// The controls that a name or a code stands for.
 fn find(name: &str) -> Result<Vec<&'static Control>> {
     let is_named = |control: &&&Control| control.id.eq_ignore_ascii_case(name);
-    if let Some(control) = ALL.iter().find(is_named) {
+    if let Some(control) = CONTROLS.iter().find(is_named) {
         return Ok(vec![control]);
     }
     if let Some(controls) = controls_of(name) {
         return Ok(controls);
     }
-    let nearest = ALL
+    let nearest = CONTROLS
         .iter()
         .min_by_key(|control| strsim::damerau_levenshtein(&control.id.to_lowercase(), &name.to_lowercase()))
         .map_or("", |control| control.id);
@@ -74,9 +76,9 @@ fn find(name: &str) -> Result<Vec<&'static Control>> {
 }
 
 fn list() -> String {
-    let width = ALL.iter().map(|control| control.id.len()).max().unwrap_or_default();
+    let width = CONTROLS.iter().map(|control| control.id.len()).max().unwrap_or_default();
     let mut text = String::new();
-    for control in ALL {
+    for control in CONTROLS.iter().copied() {
         let _ = writeln!(text, "{:width$}  {:10}  {}", control.id, level(control), control.doc.title);
     }
     text
@@ -88,7 +90,7 @@ fn level(control: &Control) -> &'static str {
 
 /// `baseline, v1.0 and later`.
 fn versions(control: &Control) -> String {
-    let Kind::Standard { revisions, .. } = control.kind else {
+    let Origin::Standard { revisions, .. } = control.origin else {
         return "beyond the standard: where a policy turns it on, at every version".to_owned();
     };
     let since: Vec<String> = revisions.iter().map(|revision| format!("v1.{}", revision.since)).collect();
@@ -112,13 +114,52 @@ fn plain(control: &Control) -> String {
     for field in doc.fields {
         let _ = writeln!(text, "  {field}");
     }
-    text.push_str("\nTo mend it:\n");
-    push_wrapped(&mut text, doc.mend);
+    push_plain_parameters(&mut text, control);
+    text.push_str("\nTo fix it:\n");
+    push_wrapped(&mut text, doc.fix);
     text.push_str("\nFor example:\n");
     for line in doc.example.lines() {
         let _ = writeln!(text, "  {line}");
     }
     text
+}
+
+fn push_plain_parameters(text: &mut String, control: &Control) {
+    let Origin::Extended { parameters, depends_on } = &control.origin else { return };
+    let _ =
+        writeln!(text, "\nParameters in spec.controls.{} of a policy, beside mode and message:", control.id);
+    for (name, about) in described(parameters) {
+        push_wrapped(text, &if name.is_empty() { about } else { format!("{name}: {about}") });
+    }
+    let _ = writeln!(text, "\nChecked when a pod is created, and when an update changes: {depends_on}");
+}
+
+fn push_parameters(text: &mut String, control: &Control) {
+    let Origin::Extended { parameters, depends_on } = &control.origin else { return };
+    let _ = write!(
+        text,
+        "\nParameters in `spec.controls.{}` of a policy, beside `mode` and `message`:\n\n",
+        control.id
+    );
+    for (name, about) in described(parameters) {
+        let _ = writeln!(
+            text,
+            "- {}{about}",
+            if name.is_empty() { String::new() } else { format!("`{name}`: ") }
+        );
+    }
+    let _ = writeln!(text, "\nChecked when a pod is created, and when an update changes: {depends_on}.");
+}
+
+/// The parameters of a control with their descriptions, from their JSON Schema.
+fn described(parameters: &Parameters) -> Vec<(String, String)> {
+    let schema = (parameters.schema)(&mut SchemaGenerator::default()).to_value();
+    let properties = schema.get("properties").and_then(|properties| properties.as_object());
+    let about =
+        |schema: &Value| schema.get("description").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let described: Vec<(String, String)> =
+        properties.into_iter().flatten().map(|(name, schema)| (name.clone(), about(schema))).collect();
+    if described.is_empty() { vec![(String::new(), "none".to_owned())] } else { described }
 }
 
 /// Appends text in lines of at most 96 columns.
@@ -145,17 +186,17 @@ fn push_wrapped(text: &mut String, paragraph: &str) {
 pub fn page() -> String {
     let mut text = String::from(
         "# Controls\n\n\
-         Every rule that podgate can hold a pod to. The standard's controls come first, in the order in which its \
+         Every rule that podgate can check. The standard's controls come first, in the order in which its \
          messages name them; then those that a policy turns on.\n\n\
-         This page is written by `podgate explain --markdown`, and a test holds it current.\n\n\
+         This page is generated by `podgate explain --markdown`, and a test keeps it up to date.\n\n\
          | control | level | about |\n|---|---|---|\n",
     );
-    for control in ALL {
+    for control in CONTROLS.iter().copied() {
         let anchor = control.id.to_lowercase();
         let _ =
             writeln!(text, "| [`{}`](#{anchor}) | {} | {} |", control.id, level(control), control.doc.title);
     }
-    for control in ALL {
+    for control in CONTROLS.iter().copied() {
         text.push('\n');
         text.push_str(&section(control));
     }
@@ -176,6 +217,7 @@ fn section(control: &Control) -> String {
     for field in doc.fields {
         let _ = writeln!(text, "- `{field}`");
     }
-    let _ = write!(text, "\nTo mend it: {}\n\n```yaml\n{}```\n", doc.mend, doc.example);
+    push_parameters(&mut text, control);
+    let _ = write!(text, "\nTo fix it: {}\n\n```yaml\n{}```\n", doc.fix, doc.example);
     text
 }

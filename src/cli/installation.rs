@@ -4,20 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use crate::cluster::{Cluster, ConnectError, WebhookNames};
-
-/// The names of podgate's own objects in a cluster.
-#[derive(Debug, Clone)]
-pub(crate) struct Objects {
-    /// The namespace that podgate runs in.
-    pub(crate) namespace: String,
-    /// The Secret of the certificate.
-    pub(crate) secret: String,
-    /// The Lease of whoever rotates it.
-    pub(crate) lease: String,
-    /// The two webhook configurations.
-    pub(crate) webhooks: WebhookNames,
-}
+use crate::cluster::{Cluster, ConnectError, OwnObjects};
 
 /// The cluster, and the objects that podgate is installed as.
 #[derive(Debug, Clone, clap::Args)]
@@ -34,19 +21,19 @@ pub(crate) struct InstallationArgs {
 
     /// The Secret that a self-managed certificate is kept in.
     #[arg(long, env = "PODGATE_TLS_SECRET", value_name = "NAME", default_value = "podgate-tls")]
-    tls_secret: String,
+    pub(crate) tls_secret: String,
 
     /// The Lease of the replica that rotates a self-managed certificate.
     #[arg(long, env = "PODGATE_LEASE", value_name = "NAME", default_value = "podgate")]
-    lease: String,
+    pub(crate) lease: String,
 
     /// The ValidatingWebhookConfiguration that leads to podgate.
     #[arg(long, env = "PODGATE_VALIDATING_CONFIGURATION", value_name = "NAME", default_value = "podgate")]
-    validating_configuration: String,
+    pub(crate) validating_configuration: String,
 
     /// The MutatingWebhookConfiguration that leads to podgate.
     #[arg(long, env = "PODGATE_MUTATING_CONFIGURATION", value_name = "NAME", default_value = "00-podgate")]
-    mutating_configuration: String,
+    pub(crate) mutating_configuration: String,
 }
 
 impl InstallationArgs {
@@ -64,18 +51,15 @@ impl InstallationArgs {
         }
     }
 
-    /// The objects, of which some are in podgate's own namespace.
-    pub(crate) fn objects(&self, own_namespace: &str) -> Objects {
-        Objects {
+    /// The objects, some of them in podgate's own namespace.
+    pub(crate) fn objects(&self, own_namespace: &str) -> OwnObjects {
+        OwnObjects {
             namespace: own_namespace.to_owned(),
+            service: self.service.clone(),
             secret: self.tls_secret.clone(),
             lease: self.lease.clone(),
-            webhooks: WebhookNames {
-                validating: self.validating_configuration.clone(),
-                mutating: self.mutating_configuration.clone(),
-                namespace: own_namespace.to_owned(),
-                service: self.service.clone(),
-            },
+            validating: self.validating_configuration.clone(),
+            mutating: self.mutating_configuration.clone(),
         }
     }
 }

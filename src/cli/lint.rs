@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 
+use crate::cli::report_format::ReportFormat;
 use crate::cli::sources::{SourceArgs, StandardArg};
 use crate::lint::report::Report;
 use crate::lint::{self, Input, Options, report};
@@ -14,14 +15,14 @@ use crate::lint::{self, Input, Options, report};
 /// Reads YAML and JSON: Pods, the built-in kinds with pod templates, and lists of them. Exit codes: 0 nothing
 /// to report, 1 something would be refused, 2 wrong usage or policies, 3 something could not be read.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Lint {
+pub(crate) struct LintArgs {
     /// Files and folders; - is standard input.
     #[arg(value_name = "PATH", required = true)]
     inputs: Vec<PathBuf>,
 
-    /// The form of the report.
+    /// The form of the report. The summary of text goes to standard error.
     #[arg(long, env = "PODGATE_FORMAT", value_name = "FORMAT", default_value = "text")]
-    format: Format,
+    format: ReportFormat,
 
     #[command(flatten)]
     sources: SourceArgs,
@@ -30,15 +31,7 @@ pub(crate) struct Lint {
     standard: StandardArg,
 }
 
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
-enum Format {
-    /// For people; the summary goes to standard error.
-    Text,
-    /// For programs: version 1.
-    Json,
-}
-
-impl Lint {
+impl LintArgs {
     pub(crate) fn run(self, output: &mut impl Write) -> Result<u8> {
         let (policies, objects) = self.sources.load(&self.standard)?;
         if policies.pod_security.is_some() {
@@ -50,7 +43,7 @@ impl Lint {
         let inputs: Vec<Input> = self.inputs.into_iter().map(Input::from).collect();
         let report = lint::run(&inputs, Options { policies, namespaces: objects.snapshot });
         match write(&report, self.format, output) {
-            // Whoever reads has seen enough, but the verdict is what it is.
+            // The reader has seen enough, but the verdict still counts.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
             written => written?,
         }
@@ -58,14 +51,14 @@ impl Lint {
     }
 }
 
-fn write(report: &Report, format: Format, output: &mut impl Write) -> io::Result<()> {
+fn write(report: &Report, format: ReportFormat, output: &mut impl Write) -> io::Result<()> {
     match format {
-        Format::Json => report::json::write(report, output)?,
-        Format::Text => report::text::write(report, output)?,
+        ReportFormat::Json => report::json::write(report, output)?,
+        ReportFormat::Text => report::text::write(report, output)?,
     }
     output.flush()?;
     match format {
-        Format::Json => Ok(()),
-        Format::Text => report::text::write_summary(report, &mut io::stderr().lock()),
+        ReportFormat::Json => Ok(()),
+        ReportFormat::Text => report::text::write_summary(report, &mut io::stderr().lock()),
     }
 }

@@ -1,10 +1,12 @@
 //! Arguments in, exit code out: the command line, and the wiring of everything else.
 
 mod doctor;
+mod exit_code;
 mod explain;
 mod installation;
 mod lint;
 mod logging;
+mod report_format;
 mod review;
 mod serve;
 mod sources;
@@ -15,16 +17,8 @@ use std::process::ExitCode;
 use anyhow::Error;
 use clap::{Parser, Subcommand};
 
+use exit_code::{ALL_WELL, REFUSED, UNUSABLE};
 pub use explain::page;
-
-/// Nothing to report.
-const ALL_WELL: u8 = 0;
-/// Something was refused.
-const REFUSED: u8 = 1;
-/// Wrong usage or configuration.
-const UNUSABLE: u8 = 2;
-/// Something could not be read.
-const UNREAD: u8 = 3;
 
 /// The admission gate for ML namespaces on Kubernetes.
 #[derive(Debug, Parser)]
@@ -36,10 +30,10 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Serve(Box<serve::Serve>),
-    Lint(lint::Lint),
-    Review(review::Review),
-    Explain(explain::Explain),
+    Serve(Box<serve::ServeArgs>),
+    Lint(lint::LintArgs),
+    Review(review::ReviewArgs),
+    Explain(explain::ExplainArgs),
     Doctor(Box<doctor::Doctor>),
 }
 
@@ -57,7 +51,7 @@ pub fn run() -> ExitCode {
     };
     match code.and_then(|code| output.flush().map(|()| code).map_err(Error::from)) {
         Ok(code) => ExitCode::from(code),
-        // Whoever reads our output has seen enough.
+        // The reader of our output has seen enough.
         Err(error) if is_broken_pipe(&error) => ExitCode::from(ALL_WELL),
         Err(error) => {
             let _ = writeln!(io::stderr(), "podgate: {error:#}");

@@ -8,18 +8,17 @@ use std::path::PathBuf;
 use anyhow::Context;
 use serde_json::value::RawValue;
 
-use crate::admission::{
-    Answer, ExistingPods, LookedUp, Outcome, Reply, Reviewer, Unanswerable, Want, Webhook,
-};
+use crate::admission::{ExistingPods, Outcome, Reviewer, Webhook};
+use crate::cli::exit_code::{ALL_WELL, REFUSED, UNREAD};
 use crate::cli::sources::{SourceArgs, StandardArg};
-use crate::cli::{ALL_WELL, REFUSED, UNREAD};
+use crate::policy::{Lookup, LookupAnswer, LookupError, PodsQuery};
 
 /// Answer AdmissionReviews without a server.
 ///
 /// Reads reviews as JSON, one a line or one after the other, and writes an answer for each on a line of
 /// its own, by the same code that serves the webhook. What is no review is answered with {"error": ...}.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Review {
+pub(crate) struct ReviewArgs {
     /// Files with reviews; - or nothing is standard input.
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -35,10 +34,10 @@ pub(crate) struct Review {
     standard: StandardArg,
 }
 
-impl Review {
+impl ReviewArgs {
     pub(crate) fn run(&self, output: &mut impl Write) -> anyhow::Result<u8> {
         let (policies, objects) = self.sources.load(&self.standard)?;
-        let desk = Desk {
+        let reviewer = OfflineReviewer {
             reviewer: Reviewer::new(policies, objects.snapshot),
             pods: self.sources.names_objects().then_some(objects.pods),
         };
@@ -59,7 +58,7 @@ impl Review {
                 worst = worst.max(UNREAD);
             }
             for review in reviews {
-                worst = worst.max(desk.answer(webhook, review, output)?);
+                worst = worst.max(reviewer.answer(webhook, review, output)?);
             }
         }
         Ok(worst)
@@ -83,16 +82,16 @@ impl Review {
     }
 }
 
-/// Who answers, and the pods that are there already: each namespace's, as JSON; `None` if nobody knows.
-struct Desk {
+/// Answers reviews from files. `pods` are those that exist, as JSON by namespace; `None` if they are not known.
+struct OfflineReviewer {
     reviewer: Reviewer,
     pods: Option<BTreeMap<String, Vec<String>>>,
 }
 
-impl Desk {
+impl OfflineReviewer {
     /// Writes the answer to one review, and returns its exit code.
     fn answer(&self, webhook: Webhook, review: &[u8], output: &mut impl Write) -> io::Result<u8> {
-        match self.answer_to(webhook, review) {
+        match self.reviewer.answer(webhook, review, |lookup| self.resolve(lookup)) {
             Ok(answer) => {
                 output.write_all(&answer.body)?;
                 output.write_all(b"\n")?;
@@ -109,37 +108,28 @@ impl Desk {
         }
     }
 
-    fn answer_to<'b>(&self, webhook: Webhook, review: &'b [u8]) -> Result<Answer<'b>, Unanswerable> {
-        let mut looked_up = LookedUp::default();
-        loop {
-            match self.reviewer.review(webhook, review, &looked_up)? {
-                Reply::Answer(answer) => return Ok(answer),
-                Reply::Wants(want) => self.look_up(want, &mut looked_up),
-            }
-        }
-    }
-
     /// Finds in the files what a server would ask the API server for.
-    fn look_up(&self, want: Want, looked_up: &mut LookedUp) {
-        match want {
-            Want::Namespace(_) => looked_up.namespace = Some(Ok(None)),
-            Want::ServiceAccount { .. } => looked_up.service_account = Some(Ok(false)),
-            Want::Pods(check) => looked_up.pod_warnings = Some(self.check(*check)),
+    fn resolve(&self, lookup: &Lookup) -> Result<LookupAnswer, LookupError> {
+        match lookup {
+            Lookup::Namespace(_) => Ok(LookupAnswer::Namespace(None)),
+            Lookup::ServiceAccount { .. } => Ok(LookupAnswer::ServiceAccount(false)),
+            Lookup::PodsIn(query) => self.pods_in(query),
         }
     }
 
-    fn check(&self, mut check: ExistingPods) -> Vec<String> {
-        let Some(pods) = &self.pods else { return ExistingPods::not_listed() };
-        let pods = pods.get(check.namespace()).map(|pods| pods.join(",")).unwrap_or_default();
-        match check.add(format!("{{\"items\":[{pods}]}}").as_bytes()) {
-            Ok(()) => check.warnings(),
-            Err(_) => ExistingPods::not_listed(),
+    fn pods_in(&self, query: &PodsQuery) -> Result<LookupAnswer, LookupError> {
+        let Some(pods) = &self.pods else { return Err(LookupError::NoCluster) };
+        let pods = pods.get(&query.namespace).map(|pods| pods.join(",")).unwrap_or_default();
+        let mut existing = ExistingPods::new(query);
+        match existing.add(format!("{{\"items\":[{pods}]}}").as_bytes()) {
+            Ok(()) => Ok(existing.answer()),
+            Err(_) => Err(LookupError::Failed),
         }
     }
 }
 
 /// The reviews of an input: its lines, if the first is a whole JSON text, and else the JSON texts that
-/// stand one after the other. What is not JSON is a review too, for the reviewer to refuse.
+/// follow one another. What is not JSON is a review too, for the reviewer to refuse.
 fn split(input: &[u8]) -> Vec<&[u8]> {
     let lines = || input.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
     let is_json = |text: &[u8]| serde_json::from_slice::<&RawValue>(text).is_ok();

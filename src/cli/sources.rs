@@ -1,7 +1,6 @@
-//! The flags that say by what pods are judged, for every command that judges, and the files behind them.
+//! The flags that name policies and objects, for every command that judges pods, and the files that they name.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
 use std::fmt::Display;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,12 +10,14 @@ use anyhow::{Context, Result, anyhow, bail};
 use crate::admission::Reviewer;
 use crate::controls::Standard;
 use crate::lint::{Objects, read_objects};
-use crate::policy::{BUILT_IN, Policies, PolicySet, SYSTEM_NAMESPACES, Snapshot, is_namespace, read_file};
+use crate::policy::{
+    BUILT_IN, Policies, PolicySet, SYSTEM_NAMESPACES, Snapshot, is_namespace, is_policy_file, read_file,
+};
 
-/// The namespace that podgate itself is installed in, unless it is told.
+/// The namespace that podgate itself is installed in by default.
 pub(crate) const OWN_NAMESPACE: &str = "podgate-system";
 
-/// Which policies hold, and what is known of the cluster.
+/// Which policies hold, and which objects of the cluster are known.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Policies")]
 pub(crate) struct SourceArgs {
@@ -73,7 +74,7 @@ impl SourceArgs {
         })
     }
 
-    /// Whether the cluster is to be taken from files.
+    /// Whether files stand in for the cluster.
     pub(crate) fn names_objects(&self) -> bool {
         !self.objects.is_empty()
     }
@@ -95,7 +96,7 @@ impl SourceArgs {
 }
 
 impl Sources {
-    /// Takes a namespace to be there, with these labels, unless the objects say otherwise.
+    /// Assumes that a namespace exists with these labels, unless the objects say otherwise.
     pub(crate) fn assume_namespace(&mut self, name: &str, labels: BTreeMap<String, String>) {
         self.assumed.insert(name, labels);
     }
@@ -161,8 +162,7 @@ fn read_paths(paths: &[PathBuf], what: &str) -> Result<Vec<SourceFile>> {
     Ok(files)
 }
 
-/// The files of a path: itself, or those in the folder, by name. Names that begin with a dot are left out:
-/// Kubernetes keeps the parts of a mounted ConfigMap under such.
+/// The files of a path: itself, or those in the folder, by name.
 fn files_of(path: &Path, what: &str) -> Result<Vec<PathBuf>> {
     let describe = || format!("cannot read the {what} files of {}", path.display());
     if !fs::metadata(path).with_context(describe)?.is_dir() {
@@ -171,12 +171,7 @@ fn files_of(path: &Path, what: &str) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(path).with_context(describe)? {
         let file = entry.with_context(describe)?.path();
-        let is_hidden = file.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-        let is_yaml = file
-            .extension()
-            .and_then(OsStr::to_str)
-            .is_some_and(|known| ["yaml", "yml", "json"].contains(&known));
-        if is_yaml && !is_hidden {
+        if file.file_name().is_some_and(|name| is_policy_file(&name.to_string_lossy())) {
             files.push(file);
         }
     }

@@ -8,7 +8,8 @@ use hyper::header::{HeaderValue, USER_AGENT};
 use kube::Client;
 use kube::config::{Config, KubeConfigOptions, Kubeconfig, KubeconfigError};
 
-use crate::cluster::{Cluster, Limits, fault};
+use crate::cluster::client::{ClientLimits, Cluster};
+use crate::cluster::error;
 
 /// Where a kubeconfig is named in the environment.
 const KUBECONFIG: &str = "KUBECONFIG";
@@ -16,8 +17,8 @@ const KUBECONFIG: &str = "KUBECONFIG";
 /// Where a pod learns of its API server.
 const IN_CLUSTER: &str = "KUBERNETES_SERVICE_HOST";
 
-/// Why there is no cluster to ask. What it says holds nothing that a file or program gave away: some errors of
-/// the client library show the lines around a fault, and there may be a token in them.
+/// Why there is no cluster to ask. Its text shows nothing of what a file or program contains: some errors of
+/// the client library show the lines around a fault, which may contain a token.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// Nothing names one.
@@ -99,7 +100,7 @@ impl Cluster {
     ///
     /// [`ConnectError::NotConfigured`] when none of them is there; else what is wrong with the one that is.
     pub async fn connect(file: Option<&Path>) -> Result<Self, ConnectError> {
-        Self::connect_with(file, Limits::default()).await
+        Self::connect_with(file, ClientLimits::default()).await
     }
 
     /// The same, with other limits.
@@ -107,19 +108,19 @@ impl Cluster {
     /// # Errors
     ///
     /// Those of [`Cluster::connect`].
-    pub async fn connect_with(file: Option<&Path>, limits: Limits) -> Result<Self, ConnectError> {
+    pub async fn connect_with(file: Option<&Path>, limits: ClientLimits) -> Result<Self, ConnectError> {
         let (mut config, origin) = configuration(file).await?;
         config.connect_timeout = Some(limits.connect);
-        // The longest silence that is in order is that of a watch to which nothing happens.
+        // The longest normal silence is that of a watch without events.
         config.read_timeout = Some(limits.watch + Duration::from_secs(10));
         config.reset_reader_on_write = true;
-        // Who waits here has a limit of his own, and would rather know.
+        // Callers have limits of their own, and want to know of each failure.
         config.default_retry = false;
         let agent = concat!("podgate/", env!("CARGO_PKG_VERSION"));
         config.headers.push((USER_AGENT, HeaderValue::from_static(agent)));
         let server = config.cluster_url.to_string();
         let client = Client::try_from(config)
-            .map_err(|error| ConnectError::Client { origin, problem: fault::of_client(&error) })?;
+            .map_err(|error| ConnectError::Client { origin, problem: error::of_client(&error) })?;
         Ok(Self::new(client, server.trim_end_matches('/'), limits))
     }
 }

@@ -1,10 +1,10 @@
-//! What is told to those who log and count.
+//! Events of the watches, for whoever logs and counts.
 
-use crate::cluster::{Fault, Reason};
+use crate::cluster::error::{ApiError, Reason};
 
-/// What is followed.
+/// A resource that is watched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Resource {
+pub enum WatchedResource {
     /// Every Namespace.
     Namespaces,
     /// Every ServiceAccount.
@@ -13,8 +13,8 @@ pub enum Resource {
     Secret,
 }
 
-impl Resource {
-    /// Everything that may be followed.
+impl WatchedResource {
+    /// Every resource that may be watched.
     pub const ALL: [Self; 3] = [Self::Namespaces, Self::ServiceAccounts, Self::Secret];
 
     /// As RBAC has it, and the label of a metric.
@@ -28,18 +28,18 @@ impl Resource {
     }
 }
 
-/// What happens while the cluster is followed.
+/// An event of the watches.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
-    /// A resource is listed and its watch stands, for the first time or again. To be logged.
-    Up(Resource),
-    /// A resource cannot be followed any more, or for another reason than before. What is known of it stays.
-    /// To be logged, with the fault's advice.
-    Down(Resource, Fault),
+pub enum ClusterEvent {
+    /// A resource is listed and its watch is established, for the first time or again. To be logged.
+    Up(WatchedResource),
+    /// A resource can no longer be watched, or for another reason than before. What is known of it stays. To be
+    /// logged, with the error's advice.
+    Down(WatchedResource, ApiError),
     /// A call failed. Comes with every attempt, to be counted.
-    Failed(Resource, Reason),
-    /// Something was heard of a resource: to be noted, with the time.
-    Heard(Resource),
-    /// Namespaces and service accounts were both listed whole, and are published. Comes once.
+    Failed(WatchedResource, Reason),
+    /// Something was received from a watch: to be noted, with the time.
+    Received(WatchedResource),
+    /// Namespaces and service accounts are both listed completely and published. Comes once.
     Synced,
 }

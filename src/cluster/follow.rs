@@ -1,8 +1,7 @@
-//! Namespaces and service accounts, followed: each change becomes part of the snapshot.
+//! Watches Namespaces and service accounts: each change becomes part of the snapshot.
 //!
-//! The watches are those of kube's runtime. After an error a watch is begun anew, with a list: only so is it
-//! certain that it works again, since a watch to which nothing happens says nothing. A watch that the server
-//! ends in good order is taken up where it stood.
+//! The watches are those of kube's runtime. After an error a watch starts again with a list: only that proves that it
+//! works again, since a watch without events is silent. A watch that the server ends normally is resumed.
 
 use std::convert::Infallible;
 use std::fmt::Debug;
@@ -12,110 +11,93 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use backon::BackoffBuilder as _;
 use futures::{FutureExt as _, StreamExt as _};
 use k8s_openapi::api::core::v1::{Namespace, Secret, ServiceAccount};
-use kube::core::{ObjectMeta, PartialObjectMeta};
+use kube::core::PartialObjectMeta;
 use kube::runtime::watcher::{self, Config, watcher};
 use kube::{Api, Error, Resource as KubeResource};
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::cluster::condition::Condition;
-use crate::cluster::fault::Call;
-use crate::cluster::keeper::Keeper;
-use crate::cluster::pause::Pause;
-use crate::cluster::{Cluster, Event, Fault, Reason, Resource};
+use crate::cluster::client::Cluster;
+use crate::cluster::error::{ApiCall, ApiError, Reason};
+use crate::cluster::event::{ClusterEvent, WatchedResource};
+use crate::cluster::snapshot_updater::SnapshotUpdater;
+use crate::cluster::watch_condition::WatchCondition;
+use crate::cluster::watch_event::WatchEvent;
 use crate::policy::Snapshot;
 
 /// Objects in a page of a list.
 const PAGE_SIZE: u32 = 500;
 
-/// Changes that are taken into the snapshot at once, at the most.
+/// The most changes that are applied to the snapshot at once.
 const BURST: usize = 512;
 
-/// The snapshot is not given out more often than this. A thousand namespaces that are made at once would
-/// else be copied a thousand times.
+/// The shortest time between two snapshots. A thousand namespaces made at once would otherwise be copied a thousand
+/// times.
 const BETWEEN_SNAPSHOTS: Duration = Duration::from_millis(10);
 
-/// As good as without a limit.
+/// In effect no limit.
 const NEVER: Duration = Duration::from_secs(365 * 86_400);
 
-/// Everything that is followed for a snapshot.
+/// How many resources are watched for a snapshot.
 const FOLLOWED: usize = 2;
-
-/// A change, as a watch tells it.
-pub(super) enum Change {
-    /// A list begins.
-    Begun,
-    /// An object is there.
-    There(ObjectMeta),
-    /// An object is gone.
-    Gone(ObjectMeta),
-    /// The list is complete: what was not in it is gone.
-    Listed,
-}
-
-impl<K> From<watcher::Event<PartialObjectMeta<K>>> for Change {
-    fn from(event: watcher::Event<PartialObjectMeta<K>>) -> Self {
-        match event {
-            watcher::Event::Init => Self::Begun,
-            watcher::Event::InitApply(object) | watcher::Event::Apply(object) => Self::There(object.metadata),
-            watcher::Event::Delete(object) => Self::Gone(object.metadata),
-            watcher::Event::InitDone => Self::Listed,
-        }
-    }
-}
 
 impl Cluster {
     /// Follows Namespaces and service accounts for as long as it is polled. Each new snapshot goes to
-    /// `publish`, and what happens to `observe`. Both are called from the task that polls this, and must not
+    /// `publish`, and each event to `observe`. Both are called from the task that polls this, and must not
     /// block. To be called once for all clones of a cluster.
-    pub async fn follow(&self, publish: impl Fn(Arc<Snapshot>), observe: impl Fn(Event)) -> Infallible {
+    pub async fn follow(
+        &self,
+        publish: impl Fn(Arc<Snapshot>),
+        observe: impl Fn(ClusterEvent),
+    ) -> Infallible {
         let listed = AtomicUsize::new(0);
-        let observe = |event: Event| {
-            self.known.reads.note(&event);
+        let observe = |event: ClusterEvent| {
+            self.known.reads.note_failures(&event);
             observe(event);
         };
-        let follow = |resource, mut keeper: Keeper| {
+        let follow = |resource, mut keeper: SnapshotUpdater| {
             let mut is_first = true;
             let (observe, listed) = (&observe, &listed);
-            move |changes: Vec<Change>| {
-                let is_listed = changes.iter().any(|change| matches!(change, Change::Listed));
+            move |changes: Vec<WatchEvent>| {
+                let is_listed = changes.iter().any(|change| matches!(change, WatchEvent::InitDone));
                 if is_listed && std::mem::take(&mut is_first) {
                     listed.fetch_add(1, Ordering::Relaxed);
                 }
                 self.known.reads.outdate(resource, &changes);
                 self.known.change(|snapshot| keeper.take(changes, snapshot));
-                observe(Event::Heard(resource));
+                observe(ClusterEvent::Received(resource));
             }
         };
         let namespaces = self.watch(
             Api::<PartialObjectMeta<Namespace>>::all(self.client.clone()),
             Config::default(),
-            Resource::Namespaces,
-            follow(Resource::Namespaces, Keeper::namespaces()),
+            WatchedResource::Namespaces,
+            follow(WatchedResource::Namespaces, SnapshotUpdater::namespaces()),
             &observe,
         );
         let accounts = self.watch(
             Api::<PartialObjectMeta<ServiceAccount>>::all(self.client.clone()),
             Config::default(),
-            Resource::ServiceAccounts,
-            follow(Resource::ServiceAccounts, Keeper::service_accounts()),
+            WatchedResource::ServiceAccounts,
+            follow(WatchedResource::ServiceAccounts, SnapshotUpdater::service_accounts()),
             &observe,
         );
         let (never, _, _) = tokio::join!(
             Box::pin(namespaces),
             Box::pin(accounts),
-            self.give_out(&publish, &observe, &listed)
+            self.publish_snapshots(&publish, &observe, &listed)
         );
         never
     }
 
-    /// Gives out the snapshot after changes, and says when it holds everything for the first time.
-    async fn give_out(
+    /// Publishes the snapshot after changes, and reports when it is complete for the first time.
+    async fn publish_snapshots(
         &self,
         publish: &impl Fn(Arc<Snapshot>),
-        observe: &impl Fn(Event),
+        observe: &impl Fn(ClusterEvent),
         listed: &AtomicUsize,
     ) -> Infallible {
         let mut is_synced = false;
@@ -125,45 +107,44 @@ impl Cluster {
             let snapshot = self.known.snapshot().clone();
             publish(Arc::new(snapshot));
             if holds_all && !std::mem::replace(&mut is_synced, true) {
-                observe(Event::Synced);
+                observe(ClusterEvent::Synced);
             }
             sleep(BETWEEN_SNAPSHOTS).await;
         }
     }
 
-    /// Calls `changed` whenever the Secret may be another than before, and once at the start. Its contents
-    /// are not read.
+    /// Calls `changed` whenever the Secret may have changed, and once at the start. Its content is not read.
     pub async fn follow_secret(
         &self,
         namespace: &str,
         name: &str,
         changed: impl Fn(),
-        observe: impl Fn(Event),
+        observe: impl Fn(ClusterEvent),
     ) -> Infallible {
         let api = Api::<PartialObjectMeta<Secret>>::namespaced(self.client.clone(), namespace);
         let config = Config::default().fields(&format!("metadata.name={name}"));
-        let take = |changes: Vec<Change>| {
-            observe(Event::Heard(Resource::Secret));
-            if !changes.iter().all(|change| matches!(change, Change::Begun)) {
+        let take = |changes: Vec<WatchEvent>| {
+            observe(ClusterEvent::Received(WatchedResource::Secret));
+            if !changes.iter().all(|change| matches!(change, WatchEvent::Init)) {
                 changed();
             }
         };
-        Box::pin(self.watch(api, config, Resource::Secret, take, &observe)).await
+        Box::pin(self.watch(api, config, WatchedResource::Secret, take, &observe)).await
     }
 
-    /// Watches for ever. What changes goes to `take`, as much at a time as has come.
+    /// Watches for ever. Changes go to `take`, in batches of what has arrived.
     fn watch<K>(
         &self,
         api: Api<PartialObjectMeta<K>>,
         config: Config,
-        resource: Resource,
-        mut take: impl FnMut(Vec<Change>),
-        observe: &impl Fn(Event),
+        resource: WatchedResource,
+        mut take: impl FnMut(Vec<WatchEvent>),
+        observe: &impl Fn(ClusterEvent),
     ) -> impl Future<Output = Infallible>
     where
         K: KubeResource + Clone + Debug + DeserializeOwned + Send + 'static,
     {
-        let call = Call {
+        let call = ApiCall {
             method: "Get",
             url: format!("{}{}", self.server, api.resource_url()),
             wanted: format!("list and watch {}", resource.as_str()),
@@ -171,8 +152,8 @@ impl Cluster {
         let seconds = u32::try_from(self.limits.watch.as_secs()).unwrap_or(u32::MAX);
         let config = config.timeout(seconds).page_size(PAGE_SIZE);
         async move {
-            let mut condition = Condition::new(resource, observe);
-            let mut pause = Pause::new(&self.limits);
+            let mut condition = WatchCondition::new(resource, observe);
+            let mut pauses = self.limits.backoff().build();
             let mut is_streaming = true;
             loop {
                 let config = if is_streaming { config.clone().streaming_lists() } else { config.clone() };
@@ -182,20 +163,21 @@ impl Cluster {
                     is_streaming = false;
                     continue;
                 }
-                // One that ignores the wish to stream leaves the list open for ever.
+                // One that ignores the request to stream leaves the list open for ever.
                 if is_streaming && end.fault.reason == Reason::Timeout && end.stood.is_none() {
                     is_streaming = false;
                 }
                 if end.stood.is_some_and(|stood| stood > self.limits.longest_pause) {
-                    pause.reset();
+                    pauses = self.limits.backoff().build();
                 }
                 condition.failed(end.fault.reason);
-                // That a watch has fallen too far behind is in order: a list follows.
+                // A watch that has fallen too far behind is normal: a list follows.
                 if end.fault.reason != Reason::Expired || end.stood.is_none() {
                     condition.down(&end.fault);
                 }
                 let asked = end.fault.retry_after.unwrap_or_default();
-                sleep(pause.next().max(asked.min(self.limits.longest_pause))).await;
+                let pause = pauses.next().unwrap_or(self.limits.longest_pause);
+                sleep(pause.max(asked.min(self.limits.longest_pause))).await;
             }
         }
     }
@@ -204,15 +186,15 @@ impl Cluster {
         &self,
         api: &Api<PartialObjectMeta<K>>,
         config: Config,
-        call: &Call,
-        take: &mut impl FnMut(Vec<Change>),
-        condition: &mut Condition<'_, impl Fn(Event)>,
-    ) -> End
+        call: &ApiCall,
+        take: &mut impl FnMut(Vec<WatchEvent>),
+        condition: &mut WatchCondition<'_, impl Fn(ClusterEvent)>,
+    ) -> WatchEnd
     where
         K: KubeResource + Clone + Debug + DeserializeOwned + Send + 'static,
     {
         let mut stream = pin!(watcher(api.clone(), config));
-        let mut progress = Progress::default();
+        let mut progress = WatchProgress::default();
         loop {
             let within = match progress.listed {
                 None => self.limits.list,
@@ -226,14 +208,14 @@ impl Cluster {
                     condition.up();
                     continue;
                 }
-                Err(_) => return progress.end(Fault::late(call), false),
+                Err(_) => return progress.end(ApiError::timed_out(call), false),
             };
             let mut changes = Vec::new();
             let mut error = None;
             let mut next = first;
             while let Some(item) = next {
                 match item {
-                    Ok(event) => changes.push(Change::from(event)),
+                    Ok(event) => changes.push(WatchEvent::from(event)),
                     Err(fault) => error = Some(fault),
                 }
                 if error.is_some() || changes.len() >= BURST {
@@ -241,7 +223,7 @@ impl Cluster {
                 }
                 next = stream.next().now_or_never().flatten();
             }
-            // What comes behind the list comes by the watch.
+            // What comes after the list comes from the watch.
             if progress.listed.is_some() && !changes.is_empty() && error.is_none() {
                 condition.up();
             }
@@ -250,11 +232,11 @@ impl Cluster {
                 take(changes);
             }
             if let Some(error) = error {
-                return progress.end(Fault::of_watcher(&error, call), is_unable_to_stream(&error));
+                return progress.end(ApiError::of_watcher(&error, call), is_unable_to_stream(&error));
             }
-            // kube begins such a list anew, at once and as often as it breaks.
+            // kube would restart such a list at once, and as often as it breaks.
             if progress.has_broken_off {
-                let fault = Fault::new(Reason::Unreachable, call, call.go("the list broke off: EOF"));
+                let fault = ApiError::new(Reason::Unreachable, call, call.go("the list broke off: EOF"));
                 return progress.end(fault, false);
             }
         }
@@ -263,35 +245,35 @@ impl Cluster {
 
 /// How far a watch has come.
 #[derive(Default)]
-struct Progress {
+struct WatchProgress {
     has_begun: bool,
-    /// Whether its list ended before it was whole.
+    /// Whether its list ended before it was complete.
     has_broken_off: bool,
-    /// Since when it is listed whole.
+    /// Since when the list is complete.
     listed: Option<Instant>,
 }
 
-impl Progress {
-    fn note(&mut self, changes: &[Change]) {
+impl WatchProgress {
+    fn note(&mut self, changes: &[WatchEvent]) {
         for change in changes {
             match change {
-                Change::Begun if self.listed.is_none() && self.has_begun => self.has_broken_off = true,
-                Change::Begun => self.has_begun = true,
-                Change::Listed => self.listed = Some(Instant::now()),
-                Change::There(_) | Change::Gone(_) => {}
+                WatchEvent::Init if self.listed.is_none() && self.has_begun => self.has_broken_off = true,
+                WatchEvent::Init => self.has_begun = true,
+                WatchEvent::InitDone => self.listed = Some(Instant::now()),
+                WatchEvent::Apply(_) | WatchEvent::Delete(_) => {}
             }
         }
     }
 
-    fn end(&self, fault: Fault, is_unable_to_stream: bool) -> End {
-        End { fault, stood: self.listed.map(|since| since.elapsed()), is_unable_to_stream }
+    fn end(&self, fault: ApiError, is_unable_to_stream: bool) -> WatchEnd {
+        WatchEnd { fault, stood: self.listed.map(|since| since.elapsed()), is_unable_to_stream }
     }
 }
 
 /// Why a watch ended.
-struct End {
-    fault: Fault,
-    /// For how long it stood after a whole list; `None` if it did not get as far.
+struct WatchEnd {
+    fault: ApiError,
+    /// How long it lasted after a complete list; `None` if it did not get that far.
     stood: Option<Duration>,
     /// Whether the server does not know how to stream a list.
     is_unable_to_stream: bool,

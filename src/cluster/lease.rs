@@ -1,8 +1,8 @@
-//! Who of the replicas does what only one should do: a Lease, taken and renewed as the Go client does.
+//! Leader election by a Lease, acquired and renewed as the Go client does.
 //!
-//! The times in it are not trusted, since clocks differ. A Lease is over when this replica has seen no change
-//! to it for as long as it was given. Two leaders for a moment are possible, as everywhere; what they write
-//! must bear that, and is guarded by resourceVersion.
+//! The times in it are not trusted, since clocks differ. A Lease has expired when this replica has seen no change to
+//! it for its duration. Two leaders are possible for a moment, as in every leader election; their writes are
+//! guarded by resourceVersion.
 
 use std::time::{Duration, Instant};
 
@@ -11,10 +11,11 @@ use k8s_openapi::jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use crate::cluster::client::Cluster;
+use crate::cluster::error::{ApiError, Reason};
 use crate::cluster::raw::{JSON, body, parse};
-use crate::cluster::{Cluster, Fault, Reason};
 
-/// What a Lease needs in RBAC.
+/// The rights that a Lease needs.
 const READ: &str = "get leases";
 const WRITE: &str = "update leases";
 
@@ -25,24 +26,24 @@ pub struct LeaseLock {
     name: String,
     holder: String,
     lasts: Duration,
-    seen: Option<Seen>,
+    seen: Option<SeenVersion>,
     renewed: Option<Instant>,
 }
 
-/// The object, of which everything else is kept as it is.
+/// The object. Fields that are not named here are kept.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Lease {
-    metadata: Metadata,
+struct LeaseObject {
+    metadata: LeaseMetadata,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    spec: Option<Spec>,
+    spec: Option<LeaseSpec>,
     #[serde(flatten)]
     rest: Map<String, Value>,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Metadata {
+struct LeaseMetadata {
     #[serde(skip_serializing_if = "String::is_empty")]
     resource_version: String,
     #[serde(flatten)]
@@ -51,7 +52,7 @@ struct Metadata {
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Spec {
+struct LeaseSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     holder_identity: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -68,14 +69,14 @@ struct Spec {
 
 /// A version of the Lease, and when it was first seen.
 #[derive(Debug)]
-struct Seen {
+struct SeenVersion {
     version: String,
     at: Instant,
 }
 
 impl LeaseLock {
-    /// A Lease that lasts so long, in whole seconds, and that nothing is known of yet. `holder` is unlike
-    /// that of any other replica.
+    /// A Lease of this duration, in whole seconds, of which nothing is known yet. `holder` must be unique among the
+    /// replicas.
     #[must_use]
     pub fn new(namespace: &str, name: &str, holder: &str, lasts: Duration) -> Self {
         Self {
@@ -88,32 +89,34 @@ impl LeaseLock {
         }
     }
 
-    /// Takes the Lease, or renews it, if it is free, over, or ours; whether this replica leads then. To be
-    /// called a few times within its length. `now` is taken before the call.
+    /// Acquires or renews the Lease if it is free, expired or ours; returns whether this replica leads. To be called a
+    /// few times within its duration. `now` is taken before the call.
     ///
     /// # Errors
     ///
-    /// What went wrong. Whether this replica still leads then, says [`LeaseLock::leads`].
-    pub async fn lead(&mut self, cluster: &Cluster, now: Instant) -> Result<bool, Fault> {
+    /// What went wrong. [`LeaseLock::leads`] says whether this replica still leads.
+    pub async fn lead(&mut self, cluster: &Cluster, now: Instant) -> Result<bool, ApiError> {
         let leads = self.try_to_lead(cluster, now).await?;
         self.renewed = leads.then_some(now);
         Ok(leads)
     }
 
-    /// Whether this replica leads by what is known: it gives up before others may take over.
+    /// Whether this replica leads as far as is known: it stops before others may take over.
     #[must_use]
     pub fn leads(&self, now: Instant) -> bool {
         self.renewed.is_some_and(|renewed| now < renewed + self.lasts * 2 / 3)
     }
 
-    /// Gives the Lease back, if it is ours, so that the next need not wait for its end.
+    /// Releases the Lease if it is ours, so that the next leader need not wait until it expires.
     ///
     /// # Errors
     ///
-    /// What went wrong; the Lease is over soon all the same.
-    pub async fn release(&mut self, cluster: &Cluster) -> Result<(), Fault> {
+    /// What went wrong; the Lease expires soon anyway.
+    pub async fn release(&mut self, cluster: &Cluster) -> Result<(), ApiError> {
         self.renewed = None;
-        let Some(mut lease) = cluster.get_json::<Lease>(&self.path(), READ).await? else { return Ok(()) };
+        let Some(mut lease) = cluster.get_json::<LeaseObject>(&self.path(), READ).await? else {
+            return Ok(());
+        };
         let spec = lease.spec.get_or_insert_default();
         if spec.holder_identity.as_ref() != Some(&self.holder) {
             return Ok(());
@@ -127,14 +130,14 @@ impl LeaseLock {
         }
     }
 
-    async fn try_to_lead(&mut self, cluster: &Cluster, now: Instant) -> Result<bool, Fault> {
-        let Some(lease) = cluster.get_json::<Lease>(&self.path(), READ).await? else {
+    async fn try_to_lead(&mut self, cluster: &Cluster, now: Instant) -> Result<bool, ApiError> {
+        let Some(lease) = cluster.get_json::<LeaseObject>(&self.path(), READ).await? else {
             let kind = [("apiVersion", "coordination.k8s.io/v1"), ("kind", "Lease")];
             let name = [("namespace", &self.namespace), ("name", &self.name)];
-            let lease = Lease {
-                metadata: Metadata {
+            let lease = LeaseObject {
+                metadata: LeaseMetadata {
                     rest: name.map(|(key, value)| (key.to_owned(), json!(value))).into_iter().collect(),
-                    ..Metadata::default()
+                    ..LeaseMetadata::default()
                 },
                 spec: None,
                 rest: kind.map(|(key, value)| (key.to_owned(), json!(value))).into_iter().collect(),
@@ -144,27 +147,32 @@ impl LeaseLock {
         self.look(&lease, now);
         let holder = lease.spec.as_ref().and_then(|spec| spec.holder_identity.as_deref());
         let is_anothers = holder.is_some_and(|holder| !holder.is_empty() && holder != self.holder);
-        if is_anothers && !self.is_over(&lease, now) {
+        if is_anothers && !self.is_expired(&lease, now) {
             return Ok(false);
         }
         self.take(cluster, lease, now).await
     }
 
     /// Notes when a version was first seen.
-    fn look(&mut self, lease: &Lease, now: Instant) {
+    fn look(&mut self, lease: &LeaseObject, now: Instant) {
         let version = &lease.metadata.resource_version;
         if self.seen.as_ref().is_none_or(|seen| seen.version != *version) {
-            self.seen = Some(Seen { version: version.clone(), at: now });
+            self.seen = Some(SeenVersion { version: version.clone(), at: now });
         }
     }
 
-    fn is_over(&self, lease: &Lease, now: Instant) -> bool {
+    fn is_expired(&self, lease: &LeaseObject, now: Instant) -> bool {
         let given = lease.spec.as_ref().and_then(|spec| spec.lease_duration_seconds);
         let lasts = given.map_or(self.lasts, Duration::from_secs);
         self.seen.as_ref().is_some_and(|seen| now >= seen.at + lasts)
     }
 
-    async fn take(&mut self, cluster: &Cluster, mut lease: Lease, now: Instant) -> Result<bool, Fault> {
+    async fn take(
+        &mut self,
+        cluster: &Cluster,
+        mut lease: LeaseObject,
+        now: Instant,
+    ) -> Result<bool, ApiError> {
         let time = json!(MicroTime(Timestamp::now()));
         let spec = lease.spec.get_or_insert_default();
         if spec.holder_identity.as_ref() != Some(&self.holder) {
@@ -187,14 +195,14 @@ impl LeaseLock {
         }
     }
 
-    async fn create(&self, cluster: &Cluster, lease: &Lease) -> Result<Lease, Fault> {
+    async fn create(&self, cluster: &Cluster, lease: &LeaseObject) -> Result<LeaseObject, ApiError> {
         let path = format!("/apis/coordination.k8s.io/v1/namespaces/{}/leases", self.namespace);
         let call = cluster.call("Post", &path, "create leases");
         let answer = cluster.send("POST", &path, Some((JSON, body(lease, &call)?)), &call).await?;
         parse(&answer, &call)
     }
 
-    async fn replace(&self, cluster: &Cluster, lease: &Lease) -> Result<Lease, Fault> {
+    async fn replace(&self, cluster: &Cluster, lease: &LeaseObject) -> Result<LeaseObject, ApiError> {
         let call = cluster.call("Put", &self.path(), WRITE);
         let answer = cluster.send("PUT", &self.path(), Some((JSON, body(lease, &call)?)), &call).await?;
         parse(&answer, &call)

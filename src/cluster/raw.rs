@@ -1,36 +1,41 @@
-//! Calls whose answers are read here: bytes first, so that no part of a Secret gets into an error.
+//! Calls whose answers are parsed here and not by the client library, so that no part of a Secret gets into an error.
 
 use hyper::Request;
 use hyper::header::{ACCEPT, CONTENT_TYPE};
-use serde::Serialize;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
-use crate::cluster::fault::{self, Call};
-use crate::cluster::{Cluster, Fault, Reason};
+use crate::cluster::client::Cluster;
+use crate::cluster::error::{self, ApiCall, ApiError, Reason};
 
 /// JSON that replaces or makes an object.
 pub(super) const JSON: &str = "application/json";
 /// A JSON Patch.
 pub(super) const JSON_PATCH: &str = "application/json-patch+json";
 
-impl Cluster {
-    /// The object or list at a path of the API, such as `/api/v1/namespaces`; `None` when it is not there.
-    /// `wanted` is what is needed for it in RBAC, for the advice: `list namespaces`.
-    ///
-    /// # Errors
-    ///
-    /// What went wrong.
-    pub async fn object(&self, path: &str, wanted: &str) -> Result<Option<Value>, Fault> {
-        self.get_json(path, wanted).await
-    }
+/// Everything but RFC 3986's unreserved characters.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
+/// A part of a path or a query, percent-encoded.
+pub(super) fn escape(text: &str) -> PercentEncode<'_> {
+    utf8_percent_encode(text, ESCAPED)
+}
+
+/// The metadata of an object of which only the version matters.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ObjectVersion {
+    pub(super) resource_version: String,
+}
+
+impl Cluster {
     pub(super) async fn get_json<T: DeserializeOwned>(
         &self,
         path: &str,
         wanted: &str,
-    ) -> Result<Option<T>, Fault> {
+    ) -> Result<Option<T>, ApiError> {
         let call = self.call("Get", path, wanted);
         let answer = match self.send("GET", path, None, &call).await {
             Ok(answer) => answer,
@@ -40,8 +45,8 @@ impl Cluster {
         parse(&answer, &call).map(Some)
     }
 
-    pub(super) fn call(&self, method: &'static str, path: &str, wanted: &str) -> Call {
-        Call { method, url: format!("{}{path}", self.server), wanted: wanted.to_owned() }
+    pub(super) fn call(&self, method: &'static str, path: &str, wanted: &str) -> ApiCall {
+        ApiCall { method, url: format!("{}{path}", self.server), wanted: wanted.to_owned() }
     }
 
     /// Sends a body of the media type, if there is one, and returns the whole answer.
@@ -50,8 +55,8 @@ impl Cluster {
         method: &str,
         path: &str,
         body: Option<(&str, Vec<u8>)>,
-        call: &Call,
-    ) -> Result<String, Fault> {
+        call: &ApiCall,
+    ) -> Result<String, ApiError> {
         let mut request = Request::builder().method(method).uri(path).header(ACCEPT, JSON);
         let body = match body {
             Some((media_type, body)) => {
@@ -61,26 +66,26 @@ impl Cluster {
             None => Vec::new(),
         };
         let request = request.body(body).map_err(|error| {
-            Fault::new(Reason::Refused, call, format!("no such call can be made: {error}"))
+            ApiError::new(Reason::Refused, call, format!("no such call can be made: {error}"))
         })?;
         match timeout(self.limits.answer, self.client.request_text(request)).await {
-            Ok(answer) => answer.map_err(|error| Fault::of(&error, call)),
-            Err(_) => Err(Fault::late(call)),
+            Ok(answer) => answer.map_err(|error| ApiError::of(&error, call)),
+            Err(_) => Err(ApiError::timed_out(call)),
         }
     }
 }
 
 /// Reads an answer. What cannot be read is not shown.
-pub(super) fn parse<T: DeserializeOwned>(answer: &str, call: &Call) -> Result<T, Fault> {
+pub(super) fn parse<T: DeserializeOwned>(answer: &str, call: &ApiCall) -> Result<T, ApiError> {
     serde_json::from_str(answer).map_err(|error| {
-        let at = fault::at(&error);
-        Fault::new(Reason::Garbled, call, format!("the answer is not what it should be: {at}"))
+        let at = error::at(&error);
+        ApiError::new(Reason::InvalidResponse, call, format!("the answer is not what it should be: {at}"))
     })
 }
 
 /// A body.
-pub(super) fn body(value: &impl Serialize, call: &Call) -> Result<Vec<u8>, Fault> {
+pub(super) fn body(value: &impl Serialize, call: &ApiCall) -> Result<Vec<u8>, ApiError> {
     serde_json::to_vec(value).map_err(|error| {
-        Fault::new(Reason::Refused, call, format!("it cannot be written: {}", fault::at(&error)))
+        ApiError::new(Reason::Refused, call, format!("it cannot be written: {}", error::at(&error)))
     })
 }

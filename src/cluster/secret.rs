@@ -1,44 +1,21 @@
 //! The one Secret with the certificates: read, and written only over the version that was read.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::cluster::fault::Call;
-use crate::cluster::raw::{JSON, body, parse};
-use crate::cluster::{Cluster, Fault, Reason};
-
-/// A Secret at one version.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret {
-    /// Its resourceVersion.
-    pub version: String,
-    /// Its data, without base64.
-    pub data: BTreeMap<String, Vec<u8>>,
-}
-
-/// Names what is in it, and shows none of it.
-impl fmt::Debug for Secret {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let keys: Vec<&String> = self.data.keys().collect();
-        formatter.debug_struct("Secret").field("version", &self.version).field("keys", &keys).finish()
-    }
-}
+use crate::certificates::VersionedSecret;
+use crate::cluster::client::Cluster;
+use crate::cluster::error::{ApiCall, ApiError, Reason};
+use crate::cluster::raw::{JSON, ObjectVersion, body, parse};
 
 #[derive(Deserialize)]
-struct Written {
-    metadata: Metadata,
+struct SecretObject {
+    metadata: ObjectVersion,
     data: Option<BTreeMap<String, String>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Metadata {
-    resource_version: String,
 }
 
 impl Cluster {
@@ -47,15 +24,17 @@ impl Cluster {
     /// # Errors
     ///
     /// What went wrong; nothing of its content.
-    pub async fn secret(&self, namespace: &str, name: &str) -> Result<Option<Secret>, Fault> {
+    pub async fn secret(&self, namespace: &str, name: &str) -> Result<Option<VersionedSecret>, ApiError> {
         let path = path(namespace, name);
         let call = self.call("Get", &path, "get secrets");
-        let Some(written) = self.get_json::<Written>(&path, &call.wanted).await? else { return Ok(None) };
+        let Some(written) = self.get_json::<SecretObject>(&path, &call.wanted).await? else {
+            return Ok(None);
+        };
         decode(written, &call).map(Some)
     }
 
-    /// Replaces the data of the Secret, if it is still at this version; makes it, if there is to be none yet.
-    /// All else about it stays. Returns it as it is then.
+    /// Replaces the data of the Secret if it is still at the version of `new`; creates it where that has none. All
+    /// else about it stays. Returns it as it is then.
     ///
     /// # Errors
     ///
@@ -64,12 +43,11 @@ impl Cluster {
         &self,
         namespace: &str,
         name: &str,
-        data: &BTreeMap<String, Vec<u8>>,
-        version: Option<&str>,
-    ) -> Result<Secret, Fault> {
+        new: &VersionedSecret,
+    ) -> Result<VersionedSecret, ApiError> {
         let data: BTreeMap<&String, String> =
-            data.iter().map(|(key, value)| (key, STANDARD.encode(value))).collect();
-        let Some(version) = version else {
+            new.data.iter().map(|(key, value)| (key, STANDARD.encode(value))).collect();
+        let Some(version) = new.version.as_deref() else {
             let call = self.call("Post", &path(namespace, ""), "create secrets");
             let secret = json!({
                 "apiVersion": "v1", "kind": "Secret", "type": "Opaque",
@@ -80,11 +58,11 @@ impl Cluster {
         let path = path(namespace, name);
         let call = self.call("Put", &path, "update secrets");
         let Some(mut secret) = self.get_json::<Value>(&path, "get secrets").await? else {
-            return Err(Fault::new(Reason::NotFound, &call, format!("secrets \"{name}\" not found")));
+            return Err(ApiError::new(Reason::NotFound, &call, format!("secrets \"{name}\" not found")));
         };
         if secret.pointer("/metadata/resourceVersion").and_then(Value::as_str) != Some(version) {
             let message = format!("secrets \"{name}\": it has been changed since version {version}");
-            return Err(Fault::new(Reason::Conflict, &call, message));
+            return Err(ApiError::new(Reason::Conflict, &call, message));
         }
         if let Some(secret) = secret.as_object_mut() {
             secret.insert("data".to_owned(), json!(data));
@@ -97,8 +75,8 @@ impl Cluster {
         method: &str,
         path: &str,
         secret: &Value,
-        call: &Call,
-    ) -> Result<Secret, Fault> {
+        call: &ApiCall,
+    ) -> Result<VersionedSecret, ApiError> {
         let body = body(secret, call)?;
         let answer = self.send(method, path, Some((JSON, body)), call).await?;
         decode(parse(&answer, call)?, call)
@@ -109,13 +87,17 @@ fn path(namespace: &str, name: &str) -> String {
     format!("/api/v1/namespaces/{namespace}/secrets/{name}")
 }
 
-fn decode(written: Written, call: &Call) -> Result<Secret, Fault> {
+fn decode(written: SecretObject, call: &ApiCall) -> Result<VersionedSecret, ApiError> {
     let mut data = BTreeMap::new();
     for (key, value) in written.data.unwrap_or_default() {
         let Ok(value) = STANDARD.decode(&value) else {
-            return Err(Fault::new(Reason::Garbled, call, format!("data.{key} of the answer is not base64")));
+            return Err(ApiError::new(
+                Reason::InvalidResponse,
+                call,
+                format!("data.{key} of the answer is not base64"),
+            ));
         };
         data.insert(key, value);
     }
-    Ok(Secret { version: written.metadata.resource_version, data })
+    Ok(VersionedSecret { version: Some(written.metadata.resource_version), data })
 }

@@ -1,55 +1,26 @@
-//! The two webhook configurations: by which certificates the API server checks who answers it.
+//! The two webhook configurations, and the CA bundles in them.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::cluster::raw::{JSON_PATCH, body};
-use crate::cluster::{Cluster, Fault, Reason};
-
-/// The names of the two configurations.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WebhookNames {
-    /// Of the ValidatingWebhookConfiguration.
-    pub validating: String,
-    /// Of the MutatingWebhookConfiguration.
-    pub mutating: String,
-    /// The namespace of the Service that they lead to.
-    pub namespace: String,
-    /// Its name. Webhooks that lead elsewhere are not ours.
-    pub service: String,
-}
-
-/// One webhook of a configuration, and the certificates that it is called by.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Bundle {
-    /// Its configuration, with the kind: `ValidatingWebhookConfiguration podgate`.
-    pub configuration: String,
-    /// The resourceVersion of that.
-    pub version: String,
-    /// The name of the webhook in it.
-    pub webhook: String,
-    /// Its `caBundle`, without base64. May be empty.
-    pub bundle: Vec<u8>,
-}
+use crate::certificates::WebhookBundle;
+use crate::cluster::client::Cluster;
+use crate::cluster::error::{ApiError, Reason};
+use crate::cluster::own_objects::OwnObjects;
+use crate::cluster::raw::{JSON_PATCH, ObjectVersion, body};
 
 #[derive(Deserialize)]
-struct Configuration {
-    metadata: Metadata,
+struct WebhookConfiguration {
+    metadata: ObjectVersion,
     #[serde(default)]
-    webhooks: Vec<Webhook>,
+    webhooks: Vec<ConfiguredWebhook>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Metadata {
-    resource_version: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Webhook {
+struct ConfiguredWebhook {
     name: String,
     client_config: ClientConfig,
 }
@@ -59,31 +30,31 @@ struct Webhook {
 struct ClientConfig {
     #[serde(default)]
     ca_bundle: String,
-    service: Option<Service>,
+    service: Option<ServiceReference>,
 }
 
 #[derive(Deserialize)]
-struct Service {
+struct ServiceReference {
     namespace: String,
     name: String,
 }
 
-/// A configuration: what people call it, where it is, and its plural.
-struct Place {
+/// A configuration: its name in reports, its path, and its plural.
+struct ConfigurationPath {
     shown: String,
     path: String,
     plural: &'static str,
 }
 
-impl WebhookNames {
+impl OwnObjects {
     /// Whether a webhook leads to our Service. An API server asks for a certificate of that name.
-    fn leads_here(&self, webhook: &Webhook) -> bool {
+    fn leads_here(&self, webhook: &ConfiguredWebhook) -> bool {
         let Some(service) = &webhook.client_config.service else { return false };
         service.namespace == self.namespace && service.name == self.service
     }
 
-    fn places(&self) -> [Place; 2] {
-        let place = |kind: &str, plural: &'static str, name: &str| Place {
+    fn places(&self) -> [ConfigurationPath; 2] {
+        let place = |kind: &str, plural: &'static str, name: &str| ConfigurationPath {
             shown: format!("{kind} {name}"),
             path: format!("/apis/admissionregistration.k8s.io/v1/{plural}/{name}"),
             plural,
@@ -101,15 +72,17 @@ impl Cluster {
     /// # Errors
     ///
     /// What went wrong with either.
-    pub async fn bundles(&self, names: &WebhookNames) -> Result<Vec<Bundle>, Fault> {
+    pub async fn bundles(&self, names: &OwnObjects) -> Result<Vec<WebhookBundle>, ApiError> {
         let mut bundles = Vec::new();
         for place in names.places() {
             let wanted = format!("get {}", place.plural);
-            let Some(found) = self.get_json::<Configuration>(&place.path, &wanted).await? else { continue };
+            let Some(found) = self.get_json::<WebhookConfiguration>(&place.path, &wanted).await? else {
+                continue;
+            };
             for webhook in found.webhooks.into_iter().filter(|webhook| names.leads_here(webhook)) {
                 // What is not base64 verifies nobody, as does what is empty.
                 let bundle = STANDARD.decode(&webhook.client_config.ca_bundle).unwrap_or_default();
-                bundles.push(Bundle {
+                bundles.push(WebhookBundle {
                     configuration: place.shown.clone(),
                     version: found.metadata.resource_version.clone(),
                     webhook: webhook.name,
@@ -121,23 +94,28 @@ impl Cluster {
     }
 
     /// Sets the `caBundle` of every webhook that was seen. A configuration is changed only while it has the
-    /// version that was seen, so that nothing that somebody else did meanwhile is undone.
+    /// version that was seen, so that no concurrent change is undone.
     ///
     /// # Errors
     ///
     /// [`Reason::Conflict`] when one was changed since; else what went wrong. One configuration may be done
     /// and the other not.
-    pub async fn publish(&self, names: &WebhookNames, bundle: &[u8], seen: &[Bundle]) -> Result<(), Fault> {
+    pub async fn publish(
+        &self,
+        names: &OwnObjects,
+        bundle: &[u8],
+        seen: &[WebhookBundle],
+    ) -> Result<(), ApiError> {
         let encoded = STANDARD.encode(bundle);
         for place in names.places() {
-            let of_place: Vec<&Bundle> =
+            let of_place: Vec<&WebhookBundle> =
                 seen.iter().filter(|seen| seen.configuration == place.shown).collect();
             let Some(first) = of_place.first() else { continue };
             let wanted = format!("get {}", place.plural);
-            let found = self.get_json::<Configuration>(&place.path, &wanted).await?;
+            let found = self.get_json::<WebhookConfiguration>(&place.path, &wanted).await?;
             let webhooks = found.map(|found| found.webhooks).unwrap_or_default();
             let mut patch = vec![test("/metadata/resourceVersion", &first.version)];
-            // The others lead elsewhere, and are somebody else's.
+            // The others lead to another Service.
             for (index, webhook) in
                 webhooks.iter().enumerate().filter(|(_, webhook)| names.leads_here(webhook))
             {
@@ -150,16 +128,16 @@ impl Cluster {
         Ok(())
     }
 
-    async fn patch(&self, place: &Place, patch: &[Value]) -> Result<(), Fault> {
+    async fn patch(&self, place: &ConfigurationPath, patch: &[Value]) -> Result<(), ApiError> {
         let call = self.call("Patch", &place.path, &format!("patch {}", place.plural));
         let body = body(&patch, &call)?;
         match self.send("PATCH", &place.path, Some((JSON_PATCH, body)), &call).await {
             Ok(_) => Ok(()),
-            // A test that does not hold is answered 422 by some versions, and as what cannot be understood
-            // by others. What we send is known to be sound.
+            // A test that fails is answered with 422 by some versions, and with 400 by others. What we send is known
+            // to be well-formed.
             Err(fault) if fault.reason == Reason::Refused => {
                 let message = format!("{}: it has been changed since it was read ({fault})", place.shown);
-                Err(Fault::new(Reason::Conflict, &call, message))
+                Err(ApiError::new(Reason::Conflict, &call, message))
             }
             Err(fault) => Err(fault),
         }

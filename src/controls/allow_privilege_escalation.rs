@@ -1,14 +1,13 @@
 //! `allowPrivilegeEscalation` (restricted, from v1.8): no process gains more privileges than its parent.
 
-use crate::controls::{
-    Control, Doc, Finding, Found, Kind, Level, Remedy, Revision, Sink, Value, Violation, text,
-};
-use crate::pod::{Container, ContainerKind, ContainerRef, Field, Place, Pod};
+use crate::controls::{Control, Doc, Level, Origin, Revision, Violation, text};
+use crate::finding::{Finding, Fix, Found, Sink, Subject, Value};
+use crate::pod::{Container, ContainerKind, ContainerRef, Pod};
 
 pub(super) static CONTROL: Control = Control {
     id: "allowPrivilegeEscalation",
     number: 14,
-    kind: Kind::Standard {
+    origin: Origin::Standard {
         level: Level::Restricted,
         revisions: &[Revision { since: 8, check }, Revision { since: 25, check: check_from_1_25 }],
         overrides: None,
@@ -16,14 +15,14 @@ pub(super) static CONTROL: Control = Control {
     violation,
     doc: Doc {
         title: "Privilege escalation",
-        rule: "With privilege escalation a process gains privileges that its parent does not have, through set-user-id \
-               files such as sudo. Every container must say that it does not allow it.",
+        rule: "With privilege escalation a process gains privileges that its parent does not have, through \
+               set-user-id files such as sudo. Every container must explicitly disallow it.",
         history: "Since v1.8; from v1.25 not for pods with `os.name: windows`.",
         fields: &[
             "spec.{containers,initContainers,ephemeralContainers}[*].securityContext.allowPrivilegeEscalation",
             "spec.os.name",
         ],
-        mend: "Set `securityContext.allowPrivilegeEscalation: false` on every container. A policy with defaults fills \
+        fix: "Set `securityContext.allowPrivilegeEscalation: false` on every container. A policy with defaults fills \
                it in where it is absent; sudo then stops working in the container.",
         example: "containers:\n- name: trainer\n  securityContext:\n    allowPrivilegeEscalation: false\n",
     },
@@ -35,16 +34,13 @@ fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
         if allows == Some(false) {
             continue;
         }
-        sink(
-            Finding::new(
-                &CONTROL,
-                Place::Container(at),
-                Field::named("securityContext.allowPrivilegeEscalation"),
-                allows.map_or(Found::Absent, Found::Bool),
-                Remedy::Set(Value::Bool(false)),
-            )
-            .safe_if(allows.is_none() && takes_false(pod, at, container)),
-        );
+        let is_safe = allows.is_none() && takes_false(pod, at, container);
+        sink(Finding::new(
+            Subject::Container(at),
+            "securityContext.allowPrivilegeEscalation",
+            allows.map_or(Found::Absent, Found::Bool),
+            Fix::fill_in(Value::Bool(false), is_safe),
+        ));
     }
 }
 

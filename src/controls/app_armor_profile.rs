@@ -5,13 +5,15 @@
 
 use std::borrow::Cow;
 
-use crate::controls::{Control, Doc, Finding, Found, Kind, Level, Remedy, Revision, Sink, Violation, text};
-use crate::pod::{Field, Place, Pod};
+use crate::controls::security_contexts::in_security_contexts;
+use crate::controls::{Control, Doc, Level, Origin, Revision, Violation, text};
+use crate::finding::{FieldPath, Finding, Fix, Found, Sink, Subject};
+use crate::pod::Pod;
 
 pub(super) static CONTROL: Control = Control {
     id: "appArmorProfile",
     number: 18,
-    kind: Kind::Standard {
+    origin: Origin::Standard {
         level: Level::Baseline,
         revisions: &[Revision { since: 0, check }],
         overrides: None,
@@ -19,43 +21,37 @@ pub(super) static CONTROL: Control = Control {
     violation,
     doc: Doc {
         title: "AppArmor",
-        rule: "On nodes with AppArmor the runtime's profile holds by default, and must not be turned off or replaced but \
-               by one that the node has: absent, `RuntimeDefault` and `Localhost` pass.",
+        rule: "On nodes with AppArmor the runtime's profile applies by default. It must not be turned off, and \
+               may only be replaced by a profile that the node has: absent, `RuntimeDefault` and `Localhost` are \
+               allowed.",
         history: "",
         fields: &[
             "spec.securityContext.appArmorProfile.type",
             "spec.{containers,initContainers,ephemeralContainers}[*].securityContext.appArmorProfile.type",
             "metadata.annotations[container.apparmor.security.beta.kubernetes.io/*]",
         ],
-        mend: "Remove the profile, or set its type to `RuntimeDefault`; remove the annotation.",
+        fix: "Remove the profile, or set its type to `RuntimeDefault`; remove the annotation.",
         example: "securityContext:\n  appArmorProfile:\n    type: RuntimeDefault\n",
     },
 };
 
 const ALLOWED: [&str; 2] = ["RuntimeDefault", "Localhost"];
-const FIELD: Field = Field::named("securityContext.appArmorProfile.type");
+const FIELD: &str = "securityContext.appArmorProfile.type";
 const ANNOTATION: &str = "container.apparmor.security.beta.kubernetes.io/";
 
 fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
-    let of_pod = pod.spec.security.app_armor_profile.as_deref().map(|kind| (Place::Pod, kind));
-    let of_containers = pod.containers().filter_map(|(at, container)| {
-        let kind = container.security.as_ref()?.app_armor_profile.as_deref()?;
-        Some((Place::Container(at), kind))
-    });
-    for (place, kind) in of_pod.into_iter().chain(of_containers) {
-        if !ALLOWED.contains(&kind) {
-            sink(Finding::new(&CONTROL, place, FIELD, Found::Text(kind), Remedy::Choose(&ALLOWED)));
-        }
+    let profiles = in_security_contexts(
+        pod,
+        |of_pod| of_pod.app_armor_profile.as_deref(),
+        |own| own.app_armor_profile.as_deref(),
+    );
+    for (subject, kind) in profiles.filter(|(_, kind)| !ALLOWED.contains(kind)) {
+        sink(Finding::new(subject, FIELD, Found::Text(kind), Fix::one_of(&ALLOWED)));
     }
     for (key, value) in &pod.metadata.annotations {
         if key.starts_with(ANNOTATION) && !is_allowed_annotation(value) {
-            sink(Finding::new(
-                &CONTROL,
-                Place::Annotation(key),
-                Field::named(""),
-                Found::Text(value),
-                Remedy::Remove,
-            ));
+            let path = FieldPath::from("annotations").key(key);
+            sink(Finding::new(Subject::Metadata, path, Found::Text(value), Fix::remove()));
         }
     }
 }

@@ -1,13 +1,14 @@
 //! `capabilities_baseline` (baseline): no capability beyond what runtimes give anyway. At restricted, from
 //! v1.22, `capabilities_restricted` takes its place.
 
-use crate::controls::{Control, Doc, Finding, Found, Kind, Level, Remedy, Revision, Sink, Violation, text};
-use crate::pod::{Field, Place, Pod};
+use crate::controls::{Control, Doc, Level, Origin, Revision, Violation, text};
+use crate::finding::{FieldPath, Finding, Fix, Found, Sink, Subject};
+use crate::pod::Pod;
 
 pub(super) static CONTROL: Control = Control {
     id: "capabilities_baseline",
     number: 7,
-    kind: Kind::Standard {
+    origin: Origin::Standard {
         level: Level::Baseline,
         revisions: &[Revision { since: 0, check }],
         overrides: None,
@@ -15,12 +16,12 @@ pub(super) static CONTROL: Control = Control {
     violation,
     doc: Doc {
         title: "Capabilities",
-        rule: "Capabilities are the parts of root's power. Containers may add only those that runtimes give by \
-               default: AUDIT_WRITE, CHOWN, DAC_OVERRIDE, FOWNER, FSETID, KILL, MKNOD, NET_BIND_SERVICE, SETFCAP, \
-               SETGID, SETPCAP, SETUID, SYS_CHROOT. Names are exact: upper case, without `CAP_`.",
+        rule: "Capabilities divide the power of root into parts. Containers may add only those that runtimes give \
+               by default: AUDIT_WRITE, CHOWN, DAC_OVERRIDE, FOWNER, FSETID, KILL, MKNOD, NET_BIND_SERVICE, \
+               SETFCAP, SETGID, SETPCAP, SETUID, SYS_CHROOT. Names are exact: upper case, without `CAP_`.",
         history: "At the restricted level, from v1.22, `capabilities_restricted` takes its place.",
         fields: &["spec.{containers,initContainers,ephemeralContainers}[*].securityContext.capabilities.add"],
-        mend: "Remove the capability from `add`. IPC_LOCK has no effect for a process that is not root.",
+        fix: "Remove the capability from `add`. IPC_LOCK has no effect for a process that is not root.",
         example: "containers:\n- name: trainer\n  securityContext:\n    capabilities:\n      drop: [ALL]\n",
     },
 };
@@ -42,16 +43,11 @@ const ALLOWED: [&str; 13] = [
 ];
 
 fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
-    find_added(&CONTROL, &ALLOWED, pod, sink);
+    find_added(&ALLOWED, pod, sink);
 }
 
 /// Finds the capabilities that containers add and that are not `allowed`.
-pub(super) fn find_added<'p>(
-    control: &'static Control,
-    allowed: &[&str],
-    pod: &'p Pod<'_>,
-    sink: &mut Sink<'_, 'p>,
-) {
+pub(super) fn find_added<'p>(allowed: &[&str], pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
     for (at, container) in pod.containers() {
         let capabilities = container.security.as_ref().and_then(|security| security.capabilities.as_ref());
         let Some(capabilities) = capabilities else {
@@ -68,13 +64,12 @@ pub(super) fn find_added<'p>(
             };
             sink(
                 Finding::new(
-                    control,
-                    Place::Container(at),
-                    Field::item(ADD, index, ""),
+                    Subject::Container(at),
+                    FieldPath::from(ADD).index(index),
                     Found::Text(capability),
-                    Remedy::Remove,
+                    Fix::remove(),
                 )
-                .hint(hint),
+                .help(hint),
             );
         }
     }

@@ -1,15 +1,13 @@
 //! `capabilities_restricted` (restricted, from v1.22): drop all capabilities, add at most NET_BIND_SERVICE.
 
-use crate::controls::{
-    Control, Doc, Finding, Found, Kind, Level, Remedy, Revision, Sink, Value, Violation,
-    capabilities_baseline, text,
-};
-use crate::pod::{Container, ContainerKind, ContainerRef, Field, Place, Pod};
+use crate::controls::{Control, Doc, Level, Origin, Revision, Violation, capabilities_baseline, text};
+use crate::finding::{Finding, Fix, Found, Sink, Subject, Value};
+use crate::pod::{Container, ContainerKind, ContainerRef, Pod};
 
 pub(super) static CONTROL: Control = Control {
     id: "capabilities_restricted",
     number: 8,
-    kind: Kind::Standard {
+    origin: Origin::Standard {
         level: Level::Restricted,
         revisions: &[Revision { since: 22, check }, Revision { since: 25, check: check_from_1_25 }],
         overrides: Some(&capabilities_baseline::CONTROL),
@@ -24,7 +22,7 @@ pub(super) static CONTROL: Control = Control {
             "spec.{containers,initContainers,ephemeralContainers}[*].securityContext.capabilities.add",
             "spec.os.name",
         ],
-        mend: "Set `capabilities.drop` to `[ALL]` and remove `capabilities.add`, or keep NET_BIND_SERVICE alone in \
+        fix: "Set `capabilities.drop` to `[ALL]` and remove `capabilities.add`, or keep NET_BIND_SERVICE alone in \
                it. A policy with defaults fills `drop` in where it is absent.",
         example: "containers:\n- name: trainer\n  securityContext:\n    capabilities:\n      drop: [ALL]\n",
     },
@@ -39,7 +37,7 @@ fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
             sink(finding);
         }
     }
-    capabilities_baseline::find_added(&CONTROL, &ALLOWED, pod, sink);
+    capabilities_baseline::find_added(&ALLOWED, pod, sink);
 }
 
 fn check_from_1_25<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
@@ -55,20 +53,12 @@ fn check_drop<'p>(pod: &Pod<'_>, at: ContainerRef<'p>, container: &'p Container<
         return None;
     }
     let is_safe = dropped.is_none() && at.kind != ContainerKind::Ephemeral && !pod.is_windows();
-    Some(
-        Finding::new(
-            &CONTROL,
-            Place::Container(at),
-            Field::named(DROP),
-            dropped.map_or(Found::Absent, Found::List),
-            Remedy::Set(Value::ListOf("ALL")),
-        )
-        .safe_if(is_safe),
-    )
+    let found = dropped.map_or(Found::Absent, Found::List);
+    Some(Finding::new(Subject::Container(at), DROP, found, Fix::fill_in(Value::ListOf("ALL"), is_safe)))
 }
 
 fn violation(findings: &[Finding<'_>]) -> Violation {
-    let split = findings.iter().position(|finding| finding.field.name != DROP).unwrap_or(findings.len());
+    let split = findings.iter().position(|finding| !finding.path.is(DROP)).unwrap_or(findings.len());
     let (missing, adding) = findings.split_at(split);
     let mut parts = Vec::new();
     if !missing.is_empty() {

@@ -1,12 +1,13 @@
 //! `hostNamespaces` (baseline): no namespace of the node.
 
-use crate::controls::{Control, Doc, Finding, Found, Kind, Level, Remedy, Revision, Sink, Violation};
-use crate::pod::{Field, Place, Pod};
+use crate::controls::{Control, Doc, Level, Origin, Revision, Violation};
+use crate::finding::{Finding, Fix, Found, Sink, Subject};
+use crate::pod::Pod;
 
 pub(super) static CONTROL: Control = Control {
     id: "hostNamespaces",
     number: 1,
-    kind: Kind::Standard {
+    origin: Origin::Standard {
         level: Level::Baseline,
         revisions: &[Revision { since: 0, check }],
         overrides: None,
@@ -14,11 +15,11 @@ pub(super) static CONTROL: Control = Control {
     violation,
     doc: Doc {
         title: "Host namespaces",
-        rule: "A pod in the node's network, process or IPC namespace sees and reaches what belongs to the \
-               node and to its other pods. Pods must not share the node's namespaces.",
+        rule: "A pod in the node's network, process or IPC namespace can see and reach what belongs to the node \
+               and to its other pods. Pods must not share the node's namespaces.",
         history: "",
         fields: &["spec.hostNetwork", "spec.hostPID", "spec.hostIPC"],
-        mend: "Remove the field. For shared memory (what `docker run --ipc=host` is used for) mount an \
+        fix: "Remove the field. For shared memory (what `docker run --ipc=host` is used for) mount an \
                `emptyDir` with `medium: Memory` at `/dev/shm`; for RDMA use a device plugin and a secondary network.",
         example: "volumes:\n- name: shm\n  emptyDir:\n    medium: Memory\n    sizeLimit: 8Gi\n",
     },
@@ -32,16 +33,12 @@ fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
         (spec.host_ipc, "hostIPC", "for shared memory use an emptyDir with medium: Memory"),
     ] {
         if is_set {
-            sink(
-                Finding::new(&CONTROL, Place::Pod, Field::named(name), Found::Bool(true), Remedy::Remove)
-                    .hint(hint),
-            );
+            sink(Finding::new(Subject::Pod, name, Found::Bool(true), Fix::remove()).help(hint));
         }
     }
 }
 
 fn violation(findings: &[Finding<'_>]) -> Violation {
-    let namespaces: Vec<String> =
-        findings.iter().map(|finding| format!("{}=true", finding.field.name)).collect();
+    let namespaces: Vec<String> = findings.iter().map(|finding| format!("{}=true", finding.path)).collect();
     Violation { reason: "host namespaces", detail: namespaces.join(", ") }
 }

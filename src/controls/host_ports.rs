@@ -1,12 +1,13 @@
 //! `hostPorts` (baseline): no port of the node.
 
-use crate::controls::{Control, Doc, Finding, Found, Kind, Level, Remedy, Revision, Sink, Violation, text};
-use crate::pod::{Field, Place, Pod};
+use crate::controls::{Control, Doc, Level, Origin, Revision, Violation, text};
+use crate::finding::{FieldPath, Finding, Fix, Found, Sink, Subject};
+use crate::pod::Pod;
 
 pub(super) static CONTROL: Control = Control {
     id: "hostPorts",
     number: 3,
-    kind: Kind::Standard {
+    origin: Origin::Standard {
         level: Level::Baseline,
         revisions: &[Revision { since: 0, check }],
         overrides: None,
@@ -14,11 +15,11 @@ pub(super) static CONTROL: Control = Control {
     violation,
     doc: Doc {
         title: "Host ports",
-        rule: "A host port is a port of the node: it takes it from others and is reached past network \
-               policies. Containers must not ask for one.",
+        rule: "A host port is a port of the node: no other pod there can use it, and it is reachable past network \
+               policies. Containers must not use one.",
         history: "",
         fields: &["spec.{containers,initContainers,ephemeralContainers}[*].ports[*].hostPort"],
-        mend: "Remove `hostPort` (0 is the same as none); reach the pod through a Service.",
+        fix: "Remove `hostPort` (0 is the same as none); reach the pod through a Service.",
         example: "containers:\n- name: server\n  ports:\n  - containerPort: 8080\n",
     },
 };
@@ -28,19 +29,18 @@ fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
         for host_port in &container.host_ports {
             sink(
                 Finding::new(
-                    &CONTROL,
-                    Place::Container(at),
-                    Field::item("ports", host_port.index, "hostPort"),
+                    Subject::Container(at),
+                    FieldPath::from("ports").index(host_port.index).fields("hostPort"),
                     Found::Integer(host_port.port.into()),
-                    Remedy::Remove,
+                    Fix::remove(),
                 )
-                .hint("reach the pod through a Service"),
+                .help("reach the pod through a Service"),
             );
         }
     }
 }
 
-/// Ports are sorted as the strings they are printed as, and not quoted.
+/// Ports are sorted as strings, and not quoted.
 fn violation(findings: &[Finding<'_>]) -> Violation {
     let names = text::container_names(findings);
     let ports: Vec<String> = findings.iter().map(|finding| finding.found.to_string()).collect();

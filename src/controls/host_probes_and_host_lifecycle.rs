@@ -1,12 +1,13 @@
 //! `hostProbesAndHostLifecycle` (baseline, from v1.34): probes and lifecycle handlers reach their own pod only.
 
-use crate::controls::{Control, Doc, Finding, Found, Kind, Level, Remedy, Revision, Sink, Violation, text};
-use crate::pod::{Field, Place, Pod};
+use crate::controls::{Control, Doc, Level, Origin, Revision, Violation, text};
+use crate::finding::{Finding, Fix, Found, Sink, Subject};
+use crate::pod::Pod;
 
 pub(super) static CONTROL: Control = Control {
     id: "hostProbesAndHostLifecycle",
     number: 4,
-    kind: Kind::Standard {
+    origin: Origin::Standard {
         level: Level::Baseline,
         revisions: &[Revision { since: 34, check }],
         overrides: None,
@@ -14,14 +15,15 @@ pub(super) static CONTROL: Control = Control {
     violation,
     doc: Doc {
         title: "Hosts of probes and lifecycle handlers",
-        rule: "The kubelet makes the connections of probes and lifecycle handlers, from the node's network. \
-               A host in them lets a pod's author reach what only the node reaches. The host must be absent or empty.",
+        rule: "The kubelet makes the connections of probes and lifecycle handlers, from the node's network. With \
+               a host in them, a pod's author can reach what only the node can reach. The host must be absent or \
+               empty.",
         history: "Since v1.34.",
         fields: &[
             "spec.{containers,initContainers,ephemeralContainers}[*].{livenessProbe,readinessProbe,startupProbe}.{httpGet,tcpSocket}.host",
             "spec.{containers,initContainers,ephemeralContainers}[*].lifecycle.{postStart,preStop}.{httpGet,tcpSocket}.host",
         ],
-        mend: "Remove `host`: without it the kubelet connects to the pod. For a virtual host set a `Host` header in `httpHeaders`.",
+        fix: "Remove `host`: without it the kubelet connects to the pod. For a virtual host set a `Host` header in `httpHeaders`.",
         example: "containers:\n- name: server\n  readinessProbe:\n    httpGet:\n      path: /ready\n      port: 8080\n",
     },
 };
@@ -30,14 +32,8 @@ fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
     for (at, container) in pod.containers() {
         for probe in &container.probe_hosts {
             sink(
-                Finding::new(
-                    &CONTROL,
-                    Place::Container(at),
-                    Field::named(probe.field),
-                    Found::Text(&probe.host),
-                    Remedy::Remove,
-                )
-                .hint("without it the pod itself is asked"),
+                Finding::new(Subject::Container(at), probe.field, Found::Text(&probe.host), Fix::remove())
+                    .help("without it the pod itself is asked"),
             );
         }
     }

@@ -3,13 +3,14 @@
 //! A privileged container has every capability, sees the node's devices and escapes AppArmor,
 //! SELinux and seccomp: in effect it is root on the node.
 
-use crate::controls::{Control, Doc, Finding, Found, Kind, Level, Remedy, Revision, Sink, Violation, text};
-use crate::pod::{Field, Place, Pod};
+use crate::controls::{Control, Doc, Level, Origin, Revision, Violation, text};
+use crate::finding::{Finding, Fix, Found, Sink, Subject};
+use crate::pod::Pod;
 
 pub(super) static CONTROL: Control = Control {
     id: "privileged",
     number: 0,
-    kind: Kind::Standard {
+    origin: Origin::Standard {
         level: Level::Baseline,
         revisions: &[Revision { since: 0, check }],
         overrides: None,
@@ -21,8 +22,8 @@ pub(super) static CONTROL: Control = Control {
                security mechanisms are off for it. Containers must not be privileged.",
         history: "",
         fields: &["spec.{containers,initContainers,ephemeralContainers}[*].securityContext.privileged"],
-        mend: "Remove `privileged`, or set it to false. A GPU does not need it: request it through its \
-               resource, as `nvidia.com/gpu: 1`.",
+        fix: "Remove `privileged`, or set it to false. A GPU does not need it: request it through its resource, \
+              for example `nvidia.com/gpu: 1`.",
         example: "containers:\n- name: trainer\n  securityContext:\n    privileged: false\n",
     },
 };
@@ -35,13 +36,12 @@ fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
         if security.privileged == Some(true) {
             sink(
                 Finding::new(
-                    &CONTROL,
-                    Place::Container(at),
-                    Field::named("securityContext.privileged"),
+                    Subject::Container(at),
+                    "securityContext.privileged",
                     Found::Bool(true),
-                    Remedy::Remove,
+                    Fix::remove(),
                 )
-                .hint("a GPU is requested as a resource, not by privilege"),
+                .help("a GPU is requested as a resource, not by privilege"),
             );
         }
     }

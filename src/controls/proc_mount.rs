@@ -1,12 +1,13 @@
 //! `procMount` (baseline): `/proc` stays masked. From v1.35 a user namespace makes it harmless.
 
-use crate::controls::{Control, Doc, Finding, Found, Kind, Level, Remedy, Revision, Sink, Violation, text};
-use crate::pod::{Field, Place, Pod};
+use crate::controls::{Control, Doc, Level, Origin, Revision, Violation, text};
+use crate::finding::{Finding, Fix, Found, Sink, Subject};
+use crate::pod::Pod;
 
 pub(super) static CONTROL: Control = Control {
     id: "procMount",
     number: 5,
-    kind: Kind::Standard {
+    origin: Origin::Standard {
         level: Level::Baseline,
         revisions: &[Revision { since: 0, check }, Revision { since: 35, check: check_from_1_35 }],
         overrides: None,
@@ -14,21 +15,21 @@ pub(super) static CONTROL: Control = Control {
     violation,
     doc: Doc {
         title: "/proc mount type",
-        rule: "Runtimes hide the parts of `/proc` that tell of the node or change it. The mount type must be \
-               absent or `Default`.",
+        rule: "Runtimes mask the parts of `/proc` that reveal information about the node or allow changes to it. \
+               The mount type must be absent or `Default`.",
         history: "From v1.35 pods in a user namespace (`hostUsers: false`) may set it. At restricted, where they \
                   may not, `procMount_restricted` takes its place from v1.35.",
         fields: &[
             "spec.{containers,initContainers,ephemeralContainers}[*].securityContext.procMount",
             "spec.hostUsers",
         ],
-        mend: "Remove `procMount`.",
+        fix: "Remove `procMount`.",
         example: "containers:\n- name: trainer\n  securityContext:\n    procMount: Default\n",
     },
 };
 
 fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
-    find_unmasked(&CONTROL, pod, sink);
+    find_unmasked(pod, sink);
 }
 
 fn check_from_1_35<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
@@ -37,16 +38,15 @@ fn check_from_1_35<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
     }
 }
 
-pub(super) fn find_unmasked<'p>(control: &'static Control, pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
+pub(super) fn find_unmasked<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
     for (at, container) in pod.containers() {
         let proc_mount = container.security.as_ref().and_then(|security| security.proc_mount.as_deref());
         if let Some(proc_mount) = proc_mount.filter(|kind| *kind != "Default") {
             sink(Finding::new(
-                control,
-                Place::Container(at),
-                Field::named("securityContext.procMount"),
+                Subject::Container(at),
+                "securityContext.procMount",
                 Found::Text(proc_mount),
-                Remedy::Remove,
+                Fix::remove(),
             ));
         }
     }

@@ -1,12 +1,13 @@
 //! `procMount_restricted` (restricted, from v1.35): `/proc` stays masked, in a user namespace too.
 
-use crate::controls::{Control, Doc, Kind, Level, Revision, Sink, proc_mount};
+use crate::controls::{Control, Doc, Level, Origin, Revision, proc_mount};
+use crate::finding::Sink;
 use crate::pod::Pod;
 
 pub(super) static CONTROL: Control = Control {
     id: "procMount_restricted",
     number: 6,
-    kind: Kind::Standard {
+    origin: Origin::Standard {
         level: Level::Restricted,
         revisions: &[Revision { since: 35, check }],
         overrides: Some(&proc_mount::CONTROL),
@@ -16,13 +17,13 @@ pub(super) static CONTROL: Control = Control {
         title: "/proc mount type (restricted)",
         rule: "At the restricted level the mount type of `/proc` must be absent or `Default` even for a pod in a \
                user namespace.",
-        history: "Since v1.35, when `procMount` began to except such pods at baseline.",
+        history: "Since v1.35, when `procMount` began to exempt such pods at baseline.",
         fields: &["spec.{containers,initContainers,ephemeralContainers}[*].securityContext.procMount"],
-        mend: "Remove `procMount`.",
+        fix: "Remove `procMount`.",
         example: "containers:\n- name: trainer\n  securityContext:\n    procMount: Default\n",
     },
 };
 
 fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
-    proc_mount::find_unmasked(&CONTROL, pod, sink);
+    proc_mount::find_unmasked(pod, sink);
 }

@@ -1,14 +1,13 @@
 //! `restrictedVolumes` (restricted): only volumes that Kubernetes itself manages.
 
-use crate::controls::{
-    Control, Doc, Finding, Found, Kind, Level, Remedy, Revision, Sink, Violation, host_path_volumes, text,
-};
-use crate::pod::{Field, Place, Pod, Source, Volume};
+use crate::controls::{Control, Doc, Level, Origin, Revision, Violation, host_path_volumes, text};
+use crate::finding::{Choices, Finding, Fix, Found, Sink, Subject};
+use crate::pod::{Pod, Volume, VolumeSource};
 
 pub(super) static CONTROL: Control = Control {
     id: "restrictedVolumes",
     number: 15,
-    kind: Kind::Standard {
+    origin: Origin::Standard {
         level: Level::Restricted,
         revisions: &[Revision { since: 0, check }],
         overrides: Some(&host_path_volumes::CONTROL),
@@ -20,13 +19,13 @@ pub(super) static CONTROL: Control = Control {
                persistentVolumeClaim, projected or secret. Storage such as NFS or a cloud disk is reached through a claim.",
         history: "",
         fields: &["spec.volumes[*]"],
-        mend: "Put a `persistentVolumeClaim` in the volume's place; an administrator can make one for an NFS share, a \
-               cloud disk or a directory of a node.",
+        fix: "Replace the volume with a `persistentVolumeClaim`; an administrator can create one for an NFS \
+              share, a cloud disk or a directory of a node.",
         example: "volumes:\n- name: datasets\n  persistentVolumeClaim:\n    claimName: datasets\n",
     },
 };
 
-/// What the remedy offers: the claim first, as most refused volumes hold data.
+/// What the fix offers: the claim first, since most refused volumes hold data.
 const OFFERED: [&str; 9] = [
     "persistentVolumeClaim",
     "configMap",
@@ -42,25 +41,23 @@ const OFFERED: [&str; 9] = [
 fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
     for (index, volume) in pod.spec.volumes.iter().enumerate() {
         if !volume.has_restricted_safe() {
-            sink(finding(&CONTROL, index, volume, volume.sources().next(), &OFFERED));
+            sink(finding(index, volume, volume.sources().next(), Choices::Fixed(&OFFERED)));
         }
     }
 }
 
-/// A volume with a source that is not among those `offered`; without one it is of no type that we know.
+/// A volume with a source that is not among those `offered`; without a source it is of no type that we know.
 pub(super) fn finding<'p>(
-    control: &'static Control,
     index: usize,
     volume: &'p Volume<'_>,
-    source: Option<Source>,
-    offered: &'p [&'static str],
+    source: Option<VolumeSource>,
+    offered: Choices<'p>,
 ) -> Finding<'p> {
     Finding::new(
-        control,
-        Place::Volume(index, &volume.name),
-        Field::named(source.map_or("", Source::name)),
-        Found::Text(source.map_or("unknown", Source::name)),
-        Remedy::Choose(offered),
+        Subject::Volume(index, &volume.name),
+        source.map_or("", VolumeSource::name),
+        Found::Text(source.map_or("unknown", VolumeSource::name)),
+        Fix::OneOf(offered),
     )
 }
 

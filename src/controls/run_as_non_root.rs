@@ -1,14 +1,13 @@
 //! `runAsNonRoot` (restricted): every container says that it does not run as root.
 
-use crate::controls::{
-    Control, Doc, Finding, Found, Kind, Level, Remedy, Revision, Sink, Value, Violation, text,
-};
-use crate::pod::{Container, ContainerKind, ContainerRef, Field, Place, Pod};
+use crate::controls::{Control, Doc, Level, Origin, Revision, Violation, text};
+use crate::finding::{Finding, Fix, Found, Sink, Subject, Value};
+use crate::pod::{ContainerKind, ContainerRef, Pod};
 
 pub(super) static CONTROL: Control = Control {
     id: "runAsNonRoot",
     number: 16,
-    kind: Kind::Standard {
+    origin: Origin::Standard {
         level: Level::Restricted,
         revisions: &[
             Revision { since: 0, check },
@@ -20,22 +19,24 @@ pub(super) static CONTROL: Control = Control {
     violation,
     doc: Doc {
         title: "Running as non-root",
-        rule: "Containers must run as users other than root, and say so with `runAsNonRoot: true`, each by itself or \
-               through the pod. A `runAsUser` does not say it. The pod must not say `false` even if every container says `true`.",
-        history: "From v1.23 `runAsUser` refuses user 0 by itself. From v1.35 not for pods in a user namespace (`hostUsers: false`).",
+        rule: "Containers must run as users other than root, and declare it with `runAsNonRoot: true`, on each \
+               container or on the pod. A `runAsUser` is not enough. The pod must not set `false` even if every \
+               container sets `true`.",
+        history: "From v1.23 `runAsUser` refuses user 0 as well. From v1.35 not for pods in a user namespace \
+                  (`hostUsers: false`).",
         fields: &[
             "spec.securityContext.runAsNonRoot",
             "spec.{containers,initContainers,ephemeralContainers}[*].securityContext.runAsNonRoot",
             "spec.hostUsers",
         ],
-        mend: "Set `securityContext.runAsNonRoot: true` for the pod, and a `runAsUser` above 0 unless the image has a \
+        fix: "Set `securityContext.runAsNonRoot: true` for the pod, and a `runAsUser` above 0 unless the image has a \
                numeric user of its own. A policy with defaults fills `runAsNonRoot` in where it is absent; an image that \
                runs as root then does not start, and the kubelet's event says so.",
         example: "securityContext:\n  runAsNonRoot: true\n  runAsUser: 1000\n",
     },
 };
 
-const FIELD: Field = Field::named("securityContext.runAsNonRoot");
+const FIELD: &str = "securityContext.runAsNonRoot";
 
 /// Before `runAsUser` refuses user 0: a pod with that user must not be made to look non-root.
 fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
@@ -52,38 +53,33 @@ fn check_from_1_35<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
     }
 }
 
-/// A container that says nothing leans on the pod. If the pod says `false`, that alone is the breach:
-/// mending it mends the container. `takes_true` tells whether filling `true` in is safe beside a user.
+/// A container that says nothing inherits what the pod says. If that is `false`, it alone is the violation:
+/// fixing it fixes the container. `takes_true` tells whether filling `true` in is safe beside a user.
 fn find<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>, takes_true: fn(Option<i64>) -> bool) {
     let of_pod = pod.spec.security.run_as_non_root;
     if of_pod == Some(false) {
-        sink(says_false(Place::Pod));
+        sink(says_false(Subject::Pod));
     }
     for (at, container) in pod.containers() {
         match container.security.as_ref().and_then(|security| security.run_as_non_root) {
             Some(true) => {}
-            Some(false) => sink(says_false(Place::Container(at))),
+            Some(false) => sink(says_false(Subject::Container(at))),
             None if of_pod.is_some() => {}
             None => {
-                let user = user_of(pod, container);
-                sink(says_nothing(at).safe_if(at.kind != ContainerKind::Ephemeral && takes_true(user)));
+                let is_safe = at.kind != ContainerKind::Ephemeral && takes_true(pod.user_of(container));
+                sink(says_nothing(at, is_safe));
             }
         }
     }
 }
 
-fn user_of(pod: &Pod<'_>, container: &Container<'_>) -> Option<i64> {
-    let own = container.security.as_ref().and_then(|security| security.run_as_user);
-    own.or(pod.spec.security.run_as_user)
+fn says_false(subject: Subject<'_>) -> Finding<'_> {
+    Finding::new(subject, FIELD, Found::Bool(false), Fix::set(Value::Bool(true)))
+        .help("with a runAsUser above 0 if the image's user is root")
 }
 
-fn says_false(place: Place<'_>) -> Finding<'_> {
-    Finding::new(&CONTROL, place, FIELD, Found::Bool(false), Remedy::Set(Value::Bool(true)))
-        .hint("with a runAsUser above 0 if the image's user is root")
-}
-
-fn says_nothing(at: ContainerRef<'_>) -> Finding<'_> {
-    Finding::new(&CONTROL, Place::Container(at), FIELD, Found::Absent, Remedy::Set(Value::Bool(true)))
+fn says_nothing(at: ContainerRef<'_>, is_safe: bool) -> Finding<'_> {
+    Finding::new(Subject::Container(at), FIELD, Found::Absent, Fix::fill_in(Value::Bool(true), is_safe))
 }
 
 /// The standard's text names the containers that say nothing only if nobody says `false`.

@@ -1,12 +1,14 @@
 //! `runAsUser` (restricted, from v1.23): nobody asks for user 0.
 
-use crate::controls::{Control, Doc, Finding, Found, Kind, Level, Remedy, Revision, Sink, Violation, text};
-use crate::pod::{Field, Place, Pod};
+use crate::controls::security_contexts::in_security_contexts;
+use crate::controls::{Control, Doc, Level, Origin, Revision, Violation, text};
+use crate::finding::{Finding, Fix, Found, Sink};
+use crate::pod::Pod;
 
 pub(super) static CONTROL: Control = Control {
     id: "runAsUser",
     number: 17,
-    kind: Kind::Standard {
+    origin: Origin::Standard {
         level: Level::Restricted,
         revisions: &[Revision { since: 23, check }, Revision { since: 35, check: check_from_1_35 }],
         overrides: None,
@@ -14,37 +16,27 @@ pub(super) static CONTROL: Control = Control {
     violation,
     doc: Doc {
         title: "Running as user 0",
-        rule: "Neither the pod nor a container may set `runAsUser` to 0. The pod must not even if every container sets \
-               another.",
+        rule: "Neither the pod nor a container may set `runAsUser` to 0. The pod must not do so even if every \
+               container sets another user.",
         history: "Since v1.23; from v1.35 not for pods in a user namespace (`hostUsers: false`).",
         fields: &[
             "spec.securityContext.runAsUser",
             "spec.{containers,initContainers,ephemeralContainers}[*].securityContext.runAsUser",
             "spec.hostUsers",
         ],
-        mend: "Set `runAsUser` to a number above 0, or remove it if the image has a user of its own.",
+        fix: "Set `runAsUser` to a number above 0, or remove it if the image has a user of its own.",
         example: "securityContext:\n  runAsNonRoot: true\n  runAsUser: 1000\n",
     },
 };
 
 fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
-    let of_pod = (pod.spec.security.run_as_user == Some(0)).then_some(Place::Pod);
-    let of_containers = pod
-        .containers()
-        .filter(|(_, container)| {
-            container.security.as_ref().is_some_and(|security| security.run_as_user == Some(0))
-        })
-        .map(|(at, _)| Place::Container(at));
-    for place in of_pod.into_iter().chain(of_containers) {
+    let root = |user: Option<i64>| user.filter(|user| *user == 0);
+    let subjects = in_security_contexts(pod, |of_pod| root(of_pod.run_as_user), |own| root(own.run_as_user));
+    for (subject, user) in subjects {
+        let found = Found::Integer(user);
         sink(
-            Finding::new(
-                &CONTROL,
-                place,
-                Field::named("securityContext.runAsUser"),
-                Found::Integer(0),
-                Remedy::Remove,
-            )
-            .hint("or use a number above 0, as 1000"),
+            Finding::new(subject, "securityContext.runAsUser", found, Fix::remove())
+                .help("or use a number above 0, as 1000"),
         );
     }
 }

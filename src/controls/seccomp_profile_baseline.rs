@@ -1,17 +1,19 @@
 //! `seccompProfile_baseline` (baseline): no profile that turns seccomp off.
 //!
-//! Until v1.18 profiles stood in annotations, from v1.19 in fields; each revision looks at its own
-//! place alone. At restricted, from v1.19, `seccompProfile_restricted` takes its place.
+//! Until v1.18 profiles were in annotations, from v1.19 in fields; each revision checks only its own
+//! place. At restricted, from v1.19, `seccompProfile_restricted` takes its place.
 
 use std::collections::HashSet;
 
-use crate::controls::{Control, Doc, Finding, Found, Kind, Level, Remedy, Revision, Sink, Violation, text};
-use crate::pod::{Field, Place, Pod};
+use crate::controls::security_contexts::in_security_contexts;
+use crate::controls::{Control, Doc, Level, Origin, Revision, Violation, text};
+use crate::finding::{FieldPath, Finding, Fix, Found, Sink, Subject};
+use crate::pod::Pod;
 
 pub(super) static CONTROL: Control = Control {
     id: "seccompProfile_baseline",
     number: 10,
-    kind: Kind::Standard {
+    origin: Origin::Standard {
         level: Level::Baseline,
         revisions: &[
             Revision { since: 0, check: check_annotations },
@@ -22,30 +24,30 @@ pub(super) static CONTROL: Control = Control {
     violation,
     doc: Doc {
         title: "Seccomp",
-        rule: "Seccomp keeps system calls that a container does not need away from the kernel. The profile must \
-               not be `Unconfined`: absent, `RuntimeDefault` or `Localhost` pass.",
-        history: "Until v1.18 the annotations are judged and the fields are not, from v1.19 the other way round. At the \
-                  restricted level, from v1.19, `seccompProfile_restricted` takes its place.",
+        rule: "Seccomp blocks system calls that a container does not need. The profile must not be `Unconfined`: \
+               absent, `RuntimeDefault` and `Localhost` are allowed.",
+        history: "Until v1.18 the annotations are judged and not the fields, from v1.19 the fields and not the \
+                  annotations. At the restricted level, from v1.19, `seccompProfile_restricted` takes its place.",
         fields: &[
             "spec.securityContext.seccompProfile.type",
             "spec.{containers,initContainers,ephemeralContainers}[*].securityContext.seccompProfile.type",
             "metadata.annotations[seccomp.security.alpha.kubernetes.io/pod]",
             "metadata.annotations[container.seccomp.security.alpha.kubernetes.io/*]",
         ],
-        mend: "Set the type to `RuntimeDefault`, or remove the profile.",
+        fix: "Set the type to `RuntimeDefault`, or remove the profile.",
         example: "securityContext:\n  seccompProfile:\n    type: RuntimeDefault\n",
     },
 };
 
-/// The types that pass, at restricted too.
+/// The types that are allowed, at restricted too.
 pub(super) const ALLOWED: [&str; 2] = ["RuntimeDefault", "Localhost"];
-pub(super) const FIELD: Field = Field::named("securityContext.seccompProfile.type");
+pub(super) const FIELD: &str = "securityContext.seccompProfile.type";
 
 const POD_ANNOTATION: &str = "seccomp.security.alpha.kubernetes.io/pod";
 const CONTAINER_ANNOTATION: &str = "container.seccomp.security.alpha.kubernetes.io/";
 const ANNOTATION_VALUES: [&str; 2] = ["runtime/default", "localhost/<profile>"];
 
-/// Judges the pod's annotation and those of containers that exist; others are not looked at.
+/// Checks the pod's annotation and those of containers that exist; others are ignored.
 fn check_annotations<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
     if pod.metadata.annotations.is_empty() {
         return;
@@ -55,13 +57,8 @@ fn check_annotations<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
         let of_container = key.strip_prefix(CONTAINER_ANNOTATION);
         let is_ours = key == POD_ANNOTATION || of_container.is_some_and(|name| names.contains(name));
         if is_ours && !is_allowed_annotation(value) {
-            sink(Finding::new(
-                &CONTROL,
-                Place::Annotation(key),
-                Field::named(""),
-                Found::Text(value),
-                Remedy::Choose(&ANNOTATION_VALUES),
-            ));
+            let path = FieldPath::from("annotations").key(key);
+            sink(Finding::new(Subject::Metadata, path, Found::Text(value), Fix::one_of(&ANNOTATION_VALUES)));
         }
     }
 }
@@ -71,20 +68,18 @@ fn is_allowed_annotation(value: &str) -> bool {
 }
 
 fn check_fields<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
-    find_set(&CONTROL, pod, sink);
+    find_set(pod, sink);
 }
 
 /// Finds the profiles that are set and not allowed.
-pub(super) fn find_set<'p>(control: &'static Control, pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
-    let of_pod = pod.spec.security.seccomp_profile.as_deref().map(|kind| (Place::Pod, kind));
-    let of_containers = pod.containers().filter_map(|(at, container)| {
-        let kind = container.security.as_ref()?.seccomp_profile.as_deref()?;
-        Some((Place::Container(at), kind))
-    });
-    for (place, kind) in of_pod.into_iter().chain(of_containers) {
-        if !ALLOWED.contains(&kind) {
-            sink(Finding::new(control, place, FIELD, Found::Text(kind), Remedy::Choose(&ALLOWED)));
-        }
+pub(super) fn find_set<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
+    let profiles = in_security_contexts(
+        pod,
+        |of_pod| of_pod.seccomp_profile.as_deref(),
+        |own| own.seccomp_profile.as_deref(),
+    );
+    for (subject, kind) in profiles.filter(|(_, kind)| !ALLOWED.contains(kind)) {
+        sink(Finding::new(subject, FIELD, Found::Text(kind), Fix::one_of(&ALLOWED)));
     }
 }
 

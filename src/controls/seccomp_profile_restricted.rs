@@ -1,15 +1,13 @@
 //! `seccompProfile_restricted` (restricted, from v1.19): a seccomp profile for every container.
 
-use crate::controls::{
-    Control, Doc, Finding, Found, Kind, Level, Remedy, Revision, Sink, Value, Violation,
-    seccomp_profile_baseline, text,
-};
-use crate::pod::{ContainerKind, Place, Pod};
+use crate::controls::{Control, Doc, Level, Origin, Revision, Violation, seccomp_profile_baseline, text};
+use crate::finding::{Finding, Fix, Found, Sink, Subject, Value};
+use crate::pod::{ContainerKind, Pod};
 
 pub(super) static CONTROL: Control = Control {
     id: "seccompProfile_restricted",
     number: 11,
-    kind: Kind::Standard {
+    origin: Origin::Standard {
         level: Level::Restricted,
         revisions: &[Revision { since: 19, check }, Revision { since: 25, check: check_from_1_25 }],
         overrides: Some(&seccomp_profile_baseline::CONTROL),
@@ -24,16 +22,16 @@ pub(super) static CONTROL: Control = Control {
             "spec.{containers,initContainers,ephemeralContainers}[*].securityContext.seccompProfile.type",
             "spec.os.name",
         ],
-        mend: "Set `securityContext.seccompProfile.type: RuntimeDefault` for the pod. A policy with defaults fills it \
+        fix: "Set `securityContext.seccompProfile.type: RuntimeDefault` for the pod. A policy with defaults fills it \
                in where it is absent.",
         example: "securityContext:\n  seccompProfile:\n    type: RuntimeDefault\n",
     },
 };
 
-/// A container without a profile leans on the pod's. If the pod's is not allowed, that alone is the
-/// breach: mending it mends the container.
+/// A container without a profile inherits the pod's. If the pod's is not allowed, that alone is the
+/// violation: fixing it fixes the container.
 fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
-    seccomp_profile_baseline::find_set(&CONTROL, pod, sink);
+    seccomp_profile_baseline::find_set(pod, sink);
     if pod.spec.security.seccomp_profile.is_some() {
         return;
     }
@@ -42,16 +40,12 @@ fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
             continue;
         }
         let is_safe = at.kind != ContainerKind::Ephemeral && !pod.is_windows();
-        sink(
-            Finding::new(
-                &CONTROL,
-                Place::Container(at),
-                seccomp_profile_baseline::FIELD,
-                Found::Absent,
-                Remedy::Set(Value::Text("RuntimeDefault")),
-            )
-            .safe_if(is_safe),
-        );
+        sink(Finding::new(
+            Subject::Container(at),
+            seccomp_profile_baseline::FIELD,
+            Found::Absent,
+            Fix::fill_in(Value::Text("RuntimeDefault"), is_safe),
+        ));
     }
 }
 

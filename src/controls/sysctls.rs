@@ -1,12 +1,13 @@
-//! `sysctls` (baseline): only sysctls that end at the pod's own namespaces.
+//! `sysctls` (baseline): only sysctls that stay within the pod's own namespaces.
 
-use crate::controls::{Control, Doc, Finding, Found, Kind, Level, Remedy, Revision, Sink, Violation, text};
-use crate::pod::{Field, Place, Pod};
+use crate::controls::{Control, Doc, Level, Origin, Revision, Violation, text};
+use crate::finding::{FieldPath, Finding, Fix, Found, Sink, Subject};
+use crate::pod::Pod;
 
 pub(super) static CONTROL: Control = Control {
     id: "sysctls",
     number: 12,
-    kind: Kind::Standard {
+    origin: Origin::Standard {
         level: Level::Baseline,
         revisions: &[
             Revision { since: 0, check },
@@ -20,8 +21,8 @@ pub(super) static CONTROL: Control = Control {
     violation,
     doc: Doc {
         title: "Sysctls",
-        rule: "Sysctls can turn security mechanisms off or disturb every pod of a node. Only those that are \
-               namespaced and apart from other pods may be set: kernel.shm_rmid_forced, \
+        rule: "Sysctls can turn off security mechanisms or affect every pod of a node. Only those that are \
+               namespaced and isolated from other pods may be set: kernel.shm_rmid_forced, \
                net.ipv4.ip_local_port_range, net.ipv4.ip_unprivileged_port_start, net.ipv4.ping_group_range, \
                net.ipv4.tcp_syncookies, and the ones that later versions added. Names are exact, with dots.",
         history: "v1.27 adds net.ipv4.ip_local_reserved_ports; v1.29 net.ipv4.tcp_fin_timeout, \
@@ -29,13 +30,13 @@ pub(super) static CONTROL: Control = Control {
                   net.ipv4.tcp_rmem and net.ipv4.tcp_wmem; v1.37 net.ipv4.tcp_notsent_lowat and \
                   net.ipv4.tcp_slow_start_after_idle.",
         fields: &["spec.securityContext.sysctls[*].name"],
-        mend: "Remove the sysctl, or have it set on the nodes.",
+        fix: "Remove the sysctl, or have it set on the nodes.",
         example: "securityContext:\n  sysctls:\n  - name: net.ipv4.ip_unprivileged_port_start\n    value: \"0\"\n",
     },
 };
 
-/// The sysctls that pass, with the version that brought each; oldest first, so that each version's
-/// list is a beginning of this one.
+/// The allowed sysctls, with the version that added each; oldest first, so that each version's
+/// list is a prefix of this one.
 const ALLOWED: [&str; 14] = [
     "kernel.shm_rmid_forced",
     "net.ipv4.ip_local_port_range",
@@ -83,13 +84,10 @@ fn find<'p>(count: usize, pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
         if ALLOWED.iter().take(count).any(|allowed| allowed == name) {
             continue;
         }
-        sink(Finding::new(
-            &CONTROL,
-            Place::Pod,
-            Field::item("securityContext.sysctls", index, "name"),
-            Found::Text(name),
-            Remedy::Remove,
-        ));
+        // A sysctl without a name is none: the whole item has to go.
+        let item = FieldPath::from("securityContext.sysctls").index(index);
+        let fix = Fix::remove_at(Subject::Pod.join(&item));
+        sink(Finding::new(Subject::Pod, item.fields("name"), Found::Text(name), fix));
     }
 }
 

@@ -1,20 +1,22 @@
 //! The words of the standard's messages, as Kubernetes' own Pod Security Admission writes them.
 //!
-//! Byte for byte: people grep logs and alerts for these texts. Names stand between plain quotes
-//! with no escaping; only what [`go_quoted`] renders is escaped.
+//! Byte for byte: people grep logs and alerts for these texts. Names are in plain quotes,
+//! unescaped; only what [`go_quoted`] renders is escaped.
 
 use unicode_general_category::{GeneralCategory, get_general_category};
 
-use crate::controls::{Finding, Found};
-use crate::pod::Place;
+use crate::finding::{Finding, Found, Subject};
+use crate::text::prefix;
 
-/// Longest name or value that is told whole, in bytes. The longest that Kubernetes takes is the key of an annotation, with 317.
+pub(super) use crate::text::plural;
+
+/// Longest name or value that is printed whole, in bytes. The longest that Kubernetes allows is the key of an annotation:
+/// 317.
 const LONGEST_SHOWN: usize = 512;
 
-/// A name or value as far as it is told: before validation it may be as long as the review.
+/// A name or value as far as it is printed: before validation it may be as long as the review.
 fn shown(text: &str) -> &str {
-    let end = (0..=text.len().min(LONGEST_SHOWN)).rev().find(|end| text.is_char_boundary(*end));
-    text.get(..end.unwrap_or_default()).unwrap_or_default()
+    prefix(text, LONGEST_SHOWN)
 }
 
 /// `"a", "b"`: no escaping.
@@ -40,9 +42,9 @@ pub(super) fn sorted_set<'t>(values: impl IntoIterator<Item = &'t str>) -> Vec<&
 }
 
 /// The names of the containers with a finding: in the order of the walk, one for each container,
-/// so that a name stands twice if two containers have it.
+/// so a name appears twice if two containers have it.
 pub(super) fn container_names<'p>(findings: &[Finding<'p>]) -> Vec<&'p str> {
-    let mut containers: Vec<_> = findings.iter().filter_map(|finding| finding.place.container()).collect();
+    let mut containers: Vec<_> = findings.iter().filter_map(|finding| finding.subject.container()).collect();
     containers.dedup_by_key(|container| (container.kind, container.index));
     containers.into_iter().map(|container| shown(container.name)).collect()
 }
@@ -55,7 +57,7 @@ pub(super) fn containers(names: &[&str]) -> String {
 /// `pod`, `container "a"`, `pod and containers "a", "b"`: who set a value that must not be set.
 pub(super) fn setters(findings: &[Finding<'_>]) -> Vec<String> {
     let mut setters = Vec::new();
-    if findings.iter().any(|finding| finding.place == Place::Pod) {
+    if findings.iter().any(|finding| finding.subject == Subject::Pod) {
         setters.push("pod".to_owned());
     }
     let names = container_names(findings);
@@ -67,9 +69,9 @@ pub(super) fn setters(findings: &[Finding<'_>]) -> Vec<String> {
 
 /// The names of the volumes with a finding, in the order of the list.
 pub(super) fn volume_names<'p>(findings: &[Finding<'p>]) -> Vec<&'p str> {
-    let name = |finding: &Finding<'p>| match finding.place {
-        Place::Volume(_, name) => Some(shown(name)),
-        Place::Pod | Place::Container(_) | Place::Annotation(_) => None,
+    let name = |finding: &Finding<'p>| match finding.subject {
+        Subject::Volume(_, name) => Some(shown(name)),
+        Subject::Pod | Subject::Container(_) | Subject::Metadata => None,
     };
     findings.iter().filter_map(name).collect()
 }
@@ -80,19 +82,21 @@ pub(super) fn found_texts<'f, 'p: 'f>(
 ) -> impl Iterator<Item = &'p str> {
     findings.into_iter().filter_map(|finding| match finding.found {
         Found::Text(text) => Some(shown(text)),
-        Found::Absent | Found::Bool(_) | Found::Integer(_) | Found::List(_) => None,
+        Found::Absent | Found::Bool(_) | Found::Integer(_) | Found::List(_) | Found::Hidden => None,
     })
 }
 
-/// `key="value"`, if the finding is of an annotation: the value is escaped, the key is not.
+/// `key="value"`, if the finding is about an annotation: the value is escaped, the key is not.
 pub(super) fn annotation(finding: &Finding<'_>) -> Option<String> {
-    match (finding.place, finding.found) {
-        (Place::Annotation(key), Found::Text(value)) => Some(format!("{}={}", shown(key), go_quoted(value))),
+    match (finding.subject, finding.path.last_key(), finding.found) {
+        (Subject::Metadata, Some(key), Found::Text(value)) => {
+            Some(format!("{}={}", shown(key), go_quoted(value)))
+        }
         _ => None,
     }
 }
 
-/// The findings of values that are there.
+/// The findings with values that are present.
 pub(super) fn of_values<'p>(findings: &[Finding<'p>]) -> Vec<Finding<'p>> {
     findings.iter().filter(|finding| finding.found != Found::Absent).cloned().collect()
 }
@@ -100,11 +104,6 @@ pub(super) fn of_values<'p>(findings: &[Finding<'p>]) -> Vec<Finding<'p>> {
 /// `uses` for one, `use` for more.
 pub(super) fn uses(count: usize) -> &'static str {
     if count == 1 { "uses" } else { "use" }
-}
-
-/// The word, with an s unless there is exactly one.
-pub(super) fn plural(word: &str, count: usize) -> String {
-    if count == 1 { word.to_owned() } else { format!("{word}s") }
 }
 
 /// A string as Go's `%q` writes it, or the beginning of one that is longer than any name.

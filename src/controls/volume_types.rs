@@ -1,70 +1,70 @@
-//! `volumeTypes` (beyond the standard): only the types of volume that the policy lists.
+//! `volumeTypes` (extended): only the types of volume that the policy lists.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use crate::controls::{Control, Doc, Finding, Kind, Sink, Violation, restricted_volumes};
-use crate::pod::{Pod, Source};
+use crate::controls::{Check, Control, Doc, Origin, Parameters, Violation, restricted_volumes};
+use crate::finding::{Choices, Finding, Sink};
+use crate::pod::{Changes, Pod, VolumeSource};
 
 pub(super) static CONTROL: Control = Control {
     id: "volumeTypes",
     number: 19,
-    kind: Kind::Beyond,
+    origin: Origin::Extended {
+        parameters: Parameters::of::<VolumeTypes>(),
+        // The volumes of a pod are immutable.
+        depends_on: Changes::NONE,
+    },
     violation,
     doc: Doc {
         title: "Volume types of the policy",
-        rule: "Every volume must be of a type that the policy lists, and of no other type beside it. The restricted level \
-               also allows types that some clusters do not want, as `csi` with a driver of the pod's choice.",
-        history: "Beyond the standard: on where a policy sets `controls.volumeTypes`, at every version.",
+        rule: "Every volume must have a type that the policy lists, and no other type as well. The restricted \
+               level also allows types that some clusters do not want, such as `csi` with a driver of the pod's \
+               choice.",
+        history: "Beyond the standard: enabled where a policy sets `controls.volumeTypes`, at every version.",
         fields: &["spec.volumes[*]"],
-        mend: "Use a type that the policy lists, most often a `persistentVolumeClaim`.",
+        fix: "Use a type that the policy lists, most often a `persistentVolumeClaim`.",
         example: "volumes:\n- name: datasets\n  persistentVolumeClaim:\n    claimName: datasets\n",
     },
 };
 
-/// The settings of `controls.volumeTypes`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
+/// The parameters of `controls.volumeTypes`.
+#[derive(Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct VolumeTypes {
-    /// The types that pass, as their fields in a volume are named: `persistentVolumeClaim`.
-    #[serde(deserialize_with = "known_types")]
+struct VolumeTypes {
+    /// The allowed types, named like the fields of a volume: `persistentVolumeClaim`.
+    #[serde(deserialize_with = "sorted_set")]
     #[schemars(with = "BTreeSet<VolumeType>", length(min = 1))]
-    allowed: Vec<&'static str>,
+    allowed: Vec<String>,
 }
 
 /// A name of a volume source, for the schema.
 struct VolumeType;
 
 impl schemars::JsonSchema for VolumeType {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
+    fn schema_name() -> Cow<'static, str> {
         "VolumeType".into()
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        let names: Vec<&str> = Source::all().map(Source::name).collect();
+        let names: Vec<&str> = VolumeSource::all().map(VolumeSource::name).collect();
         schemars::json_schema!({ "type": "string", "enum": names })
     }
 }
 
-fn known_types<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<&'static str>, D::Error> {
-    let names = BTreeSet::<String>::deserialize(deserializer)?;
-    names
-        .iter()
-        .map(|name| {
-            Source::named(name)
-                .map(Source::name)
-                .ok_or_else(|| serde::de::Error::custom(format!("no such volume type \"{name}\"")))
-        })
-        .collect()
+fn sorted_set<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    BTreeSet::deserialize(deserializer).map(BTreeSet::into_iter).map(Iterator::collect)
 }
 
-impl VolumeTypes {
-    pub(super) fn check<'p>(&'p self, pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
+impl Check for VolumeTypes {
+    fn check<'p>(&'p self, pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
+        let allowed = Choices::OfPolicy(&self.allowed);
         for (index, volume) in pod.spec.volumes.iter().enumerate() {
-            let unlisted = volume.sources().find(|source| !self.allowed.contains(&source.name()));
+            let unlisted = volume.sources().find(|source| !allowed.contains(source.name()));
             if unlisted.is_some() || volume.has_unknown_source() || volume.sources().next().is_none() {
-                sink(restricted_volumes::finding(&CONTROL, index, volume, unlisted, &self.allowed));
+                sink(restricted_volumes::finding(index, volume, unlisted, allowed));
             }
         }
     }

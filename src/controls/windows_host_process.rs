@@ -1,12 +1,14 @@
 //! `windowsHostProcess` (baseline): no process of the Windows node.
 
-use crate::controls::{Control, Doc, Finding, Found, Kind, Level, Remedy, Revision, Sink, Violation, text};
-use crate::pod::{Field, Place, Pod};
+use crate::controls::security_contexts::in_security_contexts;
+use crate::controls::{Control, Doc, Level, Origin, Revision, Violation, text};
+use crate::finding::{Finding, Fix, Found, Sink};
+use crate::pod::Pod;
 
 pub(super) static CONTROL: Control = Control {
     id: "windowsHostProcess",
     number: 13,
-    kind: Kind::Standard {
+    origin: Origin::Standard {
         level: Level::Baseline,
         revisions: &[Revision { since: 0, check }],
         overrides: None,
@@ -21,26 +23,20 @@ pub(super) static CONTROL: Control = Control {
             "spec.securityContext.windowsOptions.hostProcess",
             "spec.{containers,initContainers,ephemeralContainers}[*].securityContext.windowsOptions.hostProcess",
         ],
-        mend: "Remove `hostProcess`, or set it to false.",
+        fix: "Remove `hostProcess`, or set it to false.",
         example: "securityContext:\n  windowsOptions:\n    hostProcess: false\n",
     },
 };
 
 fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
-    let of_pod = (pod.spec.security.host_process == Some(true)).then_some(Place::Pod);
-    let of_containers = pod
-        .containers()
-        .filter(|(_, container)| {
-            container.security.as_ref().is_some_and(|security| security.host_process == Some(true))
-        })
-        .map(|(at, _)| Place::Container(at));
-    for place in of_pod.into_iter().chain(of_containers) {
+    let set = |host_process: Option<bool>| host_process.filter(|is_set| *is_set);
+    let subjects = in_security_contexts(pod, |of_pod| set(of_pod.host_process), |own| set(own.host_process));
+    for (subject, is_set) in subjects {
         sink(Finding::new(
-            &CONTROL,
-            place,
-            Field::named("securityContext.windowsOptions.hostProcess"),
-            Found::Bool(true),
-            Remedy::Remove,
+            subject,
+            "securityContext.windowsOptions.hostProcess",
+            Found::Bool(is_set),
+            Fix::remove(),
         ));
     }
 }

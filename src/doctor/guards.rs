@@ -1,21 +1,20 @@
-//! The ValidatingAdmissionPolicies that keep tenants from taking the label off, and podgate's objects as they are.
+//! The ValidatingAdmissionPolicies that keep tenants from removing the label and from changing podgate's objects.
 
-use super::installation::REINSTALL;
-use super::{Check, Finding, Installation, Severity};
+use crate::doctor::diagnosis::Diagnosis;
+use crate::doctor::health_check::HealthCheck;
+use crate::doctor::installation::{Installation, REINSTALL};
 
-/// The first version without ValidatingAdmissionPolicies is told by another check.
-pub(super) fn check(installation: &Installation, findings: &mut Vec<Finding>) {
+/// A version of Kubernetes without ValidatingAdmissionPolicies is reported by another check.
+pub(super) fn check(installation: &Installation, findings: &mut Vec<Diagnosis>) {
     for guard in &installation.guards {
-        let mut report = |check, field: &str, found: &str, mend: String| {
-            let object = format!("ValidatingAdmissionPolicy {}", guard.name);
-            let (severity, field, found) = (Severity::Warning, field.to_owned(), found.to_owned());
-            findings.push(Finding { check, severity, object, field, found, mend });
+        let warning = |check| {
+            Diagnosis::warning(check, format!("ValidatingAdmissionPolicy {}", guard.name)).fix(REINSTALL)
         };
         let policy = match &guard.policy {
             Err(_) => continue,
             Ok(None) => {
                 let found = "not there: who may edit a Namespace or podgate's objects can switch podgate off";
-                report(Check::GuardMissing, "", found, REINSTALL.to_owned());
+                findings.push(warning(HealthCheck::GuardMissing).because(found));
                 continue;
             }
             Ok(Some(policy)) => policy,
@@ -23,7 +22,7 @@ pub(super) fn check(installation: &Installation, findings: &mut Vec<Finding>) {
         let failure_policy = policy.spec.as_ref().and_then(|spec| spec.failure_policy.as_deref());
         if failure_policy == Some("Ignore") {
             let found = "Ignore: what it cannot judge, it lets pass";
-            report(Check::GuardUnbound, "spec.failurePolicy", found, REINSTALL.to_owned());
+            findings.push(warning(HealthCheck::GuardUnbound).field("spec.failurePolicy").because(found));
         }
         let Ok(bindings) = &installation.bindings else { continue };
         let denies = bindings.iter().map(|binding| &binding.spec).any(|spec| {
@@ -31,7 +30,7 @@ pub(super) fn check(installation: &Installation, findings: &mut Vec<Finding>) {
         });
         if !denies {
             let found = "no binding of it has the action Deny: it refuses nothing";
-            report(Check::GuardUnbound, "", found, REINSTALL.to_owned());
+            findings.push(warning(HealthCheck::GuardUnbound).because(found));
         }
     }
 }

@@ -1,20 +1,24 @@
-//! What an identity needs beside podgate: a service account in each namespace, what it says, and the webhook that
+//! What an identity needs beside podgate: a service account in each namespace, its annotation, and the webhook that
 //! puts the token in.
 
-use super::policies::InForce;
-use super::{Check, Finding, Installation, ServiceAccount, Severity};
+use kube::core::ObjectMeta;
+
+use crate::doctor::diagnosis::Diagnosis;
+use crate::doctor::health_check::HealthCheck;
+use crate::doctor::installation::Installation;
+use crate::doctor::policies::PoliciesInForce;
 use crate::policy::IdentityPolicy;
 
-/// The client id of the identity in Azure. azure-workload-identity passes over its absence without a word.
+/// The client id of the identity in Azure. azure-workload-identity ignores its absence silently.
 const CLIENT_ID: &str = "azure.workload.identity/client-id";
 
-/// How the configuration of azure-workload-identity's webhook is called, however it was installed.
+/// The prefix of the name of azure-workload-identity's webhook configuration, however it was installed.
 const WEBHOOK: &str = "azure-wi-webhook";
 
 pub(super) fn check(
     installation: &Installation,
-    policies: Option<&InForce<'_>>,
-    findings: &mut Vec<Finding>,
+    policies: Option<&PoliciesInForce<'_>>,
+    findings: &mut Vec<Diagnosis>,
 ) {
     let Some(policies) = policies.map(AsRef::as_ref) else { return };
     if policies.identity.is_empty() {
@@ -31,55 +35,43 @@ pub(super) fn check(
     }
 }
 
-fn account(
-    namespace: &str,
-    policy: &IdentityPolicy,
-    accounts: &[ServiceAccount],
-    findings: &mut Vec<Finding>,
-) {
+fn account(namespace: &str, policy: &IdentityPolicy, accounts: &[ObjectMeta], findings: &mut Vec<Diagnosis>) {
     let name = policy.service_account_name.as_str();
-    let found = accounts
-        .iter()
-        .find(|account| (account.namespace.as_str(), account.name.as_str()) == (namespace, name));
-    let mut report = |check, severity, field: &str, found: String, command: String| {
-        let object = format!("ServiceAccount {namespace}/{name}");
-        let mend = format!("kubectl --namespace {namespace} {command}");
-        findings.push(Finding { check, severity, object, field: field.to_owned(), found, mend });
+    let is_meant = |account: &&ObjectMeta| {
+        (account.namespace.as_deref(), account.name.as_deref()) == (Some(namespace), Some(name))
     };
-    let Some(account) = found else {
+    let object = format!("ServiceAccount {namespace}/{name}");
+    let kubectl = |command: String| format!("kubectl --namespace {namespace} {command}");
+    let Some(account) = accounts.iter().find(is_meant) else {
         let found =
             format!("not there, and the IdentityPolicy {} gives it to pods: they are refused", policy.name);
-        let mend = format!("create serviceaccount {name}");
-        return report(Check::IdentityAccount, Severity::Error, "", found, mend);
+        let missing = Diagnosis::error(HealthCheck::IdentityAccount, object).because(found);
+        return findings.push(missing.fix(kubectl(format!("create serviceaccount {name}"))));
     };
-    if account.annotations.get(CLIENT_ID).is_none_or(String::is_empty) {
-        let found = "not there: pods get a token, and no AZURE_CLIENT_ID to use it for".to_owned();
-        let mend = format!("annotate --overwrite serviceaccount {name} {CLIENT_ID}=CLIENT-ID");
-        report(
-            Check::IdentityClient,
-            Severity::Warning,
-            &format!("metadata.annotations[{CLIENT_ID}]"),
-            found,
-            mend,
+    let client = account.annotations.as_ref().and_then(|annotations| annotations.get(CLIENT_ID));
+    if client.is_none_or(String::is_empty) {
+        let annotate = format!("annotate --overwrite serviceaccount {name} {CLIENT_ID}=CLIENT-ID");
+        findings.push(
+            Diagnosis::warning(HealthCheck::IdentityClient, object)
+                .field(format!("metadata.annotations[{CLIENT_ID}]"))
+                .because("not there: pods get a token, and no AZURE_CLIENT_ID to use it for")
+                .fix(kubectl(annotate)),
         );
     }
 }
 
-fn webhook(installation: &Installation, findings: &mut Vec<Finding>) {
+fn webhook(installation: &Installation, findings: &mut Vec<Diagnosis>) {
     let Ok(names) = &installation.mutating_names else { return };
     if names.iter().any(|name| name.starts_with(WEBHOOK)) {
         return;
     }
-    findings.push(Finding {
-        check: Check::IdentityWebhook,
-        // Nothing says that it cannot have another name.
-        severity: Severity::Info,
-        object: "every MutatingWebhookConfiguration".to_owned(),
-        field: "metadata.name".to_owned(),
-        found: format!(
-            "none begins with {WEBHOOK}: podgate sets the service account and the label, and azure-workload-identity's \
-             own webhook puts the token in"
-        ),
-        mend: String::new(),
-    });
+    // Only a note, since nothing says that it cannot have another name.
+    findings.push(
+        Diagnosis::info(HealthCheck::IdentityWebhook, "every MutatingWebhookConfiguration")
+            .field("metadata.name")
+            .because(format!(
+                "none begins with {WEBHOOK}: podgate sets the service account and the label, and \
+                 azure-workload-identity's own webhook puts the token in"
+            )),
+    );
 }

@@ -1,6 +1,5 @@
 //! What was read of an installation: the objects as the API server has them, and why others were not read.
 
-use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use k8s_openapi::api::admissionregistration::v1::{
@@ -13,18 +12,20 @@ use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
+use crate::doctor::deployment::has_certificate_files;
 use crate::policy::{Labels, PolicySet};
 
-/// An object; `None` if there is none; or why nobody can tell, in one line.
-pub type Found<T> = Result<Option<T>, String>;
+/// An object; `None` if there is none; or why it was not read, in one line.
+pub type ObjectRead<T> = Result<Option<T>, String>;
 
 /// Objects of one kind, or why they were not read, in one line.
-pub type Listed<T> = Result<Vec<T>, String>;
+pub type ListRead<T> = Result<Vec<T>, String>;
 
 /// What podgate is installed as, by name.
 #[derive(Debug, Clone)]
-pub struct Names {
+pub struct InstallationNames {
     /// The namespace of all that has one.
     pub namespace: String,
     /// The Deployment.
@@ -46,87 +47,69 @@ pub struct Names {
 /// An installation as it was read at one moment.
 #[derive(Debug)]
 pub struct Installation {
-    /// What it was looked for by.
-    pub names: Names,
+    /// The names that were looked for.
+    pub names: InstallationNames,
     /// The time here.
     pub now: SystemTime,
     /// The API server.
-    pub server: Result<Server, String>,
+    pub server: Result<ApiServer, String>,
     /// The ValidatingWebhookConfiguration.
-    pub validating: Found<ValidatingWebhookConfiguration>,
+    pub validating: ObjectRead<ValidatingWebhookConfiguration>,
     /// The MutatingWebhookConfiguration.
-    pub mutating: Found<MutatingWebhookConfiguration>,
+    pub mutating: ObjectRead<MutatingWebhookConfiguration>,
     /// The names of every MutatingWebhookConfiguration.
-    pub mutating_names: Listed<String>,
-    /// What the bundles of the webhooks come to, for each that has one.
-    pub bundles: Vec<Bundle>,
-    /// The certificate's Secret.
-    pub secret: Found<Secret>,
+    pub mutating_names: ListRead<String>,
+    /// The state of the bundle of each webhook that has one.
+    pub bundles: Vec<BundleState>,
+    /// What is under `tls.crt` in the certificate's Secret; `None` inside if that is no certificate.
+    pub secret: ObjectRead<Option<CertificateDates>>,
     /// The namespaces of the cluster with their labels.
-    pub namespaces: Listed<(String, Labels)>,
-    /// The service accounts of the cluster.
-    pub service_accounts: Listed<ServiceAccount>,
+    pub namespaces: ListRead<(String, Labels)>,
+    /// The metadata of the service accounts of the cluster.
+    pub service_accounts: ListRead<ObjectMeta>,
     /// Where the policies come from.
-    pub policies: Policies,
+    pub policies: PolicySource,
     /// The Deployment.
-    pub deployment: Found<Deployment>,
+    pub deployment: ObjectRead<Deployment>,
     /// The pods that the Deployment selects.
-    pub pods: Listed<Pod>,
+    pub pods: ListRead<Pod>,
     /// The disruption budgets of podgate's namespace.
-    pub budgets: Listed<PodDisruptionBudget>,
+    pub budgets: ListRead<PodDisruptionBudget>,
     /// The Service.
-    pub service: Found<Service>,
+    pub service: ObjectRead<Service>,
     /// Its EndpointSlices.
-    pub endpoints: Listed<EndpointSlice>,
+    pub endpoints: ListRead<EndpointSlice>,
     /// The network policies of podgate's namespace.
-    pub network_policies: Listed<NetworkPolicy>,
+    pub network_policies: ListRead<NetworkPolicy>,
     /// The Lease.
-    pub lease: Found<Lease>,
+    pub lease: ObjectRead<Lease>,
     /// The guards that podgate is shipped with.
     pub guards: Vec<Guard>,
     /// Every binding of a ValidatingAdmissionPolicy.
-    pub bindings: Listed<ValidatingAdmissionPolicyBinding>,
+    pub bindings: ListRead<ValidatingAdmissionPolicyBinding>,
 }
 
 /// The API server.
 #[derive(Debug, Clone)]
-pub struct Server {
+pub struct ApiServer {
     /// Its version, as `v1.37.1`.
     pub version: String,
-    /// What its clock said when ours said `now`; `None` if it did not tell.
+    /// The time of its clock at `now`; `None` if it is not known.
     pub time: Option<SystemTime>,
 }
 
 /// Where the policies come from.
 #[derive(Debug)]
-pub enum Policies {
+pub enum PolicySource {
     /// From the installation.
-    ConfigMap(Found<ConfigMap>),
+    ConfigMap(ObjectRead<ConfigMap>),
     /// Given by hand.
     Given(PolicySet),
 }
 
-/// A service account, as far as identities hang on it.
+/// The dates and names of a certificate.
 #[derive(Debug, Clone)]
-pub struct ServiceAccount {
-    /// Its namespace.
-    pub namespace: String,
-    /// Its name.
-    pub name: String,
-    /// Its annotations.
-    pub annotations: BTreeMap<String, String>,
-}
-
-/// The certificate's Secret, without its keys.
-#[derive(Debug, Clone)]
-pub struct Secret {
-    /// What stands under `tls.crt`; `None` if that is no certificate, or nothing.
-    pub certificate: Option<Certificate>,
-}
-
-/// What a certificate says of itself.
-#[derive(Debug, Clone)]
-pub struct Certificate {
+pub struct CertificateDates {
     /// From when on it is valid.
     pub not_before: SystemTime,
     /// Until when it is valid.
@@ -135,38 +118,38 @@ pub struct Certificate {
     pub names: Vec<String>,
 }
 
-/// What the `caBundle` of a webhook comes to.
+/// The state of the `caBundle` of a webhook.
 #[derive(Debug, Clone)]
-pub struct Bundle {
+pub struct BundleState {
     /// The name of the webhook.
     pub webhook: String,
     /// Whether it is of the mutating configuration.
     pub is_mutating: bool,
     /// The CAs in it.
-    pub authorities: Vec<Authority>,
+    pub authorities: Vec<CaDates>,
     /// Whether there is anything in it that is no CA.
     pub has_others: bool,
-    /// Whether it vouches for the Secret's certificate; `None` when that was not read.
-    pub vouches: Option<bool>,
-    /// What came of a connection; `None` when none was asked for.
-    pub served: Option<Served>,
+    /// Whether it verifies the Secret's certificate; `None` when that was not read.
+    pub verifies: Option<bool>,
+    /// The result of a connection; `None` when none was asked for.
+    pub served: Option<TlsProbe>,
 }
 
 /// The dates of a CA.
 #[derive(Debug, Clone, Copy)]
-pub struct Authority {
+pub struct CaDates {
     /// From when on it is valid.
     pub not_before: SystemTime,
     /// Until when it is valid.
     pub not_after: SystemTime,
 }
 
-/// What came of a connection to podgate with a bundle, for the name of its Service.
+/// The result of a TLS connection to podgate that trusts a bundle, for the name of its Service.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Served {
-    /// A certificate that the bundle vouches for.
+pub enum TlsProbe {
+    /// The bundle verifies the certificate.
     Trusted,
-    /// One that it does not vouch for, and why.
+    /// The bundle does not verify it.
     Foreign {
         /// Where.
         address: String,
@@ -188,10 +171,10 @@ pub struct Guard {
     /// The name of the ValidatingAdmissionPolicy.
     pub name: String,
     /// The policy.
-    pub policy: Found<ValidatingAdmissionPolicy>,
+    pub policy: ObjectRead<ValidatingAdmissionPolicy>,
 }
 
-impl Names {
+impl InstallationNames {
     /// A kubectl command in podgate's namespace.
     pub(super) fn kubectl(&self, command: &str) -> String {
         format!("kubectl --namespace {} {command}", self.namespace)
@@ -212,12 +195,12 @@ impl Installation {
     /// Whether podgate manages its certificate by itself; assumed as long as nothing says otherwise.
     pub(super) fn is_self_managed(&self) -> bool {
         match &self.deployment {
-            Ok(Some(deployment)) => !super::has_certificate_files(deployment),
+            Ok(Some(deployment)) => !has_certificate_files(deployment),
             Ok(None) | Err(_) => true,
         }
     }
 }
 
-/// What puts back what is missing. How it was installed is not known here.
+/// The command that restores what is missing. How it was installed is not known here.
 pub(super) const REINSTALL: &str =
     "kubectl apply --kustomize manifests/base # or the overlay or chart that it was installed with";

@@ -5,11 +5,12 @@
 
 use k8s_openapi::api::admissionregistration::v1::ValidatingAdmissionPolicy;
 
-use super::entry::{Entry, entries};
-use super::installation::REINSTALL;
-use super::policies::InForce;
-use super::replicas::GUARDED;
-use super::{Check, Finding, Installation, Severity};
+use crate::doctor::deployment::GUARDED;
+use crate::doctor::diagnosis::Diagnosis;
+use crate::doctor::health_check::HealthCheck;
+use crate::doctor::installation::{Installation, REINSTALL};
+use crate::doctor::policies::PoliciesInForce;
+use crate::doctor::webhook_entry::{WebhookEntry, entries};
 use crate::policy::{GUARDED_LABELS, GuardedLabels, UnguardedLabel};
 
 /// The guard of labels, by its name.
@@ -21,8 +22,8 @@ const HOW: &str = "to guard the label, add it to guardedLabels of the chart, or 
 
 pub(super) fn check(
     installation: &Installation,
-    policies: Option<&InForce<'_>>,
-    findings: &mut Vec<Finding>,
+    policies: Option<&PoliciesInForce<'_>>,
+    findings: &mut Vec<Diagnosis>,
 ) {
     let guard = guard(installation);
     let guarded = guard.and_then(|guard| list(guard, "guarded"));
@@ -43,13 +44,13 @@ pub(super) fn check(
     }
 }
 
-/// The guard of labels; `None` where it is not there or was not read, which another check tells.
+/// The guard of labels; `None` where it is missing or was not read, which another check reports.
 fn guard(installation: &Installation) -> Option<&ValidatingAdmissionPolicy> {
     let found = installation.guards.iter().find(|guard| guard.name == GUARD)?;
     found.policy.as_ref().ok()?.as_ref()
 }
 
-/// The labels that podgate itself takes to be guarded; `None` where that cannot be told.
+/// The labels that podgate itself considers guarded; `None` where that is not known.
 fn assumed(installation: &Installation) -> Option<GuardedLabels> {
     let deployment = installation.deployment.as_ref().ok()?.as_ref()?;
     GUARDED.of(deployment).unwrap_or(GUARDED_LABELS).parse().ok()
@@ -63,12 +64,12 @@ fn list(guard: &ValidatingAdmissionPolicy, name: &str) -> Option<GuardedLabels> 
     keys.parse().ok()
 }
 
-/// Whether the guard guards what podgate takes to be guarded.
+/// Whether the guard guards the labels that podgate considers guarded.
 fn differ(
     guard: &ValidatingAdmissionPolicy,
     guarded: Option<&GuardedLabels>,
     assumed: &GuardedLabels,
-    findings: &mut Vec<Finding>,
+    findings: &mut Vec<Diagnosis>,
 ) {
     let found = match guarded {
         Some(guarded) if guarded == assumed => return,
@@ -80,52 +81,44 @@ fn differ(
         ),
     };
     let name = guard.metadata.name.as_deref().unwrap_or(GUARD);
-    findings.push(Finding {
-        check: Check::GuardLabels,
-        severity: Severity::Warning,
-        object: format!("ValidatingAdmissionPolicy {name}"),
-        field: "spec.variables[guarded]".to_owned(),
-        found,
-        mend: REINSTALL.to_owned(),
-    });
+    findings.push(
+        Diagnosis::warning(HealthCheck::GuardLabels, format!("ValidatingAdmissionPolicy {name}"))
+            .field("spec.variables[guarded]")
+            .because(found)
+            .fix(REINSTALL),
+    );
 }
 
 fn of_policy(
     installation: &Installation,
     UnguardedLabel { policy, key }: UnguardedLabel,
     guarded: &GuardedLabels,
-) -> Finding {
+) -> Diagnosis {
     let names = &installation.names;
     let edit = names.kubectl(&format!("edit configmap/{}", names.config_map));
-    Finding {
-        check: Check::LabelUnguarded,
-        severity: Severity::Warning,
-        object: policy,
-        field: "spec.match.namespaceSelector".to_owned(),
-        found: format!(
-            "hangs on the label {key}, which is not guarded: whoever may edit a Namespace can set it, make any pod, and \
+    Diagnosis::warning(HealthCheck::LabelUnguarded, policy)
+        .field("spec.match.namespaceSelector")
+        .because(format!(
+            "depends on the label {key}, which is not guarded: whoever may edit a Namespace can set it, make any pod, and \
              set it back"
-        ),
-        mend: format!("{edit} # to select by what is guarded ({guarded}); {HOW}"),
-    }
+        ))
+        .fix(format!("{edit} # to select by what is guarded ({guarded}); {HOW}"))
 }
 
-/// A webhook that is not called for namespaces with some label, which anybody may put on.
-fn of_webhook(entry: &Entry<'_>, is_guarded: &dyn Fn(&str) -> bool, findings: &mut Vec<Finding>) {
+/// A webhook that is not called for namespaces with some label, which anybody may set.
+fn of_webhook(entry: &WebhookEntry<'_>, is_guarded: &dyn Fn(&str) -> bool, findings: &mut Vec<Diagnosis>) {
     let Some(selector) = entry.namespaces else { return };
     let of_terms = selector.match_expressions.iter().flatten().map(|term| term.key.as_str());
     let of_labels = selector.match_labels.iter().flatten().map(|(key, _)| key.as_str());
     for key in of_labels.chain(of_terms).filter(|key| !is_guarded(key)) {
-        findings.push(Finding {
-            check: Check::LabelUnguarded,
-            severity: Severity::Warning,
-            object: entry.object(),
-            field: entry.field("namespaceSelector"),
-            found: format!(
-                "hangs on the label {key}, which is not guarded: whoever may edit a Namespace can set it, and podgate \
-                 is not asked"
-            ),
-            mend: format!("{REINSTALL}; {HOW}"),
-        });
+        findings.push(
+            entry
+                .warning(HealthCheck::LabelUnguarded, "namespaceSelector")
+                .because(format!(
+                    "depends on the label {key}, which is not guarded: whoever may edit a Namespace can set it, and \
+                     podgate is not asked"
+                ))
+                .fix(format!("{REINSTALL}; {HOW}")),
+        );
     }
 }

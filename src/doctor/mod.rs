@@ -1,14 +1,14 @@
-//! What is wrong with an installation, and what mends it: checks over what was read of it, and nothing else.
+//! What is wrong with an installation, and the fix for each: checks over what was read of it, and nothing else.
 //!
 //! Nothing is fetched here and nothing is changed. What could not be read is part of an [`Installation`], and is
-//! reported like any other fault, so that no check is passed over in silence. Certificates come as plain dates and
-//! answers, since reading them is another module's.
+//! reported like any other fault, so that no check is silently skipped. Certificates come as plain dates and
+//! answers, since reading them is another module's task.
 
 mod certificates;
-mod check;
-mod entry;
-mod finding;
+mod deployment;
+mod diagnosis;
 mod guards;
+mod health_check;
 mod identity;
 mod installation;
 mod labels;
@@ -20,25 +20,26 @@ mod rotation;
 mod server;
 mod service;
 mod unread;
+mod webhook_entry;
 mod webhooks;
 
-pub use check::Check;
-pub use finding::{Finding, Severity};
+pub use deployment::{has_certificate_files, mounted_secret, selector_text};
+pub use diagnosis::{Diagnosis, DiagnosisSeverity};
+pub use health_check::HealthCheck;
 pub use installation::{
-    Authority, Bundle, Certificate, Found, Guard, Installation, Listed, Names, Policies, Secret, Served,
-    Server, ServiceAccount,
+    ApiServer, BundleState, CaDates, CertificateDates, Guard, Installation, InstallationNames, ListRead,
+    ObjectRead, PolicySource, TlsProbe,
 };
-pub use replicas::{has_certificate_files, mounted_secret};
-pub use report::{Report, write_json, write_text};
+pub use report::{DoctorReport, write_json, write_text};
 
-/// Looks at everything.
+/// Runs every check.
 #[must_use]
-pub fn examine(installation: &Installation) -> Report {
+pub fn examine(installation: &Installation) -> DoctorReport {
     let mut findings = Vec::new();
     unread::check(installation, &mut findings);
     server::check(installation, &mut findings);
     let policies = policies::check(installation, &mut findings);
-    webhooks::check(installation, &policies::Asked::by(policies.as_ref()), &mut findings);
+    webhooks::check(installation, &policies::PolicyDemands::by(policies.as_ref()), &mut findings);
     certificates::check(installation, &mut findings);
     reach::check(installation, policies.as_ref(), &mut findings);
     identity::check(installation, policies.as_ref(), &mut findings);
@@ -47,5 +48,5 @@ pub fn examine(installation: &Installation) -> Report {
     rotation::check(installation, &mut findings);
     guards::check(installation, &mut findings);
     labels::check(installation, policies.as_ref(), &mut findings);
-    Report::new(findings)
+    DoctorReport::new(findings)
 }

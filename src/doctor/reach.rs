@@ -1,15 +1,15 @@
-//! Which namespaces the webhooks match, beside those that policies hold in.
+//! Which namespaces the webhooks match, compared with those that policies hold in.
 
 use std::collections::BTreeSet;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use serde_json::json;
 
-use super::entry::{Entry, entries};
-use super::finding::{arguments, listed};
-use super::policies::InForce;
-use super::{Check, Finding, Installation, Severity};
-use crate::policy::{Labels, PolicySet, SYSTEM_NAMESPACES, Scope, Selector, complete};
+use crate::doctor::diagnosis::{Diagnosis, arguments, listed};
+use crate::doctor::health_check::HealthCheck;
+use crate::doctor::installation::Installation;
+use crate::doctor::policies::PoliciesInForce;
+use crate::doctor::webhook_entry::{WebhookEntry, entries, selects};
+use crate::policy::{Labels, PolicySet, SYSTEM_NAMESPACES, Scope, complete};
 
 /// What the Admissions Enforcer of AKS adds to every selector.
 const OF_AKS: [&str; 2] = ["control-plane", "kubernetes.azure.com/managedby"];
@@ -19,8 +19,8 @@ const LABEL: &str = "podgate.dev/policy";
 
 pub(super) fn check(
     installation: &Installation,
-    policies: Option<&InForce<'_>>,
-    findings: &mut Vec<Finding>,
+    policies: Option<&PoliciesInForce<'_>>,
+    findings: &mut Vec<Diagnosis>,
 ) {
     let entries = entries(installation);
     for entry in &entries {
@@ -29,13 +29,13 @@ pub(super) fn check(
     }
     let Ok(namespaces) = &installation.namespaces else { return };
     let reserved = reserved(installation);
-    let namespaces: Vec<Namespace<'_>> = namespaces
+    let namespaces: Vec<LabelledNamespace<'_>> = namespaces
         .iter()
         .filter(|(name, _)| !reserved.contains(&name.as_str()))
-        .map(|(name, labels)| Namespace { name, labels })
+        .map(|(name, labels)| LabelledNamespace { name, labels })
         .collect();
     for is_mutating in [false, true] {
-        let of_kind: Vec<&Entry<'_>> =
+        let of_kind: Vec<&WebhookEntry<'_>> =
             entries.iter().filter(|entry| entry.is_mutating == is_mutating).collect();
         let Some(first) = of_kind.first() else { continue };
         if !namespaces.iter().any(|namespace| of_kind.iter().any(|entry| matches(entry, namespace.labels))) {
@@ -49,7 +49,7 @@ pub(super) fn check(
 
 /// A namespace that may be judged.
 #[derive(Clone, Copy)]
-struct Namespace<'i> {
+struct LabelledNamespace<'i> {
     name: &'i str,
     labels: &'i Labels,
 }
@@ -59,17 +59,11 @@ fn reserved(installation: &Installation) -> Vec<&str> {
     SYSTEM_NAMESPACES.iter().copied().chain([installation.names.namespace.as_str()]).collect()
 }
 
-fn matches(entry: &Entry<'_>, labels: &Labels) -> bool {
+fn matches(entry: &WebhookEntry<'_>, labels: &Labels) -> bool {
     entry.namespaces.is_none_or(|selector| selects(selector, labels))
 }
 
-/// Whether a selector of the API matches labels. One that cannot be understood is taken to match.
-pub(super) fn selects(selector: &LabelSelector, labels: &Labels) -> bool {
-    let selector = serde_json::to_value(selector).and_then(serde_json::from_value::<Selector>);
-    selector.is_ok_and(|selector| selector.matches(|key| labels.get(key).map(String::as_str)))
-}
-
-fn too_far(installation: &Installation, entry: &Entry<'_>, findings: &mut Vec<Finding>) {
+fn too_far(installation: &Installation, entry: &WebhookEntry<'_>, findings: &mut Vec<Diagnosis>) {
     let known = installation.namespaces.as_deref().unwrap_or_default();
     let is_matched = |name: &&str| {
         let labels = known.iter().find(|(known, _)| known == name).map(|(_, labels)| labels.clone());
@@ -88,22 +82,16 @@ fn too_far(installation: &Installation, entry: &Entry<'_>, findings: &mut Vec<Fi
     };
     let term = json!({ "key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": reserved });
     let has_terms = entry.namespaces.is_some_and(|selector| selector.match_expressions.is_some());
-    let mend = if has_terms {
+    let fix = if has_terms {
         entry.patch("namespaceSelector/matchExpressions/-", &term.to_string())
     } else {
         entry.patch("namespaceSelector/matchExpressions", &json!([term]).to_string())
     };
-    findings.push(Finding {
-        check: Check::SelectorTooFar,
-        severity: Severity::Error,
-        object: entry.object(),
-        field: entry.field("namespaceSelector"),
-        found: format!("matches {}: {so}", listed(&matched)),
-        mend,
-    });
+    let found = format!("matches {}: {so}", listed(&matched));
+    findings.push(entry.error(HealthCheck::SelectorTooFar, "namespaceSelector").because(found).fix(fix));
 }
 
-fn of_aks(entry: &Entry<'_>, findings: &mut Vec<Finding>) {
+fn of_aks(entry: &WebhookEntry<'_>, findings: &mut Vec<Diagnosis>) {
     let terms =
         entry.namespaces.and_then(|selector| selector.match_expressions.as_deref()).unwrap_or_default();
     let keys: BTreeSet<&str> = terms.iter().map(|term| term.key.as_str()).collect();
@@ -111,46 +99,38 @@ fn of_aks(entry: &Entry<'_>, findings: &mut Vec<Finding>) {
     if found.is_empty() {
         return;
     }
-    findings.push(Finding {
-        check: Check::AksSelectors,
-        severity: Severity::Info,
-        object: entry.object(),
-        field: entry.field("namespaceSelector"),
-        found: format!(
-            "has the terms of AKS' Admissions Enforcer ({}): as it should be there, and namespaces with these labels \
-             are not judged",
-            found.join(", ")
-        ),
-        mend: String::new(),
-    });
+    findings.push(entry.info(HealthCheck::AksSelectors, "namespaceSelector").because(format!(
+        "has the terms of AKS' Admissions Enforcer ({}): as it should be there, and namespaces with these labels are not \
+         judged",
+        found.join(", ")
+    )));
 }
 
-fn nothing(entry: &Entry<'_>) -> Finding {
-    Finding {
-        check: Check::SelectorMatchesNothing,
-        severity: Severity::Warning,
-        object: entry.object(),
-        field: "webhooks[*].namespaceSelector".to_owned(),
-        found: "matches no namespace that there is: podgate is never asked".to_owned(),
-        mend: format!("kubectl label namespace NAME {LABEL}=ml-restricted"),
-    }
+/// The selectors of all webhooks of a configuration.
+const SELECTORS: &str = "webhooks[*].namespaceSelector";
+
+fn nothing(entry: &WebhookEntry<'_>) -> Diagnosis {
+    Diagnosis::warning(HealthCheck::SelectorMatchesNothing, entry.object())
+        .field(SELECTORS)
+        .because("matches no namespace that there is: podgate is never asked")
+        .fix(format!("kubectl label namespace NAME {LABEL}=ml-restricted"))
 }
 
-/// Holds the entries of a configuration against the policies.
+/// Compares the entries of a configuration with the policies.
 fn compare(
-    entries: &[&Entry<'_>],
-    namespaces: &[Namespace<'_>],
+    entries: &[&WebhookEntry<'_>],
+    namespaces: &[LabelledNamespace<'_>],
     policies: &PolicySet,
-    findings: &mut Vec<Finding>,
+    findings: &mut Vec<Diagnosis>,
 ) {
     let Some(first) = entries.first() else { return };
-    let is_asked = |namespace: &Namespace<'_>| {
+    let is_asked = |namespace: &LabelledNamespace<'_>| {
         entries.iter().any(|entry| entry.is_called_for("pods", "CREATE") && matches(entry, namespace.labels))
     };
-    let is_wanted = |namespace: &Namespace<'_>| {
+    let is_wanted = |namespace: &LabelledNamespace<'_>| {
         if first.is_mutating { changes(policies, *namespace) } else { judges(policies, *namespace) }
     };
-    let names = |is_meant: &dyn Fn(&Namespace<'_>) -> bool| -> Vec<&str> {
+    let names = |is_meant: &dyn Fn(&LabelledNamespace<'_>) -> bool| -> Vec<&str> {
         namespaces.iter().filter(|namespace| is_meant(namespace)).map(|namespace| namespace.name).collect()
     };
     let missed = names(&|namespace| is_wanted(namespace) && !is_asked(namespace));
@@ -160,37 +140,33 @@ fn compare(
         } else {
             "pods there are not judged"
         };
-        findings.push(Finding {
-            check: Check::NamespaceNotReached,
-            severity: Severity::Error,
-            object: first.object(),
-            field: "webhooks[*].namespaceSelector".to_owned(),
-            found: format!("does not match {}, where a policy holds: {so}", listed(&missed)),
-            mend: widen(&missed, policies),
-        });
+        findings.push(
+            Diagnosis::error(HealthCheck::NamespaceNotReached, first.object())
+                .field(SELECTORS)
+                .because(format!("does not match {}, where a policy holds: {so}", listed(&missed)))
+                .fix(widen(&missed, policies)),
+        );
     }
     // Nothing is said twice: a namespace that is not to be judged needs no repairs either.
     let idle = names(&|namespace| is_asked(namespace) && !is_wanted(namespace));
     if !first.is_mutating && !idle.is_empty() {
-        findings.push(Finding {
-            check: Check::NamespaceWithoutPolicy,
-            severity: Severity::Warning,
-            object: first.object(),
-            field: "webhooks[*].namespaceSelector".to_owned(),
-            found: format!(
-                "matches {}, where no policy holds: pods there are sent to podgate and admitted, whatever they are",
-                listed(&idle)
-            ),
-            mend: format!(
-                "kubectl label --overwrite namespace {} {LABEL}={} # or another value that a policy matches",
-                arguments(&idle),
-                label_value(policies)
-            ),
-        });
+        findings.push(
+            Diagnosis::warning(HealthCheck::NamespaceWithoutPolicy, first.object())
+                .field(SELECTORS)
+                .because(format!(
+                    "matches {}, where no policy holds: pods there are sent to podgate and admitted, whatever they are",
+                    listed(&idle)
+                ))
+                .fix(format!(
+                    "kubectl label --overwrite namespace {} {LABEL}={} # or another value that a policy matches",
+                    arguments(&idle),
+                    label_value(policies)
+                )),
+        );
     }
 }
 
-/// What has a webhook match namespaces.
+/// The command that makes a webhook match namespaces.
 fn widen(missed: &[&str], policies: &PolicySet) -> String {
     if policies.pod_security.is_some() {
         return "kubectl apply --kustomize manifests/overlays/pod-security # its webhooks match all namespaces".to_owned();
@@ -203,21 +179,21 @@ fn widen(missed: &[&str], policies: &PolicySet) -> String {
 fn label_value(policies: &PolicySet) -> &str {
     let selectors = policies.security.iter().filter_map(|policy| match &policy.scope {
         Scope::Labels(selector) => Some(selector),
-        Scope::Names(_) | Scope::Everywhere => None,
+        Scope::Names(_) => None,
     });
     let mut values = selectors.filter_map(|selector| selector.match_labels.get(LABEL));
     values.next().map_or("ml-restricted", String::as_str)
 }
 
 /// Whether pods of a namespace are judged by a policy.
-fn judges(policies: &PolicySet, Namespace { name, labels }: Namespace<'_>) -> bool {
+fn judges(policies: &PolicySet, LabelledNamespace { name, labels }: LabelledNamespace<'_>) -> bool {
     policies.pod_security.is_some()
         || policies.security_for(name, Some(labels)).next().is_some()
         || policies.identity_for(name, Some(labels)).next().is_some()
 }
 
 /// Whether a policy may change pods of a namespace.
-fn changes(policies: &PolicySet, Namespace { name, labels }: Namespace<'_>) -> bool {
-    policies.security_for(name, Some(labels)).any(|policy| policy.repairs)
+fn changes(policies: &PolicySet, LabelledNamespace { name, labels }: LabelledNamespace<'_>) -> bool {
+    policies.security_for(name, Some(labels)).any(|policy| policy.fills_in_defaults)
         || policies.identity_for(name, Some(labels)).next().is_some()
 }

@@ -1,28 +1,29 @@
 //! What was found, for people and for programs.
 
-use std::fmt;
 use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::{Check, Finding, Severity};
+use crate::doctor::diagnosis::{Diagnosis, DiagnosisSeverity};
+use crate::doctor::health_check::HealthCheck;
+use crate::text::{counted, printable};
 
 /// The version of the JSON form. A change that could break a reader is a new one.
 const VERSION: u32 = 1;
 
 /// Everything that was found, the worst first.
 #[derive(Debug, Serialize)]
-pub struct Report {
+pub struct DoctorReport {
     version: u32,
     /// What was found.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<Diagnosis>,
     /// How much of it.
-    pub summary: Summary,
+    pub summary: DoctorSummary,
 }
 
 /// How much was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Summary {
+pub struct DoctorSummary {
     /// The checks that there are.
     pub checks: usize,
     /// The findings that are errors.
@@ -33,15 +34,15 @@ pub struct Summary {
     pub infos: usize,
 }
 
-impl Report {
-    pub(super) fn new(mut findings: Vec<Finding>) -> Self {
+impl DoctorReport {
+    pub(super) fn new(mut findings: Vec<Diagnosis>) -> Self {
         findings.sort_by_key(|finding| (finding.severity, finding.check));
         let count = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
-        let summary = Summary {
-            checks: Check::ALL.len(),
-            errors: count(Severity::Error),
-            warnings: count(Severity::Warning),
-            infos: count(Severity::Info),
+        let summary = DoctorSummary {
+            checks: HealthCheck::ALL.len(),
+            errors: count(DiagnosisSeverity::Error),
+            warnings: count(DiagnosisSeverity::Warning),
+            infos: count(DiagnosisSeverity::Info),
         };
         Self { version: VERSION, findings, summary }
     }
@@ -57,27 +58,28 @@ impl Report {
 ///
 /// # Errors
 /// Those of `output`.
-pub fn write_json(report: &Report, output: &mut impl Write) -> io::Result<()> {
+pub fn write_json(report: &DoctorReport, output: &mut impl Write) -> io::Result<()> {
     serde_json::to_writer(&mut *output, report)?;
     writeln!(output)
 }
 
-/// Writes a report for people: a line for each finding, the command that mends it, and a summary.
+/// Writes a report for people: a line for each finding, the command that fixes it, and a summary.
 ///
 /// # Errors
 /// Those of `output`.
-pub fn write_text(report: &Report, output: &mut impl Write) -> io::Result<()> {
-    for Finding { check, severity, object, field, found, mend } in &report.findings {
-        write!(output, "{}: {}: {}: ", severity.word(), check.id(), Line(object))?;
+pub fn write_text(report: &DoctorReport, output: &mut impl Write) -> io::Result<()> {
+    let shown = |text| printable(text, usize::MAX);
+    for Diagnosis { check, severity, object, field, found, fix } in &report.findings {
+        write!(output, "{}: {}: {}: ", severity.word(), check.id(), shown(object))?;
         if !field.is_empty() {
-            write!(output, "{}: ", Line(field))?;
+            write!(output, "{}: ", shown(field))?;
         }
-        writeln!(output, "{}", Line(found))?;
-        if !mend.is_empty() {
-            writeln!(output, "  -> {}", Line(mend))?;
+        writeln!(output, "{}", shown(found))?;
+        if !fix.is_empty() {
+            writeln!(output, "  -> {}", shown(fix))?;
         }
     }
-    let Summary { checks, errors, warnings, infos } = report.summary;
+    let DoctorSummary { checks, errors, warnings, infos } = report.summary;
     let verdict = if report.is_well() { "all is well" } else { "not well" };
     writeln!(
         output,
@@ -86,23 +88,4 @@ pub fn write_text(report: &Report, output: &mut impl Write) -> io::Result<()> {
         counted(warnings, "warning"),
         counted(infos, "note")
     )
-}
-
-fn counted(count: usize, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
-}
-
-/// Text of others on one line of ASCII: nothing in it moves a cursor.
-struct Line<'l>(&'l str);
-
-impl fmt::Display for Line<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for character in self.0.chars() {
-            match character {
-                ' '..='~' => write!(f, "{character}")?,
-                _ => write!(f, "{}", character.escape_unicode())?,
-            }
-        }
-        Ok(())
-    }
 }

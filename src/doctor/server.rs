@@ -2,7 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::{Check, Finding, Installation, Severity};
+use crate::doctor::diagnosis::Diagnosis;
+use crate::doctor::health_check::HealthCheck;
+use crate::doctor::installation::Installation;
 
 /// The minor version that has all that the manifests use: `ValidatingAdmissionPolicy` and `matchConditions` are
 /// stable from it on.
@@ -11,38 +13,35 @@ const OLDEST_MINOR: u32 = 30;
 /// More than a slow answer explains.
 const SKEW: Duration = Duration::from_secs(60);
 
-pub(super) fn check(installation: &Installation, findings: &mut Vec<Finding>) {
+pub(super) fn check(installation: &Installation, findings: &mut Vec<Diagnosis>) {
+    const OBJECT: &str = "the API server";
     let Ok(server) = &installation.server else { return };
     if minor(&server.version).is_some_and(|minor| minor < OLDEST_MINOR) {
-        findings.push(Finding {
-            check: Check::KubernetesVersion,
-            severity: Severity::Error,
-            object: "the API server".to_owned(),
-            field: "gitVersion".to_owned(),
-            found: format!(
-                "{}, and podgate needs v1.{OLDEST_MINOR} or newer: matchConditions and ValidatingAdmissionPolicies are \
-                 not heeded by this one, or only as a beta",
-                server.version
-            ),
-            mend: "kubectl version # and have the control plane upgraded".to_owned(),
-        });
+        findings.push(
+            Diagnosis::error(HealthCheck::KubernetesVersion, OBJECT)
+                .field("gitVersion")
+                .because(format!(
+                    "{}, and podgate needs v1.{OLDEST_MINOR} or newer: matchConditions and \
+                     ValidatingAdmissionPolicies are not heeded by this one, or only as a beta",
+                    server.version
+                ))
+                .fix("kubectl version # and have the control plane upgraded"),
+        );
     }
     let Some(time) = server.time else { return };
     let skew = apart(time, installation.now);
     if skew > SKEW {
         let direction = if time > installation.now { "ahead of" } else { "behind" };
-        findings.push(Finding {
-            check: Check::Clock,
-            severity: Severity::Warning,
-            object: "the API server".to_owned(),
-            field: "Date".to_owned(),
-            found: format!(
-                "its clock is {} s {direction} the one here: certificates are judged by the API server's, and the \
-                 dates in this report by the one here",
-                skew.as_secs()
-            ),
-            mend: "timedatectl set-ntp true # on whichever is wrong".to_owned(),
-        });
+        findings.push(
+            Diagnosis::warning(HealthCheck::Clock, OBJECT)
+                .field("Date")
+                .because(format!(
+                    "its clock is {} s {direction} the one here: certificates are judged by the API server's, and the \
+                     dates in this report by the one here",
+                    skew.as_secs()
+                ))
+                .fix("timedatectl set-ntp true # on whichever is wrong"),
+        );
     }
 }
 

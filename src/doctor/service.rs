@@ -3,43 +3,42 @@
 use k8s_openapi::api::core::v1::{Service, ServicePort};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use super::entry::entries;
-use super::installation::REINSTALL;
-use super::replicas::{container, pod_labels};
-use super::{Check, Finding, Installation, Severity};
+use crate::doctor::deployment::{container, pod_labels};
+use crate::doctor::diagnosis::Diagnosis;
+use crate::doctor::health_check::HealthCheck;
+use crate::doctor::installation::{Installation, REINSTALL};
+use crate::doctor::webhook_entry::entries;
 
 /// The port of a webhook that names none.
 const PORT: i32 = 443;
 
-pub(super) fn check(installation: &Installation, findings: &mut Vec<Finding>) {
+pub(super) fn check(installation: &Installation, findings: &mut Vec<Diagnosis>) {
     let names = &installation.names;
-    let mut report = |check, field: &str, found: String, mend: String| {
-        let (severity, object) = (Severity::Error, names.own("Service", &names.service));
-        findings.push(Finding { check, severity, object, field: field.to_owned(), found, mend });
-    };
+    let error = |check| Diagnosis::error(check, names.own("Service", &names.service)).fix(REINSTALL);
     let service = match &installation.service {
         Err(_) => return,
         Ok(None) => {
-            let found = "not there: API servers cannot find podgate".to_owned();
-            return report(Check::ServiceMissing, "", found, REINSTALL.to_owned());
+            let found = "not there: API servers cannot find podgate";
+            return findings.push(error(HealthCheck::ServiceMissing).because(found));
         }
         Ok(Some(service)) => service,
     };
     if let Some(found) = selector_fault(installation, service) {
-        report(Check::ServiceSelector, "spec.selector", found, REINSTALL.to_owned());
+        findings.push(error(HealthCheck::ServiceSelector).field("spec.selector").because(found));
     }
     for port in called_ports(installation) {
         if let Some((field, found)) = port_fault(installation, service, port) {
-            report(Check::ServicePort, field, found, REINSTALL.to_owned());
+            findings.push(error(HealthCheck::ServicePort).field(field).because(found));
         }
     }
     if installation.endpoints.is_ok() && ready_endpoints(installation) == 0 {
-        let found = "leads to no replica that is ready: every call fails".to_owned();
-        let mend = names.kubectl(&format!(
-            "describe endpointslices --selector kubernetes.io/service-name={}",
-            names.service
-        ));
-        report(Check::EndpointsMissing, "", found, mend);
+        let describe =
+            format!("describe endpointslices --selector kubernetes.io/service-name={}", names.service);
+        findings.push(
+            error(HealthCheck::EndpointsMissing)
+                .because("leads to no replica that is ready: every call fails")
+                .fix(names.kubectl(&describe)),
+        );
     }
 }
 

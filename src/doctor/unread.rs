@@ -1,23 +1,21 @@
-//! What was not read, and so not looked at.
+//! What was not read, and so not checked.
 
-use super::installation::Policies;
-use super::{Check, Finding, Installation, Severity};
+use crate::doctor::diagnosis::Diagnosis;
+use crate::doctor::health_check::HealthCheck;
+use crate::doctor::installation::{Installation, PolicySource};
 
 /// What reads an object, its name in reports, and why that failed.
 type Read<'i> = (String, String, Option<&'i str>);
 
-pub(super) fn check(installation: &Installation, findings: &mut Vec<Finding>) {
+pub(super) fn check(installation: &Installation, findings: &mut Vec<Diagnosis>) {
     let of_cluster = of_cluster(installation).into_iter();
     for (command, object, fault) in of_cluster.chain(of_namespace(installation)) {
         let Some(fault) = fault else { continue };
-        findings.push(Finding {
-            check: Check::NotRead,
-            severity: Severity::Warning,
-            object,
-            field: String::new(),
-            found: format!("not read, so nothing is known of it: {fault}"),
-            mend: format!("kubectl {command} # as somebody who may"),
-        });
+        findings.push(
+            Diagnosis::warning(HealthCheck::NotRead, object)
+                .because(format!("not read, so nothing is known of it: {fault}"))
+                .fix(format!("kubectl {command} # as somebody who may")),
+        );
     }
 }
 
@@ -65,8 +63,8 @@ fn of_namespace(installation: &Installation) -> Vec<Read<'_>> {
     let own = |kind: &str, name: &str| names.own(kind, name);
     let namespaced = format!("--namespace {}", names.namespace);
     let config_map = match &installation.policies {
-        Policies::ConfigMap(found) => fault(found),
-        Policies::Given(_) => None,
+        PolicySource::ConfigMap(found) => fault(found),
+        PolicySource::Given(_) => None,
     };
     let all = |kind: &str| format!("{kind} of {}", names.namespace);
     let mut reads = Vec::new();

@@ -1,35 +1,36 @@
-//! Findings of which not every one was kept, counted by the changes that mend them.
+//! Counts findings, not all of which were kept, by the changes that fix them.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher as _, Hash, RandomState};
 
-use crate::controls::Finding;
-use crate::pod::Place;
+use crate::evaluate::verdict::Judged;
+use crate::finding::{Finding, Subject};
+use crate::policy::ActiveControl;
 
-/// Counts findings one by one. Of each only a number is kept that is another for another: a hash of 64 bits whose key nobody
-/// knows, so that two of them meet by chance alone, once in many million pods.
+/// Counts findings one by one. Only a hash of each is kept, of 64 bits and with a key that nobody knows, so that two
+/// collide only by chance, once in many million pods.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     key: RandomState,
-    /// The fields at fault, each once.
+    /// The offending fields, each once.
     fields: HashSet<u64>,
-    /// How many containers each change of them mends.
+    /// How many containers each change of containers fixes.
     containers: HashMap<u64, usize>,
-    /// The changes that mend something else.
+    /// The changes that fix something else.
     others: usize,
 }
 
 impl Tally {
-    pub(super) fn add(&mut self, finding: &Finding<'_>) {
+    pub(super) fn add(&mut self, active: &ActiveControl, finding: &Finding<'_>) {
         if !self.fields.insert(self.key.hash_one(field_of(finding))) {
             return;
         }
-        match finding.place {
-            Place::Container(_) => {
-                let change = self.key.hash_one(change_of(finding));
+        match finding.subject {
+            Subject::Container(_) => {
+                let change = self.key.hash_one(change_of(active, finding));
                 *self.containers.entry(change).or_default() += 1;
             }
-            Place::Pod | Place::Volume(..) | Place::Annotation(_) => self.others += 1,
+            Subject::Pod | Subject::Volume(..) | Subject::Metadata => self.others += 1,
         }
     }
 
@@ -38,24 +39,25 @@ impl Tally {
         self.containers.len() + self.others
     }
 
-    /// How many containers the change mends that mends a finding.
-    pub(super) fn containers(&self, finding: &Finding<'_>) -> usize {
-        self.containers.get(&self.key.hash_one(change_of(finding))).copied().unwrap_or_default()
+    /// How many containers are fixed by the change that fixes a finding.
+    pub(super) fn containers(&self, judged: &Judged<'_, '_>) -> usize {
+        let change = change_of(judged.active, judged.finding);
+        self.containers.get(&self.key.hash_one(change)).copied().unwrap_or_default()
     }
 }
 
-/// The field at fault, told without the name of its container or volume, which may be long.
+/// The offending field, without the name of its container or volume, which may be long.
 pub(super) fn field_of<'f>(finding: &'f Finding<'_>) -> impl Hash + Eq + use<'f> {
-    let part = match finding.place {
-        Place::Pod => (0, 0, ""),
-        Place::Container(at) => (1 + at.kind as u8, at.index, ""),
-        Place::Volume(index, _) => (4, index, ""),
-        Place::Annotation(key) => (5, 0, key),
+    let part = match finding.subject {
+        Subject::Pod => (0, 0),
+        Subject::Container(at) => (1 + at.kind as u8, at.index),
+        Subject::Volume(index, _) => (4, index),
+        Subject::Metadata => (5, 0),
     };
-    (part, finding.field)
+    (part, &finding.path)
 }
 
-/// What two findings of different containers have in common if one change of a person mends both.
-pub(super) fn change_of<'f>(finding: &'f Finding<'_>) -> impl Hash + Eq + use<'f> {
-    (finding.control.number, finding.field, finding.found, finding.remedy)
+/// What two findings of different containers have in common if a person fixes both with one change.
+pub(super) fn change_of<'f>(active: &'f ActiveControl, finding: &'f Finding<'_>) -> impl Hash + Eq + use<'f> {
+    (active.control.number, active.message.as_deref(), &finding.path, finding.found, finding.fix.request())
 }

@@ -2,23 +2,33 @@
 
 use std::fmt;
 
-/// What a read came to.
-pub type Result<T> = std::result::Result<T, Error>;
+use crate::path::{Path, Step};
+use crate::text::{prefix, printable};
+
+/// Longest key that a path keeps whole, in bytes. The longest that Kubernetes accepts has 317.
+const LONGEST_KEPT: usize = 512;
+/// Longest key that is printed, in characters.
+const LONGEST_KEY: usize = 64;
+/// Longest beginning and end of a path that are printed, in bytes.
+const LONGEST_END: usize = 60;
+
+/// The result of a read.
+pub type Result<T> = std::result::Result<T, JsonError>;
 
 /// Why a text could not be read.
 #[derive(Debug)]
-pub struct Error(Box<Fault>);
+pub struct JsonError(Box<ErrorDetails>);
 
 #[derive(Debug)]
-struct Fault {
+struct ErrorDetails {
     kind: ErrorKind,
     message: String,
     offset: usize,
     /// Innermost step first: filled in as the error travels up.
-    path: Vec<Step>,
+    path: Vec<Step<'static>>,
 }
 
-/// The kinds of [`Error`], as a caller may want to answer differently.
+/// The kinds of [`JsonError`], as a caller may want to answer differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
     /// Not JSON, or JSON that means different things to different readers.
@@ -31,13 +41,7 @@ pub enum ErrorKind {
     Limit,
 }
 
-#[derive(Debug)]
-pub(super) enum Step {
-    Member(String),
-    Item(usize),
-}
-
-impl Error {
+impl JsonError {
     /// What kind of fault it is.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
@@ -50,13 +54,21 @@ impl Error {
         self.0.offset
     }
 
-    /// The field that was being read, as `spec.containers[0].name`; empty at the top.
-    ///
-    /// Of a deep path, both ends.
+    /// The path to the value that was being read; the root at the top. Keys are cut only where they are longer than any
+    /// that Kubernetes accepts.
     #[must_use]
-    pub fn path(&self) -> String {
-        const LONGEST_END: usize = 60;
-        let path = self.whole_path();
+    pub fn path(&self) -> Path<'_> {
+        self.0.path.iter().rev().cloned().collect()
+    }
+
+    /// The path, fit to be printed: keys in ASCII and shortened; of a deep path both ends only.
+    fn printable_path(&self) -> String {
+        let printable = |step: &Step<'_>| match step {
+            Step::Key(key) => printable(key, LONGEST_KEY).to_string().into(),
+            Step::Index(index) => Step::Index(*index),
+        };
+        let path: Path<'_> = self.0.path.iter().rev().map(printable).collect();
+        let path = path.to_string();
         let ends = (path.get(..LONGEST_END), path.get(path.len().saturating_sub(LONGEST_END)..));
         match ends {
             (Some(first), Some(last)) if path.len() > 2 * LONGEST_END => format!("{first}...{last}"),
@@ -68,45 +80,37 @@ impl Error {
     #[must_use]
     pub fn within(mut self, path: &[&str], offset: usize) -> Self {
         self.0.offset += offset;
-        self.0.path.extend(path.iter().rev().map(|key| Step::Member((*key).to_owned())));
+        self.0.path.extend(path.iter().rev().map(|key| Step::from((*key).to_owned())));
         self
     }
 
     /// Whether it is of the member with this path.
     #[must_use]
     pub fn is_at(&self, path: &[&str]) -> bool {
-        let is_step = |step: &Step, key: &str| matches!(step, Step::Member(name) if name == key);
-        let steps = &self.0.path;
-        steps.len() == path.len() && steps.iter().rev().zip(path).all(|(step, key)| is_step(step, key))
+        self.0.path.iter().rev().map(Step::as_key).eq(path.iter().copied().map(Some))
     }
 
-    fn whole_path(&self) -> String {
-        let mut path = String::new();
-        for step in self.0.path.iter().rev() {
-            match step {
-                Step::Member(name) => {
-                    if !path.is_empty() {
-                        path.push('.');
-                    }
-                    path.push_str(name);
-                }
-                Step::Item(index) => path.push_str(&format!("[{index}]")),
-            }
-        }
-        path
-    }
-
-    /// The same error, one step further out.
+    /// The same error, of a member of what is around it.
     #[cold]
-    pub(super) fn inside(mut self, step: Step) -> Self {
+    pub(super) fn inside_key(self, key: &str) -> Self {
+        self.inside(prefix(key, LONGEST_KEPT).to_owned().into())
+    }
+
+    /// The same error, of an item of what is around it.
+    #[cold]
+    pub(super) fn inside_item(self, index: usize) -> Self {
+        self.inside(index.into())
+    }
+
+    fn inside(mut self, step: Step<'static>) -> Self {
         self.0.path.push(step);
         self
     }
 }
 
-impl fmt::Display for Error {
+impl fmt::Display for JsonError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path = self.path();
+        let path = self.printable_path();
         if !path.is_empty() {
             write!(f, "{path}: ")?;
         }
@@ -114,19 +118,9 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for JsonError {}
 
 #[cold]
-pub(super) fn fault(kind: ErrorKind, message: impl Into<String>, offset: usize) -> Error {
-    Error(Box::new(Fault { kind, message: message.into(), offset, path: Vec::new() }))
-}
-
-/// A key as it may be printed: short, and without anything that moves a cursor.
-pub(super) fn printable(key: &str) -> String {
-    const LONGEST: usize = 64;
-    let mut text: String = key.chars().take(LONGEST).flat_map(char::escape_default).collect();
-    if key.chars().nth(LONGEST).is_some() {
-        text.push_str("...");
-    }
-    text
+pub(super) fn fault(kind: ErrorKind, message: impl Into<String>, offset: usize) -> JsonError {
+    JsonError(Box::new(ErrorDetails { kind, message: message.into(), offset, path: Vec::new() }))
 }

@@ -1,27 +1,29 @@
-//! The keys of an object, so that none comes twice.
+//! The keys of an object, of which none may come twice.
 //!
-//! Two readers of a repeated key may each take another value, so there is no safe one to take. To find a
-//! repetition among a few keys costs a comparison of two numbers for each; many are looked up by hash, so
-//! that an object made of keys alone cannot keep us busy.
+//! Two readers of a repeated key may each take a different value, so neither is safe. Among a few keys a repetition is
+//! found by comparing two numbers for each; many are looked up by hash, so that an object with nothing but keys cannot
+//! keep us busy.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::hash::{BuildHasher as _, RandomState};
+use std::hash::RandomState;
 
-use crate::json::error::{Error, Step, fault, printable};
-use crate::json::mark::Mark;
+use crate::json::error::{ErrorKind, JsonError, Result, fault};
+use crate::json::fingerprint::KeyFingerprint;
+use crate::json::limits::{MAX_ELEMENTS, MAX_STRING};
+use crate::json::reader::Reader;
 use crate::json::scan::window_at_end;
-use crate::json::string::Spelling;
-use crate::json::{ErrorKind, MAX_ELEMENTS, MAX_STRING, Reader, Result};
+use crate::json::seen_keys::{ManyKeys, SeenKeys};
+use crate::json::string::EscapeForm;
 
 /// From this many keys on, an object's keys are looked up by hash.
 pub(super) const SCANNED_KEYS: usize = 24;
 
-/// A filter that knows nothing to be new.
+/// A filter that rules nothing out.
 const FULL: u64 = u64::MAX;
 
-/// How many keys of a text are compared with others that look like them: some in each real one, and each is read again for it.
-/// Past it they are hashed.
+/// Most keys of a text that are compared byte by byte with others of the same fingerprint. Real texts have a few; each
+/// comparison reads the key again. Past it they are hashed.
 const MOST_COMPARED: usize = 10_000;
 
 /// In [`Reader::put_by`]: an array.
@@ -29,45 +31,17 @@ const ARRAY: u8 = u8::MAX;
 /// In it: that a filter is full.
 const IS_FULL: u8 = 0x80;
 
-/// The keys of one object that have been read.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Seen {
-    /// Where their marks begin in the reader's list.
-    first: usize,
-    /// A bit for each, by its mark: mostly it tells without a look that a key is new.
-    filter: u64,
-}
-
-/// All keys of an object that has many, or long ones that are alike.
-///
-/// Of each only a hash of 64 bits is kept, whose key nobody knows: a table of the keys themselves would take ten times the
-/// text that it is made of. Two keys of an object that have the same hash are taken for one, which refuses the text; of
-/// [`MAX_ELEMENTS`] keys two meet so by chance once in a billion texts.
-#[derive(Debug)]
-pub(super) struct ManyKeys {
-    /// [`Seen::first`] of the object.
-    first: usize,
-    hash_key: RandomState,
-    pub(super) hashes: HashSet<u64>,
-}
-
-impl ManyKeys {
-    fn insert(&mut self, key: &str) -> bool {
-        self.hashes.insert(self.hash_key.hash_one(key))
-    }
-}
-
 impl<'a> Reader<'a> {
     /// To call before the first key of an object.
     #[inline]
-    pub(super) fn nothing_seen(&self) -> Seen {
-        Seen { first: self.marks.len(), filter: 0 }
+    pub(super) fn nothing_seen(&self) -> SeenKeys {
+        SeenKeys { first: self.fingerprints.len(), filter: 0 }
     }
 
     /// To call after the last key of an object.
     #[inline]
-    pub(super) fn forget(&mut self, seen: Seen) {
-        self.marks.truncate(seen.first);
+    pub(super) fn forget(&mut self, seen: SeenKeys) {
+        self.fingerprints.truncate(seen.first);
         if seen.filter == FULL {
             self.many_keys.pop_if(|many| many.first == seen.first);
         }
@@ -75,49 +49,49 @@ impl<'a> Reader<'a> {
 
     /// As [`Reader::nothing_seen`], for an object within another one, whose keys are put by.
     #[inline]
-    pub(super) fn enter(&mut self, outer: Seen) -> Seen {
-        self.marks.push(Mark::of_two(outer.first as u64, outer.filter));
+    pub(super) fn enter(&mut self, outer: SeenKeys) -> SeenKeys {
+        self.fingerprints.push(KeyFingerprint::of_two(outer.first as u64, outer.filter));
         self.nothing_seen()
     }
 
     /// As [`Reader::forget`], for such an object: the keys of the one around it.
     #[inline]
-    pub(super) fn leave(&mut self, seen: Seen) -> Option<Seen> {
+    pub(super) fn leave(&mut self, seen: SeenKeys) -> Option<SeenKeys> {
         self.forget(seen);
-        let (first, filter) = self.marks.pop()?.two();
-        Some(Seen { first: first as usize, filter })
+        let (first, filter) = self.fingerprints.pop()?.two();
+        Some(SeenKeys { first: first as usize, filter })
     }
 
-    /// A level that is put by, in a byte: an array, or an object by the number of marks of its keys and whether its filter is
-    /// full. There are as many marks as a filter has bits, and fewer than [`SCANNED_KEYS`] more.
-    pub(super) fn put_by(&self, level: Option<Seen>) -> u8 {
+    /// A level that is put by, in a byte: an array, or an object by the number of fingerprints of its keys and whether its
+    /// filter is full. There are as many fingerprints as a filter has bits, and fewer than [`SCANNED_KEYS`] more.
+    pub(super) fn put_by(&self, level: Option<SeenKeys>) -> u8 {
         let Some(seen) = level else { return ARRAY };
-        let marks = u8::try_from(self.marks.len() - seen.first).unwrap_or(IS_FULL - 1);
-        if seen.filter == FULL { marks | IS_FULL } else { marks }
+        let fingerprints = u8::try_from(self.fingerprints.len() - seen.first).unwrap_or(IS_FULL - 1);
+        if seen.filter == FULL { fingerprints | IS_FULL } else { fingerprints }
     }
 
-    /// A level that was put by, once the marks of those within it are forgotten.
-    pub(super) fn take_up(&self, level: u8) -> Option<Seen> {
+    /// A level that was put by, once the fingerprints of those within it are forgotten.
+    pub(super) fn take_up(&self, level: u8) -> Option<SeenKeys> {
         if level == ARRAY {
             return None;
         }
-        let first = self.marks.len().saturating_sub(usize::from(level & !IS_FULL));
-        let of_object = self.marks.get(first..).unwrap_or_default();
-        let filter = of_object.iter().fold(0, |filter, mark| filter | mark.filter_bit());
-        Some(Seen { first, filter: if level & IS_FULL == 0 { filter } else { FULL } })
+        let first = self.fingerprints.len().saturating_sub(usize::from(level & !IS_FULL));
+        let of_object = self.fingerprints.get(first..).unwrap_or_default();
+        let filter = of_object.iter().fold(0, |filter, fingerprint| filter | fingerprint.filter_bit());
+        Some(SeenKeys { first, filter: if level & IS_FULL == 0 { filter } else { FULL } })
     }
 
-    /// Makes room for the mark of a key. To double what is held, as a list does by itself, would be to hold three times as
-    /// much while it moves.
+    /// Makes room for the fingerprint of a key. Doubling the capacity, as a list does by itself, would hold three times
+    /// the memory while it moves.
     pub(super) fn make_room_for_a_key(&mut self) {
-        if self.marks.len() == self.marks.capacity() {
-            self.marks.reserve_exact(self.marks.len() / 4 + SCANNED_KEYS);
+        if self.fingerprints.len() == self.fingerprints.capacity() {
+            self.fingerprints.reserve_exact(self.fingerprints.len() / 4 + SCANNED_KEYS);
         }
     }
 
     /// Reads a key and its colon, and checks that the object has no such key yet.
     #[inline(always)]
-    pub(super) fn key(&mut self, seen: &mut Seen) -> Result<Cow<'a, str>> {
+    pub(super) fn key(&mut self, seen: &mut SeenKeys) -> Result<Cow<'a, str>> {
         self.count()?;
         if self.next_byte() != Some(b'"') {
             return Err(self.no_key());
@@ -128,7 +102,9 @@ impl<'a> Reader<'a> {
             && let Some(text) = self.text.get(start..end).filter(|text| text.len() <= MAX_STRING)
             && let [before @ .., _, b':', _, _, _, _, _, _] = window
         {
-            let Some(with_it) = self.see(Mark::of_shown(before, text.as_bytes(), start), start, *seen) else {
+            let Some(with_it) =
+                self.see(KeyFingerprint::of_shown(before, text.as_bytes(), start), start, *seen)
+            else {
                 return Err(self.repeated(start));
             };
             *seen = with_it;
@@ -145,19 +121,19 @@ impl<'a> Reader<'a> {
 
     /// Reads a key that is long or has escapes, and checks that the object has no such key yet.
     #[inline(never)]
-    fn long_key(&mut self, seen: &mut Seen) -> Result<Cow<'a, str>> {
+    fn long_key(&mut self, seen: &mut SeenKeys) -> Result<Cow<'a, str>> {
         let start = self.at + 1;
-        let spelling = self.skip_long_string()?;
+        let form = self.skip_long_string()?;
         let spelt = self.text.get(start..self.at - 1).unwrap_or_default();
-        let key = if spelling == Spelling::Plain { Cow::Borrowed(spelt) } else { unescaped(spelt)? };
+        let key = if form == EscapeForm::Plain { Cow::Borrowed(spelt) } else { unescaped(spelt)? };
         let with_it = if seen.filter == FULL {
-            // It is hashed as it was read, without a mark: each look at an escape costs more than the rest.
+            // It is hashed as it was read, without a fingerprint: each look at an escape costs more than the rest.
             let is_new = self.elements <= MAX_ELEMENTS && self.insert_into_many(&key, seen.first);
             is_new.then_some(*seen)
-        } else if spelling == Spelling::Odd {
-            self.see(Mark::of(usual_spelling(&key).as_bytes(), start), start, *seen)
+        } else if form == EscapeForm::Odd {
+            self.see(KeyFingerprint::of(usual_spelling(&key).as_bytes(), start), start, *seen)
         } else {
-            self.see(Mark::of(spelt.as_bytes(), start), start, *seen)
+            self.see(KeyFingerprint::of(spelt.as_bytes(), start), start, *seen)
         };
         let Some(with_it) = with_it else {
             return Err(self.repeated(start));
@@ -166,49 +142,50 @@ impl<'a> Reader<'a> {
         Ok(key)
     }
 
-    /// Reads over such a key. One in the usual spelling is not undone: what nobody asks for names its items so
-    /// (`k:{"name":"c"}`), once for each container.
-    pub(super) fn skip_long_key(&mut self, seen: &mut Seen) -> Result<()> {
+    /// Skips such a key. Usual escapes are not undone: managed fields have such keys (`k:{"name":"c"}`), one for each
+    /// container.
+    pub(super) fn skip_long_key(&mut self, seen: &mut SeenKeys) -> Result<()> {
         let start = self.at + 1;
-        let spelling = self.skip_long_string()?;
-        if spelling == Spelling::Odd || seen.filter == FULL {
+        let form = self.skip_long_string()?;
+        if form == EscapeForm::Odd || seen.filter == FULL {
             self.at = start - 1;
             return self.long_key(seen).map(drop);
         }
         let spelt = self.text.get(start..self.at - 1).unwrap_or_default();
-        *seen =
-            self.see(Mark::of(spelt.as_bytes(), start), start, *seen).ok_or_else(|| self.repeated(start))?;
+        *seen = self
+            .see(KeyFingerprint::of(spelt.as_bytes(), start), start, *seen)
+            .ok_or_else(|| self.repeated(start))?;
         Ok(())
     }
 
     /// Adds a key that has just been read, and begins at `start`, to those of its object; nothing if it is there already.
     #[inline(always)]
-    pub(super) fn see(&mut self, key: Mark, start: usize, mut seen: Seen) -> Option<Seen> {
+    pub(super) fn see(&mut self, key: KeyFingerprint, start: usize, mut seen: SeenKeys) -> Option<SeenKeys> {
         let bit = key.filter_bit();
         if seen.filter & bit != 0 {
             return self.see_if_new(key, start, seen);
         }
         seen.filter |= bit;
-        self.marks.push(key);
+        self.fingerprints.push(key);
         Some(seen)
     }
 
     #[inline(never)]
-    fn see_if_new(&mut self, key: Mark, start: usize, mut seen: Seen) -> Option<Seen> {
+    fn see_if_new(&mut self, key: KeyFingerprint, start: usize, mut seen: SeenKeys) -> Option<SeenKeys> {
         // On the quick way members are counted and the count is looked at in the end, which would be late for many
         // keys: each of these takes room.
         if self.elements > MAX_ELEMENTS {
             return None;
         }
-        let of_object = self.marks.get(seen.first..).unwrap_or_default();
+        let of_object = self.fingerprints.get(seen.first..).unwrap_or_default();
         if seen.filter != FULL && of_object.len() < SCANNED_KEYS {
             let like = of_object.iter().filter(|other| other.is_like(key)).count();
-            // Long ones that are alike may be equal. To compare each with each in a hostile text would keep us busy.
+            // Long keys of one fingerprint may be equal. Comparing them all pairwise in a hostile text would keep us busy.
             let is_compared = key.start().is_some() && like > 0;
             if !is_compared || self.compared + like <= MOST_COMPARED {
                 let is_among = if is_compared { self.is_among(key, seen) } else { like > 0 };
                 self.compared += if is_compared { like } else { 0 };
-                self.marks.push(key);
+                self.fingerprints.push(key);
                 return (!is_among).then_some(seen);
             }
         }
@@ -218,9 +195,9 @@ impl<'a> Reader<'a> {
     }
 
     /// Whether a long key is equal to one of its object that is like it.
-    fn is_among(&self, key: Mark, seen: Seen) -> bool {
+    fn is_among(&self, key: KeyFingerprint, seen: SeenKeys) -> bool {
         let spelt = self.key_of(key);
-        let of_object = self.marks.get(seen.first..).unwrap_or_default();
+        let of_object = self.fingerprints.get(seen.first..).unwrap_or_default();
         of_object.iter().any(|other| other.is_like(key) && self.key_of(*other) == spelt)
     }
 
@@ -230,24 +207,24 @@ impl<'a> Reader<'a> {
             return many.insert(key);
         }
         let mut many = ManyKeys { first, hash_key: RandomState::new(), hashes: HashSet::new() };
-        for mark in self.marks.get(first..).unwrap_or_default() {
-            if let Some(scanned) = self.key_of(*mark) {
+        for fingerprint in self.fingerprints.get(first..).unwrap_or_default() {
+            if let Some(scanned) = self.key_of(*fingerprint) {
                 many.insert(&scanned);
             }
         }
         let is_new = many.insert(key);
         self.many_keys.push(many);
-        // They are known by their hashes now. One mark stays, so that an object within this one begins behind it.
-        self.marks.truncate(first + 1);
+        // They are known by their hashes now. One fingerprint stays, so that an object within this one begins after it.
+        self.fingerprints.truncate(first + 1);
         is_new
     }
 
-    /// The key that a mark is of. It was read without an error, and reading it again ends as well.
-    fn key_of(&self, mark: Mark) -> Option<Cow<'a, str>> {
-        if let Some(start) = mark.start() {
+    /// The key that a fingerprint is of. It was read without an error, and reading it again ends as well.
+    fn key_of(&self, fingerprint: KeyFingerprint) -> Option<Cow<'a, str>> {
+        if let Some(start) = fingerprint.start() {
             return self.reader_at(start - 1).quoted().ok();
         }
-        let spelt = String::from_utf8(mark.short_key()).ok()?;
+        let spelt = String::from_utf8(fingerprint.short_key()).ok()?;
         unescaped(&spelt).ok().map(|key| Cow::Owned(key.into_owned()))
     }
 
@@ -256,20 +233,20 @@ impl<'a> Reader<'a> {
     }
 
     #[cold]
-    fn no_key(&self) -> Error {
+    fn no_key(&self) -> JsonError {
         self.syntax("expected a key in double quotes")
     }
 
     #[cold]
-    fn no_colon(&self) -> Error {
+    fn no_colon(&self) -> JsonError {
         self.syntax("expected : after a key")
     }
 
     #[cold]
-    fn repeated(&self, start: usize) -> Error {
+    fn repeated(&self, start: usize) -> JsonError {
         let error = fault(ErrorKind::Repeated, "the key comes twice", start - 1);
         match self.reader_at(start - 1).quoted() {
-            Ok(text) => error.inside(Step::Member(printable(&text))),
+            Ok(text) => error.inside_key(&text),
             Err(error) => error,
         }
     }
@@ -280,7 +257,7 @@ fn unescaped(spelt: &str) -> Result<Cow<'_, str>> {
     Reader::of_part(spelt).unescaped().map(Cow::Owned)
 }
 
-/// A key's characters as [`Spelling::Escaped`] spells them.
+/// A key's characters as [`EscapeForm::Escaped`] spells them.
 fn usual_spelling(text: &str) -> String {
     let mut spelt = String::with_capacity(text.len());
     for character in text.chars() {

@@ -4,7 +4,7 @@
 #[derive(Debug)]
 pub struct Names<'n> {
     names: &'n [&'n str],
-    /// A bit for each, by its length and first letter: mostly it tells without a look that a name is none of them.
+    /// A bit for each, by its length and first letter: mostly this is enough to see that a name is none of them.
     filter: u64,
 }
 

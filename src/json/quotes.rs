@@ -1,46 +1,29 @@
 //! The quotes of a text, one after the other, found for sixty-four bytes at a time.
 //!
-//! To look for the end of each string from its beginning would make every step wait for the one before. So the
-//! places of quotes are the bits of a word, and the next one is a bit away.
+//! Searching for the end of each string from its beginning would make every step wait for the one before. So the places
+//! of quotes are the bits of a word, and the next one is a bit away.
 
 use std::num::NonZeroU64;
 
-use wide::u8x16;
-
-use crate::json::Reader;
-
-/// How many bytes are looked at together.
-const BLOCK: usize = 64;
-
-/// The block in which quotes are being taken.
-#[derive(Debug, Default, Clone, Copy)]
-pub(super) struct Block {
-    /// Where it begins.
-    start: usize,
-    /// A bit for each quote that ends or begins a string: all of them from the lowest on.
-    quotes: u64,
-    /// A bit for each backslash before a quote that does not; and others if there were such in a block before.
-    escaping: u64,
-    /// A bit for each other backslash and each control character.
-    specials: u64,
-}
+use crate::json::quote_block::{BLOCK, QuoteBlock};
+use crate::json::reader::Reader;
 
 impl Reader<'_> {
     /// The quotes from a place on that is not within a string: those of the block that begins there.
     #[inline(always)]
     pub(super) fn quotes_from(&mut self, start: usize) -> u64 {
-        self.block = Block::at(self.text.as_bytes(), start);
+        self.block = QuoteBlock::at(self.text.as_bytes(), start);
         self.block.quotes
     }
 
-    /// Leaves the quotes that have not been taken to whoever reads on.
+    /// Keeps the quotes that have not been taken for the next read.
     #[inline(always)]
     pub(super) fn leave_quotes(&mut self, quotes: u64) {
         self.block.quotes = quotes;
     }
 
-    /// Takes two quotes, of which the first one begins a string: the place of the second, and the quotes that are left.
-    /// Nothing if between them stands what must be looked at: more than bytes that stand for themselves, and `\"`.
+    /// Takes two quotes, the first of which begins a string: the place of the second, and the quotes that are left.
+    /// Nothing if anything but plain bytes and `\"` is between them.
     #[inline(always)]
     pub(super) fn take_string(&mut self, mut quotes: u64) -> Option<(usize, u64)> {
         if quotes == 0 {
@@ -61,7 +44,7 @@ impl Reader<'_> {
     /// stands for itself.
     #[inline(always)]
     pub(super) fn plain_end(&mut self) -> Option<usize> {
-        let Block { start, mut quotes, .. } = self.block;
+        let QuoteBlock { start, mut quotes, .. } = self.block;
         if quotes == 0 || start + quotes.trailing_zeros() as usize != self.at {
             quotes = self.quotes_from(self.at);
         }
@@ -80,13 +63,13 @@ impl Reader<'_> {
     #[inline(never)]
     fn next_quotes(&mut self) -> Option<NonZeroU64> {
         loop {
-            let Block { start, escaping, specials, .. } = self.block;
+            let QuoteBlock { start, escaping, specials, .. } = self.block;
             let next = start + BLOCK;
             if specials != 0 || next >= self.text.len() {
                 return None;
             }
             let quotes = self.quotes_from(next);
-            // Whoever asks for plain strings must learn of the escapes that were passed by, too.
+            // A caller that wants plain strings must learn of the escapes that were skipped, too.
             self.block.escaping |= escaping;
             if let Some(quotes) = NonZeroU64::new(quotes) {
                 return Some(quotes);
@@ -95,62 +78,10 @@ impl Reader<'_> {
     }
 }
 
-impl Block {
-    /// The block that begins at a place. What is behind the end of the text is special.
-    #[inline(always)]
-    fn at(bytes: &[u8], start: usize) -> Self {
-        let padded;
-        let block = match bytes.get(start..).and_then(|rest| rest.first_chunk()) {
-            Some(block) => block,
-            None => {
-                padded = Self::padded(bytes, start);
-                &padded
-            }
-        };
-        Self::of(block, start)
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn padded(bytes: &[u8], start: usize) -> [u8; BLOCK] {
-        let mut block = [0; BLOCK];
-        for (to, from) in block.iter_mut().zip(bytes.iter().skip(start)) {
-            *to = *from;
-        }
-        block
-    }
-
-    #[inline(always)]
-    #[expect(clippy::indexing_slicing, reason = "64 bytes are four chunks of 16")]
-    fn of(block: &[u8; BLOCK], start: usize) -> Self {
-        let (chunks, _) = block.as_chunks::<16>();
-        let chunks = [0, 1, 2, 3].map(|index| u8x16::new(chunks[index]));
-        let quotes = word(chunks.map(|chunk| chunk.simd_eq(u8x16::splat(b'"'))));
-        let are_backslashes = chunks.map(|chunk| chunk.simd_eq(u8x16::splat(b'\\')));
-        let is_control = |chunk: u8x16| chunk.min(u8x16::splat(0x1f)).simd_eq(chunk);
-        let any_backslash = are_backslashes.into_iter().fold(u8x16::default(), |any, chunk| any | chunk);
-        let least = chunks.into_iter().fold(u8x16::splat(u8::MAX), u8x16::min);
-        if (any_backslash | is_control(least)).to_bitmask() == 0 {
-            return Self { start, quotes, escaping: 0, specials: 0 };
-        }
-        let backslashes = word(are_backslashes);
-        let escaping = backslashes & quotes >> 1 & !(backslashes << 1);
-        let specials = backslashes & !escaping | word(chunks.map(is_control));
-        Self { start, quotes: quotes & !(escaping << 1), escaping, specials }
-    }
-}
-
-/// The first bits of four chunks.
-#[inline(always)]
-fn word(chunks: [u8x16; 4]) -> u64 {
-    let [a, b, c, d] = chunks.map(|chunk| u64::from(chunk.to_bitmask()));
-    (a | b << 16) | (c << 32 | d << 48)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::json::string::Spelling;
+    use crate::json::string::EscapeForm;
     use proptest::prelude::*;
 
     /// What a string is made of, so that ends of blocks fall between any two of them.
@@ -173,18 +104,18 @@ mod tests {
             let mut quotes = quick.quotes_from(before);
             while plain.at < text.len() {
                 let mut looked_at = Reader { at: plain.at, ..Reader::over(&text) };
-                let Ok(spelling) = looked_at.skip_long_string() else {
+                let Ok(form) = looked_at.skip_long_string() else {
                     prop_assert_eq!(plain.plain_end(), None);
                     prop_assert_eq!(quick.take_string(quotes), None);
                     return Ok(());
                 };
                 let end = looked_at.at - 1;
                 let found = plain.plain_end();
-                prop_assert!(found.is_none() || (found, spelling) == (Some(end), Spelling::Plain));
+                prop_assert!(found.is_none() || (found, form) == (Some(end), EscapeForm::Plain));
                 quotes = match quick.take_string(quotes) {
                     Some((found, left)) => {
                         prop_assert_eq!(found, end);
-                        prop_assert_ne!(spelling, Spelling::Odd);
+                        prop_assert_ne!(form, EscapeForm::Odd);
                         left
                     }
                     None => quick.quotes_from(end + 1),

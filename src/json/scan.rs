@@ -1,5 +1,4 @@
-//! The innermost loops: how many bytes of a string stand for themselves, sixteen at a time, as most strings of
-//! a pod are shorter.
+//! The innermost loops: how many bytes of a string are plain, sixteen at a time, as most strings of a pod are shorter.
 
 use wide::u8x16;
 
@@ -24,8 +23,8 @@ fn is_special(byte: u8) -> bool {
     matches!(byte, b'"' | b'\\' | 0..=0x1f)
 }
 
-/// What stands where a string ends: [`CHUNK`] bytes, its closing quote, and a few of what may follow. Whoever has
-/// it need not ask for each of these bytes whether the text is so long.
+/// The bytes around the end of a string: [`CHUNK`] bytes, the closing quote, and a few that follow. With it the length of
+/// the text need not be checked for each of them.
 pub(super) type Window = [u8; CHUNK + 8];
 
 /// The window at a closing quote, unless the text begins or ends within it.

@@ -1,31 +1,33 @@
-//! Reads over values that nobody asks for: a half of a review and more. They are checked like all others.
+//! Skips values that nobody reads: half of a review and more. They are checked like all others.
 //!
-//! There are two ways over a value. The quick one knows JSON as an API server writes it: without white space,
-//! and well formed. Where it meets anything else it gives up, and the value is read over again in the slow
-//! way, which knows all of JSON and can say what is wrong and where. The quick one may give up on anything; it
-//! may not accept what the slow one refuses, and a test holds it to that.
+//! There are two ways to skip a value. The quick one knows JSON as an API server writes it: well formed, and without
+//! white space. Where it meets anything else it gives up, and the slow one, which knows all of JSON, starts over and can
+//! say what is wrong and where. The quick one may give up on anything, but may not accept what the slow one refuses; a
+//! test holds it to that.
 //!
-//! Nothing here calls itself for more than [`MAX_DEPTH`] levels.
+//! Nothing here recurses for more than [`MAX_DEPTH`] levels.
 
-use crate::json::keys::Seen;
-use crate::json::mark::Mark;
+use crate::json::error::{ErrorKind, Result};
+use crate::json::fingerprint::KeyFingerprint;
+use crate::json::limits::{MAX_DEPTH, MAX_ELEMENTS, MAX_SKIPPED_DEPTH, MAX_STRING};
+use crate::json::reader::Reader;
 use crate::json::scan::window_at_end;
-use crate::json::{ErrorKind, MAX_DEPTH, MAX_ELEMENTS, MAX_SKIPPED_DEPTH, MAX_STRING, Reader, Result};
+use crate::json::seen_keys::SeenKeys;
 
 /// From an opening bracket to the closing one, in ASCII.
 const TO_CLOSING: u8 = 2;
 
 impl Reader<'_> {
-    /// Reads over the value that is next.
+    /// Skips the next value.
     #[inline]
     pub(super) fn skip_value(&mut self) -> Result<()> {
-        let before = (self.at, self.elements, self.marks.len(), self.many_keys.len());
+        let before = (self.at, self.elements, self.fingerprints.len(), self.many_keys.len());
         if let Some(end) = self.quick_value() {
             self.at = end;
             return Ok(());
         }
         (self.at, self.elements) = (before.0, before.1);
-        self.marks.truncate(before.2);
+        self.fingerprints.truncate(before.2);
         self.many_keys.truncate(before.3);
         self.slow_value()
     }
@@ -94,10 +96,15 @@ impl Reader<'_> {
         }
     }
 
-    /// Where the value begins whose key begins at `at`, and its first byte. Of an empty object, which most members have in
-    /// the list of who manages which field, where it ends.
+    /// Where the value begins whose key begins at `at`, and its first byte. Of an empty object, the value of most members
+    /// in managed fields, where it ends.
     #[inline(always)]
-    fn quick_key(&mut self, at: usize, quotes: u64, seen: Seen) -> Option<(usize, u64, Seen, Option<u8>)> {
+    fn quick_key(
+        &mut self,
+        at: usize,
+        quotes: u64,
+        seen: SeenKeys,
+    ) -> Option<(usize, u64, SeenKeys, Option<u8>)> {
         let bytes = self.text.as_bytes();
         let start = at + 1;
         if *bytes.get(at)? != b'"' {
@@ -111,7 +118,7 @@ impl Reader<'_> {
         };
         let [before @ .., _, b':', first, second, _, _, _, _] = window else { return None };
         let key = bytes.get(start..end).filter(|key| key.len() <= MAX_STRING)?;
-        let seen = self.see(Mark::of_shown(before, key, start), start, seen)?;
+        let seen = self.see(KeyFingerprint::of_shown(before, key, start), start, seen)?;
         if (*first, *second) == (b'{', b'}') {
             return Some((end + 4, quotes, seen, None));
         }
@@ -119,7 +126,7 @@ impl Reader<'_> {
     }
 
     #[inline(never)]
-    fn quick_unusual_key(&mut self, at: usize, seen: Seen) -> Option<(usize, u64, Seen, Option<u8>)> {
+    fn quick_unusual_key(&mut self, at: usize, seen: SeenKeys) -> Option<(usize, u64, SeenKeys, Option<u8>)> {
         self.at = at;
         let mut seen = seen;
         self.skip_long_key(&mut seen).ok()?;
@@ -158,7 +165,7 @@ impl Reader<'_> {
         Some(self.at)
     }
 
-    /// Reads over the value that is next, and says what is wrong with it.
+    /// Skips the next value, and says what is wrong with it.
     fn slow_value(&mut self) -> Result<()> {
         match self.next_byte() {
             Some(b'{' | b'[') if self.depth == MAX_DEPTH => self.deep_value(),
@@ -173,8 +180,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Reads over an object or array that is deeper than anything that is read, without a call for each level of it. For a
-    /// level that is put by a byte is kept, and of its keys what is kept of all.
+    /// Skips an object or array that is deeper than anything that is read, without a call for each of its levels. A level
+    /// that is put by takes a byte, and its keys what all keys take.
     fn deep_value(&mut self) -> Result<()> {
         let mut outer: Vec<u8> = Vec::new();
         let Some(mut level) = self.open_deep(0)? else { return Ok(()) };
@@ -202,9 +209,9 @@ impl Reader<'_> {
         }
     }
 
-    /// Opens an object or array within so many that are deeper than [`MAX_DEPTH`]: of an object, the keys that it has so far.
-    /// Nothing if it is empty, and read.
-    fn open_deep(&mut self, within: usize) -> Result<Option<Option<Seen>>> {
+    /// Opens an object or array `within` so many that are deeper than [`MAX_DEPTH`]: of an object, its keys so far. Nothing
+    /// if it is empty; it is then read.
+    fn open_deep(&mut self, within: usize) -> Result<Option<Option<SeenKeys>>> {
         if MAX_DEPTH + within >= MAX_SKIPPED_DEPTH {
             let message = format!("nested more than {MAX_SKIPPED_DEPTH} levels deep");
             return Err(self.fault(ErrorKind::Syntax, message));
@@ -219,7 +226,7 @@ impl Reader<'_> {
     }
 
     /// After a member or item of a level: whether another follows, or else its end, which is read.
-    fn another_deep(&mut self, level: Option<Seen>) -> Result<bool> {
+    fn another_deep(&mut self, level: Option<SeenKeys>) -> Result<bool> {
         let bracket = if level.is_some() { b'}' } else { b']' };
         match self.next_byte() {
             Some(b',') => {
@@ -249,7 +256,7 @@ mod tests {
     fn quick(text: &str, at: usize) -> Option<(usize, usize)> {
         let mut reader = Reader { at, ..Reader::over(text) };
         let end = reader.quick_value()?;
-        assert!(reader.marks.is_empty() && reader.many_keys.is_empty());
+        assert!(reader.fingerprints.is_empty() && reader.many_keys.is_empty());
         Some((end, reader.elements))
     }
 

@@ -1,41 +1,42 @@
-//! Strings: read over, or undone of their escapes.
+//! Strings: skipped, or read with their escapes undone.
 
 use std::borrow::Cow;
 
-use crate::json::error::fault;
+use crate::json::error::{ErrorKind, Result, fault};
+use crate::json::limits::MAX_STRING;
+use crate::json::reader::Reader;
 use crate::json::scan::plain_length;
-use crate::json::{ErrorKind, MAX_STRING, Reader, Result};
 
 /// How a string is spelt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Spelling {
+pub(super) enum EscapeForm {
     /// Each character stands for itself.
     Plain,
-    /// With escapes, each the one that every encoder writes for its character: two strings that are spelt
-    /// so are equal if their bytes are.
+    /// With escapes, each the one that every encoder writes for its character: two strings of this form are equal if and
+    /// only if their bytes are.
     Escaped,
     /// With escapes that have other spellings too: `\u0022`, `\/`.
     Odd,
 }
 
 impl<'a> Reader<'a> {
-    /// Reads over a string whose opening quote is next. Its escapes are checked, not undone.
+    /// Skips a string whose opening quote is next. Its escapes are checked, not undone.
     #[inline]
-    pub(super) fn skip_string(&mut self) -> Result<Spelling> {
+    pub(super) fn skip_string(&mut self) -> Result<EscapeForm> {
         if let Some(end) = self.plain_end()
             && end - self.at <= MAX_STRING
         {
             self.at = end + 1;
-            return Ok(Spelling::Plain);
+            return Ok(EscapeForm::Plain);
         }
         self.skip_long_string()
     }
 
     /// As [`Reader::skip_string`], for one that is not short.
     #[inline(never)]
-    pub(super) fn skip_long_string(&mut self) -> Result<Spelling> {
+    pub(super) fn skip_long_string(&mut self) -> Result<EscapeForm> {
         let (bytes, start) = (self.text.as_bytes(), self.at);
-        let mut spelling = Spelling::Plain;
+        let mut form = EscapeForm::Plain;
         self.at += 1;
         loop {
             self.at += plain_length(bytes.get(self.at..).unwrap_or_default());
@@ -43,12 +44,12 @@ impl<'a> Reader<'a> {
                 [b'"', ..] => break,
                 [b'\\', b'"' | b'\\' | b'b' | b'f' | b'n' | b'r' | b't', ..] => {
                     self.at += 2;
-                    spelling = spelling.max(Spelling::Escaped);
+                    form = form.max(EscapeForm::Escaped);
                 }
                 [b'\\', ..] => {
                     self.at += 1;
                     self.escape()?;
-                    spelling = Spelling::Odd;
+                    form = EscapeForm::Odd;
                 }
                 [_, ..] => return Err(self.syntax("a control character in a string")),
                 [] => return Err(self.syntax("the text ends within a string")),
@@ -58,15 +59,15 @@ impl<'a> Reader<'a> {
             return Err(fault(ErrorKind::Limit, format!("a string of over {MAX_STRING} bytes"), start));
         }
         self.at += 1;
-        Ok(spelling)
+        Ok(form)
     }
 
     /// Reads a string whose opening quote is next.
     pub(super) fn quoted(&mut self) -> Result<Cow<'a, str>> {
         let start = self.at + 1;
-        let spelling = self.skip_string()?;
+        let form = self.skip_string()?;
         let text = self.text.get(start..self.at - 1).unwrap_or_default();
-        if spelling == Spelling::Plain {
+        if form == EscapeForm::Plain {
             return Ok(Cow::Borrowed(text));
         }
         let mut inner = Reader::of_part(text);

@@ -1,13 +1,15 @@
-//! Which objects a document holds, as kubectl takes it apart.
+//! The objects in a document, as kubectl splits it.
 //!
-//! kubectl takes anything with a list at `items` for a list, whatever its kind is, and lists nest
+//! kubectl treats anything with a list at `items` as a list, whatever its kind, and lists nest
 //! (k8s.io/apimachinery v0.37.2, `unstructured/unstructured.go` and `unstructured_list.go`). An item
-//! without a kind or without a version has both from its list: `PodList` holds Pods. The depth of
-//! lists is bounded by the depth of YAML that is read.
+//! without a kind or version takes both from its list: `PodList` holds Pods. The depth of lists is bounded by the depth of
+//! YAML that is read.
 
-use crate::lint::objects;
 use crate::workload::Workload;
-use crate::yaml::{Fault, Node, Step, Value};
+use crate::yaml::{Node, Value, YamlError};
+
+/// The kind of a Namespace.
+pub(super) const NAMESPACE: &str = "Namespace";
 
 /// An object of a document.
 #[derive(Debug)]
@@ -21,18 +23,18 @@ pub(super) struct Item<'d> {
 
 impl Item<'_> {
     /// Something wrong with the object as a whole.
-    pub(super) fn fault(&self, message: String) -> Fault {
+    pub(super) fn fault(&self, message: String) -> YamlError {
         fault(self.node, message)
     }
 
     /// Whether it is a Namespace.
     pub(super) fn is_namespace(&self) -> bool {
-        (self.api_version, self.kind) == ("v1", objects::NAMESPACE)
+        (self.api_version, self.kind) == ("v1", NAMESPACE)
     }
 }
 
-/// The objects of a document, those in lists among them. A document of nothing holds none.
-pub(super) fn items(root: &Node) -> Vec<Result<Item<'_>, Fault>> {
+/// The objects of a document, those in lists included. An empty document has none.
+pub(super) fn items(root: &Node) -> Vec<Result<Item<'_>, YamlError>> {
     let mut items = Vec::new();
     if root.value != Value::Null {
         collect(root, None, &mut items);
@@ -43,7 +45,7 @@ pub(super) fn items(root: &Node) -> Vec<Result<Item<'_>, Fault>> {
 /// `apiVersion` and `kind`.
 type Type<'d> = (&'d str, &'d str);
 
-fn collect<'d>(node: &'d Node, of_list: Option<Type<'d>>, items: &mut Vec<Result<Item<'d>, Fault>>) {
+fn collect<'d>(node: &'d Node, of_list: Option<Type<'d>>, items: &mut Vec<Result<Item<'d>, YamlError>>) {
     let (api_version, kind) = match type_of(node, of_list) {
         Ok(of_node) => of_node,
         Err(fault) => return items.push(Err(fault)),
@@ -51,8 +53,7 @@ fn collect<'d>(node: &'d Node, of_list: Option<Type<'d>>, items: &mut Vec<Result
     let object = Item { node, api_version, kind };
     let of_items = kind.strip_suffix("List").unwrap_or(kind);
     let is_workload = |kind| Workload::of_kind(api_version, kind).is_some();
-    let is_list =
-        kind == "List" || of_items != kind && (is_workload(of_items) || of_items == objects::NAMESPACE);
+    let is_list = kind == "List" || of_items != kind && (is_workload(of_items) || of_items == NAMESPACE);
     match child(node, "items").map(|list| (list, &list.value)) {
         Some((_, Value::Sequence(nodes))) => {
             // What is a list to kubectl may be a pod to others.
@@ -72,7 +73,7 @@ fn collect<'d>(node: &'d Node, of_list: Option<Type<'d>>, items: &mut Vec<Result
 }
 
 /// What an object says that it is, or else what its list says.
-fn type_of<'d>(node: &'d Node, of_list: Option<Type<'d>>) -> Result<Type<'d>, Fault> {
+fn type_of<'d>(node: &'d Node, of_list: Option<Type<'d>>) -> Result<Type<'d>, YamlError> {
     if !matches!(node.value, Value::Mapping(_)) {
         let found = name_of(&node.value);
         return Err(fault(node, format!("expected a Kubernetes object, found {found}")));
@@ -88,7 +89,7 @@ fn type_of<'d>(node: &'d Node, of_list: Option<Type<'d>>) -> Result<Type<'d>, Fa
 }
 
 /// The text of a key; `None` where it is absent or empty.
-fn text<'d>(node: &'d Node, key: &str) -> Result<Option<&'d str>, Fault> {
+fn text<'d>(node: &'d Node, key: &str) -> Result<Option<&'d str>, YamlError> {
     let Some(value) = child(node, key) else { return Ok(None) };
     match &value.value {
         Value::Null => Ok(None),
@@ -101,13 +102,13 @@ fn text<'d>(node: &'d Node, key: &str) -> Result<Option<&'d str>, Fault> {
 }
 
 fn child<'d>(node: &'d Node, key: &str) -> Option<&'d Node> {
-    let located = node.locate(&[Step::Key(key)]);
+    let located = node.locate(&[key.into()]);
     located.exact.then_some(located.node)
 }
 
-fn fault(node: &Node, message: String) -> Fault {
+fn fault(node: &Node, message: String) -> YamlError {
     let span = node.locate(&[]).span;
-    Fault { line: span.line, column: span.column, message }
+    YamlError { line: span.line, column: span.column, message }
 }
 
 fn name_of(value: &Value) -> &'static str {
@@ -131,7 +132,7 @@ mod tests {
     fn found(text: &str) -> Vec<String> {
         let documents = yaml::read(text);
         let roots = documents.iter().map(|document| &document.as_ref().expect(text).root);
-        let describe = |item: Result<Item<'_>, Fault>| match item {
+        let describe = |item: Result<Item<'_>, YamlError>| match item {
             Ok(item) => format!("{} {} @{}", item.api_version, item.kind, item.node.span.line),
             Err(fault) => fault.to_string(),
         };

@@ -1,26 +1,26 @@
-//! Objects of the cluster that a verdict hangs on, read from files: the Namespaces and their labels, the service
-//! accounts, and the pods that are there already.
+//! Objects of the cluster that a verdict depends on, read from files: the Namespaces and their labels, the service
+//! accounts, and existing pods.
 //!
-//! Objects of other kinds are passed over: whoever exports a cluster exports more than is needed.
+//! Objects of other kinds are ignored: an export of a cluster holds more than is needed.
 
 use std::collections::BTreeMap;
 
 use crate::json::{Reader, members};
-use crate::lint::manifest::{self, Item};
-use crate::lint::{Unread, place};
+use crate::lint::manifest::{self, Item, NAMESPACE};
+use crate::lint::place;
+use crate::lint::unread::{DocumentOrigin, Unread};
+use crate::path::Path;
 use crate::pod::Metadata;
 use crate::policy::{Labels, Snapshot};
-use crate::yaml::{self, Fault};
+use crate::yaml::{self, YamlError};
 
-/// The kind of a Namespace.
-pub(super) const NAMESPACE: &str = "Namespace";
 const SERVICE_ACCOUNT: &str = "ServiceAccount";
 const POD: &str = "Pod";
 
-/// What kubectl takes an object for that names no namespace.
+/// The namespace that kubectl puts an object in that names none.
 const DEFAULT_NAMESPACE: &str = "default";
 
-/// The objects of files, as far as a verdict may hang on them.
+/// The objects of files, as far as a verdict may depend on them.
 #[derive(Debug, Default, Clone)]
 pub struct Objects {
     /// The Namespaces and service accounts.
@@ -37,18 +37,18 @@ pub fn read_objects(file: &str, text: &str, objects: &mut Objects) -> Vec<Unread
             Ok(document) => add_document(&document, objects),
             Err(fault) => vec![fault],
         };
-        let origin = super::Origin { file, document: index + 1 };
+        let origin = DocumentOrigin { file, document: index + 1 };
         unread.extend(faults.into_iter().map(|fault| Unread::in_document(&origin, fault)));
     }
     unread
 }
 
-fn add_document(document: &yaml::Document, objects: &mut Objects) -> Vec<Fault> {
+fn add_document(document: &yaml::Document, objects: &mut Objects) -> Vec<YamlError> {
     let added = manifest::items(&document.root).into_iter().map(|item| add(&item?, objects));
     added.filter_map(Result::err).collect()
 }
 
-fn add(item: &Item<'_>, objects: &mut Objects) -> Result<(), Fault> {
+fn add(item: &Item<'_>, objects: &mut Objects) -> Result<(), YamlError> {
     if item.api_version != "v1" {
         return Ok(());
     }
@@ -72,7 +72,7 @@ fn add(item: &Item<'_>, objects: &mut Objects) -> Result<(), Fault> {
 }
 
 /// The name and labels of a Namespace.
-pub(super) fn read_namespace(item: &Item<'_>) -> Result<(String, Labels), Fault> {
+pub(super) fn read_namespace(item: &Item<'_>) -> Result<(String, Labels), YamlError> {
     read_facts(item).map(|facts| (facts.name, facts.labels))
 }
 
@@ -83,7 +83,7 @@ struct Facts {
     labels: Labels,
 }
 
-fn read_facts(item: &Item<'_>) -> Result<Facts, Fault> {
+fn read_facts(item: &Item<'_>) -> Result<Facts, YamlError> {
     let json = item.node.to_json();
     let mut metadata = Metadata::default();
     let read = Reader::new(&json).map(Reader::refusing_misspelt_case).and_then(|mut reader| {
@@ -94,7 +94,7 @@ fn read_facts(item: &Item<'_>) -> Result<Facts, Fault> {
         return Err(place::of_error(item.node, &error));
     }
     if metadata.name.is_empty() {
-        return Err(place::fault(item.node, &["metadata", "name"], "metadata.name: not set"));
+        return Err(place::fault(item.node, &Path::from_dotted("metadata.name"), "metadata.name: not set"));
     }
     let namespace = if metadata.namespace.is_empty() { DEFAULT_NAMESPACE } else { &metadata.namespace };
     let labels = metadata.labels.iter().flatten();
@@ -130,7 +130,7 @@ mod tests {
         let table = [
             (
                 "apiVersion: v1\nkind: Namespace\nmetadata:\n  labels:\n    a.b/c: yes\n  name: x",
-                "f:5:12: metadata.labels.a.b/c: expected a string, found a boolean",
+                "f:5:12: metadata.labels[a.b/c]: expected a string, found a boolean",
             ),
             ("apiVersion: v1\nkind: Namespace\nmetadata: {}", "f:3:1: metadata.name: not set"),
             (

@@ -1,8 +1,8 @@
-//! The files behind the arguments: which there are, and what they hold.
+//! The files that the arguments name, and their contents.
 //!
 //! A folder gives the same files in the same order on every machine: what the project's own ignore
-//! files leave out is left out, what a user ignores elsewhere is not. A file that is named is read
-//! whatever its name is. Files are read when they are needed, not kept: a tree may be large. What
+//! files exclude is left out, what a user ignores elsewhere is not. A file that is named is read
+//! whatever its extension. Files are read when they are needed and not kept: a tree may be large. What
 //! can be read only once (standard input, a pipe) is read at the start and kept.
 
 use std::borrow::Cow;
@@ -13,15 +13,14 @@ use std::path::{Path, PathBuf};
 
 use ignore::{DirEntry, WalkBuilder};
 
-use crate::lint::Unread;
+use crate::lint::unread::Unread;
+use crate::yaml::FILE_EXTENSIONS;
 
 /// Largest file that is read, in bytes: room for the pods of a large cluster in one list.
 const MAX_BYTES: u64 = 32 << 20;
 /// Most lines, commas and brackets in a file: twice what a manifest of the largest size has. Each may
 /// be a value, which takes up to 560 bytes while it is read.
 const MAX_MARKS: usize = 4 << 20;
-/// The endings of the files that a folder is searched for.
-const ENDINGS: [&str; 3] = ["yaml", "yml", "json"];
 /// What standard input is called, in arguments and reports.
 const STDIN: &str = "-";
 
@@ -43,7 +42,7 @@ impl From<PathBuf> for Input {
 
 /// A text to lint.
 #[derive(Debug)]
-pub(super) struct Source {
+pub(super) struct ManifestSource {
     /// What it is called in reports.
     pub(super) name: String,
     content: Content,
@@ -57,7 +56,7 @@ enum Content {
     Kept(Vec<u8>),
 }
 
-impl Source {
+impl ManifestSource {
     /// The text.
     pub(super) fn text(&self) -> Result<Cow<'_, str>, Unread> {
         match &self.content {
@@ -82,8 +81,8 @@ impl Source {
 }
 
 /// Everything that the inputs name, each thing once, and what of it cannot be found or read.
-pub(super) fn find(inputs: &[Input]) -> (Vec<Source>, Vec<Unread>) {
-    let mut found = Found::default();
+pub(super) fn find(inputs: &[Input]) -> (Vec<ManifestSource>, Vec<Unread>) {
+    let mut found = FoundSources::default();
     for input in inputs {
         match input {
             Input::Stdin => found.keep(STDIN.to_owned(), || Ok(io::stdin().lock())),
@@ -100,17 +99,17 @@ pub(super) fn find(inputs: &[Input]) -> (Vec<Source>, Vec<Unread>) {
 }
 
 #[derive(Default)]
-struct Found {
-    sources: Vec<Source>,
+struct FoundSources {
+    sources: Vec<ManifestSource>,
     unread: Vec<Unread>,
     names: HashSet<String>,
 }
 
-impl Found {
+impl FoundSources {
     fn file(&mut self, path: &Path) {
         let name = name_of(path);
         if self.names.insert(name.clone()) {
-            self.sources.push(Source { name, content: Content::File(path.to_owned()) });
+            self.sources.push(ManifestSource { name, content: Content::File(path.to_owned()) });
         }
     }
 
@@ -119,7 +118,7 @@ impl Found {
             return;
         }
         match open().map_err(|error| unreadable(&name, &error)).and_then(|file| read(&name, file)) {
-            Ok(bytes) => self.sources.push(Source { name, content: Content::Kept(bytes) }),
+            Ok(bytes) => self.sources.push(ManifestSource { name, content: Content::Kept(bytes) }),
             Err(unread) => self.unread.push(unread),
         }
     }
@@ -149,7 +148,7 @@ impl Found {
         match fs::metadata(path) {
             Ok(metadata) if metadata.is_dir() => {}
             Ok(metadata) if metadata.is_file() => self.file(path),
-            // To open a pipe would wait for whoever writes to it.
+            // Opening a pipe would wait for its writer.
             Ok(_) => self.unread.push(Unread::file(name_of(path), "not a regular file".to_owned())),
             Err(error) => self.unread.push(unreadable(&name_of(path), &error)),
         }
@@ -157,11 +156,11 @@ impl Found {
 }
 
 fn is_named_as_manifest(entry: &DirEntry) -> bool {
-    let ending = entry.path().extension().and_then(|ending| ending.to_str()).unwrap_or_default();
-    entry.depth() > 0 && ENDINGS.iter().any(|known| ending.eq_ignore_ascii_case(known))
+    let extension = entry.path().extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+    entry.depth() > 0 && FILE_EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known))
 }
 
-/// The path as it was given, less the `./` that a walk puts before it.
+/// The path as it was given, without the `./` that a walk adds.
 fn name_of(path: &Path) -> String {
     path.strip_prefix("./").unwrap_or(path).display().to_string()
 }
@@ -220,7 +219,7 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_read_up_to_the_limit() {
-        let mut found = Found::default();
+        let mut found = FoundSources::default();
         found.keep("-".to_owned(), || Ok(&b"kind: Pod\n\xff"[..]));
         found.keep("-".to_owned(), || Ok(&b"read already"[..]));
         found.keep("zeros".to_owned(), || Ok(io::repeat(0)));

@@ -1,13 +1,11 @@
 //! Azure workload identity, delegated: the pod gets its service account and the label by which
-//! azure-workload-identity's own webhook knows it. That webhook puts the token in.
+//! azure-workload-identity's own webhook selects it. That webhook injects the token.
 
-use json_patch::{PatchOperation, ReplaceOperation};
-use serde_json::json;
-
-use crate::controls::Printable;
-use crate::mutate::{Mutation, TooLong, add, pointer};
-use crate::pod::{Pod, Step};
+use crate::finding::{Edit, EditOp, Value};
+use crate::path::Path;
+use crate::pod::Pod;
 use crate::policy::IdentityPolicy;
+use crate::text::Printable;
 
 const LABEL: &str = "azure.workload.identity/use";
 
@@ -19,7 +17,7 @@ pub struct Identity<'p> {
 }
 
 /// Two policies that would give one pod different service accounts. There is no order among them:
-/// whoever wrote them has to say which.
+/// their author has to say which applies.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "IdentityPolicy \"{}\" gives this pod the service account {}, and \"{}\" gives it {}: make their match differ",
@@ -28,11 +26,11 @@ pub struct Identity<'p> {
 pub struct Conflict<'p> {
     /// A policy that matches.
     pub one: &'p IdentityPolicy,
-    /// Another that does.
+    /// Another that matches.
     pub other: &'p IdentityPolicy,
 }
 
-/// Chooses the identity of a pod among the policies that hold in its namespace.
+/// Chooses the identity of a pod from the policies that hold in its namespace.
 ///
 /// # Errors
 /// When two of them name different service accounts.
@@ -62,47 +60,35 @@ fn is_for(policy: &IdentityPolicy, pod: &Pod<'_>) -> bool {
     is_selected && is_taken
 }
 
-impl Identity<'_> {
-    /// Adds the changes that give a pod this identity; none if it has it.
-    pub(super) fn apply(&self, pod: &Pod<'_>, mutation: &mut Mutation) -> Result<(), TooLong> {
+impl<'p> Identity<'p> {
+    /// The edits that give a pod this identity; none if it has it.
+    pub(super) fn edits(&self, pod: &'p Pod<'_>) -> Vec<Edit<'p>> {
         let target = self.policy.service_account_name.as_str();
-        if !pod.has_spec {
-            let spec = json!({ "serviceAccountName": target, "serviceAccount": target });
-            mutation.patch.push(&add(&[Step::Key("spec")], spec))?;
-            return self.label(pod, mutation);
-        }
-        for (name, value) in [
+        let accounts = [
             ("serviceAccountName", &pod.spec.service_account_name),
             ("serviceAccount", &pod.spec.service_account),
-        ] {
-            let path = [Step::Key("spec"), Step::Key(name)];
-            let value = value.as_ref();
-            if value.is_empty() {
-                mutation.patch.push(&add(&path, json!(target)))?;
-            } else if value != target {
-                let replace = ReplaceOperation { path: pointer(&path), value: json!(target) };
-                mutation.patch.push(&PatchOperation::Replace(replace))?;
-            }
+        ];
+        let mut edits: Vec<Edit<'p>> = accounts
+            .into_iter()
+            .filter(|(_, account)| *account != target)
+            .map(|(field, _)| set(["spec", field], target))
+            .collect();
+        if pod.metadata.label(LABEL).is_none() {
+            edits.push(set(["metadata", "labels", LABEL], "true"));
         }
-        self.label(pod, mutation)
+        edits
     }
 
-    fn label(&self, pod: &Pod<'_>, mutation: &mut Mutation) -> Result<(), TooLong> {
-        let labels = [Step::Key("metadata"), Step::Key("labels")];
-        let label = [labels[0], labels[1], Step::Key(LABEL)];
-        match (&pod.metadata.labels, pod.metadata.label(LABEL)) {
-            (None, _) if !pod.has_metadata => {
-                let metadata = json!({ "labels": { LABEL: "true" } });
-                mutation.patch.push(&add(&[Step::Key("metadata")], metadata))?;
-            }
-            (None, _) => mutation.patch.push(&add(&labels, json!({ LABEL: "true" })))?,
-            (Some(_), None) => mutation.patch.push(&add(&label, json!("true")))?,
-            (Some(_), Some("true")) => {}
-            (Some(_), Some(value)) => mutation.warnings.push(format!(
-                "label {LABEL} is \"{}\": left as it is, so no token comes into the pod",
-                Printable(value)
-            )),
-        }
-        Ok(())
+    /// What the pod's author should know: its own label is not changed, even if it prevents the token.
+    pub(super) fn warning(&self, pod: &Pod<'_>) -> Option<String> {
+        let value = pod.metadata.label(LABEL).filter(|value| *value != "true")?;
+        Some(format!(
+            "label {LABEL} is \"{}\": left as it is, so no token comes into the pod",
+            Printable(value)
+        ))
     }
+}
+
+fn set<'p, const N: usize>(keys: [&'p str; N], value: &'p str) -> Edit<'p> {
+    Edit { path: Path::from_keys(keys), op: EditOp::Set(Value::Text(value)) }
 }

@@ -1,30 +1,319 @@
-//! A JSON Patch as its text, which is what goes out: a tree of it takes ten times as much.
+//! Edits of a pod → a JSON Patch (RFC 6902, with the pointers of RFC 6901).
+//!
+//! The edits are first put together in a tree, and the pod is scanned once to see which nodes of the tree exist. So an
+//! absent object is added once, whole, whatever it will hold; and the patch applies to the pod exactly as it was received,
+//! including `null`s.
 
-use json_patch::PatchOperation;
+use std::borrow::Cow;
+use std::num::NonZeroU32;
 
-/// Longest patch, in bytes. In base 64 it is a third longer, and an answer has 256 KiB. What is filled in for 500 containers,
-/// the most of one kind, has some 100 KiB.
+use json_patch::jsonptr::{PointerBuf, Token};
+use json_patch::{AddOperation, PatchOperation, RemoveOperation, ReplaceOperation};
+use serde_json::{Map, Value as Json};
+
+use crate::finding::{Edit, EditOp};
+use crate::json::{self, Reader};
+use crate::path::Step;
+
+/// Longest patch, in bytes. In base 64 it is a third longer, and an answer has 256 KiB. Filling in 500 containers, the most
+/// of one kind, takes some 100 KiB.
 const LONGEST_PATCH: usize = 180 * 1024;
 
-/// The changes, in order, as a JSON array.
+/// Collects edits, and makes a patch from them.
+///
+/// The nodes of the tree are in one list and point to each other by their index in it, and each key and each operation is held
+/// once: a pod may have 1,500 containers, each with eight nodes.
+#[derive(Debug, Default)]
+pub(super) struct PatchBuilder<'p> {
+    /// The root is the first.
+    nodes: Vec<Node>,
+    keys: Vec<Cow<'p, str>>,
+    ops: Vec<EditOp<'p>>,
+}
+
+/// The index of a node; that of the root stands for none, since it is nobody's child.
+type NodeIndex = u32;
+
+const ROOT: NodeIndex = 0;
+
+/// A part of the pod in which an edit is made.
+#[derive(Debug)]
+struct Node {
+    step: NodeStep,
+    /// The index of what is done to it.
+    op: Option<NonZeroU32>,
+    presence: Presence,
+    first_child: NodeIndex,
+    last_child: NodeIndex,
+    next_sibling: NodeIndex,
+}
+
+/// The step to a node from its parent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum NodeStep {
+    /// The index of a key.
+    Key(u32),
+    /// An item of a list.
+    Index(u32),
+}
+
+/// What the pod has at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Presence {
+    Absent,
+    Null,
+    Present,
+}
+
+/// Changes, in order, as a JSON array.
 #[derive(Debug, Default)]
 pub struct PatchText {
     json: Vec<u8>,
     operations: usize,
 }
 
-/// A patch that would be too long to be sent.
+/// Why there is no patch.
 #[derive(Debug, thiserror::Error)]
-#[error("what podgate fills in for it is over {} KiB: let it say more itself, or split it", LONGEST_PATCH / 1024)]
-pub struct TooLong;
+pub enum PatchError {
+    /// It would be too long to be sent.
+    #[error("what podgate fills in for it is over {} KiB: let it say more itself, or split it", LONGEST_PATCH / 1024)]
+    TooLong,
+    /// The pod cannot be read again.
+    #[error("{0}")]
+    Unreadable(#[from] json::JsonError),
+}
+
+impl<'p> PatchBuilder<'p> {
+    /// Adds an edit. If several have the same path, the last one counts.
+    pub(super) fn add(&mut self, edit: Edit<'p>) {
+        if self.nodes.is_empty() {
+            self.nodes.push(Node::new(NodeStep::Index(0)));
+        }
+        let mut at = ROOT;
+        for step in edit.path {
+            let step = match step {
+                Step::Key(key) => NodeStep::Key(index_of(&mut self.keys, key)),
+                Step::Index(index) => NodeStep::at(index),
+            };
+            at = self.child(at, step);
+        }
+        let op = NonZeroU32::new(index_of(&mut self.ops, edit.op).saturating_add(1));
+        if let Some(node) = self.node_mut(at) {
+            node.op = op;
+        }
+    }
+
+    /// The patch that makes the edits in a pod, given as its JSON text.
+    ///
+    /// # Errors
+    /// When the patch would be too long. A partial one is never sent.
+    pub(super) fn build(mut self, pod: &str) -> Result<PatchText, PatchError> {
+        let mut patch = PatchText::default();
+        if !self.nodes.is_empty() {
+            self.find(ROOT, &mut Reader::over(pod))?;
+            self.write(ROOT, &mut PointerBuf::new(), &mut patch)?;
+        }
+        Ok(patch)
+    }
+
+    fn node(&self, index: NodeIndex) -> Option<&Node> {
+        get(&self.nodes, index)
+    }
+
+    fn op(&self, node: &Node) -> Option<EditOp<'p>> {
+        get(&self.ops, node.op?.get() - 1).copied()
+    }
+
+    fn key(&self, step: NodeStep) -> Option<&str> {
+        match step {
+            NodeStep::Key(key) => get(&self.keys, key).map(AsRef::as_ref),
+            NodeStep::Index(_) => None,
+        }
+    }
+
+    fn node_mut(&mut self, index: NodeIndex) -> Option<&mut Node> {
+        self.nodes.get_mut(usize::try_from(index).ok()?)
+    }
+
+    /// The children of a node, in the order in which they were added.
+    fn children(&self, parent: NodeIndex) -> impl Iterator<Item = (NodeIndex, &Node)> {
+        let child = |index: NodeIndex| {
+            let index = Some(index).filter(|index| *index != ROOT)?;
+            Some((index, self.node(index)?))
+        };
+        let first = self.node(parent).and_then(|parent| child(parent.first_child));
+        std::iter::successors(first, move |(_, node)| child(node.next_sibling))
+    }
+
+    /// The child at a step, which is created if there is none. Edits come container by container, so the last one is
+    /// checked first.
+    fn child(&mut self, parent: NodeIndex, step: NodeStep) -> NodeIndex {
+        let last = self.node(parent).map_or(ROOT, |parent| parent.last_child);
+        if last != ROOT && self.node(last).is_some_and(|last| last.step == step) {
+            return last;
+        }
+        if let Some(index) = self.child_where(parent, |other| other == step) {
+            return index;
+        }
+        // A path has a step for each node: so many that they could not be counted would not fit into memory.
+        let new = NodeIndex::try_from(self.nodes.len()).unwrap_or(ROOT);
+        self.nodes.push(Node::new(step));
+        if let Some(last) = self.node_mut(last).filter(|_| last != ROOT) {
+            last.next_sibling = new;
+        }
+        if let Some(parent) = self.node_mut(parent) {
+            parent.last_child = new;
+            if parent.first_child == ROOT {
+                parent.first_child = new;
+            }
+        }
+        new
+    }
+
+    fn child_where(&self, parent: NodeIndex, is_meant: impl Fn(NodeStep) -> bool) -> Option<NodeIndex> {
+        self.children(parent).find(|(_, child)| is_meant(child.step)).map(|(index, _)| index)
+    }
+
+    /// Records whether a node and those below it exist.
+    fn find(&mut self, at: NodeIndex, reader: &mut Reader<'_>) -> json::Result<()> {
+        let presence = if reader.null()? { Presence::Null } else { Presence::Present };
+        if let Some(node) = self.node_mut(at) {
+            node.presence = presence;
+        }
+        let first = self.children(at).next().map(|(_, child)| child.step);
+        match (presence, first) {
+            (Presence::Null | Presence::Absent, _) => Ok(()),
+            (Presence::Present, None) => reader.skip().map(drop),
+            (Presence::Present, Some(NodeStep::Key(_))) => reader
+                .object(|reader, key| {
+                    let child = self.child_where(at, |step| self.key(step) == Some(key));
+                    self.find_or_skip(child, reader)
+                })
+                .map(drop),
+            (Presence::Present, Some(NodeStep::Index(_))) => {
+                // Edits come in the order of the list, so the next child is mostly the one that is looked for.
+                let mut next = self.children(at).next().map_or(ROOT, |(index, _)| index);
+                reader.array(|reader, index| {
+                    let step = NodeStep::at(index);
+                    match self.node(next) {
+                        Some(node) if next != ROOT && node.step == step => {
+                            let found = next;
+                            next = node.next_sibling;
+                            self.find(found, reader)
+                        }
+                        _ => {
+                            let child = self.child_where(at, |other| other == step);
+                            self.find_or_skip(child, reader)
+                        }
+                    }
+                })
+            }
+        }
+    }
+
+    fn find_or_skip(&mut self, child: Option<NodeIndex>, reader: &mut Reader<'_>) -> json::Result<()> {
+        match child {
+            Some(child) => self.find(child, reader),
+            None => reader.skip().map(drop),
+        }
+    }
+
+    /// Writes the operations for the children of a node.
+    fn write(&self, parent: NodeIndex, at: &mut PointerBuf, patch: &mut PatchText) -> Result<(), PatchError> {
+        for (index, child) in self.children(parent) {
+            match child.step {
+                NodeStep::Key(_) => at.push_back(Token::new(self.key(child.step).unwrap_or_default())),
+                NodeStep::Index(index) => {
+                    at.push_back(Token::from(usize::try_from(index).unwrap_or(usize::MAX)))
+                }
+            }
+            match (child.presence, self.op(child)) {
+                (Presence::Present, None) => self.write(index, at, patch)?,
+                (Presence::Present, Some(EditOp::Set(value))) => patch.push(&replace(at, value.into()))?,
+                (Presence::Present | Presence::Null, Some(EditOp::Remove)) => {
+                    patch.push(&PatchOperation::Remove(RemoveOperation { path: at.clone() }))?;
+                }
+                (Presence::Null | Presence::Absent, _) => {
+                    if let Some(value) = self.value(index, child) {
+                        patch.push(&child.make(at, value))?;
+                    }
+                }
+            }
+            at.pop_back();
+        }
+        Ok(())
+    }
+
+    /// What a node will hold if the pod has nothing there; `None` for nothing.
+    fn value(&self, index: NodeIndex, node: &Node) -> Option<Json> {
+        match self.op(node) {
+            Some(EditOp::Set(value)) => return Some(value.into()),
+            Some(EditOp::Remove) => return None,
+            None => {}
+        }
+        let members: Map<String, Json> = self
+            .children(index)
+            .filter_map(|(index, child)| Some((self.key(child.step)?.to_owned(), self.value(index, child)?)))
+            .collect();
+        (!members.is_empty()).then_some(Json::Object(members))
+    }
+}
+
+impl Node {
+    fn new(step: NodeStep) -> Self {
+        Self {
+            step,
+            op: None,
+            presence: Presence::Absent,
+            first_child: ROOT,
+            last_child: ROOT,
+            next_sibling: ROOT,
+        }
+    }
+
+    /// Makes what the pod does not have. An item of a list that is `null` is replaced: adding at its index would make room for a
+    /// new one.
+    fn make(&self, at: &PointerBuf, value: Json) -> PatchOperation {
+        match (self.presence, self.step) {
+            (Presence::Null | Presence::Present, NodeStep::Index(_)) => replace(at, value),
+            (Presence::Absent, _) | (_, NodeStep::Key(_)) => {
+                PatchOperation::Add(AddOperation { path: at.clone(), value })
+            }
+        }
+    }
+}
+
+impl NodeStep {
+    /// An item past what can be counted here does not exist: a review has 200,000 at most.
+    fn at(index: usize) -> Self {
+        Self::Index(u32::try_from(index).unwrap_or(u32::MAX))
+    }
+}
+
+fn get<T>(list: &[T], index: u32) -> Option<&T> {
+    list.get(usize::try_from(index).ok()?)
+}
+
+/// The index of an item in a list of few, to which it is added if it is not there.
+fn index_of<T: PartialEq>(list: &mut Vec<T>, item: T) -> u32 {
+    let index = list.iter().position(|other| *other == item).unwrap_or_else(|| {
+        list.push(item);
+        list.len() - 1
+    });
+    u32::try_from(index).unwrap_or(u32::MAX)
+}
+
+fn replace(path: &PointerBuf, value: Json) -> PatchOperation {
+    PatchOperation::Replace(ReplaceOperation { path: path.clone(), value })
+}
 
 impl PatchText {
-    pub(super) fn push(&mut self, operation: &PatchOperation) -> Result<(), TooLong> {
+    fn push(&mut self, operation: &PatchOperation) -> Result<(), PatchError> {
         self.json.push(if self.operations == 0 { b'[' } else { b',' });
-        // Strings, booleans and lists of them: there is nothing that cannot be written, and a `Vec` takes every byte.
-        serde_json::to_writer(&mut self.json, operation).map_err(|_| TooLong)?;
+        // Strings, booleans and lists of them can always be written, and a `Vec` takes every byte.
+        serde_json::to_writer(&mut self.json, operation).map_err(|_| PatchError::TooLong)?;
         self.operations += 1;
-        if self.json.len() > LONGEST_PATCH { Err(TooLong) } else { Ok(()) }
+        if self.json.len() > LONGEST_PATCH { Err(PatchError::TooLong) } else { Ok(()) }
     }
 
     /// How many changes it has.
@@ -41,5 +330,69 @@ impl PatchText {
         }
         self.json.push(b']');
         Some(self.json)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finding::Value;
+    use crate::path::Path;
+
+    fn edit<'p>(path: Path<'p>, op: EditOp<'p>) -> Edit<'p> {
+        Edit { path, op }
+    }
+
+    fn patch(pod: &str, edits: Vec<Edit<'_>>) -> String {
+        let mut builder = PatchBuilder::default();
+        edits.into_iter().for_each(|edit| builder.add(edit));
+        let patch = builder.build(pod).expect("a patch").into_json().unwrap_or_default();
+        String::from_utf8(patch).expect("text")
+    }
+
+    #[test]
+    fn parents_are_made_once_and_nulls_are_replaced() {
+        let context = || Path::from_keys(["spec", "containers"]).index(0).key("securityContext");
+        let set = || {
+            vec![
+                edit(context().key("runAsNonRoot"), EditOp::Set(Value::Bool(true))),
+                edit(context().key("capabilities").key("drop"), EditOp::Set(Value::ListOf("ALL"))),
+            ]
+        };
+        for (container, expected) in [
+            (
+                "{}",
+                r#"[{"op":"add","path":"/spec/containers/0/securityContext","value":{"capabilities":{"drop":["ALL"]},"runAsNonRoot":true}}]"#,
+            ),
+            (
+                "null",
+                r#"[{"op":"replace","path":"/spec/containers/0","value":{"securityContext":{"capabilities":{"drop":["ALL"]},"runAsNonRoot":true}}}]"#,
+            ),
+            (
+                r#"{"securityContext":null}"#,
+                r#"[{"op":"add","path":"/spec/containers/0/securityContext","value":{"capabilities":{"drop":["ALL"]},"runAsNonRoot":true}}]"#,
+            ),
+            (
+                r#"{"securityContext":{"capabilities":{}}}"#,
+                r#"[{"op":"add","path":"/spec/containers/0/securityContext/runAsNonRoot","value":true},{"op":"add","path":"/spec/containers/0/securityContext/capabilities/drop","value":["ALL"]}]"#,
+            ),
+            (
+                r#"{"securityContext":{"runAsNonRoot":false,"capabilities":{"drop":null}}}"#,
+                r#"[{"op":"replace","path":"/spec/containers/0/securityContext/runAsNonRoot","value":true},{"op":"add","path":"/spec/containers/0/securityContext/capabilities/drop","value":["ALL"]}]"#,
+            ),
+        ] {
+            let pod = format!(r#"{{"spec":{{"containers":[{container}]}}}}"#);
+            assert_eq!(patch(&pod, set()), expected, "{container}");
+        }
+        let label = || Path::from_keys(["metadata", "labels", "a.b/c~d"]);
+        assert_eq!(
+            patch("{}", vec![edit(label(), EditOp::Set(Value::Text("x")))]),
+            r#"[{"op":"add","path":"/metadata","value":{"labels":{"a.b/c~d":"x"}}}]"#
+        );
+        assert_eq!(
+            patch(r#"{"metadata":{"labels":{"a.b/c~d":"x"}}}"#, vec![edit(label(), EditOp::Remove)]),
+            r#"[{"op":"remove","path":"/metadata/labels/a.b~1c~0d"}]"#
+        );
+        assert_eq!(patch(r#"{"metadata":{}}"#, vec![edit(label(), EditOp::Remove)]), "");
     }
 }

@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 
 use crate::json::{Reader, Result, members};
-use crate::pod::{MAX_ITEMS, Security};
+use crate::pod::limits::MAX_ITEMS;
+use crate::pod::security::SecurityContext;
+use crate::pod::volume_mount::VolumeMounts;
 
 /// Which list a container stands in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -37,8 +39,12 @@ pub struct Container<'a> {
     pub name: Cow<'a, str>,
     /// `image`; empty when absent.
     pub image: Cow<'a, str>,
+    /// `resources`, as JSON text; empty when absent.
+    pub resources: &'a str,
+    /// `volumeMounts`.
+    pub volume_mounts: VolumeMounts<'a>,
     /// `securityContext`.
-    pub security: Option<Security<'a>>,
+    pub security: Option<SecurityContext<'a>>,
     /// The host ports among `ports`: those that are not 0.
     pub host_ports: Vec<HostPort>,
     /// The hosts of probes and lifecycle handlers: those that are not empty.
@@ -71,7 +77,9 @@ impl<'a> Container<'a> {
             "name" => container.name = reader.string()?,
             "image" => container.image = reader.string()?,
             "ports" => container.read_ports(reader)?,
-            "securityContext" => container.security = Security::read(reader)?,
+            "volumeMounts" => container.volume_mounts = VolumeMounts::of(reader.skip()?),
+            "resources" => container.resources = reader.skip()?,
+            "securityContext" => container.security = SecurityContext::read(reader)?,
             "livenessProbe" => container.read_handler(reader, "livenessProbe.httpGet.host", "livenessProbe.tcpSocket.host")?,
             "readinessProbe" => container.read_handler(reader, "readinessProbe.httpGet.host", "readinessProbe.tcpSocket.host")?,
             "startupProbe" => container.read_handler(reader, "startupProbe.httpGet.host", "startupProbe.tcpSocket.host")?,

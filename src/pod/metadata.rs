@@ -1,11 +1,11 @@
-//! The metadata of a pod: what names it, selects it, and annotates it.
+//! The metadata of a pod.
 
 use std::borrow::Cow;
 
 use crate::json::{Reader, Result, members};
-use crate::pod::MAX_ITEMS;
+use crate::pod::limits::MAX_ITEMS;
 
-/// Annotations that some rule reads start with one of these; the others are not kept.
+/// Annotations that a control reads start with one of these; the others are not kept.
 const KEPT_ANNOTATIONS: [&str; 4] = [
     "container.apparmor.security.beta.kubernetes.io/",
     "container.seccomp.security.alpha.kubernetes.io/",
@@ -30,7 +30,7 @@ pub struct Metadata<'a> {
     pub namespace: Cow<'a, str>,
     /// `labels`; `None` when absent, which a patch must know.
     pub labels: Option<StringMap<'a>>,
-    /// Those of `annotations` that a rule reads.
+    /// Those of `annotations` that a control reads.
     pub annotations: StringMap<'a>,
     /// The controlling one of `ownerReferences`.
     pub owner: Option<Owner<'a>>,
@@ -57,7 +57,7 @@ impl<'a> Metadata<'a> {
         find(self.labels.as_deref().unwrap_or_default(), key)
     }
 
-    /// The value of an annotation that some rule reads.
+    /// The value of an annotation that a control reads.
     #[must_use]
     pub fn annotation(&self, key: &str) -> Option<&str> {
         find(&self.annotations, key)

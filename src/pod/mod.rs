@@ -1,272 +1,28 @@
-//! What we read of a pod: the fields that some rule looks at, borrowed from the JSON text.
+//! What we read of a pod: the fields that some control looks at, borrowed from the JSON text.
 //!
-//! Our own types rather than `k8s_openapi`'s, which cost five times the reading and hundreds of
-//! allocations a pod. The price is that a field missing here would let a pod pass, so a test
-//! compares every field with `k8s_openapi`'s reading over all fixtures and generated pods.
+//! Our own types rather than `k8s_openapi`'s, which take five times as long to read and hundreds of allocations a pod. The
+//! price is that a field missing here would be a hole, so a test compares every field with `k8s_openapi`'s reading over all
+//! fixtures and generated pods.
 //!
-//! They read as the API server's Go types do: `null` is absent, an unknown field is passed over, a
+//! They read as the API server's Go types do: `null` is absent, an unknown field is ignored, a
 //! value of the wrong type is an error. A boolean or number that Go keeps without a pointer
 //! (`hostNetwork`, `hostPort`) cannot be absent: it is `false` or `0`.
 
+mod changes;
 mod container;
-mod field;
+mod container_ref;
+mod limits;
 mod metadata;
 mod security;
+mod spec;
 mod volume;
+mod volume_mount;
 
-use std::borrow::Cow;
-
-use crate::json::{Reader, Result, members};
-
+pub use changes::Changes;
 pub use container::{Container, ContainerKind, HostPort, ProbeHost};
-pub use field::{ContainerRef, Field, Place, Step, dotted, steps};
+pub use container_ref::ContainerRef;
 pub use metadata::{Metadata, Owner};
-pub use security::{Capabilities, PodSecurity, SeLinuxOptions, Security, Strings};
-pub use volume::{Source, Volume};
-
-/// Most containers of one kind that are read. Kubernetes has no limit; etcd's object size has.
-const MAX_CONTAINERS: usize = 500;
-
-/// Most items that are kept of any other list: volumes, labels, sysctls, capabilities, host ports, annotations that some rule
-/// reads. Linux has 41 capabilities and fewer sysctls that a pod may set; a node has some hundred volumes, and one pod with a
-/// thousand of its ports would fill it.
-const MAX_ITEMS: usize = 1000;
-
-/// Room for the containers of a usual pod: a sidecar or two beside each worker.
-const USUAL_CONTAINERS: usize = 16;
-/// Room for its volumes.
-const USUAL_VOLUMES: usize = 16;
-
-/// A pod, or the template of one.
-#[derive(Debug, Default)]
-pub struct Pod<'a> {
-    /// `metadata`: of a template, the template's own.
-    pub metadata: Metadata<'a>,
-    /// `spec`.
-    pub spec: Spec<'a>,
-    /// Whether there is a `metadata`, which a patch must know.
-    pub has_metadata: bool,
-    /// Whether there is a `spec`, likewise.
-    pub has_spec: bool,
-}
-
-/// The spec of a pod.
-#[derive(Debug, Default)]
-pub struct Spec<'a> {
-    /// `hostNetwork`.
-    pub host_network: bool,
-    /// `hostPID`.
-    pub host_pid: bool,
-    /// `hostIPC`.
-    pub host_ipc: bool,
-    /// `hostUsers`.
-    pub host_users: Option<bool>,
-    /// `os.name`; empty when absent.
-    pub os_name: Cow<'a, str>,
-    /// `serviceAccountName`; empty when absent.
-    pub service_account_name: Cow<'a, str>,
-    /// `serviceAccount`, its deprecated alias; empty when absent.
-    pub service_account: Cow<'a, str>,
-    /// `runtimeClassName`; empty when absent.
-    pub runtime_class_name: Cow<'a, str>,
-    /// `securityContext`.
-    pub security: PodSecurity<'a>,
-    /// `volumes`.
-    pub volumes: Vec<Volume<'a>>,
-    /// `initContainers`, sidecars among them.
-    pub init_containers: Vec<Container<'a>>,
-    /// `containers`.
-    pub containers: Vec<Container<'a>>,
-    /// `ephemeralContainers`.
-    pub ephemeral_containers: Vec<Container<'a>>,
-}
-
-impl<'a> Pod<'a> {
-    /// Reads a pod, a pod template, or any object of their shape.
-    ///
-    /// # Errors
-    /// When the text is not JSON, or a field is of the wrong type.
-    pub fn read(reader: &mut Reader<'a>) -> Result<Self> {
-        let mut pod = Self::default();
-        members!(reader, {
-            "metadata" => pod.read_metadata(reader)?,
-            "spec" => pod.read_spec(reader)?,
-        })?;
-        Ok(pod)
-    }
-
-    /// Reads its `metadata`.
-    ///
-    /// # Errors
-    /// As [`Pod::read`].
-    pub fn read_metadata(&mut self, reader: &mut Reader<'a>) -> Result<()> {
-        self.has_metadata = self.metadata.read(reader)?;
-        Ok(())
-    }
-
-    /// Reads its `spec`.
-    ///
-    /// # Errors
-    /// As [`Pod::read`].
-    pub fn read_spec(&mut self, reader: &mut Reader<'a>) -> Result<()> {
-        self.has_spec = self.spec.read(reader)?;
-        Ok(())
-    }
-
-    /// The one walk over the containers: init, regular, ephemeral, each in the order of the list.
-    pub fn containers(&self) -> impl Iterator<Item = (ContainerRef<'_>, &Container<'a>)> {
-        let spec = &self.spec;
-        of_kind(ContainerKind::Init, &spec.init_containers)
-            .chain(of_kind(ContainerKind::Regular, &spec.containers))
-            .chain(of_kind(ContainerKind::Ephemeral, &spec.ephemeral_containers))
-    }
-
-    /// Whether the pod says that it runs on Windows, where several Linux fields must not be set.
-    #[must_use]
-    pub fn is_windows(&self) -> bool {
-        self.spec.os_name == "windows"
-    }
-
-    /// Whether the pod runs in a user namespace of its own, so that its root is not the node's.
-    #[must_use]
-    pub fn has_user_namespace(&self) -> bool {
-        self.spec.host_users == Some(false)
-    }
-
-    /// The service account that the pod runs as: the alias counts only where the name is absent.
-    #[must_use]
-    pub fn service_account(&self) -> &str {
-        [&self.spec.service_account_name, &self.spec.service_account]
-            .into_iter()
-            .find(|name| !name.is_empty())
-            .map_or("default", AsRef::as_ref)
-    }
-
-    /// Fills in what the API server fills in before any webhook sees the pod, as far as a verdict
-    /// hangs on it: a volume without a source is an `emptyDir`. For manifests, never for reviews.
-    pub fn apply_server_defaults(&mut self) {
-        for volume in &mut self.spec.volumes {
-            volume.apply_server_default();
-        }
-    }
-}
-
-fn of_kind<'p, 'a>(
-    kind: ContainerKind,
-    containers: &'p [Container<'a>],
-) -> impl Iterator<Item = (ContainerRef<'p>, &'p Container<'a>)> {
-    containers.iter().enumerate().map(move |(index, container)| {
-        (ContainerRef { kind, index, name: container.name.as_ref() }, container)
-    })
-}
-
-impl<'a> Spec<'a> {
-    fn read(&mut self, reader: &mut Reader<'a>) -> Result<bool> {
-        members!(reader, {
-            "volumes" => reader.array(|reader, index| {
-                if index == 0 {
-                    self.volumes.reserve(USUAL_VOLUMES);
-                }
-                reader.keep(index, MAX_ITEMS, "volumes")?;
-                self.volumes.push(Volume::read(reader)?);
-                Ok(())
-            })?,
-            "initContainers" => read_containers(reader, &mut self.init_containers)?,
-            "containers" => read_containers(reader, &mut self.containers)?,
-            "ephemeralContainers" => read_containers(reader, &mut self.ephemeral_containers)?,
-            "securityContext" => self.security.read(reader)?,
-            "hostNetwork" => self.host_network = reader.boolean()?.unwrap_or_default(),
-            "hostPID" => self.host_pid = reader.boolean()?.unwrap_or_default(),
-            "hostIPC" => self.host_ipc = reader.boolean()?.unwrap_or_default(),
-            "hostUsers" => self.host_users = reader.boolean()?,
-            "os" => members!(reader, { "name" => self.os_name = reader.string()? }).map(drop)?,
-            "runtimeClassName" => self.runtime_class_name = reader.string()?,
-            "serviceAccountName" => self.service_account_name = reader.string()?,
-            "serviceAccount" => self.service_account = reader.string()?,
-        })
-    }
-}
-
-fn read_containers<'a>(reader: &mut Reader<'a>, containers: &mut Vec<Container<'a>>) -> Result<()> {
-    reader.array(|reader, index| {
-        if index == 0 {
-            containers.reserve(USUAL_CONTAINERS);
-        }
-        if index == MAX_CONTAINERS {
-            return Err(reader.limit(format!("more than {MAX_CONTAINERS} containers of one kind")));
-        }
-        containers.push(Container::default());
-        containers.last_mut().map_or(Ok(()), |container| container.read(reader))
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(text: &str) -> std::result::Result<Pod<'_>, String> {
-        Pod::read(&mut Reader::over(text).refusing_misspelt_case()).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn null_is_absent_everywhere() {
-        let pod = read(
-            r#"{"metadata":null,"spec":{"containers":null,"initContainers":[null],"hostNetwork":null,
-                "hostUsers":null,"os":null,"securityContext":null,"volumes":null,"serviceAccountName":null}}"#,
-        )
-        .expect("null is absent");
-        assert_eq!(pod.containers().count(), 1);
-        assert!(!pod.spec.host_network && pod.spec.host_users.is_none() && !pod.is_windows());
-        assert_eq!(pod.service_account(), "default");
-        assert!(read("null").is_ok());
-    }
-
-    #[test]
-    fn a_wrong_type_names_its_field() {
-        for (text, expected) in [
-            (
-                r#"{"spec":{"containers":[{"securityContext":{"runAsUser":"0"}}]}}"#,
-                "spec.containers[0].securityContext.runAsUser: expected a whole number, found a string",
-            ),
-            (
-                r#"{"spec":{"hostNetwork":"true"}}"#,
-                "spec.hostNetwork: expected true or false, found a string",
-            ),
-            (r#"{"spec":{"containers":"x"}}"#, "spec.containers: expected an array, found a string"),
-            (r#"{"spec":[]}"#, "spec: expected an object, found an array"),
-            (
-                r#"{"spec":{"containers":[{"ports":[{"hostPort":4294967296}]}]}}"#,
-                "spec.containers[0].ports[0].hostPort: expected a whole number of 32 bits",
-            ),
-            (r#"{"spec":{"hostpid":true}}"#, "spec.hostpid: unknown field, did you mean hostPID?"),
-        ] {
-            let error = read(text).expect_err(text);
-            assert_eq!(error.split(" (byte").next(), Some(expected));
-        }
-    }
-
-    #[test]
-    fn the_walk_goes_init_regular_ephemeral() {
-        let pod = read(
-            r#"{"spec":{"ephemeralContainers":[{"name":"e"}],"containers":[{"name":"a"},{"name":"b"}],
-                "initContainers":[{"name":"i"}]}}"#,
-        )
-        .expect("a pod");
-        let names: Vec<_> = pod.containers().map(|(at, _)| (at.kind, at.index, at.name)).collect();
-        assert_eq!(
-            names,
-            [
-                (ContainerKind::Init, 0, "i"),
-                (ContainerKind::Regular, 0, "a"),
-                (ContainerKind::Regular, 1, "b"),
-                (ContainerKind::Ephemeral, 0, "e"),
-            ]
-        );
-    }
-
-    #[test]
-    fn too_many_containers_are_refused_not_read() {
-        let text = format!(r#"{{"spec":{{"containers":[{}{{}}]}}}}"#, "{},".repeat(MAX_CONTAINERS));
-        assert!(read(&text).expect_err("501").contains("more than 500 containers"));
-    }
-}
+pub use security::{Capabilities, PodSecurityContext, SeLinuxOptions, SecurityContext, Strings};
+pub use spec::{Pod, Spec};
+pub use volume::{Volume, VolumeSource};
+pub use volume_mount::{VolumeMount, VolumeMounts};

@@ -5,14 +5,14 @@ use std::borrow::Cow;
 use smallvec::SmallVec;
 
 use crate::json::{Reader, Result, members};
-use crate::pod::MAX_ITEMS;
+use crate::pod::limits::MAX_ITEMS;
 
-/// A list of strings that is mostly one long, as `drop: [ALL]`: that one costs no allocation.
+/// A list of strings that mostly has one item, such as `drop: [ALL]`: that one costs no allocation.
 pub type Strings<'a> = SmallVec<[Cow<'a, str>; 1]>;
 
-/// `spec.securityContext`. One that is absent equals one that is empty: no rule tells them apart.
+/// `spec.securityContext`. An absent one equals an empty one: no control distinguishes them.
 #[derive(Debug, Default)]
-pub struct PodSecurity<'a> {
+pub struct PodSecurityContext<'a> {
     /// `runAsNonRoot`.
     pub run_as_non_root: Option<bool>,
     /// `runAsUser`.
@@ -31,13 +31,15 @@ pub struct PodSecurity<'a> {
 
 /// `securityContext` of a container.
 #[derive(Debug, Default)]
-pub struct Security<'a> {
+pub struct SecurityContext<'a> {
     /// `privileged`.
     pub privileged: Option<bool>,
     /// `allowPrivilegeEscalation`.
     pub allow_privilege_escalation: Option<bool>,
     /// `capabilities`.
     pub capabilities: Option<Capabilities<'a>>,
+    /// `readOnlyRootFilesystem`.
+    pub read_only_root_filesystem: Option<bool>,
     /// `procMount`.
     pub proc_mount: Option<Cow<'a, str>>,
     /// `runAsNonRoot`.
@@ -74,7 +76,7 @@ pub struct SeLinuxOptions<'a> {
     pub role: Cow<'a, str>,
 }
 
-impl<'a> PodSecurity<'a> {
+impl<'a> PodSecurityContext<'a> {
     pub(super) fn read(&mut self, reader: &mut Reader<'a>) -> Result<()> {
         members!(reader, {
             "runAsNonRoot" => self.run_as_non_root = reader.boolean()?,
@@ -95,13 +97,14 @@ impl<'a> PodSecurity<'a> {
     }
 }
 
-impl<'a> Security<'a> {
+impl<'a> SecurityContext<'a> {
     pub(super) fn read(reader: &mut Reader<'a>) -> Result<Option<Self>> {
         let mut security = Self::default();
         let is_set = members!(reader, {
             "privileged" => security.privileged = reader.boolean()?,
             "allowPrivilegeEscalation" => security.allow_privilege_escalation = reader.boolean()?,
             "capabilities" => security.capabilities = Capabilities::read(reader)?,
+            "readOnlyRootFilesystem" => security.read_only_root_filesystem = reader.boolean()?,
             "procMount" => security.proc_mount = reader.optional_string()?,
             "runAsNonRoot" => security.run_as_non_root = reader.boolean()?,
             "runAsUser" => security.run_as_user = reader.integer()?,

@@ -2,10 +2,9 @@
 
 use std::borrow::Cow;
 
-use crate::json::{Names, Reader, Result};
+use crate::json::{Names, Reader, Result, members};
 
-/// Makes the list of names, and the way back from a name to its place in it: a volume's every key is
-/// looked up.
+/// Makes the list of names, and the function from a name to its place in it, which every key of a volume goes through.
 macro_rules! sources {
     ($($place:literal $name:literal,)+) => {
         const SOURCES: [&str; 30] = [$($name),+];
@@ -60,9 +59,9 @@ const RESTRICTED_SOURCES: usize = 9;
 
 /// A kind of volume source, as its field is named. The standard's order is the order of `Ord`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Source(u8);
+pub struct VolumeSource(u8);
 
-impl Source {
+impl VolumeSource {
     /// `hostPath`.
     pub const HOST_PATH: Self = Self(9);
     /// `emptyDir`.
@@ -100,8 +99,10 @@ pub struct Volume<'a> {
     pub name: Cow<'a, str>,
     /// A bit for each of [`SOURCES`].
     sources: u32,
-    /// Whether a field is set that is no source we know: a source of a later Kubernetes, perhaps.
+    /// Whether an unknown field is set: perhaps a source of a later Kubernetes.
     has_unknown: bool,
+    /// `hostPath.path`; empty when absent.
+    pub host_path: Cow<'a, str>,
 }
 
 impl<'a> Volume<'a> {
@@ -112,14 +113,14 @@ impl<'a> Volume<'a> {
                 volume.name = reader.string()?;
                 return Ok(());
             }
-            let source = Source::named(key);
+            let source = VolumeSource::named(key);
             if reader.null()? {
                 return Ok(());
             }
             match source {
                 Some(source) => {
                     volume.sources |= 1 << source.0;
-                    reader.object(|reader, _| reader.skip().map(drop))?;
+                    volume.read_source(source, reader)?;
                 }
                 None => {
                     volume.has_unknown = true;
@@ -131,14 +132,22 @@ impl<'a> Volume<'a> {
         Ok(volume)
     }
 
+    fn read_source(&mut self, source: VolumeSource, reader: &mut Reader<'a>) -> Result<()> {
+        let is_set = match source {
+            VolumeSource::HOST_PATH => members!(reader, { "path" => self.host_path = reader.string()? }),
+            _ => reader.object(|reader, _| reader.skip().map(drop)),
+        };
+        is_set.map(drop)
+    }
+
     /// The sources that are set, in the standard's order.
-    pub fn sources(&self) -> impl Iterator<Item = Source> {
-        Source::all().filter(|source| self.has(*source))
+    pub fn sources(&self) -> impl Iterator<Item = VolumeSource> {
+        VolumeSource::all().filter(|source| self.has(*source))
     }
 
     /// Whether this source is set.
     #[must_use]
-    pub fn has(&self, source: Source) -> bool {
+    pub fn has(&self, source: VolumeSource) -> bool {
         self.sources & (1 << source.0) != 0
     }
 
@@ -157,12 +166,12 @@ impl<'a> Volume<'a> {
     /// The type as the standard names it: the first source that is set, or `unknown`.
     #[must_use]
     pub fn type_name(&self) -> &'static str {
-        self.sources().next().map_or("unknown", Source::name)
+        self.sources().next().map_or("unknown", VolumeSource::name)
     }
 
     pub(super) fn apply_server_default(&mut self) {
         if self.sources == 0 && !self.has_unknown {
-            self.sources = 1 << Source::EMPTY_DIR.0;
+            self.sources = 1 << VolumeSource::EMPTY_DIR.0;
         }
     }
 }
@@ -177,10 +186,10 @@ mod tests {
 
     #[test]
     fn the_named_constants_are_their_names() {
-        assert_eq!(Source::HOST_PATH.name(), "hostPath");
-        assert_eq!(Source::EMPTY_DIR.name(), "emptyDir");
-        assert_eq!(Source::all().filter(|source| source.is_restricted_safe()).count(), 9);
-        assert!(Source::all().all(|source| Source::named(source.name()) == Some(source)));
+        assert_eq!(VolumeSource::HOST_PATH.name(), "hostPath");
+        assert_eq!(VolumeSource::EMPTY_DIR.name(), "emptyDir");
+        assert_eq!(VolumeSource::all().filter(|source| source.is_restricted_safe()).count(), 9);
+        assert!(VolumeSource::all().all(|source| VolumeSource::named(source.name()) == Some(source)));
     }
 
     #[test]

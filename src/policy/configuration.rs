@@ -9,9 +9,10 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::controls::StandardError;
-use crate::policy::object::{ObjectReader, path};
-use crate::policy::pod_security::{Action, Exemptions, LevelVersion, Levels, PodSecurity};
-use crate::policy::schema::{self, PathStep, describe, either, suggestion};
+use crate::path::Path;
+use crate::policy::document::{DocumentReader, path};
+use crate::policy::pod_security::{Action, Exemptions, LevelVersion, Levels, PodSecurityConfiguration};
+use crate::policy::schema;
 use crate::policy::selector::{is_dns_subdomain, is_namespace};
 
 /// The API group of a PodSecurityConfiguration.
@@ -24,7 +25,7 @@ const API_VERSIONS: [&str; 3] = [
 ];
 pub(super) const KIND: &str = "PodSecurityConfiguration";
 
-/// What pods are held to where a Namespace says nothing, and who is exempt.
+/// The levels that hold where a Namespace has no labels for them, and who is exempt.
 #[derive(Debug, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Configuration {
@@ -36,7 +37,7 @@ struct Configuration {
     _kind: String,
     /// What holds where a Namespace has no label.
     #[serde(default)]
-    defaults: Defaults,
+    defaults: LevelDefaults,
     /// Who is not judged.
     #[serde(default)]
     exemptions: ExemptNames,
@@ -44,7 +45,7 @@ struct Configuration {
 
 #[derive(Debug, Default, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
-struct Defaults {
+struct LevelDefaults {
     /// The level that pods are refused by.
     enforce: String,
     /// Its version.
@@ -77,11 +78,11 @@ pub(super) fn is_meant(object: &Value) -> bool {
     text("kind") == KIND || group == GROUP
 }
 
-impl ObjectReader<'_> {
+impl DocumentReader<'_> {
     /// Reads a document that means to be a PodSecurityConfiguration.
     pub(super) fn pod_security(&mut self, mut object: Value) {
         for (key, words) in [("apiVersion", &API_VERSIONS[..]), ("kind", &[KIND])] {
-            self.check_word(&object, key, words);
+            self.check_word(key, object.get(key), words);
         }
         without_nulls(&mut object);
         for mismatch in schema::check(&schema::of::<Configuration>(), &mut object) {
@@ -94,39 +95,18 @@ impl ObjectReader<'_> {
             let message = "a second PodSecurityConfiguration: there is one answer to a pod, so give only one";
             self.fault(&path("kind"), message);
         }
-        self.policies.set.pod_security = Some(PodSecurity::new(defaults, exemptions));
-        self.check_not_mixed();
+        self.policies.set.pod_security = Some(PodSecurityConfiguration::new(defaults, exemptions));
     }
 
-    /// Refuses SecurityPolicies beside a PodSecurityConfiguration: with it the answers are Kubernetes' own.
-    pub(super) fn check_not_mixed(&mut self) {
-        let set = &self.policies.set;
-        if set.pod_security.is_some() && !set.security.is_empty() {
-            let message = "a PodSecurityConfiguration and SecurityPolicies cannot hold together: with the former \
-                           every answer is that of Kubernetes' own Pod Security Admission. Leave one out";
-            self.fault(&path("kind"), message);
-        }
-    }
-
-    fn check_word(&mut self, object: &Value, key: &str, words: &[&str]) {
-        let Some(found) = object.get(key) else {
-            return self.fault(&[], format!("the key \"{key}\" is missing, expected {}", either(words)));
-        };
-        if words.iter().all(|word| found != word) {
-            let nearest = suggestion(found.as_str().unwrap_or_default(), words.iter().copied());
-            self.fault(&path(key), format!("expected {}, found {}{nearest}", either(words), describe(found)));
-        }
-    }
-
-    fn defaults(&mut self, written: &Defaults) -> Levels {
+    fn defaults(&mut self, written: &LevelDefaults) -> Levels {
         let mut levels = Levels::default();
-        let Defaults { enforce, enforce_version, audit, audit_version, warn, warn_version } = written;
+        let LevelDefaults { enforce, enforce_version, audit, audit_version, warn, warn_version } = written;
         for (action, target, level, version) in [
             (Action::Enforce, &mut levels.enforce, enforce, enforce_version),
             (Action::Audit, &mut levels.audit, audit, audit_version),
             (Action::Warn, &mut levels.warn, warn, warn_version),
         ] {
-            // An empty text is one that was not given.
+            // As in Kubernetes, an empty string means the default.
             let LevelVersion { level: to_level, version: to_version } = target;
             if !level.is_empty() {
                 self.set(to_level, level, &format!("defaults.{}", action.name()));
@@ -173,8 +153,7 @@ impl ObjectReader<'_> {
     ) -> HashSet<String> {
         let mut seen = BTreeSet::new();
         for (index, name) in names.iter().enumerate() {
-            let mut at = path(&format!("exemptions.{list}"));
-            at.push(PathStep::Index(index));
+            let at = Path::from_keys(["exemptions", list]).index(index);
             if !is_possible(name) {
                 self.fault(&at, format!("expected {what}, found {name:?}"));
             } else if !seen.insert(name) {
@@ -185,7 +164,8 @@ impl ObjectReader<'_> {
     }
 }
 
-/// Takes out every known member that is `null`: to Kubernetes' readers it is absent. An unknown one stays, to be told of.
+/// Removes every known member that is `null`, which Kubernetes reads as absent. Unknown members stay, so that they are
+/// reported.
 fn without_nulls(value: &mut Value) {
     const KNOWN: [&[&str]; 3] = [
         &["apiVersion", "kind", "defaults", "exemptions"],

@@ -1,7 +1,7 @@
-//! The labels of namespaces that policies select by, and which of them nobody guards.
+//! The labels of namespaces that policies select by, and which of them are not guarded.
 //!
-//! Whoever may edit a Namespace may edit its labels. A policy that hangs on a label that is not guarded is left by
-//! setting that label, making the pod, and setting it back.
+//! Anyone who may edit a Namespace may edit its labels. A policy that depends on an unguarded label can be evaded by
+//! changing the label, creating the pod, and changing it back.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -9,16 +9,16 @@ use std::str::FromStr;
 
 use crate::policy::selector::is_label_key;
 use crate::policy::snapshot::NAME_LABEL;
-use crate::policy::{Action, Kind, PolicySet, Scope};
+use crate::policy::{Action, PolicyKind, PolicySet, Scope};
 
-/// The labels that are guarded where nobody says otherwise, as the manifests have it.
+/// The labels that are guarded by default, as the manifests have it.
 pub const GUARDED_LABELS: &str = "podgate.dev/policy";
 
 /// The keys of labels that only trusted people can change on a Namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GuardedLabels(BTreeSet<String>);
 
-/// A label that decides whether a policy holds in a namespace, and that nobody guards.
+/// An unguarded label that decides whether a policy holds in a namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnguardedLabel {
     /// The kind of the policy and its name, as `SecurityPolicy ml-restricted`.
@@ -28,7 +28,7 @@ pub struct UnguardedLabel {
 }
 
 impl GuardedLabels {
-    /// Whether only trusted people can change a label. That of the name is set by the API server.
+    /// Whether only trusted people can change a label. The API server sets the label of the name itself.
     #[must_use]
     pub fn has(&self, key: &str) -> bool {
         key == NAME_LABEL || self.0.contains(key)
@@ -41,7 +41,7 @@ impl FromIterator<String> for GuardedLabels {
     }
 }
 
-/// Reads keys with commas between; an empty text is none.
+/// Reads keys separated by commas; an empty text has none.
 impl FromStr for GuardedLabels {
     type Err = String;
 
@@ -71,9 +71,11 @@ impl PolicySet {
     #[must_use]
     pub fn unguarded_labels(&self, guarded: &GuardedLabels) -> Vec<UnguardedLabel> {
         let security =
-            self.security.iter().map(|policy| (Kind::SecurityPolicy, &*policy.name, &policy.scope));
-        let identity =
-            self.identity.iter().map(|policy| (Kind::IdentityPolicy, policy.name.as_str(), &policy.scope));
+            self.security.iter().map(|policy| (PolicyKind::SecurityPolicy, &*policy.name, &policy.scope));
+        let identity = self
+            .identity
+            .iter()
+            .map(|policy| (PolicyKind::IdentityPolicy, policy.name.as_str(), &policy.scope));
         let mut unguarded = Vec::new();
         for (kind, name, scope) in security.chain(identity) {
             let Scope::Labels(selector) = scope else { continue };

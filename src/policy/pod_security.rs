@@ -1,7 +1,7 @@
 //! Kubernetes' own policy: a PodSecurityConfiguration, and what a Namespace's labels make of its defaults.
 //!
-//! Every text here is the one that Pod Security Admission v1.37 writes, letter for letter, and so is what
-//! happens to a label that cannot be read: `enforce` becomes the strictest, `audit` and `warn` the laxest.
+//! Every text here is exactly the one that Pod Security Admission v1.37 writes, and a label that cannot be read has the
+//! same effect: `enforce` becomes the strictest level, `audit` and `warn` the laxest.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -18,9 +18,9 @@ const LEVEL_RULE: &str = "must be one of privileged, baseline, restricted";
 /// What a fault of a version says.
 const VERSION_RULE: &str = "must be \"latest\" or \"v1.x\"";
 
-/// A PodSecurityConfiguration: what holds where a Namespace says nothing, and who is exempt.
+/// A PodSecurityConfiguration: the levels that hold where a Namespace has no labels for them, and who is exempt.
 #[derive(Debug)]
-pub struct PodSecurity {
+pub struct PodSecurityConfiguration {
     /// What holds in a Namespace without labels.
     pub defaults: Levels,
     /// Who is not judged.
@@ -41,7 +41,7 @@ pub struct Exemptions {
 }
 
 /// A level at a version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct LevelVersion {
     /// The level.
     pub level: Level,
@@ -52,11 +52,11 @@ pub struct LevelVersion {
 /// What holds in a Namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Levels {
-    /// Pods that break it are refused.
+    /// Pods that violate it are refused.
     pub enforce: LevelVersion,
-    /// Pods that break it are noted in the audit log.
+    /// Pods that violate it are noted in the audit log.
     pub audit: LevelVersion,
-    /// Whoever makes pods that break it is warned.
+    /// Pods that violate it are warned of.
     pub warn: LevelVersion,
 }
 
@@ -81,7 +81,7 @@ pub enum Action {
 }
 
 impl Action {
-    /// Every action, in the order in which faults are told.
+    /// Every action, in the order in which faults are reported.
     pub const ALL: [Self; 3] = [Self::Enforce, Self::Audit, Self::Warn];
 
     /// Its name, in labels and metrics.
@@ -158,13 +158,13 @@ impl Levels {
         }
     }
 
-    /// Whether nothing is asked of a pod.
+    /// Whether it allows every pod.
     #[must_use]
     pub fn is_privileged(&self) -> bool {
         Action::ALL.iter().all(|action| self.of(*action).level == Level::Privileged)
     }
 
-    /// Whether both come to the same for every pod.
+    /// Whether both judge every pod alike.
     #[must_use]
     pub fn is_equivalent(&self, other: &Self) -> bool {
         Action::ALL.iter().all(|action| self.of(*action).is_equivalent(other.of(*action)))
@@ -199,7 +199,7 @@ pub fn joined(faults: &[LabelFault]) -> String {
     }
 }
 
-impl PodSecurity {
+impl PodSecurityConfiguration {
     /// A configuration of these defaults and exemptions.
     #[must_use]
     pub fn new(defaults: Levels, exemptions: Exemptions) -> Self {
@@ -244,7 +244,7 @@ impl PodSecurity {
             }
         }
         let Levels { enforce, warn, .. } = &mut levels;
-        // Who asks for a level and says nothing of warnings is warned of what that level refuses.
+        // A Namespace that sets a level to enforce and none to warn warns of what it refuses.
         let is_warn_set = labels.contains_key(Action::Warn.level_label());
         if !is_warn_set && is_enforce_set && enforce.level > warn.level {
             warn.level = enforce.level;
@@ -291,7 +291,7 @@ mod tests {
 
     fn levels(labels: &[(&str, &str)], defaults: Levels) -> (String, Vec<String>) {
         let labels = labels.iter().map(|(key, value)| (format!("{PREFIX}{key}"), (*value).to_owned()));
-        let configuration = PodSecurity::new(defaults, Exemptions::default());
+        let configuration = PodSecurityConfiguration::new(defaults, Exemptions::default());
         let (Levels { enforce, audit, warn }, faults) = configuration.levels(&labels.collect());
         (format!("{enforce} {audit} {warn}"), faults.iter().map(ToString::to_string).collect())
     }
@@ -379,7 +379,7 @@ mod tests {
 
     #[test]
     fn every_standard_is_at_its_place() {
-        let configuration = PodSecurity::new(Levels::default(), Exemptions::default());
+        let configuration = PodSecurityConfiguration::new(Levels::default(), Exemptions::default());
         for level in Level::ALL {
             for version in [0, 1, 22, 36, 37].map(Version::Minor).into_iter().chain([Version::Latest]) {
                 let of = LevelVersion { level, version };

@@ -1,4 +1,4 @@
-//! Holds a document against the JSON Schema of its kind, and names every fault at once.
+//! Checks a document against the JSON Schema of its kind, and reports every fault at once.
 //!
 //! The schemas are generated from the types that files are read into, so a new field needs nothing
 //! here. `serde` alone would stop at the first fault and not know where it stands.
@@ -7,6 +7,8 @@ use schemars::JsonSchema;
 use serde_json::{Map, Value};
 
 use crate::controls::{Level, Standard, StandardError};
+use crate::path::Path;
+use crate::text::either;
 
 /// The format of a string that names a level and version, `restricted:v1.30`.
 pub(super) const STANDARD_FORMAT: &str = "pod-security-standard";
@@ -19,7 +21,7 @@ const LONGEST_QUOTED: usize = 63;
 /// A fault of a value.
 pub(super) struct Mismatch {
     /// What it is about.
-    pub(super) path: Vec<PathStep>,
+    pub(super) path: Path<'static>,
     /// Where it shows.
     pub(super) at: At,
     /// What is wrong.
@@ -37,37 +39,22 @@ pub(super) enum At {
     Parent,
 }
 
-/// One step of a path through a document.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum PathStep {
-    /// A member of a mapping.
-    Key(String),
-    /// An item of a list.
-    Index(usize),
-}
-
 /// The JSON Schema of a type.
 pub(super) fn of<T: JsonSchema>() -> Value {
     schemars::schema_for!(T).to_value()
 }
 
-/// The JSON Schema of a kind of policy file, for editors.
-#[must_use]
-pub fn json_schema(kind: super::Kind) -> Value {
-    kind.schema()
-}
-
 /// Compares a value with a schema. What is wrong is reported and taken out of the value, or replaced by
 /// something harmless where it cannot be left out, so that the rest can be read and judged in the same go.
 pub(super) fn check(root: &Value, value: &mut Value) -> Vec<Mismatch> {
-    let mut walk = Walk { root, path: Vec::new(), mismatches: Vec::new() };
+    let mut walk = Walk { root, path: Path::root(), mismatches: Vec::new() };
     walk.value(root, value);
     walk.mismatches
 }
 
 struct Walk<'s> {
     root: &'s Value,
-    path: Vec<PathStep>,
+    path: Path<'static>,
     mismatches: Vec<Mismatch>,
 }
 
@@ -116,7 +103,7 @@ impl<'s> Walk<'s> {
         for key in keys {
             let known = properties.and_then(|properties| properties.get(&key));
             let of_value = known.or(others.filter(|others| others.is_object()));
-            self.path.push(PathStep::Key(key.clone()));
+            self.path.push(key.clone());
             let stays = match (of_value, members.get_mut(&key)) {
                 (Some(of_value), Some(value)) => self.value(of_value, value),
                 _ if others == Some(&Value::Bool(false)) => {
@@ -143,7 +130,7 @@ impl<'s> Walk<'s> {
             if members.contains_key(key) {
                 continue;
             }
-            self.path.push(PathStep::Key(key.to_owned()));
+            self.path.push(key.to_owned());
             self.report(At::Parent, format!("the key \"{key}\" is missing"));
             self.path.pop();
             let of_value = schema.get("properties").and_then(|properties| properties.get(key));
@@ -161,7 +148,7 @@ impl<'s> Walk<'s> {
             return true;
         };
         for (index, item) in items.iter_mut().enumerate() {
-            self.path.push(PathStep::Index(index));
+            self.path.push(index);
             if !self.value(of_items, item) {
                 *item = self.harmless(of_items);
             }
@@ -206,7 +193,7 @@ impl<'s> Walk<'s> {
         false
     }
 
-    /// A value that the schema lets pass, in place of one that it does not.
+    /// A value that fits the schema, in place of one that does not.
     fn harmless(&self, schema: &Value) -> Value {
         let schema = self.resolve(schema, &Value::Bool(false));
         if let Some(word) = enumeration(schema).and_then(|words| words.first().copied()) {
@@ -252,14 +239,6 @@ fn unknown_key(key: &str, names: &[&str]) -> String {
         format!("unknown key \"{key}\", expected {}", either(names))
     } else {
         format!("unknown key \"{key}\"{nearest}")
-    }
-}
-
-/// `a, b or c`.
-pub(super) fn either(words: &[&str]) -> String {
-    match words {
-        [words @ .., last] if !words.is_empty() => format!("{} or {last}", words.join(", ")),
-        words => words.concat(),
     }
 }
 

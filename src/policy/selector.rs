@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
-/// A label selector as it is written. All that it lists must hold.
+/// A label selector, as written in a policy. All of its terms must match.
 #[derive(Debug, Clone, Default, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Selector {
@@ -34,10 +34,16 @@ pub enum Operator {
     In,
     /// It has none of them, or is absent.
     NotIn,
-    /// It is there.
+    /// It exists.
     Exists,
     /// It is absent.
     DoesNotExist,
+}
+
+#[cfg(test)]
+thread_local! {
+    /// How often this thread has compared labels with a selector.
+    pub(crate) static MATCHES: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
 impl Selector {
@@ -76,6 +82,8 @@ impl Selector {
 
     /// Whether the labels that `label` looks up match.
     pub fn matches<'l>(&self, label: impl Fn(&str) -> Option<&'l str>) -> bool {
+        #[cfg(test)]
+        MATCHES.set(MATCHES.get() + 1);
         self.match_labels.iter().all(|(key, value)| label(key) == Some(value))
             && self.match_expressions.iter().all(|expression| expression.matches(label(&expression.key)))
     }

@@ -9,12 +9,13 @@ pub(super) const NAME_LABEL: &str = "kubernetes.io/metadata.name";
 /// The labels of an object.
 pub type Labels = BTreeMap<String, String>;
 
-/// What is known of the cluster at one moment. Whoever knows the cluster fills it; a verdict only reads it.
+/// What is known of the cluster at one moment. A verdict only reads it.
 ///
-/// A clone shares what both hold, so that a change costs a table of pointers and no labels.
+/// Clones share what they have in common: a change copies a table of pointers and no labels, and what did not change is
+/// recognised by its address.
 #[derive(Debug, Default, Clone)]
 pub struct Snapshot {
-    namespaces: HashMap<Arc<str>, Arc<Labels>>,
+    namespaces: Arc<HashMap<Arc<str>, Arc<Labels>>>,
     service_accounts: HashMap<Arc<str>, Arc<BTreeSet<Arc<str>>>>,
     is_live: bool,
 }
@@ -35,23 +36,42 @@ impl Snapshot {
     /// Adds a Namespace, or replaces what was known of it. The label of its name is added as the API
     /// server would.
     pub fn insert(&mut self, name: &str, labels: Labels) {
-        self.namespaces.insert(name.into(), Arc::new(complete(name, labels)));
+        let labels = complete(name, labels);
+        // A list that says what is known already changes nothing.
+        if self.labels(name) != Some(&labels) {
+            Arc::make_mut(&mut self.namespaces).insert(name.into(), Arc::new(labels));
+        }
     }
 
     /// Takes out a Namespace that is gone.
     pub fn remove(&mut self, name: &str) {
-        self.namespaces.remove(name);
+        if self.namespaces.contains_key(name) {
+            Arc::make_mut(&mut self.namespaces).remove(name);
+        }
     }
 
     /// Takes out the Namespaces that are not kept, by name: those that a list no longer has.
     pub fn retain(&mut self, is_kept: impl Fn(&str) -> bool) {
-        self.namespaces.retain(|name, _| is_kept(name));
+        if !self.namespaces.keys().all(|name| is_kept(name)) {
+            Arc::make_mut(&mut self.namespaces).retain(|name, _| is_kept(name));
+        }
     }
 
     /// The labels of a Namespace, if it is known.
     #[must_use]
     pub fn labels(&self, name: &str) -> Option<&Labels> {
         self.namespaces.get(name).map(AsRef::as_ref)
+    }
+
+    /// Every Namespace with its labels, which stay the same in memory as long as they do not change.
+    pub(super) fn namespaces(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<Labels>)> {
+        self.namespaces.iter()
+    }
+
+    /// Whether both share their Namespaces. If not, they may still be equal.
+    #[must_use]
+    pub fn has_namespaces_of(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.namespaces, &other.namespaces)
     }
 
     /// How many Namespaces are known.
@@ -113,6 +133,28 @@ pub fn complete(name: &str, mut labels: Labels) -> Labels {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_told_again_changes_nothing() {
+        let mut now = Snapshot::live();
+        now.insert("a", Labels::from([("team".into(), "x".into())]));
+        let mut before = now.clone();
+        now.insert("a", Labels::from([("team".into(), "x".into())]));
+        now.remove("b");
+        now.retain(|_| true);
+        now.insert_service_account("a", "default");
+        assert!(now.has_namespaces_of(&before));
+        for change in [
+            |snapshot: &mut Snapshot| snapshot.insert("a", Labels::new()),
+            |snapshot: &mut Snapshot| snapshot.insert("b", Labels::new()),
+            |snapshot: &mut Snapshot| snapshot.remove("b"),
+            |snapshot: &mut Snapshot| snapshot.retain(|_| false),
+        ] {
+            change(&mut now);
+            assert!(!now.has_namespaces_of(&before));
+            before = now.clone();
+        }
+    }
 
     #[test]
     fn a_clone_is_not_changed_by_what_comes_later() {

@@ -1,18 +1,19 @@
 //! The shapes of policy files as they are written: what `serde` reads and the JSON Schemas are made from.
 //!
-//! Only shapes: what a value means, and whether it makes sense, is told by `object`.
+//! Only shapes: what a value means, and whether it makes sense, is decided by `security` and `identity`.
 
 use std::collections::BTreeMap;
 
+use schemars::{Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use crate::controls::Settings;
-use crate::policy::Mode;
+use crate::controls::{CONTROLS, Origin};
+use crate::policy::rule::{Mode, Relaxation};
 use crate::policy::schema;
 use crate::policy::selector::Selector;
 
-/// An object as it is written.
+/// A policy, as written in a file.
 #[derive(Debug, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Object<Spec> {
@@ -49,16 +50,17 @@ pub(super) struct SecuritySpec {
     /// How strictly it is enforced.
     #[serde(default)]
     pub(super) mode: Mode,
-    /// The Pod Security Standard for each action; an action left out is not taken.
+    /// The Pod Security Standard for each action; an omitted action is not taken.
     #[serde(default)]
     pub(super) standard: Standards,
-    /// The rules beyond the standard; one left out is off.
+    /// The extended controls, beyond the standard; an omitted one is off.
     #[serde(default)]
-    pub(super) controls: Settings,
-    /// What is filled in where a pod is silent.
+    #[schemars(schema_with = "controls_schema")]
+    pub(super) controls: BTreeMap<String, ExtendedControl>,
+    /// What is filled in where a pod leaves it out.
     #[serde(default)]
     pub(super) defaults: Defaults,
-    /// Permissions to break a control. None can be given yet.
+    /// Permissions to violate a control. None can be given yet.
     #[serde(default)]
     pub(super) exceptions: Vec<Value>,
 }
@@ -69,12 +71,70 @@ pub(super) struct Standards {
     /// Pods that do not meet it are refused.
     #[schemars(extend("format" = schema::STANDARD_FORMAT))]
     pub(super) enforce: Option<String>,
-    /// Whoever makes a pod that does not meet it is warned.
+    /// Pods that do not meet it cause a warning.
     #[schemars(extend("format" = schema::STANDARD_FORMAT))]
     pub(super) warn: Option<String>,
     /// Pods that do not meet it are noted in the API server's audit log.
     #[schemars(extend("format" = schema::STANDARD_FORMAT))]
     pub(super) audit: Option<String>,
+    /// Single controls of the standard that are enforced less strictly, for a rollout.
+    #[schemars(schema_with = "except_schema")]
+    pub(super) except: BTreeMap<String, Relaxation>,
+}
+
+/// What a policy says of an extended control: what all of them have in common, and the control's own parameters.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ExtendedControl {
+    #[serde(default)]
+    pub(super) mode: Option<Mode>,
+    #[serde(default)]
+    pub(super) message: Option<String>,
+    #[serde(flatten)]
+    pub(super) parameters: Map<String, Value>,
+}
+
+fn except_schema(generator: &mut SchemaGenerator) -> Schema {
+    let of_standard = CONTROLS.iter().filter(|control| control.level().is_some());
+    let properties: Map<String, Value> = of_standard
+        .map(|control| (control.id.to_owned(), generator.subschema_for::<Relaxation>().to_value()))
+        .collect();
+    json_schema!({ "type": "object", "properties": properties, "additionalProperties": false, "default": {} })
+}
+
+fn controls_schema(generator: &mut SchemaGenerator) -> Schema {
+    let mut properties = Map::new();
+    for control in CONTROLS {
+        if let Origin::Extended { parameters, .. } = &control.origin {
+            let mut schema = (parameters.schema)(generator);
+            add_common(&mut schema, generator);
+            properties.insert(control.id.to_owned(), schema.to_value());
+        }
+    }
+    json_schema!({ "type": "object", "properties": properties, "additionalProperties": false, "default": {} })
+}
+
+/// Adds what every extended control has beside its own parameters.
+fn add_common(schema: &mut Schema, generator: &mut SchemaGenerator) {
+    let common = [
+        (
+            "mode",
+            "How strictly this control is enforced: as the policy or laxer.",
+            generator.subschema_for::<Mode>(),
+        ),
+        (
+            "message",
+            "What users should do about it, shown in place of podgate's own advice: one line.",
+            json_schema!({ "type": "string", "minLength": 1 }),
+        ),
+    ];
+    let properties = schema.ensure_object().entry("properties").or_insert_with(|| Value::Object(Map::new()));
+    for (name, description, mut of_value) in common {
+        of_value.insert("description".to_owned(), description.into());
+        if let Value::Object(properties) = properties {
+            properties.insert(name.to_owned(), of_value.to_value());
+        }
+    }
 }
 
 #[derive(Debug, Default, Deserialize, schemars::JsonSchema)]
@@ -86,9 +146,9 @@ pub(super) struct Defaults {
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 pub(super) enum SecurityContextDefaults {
-    /// What is absent, and would be refused for it, is filled in as the standard asks.
+    /// What is absent, and would get the pod refused, is filled in as the standard requires.
     Restricted,
-    /// Nothing is.
+    /// Nothing is filled in.
     #[default]
     Off,
 }
@@ -121,9 +181,9 @@ pub(super) struct IdentityMatch {
     pub(super) namespaces: Option<Vec<String>>,
     /// By the labels of the Namespace object.
     pub(super) namespace_selector: Option<Selector>,
-    /// By the labels of the pod; left out, all pods.
+    /// By the labels of the pod; if omitted, all pods.
     pub(super) pod_selector: Option<Selector>,
-    /// By the service account that the pod has; left out, `default` alone.
+    /// By the service account that the pod has; if omitted, only `default`.
     #[serde(default = "default_sources")]
     #[schemars(length(min = 1))]
     pub(super) source_service_accounts: Vec<String>,
@@ -142,7 +202,7 @@ pub(super) struct Identity {
     /// The service account, in the pod's own namespace.
     #[schemars(length(min = 1))]
     pub(super) service_account_name: String,
-    /// Who puts the token into the pod.
+    /// Who injects the token into the pod.
     #[serde(default, rename = "injection")]
     _injection: Injection,
 }
@@ -156,7 +216,7 @@ pub(super) enum Provider {
 
 #[derive(Debug, Default, Deserialize, schemars::JsonSchema)]
 pub(super) enum Injection {
-    /// Azure workload identity's own webhook does, told so by the pod's label.
+    /// Azure workload identity's own webhook, which selects pods by their label.
     #[default]
     Delegate,
 }

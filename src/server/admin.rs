@@ -1,7 +1,7 @@
 //! What the kubelet and Prometheus ask: `/livez`, `/readyz` and `/metrics`, over plain HTTP.
 //!
-//! A port of its own, so that the one for reviews can be kept from everybody but the API servers, and so
-//! that a full review port does not get the pod killed.
+//! A port of its own, so that the one for reviews can be closed to everybody but the API servers, and so that a busy
+//! review port does not get the pod killed.
 
 use std::sync::Arc;
 
@@ -12,8 +12,8 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, Response, StatusCode};
 use axum::routing::get;
 
-use super::health::Health;
-use super::metrics::Metrics;
+use crate::server::health::Health;
+use crate::server::metrics::Metrics;
 
 const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 

@@ -1,4 +1,4 @@
-//! The server's flags: where it listens, and how much it bears.
+//! The server's flags: where it listens, and its limits.
 //!
 //! Each number is a promise to the cluster, so each says where it comes from. They are all flags, because a
 //! test of a limit must be able to lower it.
@@ -6,20 +6,20 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::body::ORDINARY_BYTES;
+use crate::server::review_size::ORDINARY_BYTES;
 
 /// kube-apiserver keeps an idle connection to a webhook for 90 s. Go does not send a POST again once a byte
 /// of it was written, so a server that closes first turns a race into a failed call.
 const API_SERVER_IDLE: Duration = Duration::from_secs(90);
 
-/// No wait here is ever meant to be longer, and sums of such durations cannot overflow.
+/// No wait is ever meant to be longer, and sums of such durations cannot overflow.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Where and how to serve.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Server")]
 #[group(id = "server")]
-pub struct Args {
+pub struct ServerArgs {
     /// Where reviews are answered, over HTTPS.
     #[arg(long, env = "PODGATE_LISTEN", value_name = "ADDRESS", default_value = "0.0.0.0:8443")]
     pub listen: SocketAddr,
@@ -48,13 +48,13 @@ pub struct Args {
 
     /// What the server bears from its peers.
     #[command(flatten)]
-    pub limits: Limits,
+    pub limits: ServerLimits,
 }
 
-/// What the server bears from its peers.
+/// The limits on what peers may send and hold.
 #[derive(Debug, Clone, Copy, clap::Args)]
 #[command(next_help_heading = "Server limits")]
-pub struct Limits {
+pub struct ServerLimits {
     /// The longest review that is read. A longer one is refused.
     ///
     /// A pod may have 1.5 MiB in etcd, and a review holds it twice, with every < > & in six bytes. Judging takes
@@ -94,9 +94,6 @@ pub struct Limits {
     pub handshake_timeout: Duration,
 
     /// How long the head of a request may take, from its first byte.
-    ///
-    /// And how long a new connection may stay silent, once more than half of --max-connections are in use;
-    /// before that it may be as idle as others.
     #[arg(long, env = "PODGATE_HEADER_TIMEOUT", value_name = "DURATION", default_value = "5s", value_parser = positive)]
     pub header_timeout: Duration,
 
@@ -111,8 +108,8 @@ pub struct Limits {
     pub idle_timeout: Duration,
 }
 
-impl Limits {
-    /// Whether each review that is short enough can find room.
+impl ServerLimits {
+    /// Whether the memory budgets have room for each review that is short enough.
     pub(super) fn check(&self) -> Result<(), String> {
         let least = self.max_body_bytes.max(ORDINARY_BYTES).saturating_mul(2);
         if (self.max_buffered_bytes as usize) < least {
@@ -162,10 +159,10 @@ mod tests {
     #[derive(Debug, Parser)]
     struct Cli {
         #[command(flatten)]
-        args: Args,
+        args: ServerArgs,
     }
 
-    fn parse(flags: &[&str]) -> Result<Args, String> {
+    fn parse(flags: &[&str]) -> Result<ServerArgs, String> {
         Cli::try_parse_from([&["podgate"], flags].concat())
             .map(|cli| cli.args)
             .map_err(|error| error.to_string())

@@ -1,7 +1,7 @@
 //! Memory for a body that comes in pieces.
 //!
-//! A long one lies in pages of its own, which the system has back as soon as it is judged. An allocator would keep
-//! them for the next one, and some do so once for each thread: after a burst that is most of the memory there is.
+//! A long one lies in pages of its own, which go back to the system as soon as it has been judged. An allocator would
+//! keep them for the next one, and some do so for each thread: after a burst that is most of the memory there is.
 
 use std::io;
 
@@ -13,19 +13,19 @@ pub(super) const SHORT_BYTES: usize = 64 * 1024;
 
 /// A body as far as it has come.
 #[derive(Debug)]
-pub(super) enum Buffer {
+pub(super) enum BodyBuffer {
     Short(Vec<u8>),
-    Long(Pages),
+    Long(MappedPages),
 }
 
-/// So many bytes at the beginning of pages of their own. Those that nothing was written to are only addresses.
+/// So many bytes at the beginning of pages of their own. Pages that were not written to take no memory.
 #[derive(Debug)]
-pub(super) struct Pages {
+pub(super) struct MappedPages {
     pages: MmapMut,
     length: usize,
 }
 
-impl Buffer {
+impl BodyBuffer {
     pub(super) fn new() -> Self {
         Self::Short(Vec::new())
     }
@@ -37,7 +37,7 @@ impl Buffer {
         }
     }
 
-    /// Has memory for so many bytes in all: that of the allocator if they are no more than `short`.
+    /// Makes room for so many bytes in all, from the allocator if they are no more than `short`.
     ///
     /// # Errors
     /// The system has no more for us.
@@ -48,7 +48,7 @@ impl Buffer {
             }
             Self::Long(long) if bytes <= long.pages.len() => {}
             Self::Short(_) | Self::Long(_) => {
-                let mut long = Pages { pages: MmapMut::map_anon(bytes)?, length: 0 };
+                let mut long = MappedPages { pages: MmapMut::map_anon(bytes)?, length: 0 };
                 long.push(self.bytes())?;
                 *self = Self::Long(long);
             }
@@ -69,16 +69,16 @@ impl Buffer {
     }
 }
 
-impl From<Buffer> for Bytes {
-    fn from(buffer: Buffer) -> Self {
+impl From<BodyBuffer> for Bytes {
+    fn from(buffer: BodyBuffer) -> Self {
         match buffer {
-            Buffer::Short(bytes) => bytes.into(),
-            Buffer::Long(pages) => Self::from_owner(pages),
+            BodyBuffer::Short(bytes) => bytes.into(),
+            BodyBuffer::Long(pages) => Self::from_owner(pages),
         }
     }
 }
 
-impl Pages {
+impl MappedPages {
     fn push(&mut self, piece: &[u8]) -> io::Result<()> {
         let end = self.length.saturating_add(piece.len());
         let rest = self.pages.get_mut(self.length..end).ok_or(io::ErrorKind::StorageFull)?;
@@ -88,7 +88,7 @@ impl Pages {
     }
 }
 
-impl AsRef<[u8]> for Pages {
+impl AsRef<[u8]> for MappedPages {
     fn as_ref(&self) -> &[u8] {
         self.pages.get(..self.length).unwrap_or_default()
     }
@@ -100,13 +100,13 @@ mod tests {
 
     #[test]
     fn what_was_pushed_stays_whatever_it_lies_in() {
-        let mut buffer = Buffer::new();
+        let mut buffer = BodyBuffer::new();
         let mut expected = Vec::new();
         for (reserved, is_long) in
             [(10, false), (SHORT_BYTES, false), (SHORT_BYTES + 1, true), (1 << 20, true)]
         {
             buffer.reserve(reserved, SHORT_BYTES).unwrap();
-            assert_eq!(matches!(buffer, Buffer::Long(_)), is_long, "{reserved}");
+            assert_eq!(matches!(buffer, BodyBuffer::Long(_)), is_long, "{reserved}");
             let piece = vec![b'0' + expected.len() as u8 % 10; reserved / 3];
             buffer.push(&piece).unwrap();
             expected.extend_from_slice(&piece);
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn memory_that_cannot_be_had_is_an_error() {
-        let mut buffer = Buffer::new();
+        let mut buffer = BodyBuffer::new();
         buffer.reserve(SHORT_BYTES + 1, SHORT_BYTES).unwrap();
         buffer.push(&[b'x'; SHORT_BYTES]).unwrap();
         assert!(buffer.push(b"ab").is_err());

@@ -1,7 +1,6 @@
 //! One connection, from its TLS handshake to its last answer.
 
 use std::convert::Infallible;
-use std::error::Error;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
@@ -25,46 +24,46 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tower_service::Service;
 
-use super::accept::Shared;
-use super::activity::{Activity, Stage};
-use super::deadline::body_deadline;
-use super::patience::{Link, Patient};
-use super::refusal::Refusal;
-use super::wire::{OverWire, Wire};
+use crate::server::activity::{ConnectionActivity, ConnectionStage};
+use crate::server::counted_stream::{CountedStream, HasSocket};
+use crate::server::deadline::body_deadline;
+use crate::server::port::PortState;
+use crate::server::rejection::Rejection;
+use crate::server::timeout_stream::{ConnectionState, TimeoutStream, is_timeout};
 
-/// Serves one connection to its end; after `stop` the request in hand is its last.
+/// Serves one connection to its end; after `stop` the request that has begun is its last.
 pub(super) async fn serve(
-    shared: &Shared,
+    shared: &PortState,
     (stream, peer): (TcpStream, SocketAddr),
-    activity: Arc<Activity>,
+    activity: Arc<ConnectionActivity>,
     stop: CancellationToken,
 ) {
     if let Err(error) = stream.set_nodelay(true) {
         // It only makes small answers slower.
         tracing::debug!(%peer, %error, "cannot switch off Nagle's algorithm");
     }
-    let stream = Wire::new(stream, Arc::clone(&activity));
+    let stream = CountedStream::new(stream, Arc::clone(&activity));
     match &shared.tls {
         None => http(shared, stream, peer, stop).await,
         Some(tls) => {
             if let Some(stream) = handshake(shared, tls, stream, peer).await {
-                activity.enter(Stage::Unused);
+                activity.enter(ConnectionStage::Unused);
                 http(shared, stream, peer, stop).await;
             }
         }
     }
-    if let Some(stage) = activity.left_from() {
+    if let Some(stage) = activity.evicted_from() {
         shared.evicted(stage);
         tracing::debug!(%peer, stage = stage.name(), "closed to make room for another connection");
     }
 }
 
 async fn handshake(
-    shared: &Shared,
+    shared: &PortState,
     tls: &ArcSwap<ServerConfig>,
-    stream: Wire,
+    stream: CountedStream,
     peer: SocketAddr,
-) -> Option<TlsStream<Wire>> {
+) -> Option<TlsStream<CountedStream>> {
     let activity = Arc::clone(stream.activity());
     let mut accept = TlsAcceptor::from(tls.load_full()).accept(stream);
     let accepted = timeout(shared.limits.handshake_timeout, async {
@@ -72,13 +71,13 @@ async fn handshake(
             tokio::select! {
                 biased;
                 accepted = &mut accept => return Some(accepted),
-                () = activity.chosen() => {
-                    let has_more = accept.get_ref().is_some_and(Wire::has_more);
-                    if activity.is_to_leave() && !has_more {
-                        activity.leave();
+                () = activity.eviction_requested() => {
+                    let has_more = accept.get_ref().is_some_and(CountedStream::has_more);
+                    if activity.should_leave() && !has_more {
+                        activity.mark_evicted();
                         return None;
                     }
-                    activity.stay();
+                    activity.decline_eviction();
                 }
             }
         }
@@ -94,19 +93,19 @@ async fn handshake(
     None
 }
 
-async fn http<S>(shared: &Shared, stream: S, peer: SocketAddr, stop: CancellationToken)
+async fn http<S>(shared: &PortState, stream: S, peer: SocketAddr, stop: CancellationToken)
 where
-    S: AsyncRead + AsyncWrite + OverWire + Unpin,
+    S: AsyncRead + AsyncWrite + HasSocket + Unpin,
 {
-    let activity = Arc::clone(stream.wire().activity());
-    let (stream, link) = Patient::new(stream, shared.limits, Arc::clone(&shared.registry));
+    let activity = Arc::clone(stream.socket().activity());
+    let (stream, state) = TimeoutStream::new(stream, shared.limits);
     let service = service_fn(|request: Request<Incoming>| {
-        let (link, activity) = (&link, &activity);
-        link.begin(body_deadline(request.uri().query(), shared.limits.body_timeout));
-        let answer = shared.router.clone().call(request.map(|body| Awaited::new(body, activity)));
+        let (state, activity) = (&state, &activity);
+        state.begin(body_deadline(request.uri().query(), shared.limits.body_timeout));
+        let answer = shared.router.clone().call(request.map(|body| TrackedBody::new(body, activity)));
         async move {
             let Ok(mut response) = answer.await;
-            finish(shared, link, activity, &mut response, peer);
+            finish(shared, state, activity, &mut response, peer);
             Ok::<_, Infallible>(response)
         }
     });
@@ -116,79 +115,74 @@ where
         tokio::select! {
             biased;
             ended = connection.as_mut() => break ended,
-            // Hyper's own way to stop takes a connection for idle on which a review has begun to arrive.
+            // Hyper's own graceful shutdown takes a connection for idle although a review has begun to arrive on it.
             () = stop.cancelled(), if !is_stopping => {
                 is_stopping = true;
-                link.stop();
+                state.stop();
             }
-            () = activity.chosen() => {
+            () = activity.eviction_requested() => {
                 // The stream decides, in whatever it waits for.
                 let polled = poll_fn(|context| Poll::Ready(connection.as_mut().poll(context))).await;
                 match polled {
                     Poll::Ready(ended) => break ended,
-                    Poll::Pending if activity.has_left() => {}
-                    Poll::Pending => activity.stay(),
+                    Poll::Pending if activity.was_evicted() => {}
+                    Poll::Pending => activity.decline_eviction(),
                 }
             }
         }
     };
     if let Err(error) = ended
-        && !activity.has_left()
+        && !activity.was_evicted()
     {
-        broke(shared, &error, peer);
+        report_broken(shared, &error, peer);
     }
 }
 
-/// The last look at an answer: what was refused is counted, logged, and ends the connection.
+/// Finishes an answer: a rejection is counted and logged, and ends the connection.
 fn finish(
-    shared: &Shared,
-    link: &Link,
-    activity: &Activity,
+    shared: &PortState,
+    state: &ConnectionState,
+    activity: &ConnectionActivity,
     response: &mut Response<Body>,
     peer: SocketAddr,
 ) {
-    if let Some(refusal) = response.extensions().get::<Refusal>().copied() {
-        shared.metrics.refused(refusal);
+    if let Some(rejection) = response.extensions().get::<Rejection>().copied() {
+        shared.metrics.rejected(rejection);
         let status = response.status().as_u16();
-        tracing::info!(target: "podgate::refusal", %peer, reason = refusal.reason(), status, "request refused");
-        link.close();
-    } else if shared.health.is_draining() || activity.is_last() {
+        tracing::info!(target: "podgate::refusal", %peer, reason = rejection.reason(), status, "request refused");
+        state.close();
+    } else if shared.health.is_draining() || activity.closes_after_answer() {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    link.end();
+    state.end();
 }
 
-/// A connection that ended before its time. Hyper has answered a malformed head itself.
-fn broke(shared: &Shared, error: &hyper::Error, peer: SocketAddr) {
-    let refusal = if error.is_parse_too_large() {
-        Some(Refusal::Headers)
+/// Counts and logs a connection that broke. Hyper has answered a malformed head itself.
+fn report_broken(shared: &PortState, error: &hyper::Error, peer: SocketAddr) {
+    let rejection = if error.is_parse_too_large() {
+        Some(Rejection::Headers)
     } else if error.is_parse() {
-        Some(Refusal::Malformed)
+        Some(Rejection::Malformed)
     } else if is_timeout(error) {
-        Some(Refusal::SlowPeer)
+        Some(Rejection::SlowPeer)
     } else {
         None
     };
-    let reason = refusal.map_or("peer", Refusal::reason);
-    if let Some(refusal) = refusal {
-        shared.metrics.refused(refusal);
+    let reason = rejection.map_or("peer", Rejection::reason);
+    if let Some(rejection) = rejection {
+        shared.metrics.rejected(rejection);
     }
     tracing::debug!(%peer, %error, reason, "connection broke");
 }
 
-fn is_timeout(error: &hyper::Error) -> bool {
-    let cause = error.source().and_then(|source| source.downcast_ref::<io::Error>());
-    cause.is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
-}
-
-/// The body of a request, which notes when the peer has sent it all: from then on the peer waits for us.
-struct Awaited {
+/// The body of a request, which notes when it is complete: from then on the peer waits for us.
+struct TrackedBody {
     body: Incoming,
-    activity: Arc<Activity>,
+    activity: Arc<ConnectionActivity>,
 }
 
-impl Awaited {
-    fn new(body: Incoming, activity: &Arc<Activity>) -> Self {
+impl TrackedBody {
+    fn new(body: Incoming, activity: &Arc<ConnectionActivity>) -> Self {
         let awaited = Self { body, activity: Arc::clone(activity) };
         if awaited.body.is_end_stream() {
             awaited.is_over();
@@ -197,11 +191,11 @@ impl Awaited {
     }
 
     fn is_over(&self) {
-        self.activity.advance(Stage::Body, Stage::Working);
+        self.activity.advance(ConnectionStage::Body, ConnectionStage::Working);
     }
 }
 
-impl HttpBody for Awaited {
+impl HttpBody for TrackedBody {
     type Data = Bytes;
     type Error = hyper::Error;
 
@@ -225,8 +219,8 @@ impl HttpBody for Awaited {
     }
 }
 
-/// Whoever answers has read enough.
-impl Drop for Awaited {
+/// A handler that drops the body has read enough of it.
+impl Drop for TrackedBody {
     fn drop(&mut self) {
         self.is_over();
     }

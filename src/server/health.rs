@@ -1,9 +1,8 @@
-//! Whether this process may be asked for verdicts: what `/readyz` says.
+//! Whether this process is ready to judge reviews: what `/readyz` says.
 //!
-//! Ready before everything is loaded means pods let through unjudged, so readiness is not a constant but the
-//! absence of everything that somebody is still waiting for. What is waited for must be announced as met;
-//! dropping the handle is not enough, since a loader that failed drops it too. And what was met may be lost:
-//! a certificate that nobody trusts any more.
+//! A process that is ready before everything is loaded would admit pods unjudged, so it is ready only when every
+//! condition is met. A condition must be set as met; dropping the handle is not enough, since a loader that failed drops
+//! it too. And a condition may be lost again: a certificate that is no longer trusted.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,40 +10,40 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// What is missing before this process can judge. Clones share the same state.
 #[derive(Debug, Clone, Default)]
 pub struct Health {
-    shared: Arc<Shared>,
+    state: Arc<HealthState>,
 }
 
 #[derive(Debug, Default)]
-struct Shared {
+struct HealthState {
     missing: Mutex<Vec<&'static str>>,
     draining: AtomicBool,
 }
 
-/// Something without which the process is not ready. It may be lost again later.
+/// A condition without which the process is not ready. It may be lost again later.
 #[derive(Debug)]
 #[must_use = "the process is not ready until this is met"]
-pub struct Condition {
+pub struct ReadinessCondition {
     what: &'static str,
     health: Health,
 }
 
 impl Health {
-    /// Makes the process not ready until what is named here is [set](Condition::set).
-    pub fn wait_for(&self, what: &'static str) -> Condition {
-        let condition = Condition { what, health: self.clone() };
+    /// Makes the process not ready until this condition is [set](ReadinessCondition::set).
+    pub fn wait_for(&self, what: &'static str) -> ReadinessCondition {
+        let condition = ReadinessCondition { what, health: self.clone() };
         condition.set(false);
         condition
     }
 
-    /// Ends readiness for good: the process is going.
+    /// Ends readiness for good: the process is shutting down.
     pub fn drain(&self) {
-        self.shared.draining.store(true, Ordering::Relaxed);
+        self.state.draining.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the process is going.
+    /// Whether the process is shutting down.
     #[must_use]
     pub fn is_draining(&self) -> bool {
-        self.shared.draining.load(Ordering::Relaxed)
+        self.state.draining.load(Ordering::Relaxed)
     }
 
     /// # Errors
@@ -61,13 +60,13 @@ impl Health {
     }
 
     fn missing_names(&self) -> MutexGuard<'_, Vec<&'static str>> {
-        // A list of names is whole at every moment, so a panic elsewhere has not spoilt it.
-        self.shared.missing.lock().unwrap_or_else(PoisonError::into_inner)
+        // A list of names is complete at every moment, so a panic elsewhere has not broken it.
+        self.state.missing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Condition {
-    /// Says whether it is there now.
+impl ReadinessCondition {
+    /// Says whether it is met now.
     pub fn set(&self, is_met: bool) {
         let mut missing = self.health.missing_names();
         missing.retain(|what| *what != self.what);

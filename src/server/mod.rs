@@ -1,9 +1,8 @@
 //! The sockets: reviews over HTTPS, and a plain HTTP port for the kubelet and Prometheus.
 //!
-//! This is the only module that waits, counts and logs. It knows nothing of pods, controls or policies: a
-//! [`Review`] turns the bytes of a request into the bytes of an answer and a record of what was decided,
-//! and all that is done with the record is in `record`. It knows nothing of files either: the TLS
-//! configuration is an [`ArcSwap`] that somebody else fills, and [`Reload`] is told how to look for news.
+//! It knows nothing of pods, controls or policies: a [`ReviewHandler`] turns the bytes of a request into the bytes of an
+//! answer and a record of what was decided, which `record` counts and logs. It knows nothing of files either: the caller
+//! fills the [`ArcSwap`] with the TLS configuration, and gives [`Reload`] the functions that read files again.
 //!
 //! Serving HTTP/1.1 alone is deliberate. It is all that kube-apiserver speaks to webhooks, and what is not
 //! served cannot be flooded with resets or continuations.
@@ -15,24 +14,25 @@ mod args;
 mod body;
 mod buffer;
 mod connection;
+mod counted_stream;
 mod deadline;
-mod descriptors;
-mod gauges;
+mod evaluation_slots;
+mod eviction;
+mod file_limit;
 mod health;
+mod labels;
+mod lookups;
+mod memory_budget;
 mod metrics;
-mod patience;
-mod pod_security;
-mod process;
+mod port;
 mod record;
-mod refusal;
 mod registry;
+mod rejection;
 mod reload;
+mod review_size;
 mod reviews;
-mod room;
 mod shutdown;
-mod turns;
-mod unjudged;
-mod wire;
+mod timeout_stream;
 
 use std::future::Future;
 use std::io;
@@ -45,34 +45,34 @@ use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::sync::CancellationToken;
 
-use accept::Port;
-pub use args::{Args, Limits};
-pub use gauges::{ClusterMetrics, RotationMetrics};
-pub use health::{Condition, Health};
-pub use metrics::{Metrics, Reloaded};
-pub use reload::{Change, Reload};
-pub use reviews::{Lookup, Review};
-pub use shutdown::{Outcome, Shutdown};
+pub use args::{ServerArgs, ServerLimits};
+pub use health::{Health, ReadinessCondition};
+pub use lookups::Resolver;
+pub use metrics::{ClusterMetrics, Metrics, Reloaded, RotationMetrics};
+use port::Port;
+pub use reload::{Reload, SourceChange};
+pub use reviews::ReviewHandler;
+pub use shutdown::{Shutdown, ShutdownOutcome};
 
-/// A scrape and a probe a second from each of a few peers need no more; and whoever floods this port must
-/// not take the file descriptors of the other.
+/// A scrape and a probe a second from each of a few peers need no more; and a flood of this port must not use up the
+/// file descriptors of the other.
 const ADMIN_CONNECTIONS: u32 = 256;
 
-/// How many connections the system holds until they are accepted: as many as Linux lets it, unless told
-/// otherwise. Whoever finds no place there tries again after a second.
+/// How many connections the system queues until they are accepted: as many as Linux allows by default. A peer that finds
+/// the queue full tries again after a second.
 const BACKLOG: u32 = 4096;
 
-/// Nobody loses anything when a scrape is cut.
+/// Nothing is lost when a scrape is cut.
 const ADMIN_GRACE: Duration = Duration::from_millis(200);
 
-/// What the server is given by whoever starts it.
+/// What the server needs from its caller.
 pub struct Wiring {
-    /// The certificate to show: read anew for every connection, so that it can be exchanged at any time.
+    /// The TLS configuration: loaded for every connection, so that it can be replaced at any time.
     pub tls: Arc<ArcSwap<ServerConfig>>,
-    /// Who answers the reviews.
-    pub review: Arc<dyn Review>,
-    /// Who looks up what they lack; `None` where there is no cluster.
-    pub lookup: Option<Arc<dyn Lookup>>,
+    /// Answers the reviews.
+    pub review: Arc<dyn ReviewHandler>,
+    /// Looks up what they lack; `None` where there is no cluster.
+    pub resolver: Option<Arc<dyn Resolver>>,
     /// What `/readyz` says.
     pub health: Health,
     /// What `/metrics` says.
@@ -84,12 +84,12 @@ pub struct Server {
     reviews: Port,
     admin: Port,
     health: Health,
-    args: Args,
+    args: ServerArgs,
 }
 
 /// Why the server did not start.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum ServerError {
     /// An address that is taken, not ours, or not allowed.
     #[error("cannot listen on {address}: choose another address with {flag}")]
     Bind {
@@ -106,20 +106,20 @@ pub enum Error {
 }
 
 impl Server {
-    /// Binds both ports, so that every fault of start-up is known before anything is served.
+    /// Binds both ports, so that every error of start-up is known before anything is served.
     ///
     /// # Errors
-    /// [`Error::Bind`] with the address and the flag that names it; [`Error::Limits`] with the flags.
-    pub async fn bind(args: &Args, wiring: Wiring) -> Result<Self, Error> {
-        args.limits.check().map_err(Error::Limits)?;
-        let Wiring { tls, review, lookup, health, metrics } = wiring;
-        let max_connections = descriptors::provide(args.limits.max_connections, ADMIN_CONNECTIONS);
-        let limits = Limits { max_connections, ..args.limits };
-        let admin_limits = Limits { max_connections: ADMIN_CONNECTIONS, ..args.limits };
+    /// [`ServerError::Bind`] with the address and the flag that names it; [`ServerError::Limits`] with the flags.
+    pub async fn bind(args: &ServerArgs, wiring: Wiring) -> Result<Self, ServerError> {
+        args.limits.check().map_err(ServerError::Limits)?;
+        let Wiring { tls, review, resolver, health, metrics } = wiring;
+        let max_connections = file_limit::raise(args.limits.max_connections, ADMIN_CONNECTIONS);
+        let limits = ServerLimits { max_connections, ..args.limits };
+        let admin_limits = ServerLimits { max_connections: ADMIN_CONNECTIONS, ..args.limits };
         let reviews = Port::new(
             listen("--listen", args.listen).await?,
             Some(tls),
-            reviews::router((review, lookup), &limits, &metrics),
+            reviews::router((review, resolver), &limits, &metrics),
             limits,
             (&health, &metrics),
         );
@@ -145,14 +145,14 @@ impl Server {
         self.admin.address
     }
 
-    /// Serves until told to stop, and then until everybody has been served.
+    /// Serves until shutdown, and then until every request has been answered.
     ///
-    /// First readiness ends and each answer says `Connection: close`, while connections are still accepted:
-    /// for some seconds the API servers do not know yet that this pod is going, and to them an EOF is a
-    /// failed call. Then no more are accepted, connections on which nothing is coming are closed, and the rest
-    /// are waited for. Only a review that crosses the closing of its connection on the network is lost, which no
-    /// server of HTTP/1.1 can help; by then that connection was idle throughout the delay.
-    pub async fn run(self, shutdown: Shutdown) -> Outcome {
+    /// First readiness ends and each answer says `Connection: close`, while connections are still accepted: for some
+    /// seconds the API servers do not know yet that this pod is terminating, and to them an EOF is a failed call. Then
+    /// no more are accepted, connections on which nothing is coming are closed, and the rest are waited for. Only a
+    /// review that crosses the closing of its connection on the network is lost, which no HTTP/1.1 server can prevent;
+    /// that connection had been idle for the whole delay.
+    pub async fn run(self, shutdown: Shutdown) -> ShutdownOutcome {
         let Self { reviews, admin, health, args } = self;
         let (stop, last) = (CancellationToken::new(), CancellationToken::new());
         let phases = async {
@@ -170,31 +170,34 @@ impl Server {
         let admin = accept::serve(admin, last.clone(), ADMIN_GRACE);
         let served = async {
             let ((), cut, _) = tokio::join!(phases, reviews, admin);
-            Outcome::of(cut)
+            ShutdownOutcome::of(cut)
         };
         until_aborted(&shutdown, served).await
     }
 }
 
-async fn until_aborted(shutdown: &Shutdown, served: impl Future<Output = Outcome>) -> Outcome {
+async fn until_aborted(
+    shutdown: &Shutdown,
+    served: impl Future<Output = ShutdownOutcome>,
+) -> ShutdownOutcome {
     tokio::select! {
         outcome = served => outcome,
-        () = shutdown.aborted() => Outcome::Aborted,
+        () = shutdown.aborted() => ShutdownOutcome::Aborted,
     }
 }
 
-async fn listen(flag: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), Error> {
+async fn listen(flag: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServerError> {
     let bound = async {
         let socket = match address {
             SocketAddr::V4(_) => TcpSocket::new_v4()?,
             SocketAddr::V6(_) => TcpSocket::new_v6()?,
         };
-        // A port whose last connections the system still remembers can be had again.
+        // The port can be bound again while the system still remembers its last connections.
         socket.set_reuseaddr(true)?;
         socket.bind(address)?;
         let listener: TcpListener = socket.listen(BACKLOG)?;
         let address = listener.local_addr()?;
         Ok((listener, address))
     };
-    bound.await.map_err(|source| Error::Bind { flag, address, source })
+    bound.await.map_err(|source| ServerError::Bind { flag, address, source })
 }

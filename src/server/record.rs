@@ -1,17 +1,17 @@
-//! What is done with a decision: counted, and logged in one line.
+//! Counting a decision, and logging it in one line.
 //!
-//! Neither holds anything of the object but names, and nothing here is built when nobody listens.
+//! Neither holds anything of the object but names, and no text is built unless it is logged.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tracing::field::{DisplayValue, display};
 
-use super::metrics::Metrics;
-use crate::admission::{Decision, Operation, Outcome, Webhook};
-use crate::evaluate::Severity;
+use crate::admission::{Decision, Outcome};
 use crate::pod::Owner;
+use crate::server::labels::{mode, operation, outcome, webhook};
+use crate::server::metrics::Metrics;
+use crate::text::{Joined, joined, prefix};
 
 /// Logs a decision.
 macro_rules! log {
@@ -27,11 +27,11 @@ macro_rules! log {
             name = text(&$decision.name),
             generate_name = text(&$decision.generate_name),
             owner = $decision.owner.as_ref().map(|owner| display(OwnerName(owner))),
-            policy = list(&$decision.policies, Policies),
+            policy = listed($decision.policies.iter()),
             decision = outcome($decision.outcome),
             code = $decision.code,
             refusal = text(&$decision.refusal_code),
-            controls = list(&$decision.findings, Controls),
+            controls = listed($decision.findings.iter().map(|(control, _)| control)),
             patch_operations = ($decision.patch_operations > 0).then_some($decision.patch_operations),
             dry_run = $decision.is_dry_run.then_some(true),
             error = text(&$decision.error),
@@ -56,33 +56,26 @@ pub(super) fn record(metrics: &Metrics, decision: &Decision<'_>, took: Duration)
             "no policy holds in a namespace: what is made there is let pass unjudged",
         );
     }
-    // Verdicts are what the log is for. What cannot be judged is mostly what no API server sends, and whoever sets up
-    // the log may leave some of it out.
+    // Verdicts are what the log is for. What cannot be judged is mostly what no API server sends, and the log's rate
+    // limit may leave some of it out.
     match decision.outcome {
         Outcome::Allowed | Outcome::Patched | Outcome::Denied => log!("podgate::review", decision, took),
         Outcome::Error => log!("podgate::failed", decision, took),
     }
 }
 
-/// The mode of a finding, as Pod Security Admission's metrics name it.
-fn mode(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Deny => "enforce",
-        Severity::Warn => "warn",
-        Severity::Audit => "audit",
-    }
-}
-
 /// A field for a text, cut to the longest name that Kubernetes takes; none for an empty one.
 fn text(text: &str) -> Option<&str> {
     const LONGEST: usize = 253;
-    let end = (0..=text.len().min(LONGEST)).rev().find(|end| text.is_char_boundary(*end));
-    end.and_then(|end| text.get(..end)).filter(|text| !text.is_empty())
+    Some(prefix(text, LONGEST)).filter(|text| !text.is_empty())
 }
 
-/// A field for a list; none for an empty one.
-fn list<'l, T, D: fmt::Display>(items: &'l [T], shown: impl FnOnce(&'l [T]) -> D) -> Option<DisplayValue<D>> {
-    (!items.is_empty()).then(|| display(shown(items)))
+/// A field for a list, `ml-restricted,ml-trainers`; none for an empty one.
+fn listed<I>(items: I) -> Option<DisplayValue<Joined<'static, I>>>
+where
+    I: ExactSizeIterator<Item: fmt::Display> + Clone,
+{
+    (items.len() > 0).then(|| display(joined(items, ",")))
 }
 
 /// `Job/train`, each part cut as every name is.
@@ -92,63 +85,6 @@ impl fmt::Display for OwnerName<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [kind, name] = [&self.0.kind, &self.0.name].map(|part| text(part).unwrap_or_default());
         write!(f, "{kind}/{name}")
-    }
-}
-
-/// `ml-restricted,ml-trainers`
-struct Policies<'n>(&'n [Arc<str>]);
-
-impl fmt::Display for Policies<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        comma_separated(f, self.0.iter())
-    }
-}
-
-/// `hostPorts,runAsNonRoot`
-struct Controls<'c>(&'c [(&'static str, Severity)]);
-
-impl fmt::Display for Controls<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        comma_separated(f, self.0.iter().map(|(control, _)| control))
-    }
-}
-
-fn comma_separated(
-    f: &mut fmt::Formatter<'_>,
-    items: impl Iterator<Item = impl fmt::Display>,
-) -> fmt::Result {
-    for (index, item) in items.enumerate() {
-        if index > 0 {
-            f.write_str(",")?;
-        }
-        write!(f, "{item}")?;
-    }
-    Ok(())
-}
-
-pub(super) fn webhook(webhook: Webhook) -> &'static str {
-    match webhook {
-        Webhook::Validate => "validate",
-        Webhook::Mutate => "mutate",
-    }
-}
-
-pub(super) fn operation(operation: Option<Operation>) -> &'static str {
-    match operation {
-        Some(Operation::Create) => "create",
-        Some(Operation::Update) => "update",
-        Some(Operation::Delete) => "delete",
-        Some(Operation::Connect) => "connect",
-        None => "unknown",
-    }
-}
-
-pub(super) fn outcome(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Allowed => "allowed",
-        Outcome::Patched => "patched",
-        Outcome::Denied => "denied",
-        Outcome::Error => "error",
     }
 }
 

@@ -1,8 +1,8 @@
 //! Following files that change while we serve.
 //!
-//! By looking, not by being told: what a pod mounts is exchanged by swapping a symlink, and a watch on the
-//! file itself sees it vanish once and nothing ever after. Looking is cheap, runs off the threads that
-//! answer, and repeats by itself what went wrong, such as two files read from either side of a swap.
+//! By polling, not by watching: what a pod mounts is replaced by swapping a symlink, and a watch on the file itself sees
+//! it vanish once and nothing ever after. Polling is cheap, runs on a thread of its own, and retries by itself what went
+//! wrong, such as two files read from either side of a swap.
 //!
 //! Whatever cannot be read leaves the last good one in force.
 
@@ -13,18 +13,18 @@ use std::time::Duration;
 use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::metrics::{Metrics, Reloaded};
+use crate::server::metrics::{Metrics, Reloaded};
 
-/// What a look has shown.
+/// What a poll has found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Change<T> {
-    /// What is in force is still what is there.
+pub enum SourceChange<T> {
+    /// What is in force is current.
     Unchanged,
     /// Something new is there.
     Changed(T),
 }
 
-/// A thing that is looked at again and again.
+/// Something that is read again and again.
 pub struct Reload<T> {
     what: Reloaded,
     /// Taken out while it runs on another thread.
@@ -35,14 +35,14 @@ pub struct Reload<T> {
     failure: Option<String>,
 }
 
-type Look<T> = Box<dyn FnMut() -> Result<Change<T>, String> + Send>;
+type Look<T> = Box<dyn FnMut() -> Result<SourceChange<T>, String> + Send>;
 
 impl<T: Send + 'static> Reload<T> {
     /// `look` may block: it runs on a thread of its own. `publish` puts what it found in force.
     pub fn new(
         what: Reloaded,
         metrics: Arc<Metrics>,
-        look: impl FnMut() -> Result<Change<T>, String> + Send + 'static,
+        look: impl FnMut() -> Result<SourceChange<T>, String> + Send + 'static,
         publish: impl FnMut(T) + Send + 'static,
     ) -> Self {
         Self { what, look: Some(Box::new(look)), publish: Box::new(publish), metrics, failure: None }
@@ -59,7 +59,7 @@ impl<T: Send + 'static> Reload<T> {
         }
     }
 
-    /// Looks once, and puts in force what is new.
+    /// Reads once, and puts in force what is new.
     pub async fn look_once(&mut self) {
         let Some(mut look) = self.look.take() else {
             return;
@@ -68,17 +68,17 @@ impl<T: Send + 'static> Reload<T> {
             let found = catch_unwind(AssertUnwindSafe(&mut look));
             (look, found.unwrap_or_else(|_| Err("the reader panicked".into())))
         });
-        // A look that was not even run, because the runtime is ending, is not told about.
+        // A poll that never ran, because the runtime is ending, is not logged.
         if let Ok((look, found)) = looked.await {
             self.look = Some(look);
             self.found(found);
         }
     }
 
-    fn found(&mut self, found: Result<Change<T>, String>) {
+    fn found(&mut self, found: Result<SourceChange<T>, String>) {
         match found {
-            Ok(Change::Unchanged) => self.failure = None,
-            Ok(Change::Changed(new)) => {
+            Ok(SourceChange::Unchanged) => self.failure = None,
+            Ok(SourceChange::Changed(new)) => {
                 (self.publish)(new);
                 self.failure = None;
                 self.metrics.reloaded(self.what, Ok(()));
@@ -108,11 +108,11 @@ mod tests {
         let metrics = Arc::new(Metrics::new().unwrap());
         let in_force = Arc::new(ArcSwap::from_pointee(0));
         let script = Mutex::new(vec![
-            Ok(Change::Changed(3)),
+            Ok(SourceChange::Changed(3)),
             Err("unreadable".to_owned()),
             Err("unreadable".to_owned()),
-            Ok(Change::Changed(1)),
-            Ok(Change::Unchanged),
+            Ok(SourceChange::Changed(1)),
+            Ok(SourceChange::Unchanged),
         ]);
         let publish = Arc::clone(&in_force);
         let mut reload = Reload::new(

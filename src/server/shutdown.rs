@@ -5,7 +5,7 @@ use std::io;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// The order to stop. Clones share it, so a test can give it as well as a signal can.
+/// A request to shut down. Clones share it, so a test can make it as well as a signal.
 #[derive(Debug, Clone, Default)]
 pub struct Shutdown {
     drain: CancellationToken,
@@ -14,8 +14,8 @@ pub struct Shutdown {
 
 /// How serving ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// Everybody was served.
+pub enum ShutdownOutcome {
+    /// Every request was answered.
     Drained,
     /// Some connections were still open when the time was up.
     Cut {
@@ -27,7 +27,7 @@ pub enum Outcome {
 }
 
 impl Shutdown {
-    /// An order that SIGTERM or SIGINT gives. Needs a running tokio runtime.
+    /// A shutdown that SIGTERM or SIGINT starts. Needs a running tokio runtime.
     ///
     /// # Errors
     /// The system's, when a handler cannot be installed.
@@ -35,22 +35,22 @@ impl Shutdown {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let shutdown = Self::default();
-        let order = shutdown.clone();
+        let on_signal = shutdown.clone();
         tokio::spawn(async move {
             either(&mut terminate, &mut interrupt).await;
-            order.drain();
+            on_signal.drain();
             either(&mut terminate, &mut interrupt).await;
-            order.abort();
+            on_signal.abort();
         });
         Ok(shutdown)
     }
 
-    /// Orders to stop accepting, serve what is there, and end.
+    /// Stops accepting, answers the requests that are there, and ends.
     pub fn drain(&self) {
         self.drain.cancel();
     }
 
-    /// Orders to end at once.
+    /// Ends at once.
     pub fn abort(&self) {
         self.abort.cancel();
     }
@@ -64,7 +64,7 @@ impl Shutdown {
     }
 }
 
-impl Outcome {
+impl ShutdownOutcome {
     pub(super) fn of(cut: usize) -> Self {
         match cut {
             0 => Self::Drained,

@@ -1,4 +1,4 @@
-//! A tree made of the parser's events: scalars, aliases, merge keys and duplicates settled.
+//! Builds the tree from the parser's events, with scalars, aliases, merge keys and duplicates resolved.
 //!
 //! The events of a document are kept until it ends. An alias reads those of its anchor again,
 //! which is what go-yaml does with its nodes, and each such reading is paid for from a budget.
@@ -7,10 +7,11 @@ use std::mem;
 
 use granit_parser::{ErrorKind, Event, Parser};
 
-use super::events::{Kind, Outline, Token};
-use super::scalar::{self, Tag};
-use super::stream::Part;
-use super::{Document, Entry, Fault, Node, Span, Value};
+use crate::yaml::error::YamlError;
+use crate::yaml::events::{Outline, Token, TokenKind};
+use crate::yaml::node::{Document, Entry, Node, Span, Value};
+use crate::yaml::part::Part;
+use crate::yaml::scalar::{self, Tag};
 
 /// How deep lists and mappings may nest. Schemas of custom resources, the deepest files that are
 /// common, stay well below; a tree of this depth can be walked by recursion.
@@ -42,7 +43,7 @@ pub(super) fn read(
     part: &Part<'_>,
     notation: Notation,
     budget: &mut Budget,
-    documents: &mut Vec<Result<Document, Fault>>,
+    documents: &mut Vec<Result<Document, YamlError>>,
 ) {
     let mut options = granit_parser::options! { emit_comments: false, emit_anchor_events: true };
     if notation == Notation::Json {
@@ -75,7 +76,7 @@ fn document(
     part: &Part<'_>,
     notation: Notation,
     budget: &mut Budget,
-) -> Option<Result<Document, Fault>> {
+) -> Option<Result<Document, YamlError>> {
     if let Some(fault) = outline.fault {
         return Some(Err(fault));
     }
@@ -101,7 +102,7 @@ struct Builder<'b, 't> {
 }
 
 impl Builder<'_, '_> {
-    fn node(&mut self) -> Result<Node, Fault> {
+    fn node(&mut self) -> Result<Node, YamlError> {
         let index = self.next;
         let outline = self.outline;
         let Some(token) = outline.tokens.get(index) else {
@@ -111,43 +112,43 @@ impl Builder<'_, '_> {
         self.pay(token)?;
         let mut span = token.span;
         let value = match &token.kind {
-            Kind::Scalar { text, plain, tag } => self.scalar(text, *plain, *tag, span)?,
-            Kind::Sequence => self.nested(index, &mut span, Self::sequence)?,
-            Kind::Mapping => self.nested(index, &mut span, Self::mapping)?,
-            Kind::Alias(anchor) => return self.alias(*anchor, span),
-            Kind::End => return Err(Fault::at(span, "a list or mapping ends too early")),
+            TokenKind::Scalar { text, plain, tag } => self.scalar(text, *plain, *tag, span)?,
+            TokenKind::Sequence => self.nested(index, &mut span, Self::sequence)?,
+            TokenKind::Mapping => self.nested(index, &mut span, Self::mapping)?,
+            TokenKind::Alias(anchor) => return self.alias(*anchor, span),
+            TokenKind::End => return Err(YamlError::at(span, "a list or mapping ends too early")),
         };
         Ok(Node { value, span, alias: None })
     }
 
-    fn pay(&mut self, token: &Token<'_>) -> Result<(), Fault> {
+    fn pay(&mut self, token: &Token<'_>) -> Result<(), YamlError> {
         let Some(alias) = self.copied else {
             return Ok(());
         };
-        let bytes = if let Kind::Scalar { text, .. } = &token.kind { text.len() } else { 0 };
+        let bytes = if let TokenKind::Scalar { text, .. } = &token.kind { text.len() } else { 0 };
         let Budget { nodes, bytes: left } = &mut *self.budget;
         let (Some(fewer), Some(less)) = (nodes.checked_sub(1), left.checked_sub(bytes)) else {
             let message = "aliases copy more than a manifest can hold; write fewer of them";
-            return Err(Fault::at(alias, message));
+            return Err(YamlError::at(alias, message));
         };
         (*nodes, *left) = (fewer, less);
         Ok(())
     }
 
-    fn scalar(&self, text: &str, plain: bool, tag: Option<Tag>, span: Span) -> Result<Value, Fault> {
+    fn scalar(&self, text: &str, plain: bool, tag: Option<Tag>, span: Span) -> Result<Value, YamlError> {
         let value = match tag {
             Some(tag) => scalar::resolve_tagged(tag, text)
-                .ok_or_else(|| Fault::at(span, format!("`{text}` is not of the type its tag says")))?,
+                .ok_or_else(|| YamlError::at(span, format!("`{text}` is not of the type its tag says")))?,
             None if plain => scalar::resolve(text),
             None => Value::String(text.to_owned()),
         };
         if matches!(value, Value::Float(float) if !float.is_finite()) {
             let message = format!("`{text}` has no form in JSON; write a finite number or quote it");
-            return Err(Fault::at(span, message));
+            return Err(YamlError::at(span, message));
         }
         // No word of JSON is text without quotes, so this is a number that go-yaml could not hold.
         if plain && self.notation == Notation::Json && matches!(value, Value::String(_)) {
-            return Err(Fault::at(span, format!("`{text}` is out of the range of numbers")));
+            return Err(YamlError::at(span, format!("`{text}` is out of the range of numbers")));
         }
         Ok(value)
     }
@@ -157,8 +158,8 @@ impl Builder<'_, '_> {
         &mut self,
         index: usize,
         span: &mut Span,
-        read: fn(&mut Self) -> Result<Value, Fault>,
-    ) -> Result<Value, Fault> {
+        read: fn(&mut Self) -> Result<Value, YamlError>,
+    ) -> Result<Value, YamlError> {
         if self.open.len() >= MAX_DEPTH {
             return Err(too_deep(*span));
         }
@@ -170,7 +171,7 @@ impl Builder<'_, '_> {
         Ok(value)
     }
 
-    fn sequence(&mut self) -> Result<Value, Fault> {
+    fn sequence(&mut self) -> Result<Value, YamlError> {
         let mut items = Vec::new();
         while !self.closes() {
             items.push(self.node()?);
@@ -178,7 +179,7 @@ impl Builder<'_, '_> {
         Ok(Value::Sequence(items))
     }
 
-    fn mapping(&mut self) -> Result<Value, Fault> {
+    fn mapping(&mut self) -> Result<Value, YamlError> {
         let mut writes = Vec::new();
         while !self.closes() {
             if self.merges() {
@@ -198,7 +199,7 @@ impl Builder<'_, '_> {
 
     /// Takes the end of a list or mapping, if that comes next.
     fn closes(&mut self) -> bool {
-        let closes = matches!(self.peek(), Some(Kind::End));
+        let closes = matches!(self.peek(), Some(TokenKind::End));
         self.next += usize::from(closes);
         closes
     }
@@ -206,16 +207,16 @@ impl Builder<'_, '_> {
     /// Takes the key `<<`, if that comes next. In quotes it is a key like any other.
     fn merges(&mut self) -> bool {
         let merges =
-            matches!(self.peek(), Some(Kind::Scalar { text, plain: true, tag: None }) if text == "<<");
+            matches!(self.peek(), Some(TokenKind::Scalar { text, plain: true, tag: None }) if text == "<<");
         self.next += usize::from(merges);
         merges
     }
 
-    fn peek(&self) -> Option<&Kind<'_>> {
+    fn peek(&self) -> Option<&TokenKind<'_>> {
         self.outline.tokens.get(self.next).map(|token| &token.kind)
     }
 
-    fn key(&mut self) -> Result<(String, Span), Fault> {
+    fn key(&mut self) -> Result<(String, Span), YamlError> {
         let key = self.node()?;
         let span = key.alias.unwrap_or(key.span);
         if matches!(key.value, Value::Sequence(_) | Value::Mapping(_)) {
@@ -223,12 +224,12 @@ impl Builder<'_, '_> {
         }
         match scalar::key(key.value) {
             Some(key) => Ok((key, span)),
-            None => Err(Fault::at(span, "this cannot be a key; quote it to make it text")),
+            None => Err(YamlError::at(span, "this cannot be a key; quote it to make it text")),
         }
     }
 
-    /// Adds what `<<` brings in. Of a list of mappings the first has the last word.
-    fn merge(&mut self, writes: &mut Vec<Write>) -> Result<(), Fault> {
+    /// Adds what `<<` brings in. Of a list of mappings the first takes precedence.
+    fn merge(&mut self, writes: &mut Vec<Write>) -> Result<(), YamlError> {
         let source = self.node()?;
         let sources = match source {
             Node { value: Value::Sequence(items), alias: None, .. } => items,
@@ -237,7 +238,7 @@ impl Builder<'_, '_> {
         for source in sources.into_iter().rev() {
             let Value::Mapping(entries) = source.value else {
                 let place = source.alias.unwrap_or(source.span);
-                return Err(Fault::at(place, "`<<` takes a mapping or a list of mappings"));
+                return Err(YamlError::at(place, "`<<` takes a mapping or a list of mappings"));
             };
             for mut entry in entries {
                 entry.value.alias = entry.value.alias.or(source.alias);
@@ -247,12 +248,12 @@ impl Builder<'_, '_> {
         Ok(())
     }
 
-    fn alias(&mut self, anchor: usize, span: Span) -> Result<Node, Fault> {
+    fn alias(&mut self, anchor: usize, span: Span) -> Result<Node, YamlError> {
         let Some(target) = self.outline.anchors.get(&anchor) else {
-            return Err(Fault::at(span, "there is no such anchor before this alias"));
+            return Err(YamlError::at(span, "there is no such anchor before this alias"));
         };
         if self.open.contains(target) {
-            return Err(Fault::at(span, "this alias stands inside its own anchor"));
+            return Err(YamlError::at(span, "this alias stands inside its own anchor"));
         }
         let (next, copied) = (self.next, self.copied);
         self.next = *target;
@@ -274,7 +275,7 @@ struct Write {
 
 /// The entries that remain. As in go-yaml a later one replaces an earlier one, also a merged one
 /// that was written out; but a key written out twice is refused.
-fn settle(mut writes: Vec<Write>) -> Result<Vec<Entry>, Fault> {
+fn settle(mut writes: Vec<Write>) -> Result<Vec<Entry>, YamlError> {
     // The sort is stable, so what is written to one key stays in order.
     writes.sort_by(|one, other| one.entry.key.cmp(&other.entry.key));
     let mut kept: Vec<Write> = Vec::with_capacity(writes.len());
@@ -283,7 +284,7 @@ fn settle(mut writes: Vec<Write>) -> Result<Vec<Entry>, Fault> {
             if let (Some(first), Some(second)) = (earlier.place, write.place) {
                 let Entry { key, .. } = &write.entry;
                 let lines = format!("on line {} and on line {}", first.line, second.line);
-                return Err(Fault::at(second, format!("the key `{key}` is set twice, {lines}")));
+                return Err(YamlError::at(second, format!("the key `{key}` is set twice, {lines}")));
             }
             write.place = write.place.or(earlier.place);
         }
@@ -293,6 +294,6 @@ fn settle(mut writes: Vec<Write>) -> Result<Vec<Entry>, Fault> {
     Ok(kept.into_iter().map(|write| write.entry).collect())
 }
 
-fn too_deep(place: Span) -> Fault {
-    Fault::at(place, format!("lists and mappings nest deeper than {MAX_DEPTH} levels"))
+fn too_deep(place: Span) -> YamlError {
+    YamlError::at(place, format!("lists and mappings nest deeper than {MAX_DEPTH} levels"))
 }

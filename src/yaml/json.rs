@@ -3,10 +3,19 @@
 //! The spelling matters: `1.0` must come out as `1`, or the API server would refuse for an integer
 //! field what it takes from kubectl.
 
-use super::{Node, Value};
+use crate::yaml::node::{Node, Value};
+
+impl Node {
+    /// The JSON that sigs.k8s.io/yaml makes of the node and kubectl sends, keys in written order.
+    pub fn to_json(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        write(self, &mut out);
+        out
+    }
+}
 
 /// Appends the node. It nests no deeper than the reader allows, so recursion is bounded.
-pub(super) fn write(node: &Node, out: &mut Vec<u8>) {
+fn write(node: &Node, out: &mut Vec<u8>) {
     match &node.value {
         Value::Null => out.extend(b"null"),
         Value::Bool(value) => out.extend(value.to_string().bytes()),

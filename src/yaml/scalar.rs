@@ -2,7 +2,7 @@
 //!
 //! Timestamps stay text in JSON and need no rule: nothing that reads as one reads as a number.
 
-use super::Value;
+use crate::yaml::node::Value;
 
 /// What an explicit tag makes of a scalar.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

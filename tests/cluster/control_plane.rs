@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::{Value as Json, json};
 
+use crate::left_out::leave_out;
 use crate::network::Network;
 use crate::programs;
 use crate::wait::eventually;
@@ -85,10 +86,7 @@ impl ControlPlane {
     /// The same with further flags for kube-apiserver.
     pub(crate) fn start_apart_with(flags: &[&str]) -> Option<Self> {
         let Some(network) = Network::of_its_own() else {
-            let what =
-                "left out: tests in a network of their own, as this user can make none with unshare and ip";
-            assert!(std::env::var_os("PODGATE_REQUIRE_UPSTREAM").is_none(), "{what}");
-            programs::say(what);
+            leave_out("tests in a network of their own", "this user can make none with unshare and ip");
             return None;
         };
         Self::start_in(network, &[&["--service-cluster-ip-range", SERVICES], flags].concat())

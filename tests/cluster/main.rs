@@ -18,6 +18,8 @@ mod gate;
 mod guards;
 mod installation;
 mod labels;
+#[path = "../it/left_out.rs"]
+mod left_out;
 mod network;
 mod own_rights;
 mod programs;

@@ -1,8 +1,9 @@
 //! Upstream's programs: where they are, and what is said where they are not.
 
 use std::env;
-use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+
+use crate::left_out::leave_out;
 
 /// The paths of these programs; `None`, and a line on standard error, where one of them is missing.
 ///
@@ -19,17 +20,10 @@ pub(crate) fn find(wanted_by: &str, names: &[&str]) -> Option<Vec<PathBuf>> {
     match found {
         Ok(paths) => Some(paths),
         Err(missing) => {
-            assert!(env::var_os("PODGATE_REQUIRE_UPSTREAM").is_none(), "{missing}");
-            say(&format!("left out: {wanted_by}, as {missing}"));
+            leave_out(wanted_by, &missing);
             None
         }
     }
-}
-
-/// Writes a line that a test's captured output would hide.
-pub(crate) fn say(line: &str) {
-    // Nobody is told if nobody can be.
-    let _ = writeln!(io::stderr(), "{line}");
 }
 
 /// The folder that `tests/upstream/build` builds into.

@@ -11,7 +11,7 @@ use serde_json::{Value as Json, json};
 
 use crate::control_plane::ControlPlane;
 use crate::gate::{LABEL, bad_pod, lazy_pod};
-use crate::programs::say;
+use crate::left_out::say;
 use crate::serving::Podgate;
 use crate::wait::eventually;
 use crate::webhooks::{MUTATING, VALIDATING};

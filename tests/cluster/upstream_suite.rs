@@ -11,7 +11,8 @@ use serde_json::Value as Json;
 
 use crate::authority::{Authority, Leaf};
 use crate::control_plane::ControlPlane;
-use crate::programs::{self, say};
+use crate::left_out::say;
+use crate::programs;
 use crate::serving::{Podgate, free_port};
 use crate::webhooks::{VALIDATING, rules, webhook};
 

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use podgate::admission::{Answer, Counted, Decision, LookedUp, Reply, Resource, Reviewer, Want, Webhook};
-use podgate::policy::{Policies, SYSTEM_NAMESPACES, Snapshot, read_file};
+use podgate::admission::{Answer, Counted, CountedResource, Decision, ExistingPods, Reviewer, Webhook};
+use podgate::policy::{
+    Lookup, LookupAnswer, LookupError, PodsQuery, Policies, SYSTEM_NAMESPACES, Snapshot, read_file,
+};
 use serde_json::{Value as Json, json};
 
 use crate::random::Random;
@@ -44,32 +46,23 @@ impl Desk {
     }
 
     pub(crate) fn answer<'b>(&self, review: &'b str, random: &mut Random) -> Answer<'b> {
-        let mut looked_up = LookedUp::default();
+        let resolve = |lookup: &Lookup| match lookup {
+            Lookup::Namespace(name) => Ok(LookupAnswer::Namespace(self.elsewhere.get(name).cloned())),
+            Lookup::PodsIn(query) => self.existing_pods(query, random),
+            Lookup::ServiceAccount { .. } => panic!("{lookup}"),
+        };
+        self.reviewer.answer(Webhook::Validate, review.as_bytes(), resolve).unwrap()
+    }
+
+    fn existing_pods(&self, query: &PodsQuery, random: &mut Random) -> Result<LookupAnswer, LookupError> {
+        let mut pods = self.pods.get(&query.namespace).map(Vec::as_slice).unwrap_or_default();
+        let mut existing = ExistingPods::new(query);
         loop {
-            match self.reviewer.review(Webhook::Validate, review.as_bytes(), &looked_up).unwrap() {
-                Reply::Answer(answer) => return answer,
-                Reply::Wants(Want::Namespace(name)) => {
-                    looked_up.namespace = Some(Ok(self.elsewhere.get(&name).cloned()));
-                }
-                Reply::Wants(Want::Pods(mut check)) => {
-                    let mut pods = self.pods.get(check.namespace()).map(Vec::as_slice).unwrap_or_default();
-                    let mut is_listed = true;
-                    while is_listed {
-                        let page = pods.split_off(..pods.len().min(1 + random.below(LONGEST_PAGE))).unwrap();
-                        let page =
-                            format!(r#"{{"kind":"PodList","apiVersion":"v1","items":[{}]}}"#, page.join(","));
-                        is_listed = check.add(page.as_bytes()).is_ok();
-                        if pods.is_empty() {
-                            break;
-                        }
-                    }
-                    looked_up.pod_warnings = Some(if is_listed {
-                        check.warnings()
-                    } else {
-                        podgate::admission::ExistingPods::not_listed()
-                    });
-                }
-                Reply::Wants(want @ Want::ServiceAccount { .. }) => panic!("{want:?}"),
+            let page = pods.split_off(..pods.len().min(1 + random.below(LONGEST_PAGE))).unwrap();
+            let page = format!(r#"{{"kind":"PodList","apiVersion":"v1","items":[{}]}}"#, page.join(","));
+            existing.add(page.as_bytes()).map_err(|_| LookupError::Failed)?;
+            if pods.is_empty() {
+                return Ok(existing.answer());
             }
         }
     }
@@ -77,9 +70,9 @@ impl Desk {
 
 /// What is counted of a review, as upstream's recorder is told of it.
 pub(crate) fn counted(decision: &Decision<'_>) -> Json {
-    let resource = |of: Resource| match of {
-        Resource::Pod => "pod",
-        Resource::Controller => "controller",
+    let resource = |of: CountedResource| match of {
+        CountedResource::Pod => "pod",
+        CountedResource::Controller => "controller",
     };
     let calls = decision.pod_security.iter().map(|counted| match counted {
         Counted::Evaluation { resource: of, is_allowed, of: standard, action } => json!({

@@ -16,6 +16,11 @@
 #[expect(dead_code, reason = "of the helpers of another binary, the generator of pods alone is used")]
 mod pods;
 
+#[path = "../it/left_out.rs"]
+mod left_out;
+#[path = "../it/real_data.rs"]
+mod real_data;
+
 #[path = "../cluster/programs.rs"]
 mod programs;
 
@@ -36,8 +41,8 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::Instant;
 
-use podgate::controls::{ALL, Standard};
-use podgate::evaluate::{Findings, Text, by_standard};
+use podgate::controls::{CONTROLS, Standard};
+use podgate::evaluate::{ControlFindings, StandardText, by_standard};
 use podgate::json::Reader;
 use podgate::pod::Pod;
 use proptest::strategy::{Strategy as _, ValueTree as _};
@@ -88,7 +93,7 @@ fn verdicts_are_upstreams_to_the_letter() {
         compare(&receiver, answers, seed)
     });
     let seconds = start.elapsed().as_secs_f64();
-    programs::say(&format!("compared with upstream's evaluator: {tally}, in {seconds:.1} s (seed {seed})"));
+    left_out::say(&format!("compared with upstream's evaluator: {tally}, in {seconds:.1} s (seed {seed})"));
     assert_eq!(tally.different, 0, "seed {seed}: see the differences above");
     assert!(tally.cases >= cases, "{tally}");
     // A few cases for a look need not show everything.
@@ -155,7 +160,7 @@ impl Tally {
         let share = |count: u64| count * 100 / self.cases;
         assert!((15..=70).contains(&share(self.allowed)), "{self}");
         assert!(self.unread > 0 && share(self.unread) < 5, "{self}");
-        let standards = ALL.iter().filter(|control| control.level().is_some()).count();
+        let standards = CONTROLS.iter().filter(|control| control.level().is_some()).count();
         assert_eq!(self.controls.len(), standards, "{:?}", self.controls);
         for (control, count) in &self.controls {
             assert!(*count * 1_000 > self.cases, "{control}: only {count} of {self}");
@@ -175,7 +180,7 @@ fn compare(asked: &Receiver<Asked>, mut answers: Answers, seed: u64) -> Tally {
             };
             let upstream: Answer = answers.next();
             if !tally.add(&ours, &upstream) && tally.different <= SHOWN {
-                let ours = ours.map(|findings| Text::of(&findings));
+                let ours = ours.map(|findings| StandardText::of(&findings));
                 eprintln!(
                     "--- seed {seed}, pod {index}, {standard}\n{pod}\nours:     {ours:?}\nupstream: {upstream:?}"
                 );
@@ -187,7 +192,7 @@ fn compare(asked: &Receiver<Asked>, mut answers: Answers, seed: u64) -> Tally {
 
 impl Tally {
     /// Counts a case, and returns whether both sides say the same. What the one cannot read, the other must not read.
-    fn add(&mut self, ours: &Result<Findings<'_>, String>, upstream: &Answer) -> bool {
+    fn add(&mut self, ours: &Result<Vec<ControlFindings<'_>>, String>, upstream: &Answer) -> bool {
         self.cases += 1;
         let is_same = match ours {
             Ok(findings) => {
@@ -195,7 +200,7 @@ impl Tally {
                 for of_control in findings.as_slice().chunk_by(|one, other| one.control == other.control) {
                     *self.controls.entry(of_control[0].control.id).or_default() += 1;
                 }
-                let Text { reason, detail } = Text::of(findings);
+                let StandardText { reason, detail } = StandardText::of(findings);
                 let ours = (findings.is_empty(), &reason, &detail);
                 upstream.error.is_none() && ours == (upstream.allowed, &upstream.reason, &upstream.detail)
             }

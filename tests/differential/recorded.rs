@@ -3,27 +3,23 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
 
 use podgate::yaml;
 use serde_json::{Value as Json, json};
 
 use crate::oracle::Oracle;
-use crate::programs;
+use crate::real_data::{self, RECORDED};
 
 #[test]
 fn the_oracle_answers_as_the_webhook_did() {
-    let Some(folder) = std::env::var_os("RECORDED_REVIEWS") else {
-        programs::say("left out: recorded reviews, as RECORDED_REVIEWS does not name their folder");
-        return;
-    };
     let wanted_by = "the comparison of the oracle with recorded reviews";
+    let Some(folder) = real_data::folder(RECORDED, wanted_by) else { return };
     let Some(Oracle { mut questions, mut answers, child: _child }) =
         Oracle::start(wanted_by, "admission-oracle")
     else {
         return;
     };
-    let read = |name: &str| fs::read_to_string(Path::new(&folder).join(name)).unwrap();
+    let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
     let namespaces = namespaces(&read("namespaces.yaml"));
     let configuration = json!({
         "apiVersion": "pod-security.admission.config.k8s.io/v1",

@@ -16,8 +16,8 @@ use serde_json::{Value as Json, json};
 
 use crate::counted::counted;
 use crate::desk::{self, Desk};
+use crate::left_out::say;
 use crate::oracle::{Answers, Oracle, Questions};
-use crate::programs;
 use crate::random::Random;
 use crate::world::World;
 use crate::{SEED, SHOWN, given};
@@ -104,7 +104,7 @@ fn reviews_in_drop_in_mode_are_upstreams() {
     });
     let Tally { compared, different, .. } = tally;
     let seconds = start.elapsed().as_secs_f64();
-    programs::say(&format!(
+    say(&format!(
         "compared with upstream's webhook: {compared} reviews, {different} different, in {seconds:.1} s (seed {seed})"
     ));
     assert_eq!(different, 0, "seed {seed}: see the differences above");
@@ -137,7 +137,7 @@ fn ask(mut questions: Questions, reviews: u64, seed: u64, asked: &SyncSender<Ask
             } else {
                 world.review(&uid)
             };
-            // Nothing but a Namespace that is changed hangs on them.
+            // Nothing but a Namespace that is changed depends on them.
             let is_asked = |name: &str| {
                 let named = format!("\"{name}\"");
                 review.contains(r#""resource":"namespaces""#) && review.contains(&named)

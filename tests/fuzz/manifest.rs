@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use podgate::controls::Standard;
 use podgate::evaluate::by_standard;
 use podgate::json::Reader;
-use podgate::lint::report::Verdict;
+use podgate::lint::report::ObjectVerdict;
 use podgate::lint::{Input, Options, Report};
 use podgate::pod::Pod;
 use podgate::policy::PolicySet;
@@ -49,7 +49,7 @@ fn lint(text: &[u8]) -> Report {
 }
 
 /// JSON is YAML: a text that is JSON either is refused or means the same.
-fn check_json_text(text: &str, documents: &[Result<yaml::Document, yaml::Fault>]) {
+fn check_json_text(text: &str, documents: &[Result<yaml::Document, yaml::YamlError>]) {
     let is_json =
         Reader::new(text.as_bytes()).and_then(|mut reader| reader.skip().map(drop).and(reader.end()));
     let Ok(theirs) = serde_json::from_str::<Json>(text) else { return };
@@ -91,7 +91,7 @@ fn check_document(place: usize, document: &yaml::Document, report: &Report) {
         return assert!(unread(), "a pod is neither judged nor reported");
     };
     assert!(of_document.next().is_none() && object.kind == "Pod", "{object:?}");
-    let is_denied = object.verdict == Verdict::Deny;
+    let is_denied = object.verdict == ObjectVerdict::Deny;
     assert!(is_denied || !is_plainly_forbidden(&value), "a forbidden pod passes");
     let pod = Pod::read(&mut Reader::new(&json).expect("JSON is UTF-8")).expect("it was judged");
     assert_eq!(is_denied, !by_standard(&BASELINE, &pod).is_empty(), "the webhook judges otherwise");

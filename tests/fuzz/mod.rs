@@ -18,8 +18,8 @@ pub mod policy;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use podgate::admission::{Answer, LookedUp, Reply, Reviewer, Unanswerable, Webhook};
-use podgate::policy::{Policies, PolicySet, SYSTEM_NAMESPACES, Snapshot, read_file};
+use podgate::admission::{Answer, Reviewer, Unanswerable, Webhook};
+use podgate::policy::{Lookup, LookupAnswer, Policies, PolicySet, SYSTEM_NAMESPACES, Snapshot, read_file};
 use serde_json::Value as Json;
 
 /// The body of a target: takes an input, and panics where it breaks a promise.
@@ -76,20 +76,13 @@ fn snapshot() -> Snapshot {
 
 /// The answer to a review; whatever has to be looked up for it is found to be absent.
 fn answer<'b>(reviewer: &Reviewer, webhook: Webhook, body: &'b [u8]) -> Result<Answer<'b>, Unanswerable> {
-    match reviewer.review(webhook, body, &LookedUp::default())? {
-        Reply::Answer(answer) => Ok(answer),
-        Reply::Wants(_) => {
-            let looked_up = LookedUp {
-                namespace: Some(Ok(None)),
-                service_account: Some(Ok(false)),
-                pod_warnings: Some(Vec::new()),
-            };
-            match reviewer.review(webhook, body, &looked_up)? {
-                Reply::Answer(answer) => Ok(answer),
-                Reply::Wants(want) => panic!("it wants more than there is: {want:?}"),
-            }
-        }
-    }
+    reviewer.answer(webhook, body, |lookup| {
+        Ok(match lookup {
+            Lookup::Namespace(_) => LookupAnswer::Namespace(None),
+            Lookup::ServiceAccount { .. } => LookupAnswer::ServiceAccount(false),
+            Lookup::PodsIn(_) => LookupAnswer::PodsIn(Vec::new()),
+        })
+    })
 }
 
 /// Whether a text is one that `serde_json` writes otherwise than it reads it: `-0` becomes `-0.0`, which is no

@@ -8,9 +8,9 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use json_patch::Patch;
 use podgate::admission::{Reviewer, Webhook};
 use podgate::controls::Standard;
-use podgate::evaluate::{by_standard, evaluate};
+use podgate::evaluate::{Context, by_standard, evaluate};
 use podgate::json::Reader;
-use podgate::pod::{Metadata, Pod, dotted, steps};
+use podgate::pod::{Metadata, Pod};
 use podgate::policy::{BUILT_IN, PolicySet, Snapshot};
 use serde_json::Value as Json;
 
@@ -149,11 +149,9 @@ fn foretells(gate: &Gate, text: &[u8]) -> bool {
     let mut reader = Reader::new(text).expect("it was read");
     let pod = Pod::read(&mut reader).expect("it was read");
     let policies = gate.policies.security_for(NAMESPACE, SNAPSHOT.labels(NAMESPACE));
-    let mut verdict = evaluate(policies, &pod);
-    if pod.metadata.annotation(Metadata::MIRROR).is_some() {
-        verdict.expect_no_repair();
-    }
-    !verdict.is_denied_after_repair()
+    let fills_in_defaults = pod.metadata.annotation(Metadata::MIRROR).is_none();
+    let verdict = evaluate(policies, &pod, Context { fills_in_defaults, ..Context::CREATE });
+    !verdict.is_denied_with_defaults()
 }
 
 /// What the strictest level finds wrong with a pod, and where.
@@ -162,6 +160,7 @@ fn findings(text: &[u8]) -> BTreeSet<(&'static str, String)> {
     let pod = Pod::read(&mut reader).expect("it was read");
     by_standard(&RESTRICTED, &pod)
         .iter()
-        .map(|finding| (finding.control.id, dotted(&steps(finding.place, finding.field))))
+        .flat_map(|of_control| of_control.kept().iter().map(|finding| (of_control.control.id, finding)))
+        .map(|(id, finding)| (id, finding.whole_path().to_string()))
         .collect()
 }

@@ -9,8 +9,8 @@ use std::sync::LazyLock;
 use std::time::SystemTime;
 
 use podgate::certificates::{
-    Authority, Bundle, CaCertificate, Clients, Data, Leaf, Lifetimes, Service, Stored, TlsVersion,
-    from_files, render_bundle,
+    CaBundle, CaCertificate, CaSecret, CertificateAuthority, ClientAuth, LeafCertificate, Lifetimes,
+    SecretData, TlsVersion, WebhookService, from_files, render_bundle,
 };
 use tempfile::NamedTempFile;
 
@@ -34,16 +34,16 @@ const SECRET: [&str; 9] = [
 
 /// What is made when the process starts.
 struct Made {
-    authority: Authority,
-    leaf: Leaf,
-    service: Service,
+    authority: CertificateAuthority,
+    leaf: LeafCertificate,
+    service: WebhookService,
     now: SystemTime,
 }
 
 static MADE: LazyLock<Made> = LazyLock::new(|| {
     let (now, lifetimes) = (SystemTime::now(), Lifetimes::default());
-    let service = Service::new("podgate", "podgate-system");
-    let authority = Authority::create(now, &lifetimes).expect("a CA");
+    let service = WebhookService::new("podgate", "podgate-system");
+    let authority = CertificateAuthority::create(now, &lifetimes).expect("a CA");
     let leaf = authority.issue(&service, now, &lifetimes).expect("a leaf");
     Made { authority, leaf, service, now }
 });
@@ -82,12 +82,12 @@ fn parts(input: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// A bundle written anew is the same bundle, and vouches for the leaf if and only if its CA is in it.
 fn check_bundle(pem: &[u8]) {
-    let bundle = within_memory(MEMORY_TIMES, pem, || Bundle::read(pem));
+    let bundle = within_memory(MEMORY_TIMES, pem, || CaBundle::read(pem));
     let authorities: Vec<&CaCertificate> = bundle.authorities().iter().collect();
-    let again = Bundle::read(&render_bundle(&authorities));
+    let again = CaBundle::read(&render_bundle(&authorities));
     assert_eq!(again.authorities(), bundle.authorities());
     assert!(again.is(&authorities));
-    let vouches = bundle.vouches_for(MADE.leaf.der(), &MADE.service, MADE.now);
+    let vouches = bundle.verifies(MADE.leaf.der(), &MADE.service, MADE.now);
     assert_eq!(vouches, bundle.holds(MADE.authority.certificate()), "it vouches for another's leaf");
 }
 
@@ -95,17 +95,17 @@ fn check_bundle(pem: &[u8]) {
 fn check_clients(pem: &[u8]) {
     let file = file(pem);
     let names = ["kube-apiserver".to_owned()];
-    match Clients::from_file(file.path(), &names) {
-        Ok(_) => assert!(!Bundle::read(pem).authorities().is_empty(), "clients of no CA at all"),
+    match ClientAuth::from_file(file.path(), &names) {
+        Ok(_) => assert!(!CaBundle::read(pem).authorities().is_empty(), "clients of no CA at all"),
         Err(error) => tells_no_key(&error),
     }
 }
 
 /// What the Secret holds is proven, and what is written of it is read as the same.
 fn check_stored(parts: &[&[u8]]) {
-    let data: Data =
+    let data: SecretData =
         SECRET.iter().zip(parts).map(|(key, value)| ((*key).to_owned(), value.to_vec())).collect();
-    let (stored, faults) = Stored::read(&data, &MADE.service);
+    let (stored, faults) = CaSecret::read(&data, &MADE.service);
     for fault in &faults {
         super::is_one_line(&fault.to_string(), 256);
     }
@@ -116,7 +116,7 @@ fn check_stored(parts: &[&[u8]]) {
     for authority in stored.current.iter().chain(&stored.next) {
         assert_eq!(authority.certificate(), MADE.authority.certificate(), "a CA without its key");
     }
-    let (again, _) = Stored::read(&stored.render(), &MADE.service);
+    let (again, _) = CaSecret::read(&stored.render(), &MADE.service);
     assert!(again.authorities().eq(stored.authorities()), "written and read it is another Secret");
     assert_eq!(again.leaf.is_some(), stored.leaf.is_some());
     assert_eq!((again.old_until, again.rotate), (stored.old_until, stored.rotate));

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use podgate::controls::Standard;
-use podgate::evaluate::{Refusal, Severity, Subject, Text, Verdict, by_standard, evaluate};
+use podgate::evaluate::{Context, Refusal, Severity, StandardText, Subject, Verdict, by_standard, evaluate};
 use podgate::json::Reader;
 use podgate::pod::Pod;
 use podgate::policy::{BUILT_IN, PolicySet, Snapshot};
@@ -67,7 +67,7 @@ fn words(text: &[u8], reading: Reading) -> Option<Words> {
     let mut words = Words { denials: Vec::new(), texts: Vec::new() };
     for standard in STANDARDS.iter() {
         let findings = by_standard(standard, &pod);
-        let Text { reason, detail } = Text::of(&findings);
+        let StandardText { reason, detail } = StandardText::of(&findings);
         assert_eq!(findings.is_empty(), reason.is_empty(), "{standard}: {detail}");
         words.denials.push(!findings.is_empty());
         words.texts.extend([reason, detail]);
@@ -82,9 +82,10 @@ fn words(text: &[u8], reading: Reading) -> Option<Words> {
 
 /// What the built-in policy says of a pod.
 fn verdict<'p>(pod: &'p Pod<'_>) -> Verdict<'p> {
-    let verdict = evaluate(POLICIES.security_for(NAMESPACE, SNAPSHOT.labels(NAMESPACE)), pod);
-    assert_eq!(verdict.is_denied(), verdict.findings().any(|(severity, _)| severity == Severity::Deny));
-    assert!(verdict.is_denied() || !verdict.is_denied_after_repair(), "refused only after its repair");
+    let policies = POLICIES.security_for(NAMESPACE, SNAPSHOT.labels(NAMESPACE));
+    let verdict = evaluate(policies, pod, Context::CREATE);
+    assert_eq!(verdict.is_denied(), verdict.judged().any(|judged| judged.severity() == Severity::Deny));
+    assert!(verdict.is_denied() || !verdict.is_denied_with_defaults(), "refused only after its repair");
     verdict
 }
 

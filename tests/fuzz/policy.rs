@@ -1,9 +1,9 @@
 //! A policy file: what loads loads the same from JSON, and holds what every set of policies promises.
 
-use podgate::evaluate::evaluate;
+use podgate::evaluate::{Context, evaluate};
 use podgate::json::Reader;
 use podgate::pod::Pod;
-use podgate::policy::{Fault, Labels, Policies, PolicySet, SYSTEM_NAMESPACES, read_file};
+use podgate::policy::{Labels, Policies, PolicyError, PolicySet, SYSTEM_NAMESPACES, read_file};
 use podgate::yaml;
 
 use super::within_memory;
@@ -28,7 +28,7 @@ pub fn check(text: &[u8]) {
     }
 }
 
-fn load(text: &str) -> Result<PolicySet, Vec<Fault>> {
+fn load(text: &str) -> Result<PolicySet, Vec<PolicyError>> {
     let mut policies = Policies::new(SYSTEM_NAMESPACES.map(str::to_owned).to_vec());
     read_file("f", text, &mut policies);
     policies.finish()
@@ -57,14 +57,15 @@ fn check_set(policies: &PolicySet) {
         }
     }
     let pod = Pod::read(&mut Reader::over(BAD_POD)).expect("a pod");
-    let verdict = evaluate(policies.security.iter(), &pod);
-    for breach in &verdict.breaches {
-        assert!(!breach.findings.is_empty() && !breach.text_of(&breach.findings).is_empty());
+    let verdict = evaluate(policies.security.iter(), &pod, Context::CREATE);
+    for violation in &verdict.violations {
+        let findings = violation.controls.iter().map(|control| &control.findings);
+        assert!(!violation.controls.is_empty() && !violation.text_of(findings).is_empty());
     }
 }
 
 /// Asserts that a fault is a line, and names a place that is there.
-fn check_fault(text: &str, fault: &Fault) {
+fn check_fault(text: &str, fault: &PolicyError) {
     let lines = text.split(['\n', '\r']).count();
     assert!((1..=lines + 1).contains(&fault.line) && fault.column >= 1, "{fault}");
     let is_line = !fault.message.is_empty() && !fault.message.contains(|c: char| c.is_control());

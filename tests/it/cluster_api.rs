@@ -12,7 +12,7 @@ use axum::extract::{Request, State};
 use axum::http::header::ACCEPT;
 use axum::response::Response;
 use futures::StreamExt;
-use podgate::cluster::{Cluster, Limits};
+use podgate::cluster::{ClientLimits, Cluster};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -24,8 +24,8 @@ use tokio::time::timeout;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Limits that can be waited for.
-pub(crate) fn limits() -> Limits {
-    Limits {
+pub(crate) fn limits() -> ClientLimits {
+    ClientLimits {
         connect: Duration::from_secs(2),
         answer: Duration::from_secs(2),
         list: Duration::from_millis(300),
@@ -128,7 +128,7 @@ impl Api {
         self.cluster_with(limits()).await
     }
 
-    pub(crate) async fn cluster_with(&self, limits: Limits) -> Cluster {
+    pub(crate) async fn cluster_with(&self, limits: ClientLimits) -> Cluster {
         let (_folder, path) = self.kubeconfig();
         Cluster::connect_with(Some(&path), limits).await.unwrap()
     }

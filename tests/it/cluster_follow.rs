@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use podgate::cluster::{Cluster, ConnectError, Event, Limits, Reason, Resource};
+use podgate::cluster::{ClientLimits, Cluster, ClusterEvent, ConnectError, Reason, WatchedResource};
 use podgate::policy::Snapshot;
 use serde_json::json;
 use tokio::task::{JoinHandle, JoinSet};
@@ -14,7 +14,7 @@ use crate::cluster_api::{Api, Fault, PATIENCE, Verb, limits, until};
 struct Followed {
     cluster: Cluster,
     snapshot: Arc<Mutex<Arc<Snapshot>>>,
-    events: Arc<Mutex<Vec<Event>>>,
+    events: Arc<Mutex<Vec<ClusterEvent>>>,
     task: JoinHandle<()>,
 }
 
@@ -28,7 +28,7 @@ async fn follow(api: &Api) -> Followed {
     follow_with(api, limits()).await
 }
 
-async fn follow_with(api: &Api, limits: Limits) -> Followed {
+async fn follow_with(api: &Api, limits: ClientLimits) -> Followed {
     let cluster = api.cluster_with(limits).await;
     let snapshot = Arc::new(Mutex::new(Arc::new(Snapshot::live())));
     let events = Arc::new(Mutex::new(Vec::new()));
@@ -53,19 +53,23 @@ impl Followed {
     }
 
     async fn until_synced(&self) {
-        until("synced", || self.count(|event| *event == Event::Synced) == 1).await;
+        until("synced", || self.count(|event| *event == ClusterEvent::Synced) == 1).await;
     }
 
-    fn count(&self, is_meant: impl Fn(&Event) -> bool) -> usize {
+    fn count(&self, is_meant: impl Fn(&ClusterEvent) -> bool) -> usize {
         self.events.lock().unwrap().iter().filter(|event| is_meant(event)).count()
     }
 
     /// Of Namespaces: each change of condition, in a word.
     fn conditions(&self) -> Vec<String> {
-        let word = |event: &Event| match event {
-            Event::Up(Resource::Namespaces) => Some("up".to_owned()),
-            Event::Down(Resource::Namespaces, fault) => Some(fault.reason.as_str().to_owned()),
-            Event::Up(_) | Event::Down(..) | Event::Failed(..) | Event::Heard(_) | Event::Synced => None,
+        let word = |event: &ClusterEvent| match event {
+            ClusterEvent::Up(WatchedResource::Namespaces) => Some("up".to_owned()),
+            ClusterEvent::Down(WatchedResource::Namespaces, fault) => Some(fault.reason.as_str().to_owned()),
+            ClusterEvent::Up(_)
+            | ClusterEvent::Down(..)
+            | ClusterEvent::Failed(..)
+            | ClusterEvent::Received(_)
+            | ClusterEvent::Synced => None,
         };
         self.events.lock().unwrap().iter().filter_map(word).collect()
     }
@@ -75,7 +79,7 @@ impl Followed {
     }
 
     fn failures(&self) -> usize {
-        self.count(|event| matches!(event, Event::Failed(Resource::Namespaces, _)))
+        self.count(|event| matches!(event, ClusterEvent::Failed(WatchedResource::Namespaces, _)))
     }
 }
 
@@ -166,7 +170,7 @@ async fn each_fault_is_told_once_and_survived_and_mended() {
         (Fault::Status(429, "TooManyRequests"), Reason::TooManyRequests),
         (Fault::Page(502), Reason::Server),
         (Fault::Page(404), Reason::Refused),
-        (Fault::Garbage, Reason::Garbled),
+        (Fault::Garbage, Reason::InvalidResponse),
         (Fault::Silence, Reason::Timeout),
         (Fault::Reset, Reason::Unreachable),
     ] {
@@ -196,7 +200,7 @@ async fn each_fault_is_told_once_and_survived_and_mended() {
         api.put_namespace("b", &json!({}));
         followed.until("mended", |now| now.labels("b").is_some()).await;
         until("up", || followed.conditions().last().is_some_and(|word| word == "up")).await;
-        assert_eq!(followed.count(|event| *event == Event::Synced), 1);
+        assert_eq!(followed.count(|event| *event == ClusterEvent::Synced), 1);
     }
 }
 
@@ -205,10 +209,11 @@ async fn what_is_missing_in_rbac_is_named() {
     let api = Api::start().await;
     api.fail(Verb::Watch, "/serviceaccounts", Fault::Status(403, "Forbidden"));
     let followed = follow(&api).await;
-    let is_down = |event: &Event| matches!(event, Event::Down(Resource::ServiceAccounts, _));
+    let is_down =
+        |event: &ClusterEvent| matches!(event, ClusterEvent::Down(WatchedResource::ServiceAccounts, _));
     until("down", || followed.count(is_down) == 1).await;
     let events = followed.events.lock().unwrap();
-    let Some(Event::Down(_, fault)) = events.iter().find(|event| is_down(event)) else { panic!() };
+    let Some(ClusterEvent::Down(_, fault)) = events.iter().find(|event| is_down(event)) else { panic!() };
     assert!(fault.advice().contains("list and watch serviceaccounts"), "{}", fault.advice());
     assert_eq!(fault.to_string(), "refused with Forbidden");
 }
@@ -276,11 +281,15 @@ async fn a_right_to_list_alone_is_not_taken_for_one_to_watch() {
     let api = Api::start().await;
     api.refuse_streams();
     api.fail(Verb::Watch, "/namespaces", Fault::Status(403, "Forbidden"));
-    let limits = Limits { settled: PATIENCE, ..limits() };
+    let limits = ClientLimits { settled: PATIENCE, ..limits() };
     let followed = follow_with(&api, limits).await;
     until("a few attempts", || followed.failures() > 4).await;
     assert_eq!(followed.conditions(), ["forbidden"]);
-    assert_eq!(followed.count(|event| *event == Event::Synced), 1, "what is there is known all the same");
+    assert_eq!(
+        followed.count(|event| *event == ClusterEvent::Synced),
+        1,
+        "what is there is known all the same"
+    );
     api.mend();
     api.put_namespace("new", &json!({}));
     followed.until("mended", |now| now.labels("new").is_some()).await;
@@ -289,7 +298,7 @@ async fn a_right_to_list_alone_is_not_taken_for_one_to_watch() {
 #[tokio::test]
 async fn what_comes_by_a_watch_shows_that_it_stands() {
     let api = Api::start().await;
-    let followed = follow_with(&api, Limits { settled: 10 * PATIENCE, ..limits() }).await;
+    let followed = follow_with(&api, ClientLimits { settled: 10 * PATIENCE, ..limits() }).await;
     followed.until_synced().await;
     assert_eq!(followed.conditions(), [""; 0]);
     api.put_namespace("a", &json!({}));
@@ -323,7 +332,7 @@ async fn a_streamed_list_that_breaks_off_is_a_fault_and_not_begun_again_at_once(
 async fn a_watch_that_fell_silent_is_taken_up_and_nothing_is_missed() {
     let api = Api::start().await;
     api.put_namespace("a", &json!({}));
-    let followed = follow_with(&api, Limits { watch: Duration::from_secs(1), ..limits() }).await;
+    let followed = follow_with(&api, ClientLimits { watch: Duration::from_secs(1), ..limits() }).await;
     followed.until_synced().await;
     api.fall_silent();
     api.put_namespace("b", &json!({}));
@@ -397,7 +406,7 @@ async fn a_read_has_a_deadline_and_says_what_failed() {
     let refused = fault("refused", PATIENCE).await;
     assert_eq!((refused.reason, refused.to_string().as_str()), (Reason::Forbidden, "refused with Forbidden"));
     assert!(refused.advice().contains("get namespaces"));
-    assert_eq!(fault("garbled", PATIENCE).await.reason, Reason::Garbled);
+    assert_eq!(fault("garbled", PATIENCE).await.reason, Reason::InvalidResponse);
     let busy = fault("busy", PATIENCE).await;
     assert_eq!((busy.reason, busy.retry_after), (Reason::TooManyRequests, Some(Duration::from_secs(7))));
     assert_eq!(fault("page", PATIENCE).await.reason, Reason::Refused, "such a 404 is no NotFound");

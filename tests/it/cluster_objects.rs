@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use podgate::cluster::{Bundle, Event, LeaseLock, Reason, Resource, WebhookNames};
+use podgate::certificates::{VersionedSecret, WebhookBundle};
+use podgate::cluster::{ClusterEvent, LeaseLock, OwnObjects, Reason, WatchedResource};
 use serde_json::{Value, json};
 
 use crate::cluster_api::{Api, Fault, Verb, until};
@@ -18,6 +19,11 @@ const VALIDATING: &str = "/apis/admissionregistration.k8s.io/v1/validatingwebhoo
 const MUTATING: &str = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/00-podgate";
 
 // ---- the Secret
+
+/// A Secret of this value, to be written over a version, or as a new one.
+fn secret(value: &str, version: Option<&str>) -> VersionedSecret {
+    VersionedSecret { version: version.map(ToOwned::to_owned), data: data(value) }
+}
 
 fn data(value: &str) -> BTreeMap<String, Vec<u8>> {
     BTreeMap::from([("tls.key".to_owned(), value.as_bytes().to_vec())])
@@ -35,20 +41,21 @@ async fn a_secret_is_written_only_over_the_version_that_was_read() {
     let cluster = api.cluster().await;
     let read = cluster.secret("podgate-system", "podgate-tls").await.unwrap().unwrap();
     assert!(read.data.is_empty());
-    let write = async |value: &str, version: &str| {
-        cluster.write_secret("podgate-system", "podgate-tls", &data(value), Some(version)).await
+    let write = async |value: &str, seen: &VersionedSecret| {
+        let new = secret(value, seen.version.as_deref());
+        cluster.write_secret("podgate-system", "podgate-tls", &new).await
     };
-    let written = write("one", &read.version).await.unwrap();
+    let written = write("one", &read).await.unwrap();
     assert_eq!(written.data, data("one"));
     assert_ne!(written.version, read.version);
     assert_eq!(cluster.secret("podgate-system", "podgate-tls").await.unwrap(), Some(written.clone()));
     assert_eq!(api.object(SECRET)["metadata"]["labels"]["app"], "podgate", "all else stays");
     assert_eq!(api.object(SECRET)["type"], "Opaque");
 
-    assert_eq!(write("two", &read.version).await.unwrap_err().reason, Reason::Conflict);
+    assert_eq!(write("two", &read).await.unwrap_err().reason, Reason::Conflict);
     // Another writes between our look and our write.
     api.before_next_write(|api| api.put(SECRET, api.object(SECRET)));
-    assert_eq!(write("two", &written.version).await.unwrap_err().reason, Reason::Conflict);
+    assert_eq!(write("two", &written).await.unwrap_err().reason, Reason::Conflict);
     assert_eq!(cluster.secret("podgate-system", "podgate-tls").await.unwrap().unwrap().data, data("one"));
 }
 
@@ -57,10 +64,10 @@ async fn a_secret_that_is_not_there_is_made_once() {
     let api = Api::start().await;
     let cluster = api.cluster().await;
     assert_eq!(cluster.secret("podgate-system", "podgate-tls").await, Ok(None));
-    let make = async || cluster.write_secret("podgate-system", "podgate-tls", &data("one"), None).await;
+    let make = async || cluster.write_secret("podgate-system", "podgate-tls", &secret("one", None)).await;
     assert_eq!(make().await.unwrap().data, data("one"));
     assert_eq!(make().await.unwrap_err().reason, Reason::Conflict);
-    let gone = cluster.write_secret("podgate-system", "gone", &data("one"), Some("1")).await.unwrap_err();
+    let gone = cluster.write_secret("podgate-system", "gone", &secret("one", Some("1"))).await.unwrap_err();
     assert_eq!((gone.reason, gone.to_string().as_str()), (Reason::NotFound, "secrets \"gone\" not found"));
 }
 
@@ -75,7 +82,7 @@ async fn nothing_of_a_secret_is_shown() {
     ] {
         api.put(SECRET, broken);
         let fault = cluster.secret("podgate-system", "podgate-tls").await.unwrap_err();
-        assert_eq!(fault.reason, Reason::Garbled);
+        assert_eq!(fault.reason, Reason::InvalidResponse);
         let shown = format!("{fault} {fault:?} {}", fault.advice());
         assert!(!shown.contains("hush") && !shown.contains("c2VjcmV0"), "{shown}");
     }
@@ -85,8 +92,8 @@ async fn nothing_of_a_secret_is_shown() {
     api.mend();
     put_empty_secret(&api);
     let read = cluster.secret("podgate-system", "podgate-tls").await.unwrap().unwrap();
-    let hush = data("hush");
-    let written = cluster.write_secret("podgate-system", "podgate-tls", &hush, Some(&read.version)).await;
+    let hush = secret("hush", read.version.as_deref());
+    let written = cluster.write_secret("podgate-system", "podgate-tls", &hush).await;
     let shown = format!("{:?}", written.unwrap());
     assert!(shown.contains("tls.key") && !shown.contains("hush"), "{shown}");
     assert!(!shown.contains(&format!("{:?}", b"hush")), "{shown}");
@@ -117,7 +124,7 @@ async fn a_secret_is_followed_without_its_content() {
     let before = changes();
     api.delete(SECRET);
     until("the end", || changes() > before).await;
-    until("up", || events.lock().unwrap().contains(&Event::Up(Resource::Secret))).await;
+    until("up", || events.lock().unwrap().contains(&ClusterEvent::Up(WatchedResource::Secret))).await;
     let calls = api.calls("secrets");
     let is_narrow =
         |call: &String| call.contains("fieldSelector=metadata.name%3Dpodgate-tls") && call.ends_with(" meta");
@@ -127,12 +134,14 @@ async fn a_secret_is_followed_without_its_content() {
 
 // ---- the webhook configurations
 
-fn names() -> WebhookNames {
-    WebhookNames {
+fn names() -> OwnObjects {
+    OwnObjects {
         validating: "podgate".to_owned(),
         mutating: "00-podgate".to_owned(),
         namespace: "podgate-system".to_owned(),
         service: "podgate".to_owned(),
+        secret: "podgate-tls".to_owned(),
+        lease: "podgate".to_owned(),
     }
 }
 
@@ -149,8 +158,8 @@ fn put_configurations(api: &Api) {
     api.put(MUTATING, json!({"metadata": {"name": "00-podgate"}, "webhooks": [mutating]}));
 }
 
-fn shown(bundles: &[Bundle]) -> Vec<String> {
-    let show = |of: &Bundle| {
+fn shown(bundles: &[WebhookBundle]) -> Vec<String> {
+    let show = |of: &WebhookBundle| {
         format!("{}: {}: {}", of.configuration, of.webhook, String::from_utf8_lossy(&of.bundle))
     };
     bundles.iter().map(show).collect()

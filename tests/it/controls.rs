@@ -6,18 +6,23 @@
 //! - `# standard: baseline:v1.0 restricted:latest`: the standards, with the same result for each;
 //! - `# controls: {volumeTypes: {allowed: [secret]}}`: in their place, the `controls` of a policy file;
 //! - `# detail: ...`: the text in Kubernetes' own words, of this control alone;
-//! - `# finds: spec.hostPID = true -> remove it`: one line a finding, with `(safe)` where filling in mends it.
+//! - `# finds: spec.hostPID = true -> remove it`: one line a finding, with `(safe)` where filling in fixes it.
 
 use std::collections::BTreeSet;
 
-use podgate::controls::{ALL, Control, Finding, Standard};
-use podgate::evaluate::{Text, by_standard, evaluate};
+use podgate::controls::{CONTROLS, Control, Standard};
+use podgate::evaluate::{Context, ControlFindings, StandardText, by_standard, evaluate};
+use podgate::finding::{Edit, EditOp, Finding};
 use podgate::json::Reader;
-use podgate::pod::{ContainerKind, Pod, dotted, steps};
-use podgate::policy::{Policies, PolicySet, read_file};
-use podgate::workload::{Object, WORKLOADS};
+use podgate::path::Step;
+use podgate::pod::{ContainerKind, Pod};
+use podgate::policy::PolicySet;
+use podgate::workload::{WORKLOADS, WorkloadObject};
+
+use serde_json::Value as Json;
 
 use crate::pods::{Fixture, of_repository, own_fixtures};
+use crate::policies::policies;
 
 /// Fields that make a control pass over a pod: nothing is ever found there.
 const CONDITIONS: [&str; 2] = ["spec.os.name", "spec.hostUsers"];
@@ -37,29 +42,28 @@ impl Fixture {
     }
 
     /// Calls back with what this control finds, once for each thing that the fixture is to be judged by.
-    fn judge(&self, mut check: impl FnMut(&str, &[Finding<'_>])) {
+    fn judge(&self, mut check: impl FnMut(&str, Option<&ControlFindings<'_>>)) {
         let object = object(self);
         let pod = object.pod.as_ref().unwrap();
-        let of_control = |finding: &&Finding<'_>| finding.control.id == self.parts().0;
+        let is_meant = |of_control: &ControlFindings<'_>| of_control.control.id == self.parts().0;
         let mut count = 0;
         for name in self.comments("standard").flat_map(str::split_whitespace) {
             let findings = by_standard(&name.parse::<Standard>().unwrap(), pod);
-            check(name, &findings.iter().filter(of_control).cloned().collect::<Vec<_>>());
+            check(name, findings.iter().find(|of_control| is_meant(of_control)));
             count += 1;
         }
         for controls in self.comments("controls") {
-            let policies = policies(controls);
-            let verdict = evaluate(policies.security.iter(), pod);
-            let findings: Vec<_> =
-                verdict.findings().map(|(_, finding)| finding).filter(of_control).cloned().collect();
-            check(controls, &findings);
+            let policies = by_controls(controls);
+            let verdict = evaluate(policies.security.iter(), pod, Context::CREATE);
+            let mut findings = verdict.controls().map(|(_, control)| &control.findings);
+            check(controls, findings.find(|of_control| is_meant(of_control)));
             count += 1;
         }
         assert!(count > 0, "{}: says neither `# standard: ...` nor `# controls: ...`", self.name);
     }
 }
 
-fn object(fixture: &Fixture) -> Object<'_> {
+fn object(fixture: &Fixture) -> WorkloadObject<'_> {
     let workload = WORKLOADS
         .iter()
         .find(|workload| fixture.text.lines().any(|line| line.strip_prefix("kind: ") == Some(workload.kind)))
@@ -69,21 +73,22 @@ fn object(fixture: &Fixture) -> Object<'_> {
 }
 
 /// A policy with these `controls` and nothing else.
-fn policies(controls: &str) -> PolicySet {
-    let text = format!(
+fn by_controls(controls: &str) -> PolicySet {
+    policies(&format!(
         "apiVersion: podgate.dev/v1alpha1\nkind: SecurityPolicy\nmetadata: {{name: fixture}}\n\
          spec: {{match: {{namespaces: [any]}}, controls: {controls}}}\n"
-    );
-    let mut policies = Policies::new(Vec::new());
-    read_file("fixture", &text, &mut policies);
-    policies.finish().unwrap_or_else(|faults| panic!("{controls}: {faults:?}"))
+    ))
 }
 
 /// A finding as `# finds: ` has it.
 fn line(finding: &Finding<'_>) -> String {
-    let path = dotted(&steps(finding.place, finding.field));
-    let safe = if finding.is_safe { " (safe)" } else { "" };
-    format!("{path} = {} -> {}{safe}", finding.found, finding.remedy)
+    let path = finding.whole_path();
+    let safe = if finding.is_auto_fixable() { " (safe)" } else { "" };
+    format!("{path} = {} -> {}{safe}", finding.found, finding.fix)
+}
+
+fn kept<'f, 'p>(findings: Option<&'f ControlFindings<'p>>) -> &'f [Finding<'p>] {
+    findings.map_or(&[], ControlFindings::kept)
 }
 
 fn fixtures_of(verdict: &str) -> Vec<Fixture> {
@@ -95,7 +100,7 @@ fn fixtures_of(verdict: &str) -> Vec<Fixture> {
 #[test]
 fn every_control_has_pods_that_pass_and_pods_that_fail() {
     let fixtures = own_fixtures();
-    for Control { id, .. } in ALL {
+    for Control { id, .. } in CONTROLS.iter().copied() {
         for verdict in ["pass", "fail"] {
             assert!(
                 fixtures.iter().any(|fixture| fixture.parts() == (id, verdict)),
@@ -124,7 +129,7 @@ fn every_folder_is_of_a_control() {
 fn what_passes_has_no_finding() {
     for fixture in fixtures_of("pass") {
         fixture.judge(|by, findings| {
-            let lines: Vec<String> = findings.iter().map(line).collect();
+            let lines: Vec<String> = kept(findings).iter().map(line).collect();
             assert_eq!(lines, [""; 0], "{} by {by}", fixture.name);
         });
     }
@@ -136,26 +141,77 @@ fn what_fails_says_what_and_where() {
         let detail: Vec<&str> = fixture.comments("detail").collect();
         let finds: Vec<&str> = fixture.comments("finds").collect();
         fixture.judge(|by, findings| {
-            let lines: Vec<String> = findings.iter().map(line).collect();
+            let lines: Vec<String> = kept(findings).iter().map(line).collect();
             assert_eq!(lines, finds, "{} by {by}", fixture.name);
-            assert_eq!(
-                [Text::of(&findings.iter().cloned().collect()).detail.as_str()],
-                *detail,
-                "{} by {by}",
-                fixture.name
-            );
+            assert_eq!([StandardText::of(findings).detail.as_str()], *detail, "{} by {by}", fixture.name);
         });
+    }
+}
+
+/// A fix does what it says: once its edits are made, the control finds nothing there any more.
+#[test]
+fn the_edits_of_a_fix_fix_what_was_found() {
+    let mut count = 0;
+    for fixture in fixtures_of("fail") {
+        let pod: Json = serde_json::from_slice(&fixture.json).unwrap();
+        if pod["kind"] != "Pod" {
+            continue;
+        }
+        fixture.judge(|by, findings| {
+            for finding in kept(findings) {
+                let mut fixed = pod.clone();
+                if finding.edits().map(|edit| make(&mut fixed, &edit)).count() == 0 {
+                    continue;
+                }
+                count += 1;
+                let name = fixture.name.clone();
+                let fixed =
+                    Fixture { json: serde_json::to_vec(&fixed).unwrap(), text: fixture.text.clone(), name };
+                let before = kept(findings).len();
+                fixed.judge(|again_by, left| {
+                    let is_fixed = kept(left).len() < before;
+                    assert!(again_by != by || is_fixed, "{} by {by}: {}", fixture.name, line(finding));
+                });
+            }
+        });
+    }
+    assert!(count > 100, "{count}");
+}
+
+/// Makes an edit in an object, with what it leads through.
+fn make(object: &mut Json, edit: &Edit<'_>) {
+    let (last, parents) = edit.path.split_last().unwrap();
+    let mut at = object;
+    for step in parents {
+        at = match step {
+            Step::Key(key) => {
+                if at.is_null() {
+                    *at = serde_json::json!({});
+                }
+                at.as_object_mut().unwrap().entry(key.as_ref()).or_insert(Json::Null)
+            }
+            Step::Index(index) => &mut at[*index],
+        };
+    }
+    if at.is_null() {
+        *at = serde_json::json!({});
+    }
+    match (edit.op, last) {
+        (EditOp::Set(value), Step::Key(key)) => at[key.as_ref()] = value.into(),
+        (EditOp::Set(value), Step::Index(index)) => at[*index] = value.into(),
+        (EditOp::Remove, Step::Key(key)) => drop(at.as_object_mut().unwrap().remove(key.as_ref())),
+        (EditOp::Remove, Step::Index(index)) => drop(at.as_array_mut().unwrap().remove(*index)),
     }
 }
 
 #[test]
 fn controls_of_containers_fail_in_every_kind_of_container() {
-    for control in ALL.into_iter().filter(|control| of_containers(control)) {
+    for control in CONTROLS.iter().copied().filter(|control| of_containers(control)) {
         let mut kinds = Vec::new();
         for fixture in fixtures_of("fail").iter().filter(|fixture| fixture.parts().0 == control.id) {
             fixture.judge(|_, findings| {
                 kinds.extend(
-                    findings.iter().filter_map(|finding| finding.place.container()).map(|at| at.kind),
+                    kept(findings).iter().filter_map(|finding| finding.subject.container()).map(|at| at.kind),
                 );
             });
         }
@@ -171,8 +227,8 @@ fn of_containers(control: &Control) -> bool {
 
 #[test]
 fn standards_controls_are_tried_at_their_first_version_and_before_it() {
-    for control in ALL {
-        let podgate::controls::Kind::Standard { revisions, .. } = control.kind else { continue };
+    for control in CONTROLS.iter().copied() {
+        let podgate::controls::Origin::Standard { revisions, .. } = control.origin else { continue };
         let fixtures: Vec<Fixture> =
             own_fixtures().into_iter().filter(|fixture| fixture.parts().0 == control.id).collect();
         let standards: BTreeSet<&str> = fixtures
@@ -193,16 +249,64 @@ fn standards_controls_are_tried_at_their_first_version_and_before_it() {
     }
 }
 
+/// Editors and the reader of policy files know each extended control, with what all of them have in common.
+#[test]
+fn the_schema_of_policies_has_every_extended_control_and_no_other() {
+    let schema = podgate::policy::PolicyKind::SecurityPolicy.json_schema();
+    let properties = |at: &str| schema.pointer(at).and_then(Json::as_object).unwrap().clone();
+    let controls = properties("/$defs/SecuritySpec/properties/controls/properties");
+    let except = properties("/$defs/Standards/properties/except/properties");
+    for control in CONTROLS {
+        let (is_extended, id) = (control.level().is_none(), control.id);
+        assert_eq!((controls.contains_key(id), except.contains_key(id)), (is_extended, !is_extended), "{id}");
+    }
+    for (id, schema) in controls {
+        assert_eq!(
+            (&schema["type"], &schema["additionalProperties"]),
+            (&"object".into(), &false.into()),
+            "{id}"
+        );
+        assert!(
+            schema["properties"]["mode"].is_object() && schema["properties"]["message"].is_object(),
+            "{id}"
+        );
+    }
+}
+
+/// What a policy says of an extended control is understood as it was meant: said again, it means the same.
+#[test]
+fn parameters_come_round() {
+    let parameters_of = |controls: &str, id: &str| {
+        let policies = by_controls(controls);
+        let mut active =
+            policies.security.iter().flat_map(|policy| &policy.rules).flat_map(|rule| &rule.controls);
+        active.find(|active| active.control.id == id).and_then(|active| active.parameters().cloned())
+    };
+    for control in CONTROLS.iter().filter(|control| control.level().is_none()) {
+        let fixtures: Vec<Fixture> =
+            own_fixtures().into_iter().filter(|fixture| fixture.parts().0 == control.id).collect();
+        let given = fixtures.iter().flat_map(|fixture| fixture.comments("controls"));
+        let mut count = 0;
+        for controls in given {
+            let Some(parameters) = parameters_of(controls, control.id) else { continue };
+            let again = serde_json::json!({ (control.id): parameters.clone() }).to_string();
+            assert_eq!(parameters_of(&again, control.id), Some(parameters), "{controls}");
+            count += 1;
+        }
+        assert!(count > 0, "{}: no fixture turns it on", control.id);
+    }
+}
+
 /// The fields that a control's page names are those in which it finds something, and no others.
 #[test]
 fn the_documented_fields_are_the_ones_that_are_judged() {
-    for control in ALL {
+    for control in CONTROLS.iter().copied() {
         let documented: Vec<String> =
             control.doc.fields.iter().flat_map(|field| alternatives(field)).collect();
         let mut found = BTreeSet::new();
         for fixture in fixtures_of("fail").iter().filter(|fixture| fixture.parts().0 == control.id) {
             fixture.judge(|_, findings| {
-                found.extend(findings.iter().map(|finding| dotted(&steps(finding.place, finding.field))));
+                found.extend(kept(findings).iter().map(|finding| finding.whole_path().to_string()));
             });
         }
         for path in &found {

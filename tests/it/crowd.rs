@@ -12,8 +12,8 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use podgate::certificates::{LOOPBACK, TlsVersion, throwaway};
-use podgate::server::Outcome;
+use podgate::certificates::{LOOPBACK, TlsVersion, self_signed};
+use podgate::server::ShutdownOutcome;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustls::pki_types::ServerName;
 use tokio::io::AsyncReadExt;
@@ -238,7 +238,7 @@ async fn readiness_ends_while_nobody_can_be_sent_away() {
     let mut args = args();
     args.limits.max_connections = 2;
     args.limits.body_timeout = Duration::from_secs(9);
-    let made = throwaway(&LOOPBACK, TlsVersion::V1_3).unwrap();
+    let made = self_signed(&LOOPBACK, TlsVersion::V1_3).unwrap();
     let shown = (made.loaded.config, made.certificate);
     let server = start_answering(args, shown, Arc::new(Wanting), Some(Arc::new(Looker::Never))).await;
     assert_eq!(server.admin("/readyz").await.status, 200);
@@ -263,7 +263,7 @@ async fn readiness_ends_while_nobody_can_be_sent_away() {
     assert_eq!((ready.status, ready.body.as_str()), (200, "ok"));
     drop((busy, more));
     server.shutdown.drain();
-    assert_eq!(server.outcome().await, Outcome::Drained);
+    assert_eq!(server.outcome().await, ShutdownOutcome::Drained);
 }
 
 // ---- descriptors

@@ -11,8 +11,8 @@ use std::fs;
 
 use insta::assert_snapshot;
 use podgate::doctor::{
-    Check, Finding, Policies, Severity, examine, has_certificate_files, mounted_secret, write_json,
-    write_text,
+    Diagnosis, DiagnosisSeverity, HealthCheck, PolicySource, examine, has_certificate_files, mounted_secret,
+    write_json, write_text,
 };
 use serde_json::{Value as Json, json};
 
@@ -32,25 +32,25 @@ fn each_fault_is_told_by_its_check() {
     for (check, severity, reason, change) in cases() {
         let findings = broken(&change);
         let id = check.id();
-        let of_check: Vec<&Finding> = findings.iter().filter(|finding| finding.check == check).collect();
+        let of_check: Vec<&Diagnosis> = findings.iter().filter(|finding| finding.check == check).collect();
         assert!(!of_check.is_empty(), "{id} ({reason}) is not among {findings:#?}");
         assert!(
             of_check.iter().any(|finding| finding.severity == severity && finding.found.contains(reason)),
             "{id}: {reason:?} is not in {of_check:#?}"
         );
-        for Finding { object, mend, severity, .. } in of_check {
+        for Diagnosis { object, fix, severity, .. } in of_check {
             assert!(!object.is_empty(), "{id}");
             // A note says that all is as it should be, or cannot know whether it is.
-            let is_command = mend.starts_with("kubectl ") || mend.starts_with("timedatectl ");
-            assert!(is_command || *severity == Severity::Info && mend.is_empty(), "{id}: {mend:?}");
+            let is_command = fix.starts_with("kubectl ") || fix.starts_with("timedatectl ");
+            assert!(is_command || *severity == DiagnosisSeverity::Info && fix.is_empty(), "{id}: {fix:?}");
         }
     }
 }
 
 #[test]
 fn every_check_has_a_case() {
-    let tested: BTreeSet<Check> = cases().into_iter().map(|(check, ..)| check).collect();
-    let all: BTreeSet<Check> = Check::ALL.iter().copied().collect();
+    let tested: BTreeSet<HealthCheck> = cases().into_iter().map(|(check, ..)| check).collect();
+    let all: BTreeSet<HealthCheck> = HealthCheck::ALL.iter().copied().collect();
     assert_eq!(tested, all);
 }
 
@@ -58,19 +58,19 @@ fn every_check_has_a_case() {
 #[test]
 fn what_only_follows_is_not_told() {
     for (change, expected) in [
-        (Remove("Secret"), vec![Check::SecretMissing]),
-        (Patch(VALIDATING, set("/webhooks/0/timeoutSeconds", 30.into())), vec![Check::Timeout]),
+        (Remove("Secret"), vec![HealthCheck::SecretMissing]),
+        (Patch(VALIDATING, set("/webhooks/0/timeoutSeconds", 30.into())), vec![HealthCheck::Timeout]),
         (
             With(|installation| {
                 certificate(installation).not_after = now() - DAY;
                 for bundle in &mut installation.bundles {
-                    bundle.vouches = Some(false);
+                    bundle.verifies = Some(false);
                 }
             }),
-            vec![Check::CertificateExpired],
+            vec![HealthCheck::CertificateExpired],
         ),
-        (With(|installation| installation.deployment = Err("forbidden".into())), vec![Check::NotRead]),
-        (With(|installation| installation.service = Err("forbidden".into())), vec![Check::NotRead]),
+        (With(|installation| installation.deployment = Err("forbidden".into())), vec![HealthCheck::NotRead]),
+        (With(|installation| installation.service = Err("forbidden".into())), vec![HealthCheck::NotRead]),
     ] {
         assert_eq!(broken(&change).iter().map(|finding| finding.check).collect::<Vec<_>>(), expected);
     }
@@ -89,7 +89,7 @@ fn what_is_not_read_is_not_guessed_at() {
     installation.secret = Err(no());
     installation.namespaces = Err(no());
     installation.service_accounts = Err(no());
-    installation.policies = Policies::ConfigMap(Err(no()));
+    installation.policies = PolicySource::ConfigMap(Err(no()));
     installation.deployment = Err(no());
     installation.pods = Err(no());
     installation.budgets = Err(no());
@@ -100,7 +100,11 @@ fn what_is_not_read_is_not_guessed_at() {
     installation.guards.iter_mut().for_each(|guard| guard.policy = Err(no()));
     installation.bindings = Err(no());
     let report = examine(&installation);
-    assert!(report.findings.iter().all(|finding| finding.check == Check::NotRead), "{:#?}", report.findings);
+    assert!(
+        report.findings.iter().all(|finding| finding.check == HealthCheck::NotRead),
+        "{:#?}",
+        report.findings
+    );
     // One for each field but those that are given or computed: names, now and bundles; there are four guards.
     assert_eq!(report.findings.len(), 20);
     assert!(!report.is_well());
@@ -149,7 +153,7 @@ fn files_need_no_lease() {
     world.after = |installation| certificate(installation).not_after = now() + DAY;
     let findings = examine(&world.installation()).findings;
     assert_eq!(findings.len(), 1);
-    assert!(findings[0].mend.contains("cert-manager"), "{findings:?}");
+    assert!(findings[0].fix.contains("cert-manager"), "{findings:?}");
 }
 
 /// The overlay for Kubernetes' own labels: it repairs nothing, so that a mutating configuration without a webhook is
@@ -173,7 +177,7 @@ fn labels_of_kubernetes_own_are_judged_by_other_webhooks() {
     world.patch(MUTATING, &set("/webhooks", json!([])));
     world.patch("ConfigMap", &set("/data", json!({ "pod-security.yaml": policies })));
     let unguarded = examine(&world.installation()).findings;
-    let is_unguarded = |finding: &Finding| finding.check == Check::LabelUnguarded;
+    let is_unguarded = |finding: &Diagnosis| finding.check == HealthCheck::LabelUnguarded;
     assert!(unguarded.len() == 6 && unguarded.iter().all(is_unguarded), "{unguarded:#?}");
     // The overlay guards these labels.
     let labels = ["enforce", "enforce-version", "audit", "audit-version", "warn", "warn-version"]
@@ -205,7 +209,7 @@ fn a_policy_that_can_be_left() {
     let [finding] = &findings[..] else { panic!("{findings:#?}") };
     assert_eq!(finding.object, "SecurityPolicy but-sandboxes");
     assert!(finding.found.contains("the label environment, "), "{finding:#?}");
-    assert!(finding.mend.contains("guardedLabels of the chart"), "{finding:#?}");
+    assert!(finding.fix.contains("guardedLabels of the chart"), "{finding:#?}");
 }
 
 /// An identity is power: that a pod may start without the one it is given is worse than a missing repair.
@@ -216,7 +220,10 @@ fn a_mutating_webhook_that_may_be_passed_over() {
     world.patch("ConfigMap", &set("/data/identity.yaml", IDENTITY.into()));
     let findings = examine(&world.installation()).findings;
     assert_eq!(findings.len(), 1, "{findings:?}");
-    assert_eq!((findings[0].check, findings[0].severity), (Check::FailurePolicy, Severity::Warning));
+    assert_eq!(
+        (findings[0].check, findings[0].severity),
+        (HealthCheck::FailurePolicy, DiagnosisSeverity::Warning)
+    );
     assert!(findings[0].found.contains("start without the identity"), "{findings:?}");
 }
 
@@ -268,7 +275,7 @@ fn the_report_for_programs() {
                 "found": "30: whoever creates a pod waits that long while podgate is down",
                 "mend": format!("kubectl patch validatingwebhookconfiguration podgate --type=json --patch='{patch}'"),
             }],
-            "summary": { "checks": Check::ALL.len(), "errors": 0, "warnings": 1, "infos": 0 },
+            "summary": { "checks": HealthCheck::ALL.len(), "errors": 0, "warnings": 1, "infos": 0 },
         })
     );
 }
@@ -279,13 +286,13 @@ fn the_page_of_the_doctor_is_complete() {
     let page = fs::read_to_string(of_repository("docs/doctor.md")).unwrap();
     let described: Vec<&str> =
         page.lines().filter_map(|line| line.strip_prefix("### `")?.strip_suffix('`')).collect();
-    let checks: Vec<&str> = Check::ALL.iter().map(|check| check.id()).collect();
+    let checks: Vec<&str> = HealthCheck::ALL.iter().map(|check| check.id()).collect();
     assert_eq!(described, checks);
     for section in page.split("\n### `").skip(1) {
         let id = section.split('`').next().unwrap();
         assert!(
-            section.contains("\n\n") && section.contains("Mend: "),
-            "{id}: say what it means and what mends it"
+            section.contains("\n\n") && section.contains("Fix: "),
+            "{id}: say what it means and what fixes it"
         );
     }
 }

@@ -9,7 +9,7 @@ use std::net::TcpStream as Socket;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use podgate::server::Outcome;
+use podgate::server::ShutdownOutcome;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -60,7 +60,7 @@ async fn a_review_that_the_system_holds_is_answered() {
     for client in &mut clients {
         is_answered_as_the_last(client, "held").await;
     }
-    assert_eq!(server.outcome().await, Outcome::Drained);
+    assert_eq!(server.outcome().await, ShutdownOutcome::Drained);
 }
 
 /// Likewise: to hyper a connection is idle until the head of a request is whole.
@@ -75,7 +75,7 @@ async fn a_review_whose_head_has_begun_is_answered() {
     client.is_kept_for(SHORT / 4).await;
     client.send(&request[30..]).await;
     is_answered_as_the_last(&mut client, "begun").await;
-    assert_eq!(server.outcome().await, Outcome::Drained);
+    assert_eq!(server.outcome().await, ShutdownOutcome::Drained);
 }
 
 /// Nor may the first part of a TLS record, which no reader of the plain text has seen, be taken for silence.
@@ -90,7 +90,7 @@ async fn a_review_whose_first_record_has_begun_is_answered() {
     client.is_kept_for(SHORT / 4).await;
     write_at_once(&client, &records[20..]);
     is_answered_as_the_last(&mut client, "part").await;
-    assert_eq!(server.outcome().await, Outcome::Drained);
+    assert_eq!(server.outcome().await, ShutdownOutcome::Drained);
 }
 
 /// A listener that is closed resets the connections that wait to be accepted.
@@ -118,7 +118,7 @@ async fn connections_that_wait_to_be_accepted_are_served() {
     for asked in asks.collect::<Vec<_>>() {
         within(asked).await.unwrap();
     }
-    assert_eq!(server.outcome().await, Outcome::Drained);
+    assert_eq!(server.outcome().await, ShutdownOutcome::Drained);
     drop(idle);
 }
 
@@ -146,7 +146,7 @@ async fn a_connection_that_never_asks_is_not_waited_for() {
         assert_eq!(silent.more().await.unwrap(), 0);
     }
     assert!(start.elapsed() >= SHORT * 2, "{:?}", start.elapsed());
-    assert_eq!(server.outcome().await, Outcome::Drained);
+    assert_eq!(server.outcome().await, ShutdownOutcome::Drained);
     assert!(start.elapsed() < PATIENCE, "{:?}", start.elapsed());
 }
 
@@ -167,5 +167,5 @@ async fn through_the_delay_each_answer_ends_its_connection() {
     }
     assert_eq!(idle.more().await.unwrap(), 0);
     assert!(start.elapsed() >= SHORT * 4, "{:?}", start.elapsed());
-    assert_eq!(server.outcome().await, Outcome::Drained);
+    assert_eq!(server.outcome().await, ShutdownOutcome::Drained);
 }

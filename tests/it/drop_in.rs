@@ -7,8 +7,9 @@ use std::path::Path;
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 
+use crate::command::{Ended, run};
 use crate::pod_security::CONFIGURATION;
-use crate::program::{Ended, run};
+use crate::real_data::{self, RECORDED};
 use crate::reviews::recorded;
 
 const CLUSTER: &str = "apiVersion: v1
@@ -135,8 +136,8 @@ fn a_raised_level_is_held_against_the_pods_of_the_files() {
 fn recorded_reviews_are_answered_by_the_program_as_upstream_answered_them() {
     let Some((recorded, _)) = recorded() else { return };
     let folder = folder();
-    let of_recording = Path::new(&std::env::var_os("RECORDED_REVIEWS").unwrap()).join("namespaces.yaml");
-    let namespaces = fs::read_to_string(of_recording).unwrap();
+    let recording = real_data::folder(RECORDED, "namespaces of recorded reviews").unwrap();
+    let namespaces = fs::read_to_string(recording.join("namespaces.yaml")).unwrap();
     fs::write(folder.path().join("namespaces.yaml"), namespaces).unwrap();
     let answered: Vec<(Json, &Json)> = recorded
         .iter()

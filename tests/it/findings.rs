@@ -2,37 +2,16 @@
 
 use std::fmt::Write as _;
 
-use podgate::admission::{LookedUp, Reply, Reviewer, Webhook};
+use podgate::admission::{Reviewer, Webhook};
 use podgate::controls::Standard;
-use podgate::evaluate::{MOST_FINDINGS, Text, by_standard};
+use podgate::evaluate::{MOST_FINDINGS, StandardText, by_standard};
 use podgate::json::Reader;
 use podgate::pod::Pod;
-use podgate::policy::{Policies, Snapshot, read_file};
+use podgate::policy::Snapshot;
 use serde_json::{Value as Json, json};
 
-use crate::reviews::{apply, gate, well_formed};
-
-const NAMESPACE: &str = "ml-team-a";
-
-fn response(reviewer: &Reviewer, webhook: Webhook, pod: &Json) -> Json {
-    let review = json!({
-        "apiVersion": "admission.k8s.io/v1",
-        "kind": "AdmissionReview",
-        "request": {
-            "uid": "u",
-            "kind": { "group": "", "version": "v1", "kind": "Pod" },
-            "resource": { "group": "", "version": "v1", "resource": "pods" },
-            "name": "train",
-            "namespace": NAMESPACE,
-            "operation": "CREATE",
-            "object": pod,
-        },
-    });
-    let body = review.to_string();
-    let reply = reviewer.review(webhook, body.as_bytes(), &LookedUp::default()).expect("a uid");
-    let Reply::Answer(answer) = reply else { panic!("nothing to look up") };
-    well_formed("many findings", webhook, "u", &answer.body)
-}
+use crate::policies::policies;
+use crate::reviews::{MADE_IN, apply, gate, response};
 
 /// Containers that lack nothing but what is set here.
 fn containers(count: usize, set: impl Fn(usize, &mut Json)) -> Json {
@@ -54,7 +33,7 @@ fn pod(containers: Json) -> Json {
 
 #[track_caller]
 fn message(pod: &Json) -> String {
-    let response = response(&gate(&[NAMESPACE]), Webhook::Validate, pod);
+    let response = response(&gate(&[MADE_IN]), Webhook::Validate, pod);
     assert_eq!(response["status"]["code"], 403, "{response}");
     response["status"]["message"].as_str().expect("a message").to_owned()
 }
@@ -102,7 +81,7 @@ fn what_stays_is_found_behind_what_is_filled_in() {
 /// The whole pod is mended, or none of it.
 #[test]
 fn a_patch_is_whole_or_refused() {
-    let gate = gate(&[NAMESPACE]);
+    let gate = gate(&[MADE_IN]);
     let lazy =
         |count: usize| -> Json { (0..count).map(|index| json!({ "name": format!("c{index}") })).collect() };
     for lists in [&["containers"][..], &["containers", "initContainers"]] {
@@ -136,7 +115,7 @@ fn the_standards_text_says_how_many_more() {
             pod(containers(count, |_, container| container["securityContext"]["privileged"] = json!(true)))
                 .to_string();
         let pod = Pod::read(&mut Reader::over(&text)).expect("a pod");
-        let detail = Text::of(&by_standard(&standard, &pod)).detail;
+        let detail = StandardText::of(&by_standard(&standard, &pod)).detail;
         let mut names = String::new();
         for index in 0..count.min(MOST_FINDINGS) {
             let _ = write!(names, "{}\"c{index}\"", if index == 0 { "" } else { ", " });
@@ -157,16 +136,14 @@ fn annotations_are_cut_as_they_are_sent() {
         container["securityContext"]["capabilities"]["add"] = json!(["\u{1}".repeat(400)]);
         container["securityContext"]["privileged"] = json!(true);
     }));
-    let gate_answer = response(&gate(&[NAMESPACE]), Webhook::Validate, &worst);
+    let gate_answer = response(&gate(&[MADE_IN]), Webhook::Validate, &worst);
     for (key, value) in gate_answer["auditAnnotations"].as_object().expect("annotations") {
         assert!(value.to_string().len() - 2 <= 1024, "{key}: {} bytes", value.to_string().len());
     }
-    let mut policies = Policies::new(vec![]);
     let drop_in = "apiVersion: pod-security.admission.config.k8s.io/v1\nkind: PodSecurityConfiguration\ndefaults: {enforce: restricted, audit: restricted, warn: restricted}\n";
-    read_file("policies", drop_in, &mut policies);
     let mut namespaces = Snapshot::default();
-    namespaces.insert(NAMESPACE, std::collections::BTreeMap::new());
-    let drop_in = Reviewer::new(policies.finish().expect("a policy"), namespaces);
+    namespaces.insert(MADE_IN, std::collections::BTreeMap::new());
+    let drop_in = Reviewer::new(policies(drop_in), namespaces);
     let answer = response(&drop_in, Webhook::Validate, &worst);
     assert!(answer.to_string().len() <= 256 * 1024, "{} bytes", answer.to_string().len());
     assert_eq!(answer["status"]["code"], 403);
@@ -176,7 +153,7 @@ fn annotations_are_cut_as_they_are_sent() {
 #[test]
 #[expect(clippy::too_many_lines, reason = "a table of lists")]
 fn lists_are_bounded() {
-    let gate = gate(&[NAMESPACE]);
+    let gate = gate(&[MADE_IN]);
     let code = |spec: Json, metadata: Json| {
         let response = response(&gate, Webhook::Validate, &json!({ "metadata": metadata, "spec": spec }));
         let message = response["status"]["message"].as_str().unwrap_or_default().to_owned();

@@ -4,12 +4,14 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
 use serde_json::Value as Json;
+
+use crate::command::podgate;
 
 /// Nothing here takes as long on a machine that is only busy.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -38,12 +40,7 @@ impl Drop for Serving {
 
 impl Serving {
     fn start(policies: &Path, flags: &[&str]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_podgate"));
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("PODGATE_") {
-                command.env_remove(name);
-            }
-        }
+        let mut command = podgate();
         command
             .args(["serve", "--dev", "--listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0"])
             .args(["--log-format=json", "--reload-interval=50ms", "--policy"])
@@ -121,10 +118,7 @@ fn what_is_guarded_is_for_the_installation_to_say() {
 
 #[test]
 fn a_key_that_no_label_can_have_is_told() {
-    let ended = Command::new(env!("CARGO_BIN_EXE_podgate"))
-        .args(["serve", "--dev", "--guarded-labels", "a,b c"])
-        .output()
-        .unwrap();
+    let ended = podgate().args(["serve", "--dev", "--guarded-labels", "a,b c"]).output().unwrap();
     assert_eq!(ended.status.code(), Some(2));
     let errors = String::from_utf8_lossy(&ended.stderr);
     assert!(

@@ -37,7 +37,7 @@ async fn follow(cluster: &Cluster) -> tokio::task::JoinHandle<()> {
     let cluster = cluster.clone();
     let task = tokio::spawn(async move {
         let observe = |event| {
-            if matches!(event, podgate::cluster::Event::Up(_)) {
+            if matches!(event, podgate::cluster::ClusterEvent::Up(_)) {
                 count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             }
         };

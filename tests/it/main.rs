@@ -9,9 +9,13 @@
     reason = "a test that cannot go on has failed, and one that is skipped says so"
 )]
 
+mod any_certificate;
+mod cases;
 mod cluster_api;
 mod cluster_follow;
 mod cluster_objects;
+mod command;
+mod control_modes;
 mod controls;
 mod corpus;
 mod crowd;
@@ -19,9 +23,11 @@ mod doctor;
 mod draining;
 mod drop_in;
 mod envelopes;
+mod fields;
 mod findings;
 mod guarded_labels;
 mod hostile;
+mod left_out;
 mod lint;
 mod log_lines;
 mod lookups;
@@ -34,12 +40,15 @@ mod overload;
 mod patience;
 mod pod_security;
 mod pods;
+mod policies;
 mod policy_files;
 mod program;
 #[path = "../cluster/programs.rs"]
 mod programs;
 mod promises;
+mod real_data;
 mod replay;
+mod requests;
 mod reviews;
 mod rollout;
 mod rotation;

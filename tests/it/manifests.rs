@@ -7,13 +7,14 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use podgate::policy::SYSTEM_NAMESPACES;
 use podgate::workload::WORKLOADS;
 use podgate::yaml;
 use serde_json::{Value as Json, json};
 
+use crate::command::podgate;
 use crate::pods::{files, of_repository};
 
 mod guarded;
@@ -33,7 +34,7 @@ const VALIDATING: &str = "ValidatingWebhookConfiguration";
 
 /// The objects of a stream of YAML documents; Kustomize's own files are left out.
 fn objects_of(name: &str, text: &str) -> Vec<Json> {
-    let read = |document: Result<yaml::Document, yaml::Fault>| {
+    let read = |document: Result<yaml::Document, yaml::YamlError>| {
         let document = document.unwrap_or_else(|fault| panic!("{name}: {fault}"));
         serde_json::from_slice(&document.root.to_json()).unwrap()
     };
@@ -193,7 +194,8 @@ fn lint(arguments: &[&str], object: &Json) -> (i32, Json) {
         "kind": "Namespace",
         "metadata": { "name": OWN_NAMESPACE, "labels": { "podgate.dev/policy": "ml-restricted" } },
     });
-    let mut child = podgate(&["lint", "--format", "json"])
+    let mut child = podgate()
+        .args(["lint", "--format", "json"])
         .args(arguments)
         .arg("-")
         .stdin(Stdio::piped())
@@ -203,16 +205,6 @@ fn lint(arguments: &[&str], object: &Json) -> (i32, Json) {
     write!(child.stdin.take().unwrap(), "{namespace}\n---\n{object}\n").unwrap();
     let ended = child.wait_with_output().unwrap();
     (ended.status.code().unwrap(), serde_json::from_slice(&ended.stdout).unwrap())
-}
-
-/// The program, without whatever the environment would have it do.
-fn podgate(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_podgate"));
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PODGATE_")) {
-        command.env_remove(name);
-    }
-    command.args(arguments);
-    command
 }
 
 // ---- the files
@@ -352,7 +344,7 @@ fn podgate_may_do_what_it_must_and_nothing_else() {
 
 #[test]
 fn every_variable_of_the_manifests_is_a_flag() {
-    let help = podgate(&["serve", "--help"]).output().unwrap();
+    let help = podgate().args(["serve", "--help"]).output().unwrap();
     let flags = variables(&String::from_utf8(help.stdout).unwrap());
     assert!(flags.contains("PODGATE_LISTEN"), "{flags:?}");
     let mut named = BTreeSet::new();

@@ -1,10 +1,11 @@
 //! A review says the same in whatever order its members come, also where an object comes before what says how to read it.
 
 use podgate::admission::{Reviewer, Webhook};
-use podgate::policy::{Policies, Snapshot, read_file};
+use podgate::policy::Snapshot;
 use serde_json::{Value as Json, json};
 
 use crate::pods::Alone as _;
+use crate::policies::policies;
 use crate::reviews::gate;
 
 /// Every order of the places up to `count`.
@@ -19,13 +20,11 @@ fn orders(count: usize) -> Vec<Vec<usize>> {
 }
 
 fn drop_in() -> Reviewer {
-    let mut policies = Policies::new(Vec::new());
     let configuration = "apiVersion: pod-security.admission.config.k8s.io/v1\nkind: PodSecurityConfiguration\n\
                          defaults: {enforce: baseline}\n";
-    read_file("f", configuration, &mut policies);
     let mut snapshot = Snapshot::default();
     snapshot.insert("team", [].into());
-    Reviewer::new(policies.finish().unwrap(), snapshot)
+    Reviewer::new(policies(configuration), snapshot)
 }
 
 /// A pod that leaves it to its request to say that it is one.
@@ -68,7 +67,7 @@ fn members_come_in_any_order() {
     for reviewer in [gate(&["team"]), drop_in()] {
         let changed = update(pod("b", true), pod("a", true));
         allowed_in_every_order(&reviewer, Webhook::Validate, &changed, false);
-        // What nothing of changes that a verdict hangs on was admitted once.
+        // What nothing of changes that a verdict depends on was admitted once.
         let unchanged = update(pod("a", true), pod("a", true));
         allowed_in_every_order(&reviewer, Webhook::Validate, &unchanged, true);
         allowed_in_every_order(&reviewer, Webhook::Mutate, &changed, true);

@@ -7,10 +7,10 @@
 use std::collections::BTreeSet;
 
 use k8s_openapi::api::core::v1 as k8s;
-use podgate::controls::ALL;
+use podgate::controls::CONTROLS;
+use podgate::finding::{FieldPath, Subject};
 use podgate::json::Reader;
-use podgate::pod::{Container, Metadata, Pod, SeLinuxOptions, dotted, steps};
-use podgate::pod::{Field, Place};
+use podgate::pod::{Container, Metadata, Pod, SeLinuxOptions};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
@@ -75,6 +75,7 @@ fn ours(pod: &Pod<'_>) -> Facts {
     for (index, volume) in spec.volumes.iter().enumerate() {
         let at = format!("spec.volumes[{index}]");
         facts.add(format!("{at}.name"), &volume.name);
+        facts.add_text(format!("{at}.hostPath.path"), Some(&volume.host_path));
         for source in volume.sources() {
             facts.add(format!("{at}.{}", source.name()), "set");
         }
@@ -91,7 +92,7 @@ fn ours(pod: &Pod<'_>) -> Facts {
         facts.add(format!("{at}.sysctls[{index}].name"), name);
     }
     for (container_at, container) in pod.containers() {
-        let at = dotted(&steps(Place::Container(container_at), Field::named("")));
+        let at = Subject::Container(container_at).join(&FieldPath::default()).to_string();
         our_container(&at, container, &mut facts);
     }
     facts
@@ -125,9 +126,15 @@ fn our_container(at: &str, container: &Container<'_>, facts: &mut Facts) {
     for probe in &container.probe_hosts {
         facts.add(format!("{at}.{}", probe.field), &probe.host);
     }
+    let read = container.volume_mounts.for_each(|index, mount| {
+        facts.add(format!("{at}.volumeMounts[{index}].name"), mount.name);
+        facts.add_true(format!("{at}.volumeMounts[{index}].readOnly"), mount.is_read_only == Some(true));
+    });
+    read.unwrap();
     let Some(security) = &container.security else { return };
     let at = format!("{at}.securityContext");
     facts.add(&at, "set");
+    facts.add_if(format!("{at}.readOnlyRootFilesystem"), security.read_only_root_filesystem);
     facts.add_if(format!("{at}.privileged"), security.privileged);
     facts.add_if(format!("{at}.allowPrivilegeEscalation"), security.allow_privilege_escalation);
     facts.add_if(format!("{at}.procMount"), security.proc_mount.as_ref());
@@ -168,6 +175,8 @@ fn theirs(pod: &k8s::Pod) -> Facts {
     for (index, volume) in spec.volumes.iter().flatten().enumerate() {
         let at = format!("spec.volumes[{index}]");
         facts.add(format!("{at}.name"), &volume.name);
+        let host_path = volume.host_path.as_ref().map(|host_path| host_path.path.as_str());
+        facts.add_text(format!("{at}.hostPath.path"), host_path);
         for source in sources(volume) {
             facts.add(format!("{at}.{source}"), "set");
         }
@@ -242,6 +251,7 @@ struct TheirContainer<'k> {
     name: &'k str,
     image: Option<&'k str>,
     ports: &'k [k8s::ContainerPort],
+    mounts: &'k [k8s::VolumeMount],
     probes: [(&'static str, Option<&'k k8s::Probe>); 3],
     lifecycle: Option<&'k k8s::Lifecycle>,
     security: Option<&'k k8s::SecurityContext>,
@@ -256,6 +266,7 @@ macro_rules! from_container {
                     name: &container.name,
                     image: container.image.as_deref(),
                     ports: container.ports.as_deref().unwrap_or_default(),
+                    mounts: container.volume_mounts.as_deref().unwrap_or_default(),
                     probes: [
                         ("livenessProbe", container.liveness_probe.as_ref()),
                         ("readinessProbe", container.readiness_probe.as_ref()),
@@ -278,6 +289,10 @@ impl TheirContainer<'_> {
         for (index, port) in self.ports.iter().enumerate() {
             let host_port = port.host_port.filter(|port| *port != 0);
             facts.add_if(format!("{at}.ports[{index}].hostPort"), host_port);
+        }
+        for (index, mount) in self.mounts.iter().enumerate() {
+            facts.add(format!("{at}.volumeMounts[{index}].name"), &mount.name);
+            facts.add_true(format!("{at}.volumeMounts[{index}].readOnly"), mount.read_only == Some(true));
         }
         for (name, probe) in self.probes {
             let Some(probe) = probe else { continue };
@@ -310,6 +325,7 @@ fn their_security(at: &str, security: &k8s::SecurityContext, facts: &mut Facts) 
     facts.add(at, "set");
     facts.add_if(format!("{at}.privileged"), security.privileged);
     facts.add_if(format!("{at}.allowPrivilegeEscalation"), security.allow_privilege_escalation);
+    facts.add_if(format!("{at}.readOnlyRootFilesystem"), security.read_only_root_filesystem);
     facts.add_if(format!("{at}.procMount"), security.proc_mount.as_ref());
     facts.add_if(format!("{at}.runAsNonRoot"), security.run_as_non_root);
     facts.add_if(format!("{at}.runAsUser"), security.run_as_user);
@@ -465,7 +481,7 @@ fn every_field_that_a_control_reads_is_compared() {
         let facts = compare("a generated pod", &serde_json::to_vec(&pod).unwrap());
         compared.extend(facts.0.iter().filter_map(|fact| fact.split(" = ").next()).map(ToOwned::to_owned));
     }
-    let fields = ALL.iter().flat_map(|control| control.doc.fields).flat_map(|field| alternatives(field));
+    let fields = CONTROLS.iter().flat_map(|control| control.doc.fields).flat_map(|field| alternatives(field));
     let of_metadata = [
         "metadata.labels",
         "metadata.owner",
@@ -479,7 +495,7 @@ fn every_field_that_a_control_reads_is_compared() {
             "{field} is in no generated pod, or not compared"
         );
     }
-    for source in podgate::pod::Source::all() {
+    for source in podgate::pod::VolumeSource::all() {
         let suffix = format!("].{}", source.name());
         assert!(
             compared.iter().any(|path| path.ends_with(&suffix)),

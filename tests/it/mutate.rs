@@ -6,14 +6,15 @@ use std::sync::LazyLock;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use podgate::admission::{Reviewer, Webhook};
-use podgate::evaluate::evaluate;
+use podgate::evaluate::{Context, evaluate};
 use podgate::json::Reader;
 use podgate::pod::Pod;
-use podgate::policy::{BUILT_IN, Policies, PolicySet, SYSTEM_NAMESPACES, Snapshot, read_file};
+use podgate::policy::{BUILT_IN, PolicySet, Snapshot};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
 use crate::pods::{Alone as _, any_pod, cases, mendable_pod, own_fixtures, upstream_fixtures};
+use crate::policies::policies;
 
 /// Two policies to stand beside the built-in one: an older standard with defaults, and one without.
 const TWO_MORE: &str = "
@@ -36,12 +37,6 @@ spec:
 
 /// The namespace that all pods are made in.
 const TEAM_A: &str = "team-a";
-
-fn policies(text: &str) -> PolicySet {
-    let mut policies = Policies::new(SYSTEM_NAMESPACES.map(str::to_owned).to_vec());
-    read_file("policies", text, &mut policies);
-    policies.finish().unwrap_or_else(|faults| panic!("{faults:?}"))
-}
 
 /// What is known of the cluster: `team-a`, under the built-in policy, and `team-b`, under none.
 fn namespaces() -> Snapshot {
@@ -132,8 +127,8 @@ impl Gate {
     fn foretells(&self, pod: &Json) -> bool {
         let json = serde_json::to_vec(pod).unwrap();
         let pod = Pod::read(&mut Reader::new(&json).unwrap()).unwrap();
-        !evaluate(self.policies.security_for(TEAM_A, self.namespaces.labels(TEAM_A)), &pod)
-            .is_denied_after_repair()
+        let policies = self.policies.security_for(TEAM_A, self.namespaces.labels(TEAM_A));
+        !evaluate(policies, &pod, Context::CREATE).is_denied_with_defaults()
     }
 }
 

@@ -4,29 +4,10 @@ use podgate::admission::{Reviewer, Webhook};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
-use crate::pods::{Alone as _, mendable_pod};
-use crate::reviews::{apply, built_in, gate, labelled, well_formed};
+use crate::pods::mendable_pod;
+use crate::reviews::{MADE_IN, apply, built_in, gate, labelled, response};
 
-const NAMESPACE: &str = "ml-team-a";
 const IDENTITY: &str = "apiVersion: podgate.dev/v1alpha1\nkind: IdentityPolicy\nmetadata: {name: trainers}\nspec:\n  match:\n    namespaceSelector:\n      matchLabels: {podgate.dev/policy: ml-restricted}\n  identity: {provider: azure, serviceAccountName: trainer-wi}\n";
-
-fn response(reviewer: &Reviewer, webhook: Webhook, pod: &Json) -> Json {
-    let review = json!({
-        "apiVersion": "admission.k8s.io/v1",
-        "kind": "AdmissionReview",
-        "request": {
-            "uid": "u",
-            "kind": { "group": "", "version": "v1", "kind": "Pod" },
-            "resource": { "group": "", "version": "v1", "resource": "pods" },
-            "namespace": NAMESPACE,
-            "operation": "CREATE",
-            "object": pod,
-        },
-    });
-    let body = review.to_string();
-    let answer = reviewer.alone(webhook, body.as_bytes()).expect("a uid");
-    well_formed("a pod with nulls", webhook, "u", &answer.body)
-}
 
 /// The pod as it is mutated, and whether it is let pass then.
 fn mutated(reviewer: &Reviewer, pod: &Json) -> (Json, Json) {
@@ -40,7 +21,7 @@ fn mutated(reviewer: &Reviewer, pod: &Json) -> (Json, Json) {
 
 #[test]
 fn a_patch_reaches_into_what_is_null() {
-    let reviewer = gate(&[NAMESPACE]);
+    let reviewer = gate(&[MADE_IN]);
     for containers in [
         json!([null]),
         json!([null, { "name": "a" }, null]),
@@ -58,7 +39,7 @@ fn a_patch_reaches_into_what_is_null() {
 
 #[test]
 fn an_identity_reaches_into_what_is_null() {
-    let reviewer = Reviewer::new(built_in(&[IDENTITY]), labelled(&[NAMESPACE]));
+    let reviewer = Reviewer::new(built_in(&[IDENTITY]), labelled(&[MADE_IN]));
     for pod in [
         json!({ "metadata": null, "spec": null }),
         json!({ "metadata": { "labels": null, "annotations": null }, "spec": { "serviceAccountName": null, "serviceAccount": null } }),
@@ -106,9 +87,9 @@ proptest! {
             *pod.pointer_mut(place).expect("a place") = Json::Null;
         }
         let reviewer = if with_identity {
-            Reviewer::new(built_in(&[IDENTITY]), labelled(&[NAMESPACE]))
+            Reviewer::new(built_in(&[IDENTITY]), labelled(&[MADE_IN]))
         } else {
-            gate(&[NAMESPACE])
+            gate(&[MADE_IN])
         };
         let (after, verdict) = mutated(&reviewer, &pod);
         let message = verdict["status"]["message"].as_str().unwrap_or_default();

@@ -13,7 +13,6 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use serde_json::Value as Json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -23,7 +22,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::program::AnyCertificate;
+use crate::any_certificate::any_certificate;
 use crate::server::head;
 
 /// The limit of the container in the manifests.
@@ -119,14 +118,7 @@ impl Gate {
             assert!(output.read_line(&mut greeting).unwrap() > 0, "only {greeting:?}");
         }
         let address = greeting.split_once("https://").unwrap().1.split_once(' ').unwrap().0.parse().unwrap();
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(AnyCertificate))
-            .with_no_client_auth();
-        Self { program, address, connector: TlsConnector::from(Arc::new(config)) }
+        Self { program, address, connector: TlsConnector::from(Arc::new(any_certificate())) }
     }
 
     /// So many bytes, as `/proc` has them under this name.

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use futures::future::BoxFuture;
-use podgate::admission::{LookedUp, Want};
-use podgate::certificates::{LOOPBACK, TlsVersion, throwaway};
-use podgate::server::Lookup;
+use podgate::certificates::{LOOPBACK, TlsVersion, self_signed};
+use podgate::policy::{Lookup, LookupAnswer, LookupError};
+use podgate::server::Resolver;
 use tokio::io::AsyncWriteExt as _;
 use tokio::sync::Notify;
 
@@ -16,8 +16,8 @@ use crate::server::{PATIENCE, SHORT, Wanting, args, head, post, review, start, s
 #[derive(Default)]
 struct Asked(Notify);
 
-impl Lookup for Asked {
-    fn look_up<'l>(&'l self, _: Want, _: Instant, _: &'l mut LookedUp) -> BoxFuture<'l, ()> {
+impl Resolver for Asked {
+    fn resolve<'l>(&'l self, _: &'l Lookup, _: Instant) -> BoxFuture<'l, Result<LookupAnswer, LookupError>> {
         self.0.notify_one();
         Box::pin(std::future::pending())
     }
@@ -27,11 +27,11 @@ impl Lookup for Asked {
 /// before that is answered: the peer was not slow.
 #[tokio::test]
 async fn a_review_that_is_there_whole_is_answered_however_late() {
-    let made = throwaway(&LOOPBACK, TlsVersion::V1_3).unwrap();
+    let made = self_signed(&LOOPBACK, TlsVersion::V1_3).unwrap();
     let asked = Arc::new(Asked::default());
-    let lookup = Some(Arc::clone(&asked) as Arc<dyn Lookup>);
+    let resolver = Some(Arc::clone(&asked) as Arc<dyn Resolver>);
     let server =
-        start_answering(args(), (made.loaded.config, made.certificate), Arc::new(Wanting), lookup).await;
+        start_answering(args(), (made.loaded.config, made.certificate), Arc::new(Wanting), resolver).await;
     let mut client = server.connect().await;
     client.send(&post("/validate", &review("late"))).await;
     within(asked.0.notified()).await;

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use podgate::admission::{Counted, LookedUp, LookupError, Reply, Resource, Reviewer, Want, Webhook};
-use podgate::policy::{Action, Policies, PolicySet, SYSTEM_NAMESPACES, Snapshot, read_file};
+use podgate::admission::{Counted, CountedResource, ExistingPods, Reply, Reviewer, Webhook};
+use podgate::policy::{Action, Answers, Lookup, LookupAnswer, LookupError, PolicySet, Snapshot};
 use serde_json::{Value as Json, json};
 
+use crate::policies;
 use crate::reviews::recorded;
 
 /// The configuration that the reviews were recorded with.
@@ -22,10 +23,7 @@ exemptions:
 ";
 
 fn policies(text: &str) -> Result<PolicySet, Vec<String>> {
-    let reserved = SYSTEM_NAMESPACES.iter().chain(&["podgate-system"]).map(ToString::to_string);
-    let mut policies = Policies::new(reserved.collect());
-    read_file("f", text, &mut policies);
-    policies.finish().map_err(|faults| faults.iter().map(ToString::to_string).collect())
+    policies::read(&[("f", text)])
 }
 
 fn reviewer(namespaces: Snapshot) -> Reviewer {
@@ -72,20 +70,20 @@ fn labelled(labels: &[(&str, &str)]) -> Snapshot {
 }
 
 /// The response to a review, and what is counted.
-fn answer(labels: &[(&str, &str)], body: &[u8], looked_up: &LookedUp) -> (Json, Vec<Counted>) {
-    match reviewer(labelled(labels)).review(Webhook::Validate, body, looked_up).unwrap() {
+fn answer(labels: &[(&str, &str)], body: &[u8], answers: &Answers) -> (Json, Vec<Counted>) {
+    match reviewer(labelled(labels)).review(Webhook::Validate, body, answers).unwrap() {
         Reply::Answer(answer) => {
             let review: Json = serde_json::from_slice(&answer.body).unwrap();
             let mut response = review["response"].clone();
             assert_eq!(response.as_object_mut().unwrap().remove("uid"), Some("u".into()));
             (response, answer.decision.pod_security.to_vec())
         }
-        Reply::Wants(want) => panic!("{want:?}"),
+        Reply::NeedsLookup(lookup) => panic!("{lookup}"),
     }
 }
 
 fn response(labels: &[(&str, &str)], body: &[u8]) -> Json {
-    answer(labels, body, &LookedUp::default()).0
+    answer(labels, body, &Answers::default()).0
 }
 
 #[test]
@@ -98,17 +96,17 @@ fn recorded_reviews_are_answered_as_upstream_answered_them() {
     let (mut compared, mut with_pods) = (0, 0);
     for review in &recorded {
         let Some(upstream) = &review.upstream else { continue };
-        match reviewer.review(Webhook::Validate, &review.body, &LookedUp::default()).unwrap() {
+        match reviewer.review(Webhook::Validate, &review.body, &Answers::default()).unwrap() {
             Reply::Answer(answer) => {
                 let ours: Json = serde_json::from_slice(&answer.body).unwrap();
                 assert_eq!(&ours["response"], upstream, "{}", review.what);
                 compared += 1;
             }
-            Reply::Wants(Want::Pods(check)) => {
-                assert_eq!(check.namespace(), review.request["namespace"], "{}", review.what);
+            Reply::NeedsLookup(Lookup::PodsIn(query)) => {
+                assert_eq!(query.namespace, review.request["namespace"], "{}", review.what);
                 with_pods += 1;
             }
-            Reply::Wants(want) => panic!("{}: {want:?}", review.what),
+            Reply::NeedsLookup(lookup) => panic!("{}: {lookup}", review.what),
         }
     }
     assert_eq!((compared, with_pods), (68, 2));
@@ -118,7 +116,7 @@ fn recorded_reviews_are_answered_as_upstream_answered_them() {
 fn pods_are_judged_by_the_labels_of_their_namespace() {
     let body = review("pods", &json!({"object": pod(&json!({"hostNetwork": true}))}));
     let labels = [("enforce", "baseline"), ("audit", "restricted"), ("audit-version", "v1.99")];
-    let (response, counted) = answer(&labels, &body, &LookedUp::default());
+    let (response, counted) = answer(&labels, &body, &Answers::default());
     assert_eq!(
         response,
         json!({
@@ -140,7 +138,9 @@ fn pods_are_judged_by_the_labels_of_their_namespace() {
     let actions: Vec<(bool, Action)> = counted
         .iter()
         .map(|counted| match counted {
-            Counted::Evaluation { resource: Resource::Pod, is_allowed, action, .. } => (*is_allowed, *action),
+            Counted::Evaluation { resource: CountedResource::Pod, is_allowed, action, .. } => {
+                (*is_allowed, *action)
+            }
             Counted::Evaluation { .. } | Counted::Exemption { .. } | Counted::Error { .. } => {
                 panic!("{counted:?}")
             }
@@ -186,8 +186,8 @@ fn nothing_is_read_of_a_pod_where_nothing_is_asked_of_it() {
     let refused = response(&[("audit", "baseline")], &body);
     assert_eq!(refused["status"]["message"], "failed to decode object");
     assert_eq!(refused["status"]["code"], 400);
-    let (_, counted) = answer(&[("audit", "baseline")], &body, &LookedUp::default());
-    assert_eq!(counted, [Counted::Error { resource: Resource::Pod, is_fatal: true }]);
+    let (_, counted) = answer(&[("audit", "baseline")], &body, &Answers::default());
+    assert_eq!(counted, [Counted::Error { resource: CountedResource::Pod, is_fatal: true }]);
 }
 
 #[test]
@@ -308,12 +308,13 @@ fn a_namespace_that_nobody_knows() {
 fn a_namespace_that_is_not_in_the_snapshot_is_looked_up() {
     let body = review("pods", &json!({"object": pod(&json!({"hostPID": true}))}));
     let reviewer = reviewer(Snapshot::live());
-    let wants = reviewer.review(Webhook::Validate, &body, &LookedUp::default()).unwrap();
-    assert!(matches!(wants, Reply::Wants(Want::Namespace(name)) if name == "team"));
+    let reply = reviewer.review(Webhook::Validate, &body, &Answers::default()).unwrap();
+    assert!(matches!(reply, Reply::NeedsLookup(Lookup::Namespace(name)) if name == "team"));
     let labels = BTreeMap::from([("pod-security.kubernetes.io/enforce".to_owned(), "baseline".to_owned())]);
     for (found, code) in [(Ok(Some(labels)), 403), (Ok(None), 500), (Err(LookupError::Failed), 500)] {
-        let looked_up = LookedUp { namespace: Some(found), ..LookedUp::default() };
-        let answer = reviewer.review(Webhook::Validate, &body, &looked_up).unwrap().answer().unwrap();
+        let found = found.map(LookupAnswer::Namespace);
+        let answers = Answers::from([(Lookup::Namespace("team".to_owned()), found)]);
+        let answer = reviewer.review(Webhook::Validate, &body, &answers).unwrap().answer().unwrap();
         assert_eq!(answer.decision.code, code);
     }
 }
@@ -347,12 +348,12 @@ fn a_raised_level_is_held_against_the_pods_that_are_there() {
         )
     };
     let reviewer = reviewer(Snapshot::default());
-    let wants_pods = |old: &[(&str, &str)], new: &[(&str, &str)]| match reviewer
-        .review(Webhook::Validate, &update(old, new), &LookedUp::default())
+    let needs_pods = |old: &[(&str, &str)], new: &[(&str, &str)]| match reviewer
+        .review(Webhook::Validate, &update(old, new), &Answers::default())
         .unwrap()
     {
-        Reply::Wants(Want::Pods(check)) => Some(check),
-        Reply::Wants(want) => panic!("{want:?}"),
+        Reply::NeedsLookup(Lookup::PodsIn(query)) => Some(query),
+        Reply::NeedsLookup(lookup) => panic!("{lookup}"),
         Reply::Answer(answer) => {
             assert_eq!(answer.decision.code, 200);
             None
@@ -367,13 +368,15 @@ fn a_raised_level_is_held_against_the_pods_that_are_there() {
         (&[("enforce", "nonsense")], &[("enforce", "restricted")], false),
         (&[], &[("warn", "restricted"), ("audit", "restricted")], false),
     ] {
-        assert_eq!(wants_pods(old, new).is_some(), is_checked, "{old:?} {new:?}");
+        assert_eq!(needs_pods(old, new).is_some(), is_checked, "{old:?} {new:?}");
     }
-    let mut check = wants_pods(&[], &[("enforce", "baseline")]).unwrap();
-    check.add(br#"{"items":[{"metadata":{"name":"a"},"spec":{"hostIPC":true}}]}"#).unwrap();
-    let looked_up = LookedUp { pod_warnings: Some(check.warnings()), ..LookedUp::default() };
+    let query = needs_pods(&[], &[("enforce", "baseline")]).unwrap();
+    let mut pods = ExistingPods::new(&query);
+    pods.add(br#"{"items":[{"metadata":{"name":"a"},"spec":{"hostIPC":true}}]}"#).unwrap();
+    let found = Ok(pods.answer());
+    let answers = Answers::from([(Lookup::PodsIn(query), found)]);
     let body = update(&[], &[("enforce", "baseline")]);
-    let answer = reviewer.review(Webhook::Validate, &body, &looked_up).unwrap().answer().unwrap();
+    let answer = reviewer.review(Webhook::Validate, &body, &answers).unwrap().answer().unwrap();
     let answer: Json = serde_json::from_slice(&answer.body).unwrap();
     assert_eq!(
         answer["response"]["warnings"],
@@ -410,7 +413,7 @@ fn faulty_labels_of_a_namespace_are_refused_once() {
 fn the_mutating_webhook_repairs_nothing() {
     let body = review("pods", &json!({"object": pod(&json!({"containers": [{"name": "c"}]}))}));
     let reviewer = reviewer(labelled(&[("enforce", "restricted")]));
-    let reply = reviewer.review(Webhook::Mutate, &body, &LookedUp::default()).unwrap();
+    let reply = reviewer.review(Webhook::Mutate, &body, &Answers::default()).unwrap();
     assert_eq!(reply.answer().unwrap().decision.patch_operations, 0);
 }
 
@@ -503,7 +506,7 @@ fn a_version_past_the_newest_is_annotated_as_it_was_asked_for() {
 fn what_is_found_is_told_to_whoever_logs_it() {
     let body = review("pods", &json!({"object": pod(&json!({"hostNetwork": true}))}));
     let labels = labelled(&[("enforce", "baseline")]);
-    let Ok(Reply::Answer(answer)) = reviewer(labels).review(Webhook::Validate, &body, &LookedUp::default())
+    let Ok(Reply::Answer(answer)) = reviewer(labels).review(Webhook::Validate, &body, &Answers::default())
     else {
         panic!("no answer");
     };

@@ -1,15 +1,21 @@
 //! Pods for the tests of this folder: our own fixtures, Kubernetes' own where they are at hand, and generated ones.
 
-use podgate::admission::{Answer, LookedUp, Reviewer, Unanswerable, Webhook};
+use podgate::admission::{Answer, Reviewer, Unanswerable, Webhook};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use podgate::policy::Answers;
 use podgate::yaml;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use proptest::test_runner::RngSeed;
 use serde_json::{Map, Value as Json, json};
+
+use crate::real_data::{self, FIXTURES};
+
+/// How many fixtures Kubernetes has at least, of all its versions.
+pub(crate) const LEAST_FIXTURES: usize = 4500;
 
 /// A pod, or an object that carries one, in a file.
 pub(crate) struct Fixture {
@@ -49,14 +55,19 @@ pub(crate) fn own_fixtures() -> Vec<Fixture> {
 
 /// Kubernetes' own fixtures, each distinct content once; none where `PSS_FIXTURES` does not name their folder.
 pub(crate) fn upstream_fixtures() -> Vec<Fixture> {
-    let Some(folder) = std::env::var_os("PSS_FIXTURES") else {
-        eprintln!("skipped: PSS_FIXTURES does not name the folder of Kubernetes' own fixtures");
+    let Some(folder) = real_data::folder(FIXTURES, "tests with Kubernetes' own fixtures") else {
         return Vec::new();
     };
     let mut seen = BTreeSet::new();
-    let mut fixtures = fixtures(Path::new(&folder));
-    assert!(!fixtures.is_empty(), "no fixture in {}", folder.display());
+    let mut fixtures = fixtures(&folder);
+    let files = fixtures.len();
     fixtures.retain(|fixture| seen.insert(fixture.text.clone()));
+    assert!(
+        files >= LEAST_FIXTURES && fixtures.len() >= 375,
+        "only {files} fixtures, {} of them distinct, in {}",
+        fixtures.len(),
+        folder.display()
+    );
     fixtures
 }
 
@@ -276,6 +287,7 @@ fn container(parts: &Parts) -> BoxedStrategy<Json> {
         object(vec![
             ("image", texts(&["", "registry.example/trainer:1", "busybox"])),
             ("ports", list(port(parts.host_port.clone()), 3)),
+            ("volumeMounts", list(mount(), 2)),
             ("livenessProbe", handler()),
             ("readinessProbe", handler()),
             ("startupProbe", handler()),
@@ -288,6 +300,13 @@ fn container(parts: &Parts) -> BoxedStrategy<Json> {
                 one_of(vec![json!({ "securityContext": { "privileged": true } }), json!([[]])]),
             ),
         ]),
+    )
+}
+
+fn mount() -> BoxedStrategy<Json> {
+    with(
+        vec![("name", name()), ("mountPath", texts(&["/a", "/b"]))],
+        object(vec![("readOnly", boolean()), ("subPath", texts(&["x"]))]),
     )
 }
 
@@ -468,7 +487,7 @@ pub(crate) trait Alone {
 
 impl Alone for Reviewer {
     fn alone<'b>(&self, webhook: Webhook, body: &'b [u8]) -> Result<Answer<'b>, Unanswerable> {
-        let reply = self.review(webhook, body, &LookedUp::default())?;
+        let reply = self.review(webhook, body, &Answers::default())?;
         Ok(reply.answer().expect("a snapshot that is all there is"))
     }
 }

@@ -5,18 +5,16 @@
 
 use std::fs;
 
-use podgate::policy::{Policies, PolicySet, SYSTEM_NAMESPACES, read_file};
+use podgate::policy::PolicySet;
 
 use crate::pods::{files, of_repository};
+use crate::policies;
 
 /// What comes of these files, named `a.yaml` and on.
 fn read(texts: &[&str]) -> Result<PolicySet, Vec<String>> {
-    let reserved = SYSTEM_NAMESPACES.iter().chain(&["podgate-system"]).map(ToString::to_string);
-    let mut policies = Policies::new(reserved.collect());
-    for (name, text) in ('a'..).zip(texts) {
-        read_file(&format!("{name}.yaml"), text, &mut policies);
-    }
-    policies.finish().map_err(|faults| faults.iter().map(ToString::to_string).collect())
+    let names: Vec<String> = ('a'..).map(|name| format!("{name}.yaml")).take(texts.len()).collect();
+    let files: Vec<_> = names.iter().map(String::as_str).zip(texts.iter().copied()).collect();
+    policies::read(&files)
 }
 
 fn names(policies: &PolicySet) -> Vec<String> {

@@ -4,76 +4,28 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStderr, ChildStdout, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, Error, SignatureScheme, StreamOwned};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConnection, StreamOwned};
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 
+use crate::any_certificate::any_certificate;
+use crate::command::{Ended, podgate, run};
 use crate::pods::json_of;
+use crate::requests::creation;
+use crate::server::value_of;
 
 /// Nothing here takes as long on a machine that is only busy.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long to wait before something is looked at again.
 const STEP: Duration = Duration::from_millis(20);
 
-// ---- the program under test
-
-/// The program, without whatever the environment would have it do.
-fn podgate(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_podgate"));
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("PODGATE_") {
-            command.env_remove(name);
-        }
-    }
-    command.args(arguments).stdin(Stdio::null());
-    command
-}
-
-#[derive(Debug)]
-pub(crate) struct Ended {
-    code: i32,
-    output: String,
-    errors: String,
-}
-
-impl Ended {
-    #[track_caller]
-    pub(crate) fn with(self, code: i32) -> Self {
-        assert_eq!(self.code, code, "{self:#?}");
-        assert!(!self.errors.contains("panicked"), "{self:#?}");
-        self
-    }
-
-    pub(crate) fn lines(&self) -> Vec<Json> {
-        self.output.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
-    }
-}
-
-/// Runs the program in a folder, with this on its standard input.
-pub(crate) fn run(folder: &Path, arguments: &[&str], input: &str) -> Ended {
-    let mut child = podgate(arguments)
-        .current_dir(folder)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // A program that has no use for its input may close it.
-    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-    let ended = child.wait_with_output().unwrap();
-    Ended {
-        code: ended.status.code().expect("it ended by itself"),
-        output: String::from_utf8(ended.stdout).unwrap(),
-        errors: String::from_utf8(ended.stderr).unwrap(),
-    }
-}
+// ---- the files that it is given
 
 const GOOD: &str = "apiVersion: v1
 kind: Pod
@@ -210,20 +162,7 @@ fn a_faulty_policy_is_told_with_its_places() {
 
 fn review(uid: &str, pod: &str) -> Json {
     let object: Json = serde_json::from_slice(&json_of(uid, pod)).unwrap();
-    json!({
-        "apiVersion": "admission.k8s.io/v1",
-        "kind": "AdmissionReview",
-        "request": {
-            "uid": uid,
-            "kind": { "group": "", "version": "v1", "kind": "Pod" },
-            "resource": { "group": "", "version": "v1", "resource": "pods" },
-            "name": object["metadata"]["name"],
-            "namespace": "ml-team-a",
-            "operation": "CREATE",
-            "object": object,
-            "oldObject": null,
-        },
-    })
+    creation(uid, "ml-team-a", &object)
 }
 
 /// The uids of answers and what they say.
@@ -301,13 +240,13 @@ fn explain_tells_of_controls_and_codes() {
     let folder = folder();
     let explain = |arguments: &[&str]| run(folder.path(), &[&["explain"], arguments].concat(), "");
     let list = explain(&[]).with(0);
-    let ids: Vec<&str> = podgate::controls::ALL.iter().map(|control| control.id).collect();
+    let ids: Vec<&str> = podgate::controls::CONTROLS.iter().map(|control| control.id).collect();
     let listed: Vec<&str> = list.output.lines().map(|line| line.split(' ').next().unwrap()).collect();
     assert_eq!(listed, ids);
     for id in &ids {
         let one = explain(&[id]).with(0);
         assert!(one.output.starts_with(&format!("{id}: ")), "{one:?}");
-        assert!(one.output.contains("\nTo mend it:\n"), "{one:?}");
+        assert!(one.output.contains("\nTo fix it:\n"), "{one:?}");
         assert_eq!(explain(&[&id.to_uppercase()]).with(0).output, one.output);
     }
     // Code of a real refusal.
@@ -340,7 +279,8 @@ fn a_reader_who_has_seen_enough_is_no_error() {
         vec!["lint", "--format=json", "many.yaml"],
         vec!["--help"],
     ] {
-        let mut child = podgate(&arguments)
+        let mut child = podgate()
+            .args(&arguments)
             .current_dir(folder.path())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -398,7 +338,9 @@ impl Serving {
     fn start(folder: &Path, arguments: &[&str]) -> Self {
         let always =
             ["serve", "--dev", "--listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0", "--drain-delay=0s"];
-        let mut child = podgate(&[&always, arguments].concat())
+        let mut child = podgate()
+            .args(always)
+            .args(arguments)
             .current_dir(folder)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -427,15 +369,8 @@ impl Serving {
     }
 
     fn post(&self, path: &str, body: &str) -> Json {
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(AnyCertificate))
-            .with_no_client_auth();
         let name = ServerName::try_from("localhost").unwrap();
-        let connection = ClientConnection::new(Arc::new(config), name).unwrap();
+        let connection = ClientConnection::new(Arc::new(any_certificate()), name).unwrap();
         let request = format!(
             "POST {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
             self.address,
@@ -453,8 +388,7 @@ impl Serving {
 
     fn metric(&self, series: &str) -> f64 {
         let (_, text) = self.admin("/metrics");
-        let value = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
-        value.unwrap_or_else(|| panic!("no {series} in\n{text}")).parse().unwrap()
+        value_of(series, &text)
     }
 
     #[track_caller]
@@ -498,45 +432,6 @@ fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     while !is_so() {
         assert!(Instant::now() < deadline, "{what}: not in time");
         std::thread::sleep(STEP);
-    }
-}
-
-/// As `curl -k`.
-#[derive(Debug)]
-pub(crate) struct AnyCertificate;
-
-impl ServerCertVerifier for AnyCertificate {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        rustls::crypto::aws_lc_rs::default_provider().signature_verification_algorithms.supported_schemes()
     }
 }
 

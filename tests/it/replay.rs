@@ -7,15 +7,17 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 
+use crate::command::isolated;
+use crate::left_out::say;
 use crate::pods::{of_repository, own_fixtures, upstream_fixtures};
-use crate::programs::say;
-use crate::reviews::recorded;
+use crate::real_data::{self, RECORDED};
+use crate::requests::creation;
+use crate::reviews::{MADE_IN, recorded};
 
 /// A change that users were told of.
 struct Named {
@@ -87,23 +89,9 @@ impl Corpus {
 }
 
 /// The creation of a pod in the namespace that the shipped policy holds for, as an API server would send it.
-fn creation(uid: &str, mut pod: Json) -> Json {
-    pod["metadata"]["namespace"] = "ml-team-a".into();
-    let name = pod["metadata"]["name"].clone();
-    json!({
-        "apiVersion": "admission.k8s.io/v1",
-        "kind": "AdmissionReview",
-        "request": {
-            "uid": uid,
-            "kind": {"group": "", "version": "v1", "kind": "Pod"},
-            "resource": {"group": "", "version": "v1", "resource": "pods"},
-            "name": name.as_str().unwrap_or_default(),
-            "namespace": "ml-team-a",
-            "operation": "CREATE",
-            "userInfo": {"username": "someone"},
-            "object": pod,
-        },
-    })
+fn created(uid: &str, mut pod: Json) -> Json {
+    pod["metadata"]["namespace"] = MADE_IN.into();
+    creation(uid, MADE_IN, &pod)
 }
 
 fn corpora() -> [Corpus; 2] {
@@ -113,7 +101,7 @@ fn corpora() -> [Corpus; 2] {
         if pod["kind"] == "Pod" {
             for corpus in &mut corpora {
                 let uid = format!("uid-{}", corpus.names.len());
-                corpus.add(fixture.name.clone(), creation(&uid, pod.clone()).to_string().as_bytes());
+                corpus.add(fixture.name.clone(), created(&uid, pod.clone()).to_string().as_bytes());
             }
         }
     }
@@ -135,9 +123,9 @@ fn configurations(old_source: &Path, folder: &Path) -> Vec<Vec<String>> {
     let mut text = "apiVersion: v1\nkind: Namespace\n\
         metadata: {name: ml-team-a, labels: {podgate.dev/policy: ml-restricted}}\n"
         .to_owned();
-    if let Some(recorded) = std::env::var_os("RECORDED_REVIEWS") {
+    if let Some(recorded) = real_data::folder(RECORDED, "namespaces of recorded reviews") {
         text += "---\n";
-        text += &fs::read_to_string(Path::new(&recorded).join("namespaces.yaml")).unwrap();
+        text += &fs::read_to_string(recorded.join("namespaces.yaml")).unwrap();
     }
     fs::write(&namespaces, text).unwrap();
     let drop_in = folder.join("drop-in.yaml");
@@ -163,12 +151,7 @@ fn configurations(old_source: &Path, folder: &Path) -> Vec<Vec<String>> {
 }
 
 fn answers(program: &Path, arguments: &[String], corpus: &Corpus, file: &Path) -> Vec<Json> {
-    let mut command = Command::new(program);
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("PODGATE_") {
-            command.env_remove(name);
-        }
-    }
+    let mut command = isolated(program);
     command.arg("review").args(arguments).args(corpus.mutate.then_some("--mutate")).arg(file);
     let ended = command.output().unwrap();
     let errors = String::from_utf8_lossy(&ended.stderr);

@@ -2,34 +2,34 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use podgate::admission::{LookedUp, LookupError, Operation, Outcome, Reply, Reviewer, Want, Webhook};
+use podgate::admission::{Operation, Outcome, Reply, Reviewer, Webhook};
 use podgate::controls::Standard;
 use podgate::evaluate::by_standard;
 use podgate::json::Reader;
 use podgate::lint::{Objects, read_objects};
 use podgate::pod::Pod;
-use podgate::policy::{BUILT_IN, Policies, PolicySet, SYSTEM_NAMESPACES, Snapshot, read_file};
+use podgate::policy::{Answers, BUILT_IN, Lookup, LookupAnswer, LookupError, PolicySet, Snapshot};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
 use crate::pods::{Alone as _, any_pod, cases, json_of};
+use crate::policies::{self, policies};
+use crate::real_data::{self, RECORDED};
+use crate::requests::creation;
 
 const LABEL: (&str, &str) = ("podgate.dev/policy", "ml-restricted");
+/// The namespace that pods are made in.
+pub(crate) const MADE_IN: &str = "ml-team-a";
 /// Longest warning, and longest first line of a refusal before its code.
 const LONGEST: usize = 120;
 
 /// The built-in policy, and others beside it.
 pub(crate) fn built_in(others: &[&str]) -> PolicySet {
-    let reserved = SYSTEM_NAMESPACES.iter().chain(&["podgate-system"]).map(ToString::to_string);
-    let mut policies = Policies::new(reserved.collect());
-    for text in others.iter().chain(&[BUILT_IN]) {
-        read_file("a policy", text, &mut policies);
-    }
-    policies.finish().unwrap()
+    let files: Vec<_> = others.iter().chain(&[BUILT_IN]).map(|text| ("a policy", *text)).collect();
+    policies::read(&files).unwrap()
 }
 
 /// Snapshot with the label of the built-in policy.
@@ -100,6 +100,14 @@ fn strings(list: Option<&Json>) -> Vec<&str> {
     list.and_then(Json::as_array).into_iter().flatten().map(|text| text.as_str().unwrap()).collect()
 }
 
+/// The response to the creation of a pod, from a reviewer that needs nothing looked up.
+#[track_caller]
+pub(crate) fn response(reviewer: &Reviewer, webhook: Webhook, pod: &Json) -> Json {
+    let review = creation("u", MADE_IN, pod).to_string();
+    let answer = reviewer.alone(webhook, review.as_bytes()).expect("a uid");
+    well_formed(&format!("{pod:.200}"), webhook, "u", &answer.body)
+}
+
 /// Applies the patch of a response, if there is one, and says whether there was.
 #[track_caller]
 pub(crate) fn apply(what: &str, response: &Json, object: &mut Json) -> bool {
@@ -151,11 +159,7 @@ impl Recorded {
 
 /// What a real API server sent; nothing where `RECORDED_REVIEWS` does not name the folder.
 pub(crate) fn recorded() -> Option<(Vec<Recorded>, Snapshot)> {
-    let Some(folder) = std::env::var_os("RECORDED_REVIEWS") else {
-        eprintln!("skipped: RECORDED_REVIEWS does not name the folder of recorded reviews");
-        return None;
-    };
-    let folder = Path::new(&folder);
+    let folder = real_data::folder(RECORDED, "tests with recorded reviews")?;
     let lines = fs::read_to_string(folder.join("reviews.jsonl")).unwrap();
     let recorded: Vec<Recorded> = lines
         .lines()
@@ -568,13 +572,13 @@ fn the_narrower_rule_says_what_may_be_used_instead() {
     let narrow = "controls: {volumeTypes: {allowed: [emptyDir]}}";
     let wide = "standard: {enforce: restricted}";
     for (one, other) in [(narrow, wide), (wide, narrow)] {
-        let mut policies = Policies::new(Vec::new());
-        for (name, rule) in [("one", one), ("other", other)] {
+        let of = |name, rule| {
             let head = "apiVersion: podgate.dev/v1alpha1\nkind: SecurityPolicy";
             let spec = format!("spec: {{match: {{namespaces: [ml-team-a]}}, {rule}}}");
-            read_file(name, &format!("{head}\nmetadata: {{name: {name}}}\n{spec}\n"), &mut policies);
-        }
-        let reviewer = Reviewer::new(policies.finish().unwrap(), Snapshot::default());
+            format!("{head}\nmetadata: {{name: {name}}}\n{spec}\n")
+        };
+        let both = format!("{}---\n{}", of("one", one), of("other", other));
+        let reviewer = Reviewer::new(policies(&both), Snapshot::default());
         let body = created_pod("spec: {volumes: [{name: data, nfs: {server: s, path: /}}], containers: []}");
         let answer = reviewer.alone(Webhook::Validate, body.as_bytes()).unwrap().body;
         let response = well_formed("a pod", Webhook::Validate, "one", &answer);
@@ -603,14 +607,11 @@ fn a_place_that_breaks_two_rules_is_told_once() {
 /// Names as long as Kubernetes lets them be, of everything that the first line names.
 #[test]
 fn the_first_line_stays_short_whatever_the_names() {
-    let reserved = SYSTEM_NAMESPACES.iter().chain(&["podgate-system"]).map(ToString::to_string);
-    let mut policies = Policies::new(reserved.collect());
     let long = "n".repeat(63);
-    for name in ["a".repeat(60), "b".repeat(60)] {
-        let policy = BUILT_IN.replacen("name: ml-restricted", &format!("name: {name}"), 1);
-        read_file("a policy", &policy, &mut policies);
-    }
-    let reviewer = Reviewer::new(policies.finish().unwrap(), labelled(&[&long]));
+    let [one, other] = ["a", "b"]
+        .map(|letter| BUILT_IN.replacen("name: ml-restricted", &format!("name: {}", letter.repeat(60)), 1));
+    let both = policies::read(&[("one", &one), ("other", &other)]).unwrap();
+    let reviewer = Reviewer::new(both, labelled(&[&long]));
     let pod = format!(
         "metadata: {{name: {0}, ownerReferences: [{{kind: Job, name: {0}, controller: true}}]}}\nspec: {{hostIPC: true, containers: []}}",
         "p".repeat(253)
@@ -688,10 +689,8 @@ proptest! {
 
 /// The built-in policy in one of its modes, for `team-a`.
 fn reviewer_of(mode: &str) -> Reviewer {
-    let reserved = SYSTEM_NAMESPACES.iter().chain(&["podgate-system"]).map(ToString::to_string);
-    let mut policies = Policies::new(reserved.collect());
-    read_file("a policy", &BUILT_IN.replace("mode: Enforce", &format!("mode: {mode}")), &mut policies);
-    Reviewer::new(policies.finish().unwrap(), labelled(&["team-a"]))
+    let policies = policies(&BUILT_IN.replace("mode: Enforce", &format!("mode: {mode}")));
+    Reviewer::new(policies, labelled(&["team-a"]))
 }
 
 /// A refusal: a headline that stands alone, a line for each change, and where to ask.
@@ -721,8 +720,8 @@ fn labels_that_no_policy_matches_are_read_again_before_a_pod_is_let_pass() {
     stale.insert("ml-team-a", BTreeMap::new());
     let reviewer = Reviewer::new(built_in(&[]), stale);
     let body = created_pod("{metadata: {name: x}, spec: {hostPID: true}}");
-    let wants = reviewer.review(Webhook::Validate, body.as_bytes(), &LookedUp::default()).unwrap();
-    assert!(matches!(wants, Reply::Wants(Want::Namespace(name)) if name == "ml-team-a"));
+    let reply = reviewer.review(Webhook::Validate, body.as_bytes(), &Answers::default()).unwrap();
+    assert!(matches!(reply, Reply::NeedsLookup(Lookup::Namespace(name)) if name == "ml-team-a"));
     let label = BTreeMap::from([("podgate.dev/policy".to_owned(), "ml-restricted".to_owned())]);
     for (found, code) in [
         (Ok(Some(label)), 403),
@@ -730,8 +729,9 @@ fn labels_that_no_policy_matches_are_read_again_before_a_pod_is_let_pass() {
         (Err(LookupError::Failed), 403),
         (Ok(None), 403),
     ] {
-        let looked_up = LookedUp { namespace: Some(found.clone()), ..LookedUp::default() };
-        let reply = reviewer.review(Webhook::Validate, body.as_bytes(), &looked_up).unwrap();
+        let answer = found.clone().map(LookupAnswer::Namespace);
+        let answers = Answers::from([(Lookup::Namespace("ml-team-a".to_owned()), answer)]);
+        let reply = reviewer.review(Webhook::Validate, body.as_bytes(), &answers).unwrap();
         assert_eq!(reply.answer().unwrap().decision.code, code, "{found:?}");
     }
 }

@@ -1,16 +1,16 @@
 //! Rotations of the self-managed certificate: at no moment is a certificate served that an API server refuses.
 
 mod driver;
-mod meddling;
 mod simulation;
+mod tampering;
 mod world;
 
 use std::time::Duration;
 
-use podgate::certificates::Data;
+use podgate::certificates::SecretData;
 
-use meddling::{Meddling, exchange_bundles};
-use simulation::{Blow, Simulation};
+use simulation::{InjectedFault, Simulation};
+use tampering::{Tampering, exchange_bundles};
 use world::{FAILURES, failure};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -26,7 +26,7 @@ fn installed(seed: u64, replicas: usize, look_every: Duration) -> Simulation {
 }
 
 /// Somebody edits the Secret.
-fn edit(simulation: &Simulation, change: impl FnOnce(&mut Data)) {
+fn edit(simulation: &Simulation, change: impl FnOnce(&mut SecretData)) {
     let mut world = simulation.world.lock().unwrap();
     let mut data = world.secret().cloned().unwrap_or_default();
     change(&mut data);
@@ -87,11 +87,11 @@ fn a_rotation_that_is_asked_for() {
     simulation.assert_settled();
 }
 
-/// From nothing to the end of a rotation, with one blow.
-fn one_rotation(seed: u64, replicas: usize, blow: Option<(usize, Blow)>) -> Simulation {
+/// From nothing to the end of a rotation, with one fault.
+fn one_rotation(seed: u64, replicas: usize, fault: Option<(usize, InjectedFault)>) -> Simulation {
     // Few looks make few crash points, and all of them different.
     let mut simulation = Simulation::new(seed, replicas, 40 * SECOND);
-    simulation.blow = blow;
+    simulation.fault = fault;
     simulation.run(3 * MINUTE);
     simulation.assert_settled();
     ask_for_rotation(&simulation);
@@ -104,44 +104,44 @@ fn one_rotation(seed: u64, replicas: usize, blow: Option<(usize, Blow)>) -> Simu
     simulation
 }
 
-/// A blow at every so many polls, each in a run of its own; how many there were.
-fn blows(replicas: usize, blow: Blow, every: usize) -> usize {
+/// Injects one fault per run, at every so many polls; how many there were in all.
+fn inject_faults(replicas: usize, fault: InjectedFault, every: usize) -> usize {
     let polls = one_rotation(7, replicas, None).polls;
     let places = (1..=polls).step_by(every);
-    places.map(|at| one_rotation(7, replicas, Some((at, blow))).blows).sum()
+    places.map(|at| one_rotation(7, replicas, Some((at, fault))).faults).sum()
 }
 
 #[test]
 fn a_crash_at_every_place_there_is() {
-    let blows = blows(1, Blow::Crash, 1);
-    assert!(blows > 200, "{blows}");
+    let faults = inject_faults(1, InjectedFault::Crash, 1);
+    assert!(faults > 200, "{faults}");
 }
 
 #[test]
 fn a_crash_of_one_of_two() {
-    let blows = blows(2, Blow::Crash, 6);
-    assert!(blows > 50, "{blows}");
+    let faults = inject_faults(2, InjectedFault::Crash, 6);
+    assert!(faults > 50, "{faults}");
 }
 
 #[test]
 fn a_look_that_is_given_up() {
-    let blows = blows(1, Blow::GiveUp, 4);
-    assert!(blows > 50, "{blows}");
+    let faults = inject_faults(1, InjectedFault::GiveUp, 4);
+    assert!(faults > 50, "{faults}");
 }
 
 /// The Secret is damaged in every way there is, with replicas that go on and with ones that all start anew.
 /// Nothing that is served is ever refused, and in the end all is well.
 #[test]
-fn a_secret_that_somebody_meddles_with() {
-    for (number, meddling) in Meddling::ALL.iter().enumerate() {
+fn a_secret_that_somebody_tampers_with() {
+    for (number, tampering) in Tampering::ALL.iter().enumerate() {
         for restarts in [false, true] {
             let mut simulation = installed(100 + number as u64, 2, 15 * SECOND);
             let snapshot = simulation.world.lock().unwrap().secret().unwrap().clone();
             ask_for_rotation(&simulation);
             simulation.run(7 * MINUTE);
             simulation.assert_settled();
-            edit(&simulation, |data| meddling.edit(data, &snapshot));
-            if *meddling == Meddling::Delete {
+            edit(&simulation, |data| tampering.edit(data, &snapshot));
+            if *tampering == Tampering::Delete {
                 simulation.world.lock().unwrap().set_secret(None);
             }
             if restarts {
@@ -187,10 +187,10 @@ fn an_api_server_that_fails() {
 }
 
 /// Everything at once, for years: crashes, given-up looks, failing calls, two leaders, clocks that are up to 55
-/// minutes off, and Secrets and bundles that others meddle with.
+/// minutes off, and Secrets and bundles that others tamper with.
 #[test]
 fn years_of_everything() {
-    let (mut promotions, mut blows, mut checks) = (0, 0, 0);
+    let (mut promotions, mut faults, mut checks) = (0, 0, 0);
     // A longer run by hand asks for more.
     let seeds = std::env::var("ROTATION_SEEDS").map_or(3, |seeds| seeds.parse().unwrap());
     for seed in 0..seeds {
@@ -209,15 +209,15 @@ fn years_of_everything() {
             simulation.rest(40 * DAY);
         }
         promotions += simulation.promotions;
-        blows += simulation.blows;
+        faults += simulation.faults;
         checks += simulation.checks;
     }
-    eprintln!("{promotions} rotations, {blows} blows, {checks} checks of what is served");
-    assert!(promotions >= 20 && blows >= 200);
+    eprintln!("{promotions} rotations, {faults} faults, {checks} checks of what is served");
+    assert!(promotions >= 20 && faults >= 200);
 }
 
 /// One thing that goes wrong, or several.
-fn disturb(simulation: &mut Simulation, snapshot: &mut Data) {
+fn disturb(simulation: &mut Simulation, snapshot: &mut SecretData) {
     let (what, number, index) = {
         let mut world = simulation.world.lock().unwrap();
         (world.numbers.below(8), world.numbers.next(), world.numbers.below(simulation.replicas.len()))
@@ -225,9 +225,9 @@ fn disturb(simulation: &mut Simulation, snapshot: &mut Data) {
     match what {
         0 => simulation.one_blow_in = Some(30),
         1 => {
-            let meddling = Meddling::ALL[(number % Meddling::ALL.len() as u64) as usize];
-            edit(simulation, |data| meddling.edit(data, snapshot));
-            if meddling == Meddling::Delete {
+            let tampering = Tampering::ALL[(number % Tampering::ALL.len() as u64) as usize];
+            edit(simulation, |data| tampering.edit(data, snapshot));
+            if tampering == Tampering::Delete {
                 simulation.world.lock().unwrap().set_secret(None);
             }
         }

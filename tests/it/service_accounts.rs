@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use podgate::admission::{LookedUp, LookupError, Reply, Reviewer, Want, Webhook};
-use podgate::policy::{Policies, Snapshot, read_file};
+use podgate::admission::{Reply, Reviewer, Webhook};
+use podgate::policy::{Answers, Lookup, LookupAnswer, LookupError, Snapshot};
 use serde_json::{Value as Json, json};
+
+use crate::policies::policies;
 
 const TRAINERS: &str = "
 apiVersion: podgate.dev/v1alpha1
@@ -16,17 +18,25 @@ spec:
 ";
 
 fn reviewer(mut snapshot: Snapshot, accounts: &[(&str, &str)]) -> Reviewer {
-    let mut policies = Policies::new(Vec::new());
-    read_file("f", TRAINERS, &mut policies);
     snapshot.insert("team", BTreeMap::new());
     for (namespace, name) in accounts {
         snapshot.insert_service_account(namespace, name);
     }
-    Reviewer::new(policies.finish().unwrap(), snapshot)
+    Reviewer::new(policies(TRAINERS), snapshot)
+}
+
+/// The service account of the policy.
+fn account() -> Lookup {
+    Lookup::ServiceAccount { namespace: "team".to_owned(), name: "trainer-wi".to_owned() }
+}
+
+/// That it was looked up.
+fn found(exists: Result<bool, LookupError>) -> Answers {
+    Answers::from([(account(), exists.map(LookupAnswer::ServiceAccount))])
 }
 
 /// Whether a new pod is allowed, the code of its refusal and the message, or what is wanted first.
-fn mutate(reviewer: &Reviewer, looked_up: &LookedUp) -> Result<(bool, u64, String), Want> {
+fn mutate(reviewer: &Reviewer, answers: &Answers) -> Result<(bool, u64, String), Lookup> {
     let review = json!({
         "apiVersion": "admission.k8s.io/v1",
         "kind": "AdmissionReview",
@@ -40,7 +50,7 @@ fn mutate(reviewer: &Reviewer, looked_up: &LookedUp) -> Result<(bool, u64, Strin
         },
     });
     let body = serde_json::to_vec(&review).unwrap();
-    match reviewer.review(Webhook::Mutate, &body, looked_up).unwrap() {
+    match reviewer.review(Webhook::Mutate, &body, answers).unwrap() {
         Reply::Answer(answer) => {
             let answer: Json = serde_json::from_slice(&answer.body).unwrap();
             let response = &answer["response"];
@@ -49,20 +59,20 @@ fn mutate(reviewer: &Reviewer, looked_up: &LookedUp) -> Result<(bool, u64, Strin
             let message = status["message"].as_str().unwrap_or_default().to_owned();
             Ok((response["allowed"] == true, status["code"].as_u64().unwrap_or(200), message))
         }
-        Reply::Wants(want) => Err(want),
+        Reply::NeedsLookup(lookup) => Err(lookup),
     }
 }
 
 #[test]
 fn an_account_that_is_there_is_given() {
-    let looked_up = LookedUp::default();
+    let answers = Answers::default();
     for accounts in [&[("team", "trainer-wi")][..], &[("team", "default"), ("team", "trainer-wi")]] {
-        let answer = mutate(&reviewer(Snapshot::default(), accounts), &looked_up).unwrap();
+        let answer = mutate(&reviewer(Snapshot::default(), accounts), &answers).unwrap();
         assert_eq!(answer, (true, 200, String::new()));
-        assert_eq!(mutate(&reviewer(Snapshot::live(), accounts), &looked_up).unwrap(), answer);
+        assert_eq!(mutate(&reviewer(Snapshot::live(), accounts), &answers).unwrap(), answer);
     }
     // Files that name no account at all tell nothing.
-    assert!(mutate(&reviewer(Snapshot::default(), &[]), &looked_up).unwrap().0);
+    assert!(mutate(&reviewer(Snapshot::default(), &[]), &answers).unwrap().0);
 }
 
 #[test]
@@ -75,26 +85,21 @@ fn an_account_that_is_not_there_is_refused() {
             .to_owned(),
     );
     for accounts in [[("team", "default")], [("elsewhere", "trainer-wi")]] {
-        let answer = mutate(&reviewer(Snapshot::default(), &accounts), &LookedUp::default());
+        let answer = mutate(&reviewer(Snapshot::default(), &accounts), &Answers::default());
         assert_eq!(answer.unwrap(), expected, "{accounts:?}");
     }
-    let found = LookedUp { service_account: Some(Ok(false)), ..LookedUp::default() };
-    assert_eq!(mutate(&reviewer(Snapshot::live(), &[]), &found).unwrap(), expected);
+    let answers = found(Ok(false));
+    assert_eq!(mutate(&reviewer(Snapshot::live(), &[]), &answers).unwrap(), expected);
 }
 
 #[test]
 fn an_account_that_is_not_known_is_looked_up() {
     let live = reviewer(Snapshot::live(), &[("team", "default")]);
-    match mutate(&live, &LookedUp::default()) {
-        Err(Want::ServiceAccount { namespace, name }) => {
-            assert_eq!((&*namespace, &*name), ("team", "trainer-wi"))
-        }
-        other => panic!("{other:?}"),
-    }
-    let found = LookedUp { service_account: Some(Ok(true)), ..LookedUp::default() };
-    assert!(mutate(&live, &found).unwrap().0);
+    assert_eq!(mutate(&live, &Answers::default()), Err(account()));
+    let answers = found(Ok(true));
+    assert!(mutate(&live, &answers).unwrap().0);
     // What cannot be looked up is not taken to be there.
-    let failed = LookedUp { service_account: Some(Err(LookupError::NoCluster)), ..LookedUp::default() };
+    let failed = found(Err(LookupError::NoCluster));
     let (allowed, code, message) = mutate(&live, &failed).unwrap();
     assert_eq!((allowed, code), (false, 500));
     assert!(message.contains("cannot be looked up") && message.contains("try again"), "{message}");

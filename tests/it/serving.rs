@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -17,7 +17,9 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::server::{Client, PATIENCE, client_config};
+use crate::command::podgate;
+use crate::requests::creation;
+use crate::server::{Client, PATIENCE, client_config, value_of};
 
 /// A running server; killed when the test ends.
 pub(crate) struct Process {
@@ -41,18 +43,11 @@ impl Process {
         for (name, text) in own.iter().chain(files) {
             fs::write(folder.path().join(name), text).unwrap();
         }
-        let mut command = Command::new(env!("CARGO_BIN_EXE_podgate"));
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("PODGATE_") || name == "KUBECONFIG" {
-                command.env_remove(name);
-            }
-        }
-        let mut child = command
+        let mut child = podgate()
             .current_dir(folder.path())
             .args(["serve", "--listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0", "--drain-delay=0s"])
             .args(["--tls-cert=tls.crt", "--tls-key=tls.key"])
             .args(arguments)
-            .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
@@ -99,8 +94,7 @@ impl Process {
     /// The value of a series.
     pub(crate) async fn metric(&self, series: &str) -> f64 {
         let (_, text) = self.admin("/metrics").await;
-        let value = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
-        value.unwrap_or_else(|| panic!("no {series} in\n{text}")).parse().unwrap()
+        value_of(series, &text)
     }
 
     pub(crate) async fn until_ready(&self) {
@@ -152,22 +146,11 @@ pub(crate) fn response(body: &str) -> Json {
 
 /// A review of a new pod that only a privileged namespace takes.
 pub(crate) fn review_of_bad_pod(uid: &str, namespace: &str) -> Json {
-    json!({
-        "apiVersion": "admission.k8s.io/v1",
-        "kind": "AdmissionReview",
-        "request": {
-            "uid": uid,
-            "kind": { "group": "", "version": "v1", "kind": "Pod" },
-            "resource": { "group": "", "version": "v1", "resource": "pods" },
-            "name": "bad",
-            "namespace": namespace,
-            "operation": "CREATE",
-            "object": {
-                "apiVersion": "v1",
-                "kind": "Pod",
-                "metadata": { "name": "bad", "namespace": namespace },
-                "spec": { "hostPID": true, "containers": [{ "name": "main", "image": "busybox" }] },
-            },
-        },
-    })
+    let pod = json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": { "name": "bad", "namespace": namespace },
+        "spec": { "hostPID": true, "containers": [{ "name": "main", "image": "busybox" }] },
+    });
+    creation(uid, namespace, &pod)
 }

@@ -7,6 +7,7 @@ use podgate::policy::Snapshot;
 use serde_json::{Value as Json, json};
 
 use crate::pods::Alone as _;
+use crate::policies::policies;
 use crate::reviews::{built_in, well_formed};
 use crate::serving::{Process, review_of_bad_pod};
 
@@ -113,9 +114,7 @@ fn whatever_a_namespace_is_called_the_warning_is_short_and_printable() {
     // By name alone: the namespace is whatever the request says.
     let by_name = "apiVersion: podgate.dev/v1alpha1\nkind: SecurityPolicy\nmetadata: {name: p}\nspec:\n  \
                    match: {namespaces: [ml-a, ml-b]}\n  standard: {enforce: baseline}\n";
-    let mut policies = podgate::policy::Policies::new(vec!["kube-system".to_owned()]);
-    podgate::policy::read_file("p", by_name, &mut policies);
-    let gate = Reviewer::new(policies.finish().unwrap(), Snapshot::default());
+    let gate = Reviewer::new(policies(by_name), Snapshot::default());
     for name in ["two\nlines\u{1b}[2J", "\u{202e}", &"\u{1f600}".repeat(500), "ml-c"] {
         let mut review = of(name);
         review["request"]["object"]["metadata"]["namespace"] = json!("");

@@ -6,16 +6,16 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
 
 use podgate::controls::Standard;
-use podgate::evaluate::{Text, by_standard};
+use podgate::evaluate::{StandardText, by_standard};
 use podgate::json::Reader;
 use podgate::pod::Pod;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
-use crate::pods::json_of;
+use crate::pods::{LEAST_FIXTURES, json_of};
+use crate::real_data::{self, FIXTURES};
 
 const CASES: &str = include_str!("../fixtures/corners.jsonl");
 
@@ -46,7 +46,7 @@ fn every_corner_is_as_upstream_has_it() {
         let json = serde_json::to_vec(&pod).unwrap();
         let pod = Pod::read(&mut Reader::new(&json).unwrap()).unwrap();
         let standard: Standard = case.standard.parse().unwrap();
-        let text = Text::of(&by_standard(&standard, &pod));
+        let text = StandardText::of(&by_standard(&standard, &pod));
         assert_eq!(text.detail, case.detail, "{} ({standard})", case.name);
         assert_eq!(text.reason, reasons(&case.detail), "{} ({standard})", case.name);
     }
@@ -86,19 +86,16 @@ struct Expected {
 /// What passes does so once a volume without a source is the `emptyDir` that the API server makes of it.
 #[test]
 fn upstreams_own_fixtures_are_as_upstream_has_them() {
-    let Some(folder) = std::env::var_os("PSS_FIXTURES").map(PathBuf::from) else {
-        eprintln!("skipped: PSS_FIXTURES does not name the folder of Kubernetes' own fixtures");
-        return;
-    };
+    let Some(folder) = real_data::folder(FIXTURES, "verdicts on Kubernetes' own fixtures") else { return };
     let lines = fs::read_to_string(folder.join("expected.jsonl")).unwrap();
-    assert!(lines.lines().count() > 4000, "the fixtures of 38 versions");
+    assert!(lines.lines().count() >= LEAST_FIXTURES, "{} fixtures", lines.lines().count());
     for line in lines.lines() {
         let Expected { file, allowed, reason, detail } = serde_json::from_str(line).unwrap();
         let json = json_of(&file, &fs::read_to_string(folder.join(&file)).unwrap());
         let mut pod = Pod::read(&mut Reader::new(&json).unwrap()).unwrap();
         let parts: Vec<&str> = file.split('/').collect();
         let standard: Standard = format!("{}:{}", parts[0], parts[1]).parse().unwrap();
-        let text = Text::of(&by_standard(&standard, &pod));
+        let text = StandardText::of(&by_standard(&standard, &pod));
         assert_eq!(allowed, detail.is_empty(), "{file}");
         assert_eq!((text.reason, text.detail), (reason, detail), "{file}");
         pod.apply_server_defaults();

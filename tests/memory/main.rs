@@ -20,7 +20,8 @@ mod peak;
 
 use std::time::{Duration, Instant};
 
-use podgate::admission::{LookedUp, Reply, Webhook};
+use podgate::admission::{Reply, Webhook};
+use podgate::policy::Answers;
 
 use crate::amplifiers::{AMPLIFIERS, Spread};
 use crate::judges::{JUDGES, Judge, Kind};
@@ -43,13 +44,13 @@ struct Measured {
 }
 
 fn measure(judge: &Judge, body: &[u8]) -> Measured {
-    let looked_up = LookedUp::default();
+    let answers = Answers::default();
     let start = Instant::now();
-    let (peak, reply) = peak::of(|| judge.reviewer.review(judge.webhook, body, &looked_up));
+    let (peak, reply) = peak::of(|| judge.reviewer.review(judge.webhook, body, &answers));
     let took = start.elapsed();
     let answer = match reply {
         Ok(Reply::Answer(answer)) => answer.body,
-        Ok(Reply::Wants(_)) | Err(_) => Vec::new(),
+        Ok(Reply::NeedsLookup(_)) | Err(_) => Vec::new(),
     };
     Measured { peak, took, answer }
 }

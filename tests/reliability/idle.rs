@@ -48,8 +48,8 @@ impl Gap {
 const SECOND: Duration = Duration::from_secs(1);
 const TENTH: Duration = Duration::from_millis(100);
 
-/// Lanes with gaps like these. Those that are open all the time take more than half of the places: silent
-/// connections have less time then.
+/// Lanes with gaps like these. Those that are open all the time take more than half of the places, where a server may be
+/// tempted to close what is silent.
 type Lanes = [(usize, Gap); 6];
 
 /// The limits as they are: 5 s for a handshake, a head and a body, 10 s between looks at files, and Go's own 90 s;

@@ -24,6 +24,8 @@ mod bursts;
 #[allow(dead_code, reason = "some of it is for the rollout")]
 mod go_client;
 mod idle;
+#[path = "../it/left_out.rs"]
+mod left_out;
 mod load;
 mod overload;
 mod process;
@@ -49,6 +51,7 @@ use api_server::ApiServer;
 use load::Clients;
 use replica::{Files, Replica, podgate};
 use report::Report;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Each has connections of its own.
 const API_SERVERS: usize = 3;
@@ -120,10 +123,17 @@ impl Site {
     }
 }
 
+/// Under overload the clients hold more connections than a process may have files open at first.
+fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).unwrap();
+}
+
 fn main() -> ExitCode {
     if env::args().any(|argument| argument == "--list") {
         return ExitCode::SUCCESS;
     }
+    raise_file_limit();
     let run = Run { is_long: env::var_os("PODGATE_LONG").is_some() };
     // What cargo passes on of its own is not for us.
     let wanted: Vec<String> = env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();

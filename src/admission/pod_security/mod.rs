@@ -1,9 +1,8 @@
 //! Reviews as Kubernetes' own Pod Security Admission answers them, for namespaces that are judged by their
 //! `pod-security.kubernetes.io/*` labels.
 //!
-//! What is asked in which order, and every word of the answers, is as in v1.37 of it. That includes what
-//! podgate does otherwise by itself: kinds that make pods are never refused, and of a pod in a namespace
-//! without any level nothing is read.
+//! The order of the checks, and every word of the answers, is that of v1.37. That includes what podgate would otherwise do
+//! differently: kinds that make pods are never refused, and a pod in a namespace without any level is not read.
 
 mod namespace;
 mod object;
@@ -11,35 +10,35 @@ mod object;
 use std::borrow::Cow;
 
 use crate::admission::answer::{Cause, Details, Response, Status};
-use crate::admission::bounds::{LONGEST_NAME, LONGEST_NOTE, LONGEST_TEXT, cut, cut_owned};
-use crate::admission::decision::{Counted, Decision, Operation, Resource};
-use crate::admission::dispatch::IGNORED_POD_SUBRESOURCES;
-use crate::admission::known::{Known, OfNamespace, Want};
+use crate::admission::bounds::{LONGEST_NAME, LONGEST_NOTE, LONGEST_TEXT};
+use crate::admission::cluster_view::{ClusterView, NamespaceState};
+use crate::admission::decision::{Counted, CountedResource, Decision, Operation};
 use crate::admission::request::Request;
-use crate::admission::significance;
+use crate::admission::subresource::IGNORED_POD_SUBRESOURCES;
 use crate::controls::{Level, go_quoted};
-use crate::evaluate::{Findings, Severity, Text, by_standard};
-use crate::pod::Pod;
-use crate::policy::{Action, LabelFault, LevelVersion, Levels, PodSecurity, joined};
-use crate::workload::Object;
+use crate::evaluate::{ControlFindings, Severity, StandardText, by_standard};
+use crate::pod::{Changes, Pod};
+use crate::policy::{Action, LabelFault, LevelVersion, Levels, Lookup, PodSecurityConfiguration, joined};
+use crate::text::cut_as_json;
+use crate::workload::WorkloadObject;
 
 pub(super) use namespace::namespace;
-use object::{Unread, read_pod, read_template};
+use object::{DecodeError, read_pod, read_template};
 
 /// One review of a pod or of something that makes pods.
-pub(super) struct Judge<'j, 'r, 'b> {
-    pub(super) configuration: &'r PodSecurity,
+pub(super) struct PodSecurityReview<'j, 'r, 'b> {
+    pub(super) configuration: &'r PodSecurityConfiguration,
     pub(super) request: &'j Request<'b>,
     pub(super) operation: Operation,
-    pub(super) known: Known<'j>,
+    pub(super) view: ClusterView<'j>,
     pub(super) response: &'j mut Response<'r>,
     pub(super) decision: &'j mut Decision<'b>,
-    pub(super) resource: Resource,
+    pub(super) resource: CountedResource,
 }
 
-impl<'j, 'r, 'b> Judge<'j, 'r, 'b> {
+impl<'j, 'r, 'b> PodSecurityReview<'j, 'r, 'b> {
     /// Fills in the response to a review of a pod.
-    pub(super) fn pod(mut self) -> Result<(), Want> {
+    pub(super) fn pod(mut self) -> Result<(), Lookup> {
         self.start();
         if IGNORED_POD_SUBRESOURCES.contains(&self.request.requested_subresource.as_ref()) || self.is_exempt()
         {
@@ -81,7 +80,7 @@ impl<'j, 'r, 'b> Judge<'j, 'r, 'b> {
     }
 
     /// Fills in the response to a review of something that makes pods: it is never refused.
-    pub(super) fn controller(mut self) -> Result<(), Want> {
+    pub(super) fn controller(mut self) -> Result<(), Lookup> {
         self.start();
         if !self.request.requested_subresource.is_empty() || self.is_exempt() {
             return Ok(());
@@ -139,12 +138,12 @@ impl<'j, 'r, 'b> Judge<'j, 'r, 'b> {
     }
 
     /// What holds in the namespace; `Ok(Err)` when nobody can tell, with the reason.
-    fn levels(&self) -> Result<Result<(Levels, Vec<LabelFault>), String>, Want> {
+    fn levels(&self) -> Result<Result<(Levels, Vec<LabelFault>), String>, Lookup> {
         let namespace = self.request.namespace.as_ref();
-        Ok(match self.known.namespace(namespace)? {
-            OfNamespace::Labels(labels) => Ok(self.configuration.levels(labels)),
-            OfNamespace::Absent => Err(format!("namespaces {} not found", go_quoted(namespace))),
-            OfNamespace::Unknown(reason) => Err(reason.to_string()),
+        Ok(match self.view.namespace(namespace)? {
+            NamespaceState::Labels(labels) => Ok(self.configuration.levels(labels)),
+            NamespaceState::Absent => Err(format!("namespaces {} not found", go_quoted(namespace))),
+            NamespaceState::Unknown(reason) => Err(reason.to_string()),
         })
     }
 
@@ -159,7 +158,7 @@ impl<'j, 'r, 'b> Judge<'j, 'r, 'b> {
         self.count_error(true);
     }
 
-    fn refuse_unread(&mut self, unread: &Unread) {
+    fn refuse_unread(&mut self, unread: &DecodeError) {
         self.response.audit_annotations.error = Some(unread.text().into());
         self.refuse(Status::failure(400, unread.message));
         self.decision.fail(400, unread.text());
@@ -172,7 +171,7 @@ impl<'j, 'r, 'b> Judge<'j, 'r, 'b> {
     }
 
     fn note_error(&mut self, error: String) {
-        let error = cut_owned(error, LONGEST_NOTE);
+        let error = cut_as_json(error, LONGEST_NOTE);
         self.count_error(true);
         self.decision.error.clone_from(&error);
         self.response.audit_annotations.error = Some(error.into());
@@ -185,11 +184,11 @@ impl<'j, 'r, 'b> Judge<'j, 'r, 'b> {
         }
         if !faults.is_empty() {
             let error = format!("Failed to parse policy: {}", joined(faults));
-            self.response.audit_annotations.error = Some(cut_owned(error, LONGEST_TEXT / 4).into());
+            self.response.audit_annotations.error = Some(cut_as_json(error, LONGEST_TEXT / 4).into());
             self.count_error(false);
         }
         self.decision.policies.push(self.configuration.standard(levels.enforce).shared_text());
-        let enforced = (self.resource == Resource::Pod).then(|| self.enforce(pod, levels.enforce));
+        let enforced = (self.resource == CountedResource::Pod).then(|| self.enforce(pod, levels.enforce));
         let audited = match enforced {
             Some(findings) if levels.audit == levels.enforce => findings,
             others => {
@@ -219,7 +218,7 @@ impl<'j, 'r, 'b> Judge<'j, 'r, 'b> {
         }
     }
 
-    fn enforce<'p>(&mut self, pod: &'p Pod<'_>, of: LevelVersion) -> Findings<'p> {
+    fn enforce<'p>(&mut self, pod: &'p Pod<'_>, of: LevelVersion) -> Vec<ControlFindings<'p>> {
         let standard = self.configuration.standard(of);
         let is_as_asked = standard.version() == of.version;
         self.response.audit_annotations.enforce_policy =
@@ -227,11 +226,11 @@ impl<'j, 'r, 'b> Judge<'j, 'r, 'b> {
         let findings = self.findings(pod, of);
         self.count_evaluation(findings.is_empty(), of, Action::Enforce);
         if !findings.is_empty() {
-            let detail = Text::of(&findings).detail;
+            let detail = StandardText::of(&findings).detail;
             let message =
                 format!("{} is forbidden: violates PodSecurity \"{of}\": {detail}", self.object_name());
-            let message = cut_owned(message, LONGEST_TEXT);
-            let name = cut(&self.request.name, LONGEST_NAME);
+            let message = cut_as_json(message, LONGEST_TEXT);
+            let name = cut_as_json(&*self.request.name, LONGEST_NAME);
             let details = Details { name, kind: "pods".into(), causes: Vec::new() };
             self.refuse(Status { details: Some(details), ..Status::failure(403, message) });
             self.decision.deny(403, String::new());
@@ -248,13 +247,13 @@ impl<'j, 'r, 'b> Judge<'j, 'r, 'b> {
         }
     }
 
-    fn findings<'p>(&self, pod: &'p Pod<'_>, of: LevelVersion) -> Findings<'p> {
+    fn findings<'p>(&self, pod: &'p Pod<'_>, of: LevelVersion) -> Vec<ControlFindings<'p>> {
         by_standard(self.configuration.standard(of), pod)
     }
 
-    fn note(&mut self, severity: Severity, findings: &Findings<'_>) {
-        for finding in findings {
-            self.decision.found(severity, finding);
+    fn note(&mut self, severity: Severity, findings: &[ControlFindings<'_>]) {
+        for of_control in findings {
+            self.decision.found(severity, of_control.control);
         }
     }
 
@@ -268,13 +267,16 @@ impl<'j, 'r, 'b> Judge<'j, 'r, 'b> {
     }
 }
 
-fn would_violate(of: LevelVersion, findings: &Findings<'_>) -> String {
-    cut_owned(format!("would violate PodSecurity \"{of}\": {}", Text::of(findings).detail), LONGEST_TEXT)
+fn would_violate(of: LevelVersion, findings: &[ControlFindings<'_>]) -> String {
+    cut_as_json(
+        format!("would violate PodSecurity \"{of}\": {}", StandardText::of(findings).detail),
+        LONGEST_TEXT,
+    )
 }
 
-fn is_significant(new: &Object<'_>, old: &Object<'_>) -> bool {
+fn is_significant(new: &WorkloadObject<'_>, old: &WorkloadObject<'_>) -> bool {
     match (&new.pod, &old.pod) {
-        (Some(new), Some(old)) => significance::is_significant(new, old),
+        (Some(new), Some(old)) => Changes::between(old, new).intersect(Changes::OF_STANDARD),
         _ => true,
     }
 }

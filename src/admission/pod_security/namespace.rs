@@ -1,32 +1,35 @@
-//! Reviews of Namespaces: labels that cannot be read are refused, and of a level that is raised whoever raises
-//! it is told which pods would now be refused.
+//! Reviews of Namespaces: labels that cannot be read are refused, and a user who raises a level is warned of
+//! the pods that it would refuse.
 
 use crate::admission::answer::{AuditAnnotations, Cause, Details, Response, Status};
-use crate::admission::bounds::{LONGEST_NAME, LONGEST_WARNINGS, cut, cut_list};
+use crate::admission::bounds::{LONGEST_NAME, LONGEST_WARNINGS, cut_list};
+use crate::admission::cluster_view::ClusterView;
 use crate::admission::decision::{Decision, Operation};
 use crate::admission::existing_pods::ExistingPods;
-use crate::admission::known::{Known, Want};
-use crate::admission::pod_security::object::{Namespace, Unread, read_namespace};
+use crate::admission::pod_security::object::{DecodeError, NamespaceObject, read_namespace};
 use crate::admission::request::Request;
 use crate::controls::{Level, go_quoted};
-use crate::policy::{Action, LabelFault, LevelVersion, Levels, PodSecurity, joined};
+use crate::policy::{
+    Action, LabelFault, LevelVersion, Levels, Lookup, PodSecurityConfiguration, PodsQuery, joined,
+};
+use crate::text::cut_as_json;
 
-/// Fills in the response to a review of a Namespace: faults of its labels, and whom a new level would refuse.
+/// Fills in the response to a review of a Namespace: faults of its labels, and the pods that a new level would refuse.
 pub(in crate::admission) fn namespace<'r>(
-    configuration: &'r PodSecurity,
+    configuration: &'r PodSecurityConfiguration,
     (request, operation): (&Request<'_>, Operation),
-    known: Known<'_>,
+    view: ClusterView<'_>,
     response: &mut Response<'r>,
     decision: &mut Decision<'_>,
-) -> Result<(), Want> {
+) -> Result<(), Lookup> {
     response.allowed = true;
     if !request.requested_subresource.is_empty() {
         return Ok(());
     }
-    let review = OfLabels { configuration, request };
-    match review.judge(operation, known)? {
+    let review = NamespaceReview { configuration, request };
+    match review.judge(operation, view)? {
         Ok(warnings) => response.warnings = cut_list(warnings, LONGEST_WARNINGS),
-        Err(Refused::Unread(unread)) => {
+        Err(NamespaceRefusal::Unread(unread)) => {
             let error = unread.text();
             response.audit_annotations =
                 AuditAnnotations { error: Some(error.clone().into()), ..Default::default() };
@@ -34,7 +37,7 @@ pub(in crate::admission) fn namespace<'r>(
             response.allowed = false;
             decision.fail(400, error);
         }
-        Err(Refused::Labels(faults)) => {
+        Err(NamespaceRefusal::Labels(faults)) => {
             response.status = Some(invalid(request, &faults));
             response.allowed = false;
             decision.deny(422, String::new());
@@ -44,29 +47,33 @@ pub(in crate::admission) fn namespace<'r>(
 }
 
 /// Why a Namespace is refused.
-enum Refused {
-    Unread(Unread),
+enum NamespaceRefusal {
+    Unread(DecodeError),
     Labels(Vec<LabelFault>),
 }
 
 /// A review of a Namespace.
-struct OfLabels<'o, 'b> {
-    configuration: &'o PodSecurity,
+struct NamespaceReview<'o, 'b> {
+    configuration: &'o PodSecurityConfiguration,
     request: &'o Request<'b>,
 }
 
-impl OfLabels<'_, '_> {
-    /// What whoever makes or changes it is warned of.
-    fn judge(&self, operation: Operation, known: Known<'_>) -> Result<Result<Vec<String>, Refused>, Want> {
+impl NamespaceReview<'_, '_> {
+    /// The warnings for the user who creates or changes it.
+    fn judge(
+        &self,
+        operation: Operation,
+        view: ClusterView<'_>,
+    ) -> Result<Result<Vec<String>, NamespaceRefusal>, Lookup> {
         let (request, configuration) = (self.request, self.configuration);
         let (object_fault, kind_fault) = ("failed to decode object", "failed to decode namespace");
         let new = match read_namespace(&request.object, request, object_fault, kind_fault) {
             Ok(new) => new,
-            Err(unread) => return Ok(Err(Refused::Unread(unread))),
+            Err(unread) => return Ok(Err(NamespaceRefusal::Unread(unread))),
         };
         let (levels, faults) = configuration.levels(&new.labels);
         match operation {
-            Operation::Create if !faults.is_empty() => Ok(Err(Refused::Labels(faults))),
+            Operation::Create if !faults.is_empty() => Ok(Err(NamespaceRefusal::Labels(faults))),
             Operation::Create if self.is_exempt() => Ok(Ok(self.exempt_warning(&new, &levels))),
             Operation::Update => {
                 // Two spaces, as upstream has them.
@@ -74,13 +81,13 @@ impl OfLabels<'_, '_> {
                     ("failed to decode  old object", "failed to decode  old namespace");
                 let old = match read_namespace(&request.old_object, request, object_fault, kind_fault) {
                     Ok(old) => old,
-                    Err(unread) => return Ok(Err(Refused::Unread(unread))),
+                    Err(unread) => return Ok(Err(NamespaceRefusal::Unread(unread))),
                 };
                 let (old_levels, old_faults) = configuration.levels(&old.labels);
                 if !faults.is_empty() && faults != old_faults {
-                    return Ok(Err(Refused::Labels(faults)));
+                    return Ok(Err(NamespaceRefusal::Labels(faults)));
                 }
-                self.change(&new, &levels, old_levels.enforce, known).map(Ok)
+                self.change(&new, &levels, old_levels.enforce, view).map(Ok)
             }
             Operation::Create | Operation::Delete | Operation::Connect => Ok(Ok(Vec::new())),
         }
@@ -88,11 +95,11 @@ impl OfLabels<'_, '_> {
 
     fn change(
         &self,
-        new: &Namespace,
+        new: &NamespaceObject,
         levels: &Levels,
         old: LevelVersion,
-        known: Known<'_>,
-    ) -> Result<Vec<String>, Want> {
+        view: ClusterView<'_>,
+    ) -> Result<Vec<String>, Lookup> {
         let enforce = levels.enforce;
         let is_relaxed = enforce.version == old.version && enforce.level <= old.level;
         if enforce == old || enforce.level == Level::Privileged || is_relaxed {
@@ -101,22 +108,16 @@ impl OfLabels<'_, '_> {
         if self.is_exempt() {
             return Ok(self.exempt_warning(new, levels));
         }
-        if let Some(warnings) = &known.looked_up.pod_warnings {
-            return Ok(warnings.clone());
-        }
-        Err(Want::Pods(Box::new(ExistingPods::new(
-            &new.name,
-            enforce.to_string(),
-            self.configuration.standard(enforce),
-            &self.configuration.exemptions.runtime_classes,
-        ))))
+        let exempt_runtime_classes = self.configuration.exemptions.runtime_classes.iter().cloned().collect();
+        let query = PodsQuery { namespace: new.name.clone(), level: enforce, exempt_runtime_classes };
+        Ok(view.pods_in(query)?.map_or_else(|_| ExistingPods::not_listed(), <[String]>::to_vec))
     }
 
     fn is_exempt(&self) -> bool {
         self.configuration.exemptions.namespaces.contains(self.request.namespace.as_ref())
     }
 
-    fn exempt_warning(&self, namespace: &Namespace, levels: &Levels) -> Vec<String> {
+    fn exempt_warning(&self, namespace: &NamespaceObject, levels: &Levels) -> Vec<String> {
         if levels.is_privileged() || levels.is_equivalent(&self.configuration.defaults) {
             return Vec::new();
         }
@@ -136,7 +137,7 @@ impl OfLabels<'_, '_> {
 
 /// The refusal of labels that cannot be read.
 fn invalid(request: &Request<'_>, faults: &[LabelFault]) -> Status<'static> {
-    let kind = cut(&request.kind, LONGEST_NAME);
+    let kind = cut_as_json(&*request.kind, LONGEST_NAME);
     let message = format!("{kind} {} is invalid: {}", go_quoted(&request.name), joined(faults));
     let cause = |fault: &LabelFault| Cause {
         reason: "FieldValueInvalid",
@@ -144,6 +145,6 @@ fn invalid(request: &Request<'_>, faults: &[LabelFault]) -> Status<'static> {
         field: fault.field.clone(),
     };
     let causes = faults.iter().map(cause).collect();
-    let details = Details { name: cut(&request.name, LONGEST_NAME), kind: kind.into(), causes };
+    let details = Details { name: cut_as_json(&*request.name, LONGEST_NAME), kind: kind.into(), causes };
     Status { details: Some(details), ..Status::failure(422, message) }
 }

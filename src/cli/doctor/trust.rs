@@ -1,12 +1,13 @@
-//! What the bundles of the webhooks are worth: read, held against the certificate in the Secret, and tried on a
-//! connection.
+//! Checks the bundles of the webhooks against the certificate in the Secret, and on a connection.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use k8s_openapi::ByteString;
-use k8s_openapi::api::admissionregistration::v1::WebhookClientConfig;
+use k8s_openapi::api::admissionregistration::v1::{
+    MutatingWebhookConfiguration, ValidatingWebhookConfiguration, WebhookClientConfig,
+};
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -15,51 +16,54 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use crate::certificates::{self, Service, dates_and_names};
-use crate::cluster::Inspected;
-use crate::doctor::{Authority, Bundle, Certificate, Served};
+use crate::certificates::{CaBundle, CaCertificate, WebhookService, dates_and_names};
+use crate::doctor::{BundleState, CaDates, CertificateDates, ObjectRead, TlsProbe};
 
 /// How long a connection may take.
-const PATIENCE: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// More than any chain has.
 const LONGEST_CHAIN: usize = 16;
 
 /// The certificate of a Secret.
-pub(super) struct Leaf {
-    pub(super) certificate: Certificate,
-    /// The certificate, and those that are shown with it.
+pub(super) struct SecretLeaf {
+    pub(super) certificate: CertificateDates,
+    /// The certificate, and those that are presented with it.
     chain: Vec<CertificateDer<'static>>,
 }
 
 /// The first certificate under `tls.crt`; `None` if there is none.
-pub(super) fn leaf(data: &BTreeMap<String, Vec<u8>>) -> Option<Leaf> {
+pub(super) fn leaf(data: &BTreeMap<String, Vec<u8>>) -> Option<SecretLeaf> {
     let chain: Vec<_> =
         CertificateDer::pem_slice_iter(data.get("tls.crt")?).take(LONGEST_CHAIN).flatten().collect();
     let (not_before, not_after, names) = dates_and_names(chain.first()?)?;
-    Some(Leaf { certificate: Certificate { not_before, not_after, names }, chain })
+    Some(SecretLeaf { certificate: CertificateDates { not_before, not_after, names }, chain })
 }
 
-/// What bundles are held against.
+/// What bundles are checked against.
 pub(super) struct Trust<'t> {
-    pub(super) service: &'t Service,
-    pub(super) leaf: Option<&'t Leaf>,
+    pub(super) service: &'t WebhookService,
+    pub(super) leaf: Option<&'t SecretLeaf>,
     pub(super) now: SystemTime,
     /// Where to connect to.
     pub(super) connect: Option<&'t str>,
 }
 
 impl Trust<'_> {
-    /// What the bundle of each webhook comes to.
-    pub(super) async fn bundles(&self, inspected: &Inspected) -> Vec<Bundle> {
+    /// The state of the bundle of each webhook.
+    pub(super) async fn bundles(
+        &self,
+        validating: &ObjectRead<ValidatingWebhookConfiguration>,
+        mutating: &ObjectRead<MutatingWebhookConfiguration>,
+    ) -> Vec<BundleState> {
         // Nearly always the same for all.
-        let mut tried: BTreeMap<&[u8], Option<Served>> = BTreeMap::new();
+        let mut tried: BTreeMap<&[u8], Option<TlsProbe>> = BTreeMap::new();
         let mut bundles = Vec::new();
-        for (webhook, is_mutating, client) in webhooks(inspected) {
+        for (webhook, is_mutating, client) in webhooks(validating, mutating) {
             let Some(ByteString(pem)) = client.ca_bundle.as_ref().filter(|pem| !pem.0.is_empty()) else {
                 continue;
             };
-            let read = certificates::Bundle::read(pem);
+            let read = CaBundle::read(pem);
             if !tried.contains_key(pem.as_slice()) {
                 let served = match self.connect {
                     Some(address) => Some(self.serve(address, &read).await),
@@ -67,29 +71,29 @@ impl Trust<'_> {
                 };
                 tried.insert(pem, served);
             }
-            let dates = |authority: &certificates::CaCertificate| Authority {
+            let dates = |authority: &CaCertificate| CaDates {
                 not_before: authority.not_before(),
                 not_after: authority.not_after(),
             };
-            bundles.push(Bundle {
+            bundles.push(BundleState {
                 webhook: webhook.to_owned(),
                 is_mutating,
                 authorities: read.authorities().iter().map(dates).collect(),
                 has_others: !read.is(&read.authorities().iter().collect::<Vec<_>>()),
-                vouches: self.leaf.map(|leaf| self.vouches(&read, leaf)),
+                verifies: self.leaf.map(|leaf| self.verifies(&read, leaf)),
                 served: tried.get(pem.as_slice()).cloned().flatten(),
             });
         }
         bundles
     }
 
-    fn vouches(&self, bundle: &certificates::Bundle, leaf: &Leaf) -> bool {
+    fn verifies(&self, bundle: &CaBundle, leaf: &SecretLeaf) -> bool {
         let Some((first, between)) = leaf.chain.split_first() else { return false };
-        bundle.vouches_for_chain(first, between, self.service, self.now)
+        bundle.verifies_chain(first, between, self.service, self.now)
     }
 
     /// Connects as an API server would, but to this address.
-    async fn serve(&self, address: &str, bundle: &certificates::Bundle) -> Served {
+    async fn serve(&self, address: &str, bundle: &CaBundle) -> TlsProbe {
         let address = address.to_owned();
         let handshake = async {
             let stream = TcpStream::connect(&address).await?;
@@ -97,24 +101,29 @@ impl Trust<'_> {
             let config = client(bundle).map_err(std::io::Error::other)?;
             TlsConnector::from(Arc::new(config)).connect(name, stream).await
         };
-        match timeout(PATIENCE, handshake).await {
-            Ok(Ok(_)) => Served::Trusted,
+        match timeout(CONNECT_TIMEOUT, handshake).await {
+            Ok(Ok(_)) => TlsProbe::Trusted,
             Ok(Err(error)) => match certificate_error(&error) {
-                Some(reason) => Served::Foreign { address, reason },
-                None => Served::Unreached { address, reason: error.to_string() },
+                Some(reason) => TlsProbe::Foreign { address, reason },
+                None => TlsProbe::Unreached { address, reason: error.to_string() },
             },
-            Err(_) => Served::Unreached { address, reason: format!("no answer within {PATIENCE:?}") },
+            Err(_) => {
+                TlsProbe::Unreached { address, reason: format!("no answer within {CONNECT_TIMEOUT:?}") }
+            }
         }
     }
 }
 
-fn webhooks(inspected: &Inspected) -> Vec<(&str, bool, &WebhookClientConfig)> {
+fn webhooks<'w>(
+    validating: &'w ObjectRead<ValidatingWebhookConfiguration>,
+    mutating: &'w ObjectRead<MutatingWebhookConfiguration>,
+) -> Vec<(&'w str, bool, &'w WebhookClientConfig)> {
     let mut webhooks = Vec::new();
-    if let Ok(Some(validating)) = &inspected.validating {
+    if let Ok(Some(validating)) = validating {
         let entries = validating.webhooks.iter().flatten();
         webhooks.extend(entries.map(|entry| (entry.name.as_str(), false, &entry.client_config)));
     }
-    if let Ok(Some(mutating)) = &inspected.mutating {
+    if let Ok(Some(mutating)) = mutating {
         let entries = mutating.webhooks.iter().flatten();
         webhooks.extend(entries.map(|entry| (entry.name.as_str(), true, &entry.client_config)));
     }
@@ -122,10 +131,10 @@ fn webhooks(inspected: &Inspected) -> Vec<(&str, bool, &WebhookClientConfig)> {
 }
 
 /// What a client that trusts a bundle connects with.
-fn client(bundle: &certificates::Bundle) -> Result<ClientConfig, rustls::Error> {
+fn client(bundle: &CaBundle) -> Result<ClientConfig, rustls::Error> {
     let mut roots = RootCertStore::empty();
     for authority in bundle.authorities() {
-        // One that cannot be used vouches for nothing.
+        // One that cannot be used verifies nothing.
         let _ = roots.add(authority.der().clone());
     }
     let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
@@ -144,17 +153,17 @@ fn certificate_error(error: &std::io::Error) -> Option<String> {
 mod tests {
     use std::net::SocketAddr;
 
-    use k8s_openapi::api::admissionregistration::v1::{ValidatingWebhook, ValidatingWebhookConfiguration};
+    use k8s_openapi::api::admissionregistration::v1::ValidatingWebhook;
     use rustls::ServerConfig;
     use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
     use tokio::net::TcpListener;
     use tokio_rustls::TlsAcceptor;
 
     use super::*;
-    use crate::certificates::{Authority as Ca, Lifetimes, render_bundle};
+    use crate::certificates::{CertificateAuthority, LeafCertificate, Lifetimes, render_bundle};
 
-    /// What was read of a cluster with one webhook of each of these bundles, and nothing else.
-    fn inspected(bundles: &[Vec<u8>]) -> Inspected {
+    /// A configuration with one webhook for each of these bundles.
+    fn configuration(bundles: &[Vec<u8>]) -> ObjectRead<ValidatingWebhookConfiguration> {
         let webhook = |bundle: &Vec<u8>| ValidatingWebhook {
             name: format!("{}.bytes", bundle.len()),
             client_config: WebhookClientConfig {
@@ -164,22 +173,7 @@ mod tests {
             ..ValidatingWebhook::default()
         };
         let webhooks = Some(bundles.iter().map(webhook).collect());
-        Inspected {
-            validating: Ok(Some(ValidatingWebhookConfiguration { webhooks, ..Default::default() })),
-            mutating: Ok(None),
-            mutating_names: Ok(Vec::new()),
-            namespaces: Ok(Vec::new()),
-            service_accounts: Ok(Vec::new()),
-            config_map: Ok(None),
-            pods: Ok(Vec::new()),
-            budgets: Ok(Vec::new()),
-            service: Ok(None),
-            endpoints: Ok(Vec::new()),
-            network_policies: Ok(Vec::new()),
-            lease: Ok(None),
-            guards: Vec::new(),
-            bindings: Ok(Vec::new()),
-        }
+        Ok(Some(ValidatingWebhookConfiguration { webhooks, ..Default::default() }))
     }
 
     fn secret(pem: String) -> BTreeMap<String, Vec<u8>> {
@@ -189,8 +183,8 @@ mod tests {
     #[test]
     fn the_certificate_of_a_secret() {
         let now = SystemTime::now();
-        let ca = Ca::create(now, &Lifetimes::default()).unwrap();
-        let issued = ca.issue(&Service::new("podgate", "own"), now, &Lifetimes::default()).unwrap();
+        let ca = CertificateAuthority::create(now, &Lifetimes::default()).unwrap();
+        let issued = ca.issue(&WebhookService::new("podgate", "own"), now, &Lifetimes::default()).unwrap();
         let found = leaf(&secret(issued.certificate_pem())).unwrap();
         assert_eq!(found.certificate.names, ["podgate.own.svc", "podgate.own.svc.cluster.local"]);
         assert_eq!(found.certificate.not_after, issued.not_after());
@@ -201,7 +195,7 @@ mod tests {
     }
 
     /// A server with this certificate, for as long as the runtime lives.
-    async fn server(certificate: &certificates::Leaf) -> SocketAddr {
+    async fn server(certificate: &LeafCertificate) -> SocketAddr {
         let key = rustls::pki_types::pem::PemObject::from_pem_slice(certificate.key_pem().as_bytes());
         let key: PrivatePkcs8KeyDer<'static> = key.unwrap();
         let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
@@ -224,45 +218,45 @@ mod tests {
     #[tokio::test]
     async fn bundles_are_held_against_what_is_kept_and_served() {
         let now = SystemTime::now();
-        let [ca, other] = [(); 2].map(|()| Ca::create(now, &Lifetimes::default()).unwrap());
-        let service = Service::new("podgate", "own");
+        let [ca, other] = [(); 2].map(|()| CertificateAuthority::create(now, &Lifetimes::default()).unwrap());
+        let service = WebhookService::new("podgate", "own");
         let issued = ca.issue(&service, now, &Lifetimes::default()).unwrap();
         let own = render_bundle(&[ca.certificate()]);
         let both = render_bundle(&[other.certificate(), ca.certificate()]);
         let foreign = [render_bundle(&[other.certificate()]).as_slice(), b"and more"].concat();
-        let inspected = inspected(&[own, both, foreign, b"no PEM".to_vec(), Vec::new()]);
+        let validating = configuration(&[own, both, foreign, b"no PEM".to_vec(), Vec::new()]);
         let kept = leaf(&secret(issued.certificate_pem()));
         let address = server(&issued).await.to_string();
         let trust = Trust { service: &service, leaf: kept.as_ref(), now, connect: Some(&address) };
-        let bundles = trust.bundles(&inspected).await;
+        let bundles = trust.bundles(&validating, &Ok(None)).await;
         let seen: Vec<_> = bundles
             .iter()
-            .map(|bundle| (bundle.authorities.len(), bundle.has_others, bundle.vouches))
+            .map(|bundle| (bundle.authorities.len(), bundle.has_others, bundle.verifies))
             .collect();
         let vouched =
             [(1, false, Some(true)), (2, false, Some(true)), (1, false, Some(false)), (0, true, Some(false))];
         assert_eq!(seen, vouched);
         let is_trusted: Vec<bool> =
-            bundles.iter().map(|bundle| bundle.served == Some(Served::Trusted)).collect();
+            bundles.iter().map(|bundle| bundle.served == Some(TlsProbe::Trusted)).collect();
         assert_eq!(is_trusted, [true, true, false, false]);
         for bundle in &bundles[2..] {
             assert!(
-                matches!(&bundle.served, Some(Served::Foreign { reason, .. }) if reason == "UnknownIssuer")
+                matches!(&bundle.served, Some(TlsProbe::Foreign { reason, .. }) if reason == "UnknownIssuer")
             );
         }
 
-        let elsewhere = Service::new("podgate", "elsewhere");
+        let elsewhere = WebhookService::new("podgate", "elsewhere");
         let trust = Trust { service: &elsewhere, leaf: kept.as_ref(), now, connect: Some(&address) };
-        let bundle = trust.bundles(&inspected).await.remove(0);
-        assert_eq!(bundle.vouches, Some(false));
+        let bundle = trust.bundles(&validating, &Ok(None)).await.remove(0);
+        assert_eq!(bundle.verifies, Some(false));
         assert!(
-            matches!(&bundle.served, Some(Served::Foreign { reason, .. }) if reason.contains("NotValidForName"))
+            matches!(&bundle.served, Some(TlsProbe::Foreign { reason, .. }) if reason.contains("NotValidForName"))
         );
 
         let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().to_string();
         let trust = Trust { service: &service, leaf: None, now, connect: Some(&nobody) };
-        let bundle = trust.bundles(&inspected).await.remove(0);
-        assert_eq!(bundle.vouches, None);
-        assert!(matches!(bundle.served, Some(Served::Unreached { .. })), "{bundle:?}");
+        let bundle = trust.bundles(&validating, &Ok(None)).await.remove(0);
+        assert_eq!(bundle.verifies, None);
+        assert!(matches!(bundle.served, Some(TlsProbe::Unreached { .. })), "{bundle:?}");
     }
 }

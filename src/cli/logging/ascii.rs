@@ -1,12 +1,12 @@
-//! Lines of JSON in ASCII: what a terminal or a viewer of logs would obey, or take for the end of a line, is written by
-//! its code. In JSON only strings can hold such characters, so the text stays JSON and means the same.
+//! Lines of JSON in ASCII: characters that a terminal or a log viewer would obey, or take for the end of a line, are
+//! escaped. In JSON only strings can hold such characters, so the text stays JSON and means the same.
 
 use std::io::{self, Write};
 
 /// Writes whole lines.
-pub(super) struct Ascii<W>(pub(super) W);
+pub(super) struct AsciiWriter<W>(pub(super) W);
 
-impl<W: Write> Write for Ascii<W> {
+impl<W: Write> Write for AsciiWriter<W> {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         match std::str::from_utf8(line) {
             Ok(text) if !text.chars().all(is_plain) => self.0.write_all(escaped(text).as_bytes())?,
@@ -47,7 +47,7 @@ mod tests {
         for text in ["plain", "é\u{7f}\u{85}\u{9b}\u{2028}\u{202e}\u{1f600}", "\u{1b}\"\\\n"] {
             let line = format!("{}\n", serde_json::json!({ "name": text }));
             let mut written = Vec::new();
-            Ascii(&mut written).write_all(line.as_bytes()).unwrap();
+            AsciiWriter(&mut written).write_all(line.as_bytes()).unwrap();
             assert!(written.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\n')), "{written:?}");
             let read: serde_json::Value = serde_json::from_slice(&written).unwrap();
             assert_eq!(read["name"], text);

@@ -1,8 +1,8 @@
-//! Lines that repeat themselves: so many a second of each kind are written, and the others are counted.
+//! A rate limit for log lines: so many a second of each kind are written, and the others are counted.
 //!
-//! Who can make podgate write a line can make it write a million, and what matters would be lost among them. So this
-//! holds for every line that is not named here, whatever module it is of. Two lines are of one kind if the same place in
-//! the code writes them, with the same reason, code and resource.
+//! A peer that can make podgate write a line can make it write a million, and what matters would be lost among them. So
+//! the limit holds for every line that is not exempted here, in every module. Two lines are of one kind if the same
+//! place in the code writes them, with the same reason, code and resource.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -14,32 +14,32 @@ use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 
-use super::fields::MESSAGE;
+use crate::cli::logging::fields::MESSAGE;
 
-/// Lines of a kind that are written in a second: enough to see what goes on.
-const A_SECOND: u64 = 10;
+/// Lines of a kind that are written in a second: enough to see what is going on.
+const MAX_PER_SECOND: u64 = 10;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Kinds that are told apart by more than their place in the code. There are some fifty.
-const MOST_KINDS: usize = 256;
+/// Kinds that are distinguished by more than their place in the code. There are some fifty.
+const MAX_KINDS: usize = 256;
 
-/// What is counted here itself.
+/// The target of the lines that say how many were left out.
 const SUPPRESSED: &str = "podgate::suppressed";
 
-/// Lines that are never left out. A verdict is what the log is for, and costs whoever asks for it more than us. Of a
-/// namespace without a policy there is one line, and the number of namespaces is bounded where it is written.
+/// The targets of lines that are never left out. A verdict is what the log is for, and costs the peer that asks for it
+/// more than us. Of a namespace without a policy there is one line, and the number of namespaces is bounded elsewhere.
 const UNLIMITED: [&str; 3] = ["podgate::review", "podgate::unjudged", SUPPRESSED];
 
-/// Lets lines through, or counts them. Clones count together.
+/// Allows lines, or counts them as left out. Clones count together.
 #[derive(Clone, Default)]
-pub(super) struct Limiter(Arc<Mutex<Kinds>>);
+pub(super) struct LineLimiter(Arc<Mutex<LineKinds>>);
 
-/// The kinds that were met.
+/// The kinds of lines so far.
 #[derive(Default)]
-struct Kinds(HashMap<(Identifier, String), Kind>);
+struct LineKinds(HashMap<(Identifier, String), LineKind>);
 
-struct Kind {
+struct LineKind {
     level: Level,
     message: String,
     /// Since when its lines are counted.
@@ -48,25 +48,25 @@ struct Kind {
     suppressed: u64,
 }
 
-impl<S: Subscriber> Layer<S> for Limiter {
+impl<S: Subscriber> Layer<S> for LineLimiter {
     fn event_enabled(&self, event: &Event<'_>, _: Context<'_, S>) -> bool {
         let metadata = event.metadata();
         if UNLIMITED.contains(&metadata.target()) {
             return true;
         }
-        let mut read = Read::default();
-        event.record(&mut read);
-        self.lock().lets_through(metadata.callsite(), *metadata.level(), read, Instant::now())
+        let mut summary = LineSummary::default();
+        event.record(&mut summary);
+        self.lock().allows(metadata.callsite(), *metadata.level(), summary, Instant::now())
     }
 }
 
-impl Limiter {
-    /// Says how many lines were left out since the last time.
+impl LineLimiter {
+    /// Logs how many lines were left out since the last time.
     pub(super) fn report(&self) {
         let counts = self.lock().counts();
         for (level, of, detail, suppressed) in counts {
             let detail = Some(detail.as_str()).filter(|detail| !detail.is_empty());
-            // As important as the lines themselves: whoever does not see those does not see how many there were.
+            // At the level of the lines themselves: a log without those does not need their number either.
             match level {
                 Level::ERROR => tracing::error!(target: SUPPRESSED, of, detail, suppressed, "lines left out"),
                 Level::WARN => tracing::warn!(target: SUPPRESSED, of, detail, suppressed, "lines left out"),
@@ -75,8 +75,8 @@ impl Limiter {
         }
     }
 
-    /// Says so every second, for ever.
-    pub(super) async fn report_for_ever(self) {
+    /// Does so every second, for ever.
+    pub(super) async fn report_every_second(self) {
         let mut seconds = tokio::time::interval(SECOND);
         loop {
             seconds.tick().await;
@@ -84,20 +84,20 @@ impl Limiter {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Kinds> {
+    fn lock(&self) -> MutexGuard<'_, LineKinds> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Kinds {
-    fn lets_through(&mut self, place: Identifier, level: Level, read: Read, now: Instant) -> bool {
-        let Read { message, detail } = read;
-        let is_new = |kinds: &HashMap<_, _>, key: &_| kinds.len() >= MOST_KINDS && !kinds.contains_key(key);
+impl LineKinds {
+    fn allows(&mut self, place: Identifier, level: Level, summary: LineSummary, now: Instant) -> bool {
+        let LineSummary { message, detail } = summary;
+        let is_new = |kinds: &HashMap<_, _>, key: &_| kinds.len() >= MAX_KINDS && !kinds.contains_key(key);
         let mut key = (place, detail);
         if is_new(&self.0, &key) {
             key.1.clear();
         }
-        let kind = self.0.entry(key).or_insert_with(|| Kind {
+        let kind = self.0.entry(key).or_insert_with(|| LineKind {
             level,
             message,
             since: now,
@@ -107,12 +107,12 @@ impl Kinds {
         if now.saturating_duration_since(kind.since) >= SECOND {
             (kind.since, kind.written) = (now, 0);
         }
-        let is_let_through = kind.written < A_SECOND;
-        *(if is_let_through { &mut kind.written } else { &mut kind.suppressed }) += 1;
-        is_let_through
+        let is_allowed = kind.written < MAX_PER_SECOND;
+        *(if is_allowed { &mut kind.written } else { &mut kind.suppressed }) += 1;
+        is_allowed
     }
 
-    /// What was left out, by kind; counted anew from then on.
+    /// How many lines were left out, by kind; counting starts again from zero.
     fn counts(&mut self) -> Vec<(Level, String, String, u64)> {
         let kinds = self.0.iter_mut().filter(|(_, kind)| kind.suppressed > 0);
         let mut counts: Vec<_> = kinds
@@ -125,15 +125,15 @@ impl Kinds {
     }
 }
 
-/// What of a line says of which kind it is.
+/// The parts of a line that say which kind it is.
 #[derive(Default)]
-struct Read {
+struct LineSummary {
     message: String,
     detail: String,
 }
 
-impl Read {
-    fn tell(&mut self, field: &Field, value: fmt::Arguments<'_>) {
+impl LineSummary {
+    fn add(&mut self, field: &Field, value: fmt::Arguments<'_>) {
         match field.name() {
             MESSAGE => self.message = value.to_string(),
             "reason" | "code" | "resource" => {
@@ -145,17 +145,17 @@ impl Read {
     }
 }
 
-impl Visit for Read {
+impl Visit for LineSummary {
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.tell(field, format_args!("{value}"));
+        self.add(field, format_args!("{value}"));
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.tell(field, format_args!("{value}"));
+        self.add(field, format_args!("{value}"));
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.tell(field, format_args!("{value:?}"));
+        self.add(field, format_args!("{value:?}"));
     }
 }
 
@@ -177,20 +177,20 @@ mod tests {
         tracing::callsite::Identifier(&Place)
     }
 
-    fn line(detail: &str) -> Read {
-        Read { message: "refused".to_owned(), detail: detail.to_owned() }
+    fn line(detail: &str) -> LineSummary {
+        LineSummary { message: "refused".to_owned(), detail: detail.to_owned() }
     }
 
     #[test]
     fn ten_a_second_of_each_kind_and_the_rest_is_counted() {
-        let (mut kinds, start) = (Kinds::default(), Instant::now());
+        let (mut kinds, start) = (LineKinds::default(), Instant::now());
         let mut written = 0;
         for millis in 0..10_000 {
             let now = start + Duration::from_millis(millis);
-            written += u64::from(kinds.lets_through(place(), Level::INFO, line("path"), now));
+            written += u64::from(kinds.allows(place(), Level::INFO, line("path"), now));
         }
         assert_eq!(written, 100);
-        assert!(kinds.lets_through(place(), Level::INFO, line("method"), start), "another kind");
+        assert!(kinds.allows(place(), Level::INFO, line("method"), start), "another kind");
         let expected = [(Level::INFO, "refused".to_owned(), "path".to_owned(), 9900)];
         assert_eq!(kinds.counts(), expected);
         assert_eq!(kinds.counts(), []);
@@ -198,19 +198,18 @@ mod tests {
 
     #[test]
     fn so_many_kinds_and_no_more() {
-        let (mut kinds, now) = (Kinds::default(), Instant::now());
-        let written = (0..10_000)
-            .filter(|n| kinds.lets_through(place(), Level::INFO, line(&n.to_string()), now))
-            .count();
-        assert_eq!(written as u64, MOST_KINDS as u64 + A_SECOND);
-        assert_eq!(kinds.0.len(), MOST_KINDS + 1);
+        let (mut kinds, now) = (LineKinds::default(), Instant::now());
+        let written =
+            (0..10_000).filter(|n| kinds.allows(place(), Level::INFO, line(&n.to_string()), now)).count();
+        assert_eq!(written as u64, MAX_KINDS as u64 + MAX_PER_SECOND);
+        assert_eq!(kinds.0.len(), MAX_KINDS + 1);
         let left_out: u64 = kinds.counts().iter().map(|(.., count)| count).sum();
         assert_eq!(left_out + written as u64, 10_000);
     }
 
     #[test]
     fn verdicts_are_never_left_out() {
-        let limiter = Limiter::default();
+        let limiter = LineLimiter::default();
         let lines = tracing_subscriber::registry().with(limiter.clone());
         tracing::subscriber::with_default(lines, || {
             for _ in 0..100 {

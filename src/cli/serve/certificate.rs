@@ -1,184 +1,204 @@
-//! The certificate that is served: from files, thrown away, or managed by ourselves in the cluster; and who may
-//! call.
+//! The certificate that is served (from files, self-signed, or self-managed in the cluster), and client authentication.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Error, Result, anyhow};
 
-use super::cluster::Connection;
-use super::store::InCluster;
 use crate::certificates::{
-    self, ClientArgs, Clients, ClientsWatch, Event, Front, LOOPBACK, Loaded, Managed, Observer, Phase,
-    Problem, Service, Settings, Status, Watch, throwaway,
+    self, CertificateWatch, ClientAuth, ClientAuthArgs, ClientAuthWatch, LOOPBACK, RotationEvent,
+    RotationObserver, RotationPhase, RotationProblem, RotationSettings, RotationStatus,
+    SelfManagedCertificate, ServerCertificate, ServerTls, WebhookService, self_signed,
 };
-use crate::server::{Change, ClusterMetrics, Condition, Health, Metrics, Reload, Reloaded, RotationMetrics};
+use crate::cli::serve::cluster::Connection;
+use crate::cluster::ClusterStore;
+use crate::server::{
+    ClusterMetrics, Health, Metrics, ReadinessCondition, Reload, Reloaded, RotationMetrics, SourceChange,
+};
 
-/// What is waited for until API servers accept what is served.
+/// The readiness condition that is met once API servers accept the certificate that is served.
 const CONDITION: &str = "a certificate that the published caBundle vouches for";
 
-/// Which certificate to show, and to whom.
+/// Which certificate to serve, and to which clients.
 #[derive(Debug, clap::Args)]
 pub(super) struct CertificateArgs {
     #[command(flatten)]
-    own: certificates::Args,
+    own: certificates::TlsArgs,
 
     #[command(flatten)]
-    clients: ClientArgs,
+    clients: ClientAuthArgs,
 }
 
 /// Where the certificate comes from.
-pub(super) enum Source {
-    /// From two files that are followed.
-    Files(Box<Watch>, Loaded),
+pub(super) enum CertificateSource {
+    /// From two files that are read again when they change.
+    Files(Box<CertificateWatch>, ServerCertificate),
     /// Made for this run.
-    Throwaway(Loaded),
-    /// From a Secret of the cluster that we keep.
+    SelfSigned(ServerCertificate),
+    /// From a Secret of the cluster that podgate maintains.
     Managed,
 }
 
-/// The certificate and who may see it, as far as files tell.
-pub(super) struct Certificate {
-    pub(super) source: Source,
-    clients: Option<(ClientsWatch, Clients)>,
+/// The certificate and the client authentication, as read from files.
+pub(super) struct CertificateSetup {
+    pub(super) source: CertificateSource,
+    clients: Option<(ClientAuthWatch, ClientAuth)>,
     oldest: certificates::TlsVersion,
 }
 
 impl CertificateArgs {
     /// Reads the files that the flags name.
-    pub(super) fn read(&self, is_dev: bool) -> Result<Certificate> {
+    pub(super) fn read(&self, is_dev: bool) -> Result<CertificateSetup> {
         let oldest = self.own.tls_min_version;
         let source = match (&self.own.tls_cert, &self.own.tls_key) {
             (Some(certificate), Some(key)) => {
-                let (watch, loaded) = Watch::start(certificate, key, oldest)?;
-                Source::Files(Box::new(watch), loaded)
+                let (watch, loaded) = CertificateWatch::start(certificate, key, oldest)?;
+                CertificateSource::Files(Box::new(watch), loaded)
             }
-            _ if is_dev => Source::Throwaway(throwaway(&LOOPBACK, oldest)?.loaded),
-            _ => Source::Managed,
+            _ if is_dev => CertificateSource::SelfSigned(self_signed(&LOOPBACK, oldest)?.loaded),
+            _ => CertificateSource::Managed,
         };
         let clients = match &self.clients.client_ca {
-            Some(file) => Some(ClientsWatch::start(file, &self.clients.client_name)?),
+            Some(file) => Some(ClientAuthWatch::start(file, &self.clients.client_name)?),
             None => None,
         };
-        Ok(Certificate { source, clients, oldest })
+        Ok(CertificateSetup { source, clients, oldest })
     }
 }
 
-impl Certificate {
-    /// Shows the certificate, and follows what it comes from. One that is managed is shown when it is there.
+impl CertificateSetup {
+    /// Serves the certificate, and follows its source. A managed one is served as soon as it has been issued.
     pub(super) fn show(
         self,
         cluster: Option<(&Connection, &ClusterMetrics)>,
-        service: Service,
+        service: WebhookService,
         (health, metrics): (&Health, &Arc<Metrics>),
         every: Duration,
-    ) -> Result<Arc<Front>> {
+    ) -> Result<Arc<ServerTls>> {
         let (watch, clients) = self.clients.unzip();
-        let front = Arc::new(Front::new(self.oldest, clients)?);
-        let shown = |loaded: Loaded| -> Result<()> {
+        let tls = Arc::new(ServerTls::new(self.oldest, clients)?);
+        let shown = |loaded: ServerCertificate| -> Result<()> {
             metrics.certificate_expires(loaded.not_after);
-            Ok(front.show(loaded)?)
+            Ok(tls.set_certificate(loaded)?)
         };
         match self.source {
-            Source::Throwaway(loaded) => shown(loaded)?,
-            Source::Files(watch, loaded) => {
+            CertificateSource::SelfSigned(loaded) => shown(loaded)?,
+            CertificateSource::Files(watch, loaded) => {
                 shown(loaded)?;
-                tokio::spawn(follow_certificate(*watch, &front, metrics).run(every));
+                tokio::spawn(follow_certificate(*watch, &tls, metrics).run(every));
             }
-            Source::Managed => {
+            CertificateSource::Managed => {
                 let (connection, counted) = cluster.ok_or_else(|| {
                     anyhow!(
                         "no certificate: name its files with --tls-cert and --tls-key, or a cluster to keep it in \
                          with --kubeconfig, or try --dev"
                     )
                 })?;
-                let settings = Settings::new(service, self.oldest);
-                let managed = manage(connection, settings, &front, (health, metrics))?;
+                let settings = RotationSettings::new(service, self.oldest);
+                let managed = manage(connection, settings, &tls, (health, metrics))?;
                 connection.follow_secret(managed.nudge(), counted);
                 tokio::spawn(managed.run());
             }
         }
         if let Some(watch) = watch {
-            tokio::spawn(follow_clients(watch, &front, metrics).run(every));
+            tokio::spawn(follow_clients(watch, &tls, metrics).run(every));
         }
-        Ok(front)
+        Ok(tls)
     }
 }
 
-/// A certificate whose files change is read again; the last good one stays in force.
-fn follow_certificate(mut watch: Watch, front: &Arc<Front>, metrics: &Arc<Metrics>) -> Reload<Loaded> {
+/// Reads a certificate again when its files change; the last good one stays in force.
+fn follow_certificate(
+    mut watch: CertificateWatch,
+    tls: &Arc<ServerTls>,
+    metrics: &Arc<Metrics>,
+) -> Reload<ServerCertificate> {
     let look = move || changed(watch.look());
-    let (front, expiry) = (Arc::clone(front), Arc::clone(metrics));
-    Reload::new(Reloaded::Certificate, Arc::clone(metrics), look, move |loaded: Loaded| {
+    let (tls, expiry) = (Arc::clone(tls), Arc::clone(metrics));
+    Reload::new(Reloaded::Certificate, Arc::clone(metrics), look, move |loaded: ServerCertificate| {
         expiry.certificate_expires(loaded.not_after);
-        show(&front, loaded);
+        show(&tls, loaded);
     })
 }
 
-fn follow_clients(mut watch: ClientsWatch, front: &Arc<Front>, metrics: &Arc<Metrics>) -> Reload<Clients> {
+fn follow_clients(
+    mut watch: ClientAuthWatch,
+    tls: &Arc<ServerTls>,
+    metrics: &Arc<Metrics>,
+) -> Reload<ClientAuth> {
     let look = move || changed(watch.look());
-    let front = Arc::clone(front);
+    let tls = Arc::clone(tls);
     Reload::new(Reloaded::Clients, Arc::clone(metrics), look, move |clients| {
-        if let Err(error) = front.admit(clients) {
+        if let Err(error) = tls.set_client_auth(clients) {
             tracing::error!(%error, "the CAs of clients cannot be used: the last good ones stay in force");
         }
     })
 }
 
-fn changed<T, E: Into<Error>>(look: Result<Option<T>, E>) -> Result<Change<T>, String> {
+fn changed<T, E: Into<Error>>(look: Result<Option<T>, E>) -> Result<SourceChange<T>, String> {
     match look {
-        Ok(None) => Ok(Change::Unchanged),
-        Ok(Some(new)) => Ok(Change::Changed(new)),
+        Ok(None) => Ok(SourceChange::Unchanged),
+        Ok(Some(new)) => Ok(SourceChange::Changed(new)),
         Err(error) => Err(format!("{:#}", error.into())),
     }
 }
 
-fn show(front: &Front, loaded: Loaded) {
-    // It has been loaded, so there is nothing left that could be wrong with it.
-    if let Err(error) = front.show(loaded) {
+fn show(tls: &ServerTls, loaded: ServerCertificate) {
+    // It has been loaded, so nothing can be wrong with it any longer.
+    if let Err(error) = tls.set_certificate(loaded) {
         tracing::error!(%error, "the certificate cannot be served: the last good one stays in force");
     }
 }
 
 fn manage(
     connection: &Connection,
-    settings: Settings,
-    front: &Arc<Front>,
+    settings: RotationSettings,
+    tls: &Arc<ServerTls>,
     (health, metrics): (&Health, &Arc<Metrics>),
-) -> Result<Managed<InCluster>> {
-    let told = Told {
+) -> Result<SelfManagedCertificate<ClusterStore>> {
+    let observer = MetricsObserver {
         ready: health.wait_for(CONDITION),
         rotation: metrics.rotation().context("cannot set up the metrics")?,
     };
-    let (front, expiry) = (Arc::clone(front), Arc::clone(metrics));
-    Ok(Managed::new(InCluster::of(connection), settings, told, move |loaded: Loaded| {
-        expiry.certificate_expires(loaded.not_after);
-        show(&front, loaded);
-    }))
+    let (tls, expiry) = (Arc::clone(tls), Arc::clone(metrics));
+    Ok(SelfManagedCertificate::new(
+        connection.store(),
+        settings,
+        observer,
+        move |loaded: ServerCertificate| {
+            expiry.certificate_expires(loaded.not_after);
+            show(&tls, loaded);
+        },
+    ))
 }
 
-/// Logs and counts what is told of a managed certificate.
-struct Told {
-    ready: Condition,
+/// Logs and counts the events of a self-managed certificate.
+struct MetricsObserver {
+    ready: ReadinessCondition,
     rotation: RotationMetrics,
 }
 
-impl Observer for Told {
-    fn event(&self, event: &Event) {
+impl RotationObserver for MetricsObserver {
+    fn event(&self, event: &RotationEvent) {
         self.rotation.event(event.name());
         match event {
-            Event::Problem(problem) => tracing::warn!(problem = problem.name(), %event, "certificate"),
-            Event::Changed(_) | Event::Published { .. } | Event::Serving { .. } | Event::Recovered => {
+            RotationEvent::Problem(problem) => {
+                tracing::warn!(problem = problem.name(), %event, "certificate")
+            }
+            RotationEvent::Changed(_)
+            | RotationEvent::Published { .. }
+            | RotationEvent::Serving { .. }
+            | RotationEvent::Recovered => {
                 tracing::info!(%event, "certificate");
             }
         }
     }
 
-    fn status(&self, status: &Status) {
-        let Status { phase, leads, servable, authority_expires, out_of_sync, problem, .. } = status;
-        self.rotation.phase(Phase::ALL.map(Phase::name), phase.name());
+    fn status(&self, status: &RotationStatus) {
+        let RotationStatus { phase, leads, servable, authority_expires, out_of_sync, problem, .. } = status;
+        self.rotation.phase(RotationPhase::ALL.map(RotationPhase::name), phase.name());
         self.rotation.state(*leads, servable.is_ok(), out_of_sync.len());
-        self.rotation.problem(problem.as_ref().map(Problem::name));
+        self.rotation.problem(problem.as_ref().map(RotationProblem::name));
         if let Some(expires) = authority_expires {
             self.rotation.authority_expires(*expires);
         }

@@ -1,4 +1,4 @@
-//! The cluster that is served: followed, and asked for what a review hangs on.
+//! The cluster that is served: watched, and asked for what a review depends on and the watches have not seen.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,160 +7,157 @@ use futures::future::{BoxFuture, FutureExt};
 use tokio::sync::{Mutex, Notify, Semaphore};
 use tokio::time::timeout;
 
-use super::Review;
-use crate::admission::{ExistingPods, LookedUp, LookupError, Want};
-use crate::cli::installation::Objects;
-use crate::cluster::{Cluster, Event, Fault, LeaseLock, Reason, Resource};
-use crate::policy::{Snapshot, is_namespace};
-use crate::server::{ClusterMetrics, Condition, Health, Lookup};
+use crate::admission::ExistingPods;
+use crate::cli::serve::policies::SharedReviewer;
+use crate::cluster::{
+    ApiError, Cluster, ClusterEvent, ClusterStore, LeaseLock, OwnObjects, Reason, WatchedResource,
+};
+use crate::policy::{Lookup, LookupAnswer, LookupError, PodsQuery, Snapshot, is_namespace};
+use crate::server::{ClusterMetrics, Health, ReadinessCondition, Resolver};
 
-/// What is waited for until the first lists are there. Without them reviews would be judged all the same, but each
-/// by asking.
+/// The readiness condition that is met once the first lists are complete. Until then reviews are judged all the same,
+/// but each needs look-ups.
 const CONDITION: &str = "the namespaces and service accounts of the cluster";
 
-/// The longest look at the pods of a namespace.
+/// How long listing the pods of a namespace may take.
 const LONGEST_CHECK: Duration = Duration::from_secs(1);
 
-/// How long giving up the Lease may take at the end.
-const FAREWELL: Duration = Duration::from_secs(2);
+/// How long releasing the Lease may take at the end.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long the Lease lasts; it is renewed every few seconds.
-const LEASE: Duration = Duration::from_secs(20);
+const LEASE_DURATION: Duration = Duration::from_secs(20);
 
 /// A cluster, and podgate's own objects in it.
 pub(super) struct Connection {
     cluster: Cluster,
-    objects: Objects,
+    objects: OwnObjects,
     lease: Arc<Mutex<LeaseLock>>,
 }
 
 impl Connection {
-    pub(super) fn new(cluster: Cluster, objects: Objects, replica: &str) -> Self {
-        let lease = LeaseLock::new(&objects.namespace, &objects.lease, replica, LEASE);
+    pub(super) fn new(cluster: Cluster, objects: OwnObjects, replica: &str) -> Self {
+        let lease = LeaseLock::new(&objects.namespace, &objects.lease, replica, LEASE_DURATION);
         Self { cluster, objects, lease: Arc::new(Mutex::new(lease)) }
     }
 
-    pub(super) fn cluster(&self) -> &Cluster {
-        &self.cluster
+    /// Where a self-managed certificate is kept.
+    pub(super) fn store(&self) -> ClusterStore {
+        ClusterStore::new(self.cluster.clone(), self.objects.clone(), Arc::clone(&self.lease))
     }
 
-    pub(super) fn objects(&self) -> &Objects {
-        &self.objects
-    }
-
-    pub(super) fn lease(&self) -> &Arc<Mutex<LeaseLock>> {
-        &self.lease
-    }
-
-    /// Keeps the reviewer's snapshot current from now on. Returns who looks up what it lacks.
+    /// Keeps the reviewer's snapshot current from now on. Returns what looks up what it lacks.
     pub(super) fn follow(
         &self,
-        review: &Review,
+        review: &SharedReviewer,
         health: &Health,
         metrics: &ClusterMetrics,
-    ) -> Arc<dyn Lookup> {
-        let told = Told { metrics: metrics.clone(), ready: health.wait_for(CONDITION) };
+    ) -> Arc<dyn Resolver> {
+        let observer = WatchObserver { metrics: metrics.clone(), ready: health.wait_for(CONDITION) };
         let (review, cluster, known) = (Arc::clone(review), self.cluster.clone(), metrics.clone());
         let publish = move |snapshot: Arc<Snapshot>| {
             known.namespaces(snapshot.namespace_count());
             review.rcu(|reviewer| reviewer.with_snapshot(Arc::clone(&snapshot)));
         };
-        tokio::spawn(async move { cluster.follow(publish, |event| told.event(&event)).await });
+        tokio::spawn(async move { cluster.follow(publish, |event| observer.event(&event)).await });
         let checks = Semaphore::new(CHECKS_AT_ONCE);
-        Arc::new(Asks { cluster: self.cluster.clone(), metrics: metrics.clone(), checks })
+        Arc::new(ApiResolver { cluster: self.cluster.clone(), metrics: metrics.clone(), checks })
     }
 
-    /// Tells `changed` whenever the Secret of the certificate may be another.
+    /// Notifies `changed` whenever the Secret of the certificate may have changed.
     pub(super) fn follow_secret(&self, changed: Arc<Notify>, metrics: &ClusterMetrics) {
         let (cluster, metrics) = (self.cluster.clone(), metrics.clone());
-        let Objects { namespace, secret, .. } = self.objects.clone();
+        let OwnObjects { namespace, secret, .. } = self.objects.clone();
         tokio::spawn(async move {
-            let tell = |event: Event| tell(&metrics, &event);
-            cluster.follow_secret(&namespace, &secret, || changed.notify_one(), tell).await
+            let report = |event: ClusterEvent| report(&metrics, &event);
+            cluster.follow_secret(&namespace, &secret, || changed.notify_one(), report).await
         });
     }
 
-    /// Lets the next replica take over at once.
-    pub(super) async fn leave(&self) {
+    /// Releases the Lease, so that the next replica takes over at once.
+    pub(super) async fn release_lease(&self) {
         let released = async { self.lease.lock().await.release(&self.cluster).await };
-        match timeout(FAREWELL, released).await {
+        match timeout(RELEASE_TIMEOUT, released).await {
             Ok(Ok(())) => {}
-            Ok(Err(fault)) => tracing::warn!(error = %fault, "the Lease could not be given up"),
+            Ok(Err(error)) => tracing::warn!(%error, "the Lease could not be given up"),
             Err(_) => tracing::warn!("the Lease could not be given up in time"),
         }
     }
 }
 
-/// Logs and counts how the watches fare, and says when the first lists are there.
-struct Told {
+/// Logs and counts what happens to the watches, and sets readiness when the first lists are complete.
+struct WatchObserver {
     metrics: ClusterMetrics,
-    ready: Condition,
+    ready: ReadinessCondition,
 }
 
-impl Told {
-    fn event(&self, event: &Event) {
-        if matches!(event, Event::Synced) {
+impl WatchObserver {
+    fn event(&self, event: &ClusterEvent) {
+        if matches!(event, ClusterEvent::Synced) {
             self.ready.set(true);
         }
-        tell(&self.metrics, event);
+        report(&self.metrics, event);
     }
 }
 
-fn tell(metrics: &ClusterMetrics, event: &Event) {
+fn report(metrics: &ClusterMetrics, event: &ClusterEvent) {
     match event {
-        Event::Up(resource) => {
+        ClusterEvent::Up(resource) => {
             metrics.watch(resource.as_str(), true);
             tracing::info!(resource = resource.as_str(), "watching");
         }
-        Event::Down(resource, fault) => {
+        ClusterEvent::Down(resource, error) => {
             metrics.watch(resource.as_str(), false);
-            let (resource, advice) = (resource.as_str(), fault.advice());
-            tracing::warn!(resource, error = %fault, advice, "the watch has failed: what is known stays in force");
+            let (resource, advice) = (resource.as_str(), error.advice());
+            tracing::warn!(resource, %error, advice, "the watch has failed: what is known stays in force");
         }
-        Event::Failed(resource, reason) => metrics.error(resource.as_str(), reason.as_str()),
-        Event::Heard(resource) => metrics.heard(resource.as_str()),
-        Event::Synced => {}
+        ClusterEvent::Failed(resource, reason) => metrics.error(resource.as_str(), reason.as_str()),
+        ClusterEvent::Received(resource) => metrics.heard(resource.as_str()),
+        ClusterEvent::Synced => {}
     }
 }
 
-/// Asks the API server.
-struct Asks {
+/// Resolves lookups by asking the API server.
+struct ApiResolver {
     cluster: Cluster,
     metrics: ClusterMetrics,
-    /// Looks at the pods of a namespace that may be made at once: anybody who reaches the port can ask for one.
+    /// Limits how many lists of pods are read at once: anybody who reaches the port can ask for one.
     checks: Semaphore,
 }
 
 /// Each holds a page of pods.
 const CHECKS_AT_ONCE: usize = 2;
 
-impl Lookup for Asks {
-    fn look_up<'l>(&'l self, want: Want, deadline: Instant, found: &'l mut LookedUp) -> BoxFuture<'l, ()> {
+impl Resolver for ApiResolver {
+    fn resolve<'l>(
+        &'l self,
+        lookup: &'l Lookup,
+        deadline: Instant,
+    ) -> BoxFuture<'l, Result<LookupAnswer, LookupError>> {
         async move {
             let within = deadline.saturating_duration_since(Instant::now());
-            match want {
-                Want::Namespace(name) => {
-                    let labels = self.cluster.namespace(&name, within).await;
-                    let is_there = labels.as_ref().map(Option::is_some);
-                    self.count(Resource::Namespaces.as_str(), is_there);
-                    found.namespace = Some(labels.map_err(|fault| told(&fault)));
+            match lookup {
+                Lookup::Namespace(name) => {
+                    let labels = self.cluster.namespace(name, within).await;
+                    self.count(WatchedResource::Namespaces.as_str(), labels.as_ref().map(Option::is_some));
+                    labels.map(LookupAnswer::Namespace).map_err(|error| lookup_error(&error))
                 }
-                Want::ServiceAccount { namespace, name } => {
-                    let is_there = self.cluster.service_account(&namespace, &name, within).await;
-                    self.count(Resource::ServiceAccounts.as_str(), is_there.as_ref().copied());
-                    found.service_account = Some(is_there.map_err(|fault| told(&fault)));
+                Lookup::ServiceAccount { namespace, name } => {
+                    let exists = self.cluster.service_account(namespace, name, within).await;
+                    self.count(WatchedResource::ServiceAccounts.as_str(), exists.as_ref().copied());
+                    exists.map(LookupAnswer::ServiceAccount).map_err(|error| lookup_error(&error))
                 }
-                Want::Pods(check) => found.pod_warnings = Some(self.existing_pods(*check, within).await),
+                Lookup::PodsIn(query) => self.existing_pods(query, within).await,
             }
         }
         .boxed()
     }
 }
 
-/// What whoever sent the review may know of a fault.
-fn told(fault: &Fault) -> LookupError {
-    match fault.reason {
-        Reason::Timeout => LookupError::Late,
+/// What the sender of the review may know of an error.
+fn lookup_error(error: &ApiError) -> LookupError {
+    match error.reason {
+        Reason::Timeout => LookupError::TimedOut,
         Reason::RateLimited => LookupError::Limited,
         Reason::Unreachable
         | Reason::Tls
@@ -172,22 +169,22 @@ fn told(fault: &Fault) -> LookupError {
         | Reason::TooManyRequests
         | Reason::Server
         | Reason::Refused
-        | Reason::Garbled => LookupError::Failed,
+        | Reason::InvalidResponse => LookupError::Failed,
     }
 }
 
-impl Asks {
-    fn count(&self, resource: &str, found: Result<bool, &Fault>) {
+impl ApiResolver {
+    fn count(&self, resource: &str, found: Result<bool, &ApiError>) {
         let result = match found {
             Ok(true) => "found",
             Ok(false) => "absent",
-            Err(fault) => {
-                let advice = fault.advice();
-                tracing::warn!(resource, error = %fault, advice, "a look-up for a review has failed");
-                if fault.reason == Reason::RateLimited {
+            Err(error) => {
+                let advice = error.advice();
+                tracing::warn!(resource, %error, advice, "a look-up for a review has failed");
+                if error.reason == Reason::RateLimited {
                     "limited"
                 } else {
-                    self.metrics.error(resource, fault.reason.as_str());
+                    self.metrics.error(resource, error.reason.as_str());
                     "failed"
                 }
             }
@@ -195,39 +192,40 @@ impl Asks {
         self.metrics.looked_up(resource, result);
     }
 
-    /// Judges the pods that are there, in half of the time that is left and at most in a second.
-    async fn existing_pods(&self, mut check: ExistingPods, left: Duration) -> Vec<String> {
-        let listed = timeout(LONGEST_CHECK.min(left / 2), self.list(&mut check)).await;
-        let error = match listed {
+    /// Judges the pods that exist, in half of the time that is left and at most in a second.
+    async fn existing_pods(&self, query: &PodsQuery, left: Duration) -> Result<LookupAnswer, LookupError> {
+        let mut pods = ExistingPods::new(query);
+        let listed = timeout(LONGEST_CHECK.min(left / 2), self.list(query, &mut pods)).await;
+        let (error, reason) = match listed {
             Ok(Ok(())) => {
                 self.count("pods", Ok(true));
-                return check.warnings();
+                return Ok(pods.answer());
             }
-            Ok(Err(Unlisted::Fault(fault))) => {
-                self.count("pods", Err(&fault));
-                return ExistingPods::not_listed();
+            Ok(Err(PodListError::Api(error))) => {
+                self.count("pods", Err(&error));
+                return Err(lookup_error(&error));
             }
-            Ok(Err(Unlisted::Unreadable(error))) => error,
-            Err(_) => "it took too long".to_owned(),
+            Ok(Err(PodListError::Unreadable(error))) => (error, LookupError::Failed),
+            Err(_) => ("it took too long".to_owned(), LookupError::TimedOut),
         };
         self.metrics.looked_up("pods", "failed");
-        let namespace = check.namespace();
+        let namespace = &query.namespace;
         tracing::warn!(namespace, error, "the pods of a namespace could not be listed");
-        ExistingPods::not_listed()
+        Err(reason)
     }
 
-    async fn list(&self, check: &mut ExistingPods) -> Result<(), Unlisted> {
-        let Ok(_turn) = self.checks.acquire().await else {
-            return Err(Unlisted::Unreadable("nobody is looked at any more".to_owned()));
+    async fn list(&self, query: &PodsQuery, pods: &mut ExistingPods<'_>) -> Result<(), PodListError> {
+        let Ok(_permit) = self.checks.acquire().await else {
+            return Err(PodListError::Unreadable("nobody is looked at any more".to_owned()));
         };
         // A name from a review must not become a path.
-        if !is_namespace(check.namespace()) {
-            return Err(Unlisted::Unreadable("no namespace can have this name".to_owned()));
+        if !is_namespace(&query.namespace) {
+            return Err(PodListError::Unreadable("no namespace can have this name".to_owned()));
         }
         let mut next: Option<String> = None;
         loop {
-            let page = self.cluster.pods(check.namespace(), next.as_deref()).await?;
-            check.add(&page.list_json).map_err(|error| Unlisted::Unreadable(error.to_string()))?;
+            let page = self.cluster.pods(&query.namespace, next.as_deref()).await?;
+            pods.add(&page.list_json).map_err(|error| PodListError::Unreadable(error.to_string()))?;
             match page.next {
                 None => return Ok(()),
                 following => next = following,
@@ -237,13 +235,13 @@ impl Asks {
 }
 
 /// Why the pods of a namespace were not judged.
-enum Unlisted {
-    Fault(Fault),
+enum PodListError {
+    Api(ApiError),
     Unreadable(String),
 }
 
-impl From<Fault> for Unlisted {
-    fn from(fault: Fault) -> Self {
-        Self::Fault(fault)
+impl From<ApiError> for PodListError {
+    fn from(error: ApiError) -> Self {
+        Self::Api(error)
     }
 }

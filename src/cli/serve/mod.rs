@@ -1,8 +1,8 @@
-//! `podgate serve`: everything is read and checked, the ports are bound, and only then it serves.
+//! `podgate serve`: reads and checks everything, binds the ports, and only then serves.
 
 mod certificate;
 mod cluster;
-mod store;
+mod policies;
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -13,23 +13,24 @@ use anyhow::{Context, Result};
 use arc_swap::ArcSwap;
 
 use crate::admission::Reviewer;
-use crate::certificates::Service;
+use crate::certificates::WebhookService;
+use crate::cli::exit_code::{ALL_WELL, REFUSED};
 use crate::cli::installation::InstallationArgs;
 use crate::cli::logging::LogArgs;
 use crate::cli::sources::{SourceArgs, Sources};
-use crate::cli::{ALL_WELL, REFUSED};
-use crate::policy::{GUARDED_LABELS, GuardedLabels, Snapshot, UnguardedLabel};
-use crate::server::{self, Change, Health, Metrics, Outcome, Reload, Reloaded, Server, Shutdown, Wiring};
+use crate::policy::{GUARDED_LABELS, GuardedLabels, Snapshot};
+use crate::server::{Health, Metrics, Server, ServerArgs, Shutdown, ShutdownOutcome, Wiring};
 
-use certificate::{Certificate, CertificateArgs, Source};
+use certificate::{CertificateArgs, CertificateSetup, CertificateSource};
 use cluster::Connection;
+use policies::{SharedReviewer, follow_policies, show_policies, warn_of_unguarded};
 
 /// Serve the webhooks.
 ///
 /// POST /validate and POST /mutate over HTTPS; /livez, /readyz and /metrics over plain HTTP on a port of
 /// their own.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Serve {
+pub(crate) struct ServeArgs {
     /// Try it out: loopback only, no cluster, a throw-away certificate, and the namespace ml-team-a.
     #[arg(long, env = "PODGATE_DEV", conflicts_with_all = ["tls_cert", "kubeconfig"])]
     dev: bool,
@@ -52,7 +53,7 @@ pub(crate) struct Serve {
     guarded_labels: GuardedLabels,
 
     #[command(flatten)]
-    server: server::Args,
+    server: ServerArgs,
 
     #[command(flatten)]
     certificate: CertificateArgs,
@@ -65,13 +66,10 @@ pub(crate) struct Serve {
 const DEV_NAMESPACE: &str = "ml-team-a";
 const DEV_LABEL: (&str, &str) = ("podgate.dev/policy", "ml-restricted");
 
-/// A pod with something to say about, for `--dev`.
+/// A pod with several violations, for `--dev`.
 const DEV_REVIEW: &str = r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"try-it","kind":{"version":"v1","kind":"Pod"},"resource":{"version":"v1","resource":"pods"},"name":"train-bert","namespace":"ml-team-a","operation":"CREATE","object":{"apiVersion":"v1","kind":"Pod","metadata":{"name":"train-bert"},"spec":{"hostIPC":true,"containers":[{"name":"trainer","image":"pytorch","securityContext":{"runAsUser":0,"capabilities":{"add":["IPC_LOCK"]}}}],"volumes":[{"name":"datasets","hostPath":{"path":"/data"}}]}}}}"#;
 
-/// Everything that is served with.
-type Review = Arc<ArcSwap<Reviewer>>;
-
-impl Serve {
+impl ServeArgs {
     pub(crate) fn run(mut self, output: &mut impl Write) -> Result<u8> {
         if self.dev {
             self.be_local();
@@ -81,11 +79,11 @@ impl Serve {
         let certificate = self.certificate.read(self.dev)?;
         let log = self.log.start();
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        runtime.spawn(log.count_for_ever());
+        runtime.spawn(log.report_every_second());
         let outcome = runtime.block_on(self.serve(sources, reviewer, certificate, output))?;
         Ok(match outcome {
-            Outcome::Drained => ALL_WELL,
-            Outcome::Cut { .. } | Outcome::Aborted => REFUSED,
+            ShutdownOutcome::Drained => ALL_WELL,
+            ShutdownOutcome::Cut { .. } | ShutdownOutcome::Aborted => REFUSED,
         })
     }
 
@@ -95,7 +93,7 @@ impl Serve {
                 address.set_ip([127, 0, 0, 1].into());
             }
         }
-        // No API server has to learn that this one goes.
+        // No API server has to notice that this one is going.
         self.server.drain_delay = Duration::ZERO;
     }
 
@@ -108,7 +106,7 @@ impl Serve {
         Ok(sources)
     }
 
-    /// The cluster, unless there is none to be asked: files stand for it where they are named.
+    /// The cluster, unless there is none: where objects are named as files, they stand in for it.
     async fn connect(&self) -> Result<Option<Connection>> {
         let is_offline = self.sources.names_objects() && !self.installation.names_cluster();
         if self.dev || is_offline {
@@ -119,26 +117,26 @@ impl Serve {
         Ok(Some(Connection::new(cluster, objects, &self.replica())))
     }
 
-    /// What tells this replica from the others.
+    /// The name that distinguishes this replica from the others.
     fn replica(&self) -> String {
         let of_host = || std::env::var("HOSTNAME").ok().filter(|name| !name.is_empty());
         self.replica.clone().or_else(of_host).unwrap_or_else(|| format!("podgate-{}", std::process::id()))
     }
 
     /// The service that a self-managed certificate is for.
-    fn service(&self) -> Service {
-        Service::new(&self.installation.service, self.sources.own_namespace())
+    fn service(&self) -> WebhookService {
+        WebhookService::new(&self.installation.service, self.sources.own_namespace())
     }
 
     async fn serve(
         self,
         sources: Sources,
         reviewer: Reviewer,
-        certificate: Certificate,
+        certificate: CertificateSetup,
         output: &mut impl Write,
-    ) -> Result<Outcome> {
+    ) -> Result<ShutdownOutcome> {
         let connection = self.connect().await?;
-        let is_managed = matches!(certificate.source, Source::Managed);
+        let is_managed = matches!(certificate.source, CertificateSource::Managed);
         let metrics = Arc::new(Metrics::new().context("cannot set up the metrics")?);
         show_policies(&metrics, &reviewer);
         warn_of_unguarded(&reviewer, &self.guarded_labels);
@@ -149,18 +147,18 @@ impl Serve {
             None => None,
         };
         let cluster = connection.as_ref().zip(counted.as_ref());
-        let front = certificate.show(cluster, self.service(), (&health, &metrics), every)?;
-        // Until the first lists are there, each review is judged by asking.
+        let tls = certificate.show(cluster, self.service(), (&health, &metrics), every)?;
+        // Until the first lists are complete, each review needs look-ups.
         let reviewer = match &connection {
             Some(_) => reviewer.with_snapshot(Arc::new(Snapshot::live())),
             None => reviewer,
         };
-        let review: Review = Arc::new(ArcSwap::from_pointee(reviewer));
-        let lookup = cluster.map(|(connection, counted)| connection.follow(&review, &health, counted));
+        let review: SharedReviewer = Arc::new(ArcSwap::from_pointee(reviewer));
+        let resolver = cluster.map(|(connection, counted)| connection.follow(&review, &health, counted));
         let wiring = Wiring {
-            tls: front.tls(),
+            tls: tls.config(),
             review: Arc::<ArcSwap<Reviewer>>::clone(&review),
-            lookup,
+            resolver,
             health,
             metrics: Arc::clone(&metrics),
         };
@@ -170,67 +168,18 @@ impl Serve {
         tokio::spawn(follow_policies(sources, review, metrics, (self.guarded_labels, is_live)).run(every));
         tracing::info!(listen = %server.address(), admin = %server.admin_address(), "serving");
         if self.dev {
-            greet(&server, output)?;
+            print_banner(&server, output)?;
         }
         let outcome = server.run(shutdown).await;
         if let (Some(connection), true) = (&connection, is_managed) {
-            connection.leave().await;
+            connection.release_lease().await;
         }
         Ok(outcome)
     }
 }
 
-fn show_policies(metrics: &Metrics, reviewer: &Reviewer) {
-    metrics.policies(reviewer.policy_count());
-    if reviewer.is_pod_security() {
-        metrics.show_pod_security();
-    }
-}
-
-/// Says which policies whoever may edit a Namespace can leave.
-fn warn_of_unguarded(reviewer: &Reviewer, guarded: &GuardedLabels) {
-    for UnguardedLabel { policy, key } in reviewer.policies().unguarded_labels(guarded) {
-        tracing::warn!(
-            policy,
-            label = key,
-            "a policy hangs on a label that is not guarded: whoever may edit a Namespace can set the label, make any \
-             pod, and set it back. Guard the label (guardedLabels of the chart, PODGATE_GUARDED_LABELS of the base), or \
-             select by one that is guarded"
-        );
-    }
-}
-
-/// Policies and objects that change are read again; the last good ones stay in force. What is known of a live
-/// cluster stays.
-fn follow_policies(
-    mut sources: Sources,
-    review: Review,
-    metrics: Arc<Metrics>,
-    (guarded, is_live): (GuardedLabels, bool),
-) -> Reload<Reviewer> {
-    let look = move || match sources.changed() {
-        Ok(None) => Ok(Change::Unchanged),
-        Ok(Some(changed)) => {
-            let reviewer = changed.reviewer().map_err(|error| format!("{error:#}"))?;
-            sources = changed;
-            Ok(Change::Changed(reviewer))
-        }
-        Err(error) => Err(format!("{error:#}")),
-    };
-    let loaded = Arc::clone(&metrics);
-    Reload::new(Reloaded::Policies, metrics, look, move |reviewer: Reviewer| {
-        show_policies(&loaded, &reviewer);
-        warn_of_unguarded(&reviewer, &guarded);
-        if is_live {
-            review.rcu(|current| reviewer.with_snapshot(Arc::clone(current.snapshot())));
-        } else {
-            review.store(Arc::new(reviewer));
-        }
-    })
-}
-
-/// Says where it serves, and what to try.
-fn greet(server: &Server, output: &mut impl Write) -> Result<()> {
+/// Prints where it serves, and what to try.
+fn print_banner(server: &Server, output: &mut impl Write) -> Result<()> {
     let address = server.address();
     writeln!(
         output,

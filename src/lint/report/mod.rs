@@ -1,32 +1,29 @@
-//! What a linter run came to: the one value behind every format.
+//! The result of a run of the linter: the one value behind every format.
 //!
-//! Its fields are those of the JSON format, version 1. What that says is not to change; fields may
-//! be added.
+//! Its fields are those of the JSON format, version 1. Fields may be added; those that are there do not change.
 
 pub mod json;
 pub mod text;
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use crate::controls::{self, Found, Value};
 use crate::evaluate::{Severity, sentence};
-use crate::lint::Origin;
-use crate::lint::judge::Placed;
-use crate::pod;
-use crate::policy::{PolicySet, Scope};
-use crate::yaml::Fault;
+use crate::finding::{EditOp, Fix, Found};
+use crate::lint::diagnostic::Diagnostic;
+use crate::lint::unread::Unread;
+use crate::pod::Pod;
+use crate::policy::PolicySet;
 
-pub use crate::lint::advice::{Advice, Change};
+pub use crate::lint::pod_summary::{PodSummary, SuggestedChange};
 
 /// Every object that was judged, and everything that was not read.
 #[derive(Debug, Serialize)]
 pub struct Report {
     /// The objects that carry pods, in the order in which they were read.
-    pub objects: Vec<Object>,
+    pub objects: Vec<ObjectReport>,
     /// What could not be read.
     pub unread: Vec<Unread>,
     /// The counts.
@@ -39,7 +36,7 @@ pub struct Report {
 /// An object that carries a pod.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Object {
+pub struct ObjectReport {
     /// The file, as it was named; `-` for standard input.
     pub file: String,
     /// The place of its document in the file, from 1.
@@ -56,23 +53,23 @@ pub struct Object {
     pub namespace: String,
     /// `metadata.name` or else `metadata.generateName`; may be empty.
     pub name: String,
-    /// What the webhook would come to.
-    pub verdict: Verdict,
+    /// The webhook's verdict.
+    pub verdict: ObjectVerdict,
     /// Whether enough is known of the namespace to tell which policies hold. If not, all that may hold
     /// are taken to hold.
     #[serde(rename = "namespaceKnown")]
     pub is_namespace_known: bool,
     /// The pods in it: one, or none where the template is absent.
-    pub pods: Vec<Pod>,
+    pub pods: Vec<PodReport>,
 }
 
-/// What the webhook would come to, once it has filled in what it fills in.
+/// The webhook's verdict, once it has filled in defaults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Verdict {
-    /// The pods are let through. There may be notes for the audit log.
+pub enum ObjectVerdict {
+    /// The pods are allowed. There may be notes for the audit log.
     Allow,
-    /// They are let through with a warning.
+    /// They are allowed with a warning.
     Warn,
     /// They are refused.
     Deny,
@@ -80,40 +77,42 @@ pub enum Verdict {
 
 /// A pod, or the template of one.
 #[derive(Debug, Serialize)]
-pub struct Pod {
-    /// Where it stands in the object; empty for a Pod.
+pub struct PodReport {
+    /// Its path in the object; empty for a Pod.
     pub path: String,
-    /// Whether it is let through.
+    /// Whether it is allowed.
     pub allowed: bool,
-    /// Why not, in the words of Kubernetes' own Pod Security Admission: in a few.
+    /// Why not, in the words of Kubernetes' own Pod Security Admission: in short.
     pub reason: String,
-    /// And in many.
+    /// And in full.
     pub detail: String,
-    /// Each way in which it breaks a policy.
-    pub findings: Vec<Finding>,
-    /// What people are told; `None` if there is nothing to do.
+    /// Each violation of a policy.
+    pub findings: Vec<FindingReport>,
+    /// What people read; `None` if there is nothing to do.
     #[serde(skip)]
-    pub advice: Option<Advice>,
+    pub summary: Option<PodSummary>,
 }
 
-/// One breach of one control.
+/// One violation of one control.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Finding {
+pub struct FindingReport {
     /// The id of the control.
     pub control: &'static str,
     /// `deny`, `warn` or `audit`.
     pub severity: &'static str,
+    /// `denied`, `warned`, `audited` or `filledIn`.
+    pub disposition: &'static str,
     /// The name of the container, if it is one's.
     pub container: Option<String>,
     /// The field, from the object on: `spec.template.spec.containers[0].securityContext.privileged`.
     pub field: String,
     /// What it holds.
     pub value: Json,
-    /// The finding and its remedy as a sentence.
+    /// The finding and its fix as a sentence.
     pub message: String,
-    /// The change that mends it.
-    pub remedy: Remedy,
+    /// The change that fixes it.
+    pub remedy: FixReport,
     /// Whether podgate makes that change by itself, so that it does not count.
     #[serde(rename = "filledIn")]
     pub is_filled_in: bool,
@@ -125,31 +124,18 @@ pub struct Finding {
     pub alias_line: Option<usize>,
 }
 
-/// The change that mends a finding: `{"set": false}`, `{"remove": true}` or `{"choose": [...]}`.
+/// The change that fixes a finding: `{"set": false}`, `{"remove": true}`, `{"choose": [...]}` or `{"range": [1, 9]}`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Remedy {
+pub enum FixReport {
     /// Give the field this value.
     Set(Json),
     /// Remove the field, or this item of its list.
     Remove(bool),
     /// Give the field one of these values, or put one of these in its place.
-    Choose(Vec<&'static str>),
-}
-
-/// Something that could not be read, and so was not judged.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Unread {
-    /// The file, as it was named; `-` for standard input.
-    pub file: String,
-    /// The line, if it is one place in the file.
-    pub line: Option<usize>,
-    /// The column, likewise.
-    pub column: Option<usize>,
-    /// The place of the document in the file, from 1, if the rest of the file was read.
-    pub document: Option<usize>,
-    /// Why, and what to do.
-    pub message: String,
+    Choose(Vec<String>),
+    /// Give the field a number from the first to the second.
+    Range([i64; 2]),
 }
 
 /// The counts of a run.
@@ -164,9 +150,9 @@ pub struct Summary {
     pub pods: usize,
     /// The objects whose pods are refused.
     pub denied: usize,
-    /// The objects whose pods are let through with a warning.
+    /// The objects whose pods are allowed with a warning.
     pub warned: usize,
-    /// The objects whose pods are let through.
+    /// The objects whose pods are allowed.
     pub allowed: usize,
     /// What could not be read.
     pub unread: usize,
@@ -192,13 +178,13 @@ pub struct OtherKind {
 
 /// What one file adds to a report.
 #[derive(Debug, Default)]
-pub(super) struct Part {
-    pub(super) objects: Vec<Object>,
+pub(super) struct FileReport {
+    pub(super) objects: Vec<ObjectReport>,
     pub(super) unread: Vec<Unread>,
     other_kinds: BTreeMap<(String, String), usize>,
 }
 
-impl Part {
+impl FileReport {
     pub(super) fn count_other(&mut self, api_version: &str, kind: &str) {
         *self.other_kinds.entry((api_version.to_owned(), kind.to_owned())).or_default() += 1;
     }
@@ -211,18 +197,21 @@ impl Part {
 }
 
 impl Report {
-    /// Puts a report together from what was never found and from a part for each file.
-    pub(super) fn of(policies: &PolicySet, lost: Vec<Unread>, parts: impl Iterator<Item = Part>) -> Self {
-        let alone = policies.security.iter().find(|policy| matches!(policy.scope, Scope::Everywhere));
-        let standard = alone.and_then(|policy| policy.enforce.as_ref()).map(ToString::to_string);
+    /// The report of all files: `lost` are those that were not even found.
+    pub(super) fn of(
+        policies: &PolicySet,
+        lost: Vec<Unread>,
+        reports: impl Iterator<Item = FileReport>,
+    ) -> Self {
+        let standard = policies.standard.as_ref().map(ToString::to_string);
         let mut report = Self { objects: Vec::new(), unread: lost, summary: Summary::default(), standard };
         let mut files = report.unread.len();
         let mut other_kinds = BTreeMap::new();
-        for part in parts {
+        for of_file in reports {
             files += 1;
-            report.objects.extend(part.objects);
-            report.unread.extend(part.unread);
-            for (kind, count) in part.other_kinds {
+            report.objects.extend(of_file.objects);
+            report.unread.extend(of_file.unread);
+            for (kind, count) in of_file.other_kinds {
                 *other_kinds.entry(kind).or_default() += count;
             }
         }
@@ -238,9 +227,9 @@ impl Report {
             files,
             objects: self.objects.len(),
             pods: pods().count(),
-            denied: with(Verdict::Deny),
-            warned: with(Verdict::Warn),
-            allowed: with(Verdict::Allow),
+            denied: with(ObjectVerdict::Deny),
+            warned: with(ObjectVerdict::Warn),
+            allowed: with(ObjectVerdict::Allow),
             unread: self.unread.len(),
             findings: pods().map(|pod| pod.findings.len()).sum(),
             unknown_namespaces: self.objects.iter().filter(|object| !object.is_namespace_known).count(),
@@ -248,8 +237,7 @@ impl Report {
         }
     }
 
-    /// What the process exits with: 3 if something could not be read, else 1 if something is refused,
-    /// else 0.
+    /// The exit code of the process: 3 if something could not be read, else 1 if something is refused, else 0.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match &self.summary {
@@ -260,18 +248,20 @@ impl Report {
     }
 }
 
-impl Finding {
-    pub(super) fn new(pod: &pod::Pod<'_>, placed: &Placed<'_>) -> Self {
-        let Placed { finding, severity, is_filled_in, field, span, alias } = placed;
+impl FindingReport {
+    pub(super) fn new(pod: &Pod<'_>, diagnostic: &Diagnostic<'_, '_>) -> Self {
+        let Diagnostic { judged, severity, field, span, alias } = diagnostic;
+        let finding = judged.finding;
         Self {
-            control: finding.control.id,
+            control: judged.control().id,
             severity: Severity::name(*severity),
-            container: finding.place.container().map(|container| container.name.to_owned()),
+            disposition: judged.disposition.name(),
+            container: finding.subject.container().map(|container| container.name.to_owned()),
             field: field.clone(),
             value: to_json(finding.found),
-            message: sentence(pod, finding),
-            remedy: Remedy::of(finding.remedy),
-            is_filled_in: *is_filled_in,
+            message: sentence(pod, judged),
+            remedy: FixReport::of(&finding.fix),
+            is_filled_in: judged.is_filled_in(),
             line: span.line,
             column: span.column,
             alias_line: alias.map(|alias| alias.line),
@@ -286,45 +276,27 @@ fn to_json(found: Found<'_>) -> Json {
         Found::Integer(value) => value.into(),
         Found::Text(text) => text.into(),
         Found::List(items) => items.iter().map(AsRef::as_ref).collect(),
+        // Nobody may see it.
+        Found::Hidden => Json::Null,
     }
 }
 
-impl Remedy {
-    fn of(remedy: controls::Remedy<'_>) -> Self {
-        match remedy {
-            controls::Remedy::Set(Value::Bool(value)) => Self::Set(value.into()),
-            controls::Remedy::Set(Value::Text(text)) => Self::Set(text.into()),
-            controls::Remedy::Set(Value::ListOf(text)) => Self::Set(vec![text].into()),
-            controls::Remedy::Remove => Self::Remove(true),
-            controls::Remedy::Choose(values) => Self::Choose(values.to_vec()),
+impl FixReport {
+    fn of_edit(op: EditOp<'_>) -> Self {
+        match op {
+            EditOp::Set(value) => Self::Set(value.into()),
+            EditOp::Remove => Self::Remove(true),
         }
     }
-}
 
-impl Unread {
-    /// A whole file.
-    pub(super) fn file(file: String, message: String) -> Self {
-        Self { file, line: None, column: None, document: None, message }
-    }
-
-    /// A document, or an object in one.
-    pub(super) fn in_document(origin: &Origin<'_>, fault: Fault) -> Self {
-        Self {
-            file: origin.file.to_owned(),
-            line: Some(fault.line),
-            column: Some(fault.column),
-            document: Some(origin.document),
-            message: fault.message,
+    fn of(fix: &Fix<'_>) -> Self {
+        match fix {
+            Fix::Edit { op, .. } => Self::of_edit(*op),
+            Fix::Edits { edits, .. } => {
+                edits.first().map_or(Self::Remove(true), |edit| Self::of_edit(edit.op))
+            }
+            Fix::OneOf(values) => Self::Choose(values.iter().map(str::to_owned).collect()),
+            Fix::Range { least, most } => Self::Range([*least, *most]),
         }
-    }
-}
-
-impl fmt::Display for Unread {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.file)?;
-        for number in [self.line, self.column].into_iter().flatten() {
-            write!(f, ":{number}")?;
-        }
-        write!(f, ": {}", self.message)
     }
 }

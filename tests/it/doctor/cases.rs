@@ -9,10 +9,11 @@ mod webhooks;
 
 use std::time::Duration;
 
-use podgate::doctor::{Check, Finding, Installation, Severity, examine};
+use podgate::doctor::{Diagnosis, DiagnosisSeverity, HealthCheck, Installation, examine};
 use serde_json::{Value as Json, json};
 
 use super::world::{VALIDATING, World, now};
+use crate::policies::policies;
 
 /// A change to a good installation.
 pub(super) enum Break {
@@ -38,7 +39,7 @@ pub(super) fn gone(path: &str) -> Json {
     json!([{ "op": "remove", "path": path }])
 }
 
-pub(super) fn broken(change: &Break) -> Vec<Finding> {
+pub(super) fn broken(change: &Break) -> Vec<Diagnosis> {
     let mut world = World::good();
     match change {
         Patch(which, patch) => world.patch(which, patch),
@@ -64,8 +65,8 @@ spec:
 ";
 
 /// Every check with what sets it off, and words of what is then found.
-pub(super) fn cases() -> Vec<(Check, Severity, &'static str, Break)> {
-    use Severity::{Error, Info, Warning};
+pub(super) fn cases() -> Vec<(HealthCheck, DiagnosisSeverity, &'static str, Break)> {
+    use DiagnosisSeverity::{Error, Info, Warning};
     let mut cases = webhooks::cases();
     cases.extend(certificates::cases());
     cases.extend(around::reach());
@@ -73,7 +74,7 @@ pub(super) fn cases() -> Vec<(Check, Severity, &'static str, Break)> {
     cases.extend(around::identities());
     cases.extend([
         (
-            Check::NotRead,
+            HealthCheck::NotRead,
             Warning,
             "nothing is known of it: not allowed: secrets",
             With(|installation| {
@@ -81,13 +82,13 @@ pub(super) fn cases() -> Vec<(Check, Severity, &'static str, Break)> {
             }),
         ),
         (
-            Check::NotRead,
+            HealthCheck::NotRead,
             Warning,
             "too busy",
             With(|installation| installation.namespaces = Err("too busy".into())),
         ),
         (
-            Check::KubernetesVersion,
+            HealthCheck::KubernetesVersion,
             Error,
             "v1.29.4, and podgate needs v1.30",
             With(|installation| {
@@ -95,7 +96,7 @@ pub(super) fn cases() -> Vec<(Check, Severity, &'static str, Break)> {
             }),
         ),
         (
-            Check::Clock,
+            HealthCheck::Clock,
             Warning,
             "61 s behind the one here",
             With(|installation| {
@@ -103,36 +104,36 @@ pub(super) fn cases() -> Vec<(Check, Severity, &'static str, Break)> {
             }),
         ),
         (
-            Check::Clock,
+            HealthCheck::Clock,
             Warning,
             "61 s ahead of the one here",
             With(|installation| {
                 installation.server.as_mut().unwrap().time = Some(now() + Duration::from_secs(61));
             }),
         ),
-        (Check::LeaseMissing, Error, "nobody rotates", Remove("Lease")),
-        (Check::LeaseStale, Warning, "no replica holds it", Patch("Lease", gone("/spec/holderIdentity"))),
+        (HealthCheck::LeaseMissing, Error, "nobody rotates", Remove("Lease")),
+        (HealthCheck::LeaseStale, Warning, "no replica holds it", Patch("Lease", gone("/spec/holderIdentity"))),
         (
-            Check::LeaseStale,
+            HealthCheck::LeaseStale,
             Warning,
             "renewed last at 2026-11-25T11:58:59Z by podgate-1",
             Patch("Lease", set("/spec/renewTime", "2026-11-25T11:58:59.000000Z".into())),
         ),
-        (Check::LeaseStale, Warning, "renewed never", Patch("Lease", gone("/spec/renewTime"))),
+        (HealthCheck::LeaseStale, Warning, "renewed never", Patch("Lease", gone("/spec/renewTime"))),
         (
-            Check::GuardMissing,
+            HealthCheck::GuardMissing,
             Warning,
             "can switch podgate off",
             Remove("ValidatingAdmissionPolicy podgate-policy-label"),
         ),
         (
-            Check::GuardUnbound,
+            HealthCheck::GuardUnbound,
             Warning,
             "it refuses nothing",
             Remove("ValidatingAdmissionPolicyBinding podgate-policy-label"),
         ),
         (
-            Check::GuardUnbound,
+            HealthCheck::GuardUnbound,
             Warning,
             "it refuses nothing",
             Patch(
@@ -141,7 +142,7 @@ pub(super) fn cases() -> Vec<(Check, Severity, &'static str, Break)> {
             ),
         ),
         (
-            Check::GuardUnbound,
+            HealthCheck::GuardUnbound,
             Warning,
             "Ignore: what it cannot judge",
             Patch(
@@ -150,19 +151,19 @@ pub(super) fn cases() -> Vec<(Check, Severity, &'static str, Break)> {
             ),
         ),
         (
-            Check::GuardLabels,
+            HealthCheck::GuardLabels,
             Warning,
             "guards team, and podgate is told that podgate.dev/policy is guarded",
             Patch(GUARD, set("/spec/variables/0/expression", "'team'.split(',')".into())),
         ),
         (
-            Check::GuardLabels,
+            HealthCheck::GuardLabels,
             Warning,
             "does not say which labels it guards",
             Patch(GUARD, gone("/spec/variables/0")),
         ),
         (
-            Check::GuardLabels,
+            HealthCheck::GuardLabels,
             Warning,
             "guards podgate.dev/policy, and podgate is told that podgate.dev/policy,team is guarded",
             Patch(
@@ -171,38 +172,38 @@ pub(super) fn cases() -> Vec<(Check, Severity, &'static str, Break)> {
             ),
         ),
         (
-            Check::LabelUnguarded,
+            HealthCheck::LabelUnguarded,
             Warning,
-            "hangs on the label environment, which is not guarded: whoever may edit a Namespace can set it, make any",
+            "depends on the label environment, which is not guarded: whoever may edit a Namespace can set it, make any",
             Patch("ConfigMap", set("/data/sandbox.yaml", BY_ENVIRONMENT.into())),
         ),
         (
-            Check::LabelUnguarded,
+            HealthCheck::LabelUnguarded,
             Warning,
-            "hangs on the label environment",
+            "depends on the label environment",
             // What the guard guards counts, and not what podgate is told.
             With(|installation| {
                 installation.policies =
-                    podgate::doctor::Policies::Given(around::policies(BY_ENVIRONMENT));
+                    podgate::doctor::PolicySource::Given(policies(BY_ENVIRONMENT));
                 let deployment = installation.deployment.as_mut().unwrap().as_mut().unwrap();
                 let container = &mut deployment.spec.template.spec.as_mut().unwrap().containers[0];
                 container.args.as_mut().unwrap().push("--guarded-labels=environment".to_owned());
             }),
         ),
         (
-            Check::LabelUnguarded,
+            HealthCheck::LabelUnguarded,
             Warning,
-            "hangs on the label pod-security.kubernetes.io/enforce-version",
+            "depends on the label pod-security.kubernetes.io/enforce-version",
             With(|installation| {
-                installation.policies = podgate::doctor::Policies::Given(around::policies(
+                installation.policies = podgate::doctor::PolicySource::Given(policies(
                     "{apiVersion: pod-security.admission.config.k8s.io/v1, kind: PodSecurityConfiguration}",
                 ));
             }),
         ),
         (
-            Check::LabelUnguarded,
+            HealthCheck::LabelUnguarded,
             Warning,
-            "hangs on the label cloud.example.com/system, which is not guarded: whoever may edit a Namespace can set \
+            "depends on the label cloud.example.com/system, which is not guarded: whoever may edit a Namespace can set \
              it, and podgate is not asked",
             Patch(
                 VALIDATING,
@@ -213,7 +214,7 @@ pub(super) fn cases() -> Vec<(Check, Severity, &'static str, Break)> {
             ),
         ),
         (
-            Check::MatchCondition,
+            HealthCheck::MatchCondition,
             Info,
             "not one of podgate's own",
             Patch(

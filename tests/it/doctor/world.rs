@@ -3,9 +3,10 @@
 use std::fs;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use podgate::doctor::{
-    Authority, Bundle, Certificate, Guard, Installation, Names, Policies, Secret, Served, Server,
-    ServiceAccount,
+    ApiServer, BundleState, CaDates, CertificateDates, Guard, Installation, InstallationNames, PolicySource,
+    TlsProbe,
 };
 use podgate::policy::Labels;
 use serde::de::DeserializeOwned;
@@ -123,7 +124,7 @@ impl World {
     }
 
     pub(super) fn installation(&self) -> Installation {
-        let names = Names {
+        let names = InstallationNames {
             namespace: "podgate-system".into(),
             deployment: "podgate".into(),
             service: "podgate".into(),
@@ -137,7 +138,7 @@ impl World {
         let mut installation = Installation {
             names,
             now: now(),
-            server: Ok(Server { version: "v1.37.1".into(), time: Some(now() + Duration::from_secs(1)) }),
+            server: Ok(ApiServer { version: "v1.37.1".into(), time: Some(now() + Duration::from_secs(1)) }),
             validating: Ok(self.one(VALIDATING, "podgate")),
             mutating: Ok(self.one(MUTATING, "00-podgate")),
             mutating_names: Ok(["00-podgate"].iter().chain(&others).map(ToString::to_string).collect()),
@@ -146,19 +147,20 @@ impl World {
                 bundle("templates.podgate.dev", false),
                 bundle("pods.podgate.dev", true),
             ],
-            secret: Ok(self.one("Secret", "podgate-tls").map(|_: Json| Secret { certificate: Some(leaf()) })),
+            secret: Ok(self.one("Secret", "podgate-tls").map(|_: Json| Some(leaf()))),
             namespaces: Ok(namespaces(&[
                 ("default", None),
                 ("kube-system", None),
                 ("podgate-system", None),
                 ("ml-a", Some("ml-restricted")),
             ])),
-            service_accounts: Ok(vec![ServiceAccount {
-                namespace: "ml-a".into(),
-                name: "trainer".into(),
-                annotations: [("azure.workload.identity/client-id".into(), "5f3c".into())].into(),
+            service_accounts: Ok(vec![ObjectMeta {
+                namespace: Some("ml-a".into()),
+                name: Some("trainer".into()),
+                annotations: Some([("azure.workload.identity/client-id".into(), "5f3c".into())].into()),
+                ..ObjectMeta::default()
             }]),
-            policies: Policies::ConfigMap(Ok(self.one("ConfigMap", "podgate"))),
+            policies: PolicySource::ConfigMap(Ok(self.one("ConfigMap", "podgate"))),
             deployment: Ok(self.one(DEPLOYMENT, "podgate")),
             pods: Ok(self.every("Pod")),
             budgets: Ok(self.every("PodDisruptionBudget")),
@@ -188,25 +190,25 @@ pub(super) fn namespaces(namespaces: &[(&str, Option<&str>)]) -> Vec<(String, La
     namespaces.iter().map(labelled).collect()
 }
 
-fn bundle(webhook: &str, is_mutating: bool) -> Bundle {
-    Bundle {
+fn bundle(webhook: &str, is_mutating: bool) -> BundleState {
+    BundleState {
         webhook: webhook.into(),
         is_mutating,
-        authorities: vec![Authority { not_before: now() - 30 * DAY, not_after: now() + 300 * DAY }],
+        authorities: vec![CaDates { not_before: now() - 30 * DAY, not_after: now() + 300 * DAY }],
         has_others: false,
-        vouches: Some(true),
-        served: Some(Served::Trusted),
+        verifies: Some(true),
+        served: Some(TlsProbe::Trusted),
     }
 }
 
-fn leaf() -> Certificate {
-    Certificate {
+fn leaf() -> CertificateDates {
+    CertificateDates {
         not_before: now() - 10 * DAY,
         not_after: now() + 20 * DAY,
         names: vec!["podgate.podgate-system.svc".into()],
     }
 }
 
-pub(super) fn certificate(installation: &mut Installation) -> &mut Certificate {
-    installation.secret.as_mut().unwrap().as_mut().unwrap().certificate.as_mut().unwrap()
+pub(super) fn certificate(installation: &mut Installation) -> &mut CertificateDates {
+    installation.secret.as_mut().unwrap().as_mut().unwrap().as_mut().unwrap()
 }

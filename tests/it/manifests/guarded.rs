@@ -8,8 +8,10 @@ use podgate::policy::GUARDED_LABELS;
 use serde_json::{Value as Json, json};
 
 use super::rendered::{Programs, WITH_NAMESPACE, assert_same};
-use super::{base, items, podgate, the, webhooks};
+use super::{base, items, the, webhooks};
+use crate::command::podgate;
 use crate::pods::of_repository;
+use crate::policies::policies;
 
 const VARIABLE: &str = "PODGATE_GUARDED_LABELS";
 
@@ -48,7 +50,7 @@ fn assert_guarded(objects: &[Json], labels: &str) {
 
 #[test]
 fn the_program_the_base_and_the_chart_begin_with_the_same() {
-    let help = podgate(&["serve", "--help"]).output().unwrap();
+    let help = podgate().args(["serve", "--help"]).output().unwrap();
     let help = String::from_utf8(help.stdout).unwrap();
     assert!(help.contains(&format!("[default: {GUARDED_LABELS}]")), "{help}");
     let objects = base();
@@ -153,9 +155,7 @@ fn drop_in_mode_guards_kubernetes_own_labels() {
     assert_eq!(variable(&base(), "everywhere"), "false");
     // podgate finds nothing to warn of in what is shipped.
     let config = the(&objects, "ConfigMap", "podgate")["data"]["pod-security.yaml"].as_str().unwrap();
-    let mut policies = podgate::policy::Policies::new(Vec::new());
-    podgate::policy::read_file("pod-security.yaml", config, &mut policies);
-    let policies = policies.finish().unwrap();
+    let policies = policies(config);
     assert_eq!(policies.unguarded_labels(&told(&objects).parse().unwrap()), []);
     assert_eq!(policies.unguarded_labels(&GUARDED_LABELS.parse().unwrap()).len(), 6);
 }

@@ -214,7 +214,8 @@ fn deliver(want: &Want, connected: Connected) -> Option<Connected> {
 
 /// Whether the server has said nothing on an idle connection: whatever it says there, it is the end.
 fn is_open(stream: &TcpStream) -> bool {
-    let socket = std::os::fd::AsFd::as_fd(stream).try_clone_to_owned().unwrap();
+    // Without a descriptor to spare nobody can tell, and a new connection cannot be made either.
+    let Ok(socket) = std::os::fd::AsFd::as_fd(stream).try_clone_to_owned() else { return true };
     let peeked = std::net::TcpStream::from(socket).peek(&mut [0]);
     peeked.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
 }

@@ -23,8 +23,8 @@ use super::go_client::GoClient;
 use super::replica::Replica;
 use super::{LAG, Load, REPLICAS};
 use crate::cluster_api::Api;
+use crate::left_out::say;
 use crate::manifests;
-use crate::programs::say;
 use crate::replay;
 
 /// Longer than the lag by seconds, as this may run for long beside other things: a busy machine is no lost review.

@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use podgate::certificates::{Managed, Moment, Problem, Service, Settings, TlsVersion};
+use podgate::certificates::{
+    Clocks, RotationProblem, RotationSettings, SelfManagedCertificate, TlsVersion, WebhookService,
+};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
@@ -42,15 +44,17 @@ impl Cluster {
             let told = Arc::new(Mutex::new(Told::default()));
             let served = Arc::clone(&told);
             let reach = Reach { world: Arc::clone(&cluster.world), replica };
-            let settings = Settings::new(Service::new("podgate", "podgate-system"), TlsVersion::V1_3);
-            let managed = Managed::new(reach, settings, Ear(Arc::clone(&told)), move |loaded| {
-                served.lock().unwrap().served = Some(loaded);
-            });
+            let settings =
+                RotationSettings::new(WebhookService::new("podgate", "podgate-system"), TlsVersion::V1_3);
+            let managed =
+                SelfManagedCertificate::new(reach, settings, Ear(Arc::clone(&told)), move |loaded| {
+                    served.lock().unwrap().served = Some(loaded);
+                });
             let (world, suspended) = (Arc::clone(&cluster.world), Arc::clone(&cluster.suspended));
             let clock = move || {
                 let mut world = world.lock().unwrap();
                 world.now = start.elapsed() + *suspended.lock().unwrap();
-                Moment { wall: world.wall(), steady: Instant::now().into_std() }
+                Clocks { wall: world.wall(), steady: Instant::now().into_std() }
             };
             cluster.told.push(told);
             cluster.nudges.push(managed.nudge());
@@ -83,7 +87,7 @@ impl Cluster {
         told.served.as_ref().map(|loaded| loaded.chain()[0].to_vec())
     }
 
-    fn problem(&self) -> Option<Problem> {
+    fn problem(&self) -> Option<RotationProblem> {
         self.told[0].lock().unwrap().status.problem.clone()
     }
 
@@ -130,7 +134,7 @@ async fn an_api_server_that_says_nothing() {
     cluster.until(Cluster::all_well).await;
     let served = cluster.served(0);
     cluster.world.lock().unwrap().is_silent = true;
-    let took = cluster.until(|cluster| cluster.problem() == Some(Problem::Late)).await;
+    let took = cluster.until(|cluster| cluster.problem() == Some(RotationProblem::TimedOut)).await;
     assert!(took > 20 * SECOND && took < 30 * SECOND, "{took:?}");
     sleep(30 * MINUTE).await;
     assert_eq!(cluster.served(0), served);

@@ -1,4 +1,4 @@
-//! Replicas, API servers and whoever meddles with them, in simulated time.
+//! Replicas, API servers and whoever tampers with them, in simulated time.
 //!
 //! One thread polls the looks of all replicas by turns, in an order that a seed decides, and between any two
 //! polls asks whether every API server would accept what every replica serves.
@@ -11,7 +11,8 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant, SystemTime};
 
 use podgate::certificates::{
-    Change, Event, Loaded, Managed, Moment, Observer, Pause, Service, Settings, Status, TlsVersion,
+    Clocks, NextLook, RotationEvent, RotationObserver, RotationSettings, RotationStatus, SecretChange,
+    SelfManagedCertificate, ServerCertificate, TlsVersion, WebhookService,
 };
 use rustls::RootCertStore;
 use rustls::client::WebPkiServerVerifier;
@@ -29,31 +30,31 @@ const SERVICE: &str = "podgate.podgate-system.svc";
 /// What a replica has told, and what it serves.
 #[derive(Default)]
 pub(crate) struct Told {
-    pub(crate) served: Option<Loaded>,
+    pub(crate) served: Option<ServerCertificate>,
     /// A number that no other certificate that is served has had.
     loads: u64,
-    pub(crate) status: Status,
-    pub(crate) events: Vec<Event>,
+    pub(crate) status: RotationStatus,
+    pub(crate) events: Vec<RotationEvent>,
 }
 
 pub(crate) struct Ear(pub(crate) Arc<Mutex<Told>>);
 
-impl Observer for Ear {
-    fn event(&self, event: &Event) {
+impl RotationObserver for Ear {
+    fn event(&self, event: &RotationEvent) {
         self.0.lock().unwrap().events.push(event.clone());
     }
 
-    fn status(&self, status: &Status) {
+    fn status(&self, status: &RotationStatus) {
         self.0.lock().unwrap().status = status.clone();
     }
 }
 
 static LOADS: AtomicU64 = AtomicU64::new(1);
 
-type Look = Pin<Box<dyn Future<Output = Pause>>>;
+type Look = Pin<Box<dyn Future<Output = NextLook>>>;
 
 pub(crate) struct Replica {
-    managed: Arc<AsyncMutex<Managed<Reach>>>,
+    managed: Arc<AsyncMutex<SelfManagedCertificate<Reach>>>,
     look: Option<Look>,
     pub(crate) told: Arc<Mutex<Told>>,
     /// How far its clock is off, in seconds.
@@ -64,7 +65,7 @@ pub(crate) struct Replica {
 
 /// What may happen to a replica in the middle of a look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Blow {
+pub(crate) enum InjectedFault {
     /// The process dies, and another one starts.
     Crash,
     /// The look takes too long, and is given up.
@@ -84,10 +85,10 @@ pub(crate) struct Simulation {
     pub(crate) checks: usize,
     pub(crate) promotions: usize,
     /// At which poll, counted from the start, what happens to the replica that is polled.
-    pub(crate) blow: Option<(usize, Blow)>,
-    /// Of how many polls one is a blow.
+    pub(crate) fault: Option<(usize, InjectedFault)>,
+    /// One of how many polls is hit by a fault.
     pub(crate) one_blow_in: Option<usize>,
-    pub(crate) blows: usize,
+    pub(crate) faults: usize,
 }
 
 impl Simulation {
@@ -104,9 +105,9 @@ impl Simulation {
             polls: 0,
             checks: 0,
             promotions: 0,
-            blow: None,
+            fault: None,
             one_blow_in: None,
-            blows: 0,
+            faults: 0,
         };
         for index in 0..replicas {
             let replica = simulation.start(index, 0);
@@ -118,9 +119,10 @@ impl Simulation {
     fn start(&self, index: usize, skew: i64) -> Replica {
         let told = Arc::new(Mutex::new(Told::default()));
         let served = Arc::clone(&told);
-        let settings = Settings::new(Service::new("podgate", "podgate-system"), TlsVersion::V1_3);
+        let settings =
+            RotationSettings::new(WebhookService::new("podgate", "podgate-system"), TlsVersion::V1_3);
         let reach = Reach { world: Arc::clone(&self.world), replica: index };
-        let managed = Managed::new(reach, settings, Ear(Arc::clone(&told)), move |loaded| {
+        let managed = SelfManagedCertificate::new(reach, settings, Ear(Arc::clone(&told)), move |loaded| {
             let mut told = served.lock().unwrap();
             told.loads = LOADS.fetch_add(1, Ordering::Relaxed);
             told.served = Some(loaded);
@@ -137,7 +139,8 @@ impl Simulation {
 
     fn count_promotions(&mut self, index: usize) {
         let mut told = self.replicas[index].told.lock().unwrap();
-        let is_promotion = |event: &&Event| matches!(event, Event::Changed(Change::Promote));
+        let is_promotion =
+            |event: &&RotationEvent| matches!(event, RotationEvent::Changed(SecretChange::Promote));
         self.promotions += told.events.iter().filter(is_promotion).count();
         told.events.clear();
     }
@@ -218,34 +221,34 @@ impl Simulation {
             replica.idle = None;
             replica.due = world.now
                 + match pause {
-                    Pause::Again => Duration::from_millis(100),
-                    Pause::Retry(pause) => pause,
-                    Pause::Idle(due) => {
+                    NextLook::Again => Duration::from_millis(100),
+                    NextLook::Retry(pause) => pause,
+                    NextLook::Idle(due) => {
                         replica.idle = Some(due);
                         due.min(self.look_every) - world.numbers.up_to(self.look_every.min(due) / 4)
                     }
                 };
         }
         let is_hit = self.one_blow_in.is_some_and(|count| world.numbers.one_in(count));
-        let blow = if world.numbers.one_in(2) { Blow::Crash } else { Blow::GiveUp };
+        let fault = if world.numbers.one_in(2) { InjectedFault::Crash } else { InjectedFault::GiveUp };
         drop(world);
-        let planned = self.blow.filter(|(at, _)| *at == self.polls).map(|(_, blow)| blow);
-        if let Some(blow) = planned.or(is_hit.then_some(blow)) {
-            self.blows += 1;
-            match blow {
-                Blow::Crash => self.crash(index),
-                Blow::GiveUp => self.replicas[index].look = None,
+        let planned = self.fault.filter(|(at, _)| *at == self.polls).map(|(_, fault)| fault);
+        if let Some(fault) = planned.or(is_hit.then_some(fault)) {
+            self.faults += 1;
+            match fault {
+                InjectedFault::Crash => self.crash(index),
+                InjectedFault::GiveUp => self.replicas[index].look = None,
             }
         }
         self.count_promotions(index);
     }
 
-    fn moment(&self, index: usize) -> Moment {
+    fn moment(&self, index: usize) -> Clocks {
         let world = self.world.lock().unwrap();
         let skew = self.replicas[index].skew;
         let by = Duration::from_secs(skew.unsigned_abs());
         let wall = if skew < 0 { world.wall() - by } else { world.wall() + by };
-        Moment { wall, steady: self.base + world.now }
+        Clocks { wall, steady: self.base + world.now }
     }
 
     pub(crate) fn now(&self) -> Duration {
@@ -302,7 +305,7 @@ impl Simulation {
     pub(crate) fn assert_settled(&self) {
         for (index, replica) in self.replicas.iter().enumerate() {
             let told = replica.told.lock().unwrap();
-            let Status { servable, out_of_sync, problem, .. } = &told.status;
+            let RotationStatus { servable, out_of_sync, problem, .. } = &told.status;
             let at = self.now();
             assert_eq!(*servable, Ok(()), "replica {index} at {at:?}: {:?}", told.status);
             assert!(out_of_sync.is_empty(), "replica {index} at {at:?}: {out_of_sync:?}");

@@ -6,7 +6,7 @@ use std::task::Poll;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures::future::BoxFuture;
-use podgate::certificates::{Data, Published, Store, StoreError, Versioned};
+use podgate::certificates::{CertificateStore, SecretData, StoreError, VersionedSecret, WebhookBundle};
 
 /// The latest that an API server sees a change.
 pub(crate) const LAG: Duration = Duration::from_secs(100);
@@ -64,7 +64,7 @@ pub(crate) struct World {
     /// The true time, which is that of the API servers too.
     pub(crate) now: Duration,
     pub(crate) numbers: Numbers,
-    secret: Option<(u64, Data)>,
+    secret: Option<(u64, SecretData)>,
     configurations: [Configuration; 2],
     versions: u64,
     lease: Option<(usize, Duration)>,
@@ -144,12 +144,12 @@ impl World {
         self.configurations.iter().flat_map(|it| it.history.last()).map(|seen| seen.at).max().unwrap()
     }
 
-    pub(crate) fn secret(&self) -> Option<&Data> {
+    pub(crate) fn secret(&self) -> Option<&SecretData> {
         self.secret.as_ref().map(|(_, data)| data)
     }
 
     /// Somebody else writes the Secret.
-    pub(crate) fn set_secret(&mut self, data: Option<Data>) {
+    pub(crate) fn set_secret(&mut self, data: Option<SecretData>) {
         self.versions += 1;
         self.secret = data.map(|data| (self.versions, data));
     }
@@ -189,15 +189,17 @@ impl World {
         Ok(())
     }
 
-    fn read(&mut self) -> Result<Versioned, StoreError> {
+    fn read(&mut self) -> Result<VersionedSecret, StoreError> {
         self.failure()?;
         match &self.secret {
-            Some((version, data)) => Ok(Versioned { version: Some(version.to_string()), data: data.clone() }),
+            Some((version, data)) => {
+                Ok(VersionedSecret { version: Some(version.to_string()), data: data.clone() })
+            }
             None => Err(StoreError::NotFound("Secret podgate-tls".into())),
         }
     }
 
-    fn write(&mut self, new: &Versioned) -> Result<Versioned, StoreError> {
+    fn write(&mut self, new: &VersionedSecret) -> Result<VersionedSecret, StoreError> {
         self.failure()?;
         let current = self.secret.as_ref().map(|(version, _)| version.to_string());
         if current != new.version {
@@ -207,12 +209,12 @@ impl World {
         self.read()
     }
 
-    fn bundles(&mut self) -> Result<Vec<Published>, StoreError> {
+    fn bundles(&mut self) -> Result<Vec<WebhookBundle>, StoreError> {
         self.failure()?;
         let mut published = Vec::new();
         for configuration in &self.configurations {
             for (webhook, bundle) in configuration.webhooks.iter().zip(&configuration.bundles) {
-                published.push(Published {
+                published.push(WebhookBundle {
                     configuration: configuration.name.to_owned(),
                     version: configuration.version.to_string(),
                     webhook: (*webhook).to_owned(),
@@ -223,7 +225,12 @@ impl World {
         Ok(published)
     }
 
-    fn publish(&mut self, configuration: usize, bundle: &[u8], seen: &[Published]) -> Result<(), StoreError> {
+    fn publish(
+        &mut self,
+        configuration: usize,
+        bundle: &[u8],
+        seen: &[WebhookBundle],
+    ) -> Result<(), StoreError> {
         self.failure()?;
         let Configuration { name, version, webhooks, .. } = &self.configurations[configuration];
         let seen = seen.iter().find(|seen| seen.configuration == *name).expect("every configuration is seen");
@@ -296,8 +303,8 @@ fn others_first() -> impl Future<Output = ()> {
     })
 }
 
-impl Store for Reach {
-    fn read(&self) -> BoxFuture<'_, Result<Versioned, StoreError>> {
+impl CertificateStore for Reach {
+    fn read(&self) -> BoxFuture<'_, Result<VersionedSecret, StoreError>> {
         Box::pin(async {
             self.before().await;
             let read = self.world().read();
@@ -306,7 +313,7 @@ impl Store for Reach {
         })
     }
 
-    fn write<'a>(&'a self, new: &'a Versioned) -> BoxFuture<'a, Result<Versioned, StoreError>> {
+    fn write<'a>(&'a self, new: &'a VersionedSecret) -> BoxFuture<'a, Result<VersionedSecret, StoreError>> {
         Box::pin(async {
             self.before().await;
             let written = self.world().write(new);
@@ -315,7 +322,7 @@ impl Store for Reach {
         })
     }
 
-    fn bundles(&self) -> BoxFuture<'_, Result<Vec<Published>, StoreError>> {
+    fn bundles(&self) -> BoxFuture<'_, Result<Vec<WebhookBundle>, StoreError>> {
         Box::pin(async {
             self.before().await;
             let bundles = self.world().bundles();
@@ -327,7 +334,7 @@ impl Store for Reach {
     fn publish<'a>(
         &'a self,
         bundle: &'a [u8],
-        seen: &'a [Published],
+        seen: &'a [WebhookBundle],
     ) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async {
             for configuration in 0..2 {

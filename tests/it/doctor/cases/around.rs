@@ -1,36 +1,36 @@
 //! What may be wrong around the webhooks: policies and namespaces, the replicas, and the way to them.
 
-use podgate::doctor::{Check, Policies, Severity};
-use podgate::policy::{self, PolicySet, read_file};
+use podgate::doctor::{DiagnosisSeverity, HealthCheck, PolicySource};
 use serde_json::json;
 
 use super::super::world::{DEPLOYMENT, MUTATING, VALIDATING, namespaces};
 use super::{Break, Patch, Remove, With, gone, set};
+use crate::policies::policies;
 
-pub(super) fn reach() -> Vec<(Check, Severity, &'static str, Break)> {
-    use Severity::{Error, Info, Warning};
+pub(super) fn reach() -> Vec<(HealthCheck, DiagnosisSeverity, &'static str, Break)> {
+    use DiagnosisSeverity::{Error, Info, Warning};
     vec![
-        (Check::Policies, Error, "does not start without it", Remove("ConfigMap")),
+        (HealthCheck::Policies, Error, "does not start without it", Remove("ConfigMap")),
         (
-            Check::Policies,
+            HealthCheck::Policies,
             Error,
             "holds no .yaml",
             Patch("ConfigMap", set("/data", json!({ "notes.txt": "" }))),
         ),
         (
-            Check::Policies,
+            HealthCheck::Policies,
             Error,
             "bad.yaml:1:1: ",
             Patch("ConfigMap", set("/data/bad.yaml", "kind: Nothing".into())),
         ),
         (
-            Check::SelectorTooFar,
+            HealthCheck::SelectorTooFar,
             Error,
             "matches kube-system, kube-public, kube-node-lease, podgate-system: ",
             Patch(VALIDATING, gone("/webhooks/0/namespaceSelector")),
         ),
         (
-            Check::SelectorTooFar,
+            HealthCheck::SelectorTooFar,
             Error,
             "matches podgate-system: while podgate is down nothing starts there, and that includes podgate",
             Patch(
@@ -44,7 +44,7 @@ pub(super) fn reach() -> Vec<(Check, Severity, &'static str, Break)> {
             ),
         ),
         (
-            Check::SelectorTooFar,
+            HealthCheck::SelectorTooFar,
             Error,
             "matches kube-system: while",
             With(|installation| {
@@ -57,7 +57,7 @@ pub(super) fn reach() -> Vec<(Check, Severity, &'static str, Break)> {
             }),
         ),
         (
-            Check::SelectorMatchesNothing,
+            HealthCheck::SelectorMatchesNothing,
             Warning,
             "podgate is never asked",
             With(|installation| {
@@ -66,7 +66,7 @@ pub(super) fn reach() -> Vec<(Check, Severity, &'static str, Break)> {
             }),
         ),
         (
-            Check::NamespaceNotReached,
+            HealthCheck::NamespaceNotReached,
             Error,
             "does not match ml-a, where a policy holds: pods there are not judged",
             Patch(
@@ -78,23 +78,23 @@ pub(super) fn reach() -> Vec<(Check, Severity, &'static str, Break)> {
             ),
         ),
         (
-            Check::NamespaceNotReached,
+            HealthCheck::NamespaceNotReached,
             Error,
             "does not match ml-a, where a policy holds: pods there are not repaired",
             Patch(MUTATING, set("/webhooks/0/namespaceSelector/matchLabels", json!({ "team": "x" }))),
         ),
         (
-            Check::NamespaceNotReached,
+            HealthCheck::NamespaceNotReached,
             Error,
             "does not match default, where",
             With(|installation| {
-                installation.policies = Policies::Given(policies(
+                installation.policies = PolicySource::Given(policies(
                     "{apiVersion: pod-security.admission.config.k8s.io/v1, kind: PodSecurityConfiguration}",
                 ));
             }),
         ),
         (
-            Check::NamespaceWithoutPolicy,
+            HealthCheck::NamespaceWithoutPolicy,
             Warning,
             "matches ml-b, where no policy holds",
             With(|installation| {
@@ -102,7 +102,7 @@ pub(super) fn reach() -> Vec<(Check, Severity, &'static str, Break)> {
             }),
         ),
         (
-            Check::AksSelectors,
+            HealthCheck::AksSelectors,
             Info,
             "(control-plane, kubernetes.azure.com/managedby)",
             Patch(
@@ -118,33 +118,33 @@ pub(super) fn reach() -> Vec<(Check, Severity, &'static str, Break)> {
     ]
 }
 
-pub(super) fn identities() -> Vec<(Check, Severity, &'static str, Break)> {
-    use Severity::{Error, Info, Warning};
+pub(super) fn identities() -> Vec<(HealthCheck, DiagnosisSeverity, &'static str, Break)> {
+    use DiagnosisSeverity::{Error, Info, Warning};
     vec![
         (
-            Check::IdentityAccount,
+            HealthCheck::IdentityAccount,
             Error,
             "the IdentityPolicy trainers gives it to pods: they are refused",
             With(|installation| {
-                installation.policies = Policies::Given(policies(IDENTITY));
+                installation.policies = PolicySource::Given(policies(IDENTITY));
                 installation.service_accounts = Ok(Vec::new());
             }),
         ),
         (
-            Check::IdentityClient,
+            HealthCheck::IdentityClient,
             Warning,
             "no AZURE_CLIENT_ID",
             With(|installation| {
-                installation.policies = Policies::Given(policies(IDENTITY));
-                installation.service_accounts.as_mut().unwrap()[0].annotations.clear();
+                installation.policies = PolicySource::Given(policies(IDENTITY));
+                installation.service_accounts.as_mut().unwrap()[0].annotations = None;
             }),
         ),
         (
-            Check::IdentityWebhook,
+            HealthCheck::IdentityWebhook,
             Info,
             "none begins with azure-wi-webhook",
             With(|installation| {
-                installation.policies = Policies::Given(policies(IDENTITY));
+                installation.policies = PolicySource::Given(policies(IDENTITY));
                 installation.mutating_names = Ok(vec!["00-podgate".into()]);
             }),
         ),
@@ -161,56 +161,55 @@ spec:
   identity: {provider: azure, serviceAccountName: trainer}
 ";
 
-pub(super) fn policies(text: &str) -> PolicySet {
-    let mut policies = policy::Policies::new(vec!["kube-system".into(), "podgate-system".into()]);
-    read_file("policy.yaml", text, &mut policies);
-    policies.finish().unwrap()
-}
-
-pub(super) fn replicas() -> Vec<(Check, Severity, &'static str, Break)> {
-    use Severity::{Error, Warning};
+pub(super) fn replicas() -> Vec<(HealthCheck, DiagnosisSeverity, &'static str, Break)> {
+    use DiagnosisSeverity::{Error, Warning};
     vec![
-        (Check::DeploymentMissing, Error, "nobody answers", Remove(DEPLOYMENT)),
+        (HealthCheck::DeploymentMissing, Error, "nobody answers", Remove(DEPLOYMENT)),
         (
-            Check::ReplicasNotReady,
+            HealthCheck::ReplicasNotReady,
             Warning,
             "1 of 2 are ready",
             Patch(DEPLOYMENT, set("/status/readyReplicas", 1.into())),
         ),
-        (Check::ReplicasNotReady, Error, "0 of 2 are ready", Patch(DEPLOYMENT, gone("/status"))),
+        (HealthCheck::ReplicasNotReady, Error, "0 of 2 are ready", Patch(DEPLOYMENT, gone("/status"))),
         (
-            Check::ReplicasFew,
+            HealthCheck::ReplicasFew,
             Warning,
             "1: while it is replaced",
             Patch(DEPLOYMENT, set("/spec/replicas", 1.into())),
         ),
         (
-            Check::ReplicasTogether,
+            HealthCheck::ReplicasTogether,
             Warning,
             "all 2 replicas are on the node node-a",
             Patch("Pod podgate-2", set("/spec/nodeName", "node-a".into())),
         ),
         (
-            Check::ImagesDiffer,
+            HealthCheck::ImagesDiffer,
             Warning,
             "example.com/podgate:0.1.0, example.com/podgate:0.2.0",
             Patch("Pod podgate-2", set("/spec/containers/0/image", "example.com/podgate:0.2.0".into())),
         ),
-        (Check::DisruptionBudget, Warning, "none selects podgate's pods", Remove("PodDisruptionBudget")),
         (
-            Check::DisruptionBudget,
+            HealthCheck::DisruptionBudget,
+            Warning,
+            "none selects podgate's pods",
+            Remove("PodDisruptionBudget"),
+        ),
+        (
+            HealthCheck::DisruptionBudget,
             Warning,
             "none selects podgate's pods",
             Patch("PodDisruptionBudget", set("/spec/selector/matchLabels", json!({ "app": "other" }))),
         ),
         (
-            Check::DisruptionBudget,
+            HealthCheck::DisruptionBudget,
             Warning,
             "0 with 2 replicas: no node",
             Patch("PodDisruptionBudget", set("/spec/maxUnavailable", 0.into())),
         ),
         (
-            Check::DisruptionBudget,
+            HealthCheck::DisruptionBudget,
             Warning,
             "2 with 2 replicas: no node",
             Patch(
@@ -221,35 +220,35 @@ pub(super) fn replicas() -> Vec<(Check, Severity, &'static str, Break)> {
                 ]),
             ),
         ),
-        (Check::ServiceMissing, Error, "cannot find podgate", Remove("Service")),
+        (HealthCheck::ServiceMissing, Error, "cannot find podgate", Remove("Service")),
         (
-            Check::ServiceSelector,
+            HealthCheck::ServiceSelector,
             Error,
             "app=other is not a label",
             Patch("Service", set("/spec/selector", json!({ "app": "other" }))),
         ),
-        (Check::ServiceSelector, Error, "it selects no pod", Patch("Service", gone("/spec/selector"))),
+        (HealthCheck::ServiceSelector, Error, "it selects no pod", Patch("Service", gone("/spec/selector"))),
         (
-            Check::ServicePort,
+            HealthCheck::ServicePort,
             Error,
             "has no port 443",
             Patch("Service", set("/spec/ports/0/port", 8443.into())),
         ),
         (
-            Check::ServicePort,
+            HealthCheck::ServicePort,
             Error,
             "https is not a port of the Deployment's container",
             Patch("Service", set("/spec/ports/0/targetPort", "https".into())),
         ),
         (
-            Check::ServicePort,
+            HealthCheck::ServicePort,
             Error,
             "443 is not a port of the Deployment's container",
             Patch("Service", gone("/spec/ports/0/targetPort")),
         ),
-        (Check::EndpointsMissing, Error, "leads to no replica that is ready", Remove("EndpointSlice")),
+        (HealthCheck::EndpointsMissing, Error, "leads to no replica that is ready", Remove("EndpointSlice")),
         (
-            Check::EndpointsMissing,
+            HealthCheck::EndpointsMissing,
             Error,
             "leads to no replica that is ready",
             Patch(

@@ -2,28 +2,28 @@
 
 use std::time::Duration;
 
-use podgate::doctor::{Check, Secret, Served, Severity};
+use podgate::doctor::{DiagnosisSeverity, HealthCheck, TlsProbe};
 
 use super::super::world::{DAY, MUTATING, VALIDATING, certificate, now};
 use super::{Break, Patch, Remove, With, gone, set};
 
-pub(super) fn cases() -> Vec<(Check, Severity, &'static str, Break)> {
-    use Severity::{Error, Warning};
+pub(super) fn cases() -> Vec<(HealthCheck, DiagnosisSeverity, &'static str, Break)> {
+    use DiagnosisSeverity::{Error, Warning};
     vec![
         (
-            Check::BundleMissing,
+            HealthCheck::BundleMissing,
             Error,
             "every call fails",
             Patch(VALIDATING, gone("/webhooks/1/clientConfig/caBundle")),
         ),
         (
-            Check::BundleMissing,
+            HealthCheck::BundleMissing,
             Error,
             "every call fails",
             Patch(MUTATING, set("/webhooks/0/clientConfig/caBundle", "".into())),
         ),
         (
-            Check::BundleUnreadable,
+            HealthCheck::BundleUnreadable,
             Error,
             "no CA certificate in PEM",
             With(|installation| {
@@ -31,7 +31,7 @@ pub(super) fn cases() -> Vec<(Check, Severity, &'static str, Break)> {
             }),
         ),
         (
-            Check::BundleUnreadable,
+            HealthCheck::BundleUnreadable,
             Warning,
             "something beside CA certificates",
             With(|installation| {
@@ -39,7 +39,7 @@ pub(super) fn cases() -> Vec<(Check, Severity, &'static str, Break)> {
             }),
         ),
         (
-            Check::BundleExpired,
+            HealthCheck::BundleExpired,
             Error,
             "the last one ends at 2026-11-24T12:00:00Z",
             With(|installation| {
@@ -47,7 +47,7 @@ pub(super) fn cases() -> Vec<(Check, Severity, &'static str, Break)> {
             }),
         ),
         (
-            Check::BundleExpired,
+            HealthCheck::BundleExpired,
             Error,
             "none of its CAs is valid now",
             With(|installation| {
@@ -55,7 +55,7 @@ pub(super) fn cases() -> Vec<(Check, Severity, &'static str, Break)> {
             }),
         ),
         (
-            Check::BundleExpiresSoon,
+            HealthCheck::BundleExpiresSoon,
             Warning,
             "ends at 2026-12-24T12:00:00Z",
             With(|installation| {
@@ -63,22 +63,22 @@ pub(super) fn cases() -> Vec<(Check, Severity, &'static str, Break)> {
             }),
         ),
         (
-            Check::BundleForeign,
+            HealthCheck::BundleForeign,
             Error,
             "does not vouch for the certificate in Secret podgate-system/podgate-tls",
-            With(|installation| installation.bundles[0].vouches = Some(false)),
+            With(|installation| installation.bundles[0].verifies = Some(false)),
         ),
-        (Check::SecretMissing, Error, "keeps none", Remove("Secret")),
+        (HealthCheck::SecretMissing, Error, "keeps none", Remove("Secret")),
         (
-            Check::SecretMissing,
+            HealthCheck::SecretMissing,
             Error,
             "no certificate in PEM",
             With(|installation| {
-                installation.secret = Ok(Some(Secret { certificate: None }));
+                installation.secret = Ok(Some(None));
             }),
         ),
         (
-            Check::CertificateExpired,
+            HealthCheck::CertificateExpired,
             Error,
             "ended at 2026-11-25T11:59:59Z",
             With(|installation| {
@@ -86,7 +86,7 @@ pub(super) fn cases() -> Vec<(Check, Severity, &'static str, Break)> {
             }),
         ),
         (
-            Check::CertificateExpired,
+            HealthCheck::CertificateExpired,
             Error,
             "is not valid before 2026-11-25T12:00:01Z",
             With(|installation| {
@@ -94,7 +94,7 @@ pub(super) fn cases() -> Vec<(Check, Severity, &'static str, Break)> {
             }),
         ),
         (
-            Check::CertificateExpiresSoon,
+            HealthCheck::CertificateExpiresSoon,
             Warning,
             "ends at 2026-11-29T12:00:00Z",
             With(|installation| {
@@ -102,7 +102,7 @@ pub(super) fn cases() -> Vec<(Check, Severity, &'static str, Break)> {
             }),
         ),
         (
-            Check::CertificateName,
+            HealthCheck::CertificateName,
             Error,
             "API servers ask for podgate.podgate-system.svc",
             With(|installation| {
@@ -110,23 +110,23 @@ pub(super) fn cases() -> Vec<(Check, Severity, &'static str, Break)> {
             }),
         ),
         (
-            Check::NotReached,
+            HealthCheck::NotReached,
             Error,
             "the NetworkPolicy podgate or a firewall",
             With(|installation| {
                 for bundle in &mut installation.bundles {
                     let (address, reason) = ("127.0.0.1:8443".into(), "connection refused".into());
-                    bundle.served = Some(Served::Unreached { address, reason });
+                    bundle.served = Some(TlsProbe::Unreached { address, reason });
                 }
             }),
         ),
         (
-            Check::ServedForeign,
+            HealthCheck::ServedForeign,
             Error,
             "what is served at 127.0.0.1:8443 for podgate.podgate-system.svc: UnknownIssuer",
             With(|installation| {
                 let (address, reason) = ("127.0.0.1:8443".into(), "UnknownIssuer".into());
-                installation.bundles[0].served = Some(Served::Foreign { address, reason });
+                installation.bundles[0].served = Some(TlsProbe::Foreign { address, reason });
             }),
         ),
     ]

@@ -1,30 +1,30 @@
 //! What may be wrong with the webhooks themselves.
 
-use podgate::doctor::{Check, Severity};
+use podgate::doctor::{DiagnosisSeverity, HealthCheck};
 use serde_json::json;
 
 use super::super::world::{MUTATING, VALIDATING};
 use super::{Break, Patch, Remove, With, gone, set};
 
-pub(super) fn cases() -> Vec<(Check, Severity, &'static str, Break)> {
-    use Severity::{Error, Info, Warning};
+pub(super) fn cases() -> Vec<(HealthCheck, DiagnosisSeverity, &'static str, Break)> {
+    use DiagnosisSeverity::{Error, Info, Warning};
     vec![
-        (Check::ConfigurationMissing, Error, "no pod is judged", Remove(VALIDATING)),
-        (Check::ConfigurationMissing, Error, "no pod is repaired", Remove(MUTATING)),
+        (HealthCheck::ConfigurationMissing, Error, "no pod is judged", Remove(VALIDATING)),
+        (HealthCheck::ConfigurationMissing, Error, "no pod is repaired", Remove(MUTATING)),
         (
-            Check::WebhookTarget,
+            HealthCheck::WebhookTarget,
             Error,
             "leads to the Service podgate-system/other",
             Patch(VALIDATING, set("/webhooks/0/clientConfig/service/name", "other".into())),
         ),
         (
-            Check::WebhookTarget,
+            HealthCheck::WebhookTarget,
             Error,
             "the path /validate, and podgate answers at /mutate",
             Patch(MUTATING, set("/webhooks/0/clientConfig/service/path", "/validate".into())),
         ),
         (
-            Check::WebhookTarget,
+            HealthCheck::WebhookTarget,
             Error,
             "leads to the URL https://10.0.0.9/validate",
             Patch(
@@ -36,97 +36,97 @@ pub(super) fn cases() -> Vec<(Check, Severity, &'static str, Break)> {
             ),
         ),
         (
-            Check::RulesIncomplete,
+            HealthCheck::RulesIncomplete,
             Error,
             "no rule for UPDATE of pods:",
             Patch(VALIDATING, set("/webhooks/0/rules/0/operations", json!(["CREATE"]))),
         ),
         (
-            Check::RulesIncomplete,
+            HealthCheck::RulesIncomplete,
             Error,
             "no rule for UPDATE of pods/ephemeralcontainers",
             Patch(VALIDATING, gone("/webhooks/0/rules/1")),
         ),
         (
-            Check::RulesIncomplete,
+            HealthCheck::RulesIncomplete,
             Error,
             "no rule for CREATE of pods",
             Patch(MUTATING, set("/webhooks/0/rules/0/scope", "Cluster".into())),
         ),
         (
-            Check::RulesIncomplete,
+            HealthCheck::RulesIncomplete,
             Error,
             "no rule for CREATE of pods",
             Patch(VALIDATING, set("/webhooks", json!([]))),
         ),
         (
-            Check::RulesRefused,
+            HealthCheck::RulesRefused,
             Error,
             "services of the core group",
             Patch(VALIDATING, set("/webhooks/0/rules/0/resources/-", "services".into())),
         ),
         (
-            Check::RulesRefused,
+            HealthCheck::RulesRefused,
             Error,
             "* of the core group",
             Patch(VALIDATING, set("/webhooks/0/rules/0/resources/-", "*".into())),
         ),
         (
-            Check::RulesRefused,
+            HealthCheck::RulesRefused,
             Error,
             "jobs of kubeflow.org",
             Patch(VALIDATING, set("/webhooks/1/rules/2/apiGroups/-", "kubeflow.org".into())),
         ),
         (
-            Check::FailurePolicy,
+            HealthCheck::FailurePolicy,
             Warning,
             "every pod is admitted unjudged",
             Patch(VALIDATING, set("/webhooks/0/failurePolicy", "Ignore".into())),
         ),
         (
-            Check::FailurePolicy,
+            HealthCheck::FailurePolicy,
             Info,
             "nothing is repaired",
             Patch(MUTATING, set("/webhooks/0/failurePolicy", "Ignore".into())),
         ),
         (
-            Check::ObjectSelector,
+            HealthCheck::ObjectSelector,
             Error,
             "decides whether it is judged",
             Patch(VALIDATING, set("/webhooks/0/objectSelector", json!({ "matchLabels": { "judge": "me" } }))),
         ),
         (
-            Check::MatchPolicy,
+            HealthCheck::MatchPolicy,
             Warning,
             "Exact: requests by another version",
             Patch(VALIDATING, set("/webhooks/0/matchPolicy", "Exact".into())),
         ),
         (
-            Check::SideEffects,
+            HealthCheck::SideEffects,
             Warning,
             "NoneOnDryRun: podgate has no side effects",
             Patch(MUTATING, set("/webhooks/0/sideEffects", "NoneOnDryRun".into())),
         ),
         (
-            Check::Timeout,
+            HealthCheck::Timeout,
             Warning,
             "11: whoever creates a pod waits",
             Patch(VALIDATING, set("/webhooks/0/timeoutSeconds", 11.into())),
         ),
         (
-            Check::ReinvocationPolicy,
+            HealthCheck::ReinvocationPolicy,
             Warning,
             "Never: containers that later webhooks add",
             Patch(MUTATING, set("/webhooks/0/reinvocationPolicy", "Never".into())),
         ),
         (
-            Check::ReinvocationPolicy,
+            HealthCheck::ReinvocationPolicy,
             Warning,
             "Never: ",
             Patch(MUTATING, gone("/webhooks/0/reinvocationPolicy")),
         ),
         (
-            Check::MutatingOrder,
+            HealthCheck::MutatingOrder,
             Error,
             "comes after admission-webhook-mutating-webhook-configuration",
             With(|installation| {

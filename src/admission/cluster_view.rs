@@ -1,0 +1,138 @@
+//! The cluster as one review sees it: the snapshot, and the answers of lookups.
+//!
+//! What neither holds is an `Err` with the [`Lookup`] that would tell.
+
+use crate::policy::{Answers, Labels, Lookup, LookupAnswer, LookupError, PodsQuery, Snapshot};
+
+/// The snapshot, and what was looked up beside it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ClusterView<'k> {
+    pub(super) snapshot: &'k Snapshot,
+    pub(super) answers: &'k Answers,
+}
+
+/// What is known of a Namespace.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum NamespaceState<'k> {
+    /// Its labels.
+    Labels(&'k Labels),
+    /// As far as anybody knows there is none.
+    Absent,
+    /// Nothing, for this reason.
+    Unknown(LookupError),
+}
+
+impl<'k> NamespaceState<'k> {
+    pub(super) fn labels(self) -> Option<&'k Labels> {
+        match self {
+            Self::Labels(labels) => Some(labels),
+            Self::Absent | Self::Unknown(_) => None,
+        }
+    }
+}
+
+impl<'k> ClusterView<'k> {
+    /// What a lookup found, or why it found nothing. Beyond the limit of lookups nothing more is asked for.
+    fn ask(self, lookup: Lookup) -> Result<Result<&'k LookupAnswer, LookupError>, Lookup> {
+        match self.answers.get(&lookup) {
+            Some(found) => Ok(found),
+            None if self.answers.is_full() => Ok(Err(LookupError::Limited)),
+            None => Err(lookup),
+        }
+    }
+
+    /// What is known of a Namespace; the snapshot may be older than what the API server has, so a lookup goes
+    /// before it.
+    pub(super) fn namespace(self, name: &str) -> Result<NamespaceState<'k>, Lookup> {
+        if let Some(state) = self.looked_up_namespace(name) {
+            return Ok(state);
+        }
+        match self.snapshot.labels(name) {
+            Some(labels) => Ok(NamespaceState::Labels(labels)),
+            None if self.snapshot.is_live() => self.ask_for_namespace(name),
+            None => Ok(NamespaceState::Absent),
+        }
+    }
+
+    /// What was looked up of a Namespace; `None` if nothing was.
+    pub(super) fn looked_up_namespace(self, name: &str) -> Option<NamespaceState<'k>> {
+        if self.answers.is_empty() {
+            return None;
+        }
+        self.answers.get(&Lookup::Namespace(name.to_owned())).map(state)
+    }
+
+    /// What was looked up of a Namespace, or else that it has to be.
+    pub(super) fn ask_for_namespace(self, name: &str) -> Result<NamespaceState<'k>, Lookup> {
+        self.ask(Lookup::Namespace(name.to_owned())).map(state)
+    }
+
+    /// Whether there is a service account; `Ok(Err)` when that cannot be told, with the reason.
+    pub(super) fn service_account(
+        self,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Result<bool, LookupError>, Lookup> {
+        if self.snapshot.has_service_account(namespace, name) || !self.snapshot.knows_service_accounts() {
+            return Ok(Ok(true));
+        }
+        let lookup = Lookup::ServiceAccount { namespace: namespace.to_owned(), name: name.to_owned() };
+        if !self.snapshot.is_live() && self.answers.get(&lookup).is_none() {
+            return Ok(Ok(false));
+        }
+        Ok(self.ask(lookup)?.and_then(|answer| {
+            let LookupAnswer::ServiceAccount(exists) = answer else { return Err(LookupError::Failed) };
+            Ok(*exists)
+        }))
+    }
+
+    /// The warnings for the user who raises the level of a namespace; `Ok(Err)` when that cannot be known.
+    pub(super) fn pods_in(self, query: PodsQuery) -> Result<Result<&'k [String], LookupError>, Lookup> {
+        Ok(self.ask(Lookup::PodsIn(query))?.and_then(|answer| {
+            let LookupAnswer::PodsIn(warnings) = answer else { return Err(LookupError::Failed) };
+            Ok(warnings.as_slice())
+        }))
+    }
+}
+
+fn state(found: Result<&LookupAnswer, LookupError>) -> NamespaceState<'_> {
+    let found = found.and_then(|answer| {
+        let LookupAnswer::Namespace(labels) = answer else { return Err(LookupError::Failed) };
+        Ok(labels)
+    });
+    match found {
+        Ok(Some(labels)) => NamespaceState::Labels(labels),
+        Ok(None) => NamespaceState::Absent,
+        Err(reason) => NamespaceState::Unknown(reason),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_is_asked_for_than_may_be() {
+        let snapshot = Snapshot::live();
+        let mut answers = Answers::default();
+        for name in ["a", "b", "c"] {
+            let view = ClusterView { snapshot: &snapshot, answers: &answers };
+            let lookup = view.namespace(name).unwrap_err();
+            assert_eq!(lookup, Lookup::Namespace(name.to_owned()));
+            answers.insert(lookup, Ok(LookupAnswer::Namespace(None)));
+        }
+        let view = ClusterView { snapshot: &snapshot, answers: &answers };
+        assert!(matches!(view.namespace("a"), Ok(NamespaceState::Absent)));
+        assert!(matches!(view.namespace("d"), Ok(NamespaceState::Unknown(LookupError::Limited))));
+        assert_eq!(view.service_account("d", "trainer"), Ok(Err(LookupError::Limited)));
+    }
+
+    #[test]
+    fn an_answer_to_something_else_is_none() {
+        let snapshot = Snapshot::live();
+        let lookup = Lookup::Namespace("a".to_owned());
+        let answers = Answers::from([(lookup, Ok(LookupAnswer::ServiceAccount(true)))]);
+        let view = ClusterView { snapshot: &snapshot, answers: &answers };
+        assert!(matches!(view.namespace("a"), Ok(NamespaceState::Unknown(LookupError::Failed))));
+    }
+}

@@ -1,0 +1,163 @@
+//! A verdict, or why there is none, as it is sent to the API server.
+
+use std::borrow::Cow;
+
+use crate::admission::answer::{AuditAnnotations, Cause, Details, Response, Status};
+use crate::admission::bounds::{LONGEST_ANSWER, LONGEST_CAUSE, LONGEST_FIELD, LONGEST_NAME, LONGEST_NOTE};
+use crate::admission::cluster_view::NamespaceState;
+use crate::admission::decision::{Decision, Operation};
+use crate::admission::error::ReviewError;
+use crate::admission::request::Request;
+use crate::evaluate::{
+    Context, ControlFindings, Judged, Refusal, Severity, Subject, Verdict, findings_of, note,
+};
+use crate::finding::{EditOp, Fix, Found};
+use crate::path::Path;
+use crate::pod::{Changes, Metadata, Pod};
+use crate::policy::{NamespacePolicies, SecurityPolicy};
+use crate::text::{cut, cut_as_json, printable};
+use crate::workload::{Workload, WorkloadObject};
+
+/// Most causes in a status: enough for every fault of a real pod, and a bound for a hostile one.
+const MOST_CAUSES: usize = 64;
+/// Most findings of a control in a note about a template: their words fill it.
+const MOST_NOTED: usize = 64;
+/// Longest message about a review that cannot be judged, in bytes.
+const LONGEST_ERROR: usize = 256;
+
+/// What is judged of a request that is judged.
+pub(super) struct Task<'t, 'b> {
+    pub(super) operation: Operation,
+    pub(super) request: &'t Request<'b>,
+    pub(super) workload: &'static Workload,
+    pub(super) object: &'t WorkloadObject<'b>,
+    pub(super) pod: &'t Pod<'b>,
+    pub(super) changes: Changes,
+    pub(super) namespace: NamespaceState<'t>,
+    pub(super) policies: Cow<'t, NamespacePolicies>,
+}
+
+impl Task<'_, '_> {
+    /// What the verdict depends on besides policies and pod. The mutating webhook does not see existing pods, and leaves
+    /// mirror pods alone. A template's pods are new.
+    pub(super) fn context(&self) -> Context {
+        let is_new = self.operation == Operation::Create;
+        let is_mirror = self.pod.metadata.annotation(Metadata::MIRROR).is_some();
+        let fills_in_defaults = !self.workload.is_pod() || (is_new && !is_mirror);
+        Context { changes: self.changes, fills_in_defaults }
+    }
+
+    pub(super) fn refusal(&self, verdict: &Verdict<'_>) -> Refusal {
+        let owner = self.object.metadata().owner.as_ref();
+        let subject = Subject {
+            kind: self.workload.kind,
+            name: name(self.request, self.object),
+            owner: owner.map(|owner| (owner.kind.as_ref(), owner.name.as_ref())),
+            namespace: &self.request.namespace,
+        };
+        Refusal::new(subject, self.pod, verdict)
+    }
+
+    pub(super) fn status(&self, verdict: &Verdict<'_>, message: String) -> Status<'static> {
+        let base = self.workload.template_steps();
+        let causes = findings_of(verdict, Severity::Deny)
+            .into_iter()
+            .take(MOST_CAUSES)
+            .map(|judged| cause(self.pod, &base, &judged))
+            .collect();
+        let details = Details {
+            name: cut_as_json(&*self.request.name, LONGEST_NAME),
+            kind: self.workload.resource.into(),
+            causes,
+        };
+        Status { details: Some(details), ..Status::failure(403, message) }
+    }
+}
+
+fn cause(pod: &Pod<'_>, base: &Path<'_>, judged: &Judged<'_, '_>) -> Cause {
+    let finding = judged.finding;
+    let path = finding.whole_path();
+    let path = if base.is_empty() { path } else { base.join(&path) };
+    let reason = match (finding.found, &finding.fix) {
+        (Found::Absent, _) => "FieldValueRequired",
+        (_, Fix::Edit { op: EditOp::Remove, .. } | Fix::Edits { .. }) => "FieldValueForbidden",
+        (_, Fix::Edit { op: EditOp::Set(_), .. } | Fix::OneOf(_) | Fix::Range { .. }) => "FieldValueInvalid",
+    };
+    Cause {
+        reason,
+        message: cut_as_json(note(pod, judged), LONGEST_CAUSE),
+        field: cut_as_json(path.to_string(), LONGEST_FIELD),
+    }
+}
+
+/// The name to show: a pod that is made by a controller has none yet when it is mutated.
+pub(super) fn name<'n>(request: &'n Request<'_>, object: &'n WorkloadObject<'_>) -> &'n str {
+    let metadata = object.metadata();
+    [&request.name, &metadata.name, &metadata.generate_name]
+        .into_iter()
+        .find(|name| !name.is_empty())
+        .map_or("", AsRef::as_ref)
+}
+
+/// The standards that pods are held to, as Pod Security Admission annotates the one it holds them to.
+pub(super) fn enforced<'p>(policies: impl Iterator<Item = &'p SecurityPolicy>) -> Option<Cow<'p, str>> {
+    let mut enforced: Option<Cow<'p, str>> = None;
+    let denies = |policy: &&SecurityPolicy| policy.rules.iter().any(|rule| rule.actions.deny);
+    for standard in policies.filter(denies).filter_map(|policy| policy.enforce.as_ref()) {
+        let text = standard.text();
+        enforced = Some(match enforced {
+            None => text.into(),
+            Some(others) if others.split(", ").any(|other| other == text) => others,
+            Some(others) => format!("{others}, {text}").into(),
+        });
+    }
+    enforced
+}
+
+/// `would violate PodSecurity "restricted:latest": ...` for each rule that is audited. Of a template,
+/// what is filled in when its pods are made is left out.
+pub(super) fn audit_text<'p>(verdict: &Verdict<'p>, pod: &'p Pod<'_>, is_template: bool) -> Option<String> {
+    let mut texts: Vec<String> = Vec::new();
+    let mut length = 0;
+    for violation in &verdict.violations {
+        if length > LONGEST_NOTE {
+            break;
+        }
+        let remaining;
+        let audited = violation.controls.iter().filter(|control| control.active.actions.audit);
+        let findings: Vec<&ControlFindings<'_>> = if is_template {
+            remaining = verdict.remaining(violation, pod, |actions| actions.audit, MOST_NOTED);
+            remaining.iter().collect()
+        } else {
+            audited.map(|control| &control.findings).collect()
+        };
+        if findings.is_empty() {
+            continue;
+        }
+        let text = format!("would violate {}", violation.text_of(findings));
+        if !texts.contains(&text) {
+            length += text.len();
+            texts.push(text);
+        }
+    }
+    (!texts.is_empty()).then(|| cut_as_json(texts.join("; "), LONGEST_NOTE))
+}
+
+/// Refuses a review that cannot be judged, for this reason.
+pub(super) fn refuse_unjudged(error: &ReviewError, response: &mut Response<'_>, decision: &mut Decision<'_>) {
+    let message = one_line(&format!("podgate: {}", error.message));
+    response.allowed = false;
+    response.audit_annotations =
+        AuditAnnotations { error: Some(message.clone().into()), ..AuditAnnotations::default() };
+    response.status = Some(Status::failure(error.code, message.clone()));
+    decision.fail(error.code, message);
+}
+
+pub(super) fn too_long() -> String {
+    format!("the answer would be longer than {} KiB", LONGEST_ANSWER / 1024)
+}
+
+/// A message about a review that cannot be judged: one line of ASCII, and bounded.
+pub(super) fn one_line(message: &str) -> String {
+    cut(printable(message, LONGEST_ERROR).to_string(), LONGEST_ERROR)
+}

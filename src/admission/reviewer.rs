@@ -1,0 +1,439 @@
+//! The reviewer: from the bytes of a review to the reply.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use crate::admission::answer::Response;
+use crate::admission::bounds::LONGEST_ANSWER;
+use crate::admission::cluster_view::{ClusterView, NamespaceState};
+use crate::admission::decision::{CountedResource, Decision, Operation, Webhook};
+use crate::admission::dispatch::{check_version, to_judge};
+use crate::admission::error::{Interrupt, ReviewError};
+use crate::admission::outcome::{Task, audit_text, enforced, name, one_line, refuse_unjudged, too_long};
+use crate::admission::reply::{Answer, Reply, Unanswerable};
+use crate::admission::request::{Envelope, ReadMode, Request};
+use crate::admission::{pod_security, unjudged};
+use crate::evaluate::{defaults, evaluate};
+use crate::json::{ErrorKind, Reader};
+use crate::mutate::{self, Identity, Mutation};
+use crate::pod::Changes;
+use crate::policy::{
+    Answers, IdentityPolicy, Lookup, LookupAnswer, LookupError, NamespacePolicies, PodSecurityConfiguration,
+    PolicyIndex, PolicySet, SecurityPolicy, Snapshot,
+};
+use crate::text::quoted;
+
+/// Judges reviews by one set of policies and one snapshot of the cluster. Immutable, cheap to share, and cheap
+/// to make anew when one of the two changes.
+#[derive(Debug, Clone)]
+pub struct Reviewer {
+    index: Arc<PolicyIndex>,
+    snapshot: Arc<Snapshot>,
+    /// The changes of an existing pod that any control depends on.
+    depends_on: Changes,
+}
+
+impl Reviewer {
+    /// A reviewer by these policies, in the cluster that the snapshot shows.
+    #[must_use]
+    pub fn new(policies: PolicySet, snapshot: Snapshot) -> Self {
+        let depends_on = policies.depends_on();
+        let index = Arc::new(PolicyIndex::new(policies, &snapshot));
+        Self { index, snapshot: Arc::new(snapshot), depends_on }
+    }
+
+    /// The same policies, in a changed cluster. Only namespaces whose labels changed are resolved again.
+    #[must_use]
+    pub fn with_snapshot(&self, snapshot: Arc<Snapshot>) -> Self {
+        let index = if snapshot.has_namespaces_of(&self.snapshot) {
+            Arc::clone(&self.index)
+        } else {
+            Arc::new(self.index.with_snapshot(&snapshot))
+        };
+        Self { index, snapshot, depends_on: self.depends_on }
+    }
+
+    /// The snapshot of the cluster.
+    #[must_use]
+    pub fn snapshot(&self) -> &Arc<Snapshot> {
+        &self.snapshot
+    }
+
+    /// The policies that it judges by.
+    #[must_use]
+    pub fn policies(&self) -> &PolicySet {
+        self.index.policies()
+    }
+
+    /// How many policies are in force.
+    #[must_use]
+    pub fn policy_count(&self) -> usize {
+        let PolicySet { security, identity, pod_security, .. } = self.policies();
+        security.len() + identity.len() + usize::from(pod_security.is_some())
+    }
+
+    /// Whether every verdict is Kubernetes' own.
+    #[must_use]
+    pub fn is_pod_security(&self) -> bool {
+        self.policies().pod_security.is_some()
+    }
+
+    /// Answers one AdmissionReview, judging it again with each thing that `resolve` finds for it.
+    ///
+    /// # Errors
+    /// [`Unanswerable`] when no uid could be read, so that there is no review to answer with.
+    pub fn answer<'b>(
+        &self,
+        webhook: Webhook,
+        body: &'b [u8],
+        mut resolve: impl FnMut(&Lookup) -> Result<LookupAnswer, LookupError>,
+    ) -> Result<Answer<'b>, Unanswerable> {
+        let mut answers = Answers::default();
+        loop {
+            match self.review(webhook, body, &answers)? {
+                Reply::Answer(answer) => return Ok(answer),
+                Reply::NeedsLookup(lookup) => {
+                    let found = resolve(&lookup);
+                    answers.insert(lookup, found);
+                }
+            }
+        }
+    }
+
+    /// Answers one AdmissionReview, or says what has to be looked up before it can be. That happens at most
+    /// [`MOST_LOOKUPS`](crate::policy::MOST_LOOKUPS) times: what is missing then stays unknown.
+    ///
+    /// # Errors
+    /// [`Unanswerable`] when no uid could be read, so that there is no review to answer with.
+    pub fn review<'b>(
+        &self,
+        webhook: Webhook,
+        body: &'b [u8],
+        answers: &Answers,
+    ) -> Result<Reply<'b>, Unanswerable> {
+        let mut envelope = Envelope::default();
+        let read = match Reader::new(body) {
+            Ok(reader) => envelope.read(reader, self.reading(webhook)),
+            Err(error) => {
+                // What stands before the first bad byte may hold the uid.
+                let _ = envelope.read(Reader::of_valid_part(body), self.reading(webhook));
+                Err(error)
+            }
+        };
+        let Some(uid) = envelope.uid().cloned() else {
+            let reason =
+                read.err().map_or_else(|| "it has no request.uid".to_owned(), |error| error.to_string());
+            return Err(Unanswerable { message: one_line(&format!("not an AdmissionReview: {reason}")) });
+        };
+        let error = match read {
+            Err(error) => {
+                let code = if error.kind() == ErrorKind::Limit { 413 } else { 400 };
+                Some(ReviewError { code, message: format!("the review cannot be read: {error}") })
+            }
+            Ok(()) => check_version(&envelope).err(),
+        };
+        let request = &envelope.request;
+        let mut decision = Decision::new(webhook, uid.clone(), request);
+        let mut response = Response::refusing(&uid);
+        let view = ClusterView { snapshot: &self.snapshot, answers };
+        let judged = match error {
+            Some(error) => Err(Interrupt::Failed(error)),
+            None => self.judge((webhook, request), view, &mut response, &mut decision),
+        };
+        match judged {
+            Ok(()) => {}
+            Err(Interrupt::Failed(error)) => refuse_unjudged(&error, &mut response, &mut decision),
+            Err(Interrupt::NeedsLookup(lookup)) => return Ok(Reply::NeedsLookup(lookup)),
+        }
+        let mut body = response.to_bytes();
+        if body.len() > LONGEST_ANSWER {
+            // Each part of an answer is bounded so that this is not reached.
+            refuse_unjudged(&ReviewError { code: 413, message: too_long() }, &mut response, &mut decision);
+            body = response.to_bytes();
+        }
+        Ok(Reply::Answer(Answer { body, decision }))
+    }
+
+    fn reading(&self, webhook: Webhook) -> ReadMode {
+        match (&self.policies().pod_security, webhook) {
+            (Some(_), Webhook::Validate) => ReadMode::PodSecurity,
+            _ if self.policies().is_gate() => ReadMode::Gate,
+            _ => ReadMode::Plain,
+        }
+    }
+
+    /// Fills in the response to a request that was read.
+    fn judge<'r, 'b>(
+        &'r self,
+        (webhook, request): (Webhook, &Request<'b>),
+        view: ClusterView<'_>,
+        response: &mut Response<'r>,
+        decision: &mut Decision<'b>,
+    ) -> Result<(), Interrupt> {
+        let operation = decision.operation.ok_or_else(|| {
+            ReviewError::bad_request(format!("no such operation {}", quoted(&request.operation)))
+        })?;
+        if let (Some(configuration), Webhook::Validate) = (&self.policies().pod_security, webhook) {
+            return self.judge_labels(configuration, (request, operation), view, response, decision);
+        }
+        response.allowed = true;
+        let Some((workload, object, changes)) = to_judge(request, operation)? else {
+            return Ok(());
+        };
+        if !changes.intersect(self.depends_on) {
+            return Ok(());
+        }
+        decision.describe(object);
+        let Some(pod) = &object.pod else { return Ok(()) };
+        let (namespace, policies) = self.namespace(&request.namespace, view)?;
+        let task = Task { operation, request, workload, object, pod, changes, namespace, policies };
+        match webhook {
+            Webhook::Validate => self.validate(&task, response, decision),
+            Webhook::Mutate if workload.is_pod() && operation == Operation::Create => {
+                self.mutate(&task, view, response, decision)?;
+            }
+            Webhook::Mutate => {}
+        }
+        Ok(())
+    }
+
+    /// What is known of a namespace, and the policies that hold there.
+    ///
+    /// The API server calls because of the labels that it sees. If no policy holds by the labels that we know, ours may be
+    /// outdated: they are read again before anything is allowed because no policy holds.
+    fn namespace<'k>(
+        &'k self,
+        name: &str,
+        view: ClusterView<'k>,
+    ) -> Result<(NamespaceState<'k>, Cow<'k, NamespacePolicies>), Lookup> {
+        let is_live = self.snapshot.is_live();
+        let state = match (view.looked_up_namespace(name), self.index.get(name)) {
+            (Some(state), _) => state,
+            (None, Some(known)) if is_live && known.policies().needs_current_labels() => {
+                view.ask_for_namespace(name)?
+            }
+            (None, Some(known)) => {
+                let state = NamespaceState::Labels(known.labels());
+                return Ok((state, Cow::Borrowed(known.policies())));
+            }
+            (None, None) if is_live && self.policies().needs_labels(name) => view.ask_for_namespace(name)?,
+            (None, None) => NamespaceState::Absent,
+        };
+        Ok((state, Cow::Owned(self.policies().resolve(name, state.labels()))))
+    }
+
+    /// Fills in the response as Kubernetes' own Pod Security Admission does.
+    fn judge_labels<'r, 'b>(
+        &'r self,
+        configuration: &'r PodSecurityConfiguration,
+        (request, operation): (&Request<'b>, Operation),
+        view: ClusterView<'_>,
+        response: &mut Response<'r>,
+        decision: &mut Decision<'b>,
+    ) -> Result<(), Interrupt> {
+        if self.policies().is_reserved(&request.namespace) {
+            response.allowed = true;
+            return Ok(());
+        }
+        let (group, name) = (request.group.as_ref(), request.resource.as_ref());
+        if (group, name) == ("", "namespaces") {
+            let request = (request, operation);
+            return Ok(pod_security::namespace(configuration, request, view, response, decision)?);
+        }
+        let resource =
+            if (group, name) == ("", "pods") { CountedResource::Pod } else { CountedResource::Controller };
+        let judge = pod_security::PodSecurityReview {
+            configuration,
+            request,
+            operation,
+            view,
+            response,
+            decision,
+            resource,
+        };
+        match resource {
+            CountedResource::Pod => judge.pod()?,
+            CountedResource::Controller => judge.controller()?,
+        }
+        Ok(())
+    }
+
+    /// The policies that hold for what is judged.
+    fn security<'v>(&'v self, task: &Task<'_, '_>) -> impl Iterator<Item = &'v SecurityPolicy> {
+        task.policies.security(self.policies())
+    }
+
+    fn validate<'r, 'b>(
+        &'r self,
+        task: &Task<'_, 'b>,
+        response: &mut Response<'r>,
+        decision: &mut Decision<'b>,
+    ) {
+        if task.policies.is_unjudged() {
+            decision.is_unjudged = true;
+            let labels = task.namespace.labels();
+            response.warnings = unjudged::warnings(self.policies(), &task.request.namespace, labels);
+            return;
+        }
+        let policies = || self.security(task);
+        let verdict = evaluate(policies(), task.pod, task.context());
+        decision.record(policies().map(|policy| Arc::clone(&policy.name)), &verdict);
+        let is_pod = task.workload.is_pod();
+        if is_pod {
+            response.audit_annotations.enforce_policy = enforced(policies());
+        }
+        if verdict.violations.is_empty() {
+            return;
+        }
+        response.audit_annotations.audit_violations = audit_text(&verdict, task.pod, !is_pod);
+        if !is_pod {
+            response.warnings = verdict.template_warnings(task.pod);
+        } else if verdict.is_denied() {
+            let refusal = task.refusal(&verdict);
+            decision.deny(403, refusal.code.clone());
+            response.allowed = false;
+            response.status = Some(task.status(&verdict, refusal.message));
+        } else {
+            response.warnings = verdict.warnings(task.pod);
+        }
+    }
+
+    fn mutate<'b>(
+        &self,
+        task: &Task<'_, 'b>,
+        view: ClusterView<'_>,
+        response: &mut Response<'_>,
+        decision: &mut Decision<'b>,
+    ) -> Result<(), Interrupt> {
+        let defaults = defaults(self.security(task), task.pod);
+        let identity = self.identity(task)?;
+        if let Some(Identity { policy }) = &identity {
+            check_service_account(policy, &task.request.namespace, view)?;
+        }
+        let mutated = mutate::mutate(task.pod, task.object.text, &defaults, identity.as_ref());
+        let Mutation { patch, warnings } = mutated.map_err(|error| {
+            let name = quoted(name(task.request, task.object));
+            ReviewError { code: 413, message: format!("the pod {name} cannot be mutated: {error}") }
+        })?;
+        decision.patched(patch.operations());
+        response.set_patch(patch);
+        response.warnings = warnings;
+        Ok(())
+    }
+
+    /// The identity that a pod is given. While the labels of its namespace are unknown it gets none, and the pod is refused
+    /// if one might be meant for it: otherwise it would run without.
+    fn identity<'v>(&'v self, task: &Task<'v, '_>) -> Result<Option<Identity<'v>>, ReviewError> {
+        let namespace = &task.request.namespace;
+        if let NamespaceState::Unknown(reason) = task.namespace
+            && task.policies.may_give_identity()
+        {
+            let message = format!(
+                "the labels of the namespace {namespace} cannot be read ({reason}), so nobody can tell which \
+                 identity the pod gets; try again"
+            );
+            return Err(ReviewError { code: 500, message });
+        }
+        let identities = task.policies.identity(self.policies());
+        mutate::choose(identities, task.pod)
+            .map_err(|conflict| ReviewError { code: 500, message: conflict.to_string() })
+    }
+}
+
+/// Checks that the service account exists that a policy gives a pod. The API server would check it too, but its error
+/// would name an account that the author of the pod never wrote.
+fn check_service_account(
+    policy: &IdentityPolicy,
+    namespace: &str,
+    view: ClusterView<'_>,
+) -> Result<(), Interrupt> {
+    let IdentityPolicy { name, service_account_name, .. } = policy;
+    let (code, problem) = match view.service_account(namespace, service_account_name)? {
+        Ok(true) => return Ok(()),
+        Ok(false) => (403, "not found: create it, or change the policy".to_owned()),
+        Err(reason) => (500, format!("cannot be looked up ({reason}); try again")),
+    };
+    let message = format!(
+        "IdentityPolicy \"{name}\" gives this pod the service account {namespace}/{service_account_name}, \
+         which is {problem}"
+    );
+    Err(Interrupt::Failed(ReviewError { code, message }))
+}
+
+/// Refuses a review that could not be read whole (too large, too slow), or whose judging failed: the
+/// uid is taken from the part that is there. `code` is the HTTP-like status inside the answer.
+///
+/// # Errors
+/// [`Unanswerable`] when the part holds no uid.
+pub fn refuse<'b>(
+    webhook: Webhook,
+    partial: &'b [u8],
+    code: u16,
+    message: &str,
+) -> Result<Answer<'b>, Unanswerable> {
+    let mut envelope = Envelope::default();
+    // Whatever is wrong further on, the review is refused for the reason that was given.
+    let _ = envelope.read(Reader::of_valid_part(partial), ReadMode::Plain);
+    let Some(uid) = envelope.uid().cloned() else {
+        return Err(Unanswerable { message: one_line(message) });
+    };
+    let mut decision = Decision::new(webhook, uid.clone(), &envelope.request);
+    let mut response = Response::refusing(&uid);
+    refuse_unjudged(&ReviewError { code, message: message.to_owned() }, &mut response, &mut decision);
+    Ok(Answer { body: response.to_bytes(), decision })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::policy::{BUILT_IN, MATCHES, Policies, read_file};
+
+    use super::*;
+
+    const REVIEW: &[u8] = include_bytes!("../../benches/payloads/one-container.json");
+
+    /// A reviewer by the built-in policy and so many that match no namespace, in a cluster of so many namespaces.
+    fn reviewer(policy_count: usize, namespace_count: usize) -> Reviewer {
+        let mut policies = Policies::new(vec!["podgate-system".into()]);
+        read_file("built in", BUILT_IN, &mut policies);
+        for index in 0..policy_count {
+            let other = BUILT_IN
+                .replace("name: ml-restricted", &format!("name: other-{index}"))
+                .replace("policy: ml-restricted", &format!("policy: other-{index}"));
+            read_file("other", &other, &mut policies);
+        }
+        let mut snapshot = Snapshot::live();
+        let label = || [("podgate.dev/policy".to_owned(), "ml-restricted".to_owned())].into();
+        snapshot.insert("ml-team-a", label());
+        for index in 0..namespace_count {
+            snapshot.insert(&format!("n{index}"), label());
+        }
+        Reviewer::new(policies.finish().unwrap(), snapshot)
+    }
+
+    #[test]
+    fn a_review_matches_no_selector() {
+        for (policy_count, namespace_count) in [(0, 0), (200, 0), (0, 2000), (50, 500)] {
+            let reviewer = reviewer(policy_count, namespace_count);
+            assert_eq!(reviewer.policy_count(), 1 + policy_count);
+            let before = MATCHES.get();
+            for webhook in [Webhook::Validate, Webhook::Mutate] {
+                let reply = reviewer.review(webhook, REVIEW, &Answers::default()).unwrap();
+                assert_eq!(reply.answer().unwrap().decision.code, 200);
+            }
+            assert_eq!(MATCHES.get(), before, "{policy_count} policies, {namespace_count} namespaces");
+        }
+    }
+
+    #[test]
+    fn changes_of_service_accounts_leave_the_policies_of_namespaces_alone() {
+        let reviewer = reviewer(10, 100);
+        let mut snapshot = Snapshot::clone(reviewer.snapshot());
+        snapshot.insert_service_account("ml-team-a", "trainer");
+        let changed = reviewer.with_snapshot(Arc::new(snapshot.clone()));
+        assert!(Arc::ptr_eq(&reviewer.index, &changed.index));
+        snapshot.insert("ml-team-a", [("podgate.dev/policy".to_owned(), "other-3".to_owned())].into());
+        let changed = reviewer.with_snapshot(Arc::new(snapshot));
+        let reply = changed.review(Webhook::Validate, REVIEW, &Answers::default()).unwrap();
+        assert_eq!(reply.answer().unwrap().decision.policies.as_slice(), ["other-3".into()]);
+    }
+}

@@ -1,0 +1,69 @@
+//! The policies that are served: counted, checked for unguarded labels, and read again when their files change.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use crate::admission::Reviewer;
+use crate::cli::sources::Sources;
+use crate::policy::{GuardedLabels, UnguardedLabel};
+use crate::server::{Metrics, Reload, Reloaded, SourceChange};
+
+/// The reviewer in force, which can be exchanged at any time.
+pub(super) type SharedReviewer = Arc<ArcSwap<Reviewer>>;
+
+/// Shows how many policies are in force, and the counters of drop-in mode where it is on.
+pub(super) fn show_policies(metrics: &Metrics, reviewer: &Reviewer) {
+    metrics.policies(reviewer.policy_count());
+    if reviewer.is_pod_security() {
+        metrics.show_pod_security();
+    }
+}
+
+/// Warns of policies that anybody who may edit a Namespace can evade.
+pub(super) fn warn_of_unguarded(reviewer: &Reviewer, guarded: &GuardedLabels) {
+    for UnguardedLabel { policy, key } in reviewer.policies().unguarded_labels(guarded) {
+        tracing::warn!(
+            policy,
+            label = key,
+            "a policy depends on a label that is not guarded: whoever may edit a Namespace can set the label, make any \
+             pod, and set it back. Guard the label (guardedLabels of the chart, PODGATE_GUARDED_LABELS of the base), or \
+             select by one that is guarded"
+        );
+    }
+}
+
+/// Reads policies and objects again when they change; the last good ones stay in force. The snapshot of a live cluster is
+/// kept.
+pub(super) fn follow_policies(
+    mut sources: Sources,
+    review: SharedReviewer,
+    metrics: Arc<Metrics>,
+    (guarded, is_live): (GuardedLabels, bool),
+) -> Reload<Reviewer> {
+    let in_force = Arc::clone(&review);
+    let look = move || match sources.changed() {
+        Ok(None) => Ok(SourceChange::Unchanged),
+        Ok(Some(changed)) => {
+            let reviewer = changed.reviewer().map_err(|error| format!("{error:#}"))?;
+            sources = changed;
+            if is_live {
+                // Nobody waits here while the policies of each namespace are resolved.
+                let snapshot = Arc::clone(in_force.load().snapshot());
+                return Ok(SourceChange::Changed(reviewer.with_snapshot(snapshot)));
+            }
+            Ok(SourceChange::Changed(reviewer))
+        }
+        Err(error) => Err(format!("{error:#}")),
+    };
+    let loaded = Arc::clone(&metrics);
+    Reload::new(Reloaded::Policies, metrics, look, move |reviewer: Reviewer| {
+        show_policies(&loaded, &reviewer);
+        warn_of_unguarded(&reviewer, &guarded);
+        if is_live {
+            review.rcu(|current| reviewer.with_snapshot(Arc::clone(current.snapshot())));
+        } else {
+            review.store(Arc::new(reviewer));
+        }
+    })
+}

@@ -1,0 +1,190 @@
+//! `hostPaths` (extended): only the directories of the node that the policy lists, read-only where it says so.
+
+use std::collections::{BTreeSet, HashSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::controls::{Check, Control, Doc, Origin, ParameterError, Parameters, Violation, text};
+use crate::finding::{FieldPath, Finding, Fix, Found, Sink, Subject, Value};
+use crate::pod::{Changes, Pod, Volume, VolumeSource};
+
+pub(super) static CONTROL: Control = Control {
+    id: "hostPaths",
+    number: 21,
+    origin: Origin::Extended {
+        parameters: Parameters::of::<HostPaths>(),
+        // The volumes of a pod are immutable, but a new ephemeral container can mount one of them.
+        depends_on: Changes::EPHEMERAL_CONTAINERS,
+    },
+    violation,
+    doc: Doc {
+        title: "HostPath prefixes",
+        rule: "A `hostPath` volume must be below a directory that the policy lists, and every mount of it must be \
+               read-only where the policy says so. Whole directory names are compared: `/mnt/data` does not allow \
+               `/mnt/database`. If several directories cover a path, the longest one counts. A path with `..` is never \
+               allowed. Symbolic links on the node are not followed.",
+        history: "Enabled where a policy sets `controls.hostPaths`. The baseline and restricted levels allow no \
+                  `hostPath` at all, unless `standard.except` relaxes `hostPathVolumes` and `restrictedVolumes`.",
+        fields: &[
+            "spec.volumes[*].hostPath",
+            "spec.{containers,initContainers,ephemeralContainers}[*].volumeMounts",
+        ],
+        fix: "Use a directory that the policy lists, and set `readOnly: true` on its mounts where the policy \
+              requires it; or use a `persistentVolumeClaim`.",
+        example: "volumes:\n- name: datasets\n  hostPath:\n    path: /mnt/datasets/imagenet\n",
+    },
+};
+
+/// The parameters of `controls.hostPaths`.
+#[derive(Debug, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct HostPaths {
+    /// The directories of the node that may be mounted, including everything below them; empty for none.
+    allowed: Vec<AllowedPath>,
+}
+
+/// A directory of the node.
+#[derive(Debug, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct AllowedPath {
+    /// Its path: `/mnt/datasets`.
+    #[schemars(length(min = 1))]
+    prefix: String,
+    /// Whether every mount of it has to be read-only.
+    #[serde(default)]
+    read_only: bool,
+}
+
+impl Check for HostPaths {
+    fn check<'p>(&'p self, pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
+        // Only a pod with such a volume costs an allocation.
+        let mut read_only = HashSet::new();
+        for (index, volume) in pod.spec.volumes.iter().enumerate() {
+            if !volume.has(VolumeSource::HOST_PATH) {
+                continue;
+            }
+            match self.allowed_path(&volume.host_path) {
+                None => sink(not_allowed(index, volume)),
+                Some(allowed) if allowed.read_only => drop(read_only.insert(volume.name.as_ref())),
+                Some(_) => {}
+            }
+        }
+        if !read_only.is_empty() {
+            find_writable_mounts(pod, &read_only, sink);
+        }
+    }
+
+    fn faults(&self) -> Vec<ParameterError> {
+        let mut known = HashSet::new();
+        let mut faults = Vec::new();
+        for (index, AllowedPath { prefix, .. }) in self.allowed.iter().enumerate() {
+            let is_new = known.insert(components(prefix).collect::<Vec<_>>());
+            let fault = match prefix.as_str() {
+                prefix if !prefix.starts_with('/') || components(prefix).any(|name| name == "..") => {
+                    "must be the absolute path of a directory, without .."
+                }
+                prefix if prefix.contains(['*', '?']) || prefix.chars().any(char::is_control) => {
+                    "is no pattern: /mnt covers everything below it"
+                }
+                _ if !is_new => "this directory is listed twice: keep one of the two",
+                _ => continue,
+            };
+            let path = FieldPath::from("allowed").index(index).fields("prefix");
+            faults.push(ParameterError::at(path, fault));
+        }
+        faults
+    }
+}
+
+impl HostPaths {
+    /// The narrowest prefix that covers a path.
+    fn allowed_path(&self, path: &str) -> Option<&AllowedPath> {
+        let covering = self.allowed.iter().filter(|allowed| allowed.covers(path));
+        covering.max_by_key(|allowed| (components(&allowed.prefix).count(), allowed.read_only))
+    }
+}
+
+impl AllowedPath {
+    fn covers(&self, path: &str) -> bool {
+        let mut below = components(path);
+        path.starts_with('/')
+            && components(path).all(|name| name != "..")
+            && components(&self.prefix).all(|name| below.next() == Some(name))
+    }
+}
+
+/// The names that a path consists of. Empty names and dots between slashes do not change the path.
+fn components(path: &str) -> impl Iterator<Item = &str> {
+    path.split('/').filter(|name| !matches!(*name, "" | "."))
+}
+
+fn not_allowed<'p>(index: usize, volume: &'p Volume<'_>) -> Finding<'p> {
+    let subject = Subject::Volume(index, &volume.name);
+    let found = if volume.host_path.is_empty() { Found::Absent } else { Found::Text(&volume.host_path) };
+    Finding::new(subject, "hostPath", found, Fix::remove())
+        .help("use a directory that the policy allows, or a persistentVolumeClaim")
+}
+
+fn find_writable_mounts<'p>(pod: &'p Pod<'_>, read_only: &HashSet<&str>, sink: &mut Sink<'_, 'p>) {
+    for (at, container) in pod.containers() {
+        let subject = Subject::Container(at);
+        let read = container.volume_mounts.for_each(|index, mount| {
+            if mount.is_read_only != Some(true) && read_only.contains(mount.name.as_ref()) {
+                let path = FieldPath::from("volumeMounts").index(index).fields("readOnly");
+                let found = mount.is_read_only.map_or(Found::Absent, Found::Bool);
+                sink(Finding::new(subject, path, found, Fix::set(Value::Bool(true))));
+            }
+        });
+        if read.is_err() {
+            let fix = Fix::one_of(&["a list of mounts as Kubernetes reads it"]);
+            sink(Finding::new(subject, "volumeMounts", Found::Text("not readable"), fix));
+        }
+    }
+}
+
+fn violation(findings: &[Finding<'_>]) -> Violation {
+    let volumes = text::volume_names(findings);
+    let containers = text::container_names(findings);
+    let mut parts = Vec::new();
+    if !volumes.is_empty() {
+        let paths =
+            findings.iter().map(|finding| finding.found).filter(|found| matches!(found, Found::Text(_)));
+        let paths: BTreeSet<String> = paths.map(|found| found.to_string()).collect();
+        let plural = text::plural("volume", volumes.len());
+        let paths = text::quoted(paths.iter().map(String::as_str));
+        parts.push(format!("{plural} {} must not use {paths}", text::quoted(volumes)));
+    }
+    if !containers.is_empty() {
+        parts.push(format!("{} must mount hostPath volumes read-only", text::containers(&containers)));
+    }
+    Violation { reason: "hostPath not allowed", detail: parts.join("; ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::Reader;
+
+    #[test]
+    fn mounts_that_cannot_be_read_are_not_passed_over() {
+        let text = r#"{"spec":{"volumes":[{"name":"v","hostPath":{"path":"/data"}}],
+            "containers":[{"name":"c","volumeMounts":{"name":"v"}}]}}"#;
+        let pod = Pod::read(&mut Reader::over(text)).expect("a pod");
+        let allowed = vec![AllowedPath { prefix: "/data".to_owned(), read_only: true }];
+        let mut found = Vec::new();
+        HostPaths { allowed }.check(&pod, &mut |finding| found.push(finding.whole_path().to_string()));
+        assert_eq!(found, ["spec.containers[0].volumeMounts"]);
+    }
+
+    #[test]
+    fn prefixes_are_whole_directories() {
+        let allowed = AllowedPath { prefix: "/mnt/data".to_owned(), read_only: false };
+        for path in ["/mnt/data", "/mnt/data/", "/mnt/data/a", "/mnt//data/./a"] {
+            assert!(allowed.covers(path), "{path}");
+        }
+        for path in ["", "/", "/mnt", "/mnt/database", "/mnt/data/../../etc", "mnt/data", "/mnt/data/.."] {
+            assert!(!allowed.covers(path), "{path}");
+        }
+        assert!(AllowedPath { prefix: "/".to_owned(), read_only: false }.covers("/etc"));
+    }
+}

@@ -1,0 +1,84 @@
+//! What podgate's Deployment says of how podgate is run.
+
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{Container, PodSpec};
+
+use crate::policy::Labels;
+
+/// The flag that names the file of the certificate.
+const CERTIFICATE: PodgateSetting = PodgateSetting { flag: "--tls-cert", variable: "PODGATE_TLS_CERT" };
+
+/// The flag that names the labels that podgate considers guarded.
+pub(super) const GUARDED: PodgateSetting =
+    PodgateSetting { flag: "--guarded-labels", variable: "PODGATE_GUARDED_LABELS" };
+
+/// A flag of podgate's, and the environment variable in its place.
+pub(super) struct PodgateSetting {
+    flag: &'static str,
+    pub(super) variable: &'static str,
+}
+
+/// The labels of the pods that it makes.
+pub(super) fn pod_labels(deployment: &Deployment) -> Labels {
+    let metadata = deployment.spec.template.metadata.as_ref();
+    metadata.and_then(|metadata| metadata.labels.clone()).unwrap_or_default()
+}
+
+/// What its pods are selected by, as `key=value,…`.
+#[must_use]
+pub fn selector_text(deployment: &Deployment) -> String {
+    let labels = deployment.spec.selector.match_labels.as_ref();
+    let terms: Vec<String> =
+        labels.into_iter().flatten().map(|(key, value)| format!("{key}={value}")).collect();
+    terms.join(",")
+}
+
+/// podgate's container of a pod: the one of the name, or the first.
+pub(super) fn container(spec: &PodSpec) -> Option<&Container> {
+    spec.containers.iter().find(|container| container.name == "podgate").or_else(|| spec.containers.first())
+}
+
+/// Whether a Deployment of podgate takes its certificate from files, and so does not manage it by itself.
+#[must_use]
+pub fn has_certificate_files(deployment: &Deployment) -> bool {
+    certificate_file(deployment).is_some()
+}
+
+fn pod_spec(deployment: &Deployment) -> Option<&PodSpec> {
+    deployment.spec.template.spec.as_ref()
+}
+
+fn certificate_file(deployment: &Deployment) -> Option<&str> {
+    CERTIFICATE.of(deployment)
+}
+
+impl PodgateSetting {
+    /// What a Deployment of podgate sets it to; `None` where it is not set.
+    pub(super) fn of<'d>(&self, deployment: &'d Deployment) -> Option<&'d str> {
+        let container = pod_spec(deployment).and_then(container)?;
+        let variable = container.env.iter().flatten().find(|variable| variable.name == self.variable);
+        let arguments = container.args.as_deref().unwrap_or_default();
+        let mut flags = arguments.iter().zip(arguments.iter().skip(1).map(Some).chain([None]));
+        let flag = flags.find_map(|(flag, next)| match flag.strip_prefix(self.flag)? {
+            "" => next.map(String::as_str),
+            value => value.strip_prefix('='),
+        });
+        flag.or_else(|| variable.and_then(|variable| variable.value.as_deref()))
+    }
+}
+
+/// The Secret that the files of the certificate come from; `None` when podgate manages it by itself, or when they
+/// come from elsewhere.
+#[must_use]
+pub fn mounted_secret(deployment: &Deployment) -> Option<&str> {
+    let file = certificate_file(deployment)?;
+    let spec = pod_spec(deployment)?;
+    let holds = |folder: &str| file.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
+    let mount = container(spec)?
+        .volume_mounts
+        .iter()
+        .flatten()
+        .find(|mount| holds(mount.mount_path.trim_end_matches('/')))?;
+    let volume = spec.volumes.iter().flatten().find(|volume| volume.name == mount.name)?;
+    volume.secret.as_ref()?.secret_name.as_deref()
+}

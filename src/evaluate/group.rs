@@ -1,0 +1,94 @@
+//! Groups findings: each field once, and in one group what a person fixes with one change.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher as _, Hash, RandomState};
+
+use crate::evaluate::tally::{change_of, field_of};
+use crate::evaluate::verdict::{Judged, Severity, Verdict};
+use crate::finding::Subject;
+
+/// The kept findings of one severity, each field once: where two rules find the same, the narrower one.
+#[must_use]
+pub fn findings_of<'v, 'p>(verdict: &'v Verdict<'p>, severity: Severity) -> Vec<Judged<'v, 'p>> {
+    narrow(verdict.judged().filter(|judged| judged.severity() == severity), |judged| judged, keep_narrower)
+}
+
+/// Keeps one of the findings about the same field: `merge` merges the next one into the one that is kept.
+pub fn narrow<'v, 'p: 'v, T>(
+    items: impl Iterator<Item = T>,
+    judged: impl Fn(&T) -> &Judged<'v, 'p>,
+    merge: impl Fn(&mut T, T),
+) -> Vec<T> {
+    let mut narrowest: Vec<T> = Vec::new();
+    let mut at = IndexOf::default();
+    for item in items {
+        let index = at.get_or_insert(field_of(judged(&item).finding), narrowest.len());
+        match narrowest.get_mut(index) {
+            Some(kept) => merge(kept, item),
+            None => narrowest.push(item),
+        }
+    }
+    narrowest
+}
+
+/// Keeps the narrower of two rules' findings.
+pub(super) fn keep_narrower<'v, 'p>(kept: &mut Judged<'v, 'p>, next: Judged<'v, 'p>) {
+    if kept.is_superseded_by(&next) {
+        *kept = next;
+    }
+}
+
+/// Findings that a person fixes with one change: the same violation in several containers, unless `apart` distinguishes
+/// them. In the order of a file.
+pub fn group<'v, 'p: 'v, T: Clone, K: Hash>(
+    items: &[T],
+    judged: impl Fn(&T) -> &Judged<'v, 'p>,
+    apart: impl Fn(&T) -> K,
+) -> Vec<Vec<T>> {
+    let mut groups: Vec<Vec<T>> = Vec::new();
+    let mut at = IndexOf::default();
+    for item in items {
+        let Judged { active, finding, .. } = judged(item);
+        let index = match finding.subject {
+            Subject::Container(_) => {
+                at.get_or_insert((change_of(active, finding), apart(item)), groups.len())
+            }
+            Subject::Pod | Subject::Volume(..) | Subject::Metadata => groups.len(),
+        };
+        match groups.get_mut(index) {
+            Some(group) => group.push(item.clone()),
+            None => groups.push(vec![item.clone()]),
+        }
+    }
+    groups.sort_by_key(|group| group.first().map(|item| order(judged(item).finding.subject)));
+    groups
+}
+
+/// The same, of findings alone.
+pub(super) fn group_judged<'v, 'p>(findings: &[Judged<'v, 'p>]) -> Vec<Vec<Judged<'v, 'p>>> {
+    group(findings, |judged| judged, |_| ())
+}
+
+/// Lines come as a file has them: the pod, its volumes, its containers.
+pub(super) fn order(subject: Subject<'_>) -> (u8, usize) {
+    match subject {
+        Subject::Metadata => (0, 0),
+        Subject::Pod => (1, 0),
+        Subject::Volume(index, _) => (2, index),
+        Subject::Container(at) => (3 + at.kind as u8, at.index),
+    }
+}
+
+/// The index of something in a list. Only a hash of each is kept, with a key that nobody knows: the thing itself is many
+/// times larger.
+#[derive(Debug, Default)]
+pub(super) struct IndexOf {
+    key: RandomState,
+    indexes: HashMap<u64, usize>,
+}
+
+impl IndexOf {
+    pub(super) fn get_or_insert(&mut self, what: impl Hash, next: usize) -> usize {
+        *self.indexes.entry(self.key.hash_one(what)).or_insert(next)
+    }
+}

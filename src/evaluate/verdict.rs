@@ -1,0 +1,317 @@
+//! What the policies say about one pod: each finding with its disposition, decided once.
+
+use crate::controls::Control;
+use crate::evaluate::context::Context;
+use crate::evaluate::control_findings::ControlFindings;
+use crate::evaluate::defaults::Defaults;
+use crate::finding::{Finding, Sink};
+use crate::pod::Pod;
+use crate::policy::{Actions, ActiveControl, Rule, SecurityPolicy};
+
+/// What the policies say about one pod.
+#[derive(Debug, Default)]
+pub struct Verdict<'p> {
+    /// The rules that are violated, in the order of the policies.
+    pub violations: Vec<RuleViolations<'p>>,
+    pub(super) defaults: Defaults<'p>,
+}
+
+/// The controls of one rule that a pod violates.
+#[derive(Debug)]
+pub struct RuleViolations<'p> {
+    /// The policy.
+    pub policy: &'p SecurityPolicy,
+    /// Its rule.
+    pub rule: &'p Rule,
+    /// The controls: at least one, in their order.
+    pub controls: Vec<JudgedControl<'p>>,
+}
+
+/// The findings of one control, with the disposition of each.
+#[derive(Debug)]
+pub struct JudgedControl<'p> {
+    /// The control as the policy has it.
+    pub active: &'p ActiveControl,
+    /// Its findings.
+    pub findings: ControlFindings<'p>,
+    /// One for each finding that was kept.
+    dispositions: Vec<Disposition>,
+    /// How many of those that were not kept remain once defaults are filled in.
+    pub(super) omitted_remaining: usize,
+}
+
+/// What follows from a finding: the strictest consequence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Disposition {
+    /// The pod is refused for it.
+    Denied,
+    /// The user who made the request is warned.
+    Warned,
+    /// It is noted in the audit log.
+    Audited,
+    /// podgate's defaults fix it.
+    FilledIn,
+}
+
+/// The strictest consequence that a policy asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// A note in the audit log.
+    Audit,
+    /// A warning.
+    Warn,
+    /// The pod is refused.
+    Deny,
+}
+
+/// A finding with everything that was decided about it.
+#[derive(Debug, Clone, Copy)]
+pub struct Judged<'v, 'p> {
+    /// The control as the policy has it.
+    pub active: &'p ActiveControl,
+    /// The finding.
+    pub finding: &'v Finding<'p>,
+    /// What follows from it.
+    pub disposition: Disposition,
+}
+
+impl Disposition {
+    fn of(actions: Actions) -> Self {
+        match Severity::of(actions) {
+            Severity::Deny => Self::Denied,
+            Severity::Warn => Self::Warned,
+            Severity::Audit => Self::Audited,
+        }
+    }
+
+    /// Its name in reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Denied => "denied",
+            Self::Warned => "warned",
+            Self::Audited => "audited",
+            Self::FilledIn => "filledIn",
+        }
+    }
+}
+
+impl Severity {
+    /// Every severity, from lax to strict.
+    pub const ALL: [Self; 3] = [Self::Audit, Self::Warn, Self::Deny];
+
+    /// Its name in reports and metrics.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Audit => "audit",
+            Self::Warn => "warn",
+            Self::Deny => "deny",
+        }
+    }
+
+    fn of(actions: Actions) -> Self {
+        match actions {
+            Actions { deny: true, .. } => Self::Deny,
+            Actions { warn: true, .. } => Self::Warn,
+            Actions { .. } => Self::Audit,
+        }
+    }
+}
+
+impl<'p> Verdict<'p> {
+    /// Judges a pod; at most `most` findings of each control of a rule are kept, given how many were kept before.
+    pub(super) fn new<'s: 'p>(
+        policies: impl Iterator<Item = &'s SecurityPolicy>,
+        pod: &'p Pod<'_>,
+        context: Context,
+        most: impl Fn(usize) -> usize,
+    ) -> Self {
+        let mut verdict = Self::default();
+        let mut kept = 0;
+        for policy in policies {
+            for rule in &policy.rules {
+                let controls = violated(rule, pod, context, most(kept));
+                if controls.is_empty() {
+                    continue;
+                }
+                kept += controls.iter().map(|control| control.findings.kept().len()).sum::<usize>();
+                if policy.fills_in_defaults && context.fills_in_defaults {
+                    controls.iter().for_each(|control| verdict.fill_in(control.active, pod));
+                }
+                verdict.violations.push(RuleViolations { policy, rule, controls });
+            }
+        }
+        verdict.decide(pod);
+        verdict
+    }
+
+    /// Fills in what a control would refuse the pod for, also for the findings that are not kept.
+    pub(super) fn fill_in(&mut self, active: &'p ActiveControl, pod: &'p Pod<'_>) {
+        if active.actions.deny {
+            active.check(pod, &mut |finding| self.defaults.add(active.control, &finding));
+        }
+    }
+
+    fn decide(&mut self, pod: &'p Pod<'_>) {
+        let Self { violations, defaults } = self;
+        for control in violations.iter_mut().flat_map(|violation| &mut violation.controls) {
+            control.decide(defaults, pod);
+        }
+    }
+
+    /// Whether the pod is refused as it is.
+    #[must_use]
+    pub fn is_denied(&self) -> bool {
+        self.controls().any(|(_, control)| control.active.actions.deny)
+    }
+
+    /// Whether it would still be refused with what is filled in.
+    #[must_use]
+    pub fn is_denied_with_defaults(&self) -> bool {
+        self.controls().any(|(_, control)| control.active.actions.deny && control.remains())
+    }
+
+    /// Whether some findings were not kept.
+    pub(super) fn is_cut(&self) -> bool {
+        self.controls().any(|(_, control)| control.findings.omitted() > 0)
+    }
+
+    /// Every control that is violated, with its policy.
+    pub fn controls(&self) -> impl Iterator<Item = (&'p SecurityPolicy, &JudgedControl<'p>)> {
+        self.violations
+            .iter()
+            .flat_map(|violation| violation.controls.iter().map(|control| (violation.policy, control)))
+    }
+
+    /// Every finding that was kept.
+    pub fn judged(&self) -> impl Iterator<Item = Judged<'_, 'p>> {
+        self.controls().flat_map(|(_, control)| {
+            control.judged().map(move |(finding, disposition)| Judged {
+                active: control.active,
+                finding,
+                disposition,
+            })
+        })
+    }
+
+    /// What is filled in: only what the pod would otherwise be refused for. A pod that is admitted as it is is never
+    /// changed.
+    #[must_use]
+    pub fn defaults(&self) -> &Defaults<'p> {
+        &self.defaults
+    }
+
+    /// The violated controls of a rule that are chosen and have findings that remain once defaults are filled in, each with
+    /// at most this many of them.
+    #[must_use]
+    pub fn remaining(
+        &self,
+        violation: &RuleViolations<'p>,
+        pod: &'p Pod<'_>,
+        is_chosen: impl Fn(Actions) -> bool,
+        most: usize,
+    ) -> Vec<ControlFindings<'p>> {
+        let chosen = violation.controls.iter().map(|control| control.active);
+        chosen
+            .filter(|active| is_chosen(active.actions))
+            .filter_map(|active| {
+                let check = |sink: &mut Sink<'_, 'p>| self.check_remaining(active, pod, sink);
+                ControlFindings::of(active.control, check, most)
+            })
+            .collect()
+    }
+
+    /// Reports the findings of a control that remain once defaults are filled in.
+    pub(super) fn check_remaining(
+        &self,
+        active: &'p ActiveControl,
+        pod: &'p Pod<'_>,
+        sink: &mut Sink<'_, 'p>,
+    ) {
+        active.check(pod, &mut |finding| {
+            if !self.defaults.cover(&finding) {
+                sink(finding);
+            }
+        });
+    }
+}
+
+/// The controls of a rule that a pod violates. Nothing is allocated if there are none.
+fn violated<'p>(rule: &'p Rule, pod: &'p Pod<'_>, context: Context, most: usize) -> Vec<JudgedControl<'p>> {
+    let concerned = rule.controls.iter().filter(|active| context.concerns(active));
+    concerned
+        .filter_map(|active| {
+            let findings = ControlFindings::of(active.control, |sink| active.check(pod, sink), most)?;
+            Some(JudgedControl { active, findings, dispositions: Vec::new(), omitted_remaining: 0 })
+        })
+        .collect()
+}
+
+impl<'p> JudgedControl<'p> {
+    fn decide(&mut self, defaults: &Defaults<'_>, pod: &'p Pod<'_>) {
+        let otherwise = Disposition::of(self.active.actions);
+        let of_finding =
+            |finding: &Finding<'_>| if defaults.cover(finding) { Disposition::FilledIn } else { otherwise };
+        self.dispositions = self.findings.kept().iter().map(of_finding).collect();
+        self.omitted_remaining = self.findings.omitted();
+        if self.omitted_remaining > 0 && !defaults.is_empty() {
+            let mut remaining = 0;
+            self.active.check(pod, &mut |finding| remaining += usize::from(!defaults.cover(&finding)));
+            let filled_in = |disposition: &&Disposition| **disposition == Disposition::FilledIn;
+            let kept = self.dispositions.len() - self.dispositions.iter().filter(filled_in).count();
+            self.omitted_remaining = remaining - kept;
+        }
+    }
+
+    /// The strictest consequence that the policy asks for.
+    #[must_use]
+    pub fn severity(&self) -> Severity {
+        Severity::of(self.active.actions)
+    }
+
+    /// The findings that were kept, with the disposition of each.
+    pub fn judged(&self) -> impl Iterator<Item = (&Finding<'p>, Disposition)> {
+        self.findings.kept().iter().zip(self.dispositions.iter().copied())
+    }
+
+    /// Whether any of its findings remains once defaults are filled in.
+    #[must_use]
+    pub fn remains(&self) -> bool {
+        self.omitted_remaining > 0
+            || self.dispositions.iter().any(|disposition| *disposition != Disposition::FilledIn)
+    }
+}
+
+impl<'p> Judged<'_, 'p> {
+    /// Its control.
+    #[must_use]
+    pub fn control(&self) -> &'static Control {
+        self.active.control
+    }
+
+    /// The strictest consequence that the policy asks for.
+    #[must_use]
+    pub fn severity(&self) -> Severity {
+        Severity::of(self.active.actions)
+    }
+
+    /// Whether podgate's defaults fix it.
+    #[must_use]
+    pub fn is_filled_in(&self) -> bool {
+        self.disposition == Disposition::FilledIn
+    }
+
+    /// More words on its fix: the policy's own, or ours; may be empty.
+    #[must_use]
+    pub fn help(&self) -> &'p str {
+        self.active.message.as_deref().unwrap_or(self.finding.help)
+    }
+
+    /// Whether `later`, of the same field, may replace it: a finding of the standard never replaces one of an
+    /// extended control, which is narrower and offers less.
+    #[must_use]
+    pub fn is_superseded_by(&self, later: &Self) -> bool {
+        self.control().level().is_some() || later.control().level().is_none()
+    }
+}

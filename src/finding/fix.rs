@@ -1,0 +1,175 @@
+//! The change that fixes a finding.
+
+use std::fmt;
+use std::hash::Hash;
+
+use crate::finding::edit::{Edit, EditOp, Value};
+use crate::path::Path;
+
+/// The change that fixes a finding.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Fix<'p> {
+    /// An edit of the field of the finding itself.
+    Edit {
+        /// What to do to it.
+        op: EditOp<'p>,
+        /// Whether it may be made without asking a person.
+        safety: Safety,
+    },
+    /// Edits of other fields, all of them.
+    Edits {
+        /// The edits: at least one.
+        edits: Vec<Edit<'p>>,
+        /// Whether they may be made without asking a person.
+        safety: Safety,
+    },
+    /// Set the field to one of these values.
+    OneOf(Choices<'p>),
+    /// Set the field to a number from the least to the most, both included.
+    Range {
+        /// The least.
+        least: i64,
+        /// The most.
+        most: i64,
+    },
+}
+
+/// Whether edits may be made without asking a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Safety {
+    /// They only fill in a field that is absent, with a value that every pod which satisfies the control has and that
+    /// the API server accepts there.
+    Default,
+    /// They may change what the pod does: a person has to look at them.
+    Review,
+}
+
+/// The allowed values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Choices<'p> {
+    /// Those of the standard.
+    Fixed(&'static [&'static str]),
+    /// Those of a policy.
+    OfPolicy(&'p [String]),
+}
+
+impl<'p> Fix<'p> {
+    /// Whether it may be made without asking a person.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        match self {
+            Self::Edit { safety, .. } | Self::Edits { safety, .. } => *safety == Safety::Default,
+            Self::OneOf(_) | Self::Range { .. } => false,
+        }
+    }
+
+    /// What two fixes have in common if they ask the same of a person, whether or not podgate may make them by itself.
+    pub fn request(&self) -> impl Hash + Eq + use<'_, 'p> {
+        match self {
+            Self::Edit { op, .. } => (Some(*op), [].as_slice(), None, None),
+            Self::Edits { edits, .. } => (None, edits.as_slice(), None, None),
+            Self::OneOf(choices) => (None, [].as_slice(), Some(*choices), None),
+            Self::Range { least, most } => (None, [].as_slice(), None, Some((*least, *most))),
+        }
+    }
+
+    /// Remove another field than that of the finding.
+    #[must_use]
+    pub fn remove_at(path: Path<'p>) -> Self {
+        Self::Edits { edits: vec![Edit { path, op: EditOp::Remove }], safety: Safety::Review }
+    }
+
+    /// Set the field, for a person to review.
+    #[must_use]
+    pub const fn set(value: Value<'p>) -> Self {
+        Self::Edit { op: EditOp::Set(value), safety: Safety::Review }
+    }
+
+    /// Set the field, which is absent: by podgate itself if that is safe.
+    #[must_use]
+    pub const fn fill_in(value: Value<'p>, is_safe: bool) -> Self {
+        let safety = if is_safe { Safety::Default } else { Safety::Review };
+        Self::Edit { op: EditOp::Set(value), safety }
+    }
+
+    /// Remove the field, or this item of its list.
+    #[must_use]
+    pub const fn remove() -> Self {
+        Self::Edit { op: EditOp::Remove, safety: Safety::Review }
+    }
+
+    /// Set the field to one of these values of the standard.
+    #[must_use]
+    pub const fn one_of(values: &'static [&'static str]) -> Self {
+        Self::OneOf(Choices::Fixed(values))
+    }
+}
+
+impl fmt::Display for Fix<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Edit { op, .. } => write!(f, "{op}"),
+            Self::Edits { edits, .. } => match edits.as_slice() {
+                [edit] => write!(f, "{}", edit.op),
+                edits => write!(f, "make {} changes", edits.len()),
+            },
+            Self::OneOf(choices) => write!(f, "use {choices}"),
+            Self::Range { least, most } => write!(f, "use a number from {least} to {most}"),
+        }
+    }
+}
+
+impl<'p> Choices<'p> {
+    /// The values, in order.
+    pub fn iter(self) -> impl Iterator<Item = &'p str> {
+        let (fixed, of_policy): (&[&str], &[String]) = match self {
+            Self::Fixed(values) => (values, &[]),
+            Self::OfPolicy(values) => (&[], values),
+        };
+        fixed.iter().copied().chain(of_policy.iter().map(String::as_str))
+    }
+
+    /// Whether a value is among them.
+    #[must_use]
+    pub fn contains(self, value: &str) -> bool {
+        self.iter().any(|own| own == value)
+    }
+}
+
+/// `a or b or c`
+impl fmt::Display for Choices<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.iter().collect::<Vec<_>>().join(" or "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fix_is_edits_a_choice_or_a_range() {
+        let of_policy = ["/mnt".to_owned(), "/srv".to_owned()];
+        let item = |index| Path::from_dotted("spec.volumes").index(index);
+        let two = vec![
+            Edit { path: item(0), op: EditOp::Remove },
+            Edit { path: item(1), op: EditOp::Set(Value::Text("x")) },
+        ];
+        for (fix, words, is_default) in [
+            (Fix::set(Value::Bool(true)), "set it to true", false),
+            (Fix::fill_in(Value::ListOf("ALL"), true), "set it to [ALL]", true),
+            (Fix::fill_in(Value::Text("x"), false), "set it to x", false),
+            (Fix::remove(), "remove it", false),
+            (Fix::remove_at(item(0)), "remove it", false),
+            (Fix::Edits { edits: two, safety: Safety::Default }, "make 2 changes", true),
+            (Fix::one_of(&["a", "b"]), "use a or b", false),
+            (Fix::OneOf(Choices::OfPolicy(&of_policy)), "use /mnt or /srv", false),
+            (Fix::Range { least: 1000, most: 1999 }, "use a number from 1000 to 1999", false),
+        ] {
+            assert_eq!((fix.to_string().as_str(), fix.is_default()), (words, is_default));
+        }
+        let (own, theirs) = (Fix::fill_in(Value::Bool(true), true), Fix::set(Value::Bool(true)));
+        assert!(own != theirs && own.request() == theirs.request());
+        assert!(Choices::OfPolicy(&of_policy).contains("/srv") && !Choices::Fixed(&["a"]).contains("b"));
+    }
+}

@@ -1,0 +1,127 @@
+//! What people read about a pod: the changes to make, in the words of the webhook's refusal.
+
+use crate::evaluate::{Judged, Line, Severity, Verdict, code, group, line, narrow};
+use crate::lint::diagnostic::Diagnostic;
+use crate::pod::Pod;
+
+/// Most changes that are shown of a pod: past this nobody reads on, and each costs a comparison.
+const MOST_CHANGES: usize = 100;
+
+/// What has to be changed in a pod.
+#[derive(Debug)]
+pub struct PodSummary {
+    /// The consequence if nothing is done.
+    pub severity: Severity,
+    /// The policies that ask for it.
+    pub policies: Vec<String>,
+    /// The code of the refusal or warning, for `podgate explain`.
+    pub code: String,
+    /// The changes, in the order of the file.
+    pub changes: Vec<SuggestedChange>,
+    /// How many changes more there are.
+    pub more: usize,
+    /// The fields that are filled in by podgate, as `runAsNonRoot`.
+    pub filled_in: Vec<String>,
+}
+
+/// A change to make, which may fix the same violation in several containers.
+#[derive(Debug)]
+pub struct SuggestedChange {
+    /// The line of the first violation that it fixes.
+    pub line: usize,
+    /// Its column.
+    pub column: usize,
+    /// The line of the alias that puts the field there, if one does.
+    pub alias: Option<usize>,
+    /// The consequence if it is not made.
+    pub severity: Severity,
+    /// The change in words.
+    pub text: Line,
+}
+
+impl PodSummary {
+    /// The summary of a pod whose strictest finding is of this `severity`.
+    pub(super) fn new(
+        pod: &Pod<'_>,
+        verdict: &Verdict<'_>,
+        diagnostics: &[Diagnostic<'_, '_>],
+        severity: Severity,
+    ) -> Self {
+        let to_do = narrowest(diagnostics.iter().filter(|diagnostic| !diagnostic.judged.is_filled_in()));
+        let of_severity = to_do.iter().filter(|diagnostic| diagnostic.severity == severity);
+        let code = code(of_severity.map(|diagnostic| diagnostic.judged.control()));
+        let groups = group(&to_do, |diagnostic| &diagnostic.judged, |diagnostic| diagnostic.severity.name());
+        let more = groups.iter().skip(MOST_CHANGES).map(Vec::len).sum();
+        let mut changes: Vec<SuggestedChange> =
+            groups.iter().take(MOST_CHANGES).filter_map(|group| change_of(pod, group)).collect();
+        changes.sort_by_key(|change| (change.line, change.column));
+        let filled_in = diagnostics.iter().filter(|diagnostic| diagnostic.judged.is_filled_in());
+        Self {
+            severity,
+            policies: policies(verdict, severity),
+            code,
+            changes,
+            more,
+            filled_in: field_names(filled_in),
+        }
+    }
+}
+
+/// The findings, one for each field: the strictest and, among equally strict ones, that of the narrower rule.
+fn narrowest<'r, 'v, 'p>(
+    diagnostics: impl Iterator<Item = &'r Diagnostic<'v, 'p>>,
+) -> Vec<&'r Diagnostic<'v, 'p>> {
+    narrow(
+        diagnostics,
+        |diagnostic| &diagnostic.judged,
+        |kept, next| {
+            let is_stricter = next.severity > kept.severity;
+            let is_narrower = next.severity == kept.severity && kept.judged.is_superseded_by(&next.judged);
+            if is_stricter || is_narrower {
+                *kept = next;
+            }
+        },
+    )
+}
+
+/// The change that fixes a group, in the words of the refusal.
+fn change_of(pod: &Pod<'_>, group: &[&Diagnostic<'_, '_>]) -> Option<SuggestedChange> {
+    let findings: Vec<Judged<'_, '_>> = group.iter().map(|diagnostic| diagnostic.judged).collect();
+    let Diagnostic { span, alias, severity, .. } = group.first()?;
+    Some(SuggestedChange {
+        line: span.line,
+        column: span.column,
+        alias: alias.map(|alias| alias.line),
+        severity: *severity,
+        text: line(pod, &findings, 0)?,
+    })
+}
+
+/// The policies that are violated with this consequence, even with what is filled in.
+fn policies(verdict: &Verdict<'_>, severity: Severity) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for (policy, control) in verdict.controls() {
+        let actions = control.active.actions;
+        let is_wanted = match severity {
+            Severity::Deny => actions.deny,
+            Severity::Warn => actions.warn,
+            Severity::Audit => actions.audit,
+        };
+        let name: &str = &policy.name;
+        if is_wanted && control.remains() && !names.iter().any(|known| known == name) {
+            names.push(name.to_owned());
+        }
+    }
+    names
+}
+
+fn field_names<'r, 'v: 'r, 'p: 'v>(diagnostics: impl Iterator<Item = &'r Diagnostic<'v, 'p>>) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for name in diagnostics.map(|diagnostic| diagnostic.judged.finding.path.to_string()) {
+        let name = name.strip_prefix("securityContext.").unwrap_or(&name);
+        if !names.iter().any(|known| known == name) {
+            names.push(name.to_owned());
+        }
+    }
+    names
+}

@@ -1,0 +1,43 @@
+//! The volume mounts of a container.
+
+use std::borrow::Cow;
+
+use crate::json::{Reader, Result, members};
+
+/// `volumeMounts` of a container, kept as JSON text: few rules look into them, so they are read when one does.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct VolumeMounts<'a>(&'a str);
+
+/// A volume mount.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct VolumeMount<'a> {
+    /// `name`: that of the volume.
+    pub name: Cow<'a, str>,
+    /// `readOnly`.
+    pub is_read_only: Option<bool>,
+}
+
+impl<'a> VolumeMounts<'a> {
+    pub(super) const fn of(text: &'a str) -> Self {
+        Self(text)
+    }
+
+    /// Calls back with each mount and its index.
+    ///
+    /// # Errors
+    /// When they are not a list of mounts, or a name differs from `name` or `readOnly` in case only.
+    pub fn for_each(self, mut each: impl FnMut(usize, VolumeMount<'a>)) -> Result<()> {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        Reader::over(self.0).refusing_misspelt_case().array(|reader, index| {
+            let mut mount = VolumeMount::default();
+            members!(reader, {
+                "name" => mount.name = reader.string()?,
+                "readOnly" => mount.is_read_only = reader.boolean()?,
+            })?;
+            each(index, mount);
+            Ok(())
+        })
+    }
+}

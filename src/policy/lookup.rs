@@ -1,0 +1,162 @@
+//! What a verdict may depend on that the snapshot does not hold, and the answers to it.
+//!
+//! Judging does no I/O. It names a [`Lookup`], the caller resolves it, and the review is judged again with the answer.
+//! Without a cluster the same lookup is the text of what stays unresolved.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use crate::policy::pod_security::LevelVersion;
+use crate::policy::snapshot::Labels;
+use crate::text::{Printable, PrintableKey};
+
+/// Most lookups for one review: a Namespace, a service account and the pods of a namespace, each once.
+pub const MOST_LOOKUPS: usize = 3;
+
+/// Something that a verdict depends on and that the snapshot does not hold.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Lookup {
+    /// The labels of a Namespace: [`LookupAnswer::Namespace`].
+    Namespace(String),
+    /// Whether a service account exists: [`LookupAnswer::ServiceAccount`].
+    ServiceAccount {
+        /// Its namespace.
+        namespace: String,
+        /// Its name.
+        name: String,
+    },
+    /// Which pods of a namespace a new level would refuse: [`LookupAnswer::PodsIn`].
+    PodsIn(PodsQuery),
+}
+
+/// A question about the pods of a namespace. It holds all that they are judged by, so that they can be judged page by
+/// page where they are read, and need not be kept.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct PodsQuery {
+    /// The namespace.
+    pub namespace: String,
+    /// The level and version that its pods are held against.
+    pub level: LevelVersion,
+    /// Runtime classes whose pods are not judged.
+    pub exempt_runtime_classes: BTreeSet<String>,
+}
+
+/// What a lookup found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LookupAnswer {
+    /// The labels of the Namespace; `None` if there is no such Namespace.
+    Namespace(Option<Labels>),
+    /// Whether the service account exists.
+    ServiceAccount(bool),
+    /// The warnings for the user who changes the level.
+    PodsIn(Vec<String>),
+}
+
+/// Why a lookup failed. The sender of the review sees these words, so they say no more: what the API server said, and
+/// where it is, is for the log of the caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum LookupError {
+    /// Nobody can be asked.
+    #[error("there is no cluster to ask")]
+    NoCluster,
+    /// It took too long.
+    #[error("the API server did not answer in time")]
+    TimedOut,
+    /// It failed.
+    #[error("the API server could not tell")]
+    Failed,
+    /// Not asked: too many requests were made already.
+    #[error("too many look-ups at once")]
+    Limited,
+}
+
+/// The answers that were collected for one review: at most [`MOST_LOOKUPS`], so they are searched and not hashed.
+#[derive(Debug, Default, Clone)]
+pub struct Answers(Vec<(Lookup, Result<LookupAnswer, LookupError>)>);
+
+impl Answers {
+    /// Whether nothing was looked up, as for nearly every review.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether nothing more is looked up for this review.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.0.len() >= MOST_LOOKUPS
+    }
+
+    /// The result of a lookup; `None` if it was not made.
+    #[must_use]
+    pub fn get(&self, lookup: &Lookup) -> Option<Result<&LookupAnswer, LookupError>> {
+        let (_, found) = self.0.iter().find(|(asked, _)| asked == lookup)?;
+        Some(found.as_ref().map_err(|error| *error))
+    }
+
+    /// Keeps the result of a lookup.
+    pub fn insert(&mut self, lookup: Lookup, found: Result<LookupAnswer, LookupError>) {
+        self.0.retain(|(asked, _)| *asked != lookup);
+        self.0.push((lookup, found));
+    }
+}
+
+impl<const N: usize> From<[(Lookup, Result<LookupAnswer, LookupError>); N]> for Answers {
+    fn from(found: [(Lookup, Result<LookupAnswer, LookupError>); N]) -> Self {
+        Self(found.into())
+    }
+}
+
+/// What is missing, as it stands behind `unresolved: needs`.
+impl fmt::Display for Lookup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Namespace(name) => write!(f, "Namespace {}", Printable(name)),
+            Self::ServiceAccount { namespace, name } => {
+                write!(f, "ServiceAccount {}/{}", Printable(namespace), PrintableKey(name))
+            }
+            Self::PodsIn(query) => write!(f, "the pods in namespace {}", Printable(&query.namespace)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn account(name: &str) -> Lookup {
+        Lookup::ServiceAccount { namespace: "team".to_owned(), name: name.to_owned() }
+    }
+
+    #[test]
+    fn a_lookup_says_what_is_missing() {
+        let pods = PodsQuery {
+            namespace: "team".to_owned(),
+            level: LevelVersion::PRIVILEGED,
+            exempt_runtime_classes: BTreeSet::new(),
+        };
+        for (lookup, text) in [
+            (Lookup::Namespace("team".to_owned()), "Namespace team"),
+            (account("trainer"), "ServiceAccount team/trainer"),
+            (Lookup::PodsIn(pods), "the pods in namespace team"),
+            (Lookup::Namespace("a\nb".to_owned()), "Namespace a\\u{a}b"),
+        ] {
+            assert_eq!(format!("unresolved: needs {lookup}"), format!("unresolved: needs {text}"));
+        }
+    }
+
+    #[test]
+    fn answers_are_kept_by_what_was_asked() {
+        let mut answers = Answers::default();
+        assert!(answers.is_empty() && answers.get(&account("a")).is_none());
+        answers.insert(account("a"), Ok(LookupAnswer::ServiceAccount(true)));
+        answers.insert(account("b"), Err(LookupError::Failed));
+        assert_eq!(answers.get(&account("a")), Some(Ok(&LookupAnswer::ServiceAccount(true))));
+        assert_eq!(answers.get(&account("b")), Some(Err(LookupError::Failed)));
+        assert!(answers.get(&Lookup::Namespace("a".to_owned())).is_none() && !answers.is_full());
+        answers.insert(account("a"), Ok(LookupAnswer::ServiceAccount(false)));
+        assert_eq!(answers.get(&account("a")), Some(Ok(&LookupAnswer::ServiceAccount(false))));
+        answers.insert(account("c"), Err(LookupError::NoCluster));
+        assert!(answers.is_full());
+    }
+}

@@ -1,0 +1,27 @@
+//! The policies of all files, or every fault of all files.
+
+use crate::policy::PolicySet;
+use crate::policy::error::PolicyError;
+
+/// Policies as files are read, one after the other.
+#[derive(Debug)]
+pub struct Policies {
+    pub(super) set: PolicySet,
+    pub(super) faults: Vec<PolicyError>,
+}
+
+impl Policies {
+    /// No policy yet. None may reach the `reserved` namespaces.
+    #[must_use]
+    pub fn new(reserved: Vec<String>) -> Self {
+        Self { set: PolicySet { reserved, ..PolicySet::default() }, faults: Vec::new() }
+    }
+
+    /// The policies, once all files are read.
+    ///
+    /// # Errors
+    /// Every fault of every file.
+    pub fn finish(self) -> Result<PolicySet, Vec<PolicyError>> {
+        if self.faults.is_empty() { Ok(self.set) } else { Err(self.faults) }
+    }
+}

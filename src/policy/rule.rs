@@ -1,0 +1,198 @@
+//! The rules of a SecurityPolicy: the controls that it turns on, and what follows from a violation of each.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use crate::controls::{CheckFn, Configured, Control, Standard};
+use crate::finding::{Finding, Sink};
+use crate::pod::Pod;
+
+/// Controls that a policy turns on together, from one source.
+#[derive(Debug)]
+pub struct Rule {
+    /// Where its controls come from.
+    pub source: RuleSource,
+    /// What follows from a violation, unless a control says otherwise.
+    pub actions: Actions,
+    /// Its controls, in the order of the registry.
+    pub controls: Vec<ActiveControl>,
+}
+
+/// Where the controls of a rule come from.
+#[derive(Debug)]
+pub enum RuleSource {
+    /// A level and version of the Pod Security Standards.
+    Standard(Standard),
+    /// The `controls` of the policy.
+    Extended,
+}
+
+/// A control as a policy has turned it on.
+#[derive(Debug)]
+pub struct ActiveControl {
+    /// The control.
+    pub control: &'static Control,
+    /// What follows from a violation. At least one action is on.
+    pub actions: Actions,
+    /// The policy's own message, in place of our help.
+    pub message: Option<Arc<str>>,
+    check: ActiveCheck,
+    /// Whether it is not filled in for a container that asks for user 0.
+    leaves_root_alone: bool,
+}
+
+#[derive(Debug)]
+enum ActiveCheck {
+    Standard(CheckFn),
+    Extended(Configured),
+}
+
+/// What follows from a violation. More than one may be on.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Actions {
+    /// The pod is refused.
+    pub deny: bool,
+    /// The user who made the request is warned.
+    pub warn: bool,
+    /// The API server's audit log gets a note.
+    pub audit: bool,
+}
+
+/// How strictly something is enforced, from strict to lax.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Deserialize, schemars::JsonSchema)]
+pub enum Mode {
+    /// Each action does what it says.
+    #[default]
+    Enforce,
+    /// What would be refused causes a warning.
+    Warn,
+    /// What would be refused or warned about is noted in the audit log.
+    Audit,
+}
+
+/// What a single control of the standard is relaxed to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
+pub enum Relaxation {
+    /// What would be refused causes a warning.
+    Warn,
+    /// What would be refused or warned about is noted in the audit log.
+    Audit,
+    /// The control is not checked at all.
+    Off,
+}
+
+impl Mode {
+    /// What is left of the actions in this mode.
+    #[must_use]
+    pub fn downgrade(self, actions: Actions) -> Actions {
+        let Actions { deny, warn, audit } = actions;
+        match self {
+            Self::Enforce => actions,
+            Self::Warn => Actions { deny: false, warn: deny || warn, audit },
+            Self::Audit => Actions { deny: false, warn: false, audit: deny || warn || audit },
+        }
+    }
+}
+
+impl Relaxation {
+    /// The mode that it stands for; `None` for [`Off`](Self::Off).
+    #[must_use]
+    pub fn mode(self) -> Option<Mode> {
+        match self {
+            Self::Warn => Some(Mode::Warn),
+            Self::Audit => Some(Mode::Audit),
+            Self::Off => None,
+        }
+    }
+}
+
+impl Actions {
+    /// Every action.
+    pub const ALL: Self = Self { deny: true, warn: true, audit: true };
+
+    /// Those of both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            deny: self.deny || other.deny,
+            warn: self.warn || other.warn,
+            audit: self.audit || other.audit,
+        }
+    }
+}
+
+impl Rule {
+    /// The rule of a standard, with some of its controls relaxed by their ids.
+    ///
+    /// Where a control is relaxed that replaces one of the baseline level, the latter holds as it would at baseline:
+    /// relaxing what restricted asks for beyond it must not open the baseline.
+    #[must_use]
+    pub fn of_standard(
+        standard: Standard,
+        actions: Actions,
+        relaxed: &BTreeMap<&'static str, Relaxation>,
+    ) -> Self {
+        let mut controls = Vec::new();
+        for (control, check) in standard.controls_with_replaced(|control| relaxed.contains_key(control.id)) {
+            let actions = match relaxed.get(control.id) {
+                None => actions,
+                Some(relaxation) => match relaxation.mode() {
+                    Some(mode) => mode.downgrade(actions),
+                    None => continue,
+                },
+            };
+            controls.push(ActiveControl {
+                control,
+                actions,
+                message: None,
+                check: ActiveCheck::Standard(check),
+                leaves_root_alone: control.id == "runAsNonRoot" && relaxed.contains_key("runAsUser"),
+            });
+        }
+        Self { source: RuleSource::Standard(standard), actions, controls }
+    }
+}
+
+/// `runAsNonRoot` is filled in beside user 0, since `runAsUser` refuses that user anyway. Where a policy relaxes `runAsUser`, such
+/// a pod would be admitted and not start.
+fn leave_root_alone<'p>(pod: &Pod<'_>, finding: Finding<'p>) -> Finding<'p> {
+    let container = finding.subject.container().and_then(|at| pod.container(at));
+    let is_root = container.is_some_and(|container| pod.user_of(container) == Some(0));
+    if is_root { finding.for_review() } else { finding }
+}
+
+impl ActiveControl {
+    /// An extended control.
+    #[must_use]
+    pub fn extended(
+        control: &'static Control,
+        configured: Configured,
+        actions: Actions,
+        message: Option<Arc<str>>,
+    ) -> Self {
+        let check = ActiveCheck::Extended(configured);
+        Self { control, actions, message, check, leaves_root_alone: false }
+    }
+
+    /// Looks at a pod, and reports each violation.
+    pub fn check<'p>(&'p self, pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
+        match &self.check {
+            ActiveCheck::Standard(check) if self.leaves_root_alone => {
+                check(pod, &mut |finding| sink(leave_root_alone(pod, finding)));
+            }
+            ActiveCheck::Standard(check) => check(pod, sink),
+            ActiveCheck::Extended(configured) => configured.check.check(pod, sink),
+        }
+    }
+
+    /// Its parameters as they were understood; `None` for a control of the standard.
+    #[must_use]
+    pub fn parameters(&self) -> Option<&serde_json::Value> {
+        match &self.check {
+            ActiveCheck::Standard(_) => None,
+            ActiveCheck::Extended(configured) => Some(&configured.parameters),
+        }
+    }
+}

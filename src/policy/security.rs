@@ -1,0 +1,162 @@
+//! A SecurityPolicy, once it fits its schema: whether it makes sense, and the rules that it comes to.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::controls::{CONTROLS, Control, Origin, Standard};
+use crate::policy::SecurityPolicy;
+use crate::policy::document::{DocumentReader, path};
+use crate::policy::rule::{Actions, ActiveControl, Mode, Relaxation, Rule, RuleSource};
+use crate::policy::written::{ExtendedControl, Object, SecurityContextDefaults, SecuritySpec, Standards};
+
+/// What is wrong with a text that is printed in refusals.
+const ONE_LINE: &str = "must be one line of at most 200 ASCII characters";
+
+impl DocumentReader<'_> {
+    pub(super) fn security(&mut self, object: Object<SecuritySpec>) {
+        let Object { metadata, spec, .. } = object;
+        let names: Vec<String> =
+            self.policies.set.security.iter().map(|policy| policy.name.to_string()).collect();
+        self.check_name(&metadata.name, &names);
+        if !spec.exceptions.is_empty() {
+            self.fault(&path("spec.exceptions"), "exceptions cannot be given in this version; remove them");
+        }
+        if spec.contact.as_deref().is_some_and(|contact| !is_one_line(contact)) {
+            self.fault(&path("spec.contact"), ONE_LINE);
+        }
+        let scope = self.scope(spec.r#match);
+        let relaxed = self.relaxed(&spec.standard, spec.mode);
+        let (enforce, mut rules) = rules(&spec.standard, &relaxed, spec.mode);
+        rules.extend(self.extended(spec.controls, spec.mode));
+        if rules.is_empty() && self.faults.is_empty() {
+            self.fault(&path("spec"), "judges nothing: give it a standard or controls");
+        }
+        let fills_in_defaults = spec.mode == Mode::Enforce
+            && spec.defaults.security_context == SecurityContextDefaults::Restricted;
+        let Some(scope) = scope else { return };
+        self.policies.set.security.push(SecurityPolicy {
+            name: metadata.name.into(),
+            contact: spec.contact,
+            scope,
+            enforce,
+            rules,
+            fills_in_defaults,
+        });
+    }
+
+    /// The controls of the standard that are relaxed.
+    fn relaxed(&mut self, standards: &Standards, mode: Mode) -> BTreeMap<&'static str, Relaxation> {
+        let mut relaxed = BTreeMap::new();
+        for (id, relaxation) in &standards.except {
+            let at = format!("spec.standard.except.{id}");
+            let is_stricter = relaxation.mode().is_some_and(|of_control| of_control < mode);
+            if is_stricter {
+                self.fault(
+                    &path(&at),
+                    format!("{relaxation:?} is stricter than the policy's mode {mode:?}: remove it"),
+                );
+            }
+            let Some(control) = Control::named(id) else { continue };
+            relaxed.insert(control.id, *relaxation);
+        }
+        let is_part = |control: &Control| {
+            let mut parts = standards_of(standards).flat_map(|(standard, _)| {
+                standard.controls_with_replaced(|control| relaxed.contains_key(control.id))
+            });
+            parts.any(|(part, _)| part == control)
+        };
+        let unused: Vec<&Control> =
+            relaxed.keys().filter_map(|id| Control::named(id)).filter(|control| !is_part(control)).collect();
+        for control in unused {
+            let replaces = |other: &&&Control| other.overrides() == Some(control) && is_part(other);
+            let message = match CONTROLS.iter().find(replaces) {
+                Some(other) => format!("{} takes its place in this policy: relax that one first", other.id),
+                None => "no standard of this policy has this control: remove it".to_owned(),
+            };
+            self.fault(&path(&format!("spec.standard.except.{}", control.id)), message);
+        }
+        relaxed
+    }
+
+    /// The rule of the extended controls, if any is on.
+    fn extended(&mut self, controls: BTreeMap<String, ExtendedControl>, mode: Mode) -> Option<Rule> {
+        let mut active: Vec<ActiveControl> = Vec::new();
+        for (id, written) in controls {
+            active.extend(self.extended_control(&id, written, mode));
+        }
+        active.sort_by_key(|active| active.control.id);
+        let actions = mode.downgrade(Actions::ALL);
+        (!active.is_empty()).then_some(Rule { source: RuleSource::Extended, actions, controls: active })
+    }
+
+    fn extended_control(&mut self, id: &str, written: ExtendedControl, mode: Mode) -> Option<ActiveControl> {
+        let ExtendedControl { mode: of_control, message, parameters } = written;
+        let at = format!("spec.controls.{id}");
+        let of_control = of_control.unwrap_or(mode);
+        if of_control < mode {
+            let message = format!("{of_control:?} is stricter than the policy's mode {mode:?}: remove it");
+            self.fault(&path(&format!("{at}.mode")), message);
+        }
+        if message.as_deref().is_some_and(|message| !is_one_line(message)) {
+            self.fault(&path(&format!("{at}.message")), ONE_LINE);
+        }
+        let control = Control::named(id)?;
+        let Origin::Extended { parameters: of_kind, .. } = &control.origin else { return None };
+        match (of_kind.read)(Value::Object(parameters)) {
+            Ok(configured) => {
+                let actions = of_control.max(mode).downgrade(Actions::ALL);
+                Some(ActiveControl::extended(control, configured, actions, message.map(Into::into)))
+            }
+            Err(errors) => {
+                for error in errors {
+                    let mut path = path(&at);
+                    path.extend(error.path.steps());
+                    self.fault(&path, error.message);
+                }
+                None
+            }
+        }
+    }
+}
+
+/// The standards of a policy, each once, with all the actions that it is given for.
+fn rules(
+    standards: &Standards,
+    relaxed: &BTreeMap<&'static str, Relaxation>,
+    mode: Mode,
+) -> (Option<Standard>, Vec<Rule>) {
+    let mut actions_of: Vec<(Standard, Actions)> = Vec::new();
+    for (standard, actions) in standards_of(standards) {
+        match actions_of.iter_mut().find(|(same, _)| *same == standard) {
+            Some((_, all)) => *all = all.and(actions),
+            None => actions_of.push((standard, actions)),
+        }
+    }
+    let rules = actions_of
+        .into_iter()
+        .map(|(standard, actions)| Rule::of_standard(standard, mode.downgrade(actions), relaxed))
+        .collect();
+    (parse(standards.enforce.as_ref()), rules)
+}
+
+/// The standard that is given for each action.
+fn standards_of(standards: &Standards) -> impl Iterator<Item = (Standard, Actions)> {
+    let none = Actions::default();
+    [
+        (parse(standards.enforce.as_ref()), Actions { deny: true, ..none }),
+        (parse(standards.warn.as_ref()), Actions { warn: true, ..none }),
+        (parse(standards.audit.as_ref()), Actions { audit: true, ..none }),
+    ]
+    .into_iter()
+    .filter_map(|(standard, actions)| Some((standard?, actions)))
+}
+
+/// A standard; `None` also if it is none, which the schema has reported.
+fn parse(text: Option<&String>) -> Option<Standard> {
+    text.and_then(|text| text.parse().ok())
+}
+
+fn is_one_line(text: &str) -> bool {
+    !text.trim().is_empty() && text.len() <= 200 && text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
+}

@@ -1,0 +1,101 @@
+//! Text cut to a number of bytes, at the end of a character.
+
+use std::borrow::Cow;
+
+/// What stands in place of what was cut.
+const MARK: &str = "...";
+/// Most bytes that JSON writes one byte as: `\u0000`.
+const LONGEST_ESCAPE: usize = 6;
+
+/// The whole characters of a text that fit into so many bytes, without a mark where it is cut.
+#[must_use]
+pub fn prefix(text: &str, longest: usize) -> &str {
+    let end = (0..=text.len().min(longest)).rev().find(|end| text.is_char_boundary(*end));
+    text.get(..end.unwrap_or_default()).unwrap_or_default()
+}
+
+/// A text in so many bytes: where it is cut, it ends with `...`.
+#[must_use]
+pub fn cut<'t>(text: impl Into<Cow<'t, str>>, longest: usize) -> String {
+    cut_by(char::len_utf8, text.into(), longest)
+}
+
+/// A text that takes so many bytes as a JSON string, where a line break takes two and a NUL six: where it is cut, it ends
+/// with `...`. The quotes around it are not counted.
+#[must_use]
+pub fn cut_as_json<'t>(text: impl Into<Cow<'t, str>>, longest: usize) -> String {
+    cut_by(json_length_of, text.into(), longest)
+}
+
+/// How many bytes a text takes as a JSON string, the quotes around it not counted.
+#[must_use]
+pub fn json_length(text: &str) -> usize {
+    text.chars().map(json_length_of).sum()
+}
+
+fn cut_by(length_of: fn(char) -> usize, text: Cow<'_, str>, longest: usize) -> String {
+    if text.len() <= longest / LONGEST_ESCAPE {
+        return text.into_owned();
+    }
+    let mut length = 0;
+    let mut end = 0;
+    for (at, character) in text.char_indices() {
+        length += length_of(character);
+        if length > longest {
+            return format!("{}{MARK}", text.get(..end).unwrap_or_default());
+        }
+        if length + MARK.len() <= longest {
+            end = at + character.len_utf8();
+        }
+    }
+    text.into_owned()
+}
+
+fn json_length_of(character: char) -> usize {
+    match character {
+        '"' | '\\' | '\n' | '\r' | '\t' | '\u{8}' | '\u{c}' => 2,
+        '\0'..='\u{1f}' => LONGEST_ESCAPE,
+        _ => character.len_utf8(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_cut_to_the_bytes_that_they_take() {
+        for text in ["a", "é", "\"", "\\", "\n", "\u{1}", "\u{7f}", "\u{10ffff}", "a\u{1}é\"", ""] {
+            for count in [0, 1, 5, 20, 100] {
+                let text = text.repeat(count);
+                for longest in [10, 11, 12, 13, 50] {
+                    let sent = |text: &str| serde_json::to_string(text).expect("a text").len() - 2;
+                    assert_eq!(json_length(&text), sent(&text));
+                    let short = cut_as_json(&text, longest);
+                    assert!(sent(&short) <= longest, "{short:?} of {longest}");
+                    assert_eq!(short == text, sent(&text) <= longest, "{text:?} to {longest}");
+                    assert_eq!(cut_as_json(text.clone(), longest), short);
+                    let short = cut(&text, longest);
+                    assert!(short.len() <= longest, "{short:?} of {longest}");
+                    assert_eq!(short == text, text.len() <= longest, "{text:?} to {longest}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_prefix_ends_with_a_whole_character() {
+        for (text, longest, expected) in
+            [("abc", 2, "ab"), ("abc", 3, "abc"), ("aé", 2, "a"), ("é", 1, ""), ("é", 2, "é"), ("", 5, "")]
+        {
+            assert_eq!(prefix(text, longest), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_cut_says_so() {
+        assert_eq!(cut("abcdefgh", 7), "abcd...");
+        assert_eq!(cut("abcdefgh", 8), "abcdefgh");
+        assert_eq!(cut_as_json("ab\n\n\n\n", 8), "ab\n...");
+    }
+}

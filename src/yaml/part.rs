@@ -1,0 +1,114 @@
+//! A stretch of a text that holds documents, and places in it.
+
+use std::fmt;
+
+use granit_parser::Marker;
+
+use crate::yaml::error::YamlError;
+use crate::yaml::node::Span;
+
+/// A stretch of the stream, made ready for the parser.
+#[derive(Clone, Copy)]
+pub(super) struct Part<'a> {
+    pub(super) text: &'a str,
+    pub(super) start: Place,
+    /// Where it ends in the stream, which may be a line end short of `text`.
+    pub(super) end: usize,
+}
+
+/// A place in the whole text; line and column count from 1.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    pub(super) byte: usize,
+    pub(super) line: usize,
+    pub(super) column: usize,
+}
+
+impl<'a> Part<'a> {
+    pub(super) fn split_at(self, byte: usize) -> (Self, Self) {
+        let (text, behind) = self.text.split_at_checked(byte - self.start.byte).unwrap_or((self.text, ""));
+        let start = self.start.after(text);
+        (Part { text, end: start.byte, ..self }, Part { text: behind, start, ..self })
+    }
+
+    /// The span between two marks of the parser, whose lines count from 1 and columns from 0.
+    pub(super) fn span(&self, from: &Marker, to: &Marker) -> Span {
+        let before = if from.line() == 1 { self.start.column } else { 1 };
+        let byte = |mark: &Marker| (self.start.byte + mark.byte_offset().unwrap_or(0)).min(self.end);
+        Span {
+            start: byte(from),
+            end: byte(to),
+            line: self.start.line + from.line().saturating_sub(1),
+            column: before + from.col(),
+        }
+    }
+
+    /// Finds text that kubectl refuses, or would cut into other lines than the parser does.
+    pub(super) fn refused_text(&self) -> Option<YamlError> {
+        if let Some(next) = self.text.strip_prefix("---").and_then(|behind| behind.chars().next())
+            && !next.is_whitespace()
+        {
+            let message = "a line that starts with `---` divides documents; put a space or nothing behind it";
+            return Some(self.start.fault(message));
+        }
+        let (byte, character) = self.text.char_indices().find(|(byte, character)| match character {
+            '\r' => self.text.as_bytes().get(byte + 1).is_none_or(|next| *next != b'\n'),
+            _ => !is_plain(*character),
+        })?;
+        let what = match character {
+            '\r' => "ends a line alone, which kubectl and other readers count differently",
+            '\u{85}' | '\u{2028}' | '\u{2029}' => "ends a line for kubectl but not for other readers",
+            '\u{feff}' => "is a byte order mark, which belongs at the start of a file only",
+            _ => "is a control character, which YAML does not allow",
+        };
+        let before = self.text.get(..byte).unwrap_or_default();
+        Some(self.start.after(before).fault(format!(
+            "the character U+{:04X} {what}; remove it, or escape it in double quotes",
+            u32::from(character)
+        )))
+    }
+
+    /// An error in the syntax, with help if the text looks like a template.
+    pub(super) fn malformed(&self, place: Span, message: &str) -> YamlError {
+        let lines = (self.start.line..=place.line).zip(self.text.split_inclusive('\n'));
+        let template = lines.into_iter().find(|(_, line)| has_template(line));
+        let hint = template.map_or(String::new(), |(line, _)| {
+            format!("; line {line} looks like an unrendered template: render it first (`helm template`)")
+        });
+        YamlError::at(place, format!("{message}{hint}"))
+    }
+}
+
+/// The characters that go-yaml reads, less the line separators of YAML 1.1 and byte order marks.
+fn is_plain(character: char) -> bool {
+    matches!(character,
+        '\t' | '\n' | ' '..='~' | '\u{a0}'..='\u{2027}' | '\u{202a}'..='\u{fefe}'
+        | '\u{ff00}'..='\u{fffd}' | '\u{10000}'..)
+}
+
+/// Whether an action of Helm or Jinja stands where YAML expects a value; in quotes it is text.
+fn has_template(line: &str) -> bool {
+    let line = line.trim_start();
+    let comment = line.starts_with('#');
+    let within = [": {{", ": {%", "- {{", "- {%"].iter().any(|open| line.contains(open));
+    line.starts_with("{{") || line.starts_with("{%") || (within && !comment)
+}
+
+impl Place {
+    /// The place behind a text that starts here.
+    pub(super) fn after(self, text: &str) -> Self {
+        let returns = text.matches('\r').count() - text.matches("\r\n").count();
+        let breaks = text.matches('\n').count() + returns;
+        let last = text.rsplit(['\n', '\r']).next().unwrap_or_default().chars().count();
+        Self {
+            byte: self.byte + text.len(),
+            line: self.line + breaks,
+            column: if breaks == 0 { self.column + last } else { 1 + last },
+        }
+    }
+
+    /// A fault at this place.
+    pub(super) fn fault(self, message: impl fmt::Display) -> YamlError {
+        YamlError { line: self.line, column: self.column, message: message.to_string() }
+    }
+}

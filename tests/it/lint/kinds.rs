@@ -1,0 +1,145 @@
+//! Kinds of objects, and lists.
+
+use insta::assert_snapshot;
+
+use super::{Case, shown};
+
+#[test]
+fn every_kind_has_its_pods_in_its_own_place() {
+    let template = "{spec: {hostIPC: true, containers: []}}";
+    let objects = [
+        ("v1", "PodTemplate", format!("template: {template}")),
+        ("v1", "ReplicationController", format!("spec: {{template: {template}}}")),
+        ("apps/v1", "Deployment", format!("spec: {{template: {template}}}")),
+        ("extensions/v1beta1", "DaemonSet", format!("spec: {{template: {template}}}")),
+        ("apps/v1", "ReplicaSet", format!("spec: {{template: {template}}}")),
+        ("apps/v1", "StatefulSet", format!("spec: {{template: {template}}}")),
+        ("batch/v1", "Job", format!("spec: {{template: {template}}}")),
+        ("batch/v1", "CronJob", format!("spec: {{jobTemplate: {{spec: {{template: {template}}}}}}}")),
+    ];
+    let text: Vec<String> = objects
+        .iter()
+        .map(|(version, kind, spec)| {
+            format!("---\napiVersion: {version}\nkind: {kind}\nmetadata: {{generateName: g-, namespace: ml}}\n{spec}\n")
+        })
+        .collect();
+    let report = Case::of(&text.concat()).run(&[""]);
+    let fields: Vec<String> = report
+        .objects
+        .iter()
+        .map(|object| {
+            let pod = &object.pods[0];
+            format!("{} {} {} {:?}", object.kind, pod.path, pod.findings[0].field, pod.findings[0].line)
+        })
+        .collect();
+    assert_snapshot!(fields.join("\n"), @r"
+PodTemplate template template.spec.hostIPC 5
+ReplicationController spec.template spec.template.spec.hostIPC 10
+Deployment spec.template spec.template.spec.hostIPC 15
+DaemonSet spec.template spec.template.spec.hostIPC 20
+ReplicaSet spec.template spec.template.spec.hostIPC 25
+StatefulSet spec.template spec.template.spec.hostIPC 30
+Job spec.template spec.template.spec.hostIPC 35
+CronJob spec.jobTemplate.spec.template spec.jobTemplate.spec.template.spec.hostIPC 40
+");
+    assert_snapshot!(shown(&report).lines().take(2).collect::<Vec<_>>().join("\n"), @r#"
+a.yaml:2:1: PodTemplate ml/g-: admitted with a warning, but its pods are denied (1 change needed to meet "ml-restricted") [PG-0002]
+  a.yaml:5:28  spec.hostIPC  is true  -> remove it (for shared memory use an emptyDir with medium: Memory)
+"#);
+}
+
+#[test]
+fn a_template_that_is_absent_has_no_pod() {
+    let text = "{apiVersion: v1, kind: ReplicationController, metadata: {name: r, namespace: ml}, spec: {template: null}}";
+    let report = Case::of(text).run(&[""]);
+    assert!(report.objects[0].pods.is_empty());
+    assert_snapshot!(shown(&report), @r"
+----
+1 object with pods in 1 file: all allowed
+exit 0
+");
+}
+
+#[test]
+fn lists_of_all_sorts() {
+    let text = "\
+apiVersion: v1
+kind: List
+items:
+- apiVersion: v1
+  kind: Pod
+  metadata: {name: first, namespace: ml}
+  spec: {hostPID: true}
+- apiVersion: v1
+  kind: List
+  items:
+  - apiVersion: v1
+    kind: Pod
+    metadata: {name: nested, namespace: ml}
+    spec: {hostPID: true}
+- 5
+- {apiVersion: v1, kind: ConfigMap}
+---
+apiVersion: apps/v1
+kind: DeploymentList
+items:
+- metadata: {name: typed, namespace: ml}
+  spec:
+    template:
+      spec:
+        hostPID: true
+---
+{apiVersion: v1, kind: PodList, items: null}
+";
+    assert_snapshot!(Case::of(text).text(), @r#"
+a.yaml:4:3: Pod ml/first: denied (1 change needed to meet "ml-restricted") [PG-0002]
+  a.yaml:7:19  spec.hostPID  is true  -> remove it
+a.yaml:11:5: Pod ml/nested: denied (1 change needed to meet "ml-restricted") [PG-0002]
+  a.yaml:14:21  spec.hostPID  is true  -> remove it
+a.yaml:21:3: Deployment ml/typed: admitted with a warning, but its pods are denied (1 change needed to meet "ml-restricted") [PG-0002]
+  a.yaml:25:18  spec.hostPID  is true  -> remove it
+a.yaml:15:3: expected a Kubernetes object, found a number (not read, so not judged)
+----
+3 objects with pods in 1 file: 3 denied, 1 not read
+without a pod that podgate knows of: 1 ConfigMap (v1)
+exit 3
+"#);
+}
+
+#[test]
+fn other_kinds_are_counted() {
+    let text = "\
+{apiVersion: v1, kind: Service}
+---
+{apiVersion: v1, kind: Service}
+---
+{apiVersion: batch.volcano.sh/v1alpha1, kind: Job, spec: {template: {spec: {hostPID: true}}}}
+---
+{apiVersion: v1, kind: Deployment}
+";
+    assert_snapshot!(Case::of(text).text(), @r"
+----
+0 objects with pods in 1 file
+without a pod that podgate knows of: 1 Job (batch.volcano.sh/v1alpha1), 1 Deployment (v1), 2 Service (v1)
+exit 0
+");
+}
+
+#[test]
+fn a_list_of_many_pods() {
+    let pod = |index: usize| {
+        let spec = if index == 1999 { "{\"hostPID\":true}" } else { "{}" };
+        format!(
+            "\n{{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{{\"name\":\"p{index}\",\"namespace\":\"ml\"}},\"spec\":{spec}}}"
+        )
+    };
+    let pods: Vec<String> = (0..2000).map(pod).collect();
+    let text = format!("{{\"apiVersion\":\"v1\",\"kind\":\"PodList\",\"items\":[{}]}}", pods.join(","));
+    assert_snapshot!(Case::of(&text).text(), @r#"
+a.yaml:2001:1: Pod ml/p1999: denied (1 change needed to meet "ml-restricted") [PG-0002]
+  a.yaml:2001:96  spec.hostPID  is true  -> remove it
+----
+2000 objects with pods in 1 file: 1 denied
+exit 1
+"#);
+}
