@@ -1,14 +1,21 @@
 //! `podgate lint`: files in, report out, with the verdicts of the server.
 
+use std::env;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
+use anstream::AutoStream;
 use anyhow::{Result, bail};
+use clap::ColorChoice;
+use terminal_size::{Width, terminal_size_of};
 
-use crate::cli::report_format::ReportFormat;
 use crate::cli::sources::{SourceArgs, StandardArg};
-use crate::lint::report::Report;
+use crate::evaluate::Severity;
+use crate::lint::report::{Layout, Report};
 use crate::lint::{self, Input, Options, report};
+
+/// The least width that lines are wrapped at: nobody can read narrower ones.
+const LEAST_WIDTH: usize = 40;
 
 /// Judge manifests as the server judges pods.
 ///
@@ -20,9 +27,8 @@ pub(crate) struct LintArgs {
     #[arg(value_name = "PATH", required = true)]
     inputs: Vec<PathBuf>,
 
-    /// The form of the report. The summary of text goes to standard error.
-    #[arg(long, env = "PODGATE_FORMAT", value_name = "FORMAT", default_value = "text")]
-    format: ReportFormat,
+    #[command(flatten)]
+    output: OutputArgs,
 
     #[command(flatten)]
     sources: SourceArgs,
@@ -31,8 +37,43 @@ pub(crate) struct LintArgs {
     standard: StandardArg,
 }
 
+/// What is printed of the report, and how.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Output")]
+struct OutputArgs {
+    /// The form of the report.
+    #[arg(long, env = "PODGATE_FORMAT", value_name = "FORMAT", default_value = "text")]
+    format: LintFormat,
+
+    /// Print only what makes the run fail: no warnings, no table, no summary.
+    #[arg(short, long)]
+    quiet: bool,
+
+    /// Print only how often each control is violated.
+    #[arg(long)]
+    statistics: bool,
+
+    /// Colours: auto uses them on a terminal, unless NO_COLOR is set.
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    color: ColorChoice,
+}
+
+/// The forms of a lint report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum LintFormat {
+    /// For people: by object, then a table of the controls; a summary on standard error.
+    Text,
+    /// One line per finding: FILE:LINE:COLUMN: SEVERITY: CONTROL: what to do.
+    Concise,
+    /// For programs: version 1.
+    Json,
+}
+
 impl LintArgs {
     pub(crate) fn run(self, output: &mut impl Write) -> Result<u8> {
+        if self.output.statistics && self.output.format == LintFormat::Json {
+            bail!("--statistics is for people: JSON has the findings to count");
+        }
         let (policies, objects) = self.sources.load(&self.standard)?;
         if policies.pod_security.is_some() {
             bail!(
@@ -42,7 +83,7 @@ impl LintArgs {
         }
         let inputs: Vec<Input> = self.inputs.into_iter().map(Input::from).collect();
         let report = lint::run(&inputs, Options { policies, namespaces: objects.snapshot });
-        match write(&report, self.format, output) {
+        match self.output.write(&report, output) {
             // The reader has seen enough, but the verdict still counts.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
             written => written?,
@@ -51,14 +92,42 @@ impl LintArgs {
     }
 }
 
-fn write(report: &Report, format: ReportFormat, output: &mut impl Write) -> io::Result<()> {
-    match format {
-        ReportFormat::Json => report::json::write(report, output)?,
-        ReportFormat::Text => report::text::write(report, output)?,
+impl OutputArgs {
+    fn write(&self, report: &Report, output: &mut impl Write) -> io::Result<()> {
+        let layout = self.layout();
+        if self.statistics {
+            report::statistics::write(report, layout, output)?;
+        } else {
+            match self.format {
+                LintFormat::Text => report::text::write(report, layout, output)?,
+                LintFormat::Concise => report::concise::write(report, layout, output)?,
+                LintFormat::Json => return report::json::write(report, output),
+            }
+        }
+        if self.quiet {
+            return output.flush();
+        }
+        if self.format == LintFormat::Text && !self.statistics {
+            report::text::write_table(report, layout, output)?;
+        }
+        // What goes to standard error comes behind the report.
+        output.flush()?;
+        report::text::write_summary(report, &mut io::stderr().lock())
     }
-    output.flush()?;
-    match format {
-        ReportFormat::Json => Ok(()),
-        ReportFormat::Text => report::text::write_summary(report, &mut io::stderr().lock()),
+
+    fn layout(&self) -> Layout {
+        let stdout = io::stdout();
+        let is_colored = match self.color {
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            ColorChoice::Auto => AutoStream::choice(&stdout) != anstream::ColorChoice::Never,
+        };
+        let of_terminal = terminal_size_of(&stdout).map(|(Width(width), _)| usize::from(width));
+        let width = of_terminal.or_else(|| env::var("COLUMNS").ok()?.parse().ok());
+        Layout {
+            width: width.map(|width| width.max(LEAST_WIDTH)),
+            is_colored,
+            least: if self.quiet { Severity::Deny } else { Severity::Audit },
+        }
     }
 }

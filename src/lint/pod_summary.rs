@@ -1,5 +1,7 @@
 //! What people read about a pod: the changes to make, in the words of the webhook's refusal.
 
+use std::collections::BTreeSet;
+
 use crate::evaluate::{Judged, Line, Severity, Verdict, code, group, line, narrow};
 use crate::lint::diagnostic::Diagnostic;
 use crate::pod::Pod;
@@ -37,6 +39,8 @@ pub struct SuggestedChange {
     pub severity: Severity,
     /// The change in words.
     pub text: Line,
+    /// Whether it is to be made in every container of the pod.
+    pub is_of_every_container: bool,
 }
 
 impl PodSummary {
@@ -94,7 +98,14 @@ fn change_of(pod: &Pod<'_>, group: &[&Diagnostic<'_, '_>]) -> Option<SuggestedCh
         alias: alias.map(|alias| alias.line),
         severity: *severity,
         text: line(pod, &findings, 0)?,
+        is_of_every_container: is_of_every_container(pod, &findings),
     })
+}
+
+fn is_of_every_container(pod: &Pod<'_>, findings: &[Judged<'_, '_>]) -> bool {
+    let named = findings.iter().filter_map(|judged| judged.finding.subject.container());
+    let named: BTreeSet<_> = named.map(|container| (container.kind as u8, container.index)).collect();
+    !named.is_empty() && named.len() == pod.containers().count()
 }
 
 /// The policies that are violated with this consequence, even with what is filled in.

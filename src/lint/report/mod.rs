@@ -2,12 +2,16 @@
 //!
 //! Its fields are those of the JSON format, version 1. Fields may be added; those that are there do not change.
 
+pub mod concise;
+mod fold;
 pub mod json;
+mod layout;
+pub mod statistics;
 pub mod text;
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::Value as Json;
 
 use crate::evaluate::{Severity, sentence};
@@ -16,8 +20,10 @@ use crate::lint::diagnostic::Diagnostic;
 use crate::lint::unread::Unread;
 use crate::pod::Pod;
 use crate::policy::PolicySet;
+use crate::text::Printable;
 
 pub use crate::lint::pod_summary::{PodSummary, SuggestedChange};
+pub use layout::Layout;
 
 /// Every object that was judged, and everything that was not read.
 #[derive(Debug, Serialize)]
@@ -100,7 +106,8 @@ pub struct FindingReport {
     /// The id of the control.
     pub control: &'static str,
     /// `deny`, `warn` or `audit`.
-    pub severity: &'static str,
+    #[serde(serialize_with = "severity_name")]
+    pub severity: Severity,
     /// `denied`, `warned`, `audited` or `filledIn`.
     pub disposition: &'static str,
     /// The name of the container, if it is one's.
@@ -248,13 +255,23 @@ impl Report {
     }
 }
 
+impl ObjectReport {
+    /// What people call it: `Job team/train`.
+    fn subject(&self) -> String {
+        let Self { kind, namespace, name, .. } = self;
+        let separator = if namespace.is_empty() || name.is_empty() { "" } else { "/" };
+        let name = format!("{}{separator}{}", Printable(namespace), Printable(name));
+        format!("{} {name}", Printable(kind)).trim_end().to_owned()
+    }
+}
+
 impl FindingReport {
     pub(super) fn new(pod: &Pod<'_>, diagnostic: &Diagnostic<'_, '_>) -> Self {
         let Diagnostic { judged, severity, field, span, alias } = diagnostic;
         let finding = judged.finding;
         Self {
             control: judged.control().id,
-            severity: Severity::name(*severity),
+            severity: *severity,
             disposition: judged.disposition.name(),
             container: finding.subject.container().map(|container| container.name.to_owned()),
             field: field.clone(),
@@ -267,6 +284,10 @@ impl FindingReport {
             alias_line: alias.map(|alias| alias.line),
         }
     }
+}
+
+fn severity_name<S: Serializer>(severity: &Severity, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(severity.name())
 }
 
 fn to_json(found: Found<'_>) -> Json {

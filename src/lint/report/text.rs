@@ -1,4 +1,5 @@
-//! A report for people: what to change, and at which line, in the words of the webhook's refusal.
+//! A report for people: what to change, and at which line, in the words of the webhook's refusal. Pods that need the same
+//! changes are shown together, and a table of the controls is at the end.
 //!
 //! Names and values of manifests are printed in ASCII, with control characters escaped: no manifest and no file name can
 //! move the cursor of a terminal.
@@ -6,28 +7,40 @@
 use std::io::{self, Write};
 
 use crate::evaluate::{Line, Severity};
-use crate::lint::report::{ObjectReport, PodReport, PodSummary, Report, SuggestedChange, Summary};
+use crate::lint::report::fold::{Fold, FoldedPod, fold};
+use crate::lint::report::{Layout, ObjectReport, Report, SuggestedChange, Summary, statistics};
 use crate::text::{Printable, counted, one_line};
 
-/// Longest value that is padded to line up with the others.
-const WIDEST: usize = 48;
+/// How far in the lines are that belong to a headline.
+const INDENT: usize = 2;
+/// Most lines of a file that are named for one of several pods.
+const MOST_LINES: usize = 6;
 
 /// Writes what has to be changed, in many small pieces: `output` should be buffered.
 ///
 /// # Errors
 /// Those of `output`.
-pub fn write(report: &Report, output: &mut impl Write) -> io::Result<()> {
-    for object in &report.objects {
-        for pod in &object.pods {
-            if let Some(summary) = &pod.summary {
-                write_pod(report, object, pod, summary, output)?;
-            }
-        }
+pub fn write(report: &Report, layout: Layout, output: &mut impl Write) -> io::Result<()> {
+    for fold in fold(report, layout) {
+        write_fold(report, &fold, layout, output)?;
     }
     for unread in &report.unread {
-        writeln!(output, "{}", one_line(&format!("{unread} (not read, so not judged)")))?;
+        let text = one_line(&format!("{unread} (not read, so not judged)")).to_string();
+        writeln!(output, "{}", layout.wrapped("", INDENT, &text))?;
     }
     Ok(())
+}
+
+/// Writes the table of the controls, behind an empty line. For one pod it would only repeat what stands above.
+///
+/// # Errors
+/// Those of `output`.
+pub fn write_table(report: &Report, layout: Layout, output: &mut impl Write) -> io::Result<()> {
+    if fold(report, layout).iter().map(|fold| fold.pods.len()).sum::<usize>() < 2 {
+        return Ok(());
+    }
+    writeln!(output)?;
+    statistics::write(report, layout, output)
 }
 
 /// Writes the counts, for standard error.
@@ -72,82 +85,98 @@ fn write_other_kinds(summary: &Summary, output: &mut impl Write) -> io::Result<(
     writeln!(output, "without a pod that podgate knows of: {}", kinds.join(", "))
 }
 
-fn write_pod(
-    report: &Report,
-    object: &ObjectReport,
-    pod: &PodReport,
-    summary: &PodSummary,
-    output: &mut impl Write,
-) -> io::Result<()> {
-    let changes = summary.changes.iter().filter(|change| change.severity == summary.severity).count();
-    let policies: Vec<String> = summary.policies.iter().map(|name| format!("\"{name}\"")).collect();
-    writeln!(
-        output,
-        "{}:{}:{}: {}: {} ({} needed to meet {}) [{}]",
-        one_line(&object.file),
-        object.line,
-        object.column,
-        subject(object),
-        outcome(pod, summary.severity),
-        counted(changes + summary.more, "change"),
-        policies.join(" and "),
-        summary.code
-    )?;
-    write_changes(&object.file, summary, output)?;
-    if !summary.filled_in.is_empty() {
-        writeln!(output, "  podgate fills in: {}", summary.filled_in.join(", "))?;
+/// One pod, or several with what they have in common behind them.
+fn write_fold(report: &Report, fold: &Fold<'_>, layout: Layout, output: &mut impl Write) -> io::Result<()> {
+    let Some(first) = fold.pods.first() else { return Ok(()) };
+    let is_alone = fold.pods.len() == 1;
+    let headline = if is_alone {
+        let place = layout.place(&place(first.object));
+        format!("{place}: {}: {}", first.object.subject(), needs(fold, first, layout))
+    } else {
+        format!("{}: {}", counted(fold.pods.len(), "object"), needs(fold, first, layout))
+    };
+    writeln!(output, "{}", layout.wrapped("", INDENT, &headline))?;
+    if !is_alone {
+        for folded in &fold.pods {
+            let place = layout.place(&place(folded.object));
+            let text = format!("{place}: {} ({})", folded.object.subject(), lines(folded));
+            writeln!(output, "{}", layout.wrapped("  ", INDENT + 2, &text))?;
+        }
+    }
+    write_changes(first, is_alone, layout, output)?;
+    let filled_in = &first.summary.filled_in;
+    if !filled_in.is_empty() {
+        let text = layout.aside(&format!("podgate fills in: {}", filled_in.join(", ")));
+        writeln!(output, "{}", layout.wrapped("  ", INDENT + 2, &text))?;
     }
     match &report.standard {
-        Some(standard) => {
-            writeln!(
-                output,
-                "  Kubernetes says: violates PodSecurity \"{standard}\": {}",
-                one_line(&pod.detail)
-            )
+        Some(standard) if fold.pods.iter().all(|folded| folded.pod.detail == first.pod.detail) => {
+            let detail = one_line(&first.pod.detail);
+            let text = format!("Kubernetes says: violates PodSecurity \"{standard}\": {detail}");
+            writeln!(output, "{}", layout.wrapped("  ", INDENT + 2, &text))
         }
-        None => Ok(()),
+        Some(_) | None => Ok(()),
     }
 }
 
-/// `Job team/train`.
-fn subject(object: &ObjectReport) -> String {
-    let ObjectReport { kind, namespace, name, .. } = object;
-    let separator = if namespace.is_empty() || name.is_empty() { "" } else { "/" };
-    let name = format!("{}{separator}{}", Printable(namespace), Printable(name));
-    format!("{} {name}", Printable(kind)).trim_end().to_owned()
+/// `denied (2 changes needed to meet "p") [PG-0001]`
+fn needs(fold: &Fold<'_>, first: &FoldedPod<'_>, layout: Layout) -> String {
+    let FoldedPod { pod, summary, .. } = first;
+    let changes = summary.changes.iter().filter(|change| change.severity == summary.severity).count();
+    let policies: Vec<String> = summary.policies.iter().map(|name| format!("\"{name}\"")).collect();
+    let is_alone = fold.pods.len() == 1;
+    let outcome = layout.outcome(summary.severity, outcome(pod.path.is_empty(), is_alone, summary.severity));
+    let each = if is_alone { "" } else { " in each" };
+    let code = layout.aside(&format!("[{}]", summary.code));
+    format!(
+        "{outcome} ({} needed to meet {}{each}) {code}",
+        counted(changes + summary.more, "change"),
+        policies.join(" and "),
+    )
 }
 
 /// What happens to the object. A template itself is never refused, only its pods.
-fn outcome(pod: &PodReport, severity: Severity) -> &'static str {
-    let is_pod = pod.path.is_empty();
+fn outcome(is_pod: bool, is_alone: bool, severity: Severity) -> &'static str {
     match severity {
         Severity::Deny if is_pod => "denied",
-        Severity::Deny => "admitted with a warning, but its pods are denied",
+        Severity::Deny if is_alone => "admitted with a warning, but its pods are denied",
+        Severity::Deny => "admitted with a warning, but their pods are denied",
         Severity::Warn => "admitted with a warning",
         Severity::Audit => "admitted with a note in the audit log",
     }
 }
 
-/// A line for each change, its parts below those of the others.
-fn write_changes(file: &str, summary: &PodSummary, output: &mut impl Write) -> io::Result<()> {
-    let places: Vec<String> = summary.changes.iter().map(|change| place(file, change)).collect();
-    let texts = || summary.changes.iter().map(|change| &change.text);
-    let width =
-        |of: fn(&Line) -> &str| texts().map(|text| of(text).len()).max().unwrap_or_default().min(WIDEST);
-    let widths = [width(|text| &text.subject), width(|text| &text.field), width(|text| &text.found)];
-    let place_width = places.iter().map(String::len).max().unwrap_or_default();
+fn place(object: &ObjectReport) -> String {
+    format!("{}:{}:{}", one_line(&object.file), object.line, object.column)
+}
+
+/// The lines to change: `lines 4, 7`.
+fn lines(folded: &FoldedPod<'_>) -> String {
+    let mut lines: Vec<usize> = folded.summary.changes.iter().map(|change| change.line).collect();
+    lines.sort_unstable();
+    lines.dedup();
+    let shown: Vec<String> = lines.iter().take(MOST_LINES).map(ToString::to_string).collect();
+    let more = if lines.len() > MOST_LINES { ", ..." } else { "" };
+    format!("{} {}{more}", if lines.len() == 1 { "line" } else { "lines" }, shown.join(", "))
+}
+
+/// A line for each change, with its place if it is that of one pod.
+fn write_changes(
+    FoldedPod { summary, .. }: &FoldedPod<'_>,
+    is_alone: bool,
+    layout: Layout,
+    output: &mut impl Write,
+) -> io::Result<()> {
+    let places: Vec<String> =
+        summary.changes.iter().map(|change| format!("{}:{}", change.line, change.column)).collect();
+    let width = places.iter().map(String::len).max().unwrap_or_default();
     for (place, change) in places.iter().zip(&summary.changes) {
-        let Line { subject, field, found, fix } = &change.text;
-        write!(output, "  {place:place_width$}")?;
-        for (part, width) in [subject, field, found].into_iter().zip(widths).filter(|(_, width)| *width > 0) {
-            write!(output, "  {part:width$}")?;
+        let start = if is_alone { format!("  {place:width$}  ") } else { "  - ".to_owned() };
+        let mut text = change_of(change, is_alone, layout);
+        if change.severity != summary.severity {
+            text.push_str(lesser(change.severity));
         }
-        write!(output, "  -> {fix}")?;
-        if let Some(line) = change.alias {
-            write!(output, " [by the alias on line {line}]")?;
-        }
-        let note = if change.severity == summary.severity { "" } else { lesser(change.severity) };
-        writeln!(output, "{note}")?;
+        writeln!(output, "{}", layout.wrapped(&start, start.len() + 2, &text))?;
     }
     if summary.more > 0 {
         writeln!(output, "  and {} more; --format json has them all", summary.more)?;
@@ -155,8 +184,18 @@ fn write_changes(file: &str, summary: &PodSummary, output: &mut impl Write) -> i
     Ok(())
 }
 
-fn place(file: &str, change: &SuggestedChange) -> String {
-    format!("{}:{}:{}", one_line(file), change.line, change.column)
+/// `container "c": securityContext.runAsUser is 0 -> set it to a number above 0`
+fn change_of(change: &SuggestedChange, is_alone: bool, layout: Layout) -> String {
+    let Line { subject, field, found, fix } = &change.text;
+    let subject = if change.is_of_every_container && !is_alone { "every container" } else { subject };
+    let fault =
+        if field.is_empty() { format!("{subject} {found}") } else { format!("{subject}: {field} {found}") };
+    let alias = match change.alias {
+        Some(line) if is_alone => format!(" [by the alias on line {line}]"),
+        Some(_) => " [by an alias]".to_owned(),
+        None => String::new(),
+    };
+    format!("{fault} {}{alias}", layout.fix(&format!("-> {fix}")))
 }
 
 /// The mark of a change that matters less than others of the same pod.

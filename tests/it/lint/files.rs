@@ -5,7 +5,7 @@ use std::io::Write;
 use std::os::unix::fs::symlink;
 
 use insta::assert_snapshot;
-use podgate::lint::report::{json, text};
+use podgate::lint::report::{Layout, json, text};
 
 use super::{Case, shown};
 
@@ -34,27 +34,23 @@ fn a_folder_is_walked_in_order() {
     symlink(folder.join("b.yml"), folder.join("link.yaml")).unwrap();
     symlink(folder.join("gone"), folder.join("lost.yaml")).unwrap();
     assert_snapshot!(case.by_standard("baseline").text(), @r#"
-a/b.YAML:1:1: Pod ab: denied (1 change needed to meet "baseline:latest") [PG-0002]
-  a/b.YAML:1:67  spec.hostPID  is true  -> remove it
-  Kubernetes says: violates PodSecurity "baseline:latest": host namespaces (hostPID=true)
-a/c.json:1:1: Pod c: denied (1 change needed to meet "baseline:latest") [PG-0002]
-  a/c.json:1:75  spec.hostPID  is true  -> remove it
-  Kubernetes says: violates PodSecurity "baseline:latest": host namespaces (hostPID=true)
-b.yml:1:1: Pod b: denied (1 change needed to meet "baseline:latest") [PG-0002]
-  b.yml:1:66  spec.hostPID  is true  -> remove it
-  Kubernetes says: violates PodSecurity "baseline:latest": host namespaces (hostPID=true)
-c.yaml/inside.yaml:1:1: Pod inside: denied (1 change needed to meet "baseline:latest") [PG-0002]
-  c.yaml/inside.yaml:1:71  spec.hostPID  is true  -> remove it
-  Kubernetes says: violates PodSecurity "baseline:latest": host namespaces (hostPID=true)
-link.yaml:1:1: Pod b: denied (1 change needed to meet "baseline:latest") [PG-0002]
-  link.yaml:1:66  spec.hostPID  is true  -> remove it
-  Kubernetes says: violates PodSecurity "baseline:latest": host namespaces (hostPID=true)
-lost.yaml: there is no such file or folder (not read, so not judged)
-bytes.yaml:2:7: not UTF-8; save it as UTF-8 (not read, so not judged)
-----
-5 objects with pods in 9 files: 5 denied, 2 not read
-exit 3
-"#);
+    5 objects: denied (1 change needed to meet "baseline:latest" in each) [PG-0002]
+      a/b.YAML:1:1: Pod ab (line 1)
+      a/c.json:1:1: Pod c (line 1)
+      b.yml:1:1: Pod b (line 1)
+      c.yaml/inside.yaml:1:1: Pod inside (line 1)
+      link.yaml:1:1: Pod b (line 1)
+      - spec.hostPID is true -> remove it
+      Kubernetes says: violates PodSecurity "baseline:latest": host namespaces (hostPID=true)
+    lost.yaml: there is no such file or folder (not read, so not judged)
+    bytes.yaml:2:7: not UTF-8; save it as UTF-8 (not read, so not judged)
+
+    control         objects  findings
+    hostNamespaces        5         5
+    ----
+    5 objects with pods in 9 files: 5 denied, 2 not read
+    exit 3
+    "#);
 }
 
 #[test]
@@ -63,15 +59,15 @@ fn what_is_named_is_read_whatever_it_is_called() {
     let case = Case::new(&[("pod", text), ("empty/.keep", "")]).by_standard("baseline");
     let report = case.run(&["pod", "empty", "pod", "absent.yaml"]);
     assert_snapshot!(shown(&report), @r#"
-pod:1:1: Pod p: denied (1 change needed to meet "baseline:latest") [PG-0002]
-  pod:1:66  spec.hostPID  is true  -> remove it
-  Kubernetes says: violates PodSecurity "baseline:latest": host namespaces (hostPID=true)
-empty: no manifest in it (.yaml, .yml, .json; ignored and hidden files are left out) (not read, so not judged)
-absent.yaml: there is no such file or folder (not read, so not judged)
-----
-1 object with pods in 3 files: 1 denied, 2 not read
-exit 3
-"#);
+    pod:1:1: Pod p: denied (1 change needed to meet "baseline:latest") [PG-0002]
+      1:66  spec.hostPID is true -> remove it
+      Kubernetes says: violates PodSecurity "baseline:latest": host namespaces (hostPID=true)
+    empty: no manifest in it (.yaml, .yml, .json; ignored and hidden files are left out) (not read, so not judged)
+    absent.yaml: there is no such file or folder (not read, so not judged)
+    ----
+    1 object with pods in 3 files: 1 denied, 2 not read
+    exit 3
+    "#);
 }
 
 #[test]
@@ -79,14 +75,14 @@ fn what_a_manifest_is_called_cannot_move_the_cursor() {
     let text = "{apiVersion: v1, kind: Pod, metadata: {name: \"\\e[2J\"}, spec: {hostPID: true, containers: [{name: \"a\\nb\", securityContext: {privileged: true}}]}}";
     let report = Case::new(&[("\u{1b}[31m.yaml", text)]).by_standard("baseline").run(&[""]);
     assert_snapshot!(shown(&report), @r#"
-\u{1b}[31m.yaml:1:1: Pod \u{1b}[2J: denied (2 changes needed to meet "baseline:latest") [PG-0003]
-  \u{1b}[31m.yaml:1:72   spec.hostPID                                     is true  -> remove it
-  \u{1b}[31m.yaml:1:136  container "a\u{a}b"  securityContext.privileged  is true  -> remove it (a GPU is requested as a resource, not by privilege)
-  Kubernetes says: violates PodSecurity "baseline:latest": host namespaces (hostPID=true), privileged (container "a\u{a}b" must not set securityContext.privileged=true)
-----
-1 object with pods in 1 file: 1 denied
-exit 1
-"#);
+    \u{1b}[31m.yaml:1:1: Pod \u{1b}[2J: denied (2 changes needed to meet "baseline:latest") [PG-0003]
+      1:72   spec.hostPID is true -> remove it
+      1:136  container "a\u{a}b": securityContext.privileged is true -> remove it (a GPU is requested as a resource, not by privilege)
+      Kubernetes says: violates PodSecurity "baseline:latest": host namespaces (hostPID=true), privileged (container "a\u{a}b" must not set securityContext.privileged=true)
+    ----
+    1 object with pods in 1 file: 1 denied
+    exit 1
+    "#);
     // In JSON the text is left as it is.
     let detail = &report.objects[0].pods[0].detail;
     assert!(detail.contains("container \"a\nb\""), "{detail}");
@@ -109,7 +105,7 @@ fn an_output_that_closes_is_an_error_not_a_panic() {
     let report = Case::of("{apiVersion: v1, kind: Pod, spec: {hostPID: true}}").run(&[""]);
     for written in [
         json::write(&report, &mut Closed),
-        text::write(&report, &mut Closed),
+        text::write(&report, Layout::default(), &mut Closed),
         text::write_summary(&report, &mut Closed),
     ] {
         assert_eq!(written.unwrap_err().kind(), io::ErrorKind::BrokenPipe);

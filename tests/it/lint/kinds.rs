@@ -42,10 +42,18 @@ StatefulSet spec.template spec.template.spec.hostIPC 30
 Job spec.template spec.template.spec.hostIPC 35
 CronJob spec.jobTemplate.spec.template spec.jobTemplate.spec.template.spec.hostIPC 40
 ");
-    assert_snapshot!(shown(&report).lines().take(2).collect::<Vec<_>>().join("\n"), @r#"
-a.yaml:2:1: PodTemplate ml/g-: admitted with a warning, but its pods are denied (1 change needed to meet "ml-restricted") [PG-0002]
-  a.yaml:5:28  spec.hostIPC  is true  -> remove it (for shared memory use an emptyDir with medium: Memory)
-"#);
+    assert_snapshot!(shown(&report).lines().take(10).collect::<Vec<_>>().join("\n"), @r#"
+    8 objects: admitted with a warning, but their pods are denied (1 change needed to meet "ml-restricted" in each) [PG-0002]
+      a.yaml:2:1: PodTemplate ml/g- (line 5)
+      a.yaml:7:1: ReplicationController ml/g- (line 10)
+      a.yaml:12:1: Deployment ml/g- (line 15)
+      a.yaml:17:1: DaemonSet ml/g- (line 20)
+      a.yaml:22:1: ReplicaSet ml/g- (line 25)
+      a.yaml:27:1: StatefulSet ml/g- (line 30)
+      a.yaml:32:1: Job ml/g- (line 35)
+      a.yaml:37:1: CronJob ml/g- (line 40)
+      - spec.hostIPC is true -> remove it (for shared memory use an emptyDir with medium: Memory)
+    "#);
 }
 
 #[test]
@@ -92,18 +100,21 @@ items:
 {apiVersion: v1, kind: PodList, items: null}
 ";
     assert_snapshot!(Case::of(text).text(), @r#"
-a.yaml:4:3: Pod ml/first: denied (1 change needed to meet "ml-restricted") [PG-0002]
-  a.yaml:7:19  spec.hostPID  is true  -> remove it
-a.yaml:11:5: Pod ml/nested: denied (1 change needed to meet "ml-restricted") [PG-0002]
-  a.yaml:14:21  spec.hostPID  is true  -> remove it
-a.yaml:21:3: Deployment ml/typed: admitted with a warning, but its pods are denied (1 change needed to meet "ml-restricted") [PG-0002]
-  a.yaml:25:18  spec.hostPID  is true  -> remove it
-a.yaml:15:3: expected a Kubernetes object, found a number (not read, so not judged)
-----
-3 objects with pods in 1 file: 3 denied, 1 not read
-without a pod that podgate knows of: 1 ConfigMap (v1)
-exit 3
-"#);
+    2 objects: denied (1 change needed to meet "ml-restricted" in each) [PG-0002]
+      a.yaml:4:3: Pod ml/first (line 7)
+      a.yaml:11:5: Pod ml/nested (line 14)
+      - spec.hostPID is true -> remove it
+    a.yaml:21:3: Deployment ml/typed: admitted with a warning, but its pods are denied (1 change needed to meet "ml-restricted") [PG-0002]
+      25:18  spec.hostPID is true -> remove it
+    a.yaml:15:3: expected a Kubernetes object, found a number (not read, so not judged)
+
+    control         objects  findings
+    hostNamespaces        3         3
+    ----
+    3 objects with pods in 1 file: 3 denied, 1 not read
+    without a pod that podgate knows of: 1 ConfigMap (v1)
+    exit 3
+    "#);
 }
 
 #[test]
@@ -136,10 +147,10 @@ fn a_list_of_many_pods() {
     let pods: Vec<String> = (0..2000).map(pod).collect();
     let text = format!("{{\"apiVersion\":\"v1\",\"kind\":\"PodList\",\"items\":[{}]}}", pods.join(","));
     assert_snapshot!(Case::of(&text).text(), @r#"
-a.yaml:2001:1: Pod ml/p1999: denied (1 change needed to meet "ml-restricted") [PG-0002]
-  a.yaml:2001:96  spec.hostPID  is true  -> remove it
-----
-2000 objects with pods in 1 file: 1 denied
-exit 1
-"#);
+    a.yaml:2001:1: Pod ml/p1999: denied (1 change needed to meet "ml-restricted") [PG-0002]
+      2001:96  spec.hostPID is true -> remove it
+    ----
+    2000 objects with pods in 1 file: 1 denied
+    exit 1
+    "#);
 }

@@ -2,6 +2,7 @@
 
 mod files;
 mod kinds;
+mod layouts;
 mod notations;
 mod same_verdicts;
 mod unread;
@@ -10,7 +11,7 @@ mod verdicts;
 use std::fs;
 use std::io::Write as _;
 
-use podgate::lint::report::{json, text};
+use podgate::lint::report::{Layout, json, text};
 use podgate::lint::{Input, Options, Report, run};
 use podgate::policy::{BUILT_IN, PolicySet, Snapshot};
 use serde_json::Value;
@@ -86,7 +87,8 @@ impl Case {
 
 fn shown(report: &Report) -> String {
     let mut shown = Vec::new();
-    text::write(report, &mut shown).unwrap();
+    text::write(report, Layout::default(), &mut shown).unwrap();
+    text::write_table(report, Layout::default(), &mut shown).unwrap();
     writeln!(shown, "----").unwrap();
     text::write_summary(report, &mut shown).unwrap();
     write!(shown, "exit {}", report.exit_code()).unwrap();

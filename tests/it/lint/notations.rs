@@ -26,16 +26,16 @@ exit 3
 ");
     let text = text.replace("'yes'", "TRUE");
     assert_snapshot!(Case::of(&text).text(), @r#"
-a.yaml:1:1: Pod ml/p: denied (4 changes needed to meet "ml-restricted") [PG-4G03]
-  a.yaml:5:12  spec.hostPID                                                is true  -> remove it
-  a.yaml:7:17  all 3 containers  securityContext.allowPrivilegeEscalation  not set  -> set it to false
-  a.yaml:7:47  all 3 containers  securityContext.privileged                is true  -> remove it (a GPU is requested as a resource, not by privilege)
-  a.yaml:7:63  all 3 containers  securityContext.runAsUser                 is 0     -> remove it (or use a number above 0, as 1000)
-  podgate fills in: capabilities.drop, runAsNonRoot, seccompProfile.type
-----
-1 object with pods in 1 file: 1 denied
-exit 1
-"#);
+    a.yaml:1:1: Pod ml/p: denied (4 changes needed to meet "ml-restricted") [PG-4G03]
+      5:12  spec.hostPID is true -> remove it
+      7:17  all 3 containers: securityContext.allowPrivilegeEscalation not set -> set it to false
+      7:47  all 3 containers: securityContext.privileged is true -> remove it (a GPU is requested as a resource, not by privilege)
+      7:63  all 3 containers: securityContext.runAsUser is 0 -> remove it (or use a number above 0, as 1000)
+      podgate fills in: capabilities.drop, runAsNonRoot, seccompProfile.type
+    ----
+    1 object with pods in 1 file: 1 denied
+    exit 1
+    "#);
 }
 
 #[test]
@@ -56,23 +56,23 @@ spec:
     securityContext: *base
 ";
     assert_snapshot!(Case::of(text).text(), @r#"
-a.yaml:1:1: Pod ml/p: denied (4 changes needed to meet "ml-restricted") [PG-4G01]
-  a.yaml:6:16   spec.securityContext.runAsUser                                            is 0     -> remove it (or use a number above 0, as 1000)
-  a.yaml:6:16   all 2 containers                securityContext.runAsUser                 is 0     -> remove it (or use a number above 0, as 1000) [by the alias on line 10]
-  a.yaml:9:5    container "merged"              securityContext.allowPrivilegeEscalation  not set  -> set it to false
-  a.yaml:11:19  container "merged"              securityContext.privileged                is true  -> remove it (a GPU is requested as a resource, not by privilege)
-  podgate fills in: allowPrivilegeEscalation, capabilities.drop, runAsNonRoot, seccompProfile.type
-----
-1 object with pods in 1 file: 1 denied
-exit 1
-"#);
+    a.yaml:1:1: Pod ml/p: denied (4 changes needed to meet "ml-restricted") [PG-4G01]
+      6:16   spec.securityContext.runAsUser is 0 -> remove it (or use a number above 0, as 1000)
+      6:16   all 2 containers: securityContext.runAsUser is 0 -> remove it (or use a number above 0, as 1000) [by the alias on line 10]
+      9:5    container "merged": securityContext.allowPrivilegeEscalation not set -> set it to false
+      11:19  container "merged": securityContext.privileged is true -> remove it (a GPU is requested as a resource, not by privilege)
+      podgate fills in: allowPrivilegeEscalation, capabilities.drop, runAsNonRoot, seccompProfile.type
+    ----
+    1 object with pods in 1 file: 1 denied
+    exit 1
+    "#);
 }
 
 #[test]
 fn line_ends_and_byte_order_marks_do_not_move_places() {
     let text = "# c\napiVersion: v1\nkind: Pod\nmetadata: {name: p, namespace: ml}\nspec:\n  hostPID: true\n";
     let expected = Case::of(text).text();
-    assert!(expected.contains("a.yaml:6:12"), "{expected}");
+    assert!(expected.contains("6:12"), "{expected}");
     assert_eq!(Case::of(&text.replace('\n', "\r\n")).text(), expected);
     assert_eq!(Case::of(&format!("\u{feff}{text}")).text(), expected);
 }
@@ -83,14 +83,16 @@ fn json_with_tabs_and_json_beside_yaml() {
     let yaml =
         "---\napiVersion: v1\nkind: Pod\nmetadata: {name: yaml, namespace: ml}\nspec: {hostPID: true}\n";
     assert_snapshot!(Case::of(&format!("{json}{json}{yaml}")).text(), @r#"
-a.yaml:1:1: Pod ml/tabs: denied (1 change needed to meet "ml-restricted") [PG-0002]
-  a.yaml:6:14  spec.hostPID  is true  -> remove it
-a.yaml:9:1: Pod ml/tabs: denied (1 change needed to meet "ml-restricted") [PG-0002]
-  a.yaml:14:14  spec.hostPID  is true  -> remove it
-a.yaml:18:1: Pod ml/yaml: denied (1 change needed to meet "ml-restricted") [PG-0002]
-  a.yaml:21:17  spec.hostPID  is true  -> remove it
-----
-3 objects with pods in 1 file: 3 denied
-exit 1
-"#);
+    3 objects: denied (1 change needed to meet "ml-restricted" in each) [PG-0002]
+      a.yaml:1:1: Pod ml/tabs (line 6)
+      a.yaml:9:1: Pod ml/tabs (line 14)
+      a.yaml:18:1: Pod ml/yaml (line 21)
+      - spec.hostPID is true -> remove it
+
+    control         objects  findings
+    hostNamespaces        3         3
+    ----
+    3 objects with pods in 1 file: 3 denied
+    exit 1
+    "#);
 }

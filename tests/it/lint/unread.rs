@@ -24,15 +24,18 @@ metadata: {name: after, namespace: ml}
 spec: {hostPID: true}
 ";
     assert_snapshot!(Case::of(text).text(), @r#"
-a.yaml:1:1: Pod ml/before: denied (1 change needed to meet "ml-restricted") [PG-0002]
-  a.yaml:4:17  spec.hostPID  is true  -> remove it
-a.yaml:10:1: Pod ml/after: denied (1 change needed to meet "ml-restricted") [PG-0002]
-  a.yaml:13:17  spec.hostPID  is true  -> remove it
-a.yaml:8:7: unclosed bracket '{' (not read, so not judged)
-----
-2 objects with pods in 1 file: 2 denied, 1 not read
-exit 3
-"#);
+    2 objects: denied (1 change needed to meet "ml-restricted" in each) [PG-0002]
+      a.yaml:1:1: Pod ml/before (line 4)
+      a.yaml:10:1: Pod ml/after (line 13)
+      - spec.hostPID is true -> remove it
+    a.yaml:8:7: unclosed bracket '{' (not read, so not judged)
+
+    control         objects  findings
+    hostNamespaces        2         2
+    ----
+    2 objects with pods in 1 file: 2 denied, 1 not read
+    exit 3
+    "#);
 }
 
 #[test]

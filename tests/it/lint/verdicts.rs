@@ -30,18 +30,20 @@ spec: {hostNetwork: true, containers: [{name: c}]}
     let case = Case::new(&[("a.yaml", text), ("z.json", namespaces)])
         .knowing("web", &[("podgate.dev/policy", "ml-restricted")]);
     assert_snapshot!(case.text(), @r#"
-a.yaml:1:1: Pod ml/judged: denied (1 change needed to meet "ml-restricted") [PG-0002]
-  a.yaml:4:21  spec.hostNetwork  is true  -> remove it
-  podgate fills in: allowPrivilegeEscalation, capabilities.drop, runAsNonRoot, seccompProfile.type
-a.yaml:11:1: Pod somewhere: denied (1 change needed to meet "ml-restricted") [PG-0002]
-  a.yaml:14:21  spec.hostNetwork  is true  -> remove it
-  podgate fills in: allowPrivilegeEscalation, capabilities.drop, runAsNonRoot, seccompProfile.type
-----
-3 objects with pods in 2 files: 2 denied
-nothing is known of the namespace of 1 object, so every policy was taken to hold there; give the Namespaces with --objects
-without a pod that podgate knows of: 2 Namespace (v1)
-exit 1
-"#);
+    2 objects: denied (1 change needed to meet "ml-restricted" in each) [PG-0002]
+      a.yaml:1:1: Pod ml/judged (line 4)
+      a.yaml:11:1: Pod somewhere (line 14)
+      - spec.hostNetwork is true -> remove it
+      podgate fills in: allowPrivilegeEscalation, capabilities.drop, runAsNonRoot, seccompProfile.type
+
+    control         objects  findings
+    hostNamespaces        2         2
+    ----
+    3 objects with pods in 2 files: 2 denied
+    nothing is known of the namespace of 1 object, so every policy was taken to hold there; give the Namespaces with --objects
+    without a pod that podgate knows of: 2 Namespace (v1)
+    exit 1
+    "#);
 }
 
 #[test]
@@ -51,13 +53,13 @@ fn a_namespace_that_is_not_known_is_judged_by_every_policy() {
     let report = Case::new(&[("a.yaml", text)]).run(&[""]);
     assert!(!report.objects[0].is_namespace_known);
     assert_snapshot!(shown(&report), @r#"
-a.yaml:1:1: Pod unheard-of/p: denied (1 change needed to meet "ml-restricted") [PG-0002]
-  a.yaml:1:89  spec.hostPID  is true  -> remove it
-----
-1 object with pods in 1 file: 1 denied
-nothing is known of the namespace of 1 object, so every policy was taken to hold there; give the Namespaces with --objects
-exit 1
-"#);
+    a.yaml:1:1: Pod unheard-of/p: denied (1 change needed to meet "ml-restricted") [PG-0002]
+      1:89  spec.hostPID is true -> remove it
+    ----
+    1 object with pods in 1 file: 1 denied
+    nothing is known of the namespace of 1 object, so every policy was taken to hold there; give the Namespaces with --objects
+    exit 1
+    "#);
     let text =
         "{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: kube-system}, spec: {hostPID: true}}";
     assert_snapshot!(Case::new(&[("a.yaml", text)]).text(), @r"
@@ -92,16 +94,16 @@ exit 0
         ]
     );
     assert_snapshot!(Case::of(text).by_standard("restricted").text(), @r#"
-a.yaml:1:1: Pod ml/p: denied (4 changes needed to meet "restricted:latest") [PG-2J80]
-  a.yaml:1:86  container "c"  securityContext.allowPrivilegeEscalation  not set  -> set it to false
-  a.yaml:1:86  container "c"  securityContext.capabilities.drop         not set  -> set it to [ALL]
-  a.yaml:1:86  container "c"  securityContext.runAsNonRoot              not set  -> set it to true
-  a.yaml:1:86  container "c"  securityContext.seccompProfile.type       not set  -> set it to RuntimeDefault
-  Kubernetes says: violates PodSecurity "restricted:latest": allowPrivilegeEscalation != false (container "c" must set securityContext.allowPrivilegeEscalation=false), unrestricted capabilities (container "c" must set securityContext.capabilities.drop=["ALL"]), runAsNonRoot != true (pod or container "c" must set securityContext.runAsNonRoot=true), seccompProfile (pod or container "c" must set securityContext.seccompProfile.type to "RuntimeDefault" or "Localhost")
-----
-1 object with pods in 1 file: 1 denied
-exit 1
-"#);
+    a.yaml:1:1: Pod ml/p: denied (4 changes needed to meet "restricted:latest") [PG-2J80]
+      1:86  container "c": securityContext.allowPrivilegeEscalation not set -> set it to false
+      1:86  container "c": securityContext.capabilities.drop not set -> set it to [ALL]
+      1:86  container "c": securityContext.runAsNonRoot not set -> set it to true
+      1:86  container "c": securityContext.seccompProfile.type not set -> set it to RuntimeDefault
+      Kubernetes says: violates PodSecurity "restricted:latest": allowPrivilegeEscalation != false (container "c" must set securityContext.allowPrivilegeEscalation=false), unrestricted capabilities (container "c" must set securityContext.capabilities.drop=["ALL"]), runAsNonRoot != true (pod or container "c" must set securityContext.runAsNonRoot=true), seccompProfile (pod or container "c" must set securityContext.seccompProfile.type to "RuntimeDefault" or "Localhost")
+    ----
+    1 object with pods in 1 file: 1 denied
+    exit 1
+    "#);
 }
 
 #[test]
@@ -109,40 +111,40 @@ fn warnings_and_notes_refuse_nothing() {
     let text = "{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: ml}, spec: {hostNetwork: true, containers: [{name: c}]}}";
     let lenient = LENIENT.to_owned();
     assert_snapshot!(Case::of(text).by_policy(&lenient).text(), @r#"
-a.yaml:1:1: Pod ml/p: denied (1 change needed to meet "lenient") [PG-0002]
-  a.yaml:1:85   spec.hostNetwork                                            is true  -> remove it
-  a.yaml:1:105  container "c"     securityContext.allowPrivilegeEscalation  not set  -> set it to false [only a warning]
-  a.yaml:1:105  container "c"     securityContext.capabilities.drop         not set  -> set it to [ALL] [only a warning]
-  a.yaml:1:105  container "c"     securityContext.runAsNonRoot              not set  -> set it to true [only a warning]
-  a.yaml:1:105  container "c"     securityContext.seccompProfile.type       not set  -> set it to RuntimeDefault [only a warning]
-----
-1 object with pods in 1 file: 1 denied
-exit 1
-"#);
+    a.yaml:1:1: Pod ml/p: denied (1 change needed to meet "lenient") [PG-0002]
+      1:85   spec.hostNetwork is true -> remove it
+      1:105  container "c": securityContext.allowPrivilegeEscalation not set -> set it to false [only a warning]
+      1:105  container "c": securityContext.capabilities.drop not set -> set it to [ALL] [only a warning]
+      1:105  container "c": securityContext.runAsNonRoot not set -> set it to true [only a warning]
+      1:105  container "c": securityContext.seccompProfile.type not set -> set it to RuntimeDefault [only a warning]
+    ----
+    1 object with pods in 1 file: 1 denied
+    exit 1
+    "#);
     assert_snapshot!(Case::of(text).by_policy(&lenient.replace("spec:", "spec:\n  mode: Warn")).text(), @r#"
-a.yaml:1:1: Pod ml/p: admitted with a warning (5 changes needed to meet "lenient") [PG-2J82]
-  a.yaml:1:85   spec.hostNetwork                                            is true  -> remove it
-  a.yaml:1:105  container "c"     securityContext.allowPrivilegeEscalation  not set  -> set it to false
-  a.yaml:1:105  container "c"     securityContext.capabilities.drop         not set  -> set it to [ALL]
-  a.yaml:1:105  container "c"     securityContext.runAsNonRoot              not set  -> set it to true
-  a.yaml:1:105  container "c"     securityContext.seccompProfile.type       not set  -> set it to RuntimeDefault
-----
-1 object with pods in 1 file: 1 warned of
-exit 0
-"#);
+    a.yaml:1:1: Pod ml/p: admitted with a warning (5 changes needed to meet "lenient") [PG-2J82]
+      1:85   spec.hostNetwork is true -> remove it
+      1:105  container "c": securityContext.allowPrivilegeEscalation not set -> set it to false
+      1:105  container "c": securityContext.capabilities.drop not set -> set it to [ALL]
+      1:105  container "c": securityContext.runAsNonRoot not set -> set it to true
+      1:105  container "c": securityContext.seccompProfile.type not set -> set it to RuntimeDefault
+    ----
+    1 object with pods in 1 file: 1 warned of
+    exit 0
+    "#);
     let report = Case::of(text).by_policy(&lenient.replace("spec:", "spec:\n  mode: Audit")).run(&[""]);
     assert_eq!((report.summary.allowed, report.summary.findings, report.exit_code()), (1, 5, 0));
     assert_snapshot!(shown(&report), @r#"
-a.yaml:1:1: Pod ml/p: admitted with a note in the audit log (5 changes needed to meet "lenient") [PG-2J82]
-  a.yaml:1:85   spec.hostNetwork                                            is true  -> remove it
-  a.yaml:1:105  container "c"     securityContext.allowPrivilegeEscalation  not set  -> set it to false
-  a.yaml:1:105  container "c"     securityContext.capabilities.drop         not set  -> set it to [ALL]
-  a.yaml:1:105  container "c"     securityContext.runAsNonRoot              not set  -> set it to true
-  a.yaml:1:105  container "c"     securityContext.seccompProfile.type       not set  -> set it to RuntimeDefault
-----
-1 object with pods in 1 file: all allowed
-exit 0
-"#);
+    a.yaml:1:1: Pod ml/p: admitted with a note in the audit log (5 changes needed to meet "lenient") [PG-2J82]
+      1:85   spec.hostNetwork is true -> remove it
+      1:105  container "c": securityContext.allowPrivilegeEscalation not set -> set it to false
+      1:105  container "c": securityContext.capabilities.drop not set -> set it to [ALL]
+      1:105  container "c": securityContext.runAsNonRoot not set -> set it to true
+      1:105  container "c": securityContext.seccompProfile.type not set -> set it to RuntimeDefault
+    ----
+    1 object with pods in 1 file: all allowed
+    exit 0
+    "#);
 }
 
 #[test]
@@ -152,23 +154,23 @@ fn a_volume_is_judged_once_and_by_the_narrower_rule() {
         "{{apiVersion: v1, kind: Pod, metadata: {{name: p, namespace: ml}}, spec: {{volumes: {volumes}, containers: [{GOOD}]}}}}"
     );
     assert_snapshot!(Case::of(&text).text(), @r#"
-a.yaml:1:1: Pod ml/p: denied (2 changes needed to meet "ml-restricted") [PG-G000]
-  a.yaml:1:109  volume "data"    is nfs  -> use a persistentVolumeClaim; also allowed: configMap, downwardAPI, emptyDir, projected, secret
-  a.yaml:1:134  volume "driver"  is csi  -> use a persistentVolumeClaim; also allowed: configMap, downwardAPI, emptyDir, projected, secret
-----
-1 object with pods in 1 file: 1 denied
-exit 1
-"#);
+    a.yaml:1:1: Pod ml/p: denied (2 changes needed to meet "ml-restricted") [PG-G000]
+      1:109  volume "data" is nfs -> use a persistentVolumeClaim; also allowed: configMap, downwardAPI, emptyDir, projected, secret
+      1:134  volume "driver" is csi -> use a persistentVolumeClaim; also allowed: configMap, downwardAPI, emptyDir, projected, secret
+    ----
+    1 object with pods in 1 file: 1 denied
+    exit 1
+    "#);
     // The API server makes an emptyDir of a volume without a source; the standard calls it unknown.
     assert_snapshot!(Case::of(&text).by_standard("restricted").text(), @r#"
-a.yaml:1:1: Pod ml/p: denied (2 changes needed to meet "restricted:latest") [PG-1000]
-  a.yaml:1:83   volume "bare"  has no type that podgate knows  -> use a persistentVolumeClaim; also allowed: configMap, csi, downwardAPI, emptyDir, ephemeral, image, projected, secret
-  a.yaml:1:109  volume "data"  is nfs                          -> use a persistentVolumeClaim; also allowed: configMap, csi, downwardAPI, emptyDir, ephemeral, image, projected, secret
-  Kubernetes says: violates PodSecurity "restricted:latest": restricted volume types (volumes "bare", "data" use restricted volume types "nfs", "unknown")
-----
-1 object with pods in 1 file: 1 denied
-exit 1
-"#);
+    a.yaml:1:1: Pod ml/p: denied (2 changes needed to meet "restricted:latest") [PG-1000]
+      1:83   volume "bare" has no type that podgate knows -> use a persistentVolumeClaim; also allowed: configMap, csi, downwardAPI, emptyDir, ephemeral, image, projected, secret
+      1:109  volume "data" is nfs -> use a persistentVolumeClaim; also allowed: configMap, csi, downwardAPI, emptyDir, ephemeral, image, projected, secret
+      Kubernetes says: violates PodSecurity "restricted:latest": restricted volume types (volumes "bare", "data" use restricted volume types "nfs", "unknown")
+    ----
+    1 object with pods in 1 file: 1 denied
+    exit 1
+    "#);
     let csi = text.replace("{name: data, nfs: {}}, ", "");
     let report = as_json(&Case::of(&csi).run(&[""]));
     let pod = &report["objects"][0]["pods"][0];

@@ -1,0 +1,31 @@
+//! A report of one line per finding, for editors and `grep`: the place first, and never wrapped.
+
+use std::io::{self, Write};
+
+use crate::lint::report::{FindingReport, Layout, ObjectReport, Report};
+use crate::text::one_line;
+
+/// Writes `FILE:LINE:COLUMN: SEVERITY: CONTROL: what was found; the fix (OBJECT)` for each finding, and a line for
+/// whatever was not read. What podgate fills in is left out.
+///
+/// # Errors
+/// Those of `output`.
+pub fn write(report: &Report, layout: Layout, output: &mut impl Write) -> io::Result<()> {
+    for object in &report.objects {
+        let findings = object.pods.iter().flat_map(|pod| &pod.findings);
+        for finding in findings.filter(|finding| layout.shows(finding)) {
+            write_finding(object, finding, output)?;
+        }
+    }
+    for unread in &report.unread {
+        writeln!(output, "{}", one_line(&unread.to_string()))?;
+    }
+    Ok(())
+}
+
+fn write_finding(object: &ObjectReport, finding: &FindingReport, output: &mut impl Write) -> io::Result<()> {
+    let FindingReport { control, severity, message, line, column, .. } = finding;
+    let (file, subject) = (one_line(&object.file), object.subject());
+    let message = one_line(message);
+    writeln!(output, "{file}:{line}:{column}: {}: {control}: {message} ({subject})", severity.name())
+}
