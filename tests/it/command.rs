@@ -6,6 +6,10 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value as Json;
 
+/// Variables that are not podgate's own, and change what it does.
+const UNWANTED: [&str; 7] =
+    ["KUBECONFIG", "COLUMNS", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "TERM", "CI"];
+
 /// The program, without whatever the environment would have it do.
 pub(crate) fn podgate() -> Command {
     isolated(Path::new(env!("CARGO_BIN_EXE_podgate")))
@@ -15,7 +19,8 @@ pub(crate) fn podgate() -> Command {
 pub(crate) fn isolated(program: &Path) -> Command {
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("PODGATE_") || name == "KUBECONFIG" {
+        let text = name.to_string_lossy();
+        if text.starts_with("PODGATE_") || UNWANTED.contains(&&*text) {
             command.env_remove(name);
         }
     }

@@ -55,6 +55,7 @@ mod rotation;
 mod server;
 mod service_accounts;
 mod serving;
+mod terminal;
 mod tidy;
 mod unjudged;
 mod upstream_corners;
