@@ -7,8 +7,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value as Json;
 
 /// Variables that are not podgate's own, and change what it does.
-const UNWANTED: [&str; 7] =
-    ["KUBECONFIG", "COLUMNS", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "TERM", "CI"];
+const UNWANTED: [&str; 7] = ["KUBECONFIG", "COLUMNS", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "TERM", "CI"];
 
 /// The program, without whatever the environment would have it do.
 pub(crate) fn podgate() -> Command {

@@ -36,8 +36,7 @@ fn on_terminal(mut command: Command, columns: u16) -> String {
     grantpt(&terminal).unwrap();
     unlockpt(&terminal).unwrap();
     let name = ptsname(&terminal, Vec::new()).unwrap();
-    let end: OwnedFd =
-        rustix::fs::open(name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap();
+    let end: OwnedFd = rustix::fs::open(name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap();
     let size = Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
     tcsetwinsize(&end, size).unwrap();
     let mut child = command.stdout(Stdio::from(end)).stderr(Stdio::null()).spawn().unwrap();

@@ -21,8 +21,12 @@ const MOST_LINES: usize = 6;
 /// # Errors
 /// Those of `output`.
 pub fn write(report: &Report, layout: Layout, output: &mut impl Write) -> io::Result<()> {
-    for fold in fold(report, layout) {
-        write_fold(report, &fold, layout, output)?;
+    let folds = fold(report, layout);
+    for fold in &folds {
+        write_fold(fold, layout, output)?;
+    }
+    if let ([fold], Some(standard)) = (folds.as_slice(), &report.standard) {
+        write_standard_text(standard, fold, layout, output)?;
     }
     for unread in &report.unread {
         let text = one_line(&format!("{unread} (not read, so not judged)")).to_string();
@@ -86,7 +90,7 @@ fn write_other_kinds(summary: &Summary, output: &mut impl Write) -> io::Result<(
 }
 
 /// One pod, or several with what they have in common behind them.
-fn write_fold(report: &Report, fold: &Fold<'_>, layout: Layout, output: &mut impl Write) -> io::Result<()> {
+fn write_fold(fold: &Fold<'_>, layout: Layout, output: &mut impl Write) -> io::Result<()> {
     let Some(first) = fold.pods.first() else { return Ok(()) };
     let is_alone = fold.pods.len() == 1;
     let headline = if is_alone {
@@ -109,14 +113,20 @@ fn write_fold(report: &Report, fold: &Fold<'_>, layout: Layout, output: &mut imp
         let text = layout.aside(&format!("podgate fills in: {}", filled_in.join(", ")));
         writeln!(output, "{}", layout.wrapped("  ", INDENT + 2, &text))?;
     }
-    match &report.standard {
-        Some(standard) if fold.pods.iter().all(|folded| folded.pod.detail == first.pod.detail) => {
-            let detail = one_line(&first.pod.detail);
-            let text = format!("Kubernetes says: violates PodSecurity \"{standard}\": {detail}");
-            writeln!(output, "{}", layout.wrapped("  ", INDENT + 2, &text))
-        }
-        Some(_) | None => Ok(()),
-    }
+    Ok(())
+}
+
+/// What Kubernetes says: one long line, which would bury the others in a report on many pods.
+fn write_standard_text(
+    standard: &str,
+    fold: &Fold<'_>,
+    layout: Layout,
+    output: &mut impl Write,
+) -> io::Result<()> {
+    let [FoldedPod { pod, .. }] = fold.pods.as_slice() else { return Ok(()) };
+    let detail = one_line(&pod.detail);
+    let text = format!("Kubernetes says: violates PodSecurity \"{standard}\": {detail}");
+    writeln!(output, "{}", layout.wrapped("  ", INDENT + 2, &text))
 }
 
 /// `denied (2 changes needed to meet "p") [PG-0001]`

@@ -41,7 +41,6 @@ fn a_folder_is_walked_in_order() {
       c.yaml/inside.yaml:1:1: Pod inside (line 1)
       link.yaml:1:1: Pod b (line 1)
       - spec.hostPID is true -> remove it
-      Kubernetes says: violates PodSecurity "baseline:latest": host namespaces (hostPID=true)
     lost.yaml: there is no such file or folder (not read, so not judged)
     bytes.yaml:2:7: not UTF-8; save it as UTF-8 (not read, so not judged)
 

@@ -72,7 +72,6 @@ fn pods_that_need_the_same_are_shown_once() {
       - every container: securityContext.privileged is true -> remove it (a GPU is requested as a resource, not by privilege)
     b.yaml:14:1: Pod ml/c: denied (1 change needed to meet "baseline:latest") [PG-0001]
       19:58  container "main": securityContext.privileged is true -> remove it (a GPU is requested as a resource, not by privilege)
-      Kubernetes says: violates PodSecurity "baseline:latest": privileged (container "main" must not set securityContext.privileged=true)
 
     control         objects  findings
     privileged            4         5
@@ -98,9 +97,6 @@ fn lines_are_wrapped_at_the_width_and_no_word_is_cut() {
       19:58  container "main": securityContext.privileged is
                true -> remove it (a GPU is requested as a
                resource, not by privilege)
-      Kubernetes says: violates PodSecurity "baseline:latest":
-        privileged (container "main" must not set
-        securityContext.privileged=true)
 
     control         objects  findings
     privileged            4         5
