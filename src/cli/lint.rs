@@ -59,6 +59,6 @@ fn write(report: &Report, format: ReportFormat, output: &mut impl Write) -> io::
     output.flush()?;
     match format {
         ReportFormat::Json => Ok(()),
-        ReportFormat::Text => report::text::write_summary(report, &mut io::stderr().lock()),
+        ReportFormat::Text => report::summary::write(report, &mut io::stderr().lock()),
     }
 }

@@ -3,6 +3,7 @@
 //! Its fields are those of the JSON format, version 1. Fields may be added; those that are there do not change.
 
 pub mod json;
+pub mod summary;
 pub mod text;
 
 use std::collections::BTreeMap;

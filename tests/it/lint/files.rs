@@ -5,7 +5,7 @@ use std::io::Write;
 use std::os::unix::fs::symlink;
 
 use insta::assert_snapshot;
-use podgate::lint::report::{json, text};
+use podgate::lint::report::{json, summary, text};
 
 use super::{Case, shown};
 
@@ -110,7 +110,7 @@ fn an_output_that_closes_is_an_error_not_a_panic() {
     for written in [
         json::write(&report, &mut Closed),
         text::write(&report, &mut Closed),
-        text::write_summary(&report, &mut Closed),
+        summary::write(&report, &mut Closed),
     ] {
         assert_eq!(written.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
     }

@@ -10,7 +10,7 @@ mod verdicts;
 use std::fs;
 use std::io::Write as _;
 
-use podgate::lint::report::{json, text};
+use podgate::lint::report::{json, summary, text};
 use podgate::lint::{Input, Options, Report, run};
 use podgate::policy::{BUILT_IN, PolicySet, Snapshot};
 use serde_json::Value;
@@ -88,7 +88,7 @@ fn shown(report: &Report) -> String {
     let mut shown = Vec::new();
     text::write(report, &mut shown).unwrap();
     writeln!(shown, "----").unwrap();
-    text::write_summary(report, &mut shown).unwrap();
+    summary::write(report, &mut shown).unwrap();
     write!(shown, "exit {}", report.exit_code()).unwrap();
     String::from_utf8(shown).unwrap()
 }
