@@ -1,7 +1,7 @@
 //! The linter on files that people have had trouble with, in the folder of `PODGATE_CASES`: nothing is lost.
 
 use podgate::lint::{Input, Options, Report, run};
-use podgate::policy::{BUILT_IN, Snapshot};
+use podgate::policy::BUILT_IN;
 
 use crate::pods::files;
 use crate::policies::policies;
@@ -12,7 +12,7 @@ const CASES: &str = "PODGATE_CASES";
 const LEAST_FILES: usize = 40;
 
 fn lint(input: Input) -> Report {
-    run(&[input], Options { policies: policies(BUILT_IN), namespaces: Snapshot::default() })
+    run(&[input], Options { policies: policies(BUILT_IN), ..Options::default() })
 }
 
 /// The objects that were judged, those of other kinds, and what was not read.

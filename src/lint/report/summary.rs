@@ -1,36 +1,122 @@
-//! The closing lines of a report, for people: the counts, and what was not judged.
+//! The closing lines of a report, for people: the counts, what was not judged, and what to do about it.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use crate::lint::report::{Report, Summary};
-use crate::text::{Printable, counted};
+use crate::lint::report::{ObjectReport, Report, Summary};
+use crate::text::{Printable, counted, one_line};
+
+/// Most names in a line.
+const MOST_NAMES: usize = 5;
 
 /// Writes the counts, for standard error.
 ///
 /// # Errors
 /// Those of `output`.
 pub fn write(report: &Report, output: &mut impl Write) -> io::Result<()> {
-    let Summary { files, objects, denied, warned, unread, unknown_namespaces, .. } = report.summary;
-    write!(output, "{} with pods in {}", counted(objects, "object"), counted(files, "file"))?;
-    let outcomes = [(denied, "denied"), (warned, "warned of"), (unread, "not read")];
-    let mut separator = ": ";
-    for (count, outcome) in outcomes.into_iter().filter(|(count, _)| *count > 0) {
-        write!(output, "{separator}{count} {outcome}")?;
-        separator = ", ";
+    let summary = &report.summary;
+    let objects = counted(summary.objects, "object");
+    writeln!(output, "{objects} with pods in {}{}", counted(summary.files, "file"), outcomes(summary))?;
+    write_unjudged(report, output)?;
+    write_unknown_namespaces(report, output)?;
+    write_not_manifests(summary, output)?;
+    if summary.policies > 0 {
+        let are = if summary.policies == 1 { "policy is" } else { "policies are" };
+        writeln!(output, "{} {are} in order", summary.policies)?;
     }
-    if separator == ": " && objects > 0 {
-        write!(output, ": all allowed")?;
+    if summary.excluded > 0 {
+        writeln!(output, "left out by --exclude: {} that was named", counted(summary.excluded, "path"))?;
     }
-    writeln!(output)?;
-    if unknown_namespaces > 0 {
-        let objects = counted(unknown_namespaces, "object");
+    write_other_kinds(summary, output)
+}
+
+/// What came of the objects: `: 1 denied, 2 not read`.
+fn outcomes(summary: &Summary) -> String {
+    let Summary { objects, denied, warned, unresolved, unjudged, unread, .. } = summary;
+    let judged = objects - unjudged;
+    let allowed = judged - denied - warned - unresolved;
+    let mut outcomes = vec![
+        (*denied, "denied"),
+        (*warned, "warned of"),
+        (*unresolved, "unresolved"),
+        (*unjudged, "not judged"),
+        (*unread, "not read"),
+    ];
+    outcomes.retain(|(count, _)| *count > 0);
+    let counts: Vec<String> = outcomes.iter().map(|(count, outcome)| format!("{count} {outcome}")).collect();
+    let counts = counts.join(", ");
+    match (judged, counts.is_empty()) {
+        (0, true) => ": nothing was judged".to_owned(),
+        (0, false) => format!(": nothing was judged, {counts}"),
+        (_, true) => ": all allowed".to_owned(),
+        (_, false) if allowed == judged => format!(": {allowed} allowed, {counts}"),
+        (_, false) => format!(": {counts}"),
+    }
+}
+
+fn write_unjudged(report: &Report, output: &mut impl Write) -> io::Result<()> {
+    let unjudged = report.objects.iter().filter(|object| object.policies.is_empty());
+    let Some((objects, namespaces)) = counted_by_namespace(unjudged) else { return Ok(()) };
+    writeln!(
+        output,
+        "not judged: {objects} in {namespaces}: no policy holds there (a policy holds where the labels of the \
+         Namespace say so; --fail-on unjudged makes this an error)"
+    )
+}
+
+fn write_unknown_namespaces(report: &Report, output: &mut impl Write) -> io::Result<()> {
+    let unknown = || report.objects.iter().filter(|object| !object.is_namespace_known);
+    let nameless = unknown().filter(|object| object.namespace.is_empty()).count();
+    if nameless > 0 {
+        let (objects, names) = (counted(nameless, "object"), if nameless == 1 { "names" } else { "name" });
         writeln!(
             output,
-            "nothing is known of the namespace of {objects}, so every policy was taken to hold there; \
-             give the Namespaces with --objects"
+            "{objects} {names} no namespace, so every policy was taken to hold there; give it with -n NAMESPACE"
         )?;
     }
-    write_other_kinds(&report.summary, output)
+    let named = unknown().filter(|object| !object.namespace.is_empty());
+    let Some((objects, namespaces)) = counted_by_namespace(named) else { return Ok(()) };
+    writeln!(
+        output,
+        "the labels of {namespaces} are not known, so every policy was taken to hold for {objects} there; \
+         give the Namespaces with --objects"
+    )
+}
+
+/// `3 objects` and `namespaces a, b` of objects; `None` of none.
+fn counted_by_namespace<'r>(objects: impl Iterator<Item = &'r ObjectReport>) -> Option<(String, String)> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    objects.for_each(|object| *counts.entry(&object.namespace).or_default() += 1);
+    let total: usize = counts.values().sum();
+    let noun = if counts.len() == 1 { "namespace" } else { "namespaces" };
+    let names = listed(counts.keys().map(|name| Printable(name).to_string()));
+    (total > 0).then(|| (counted(total, "object"), format!("{noun} {names}")))
+}
+
+/// One line: what else there is in folders, and how manifests are made of it.
+fn write_not_manifests(summary: &Summary, output: &mut impl Write) -> io::Result<()> {
+    let Summary { not_manifests, charts, kustomizations, .. } = summary;
+    let mut parts = Vec::new();
+    if *not_manifests > 0 {
+        let is =
+            if *not_manifests == 1 { "is no Kubernetes manifest" } else { "are no Kubernetes manifests" };
+        parts.push(format!("{} {is}", counted(*not_manifests, "document")));
+    }
+    for (folders, command) in [(charts, "helm template"), (kustomizations, "kubectl kustomize")] {
+        match folders.as_slice() {
+            [] => {}
+            [folder] => {
+                parts.push(format!("judge what is rendered: {command} {} | podgate lint -", one_line(folder)))
+            }
+            folders => {
+                let names = listed(folders.iter().map(|folder| one_line(folder).to_string()));
+                parts.push(format!(
+                    "judge what is rendered: {command} DIR | podgate lint - for each DIR of {names}"
+                ));
+            }
+        }
+    }
+    if parts.is_empty() { Ok(()) } else { writeln!(output, "{}", parts.join("; ")) }
 }
 
 fn write_other_kinds(summary: &Summary, output: &mut impl Write) -> io::Result<()> {
@@ -45,4 +131,13 @@ fn write_other_kinds(summary: &Summary, output: &mut impl Write) -> io::Result<(
         })
         .collect();
     writeln!(output, "without a pod that podgate knows of: {}", kinds.join(", "))
+}
+
+/// Names one after the other, and how many more there are: `a, b`.
+fn listed(names: impl Iterator<Item = String>) -> String {
+    let mut names: Vec<String> = names.collect();
+    let more = names.len().saturating_sub(MOST_NAMES);
+    names.truncate(MOST_NAMES);
+    let names = names.join(", ");
+    if more > 0 { format!("{names} and {more} more") } else { names }
 }

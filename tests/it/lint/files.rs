@@ -29,7 +29,7 @@ fn a_folder_is_walked_in_order() {
         ("ignored/x.yaml", &pod("ignored")),
         (".ignore", "ignored/\n"),
     ]);
-    case.write("bytes.yaml", b"kind: Pod\nname: \xff");
+    case.write("bytes.yaml", b"apiVersion: v1\nkind: Pod\nname: \xff");
     let folder = case.folder.path();
     symlink(folder.join("b.yml"), folder.join("link.yaml")).unwrap();
     symlink(folder.join("gone"), folder.join("lost.yaml")).unwrap();

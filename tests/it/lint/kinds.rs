@@ -49,10 +49,10 @@ a.yaml:2:1: PodTemplate ml/g-: admitted with a warning, but its pods are denied 
 }
 
 #[test]
-fn a_template_that_is_absent_has_no_pod() {
+fn an_object_without_a_template_is_a_fragment() {
     let text = "{apiVersion: v1, kind: ReplicationController, metadata: {name: r, namespace: ml}, spec: {template: null}}";
     let report = Case::of(text).run(&[""]);
-    assert!(report.objects[0].pods.is_empty());
+    assert_eq!((report.objects[0].pods.len(), report.objects[0].pods[0].path.as_str()), (1, "spec.template"));
     assert_snapshot!(shown(&report), @r"
 ----
 1 object with pods in 1 file: all allowed
@@ -115,7 +115,7 @@ fn other_kinds_are_counted() {
 ---
 {apiVersion: batch.volcano.sh/v1alpha1, kind: Job, spec: {template: {spec: {hostPID: true}}}}
 ---
-{apiVersion: v1, kind: Deployment}
+{apiVersion: example.com/v1, kind: Deployment}
 ";
     assert_snapshot!(Case::of(text).text(), @r"
 ----
@@ -128,7 +128,8 @@ exit 0
 #[test]
 fn a_list_of_many_pods() {
     let pod = |index: usize| {
-        let spec = if index == 1999 { "{\"hostPID\":true}" } else { "{}" };
+        let host_pid = index == 1999;
+        let spec = format!("{{\"hostPID\":{host_pid},\"containers\":[{{\"name\":\"c\",\"image\":\"i\"}}]}}");
         format!(
             "\n{{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{{\"name\":\"p{index}\",\"namespace\":\"ml\"}},\"spec\":{spec}}}"
         )

@@ -13,9 +13,9 @@ metadata: {name: p, namespace: ml}
 spec:
   hostPID: on
   containers:
-  - {name: hex, securityContext: {privileged: yes, runAsUser: 0x0}}
-  - {name: octal, securityContext: {privileged: y, runAsUser: 00}}
-  - {name: binary, securityContext: {privileged: 'yes', runAsUser: 0b0}}
+  - {name: hex, image: i, securityContext: {privileged: yes, runAsUser: 0x0}}
+  - {name: octal, image: i, securityContext: {privileged: y, runAsUser: 00}}
+  - {name: binary, image: i, securityContext: {privileged: 'yes', runAsUser: 0b0}}
 ";
     // Quoted, it is a string and not a boolean.
     assert_snapshot!(Case::of(text).text(), @r"
@@ -49,10 +49,12 @@ spec:
     runAsUser: 0
   containers:
   - name: merged
+    image: i
     securityContext:
       <<: *base
       privileged: true
   - name: copied
+    image: i
     securityContext: *base
 ";
     assert_snapshot!(Case::of(text).text(), @r#"

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use insta::assert_snapshot;
 
+use podgate::lint::report::FailOn;
+
 use super::Case;
 
 #[test]
@@ -53,8 +55,12 @@ fn nothing_is_passed_over() {
     ];
     let mut messages = String::new();
     for text in table {
-        let report = Case::of(text).run(&[""]);
-        assert_eq!((report.exit_code(), report.unread.len(), report.objects.len()), (3, 1, 0), "{text}");
+        let report = Case::of(text).run(&["a.yaml"]);
+        assert_eq!(
+            (report.exit_code(&FailOn::DEFAULT), report.unread.len(), report.objects.len()),
+            (3, 1, 0),
+            "{text}"
+        );
         writeln!(messages, "{}", report.unread[0]).unwrap();
     }
     assert_snapshot!(messages, @r#"

@@ -2,6 +2,8 @@
 
 use insta::assert_snapshot;
 
+use podgate::lint::report::FailOn;
+
 use super::{Case, GOOD, LENIENT, as_json, shown};
 
 #[test]
@@ -10,17 +12,17 @@ fn namespaces_among_the_manifests_decide() {
 apiVersion: v1
 kind: Pod
 metadata: {name: judged, namespace: ml}
-spec: {hostNetwork: true, containers: [{name: c}]}
+spec: {hostNetwork: true, containers: [{name: c, image: i}]}
 ---
 apiVersion: v1
 kind: Pod
 metadata: {name: elsewhere, namespace: web}
-spec: {hostNetwork: true, containers: [{name: c}]}
+spec: {hostNetwork: true, containers: [{name: c, image: i}]}
 ---
 apiVersion: v1
 kind: Pod
 metadata: {name: somewhere}
-spec: {hostNetwork: true, containers: [{name: c}]}
+spec: {hostNetwork: true, containers: [{name: c, image: i}]}
 ";
     let namespaces = r#"{"apiVersion": "v1", "kind": "List", "items": [
   {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "ml", "labels": {"podgate.dev/policy": "ml-restricted"}}},
@@ -69,8 +71,7 @@ exit 0
 
 #[test]
 fn what_is_filled_in_does_not_count() {
-    let text =
-        "{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: ml}, spec: {containers: [{name: c}]}}";
+    let text = "{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: ml}, spec: {containers: [{name: c, image: i}]}}";
     assert_snapshot!(Case::of(text).text(), @r"
 ----
 1 object with pods in 1 file: all allowed
@@ -106,7 +107,7 @@ exit 1
 
 #[test]
 fn warnings_and_notes_refuse_nothing() {
-    let text = "{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: ml}, spec: {hostNetwork: true, containers: [{name: c}]}}";
+    let text = "{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: ml}, spec: {hostNetwork: true, containers: [{name: c, image: i}]}}";
     let lenient = LENIENT.to_owned();
     assert_snapshot!(Case::of(text).by_policy(&lenient).text(), @r#"
 a.yaml:1:1: Pod ml/p: denied (1 change needed to meet "lenient") [PG-0002]
@@ -131,7 +132,10 @@ a.yaml:1:1: Pod ml/p: admitted with a warning (5 changes needed to meet "lenient
 exit 0
 "#);
     let report = Case::of(text).by_policy(&lenient.replace("spec:", "spec:\n  mode: Audit")).run(&[""]);
-    assert_eq!((report.summary.allowed, report.summary.findings, report.exit_code()), (1, 5, 0));
+    assert_eq!(
+        (report.summary.allowed, report.summary.findings, report.exit_code(&FailOn::DEFAULT)),
+        (1, 5, 0)
+    );
     assert_snapshot!(shown(&report), @r#"
 a.yaml:1:1: Pod ml/p: admitted with a note in the audit log (5 changes needed to meet "lenient") [PG-2J82]
   a.yaml:1:85   spec.hostNetwork                                            is true  -> remove it
@@ -187,10 +191,13 @@ metadata:
   name: serve
   namespace: ml
 spec:
+  selector: {matchLabels: {app: serve}}
   template:
     spec:
+      containers: [{name: serve, image: i, securityContext: {allowPrivilegeEscalation: false, runAsNonRoot: true, capabilities: {drop: [ALL]}, seccompProfile: {type: RuntimeDefault}}}]
       initContainers:
       - name: fetch
+        image: i
         securityContext:
           allowPrivilegeEscalation: false
           seccompProfile: {type: RuntimeDefault}
