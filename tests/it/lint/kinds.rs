@@ -53,11 +53,12 @@ fn an_object_without_a_template_is_a_fragment() {
     let text = "{apiVersion: v1, kind: ReplicationController, metadata: {name: r, namespace: ml}, spec: {template: null}}";
     let report = Case::of(text).run(&[""]);
     assert_eq!((report.objects[0].pods.len(), report.objects[0].pods[0].path.as_str()), (1, "spec.template"));
-    assert_snapshot!(shown(&report), @r"
-----
-1 object with pods in 1 file: all allowed
-exit 0
-");
+    assert_snapshot!(shown(&report), @"
+    a.yaml:1:100: ReplicationController ml/r is unresolved: spec.template: it has no spec.template: a fragment, as a patch is; judge the whole object (kubectl kustomize DIR | podgate lint -)
+    ----
+    1 object with pods in 1 file: 1 unresolved
+    exit 3
+    ");
 }
 
 #[test]
@@ -92,18 +93,18 @@ items:
 {apiVersion: v1, kind: PodList, items: null}
 ";
     assert_snapshot!(Case::of(text).text(), @r#"
-a.yaml:4:3: Pod ml/first: denied (1 change needed to meet "ml-restricted") [PG-0002]
-  a.yaml:7:19  spec.hostPID  is true  -> remove it
-a.yaml:11:5: Pod ml/nested: denied (1 change needed to meet "ml-restricted") [PG-0002]
-  a.yaml:14:21  spec.hostPID  is true  -> remove it
-a.yaml:21:3: Deployment ml/typed: admitted with a warning, but its pods are denied (1 change needed to meet "ml-restricted") [PG-0002]
-  a.yaml:25:18  spec.hostPID  is true  -> remove it
-a.yaml:15:3: expected a Kubernetes object, found a number (not read, so not judged)
-----
-3 objects with pods in 1 file: 3 denied, 1 not read
-without a pod that podgate knows of: 1 ConfigMap (v1)
-exit 3
-"#);
+    a.yaml:4:3: Pod ml/first: denied (1 change needed to meet "ml-restricted") [PG-0002]
+      a.yaml:7:19  spec.hostPID  is true  -> remove it
+    a.yaml:11:5: Pod ml/nested: denied (1 change needed to meet "ml-restricted") [PG-0002]
+      a.yaml:14:21  spec.hostPID  is true  -> remove it
+    a.yaml:21:3: Deployment ml/typed: admitted with a warning, but its pods are denied (1 change needed to meet "ml-restricted") [PG-0002]
+      a.yaml:25:18  spec.hostPID  is true  -> remove it
+    a.yaml:15:3: expected a Kubernetes object, found a number (not read, so not judged)
+    ----
+    3 objects with pods in 1 file: 3 denied, 1 not read
+    without a pod that podgate knows of: 1 ConfigMap (v1)
+    exit 1
+    "#);
 }
 
 #[test]
@@ -117,12 +118,12 @@ fn other_kinds_are_counted() {
 ---
 {apiVersion: example.com/v1, kind: Deployment}
 ";
-    assert_snapshot!(Case::of(text).text(), @r"
-----
-0 objects with pods in 1 file
-without a pod that podgate knows of: 1 Job (batch.volcano.sh/v1alpha1), 1 Deployment (v1), 2 Service (v1)
-exit 0
-");
+    assert_snapshot!(Case::of(text).text(), @"
+    ----
+    0 objects with pods in 1 file: nothing was judged
+    without a pod that podgate knows of: 1 Job (batch.volcano.sh/v1alpha1), 1 Deployment (example.com/v1), 2 Service (v1)
+    exit 0
+    ");
 }
 
 #[test]
@@ -137,10 +138,11 @@ fn a_list_of_many_pods() {
     let pods: Vec<String> = (0..2000).map(pod).collect();
     let text = format!("{{\"apiVersion\":\"v1\",\"kind\":\"PodList\",\"items\":[{}]}}", pods.join(","));
     assert_snapshot!(Case::of(&text).text(), @r#"
-a.yaml:2001:1: Pod ml/p1999: denied (1 change needed to meet "ml-restricted") [PG-0002]
-  a.yaml:2001:96  spec.hostPID  is true  -> remove it
-----
-2000 objects with pods in 1 file: 1 denied
-exit 1
-"#);
+    a.yaml:2001:1: Pod ml/p1999: denied (1 change needed to meet "ml-restricted") [PG-0002]
+      a.yaml:2001:96  spec.hostPID  is true  -> remove it
+      podgate fills in: allowPrivilegeEscalation, capabilities.drop, runAsNonRoot, seccompProfile.type
+    ----
+    2000 objects with pods in 1 file: 1 denied
+    exit 1
+    "#);
 }

@@ -26,15 +26,15 @@ metadata: {name: after, namespace: ml}
 spec: {hostPID: true}
 ";
     assert_snapshot!(Case::of(text).text(), @r#"
-a.yaml:1:1: Pod ml/before: denied (1 change needed to meet "ml-restricted") [PG-0002]
-  a.yaml:4:17  spec.hostPID  is true  -> remove it
-a.yaml:10:1: Pod ml/after: denied (1 change needed to meet "ml-restricted") [PG-0002]
-  a.yaml:13:17  spec.hostPID  is true  -> remove it
-a.yaml:8:7: unclosed bracket '{' (not read, so not judged)
-----
-2 objects with pods in 1 file: 2 denied, 1 not read
-exit 3
-"#);
+    a.yaml:1:1: Pod ml/before: denied (1 change needed to meet "ml-restricted") [PG-0002]
+      a.yaml:4:17  spec.hostPID  is true  -> remove it
+    a.yaml:10:1: Pod ml/after: denied (1 change needed to meet "ml-restricted") [PG-0002]
+      a.yaml:13:17  spec.hostPID  is true  -> remove it
+    a.yaml:8:7: unclosed bracket '{' (not read, so not judged)
+    ----
+    2 objects with pods in 1 file: 2 denied, 1 not read
+    exit 1
+    "#);
 }
 
 #[test]
@@ -82,9 +82,10 @@ a.yaml:1:1: not a Kubernetes object: it has neither apiVersion nor kind
 #[test]
 fn by_a_standard_alone_a_manifest_is_read_to_the_letter() {
     let text = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {hostnetwork: true, containers: []}";
-    assert_snapshot!(Case::of(text).by_standard("baseline").text(), @r"
-----
-1 object with pods in 1 file: all allowed
-exit 0
-");
+    assert_snapshot!(Case::of(text).by_standard("baseline").text(), @"
+    a.yaml:4:27: Pod p is unresolved: spec.containers: it has no containers, so it is not known what would run
+    ----
+    1 object with pods in 1 file: 1 unresolved
+    exit 3
+    ");
 }

@@ -26,8 +26,66 @@ spec:
 #[test]
 fn containers_in_an_unknown_kind_are_unresolved() {
     let report = Case::of(RAY).run(&[""]);
-    assert_snapshot!(shown(&report), @"");
-    assert_snapshot!(serde_json::to_string_pretty(&as_json(&report)["objects"][0]).unwrap(), @"");
+    assert_snapshot!(shown(&report), @"
+    a.yaml:7:7: RayCluster ml/tune is unresolved: spec.headGroupSpec.template.spec: podgate does not know where a RayCluster of ray.io/v1 has its pods, so these containers are not judged
+    a.yaml:12:7: RayCluster ml/tune is unresolved: spec.workerGroupSpecs[0].template.spec: podgate does not know where a RayCluster of ray.io/v1 has its pods, so these containers are not judged
+    ----
+    1 object with pods in 1 file: 1 unresolved
+    exit 3
+    ");
+    assert_snapshot!(serde_json::to_string_pretty(&as_json(&report)["objects"][0]).unwrap(), @r#"
+    {
+      "apiVersion": "ray.io/v1",
+      "column": 1,
+      "document": 1,
+      "file": "a.yaml",
+      "kind": "RayCluster",
+      "line": 1,
+      "name": "tune",
+      "namespace": "ml",
+      "namespaceKnown": true,
+      "pods": [
+        {
+          "allowed": false,
+          "detail": "",
+          "findings": [],
+          "path": "spec.headGroupSpec.template.spec",
+          "reason": "",
+          "unresolved": [
+            {
+              "kind": "RayCluster",
+              "name": "tune",
+              "path": "spec.headGroupSpec.template.spec",
+              "reason": "unknownKind",
+              "text": "podgate does not know where a RayCluster of ray.io/v1 has its pods, so these containers are not judged"
+            }
+          ],
+          "verdict": "unresolved"
+        },
+        {
+          "allowed": false,
+          "detail": "",
+          "findings": [],
+          "path": "spec.workerGroupSpecs[0].template.spec",
+          "reason": "",
+          "unresolved": [
+            {
+              "kind": "RayCluster",
+              "name": "tune",
+              "path": "spec.workerGroupSpecs[0].template.spec",
+              "reason": "unknownKind",
+              "text": "podgate does not know where a RayCluster of ray.io/v1 has its pods, so these containers are not judged"
+            }
+          ],
+          "verdict": "unresolved"
+        }
+      ],
+      "policies": [
+        "ml-restricted"
+      ],
+      "verdict": "unresolved"
+    }
+    "#);
     // Where no policy holds, nobody asks.
     let report = Case::new(&[("a.yaml", RAY)]).knowing("ml", &[]).run(&[""]);
     assert_eq!((report.summary.unresolved, report.summary.unjudged), (0, 1));
@@ -98,9 +156,54 @@ fn a_fragment_is_refused_only_for_what_it_holds() {
         "{apiVersion: v1, kind: Pod, metadata: {namespace: ml}, spec: {initContainers: [{name: a}], containers: [{name: b, image: i}]}}".to_owned(),
     ];
     let by = |case: fn(Case) -> Case| table.iter().map(|text| of_pod(text, case)).collect::<String>();
-    assert_snapshot!(by(|case| case), @"");
-    assert_snapshot!(by(|case| case.by_standard("restricted")), @"");
-    assert_snapshot!(by(|case| case.by_policy(LENIENT)), @"");
+    assert_snapshot!(by(|case| case), @"
+    unresolved; fragment spec.selector; fragment spec.template; 
+    unresolved; fragment spec.selector; fragment spec.template.spec.containers[0]; allowPrivilegeEscalation filledIn; capabilities_restricted filledIn; runAsNonRoot filledIn; seccompProfile_restricted filledIn; 
+    unresolved; fragment spec.selector; allowPrivilegeEscalation filledIn; capabilities_restricted filledIn; runAsNonRoot filledIn; seccompProfile_restricted filledIn; 
+    unresolved; fragment spec.template.spec.containers[0]; allowPrivilegeEscalation filledIn; allowPrivilegeEscalation filledIn; capabilities_restricted filledIn; capabilities_restricted filledIn; runAsNonRoot filledIn; runAsNonRoot filledIn; seccompProfile_restricted filledIn; seccompProfile_restricted filledIn; 
+    unresolved; noContainers spec.template.spec.containers; 
+    deny; fragment spec.template.spec.containers[0]; hostNamespaces denied; allowPrivilegeEscalation filledIn; capabilities_restricted filledIn; runAsNonRoot filledIn; seccompProfile_restricted filledIn; host namespaces
+    deny; fragment spec.selector; fragment spec.template.spec.containers[0]; privileged denied; allowPrivilegeEscalation unresolved; capabilities_restricted filledIn; runAsNonRoot filledIn; seccompProfile_restricted filledIn; privileged
+    unresolved; fragment spec.selector; 
+    allow; 
+    allow; allowPrivilegeEscalation filledIn; capabilities_restricted filledIn; runAsNonRoot filledIn; seccompProfile_restricted filledIn; 
+    unresolved; fragment spec.schedule; allowPrivilegeEscalation filledIn; capabilities_restricted filledIn; runAsNonRoot filledIn; seccompProfile_restricted filledIn; 
+    unresolved; noContainers spec.containers; 
+    unresolved; fragment spec.containers[0]; allowPrivilegeEscalation filledIn; capabilities_restricted filledIn; runAsNonRoot filledIn; seccompProfile_restricted filledIn; 
+    unresolved; fragment spec.initContainers[0]; allowPrivilegeEscalation filledIn; allowPrivilegeEscalation filledIn; capabilities_restricted filledIn; capabilities_restricted filledIn; runAsNonRoot filledIn; runAsNonRoot filledIn; seccompProfile_restricted filledIn; seccompProfile_restricted filledIn;
+    ");
+    assert_snapshot!(by(|case| case.by_standard("restricted")), @"
+    unresolved; fragment spec.selector; fragment spec.template; 
+    unresolved; fragment spec.selector; fragment spec.template.spec.containers[0]; allowPrivilegeEscalation unresolved; capabilities_restricted unresolved; runAsNonRoot unresolved; seccompProfile_restricted unresolved; 
+    unresolved; fragment spec.selector; allowPrivilegeEscalation unresolved; capabilities_restricted unresolved; runAsNonRoot unresolved; seccompProfile_restricted unresolved; 
+    unresolved; fragment spec.template.spec.containers[0]; allowPrivilegeEscalation unresolved; allowPrivilegeEscalation unresolved; capabilities_restricted unresolved; capabilities_restricted unresolved; runAsNonRoot unresolved; runAsNonRoot unresolved; seccompProfile_restricted unresolved; seccompProfile_restricted unresolved; 
+    unresolved; noContainers spec.template.spec.containers; 
+    deny; fragment spec.template.spec.containers[0]; hostNamespaces denied; allowPrivilegeEscalation unresolved; capabilities_restricted unresolved; runAsNonRoot unresolved; seccompProfile_restricted unresolved; host namespaces
+    deny; fragment spec.selector; fragment spec.template.spec.containers[0]; privileged denied; allowPrivilegeEscalation unresolved; capabilities_restricted unresolved; runAsNonRoot unresolved; seccompProfile_restricted unresolved; privileged
+    unresolved; fragment spec.selector; 
+    allow; 
+    deny; allowPrivilegeEscalation denied; capabilities_restricted denied; runAsNonRoot denied; seccompProfile_restricted denied; allowPrivilegeEscalation != false, unrestricted capabilities, runAsNonRoot != true, seccompProfile
+    unresolved; fragment spec.schedule; allowPrivilegeEscalation unresolved; capabilities_restricted unresolved; runAsNonRoot unresolved; seccompProfile_restricted unresolved; 
+    unresolved; noContainers spec.containers; 
+    unresolved; fragment spec.containers[0]; allowPrivilegeEscalation unresolved; capabilities_restricted unresolved; runAsNonRoot unresolved; seccompProfile_restricted unresolved; 
+    unresolved; fragment spec.initContainers[0]; allowPrivilegeEscalation unresolved; allowPrivilegeEscalation unresolved; capabilities_restricted unresolved; capabilities_restricted unresolved; runAsNonRoot unresolved; runAsNonRoot unresolved; seccompProfile_restricted unresolved; seccompProfile_restricted unresolved;
+    ");
+    assert_snapshot!(by(|case| case.by_policy(LENIENT)), @"
+    unresolved; fragment spec.selector; fragment spec.template; 
+    unresolved; fragment spec.selector; fragment spec.template.spec.containers[0]; allowPrivilegeEscalation unresolved; capabilities_restricted unresolved; runAsNonRoot unresolved; seccompProfile_restricted unresolved; 
+    unresolved; fragment spec.selector; allowPrivilegeEscalation unresolved; capabilities_restricted unresolved; runAsNonRoot unresolved; seccompProfile_restricted unresolved; 
+    unresolved; fragment spec.template.spec.containers[0]; allowPrivilegeEscalation unresolved; allowPrivilegeEscalation unresolved; capabilities_restricted unresolved; capabilities_restricted unresolved; runAsNonRoot unresolved; runAsNonRoot unresolved; seccompProfile_restricted unresolved; seccompProfile_restricted unresolved; 
+    unresolved; noContainers spec.template.spec.containers; 
+    deny; fragment spec.template.spec.containers[0]; hostNamespaces denied; allowPrivilegeEscalation unresolved; capabilities_restricted unresolved; runAsNonRoot unresolved; seccompProfile_restricted unresolved; host namespaces
+    deny; fragment spec.selector; fragment spec.template.spec.containers[0]; privileged denied; allowPrivilegeEscalation unresolved; capabilities_restricted unresolved; runAsNonRoot unresolved; seccompProfile_restricted unresolved; privileged
+    unresolved; fragment spec.selector; 
+    allow; 
+    warn; allowPrivilegeEscalation warned; capabilities_restricted warned; runAsNonRoot warned; seccompProfile_restricted warned; 
+    unresolved; fragment spec.schedule; allowPrivilegeEscalation unresolved; capabilities_restricted unresolved; runAsNonRoot unresolved; seccompProfile_restricted unresolved; 
+    unresolved; noContainers spec.containers; 
+    unresolved; fragment spec.containers[0]; allowPrivilegeEscalation unresolved; capabilities_restricted unresolved; runAsNonRoot unresolved; seccompProfile_restricted unresolved; 
+    unresolved; fragment spec.initContainers[0]; allowPrivilegeEscalation unresolved; allowPrivilegeEscalation unresolved; capabilities_restricted unresolved; capabilities_restricted unresolved; runAsNonRoot unresolved; runAsNonRoot unresolved; seccompProfile_restricted unresolved; seccompProfile_restricted unresolved;
+    ");
 }
 
 #[test]
@@ -116,6 +219,19 @@ spec:
       - name: \"a\\e[2J\"
         env: [{name: TOKEN, value: secret}]
 ";
-    assert_snapshot!(Case::of(text).text(), @"");
-    assert_snapshot!(Case::of(&text.replace("env", "securityContext: {privileged: true}\n        env")).by_standard("baseline").text(), @"");
+    assert_snapshot!(Case::of(text).text(), @r#"
+    a.yaml:4:1: Deployment ml/serve is unresolved: spec.selector: it has no spec.selector: a fragment, as a patch is; judge the whole object (kubectl kustomize DIR | podgate lint -)
+    a.yaml:8:9: Deployment ml/serve is unresolved: spec.template.spec.containers[0]: container "a\u{1b}[2J" has no image: a fragment, as a patch is; judge the whole object (kubectl kustomize DIR | podgate lint -)
+    ----
+    1 object with pods in 1 file: 1 unresolved
+    exit 3
+    "#);
+    assert_snapshot!(Case::of(&text.replace("env", "securityContext: {privileged: true}\n        env")).by_standard("baseline").text(), @r#"
+    a.yaml:1:1: Deployment ml/serve: admitted with a warning, but its pods are denied (1 change needed to meet "baseline:latest") [PG-0001]
+      a.yaml:9:39  container "a\u{1b}[2J"  securityContext.privileged  is true  -> remove it (a GPU is requested as a resource, not by privilege)
+      Kubernetes says: violates PodSecurity "baseline:latest": privileged (container "a\u{1b}[2J" must not set securityContext.privileged=true)
+    ----
+    1 object with pods in 1 file: 1 denied
+    exit 1
+    "#);
 }

@@ -32,18 +32,19 @@ spec: {hostNetwork: true, containers: [{name: c, image: i}]}
     let case = Case::new(&[("a.yaml", text), ("z.json", namespaces)])
         .knowing("web", &[("podgate.dev/policy", "ml-restricted")]);
     assert_snapshot!(case.text(), @r#"
-a.yaml:1:1: Pod ml/judged: denied (1 change needed to meet "ml-restricted") [PG-0002]
-  a.yaml:4:21  spec.hostNetwork  is true  -> remove it
-  podgate fills in: allowPrivilegeEscalation, capabilities.drop, runAsNonRoot, seccompProfile.type
-a.yaml:11:1: Pod somewhere: denied (1 change needed to meet "ml-restricted") [PG-0002]
-  a.yaml:14:21  spec.hostNetwork  is true  -> remove it
-  podgate fills in: allowPrivilegeEscalation, capabilities.drop, runAsNonRoot, seccompProfile.type
-----
-3 objects with pods in 2 files: 2 denied
-nothing is known of the namespace of 1 object, so every policy was taken to hold there; give the Namespaces with --objects
-without a pod that podgate knows of: 2 Namespace (v1)
-exit 1
-"#);
+    a.yaml:1:1: Pod ml/judged: denied (1 change needed to meet "ml-restricted") [PG-0002]
+      a.yaml:4:21  spec.hostNetwork  is true  -> remove it
+      podgate fills in: allowPrivilegeEscalation, capabilities.drop, runAsNonRoot, seccompProfile.type
+    a.yaml:11:1: Pod somewhere: denied (1 change needed to meet "ml-restricted") [PG-0002]
+      a.yaml:14:21  spec.hostNetwork  is true  -> remove it
+      podgate fills in: allowPrivilegeEscalation, capabilities.drop, runAsNonRoot, seccompProfile.type
+    ----
+    3 objects with pods in 2 files: 2 denied, 1 not judged
+    not judged: 1 object in namespace web: no policy holds there (a policy holds where the labels of the Namespace say so; --fail-on unjudged makes this an error)
+    1 object names no namespace, so every policy was taken to hold there; give it with -n NAMESPACE
+    without a pod that podgate knows of: 2 Namespace (v1)
+    exit 1
+    "#);
 }
 
 #[test]
@@ -53,20 +54,21 @@ fn a_namespace_that_is_not_known_is_judged_by_every_policy() {
     let report = Case::new(&[("a.yaml", text)]).run(&[""]);
     assert!(!report.objects[0].is_namespace_known);
     assert_snapshot!(shown(&report), @r#"
-a.yaml:1:1: Pod unheard-of/p: denied (1 change needed to meet "ml-restricted") [PG-0002]
-  a.yaml:1:89  spec.hostPID  is true  -> remove it
-----
-1 object with pods in 1 file: 1 denied
-nothing is known of the namespace of 1 object, so every policy was taken to hold there; give the Namespaces with --objects
-exit 1
-"#);
+    a.yaml:1:1: Pod unheard-of/p: denied (1 change needed to meet "ml-restricted") [PG-0002]
+      a.yaml:1:89  spec.hostPID  is true  -> remove it
+    ----
+    1 object with pods in 1 file: 1 denied
+    the labels of namespace unheard-of are not known, so every policy was taken to hold for 1 object there; give the Namespaces with --objects
+    exit 1
+    "#);
     let text =
         "{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: kube-system}, spec: {hostPID: true}}";
-    assert_snapshot!(Case::new(&[("a.yaml", text)]).text(), @r"
-----
-1 object with pods in 1 file: all allowed
-exit 0
-");
+    assert_snapshot!(Case::new(&[("a.yaml", text)]).text(), @"
+    ----
+    1 object with pods in 1 file: nothing was judged, 1 not judged
+    not judged: 1 object in namespace kube-system: no policy holds there (a policy holds where the labels of the Namespace say so; --fail-on unjudged makes this an error)
+    exit 0
+    ");
 }
 
 #[test]
@@ -165,14 +167,13 @@ exit 1
 "#);
     // The API server makes an emptyDir of a volume without a source; the standard calls it unknown.
     assert_snapshot!(Case::of(&text).by_standard("restricted").text(), @r#"
-a.yaml:1:1: Pod ml/p: denied (2 changes needed to meet "restricted:latest") [PG-1000]
-  a.yaml:1:83   volume "bare"  has no type that podgate knows  -> use a persistentVolumeClaim; also allowed: configMap, csi, downwardAPI, emptyDir, ephemeral, image, projected, secret
-  a.yaml:1:109  volume "data"  is nfs                          -> use a persistentVolumeClaim; also allowed: configMap, csi, downwardAPI, emptyDir, ephemeral, image, projected, secret
-  Kubernetes says: violates PodSecurity "restricted:latest": restricted volume types (volumes "bare", "data" use restricted volume types "nfs", "unknown")
-----
-1 object with pods in 1 file: 1 denied
-exit 1
-"#);
+    a.yaml:1:1: Pod ml/p: denied (1 change needed to meet "restricted:latest") [PG-1000]
+      a.yaml:1:109  volume "data"  is nfs  -> use a persistentVolumeClaim; also allowed: configMap, csi, downwardAPI, emptyDir, ephemeral, image, projected, secret
+      Kubernetes says: violates PodSecurity "restricted:latest": restricted volume types (volume "data" uses restricted volume type "nfs")
+    ----
+    1 object with pods in 1 file: 1 denied
+    exit 1
+    "#);
     let csi = text.replace("{name: data, nfs: {}}, ", "");
     let report = as_json(&Case::of(&csi).run(&[""]));
     let pod = &report["objects"][0]["pods"][0];
@@ -214,63 +215,70 @@ not: an object
 fn json_holds_every_object() {
     let report = as_json(&Case::of(ADDS).run(&[""]));
     assert_snapshot!(serde_json::to_string_pretty(&report["objects"]).unwrap(), @r#"
-[
-  {
-    "apiVersion": "apps/v1",
-    "column": 1,
-    "document": 1,
-    "file": "a.yaml",
-    "kind": "Deployment",
-    "line": 1,
-    "name": "serve",
-    "namespace": "ml",
-    "namespaceKnown": true,
-    "pods": [
+    [
       {
-        "allowed": false,
-        "detail": "unrestricted capabilities (container \"fetch\" must not include \"SYS_ADMIN\" in securityContext.capabilities.add)",
-        "findings": [
+        "apiVersion": "apps/v1",
+        "column": 1,
+        "document": 1,
+        "file": "a.yaml",
+        "kind": "Deployment",
+        "line": 1,
+        "name": "serve",
+        "namespace": "ml",
+        "namespaceKnown": true,
+        "pods": [
           {
-            "aliasLine": null,
-            "column": 19,
-            "container": "fetch",
-            "control": "capabilities_restricted",
-            "disposition": "denied",
-            "field": "spec.template.spec.initContainers[0].securityContext.capabilities.add[0]",
-            "filledIn": false,
-            "line": 15,
-            "message": "init container \"fetch\": securityContext.capabilities.add SYS_ADMIN; remove it",
-            "remedy": {
-              "remove": true
-            },
-            "severity": "deny",
-            "value": "SYS_ADMIN"
-          },
-          {
-            "aliasLine": null,
-            "column": 9,
-            "container": "fetch",
-            "control": "runAsNonRoot",
-            "disposition": "filledIn",
-            "field": "spec.template.spec.initContainers[0].securityContext.runAsNonRoot",
-            "filledIn": true,
-            "line": 11,
-            "message": "init container \"fetch\": securityContext.runAsNonRoot not set; set it to true",
-            "remedy": {
-              "set": true
-            },
-            "severity": "deny",
-            "value": null
+            "allowed": false,
+            "detail": "unrestricted capabilities (container \"fetch\" must not include \"SYS_ADMIN\" in securityContext.capabilities.add)",
+            "findings": [
+              {
+                "aliasLine": null,
+                "column": 19,
+                "container": "fetch",
+                "control": "capabilities_restricted",
+                "disposition": "denied",
+                "field": "spec.template.spec.initContainers[0].securityContext.capabilities.add[0]",
+                "filledIn": false,
+                "line": 18,
+                "message": "init container \"fetch\": securityContext.capabilities.add SYS_ADMIN; remove it",
+                "policy": "ml-restricted",
+                "remedy": {
+                  "remove": true
+                },
+                "severity": "deny",
+                "value": "SYS_ADMIN"
+              },
+              {
+                "aliasLine": null,
+                "column": 9,
+                "container": "fetch",
+                "control": "runAsNonRoot",
+                "disposition": "filledIn",
+                "field": "spec.template.spec.initContainers[0].securityContext.runAsNonRoot",
+                "filledIn": true,
+                "line": 14,
+                "message": "init container \"fetch\": securityContext.runAsNonRoot not set; set it to true",
+                "policy": "ml-restricted",
+                "remedy": {
+                  "set": true
+                },
+                "severity": "deny",
+                "value": null
+              }
+            ],
+            "path": "spec.template",
+            "reason": "unrestricted capabilities",
+            "unresolved": [],
+            "verdict": "deny"
           }
         ],
-        "path": "spec.template",
-        "reason": "unrestricted capabilities"
+        "policies": [
+          "ml-restricted"
+        ],
+        "verdict": "deny"
       }
-    ],
-    "verdict": "deny"
-  }
-]
-"#);
+    ]
+    "#);
 }
 
 #[test]
@@ -278,36 +286,35 @@ fn json_holds_what_was_not_judged() {
     let mut report = as_json(&Case::of(ADDS).run(&[""]));
     report["objects"].take();
     assert_snapshot!(serde_json::to_string_pretty(&report).unwrap(), @r#"
-{
-  "objects": null,
-  "summary": {
-    "allowed": 0,
-    "denied": 1,
-    "files": 1,
-    "findings": 2,
-    "objects": 1,
-    "otherKinds": [
-      {
-        "apiVersion": "v1",
-        "count": 1,
-        "kind": "Service"
-      }
-    ],
-    "pods": 1,
-    "unknownNamespaces": 0,
-    "unread": 1,
-    "warned": 0
-  },
-  "unread": [
     {
-      "column": 1,
-      "document": 2,
-      "file": "a.yaml",
-      "line": 18,
-      "message": "not a Kubernetes object: it has neither apiVersion nor kind"
+      "objects": null,
+      "summary": {
+        "allowed": 0,
+        "charts": [],
+        "denied": 1,
+        "excluded": 0,
+        "files": 1,
+        "findings": 2,
+        "kustomizations": [],
+        "notManifests": 1,
+        "objects": 1,
+        "otherKinds": [
+          {
+            "apiVersion": "v1",
+            "count": 1,
+            "kind": "Service"
+          }
+        ],
+        "pods": 1,
+        "policies": 0,
+        "unjudged": 0,
+        "unknownNamespaces": 0,
+        "unread": 0,
+        "unresolved": 0,
+        "warned": 0
+      },
+      "unread": [],
+      "version": 1
     }
-  ],
-  "version": 1
-}
-"#);
+    "#);
 }

@@ -38,7 +38,13 @@ fn what_is_no_manifest_is_counted_in_one_line() {
     ]);
     case.write("data.json", b"{\"a\": \"\xff\"}");
     let report = case.run(&[""]);
-    assert_snapshot!(shown(&report), @"");
+    assert_snapshot!(shown(&report), @"
+    ----
+    2 objects with pods in 18 files: all allowed
+    16 documents are no Kubernetes manifests; judge what is rendered: helm template chart | podgate lint -; judge what is rendered: kubectl kustomize DIR | podgate lint - for each DIR of other, overlay
+    without a pod that podgate knows of: 1 Kustomization (kustomize.config.k8s.io/v1beta1)
+    exit 0
+    ");
     let summary = &as_json(&report)["summary"];
     assert_eq!(
         [&summary["notManifests"], &summary["charts"], &summary["kustomizations"]].map(ToString::to_string),
@@ -134,7 +140,8 @@ fn patterns_leave_out_files_and_folders() {
     for (globs, names, expected) in [
         (&["vendor/", "values*.yaml"][..], &[""][..], &["a.yaml", "ci/keep.yaml", "deep/ci/x.yaml"][..]),
         (&["/ci/", "vendor"], &[""], &["a.yaml", "deep/ci/x.yaml"]),
-        (&["ci", "!keep.yaml", "bad.*"], &["", "ci/keep.yaml"], &["a.yaml"]),
+        // A folder that is left out is not entered, but its file may be named.
+        (&["ci", "!keep.yaml", "bad.*"], &["", "ci/keep.yaml"], &["a.yaml", "ci/keep.yaml"]),
         (&["bad.yaml"], &["vendor/bad.yaml", "a.yaml"], &["a.yaml"]),
     ] {
         let report = in_ml(&files).without(globs).run(names);
@@ -167,7 +174,19 @@ fn policies_are_read_as_policies() {
             "apiVersion: pod-security.admission.config.k8s.io/v1\nkind: PodSecurityConfiguration\ndefaults: {enforce: strict}",
         ),
     ]);
-    assert_snapshot!(case.text(), @"");
+    assert_snapshot!(case.text(), @r#"
+    policies/bad.yaml:5:24: spec.match.namespaces[0]: no policy may reach the namespace kube-system (not read, so not judged)
+    policies/bad.yaml:6:23: spec.standard.enforce: no such level "basline": use privileged, baseline or restricted, did you mean "baseline"? (not read, so not judged)
+    policies/group.yaml:1:13: apiVersion: expected podgate.dev/v1alpha1, found "podgates.dev/v1alpha1", did you mean "podgate.dev/v1alpha1"? (not read, so not judged)
+    policies/kind.yaml:2:7: kind: expected SecurityPolicy or IdentityPolicy, found "SecurityPolcy", did you mean "SecurityPolicy"? (not read, so not judged)
+    policies/upstream.yaml:3:21: defaults.enforce: no such level "strict": use privileged, baseline or restricted (not read, so not judged)
+    policies/version.yaml:1:13: apiVersion: expected podgate.dev/v1alpha1, found "podgate.dev/v1", did you mean "podgate.dev/v1alpha1"? (not read, so not judged)
+    ----
+    0 objects with pods in 8 files: nothing was judged, 6 not read
+    2 policies are in order
+    without a pod that podgate knows of: 1 SecurityPolicy (gateway.envoyproxy.io/v1alpha1)
+    exit 3
+    "#);
 }
 
 #[test]
@@ -186,5 +205,15 @@ fn misspelt_kinds_are_not_read() {
         object("apps/v9", "Deployment"),
     ]
     .concat();
-    assert_snapshot!(Case::of(&text).text(), @"");
+    assert_snapshot!(Case::of(&text).text(), @"
+    a.yaml:1:2: v1 has no Deployment, did you mean apps/v1? (not read, so not judged)
+    a.yaml:3:2: apps/v1 has no deployment, did you mean Deployment? (not read, so not judged)
+    a.yaml:5:2: app/v1 has no Deploymnet, did you mean Deployment of apps/v1? (not read, so not judged)
+    a.yaml:7:2: batch/v1 has no Cronjob, did you mean CronJob? (not read, so not judged)
+    a.yaml:9:2: v1 has no pods, did you mean Pod? (not read, so not judged)
+    a.yaml:11:2: Deployment of apps/v9: not a version that podgate knows; it knows apps/v1, apps/v1beta2, apps/v1beta1, extensions/v1beta1 (not read, so not judged)
+    ----
+    0 objects with pods in 1 file: nothing was judged, 6 not read
+    exit 3
+    ");
 }
