@@ -80,8 +80,8 @@ mod tests {
             ("ci/x.json", false, true),
             ("a/ci/x.json", false, false),
         ] {
-            let walked = Path::new("/tmp/tree").join(path);
-            assert_eq!(excludes.has_walked(Path::new("/tmp/tree"), &walked, is_folder), expected, "{path}");
+            let walked = Path::new("/a/tree").join(path);
+            assert_eq!(excludes.has_walked(Path::new("/a/tree"), &walked, is_folder), expected, "{path}");
             assert_eq!(
                 excludes.has_named(Path::new("./").join(path).as_path(), is_folder),
                 expected,

@@ -54,9 +54,10 @@ impl Unresolved {
     /// Containers in an object of a kind that is not known.
     pub(super) fn of_unknown_kind(item: &Item<'_>, name: &str, path: &Path<'_>) -> Self {
         let kind = Printable(item.kind);
+        let version = Printable(item.api_version);
+        let place = if path.is_empty() { String::new() } else { format!(" at {path}") };
         let text = format!(
-            "podgate does not know where a {kind} of {} has its pods, so these containers are not judged",
-            Printable(item.api_version)
+            "the containers{place} are not judged: {kind} of {version} is no kind that podgate knows"
         );
         Self {
             kind: Some(item.kind.to_owned()),
@@ -83,7 +84,7 @@ pub(super) fn missing_parts(workload: &Workload, item: &Item<'_>, pod: Option<&P
 fn add_missing_of_pod(node: &Node, template: &Path<'_>, pod: &Pod<'_>, missing: &mut Vec<Unresolved>) {
     let spec = template.clone().key("spec");
     if pod.spec.containers.is_empty() {
-        let text = "it has no containers, so it is not known what would run".to_owned();
+        let text = format!("no {}: it is not known what would run", spec.clone().key("containers"));
         missing.push(Unresolved::new(node, &spec.key("containers"), UnresolvedReason::NoContainers, text));
     }
     for (at, container) in pod.containers().filter(|(_, container)| container.image.is_empty()) {
@@ -98,7 +99,7 @@ const FRAGMENT: &str =
     ": a fragment, as a patch is; judge the whole object (kubectl kustomize DIR | podgate lint -)";
 
 fn missing_part(node: &Node, path: &Path<'_>) -> Unresolved {
-    Unresolved::new(node, path, UnresolvedReason::Fragment, format!("it has no {path}{FRAGMENT}"))
+    Unresolved::new(node, path, UnresolvedReason::Fragment, format!("no {path}{FRAGMENT}"))
 }
 
 fn is_absent(node: &Node, path: &Path<'_>) -> bool {

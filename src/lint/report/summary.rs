@@ -35,11 +35,13 @@ fn outcomes(summary: &Summary) -> String {
     let Summary { objects, denied, warned, unresolved, unjudged, unread, .. } = summary;
     let judged = objects - unjudged;
     let allowed = judged - denied - warned - unresolved;
+    // Of what no policy reaches, there is a line of its own.
+    let unjudged = if judged > 0 { *unjudged } else { 0 };
     let mut outcomes = vec![
         (*denied, "denied"),
         (*warned, "warned of"),
         (*unresolved, "unresolved"),
-        (*unjudged, "not judged"),
+        (unjudged, "not judged"),
         (*unread, "not read"),
     ];
     outcomes.retain(|(count, _)| *count > 0);
@@ -59,8 +61,7 @@ fn write_unjudged(report: &Report, output: &mut impl Write) -> io::Result<()> {
     let Some((objects, namespaces)) = counted_by_namespace(unjudged) else { return Ok(()) };
     writeln!(
         output,
-        "not judged: {objects} in {namespaces}: no policy holds there (a policy holds where the labels of the \
-         Namespace say so; --fail-on unjudged makes this an error)"
+        "not judged: {objects} in {namespaces}: no policy holds there (--fail-on unjudged makes it fail for that)"
     )
 }
 
@@ -96,27 +97,27 @@ fn counted_by_namespace<'r>(objects: impl Iterator<Item = &'r ObjectReport>) -> 
 /// One line: what else there is in folders, and how manifests are made of it.
 fn write_not_manifests(summary: &Summary, output: &mut impl Write) -> io::Result<()> {
     let Summary { not_manifests, charts, kustomizations, .. } = summary;
-    let mut parts = Vec::new();
-    if *not_manifests > 0 {
-        let is =
-            if *not_manifests == 1 { "is no Kubernetes manifest" } else { "are no Kubernetes manifests" };
-        parts.push(format!("{} {is}", counted(*not_manifests, "document")));
-    }
-    for (folders, command) in [(charts, "helm template"), (kustomizations, "kubectl kustomize")] {
-        match folders.as_slice() {
-            [] => {}
-            [folder] => {
-                parts.push(format!("judge what is rendered: {command} {} | podgate lint -", one_line(folder)))
-            }
-            folders => {
-                let names = listed(folders.iter().map(|folder| one_line(folder).to_string()));
-                parts.push(format!(
-                    "judge what is rendered: {command} DIR | podgate lint - for each DIR of {names}"
-                ));
-            }
+    let is = if *not_manifests == 1 { "is no Kubernetes manifest" } else { "are no Kubernetes manifests" };
+    let documents = (*not_manifests > 0).then(|| format!("{} {is}", counted(*not_manifests, "document")));
+    let commands: Vec<String> = [("helm template", charts), ("kubectl kustomize", kustomizations)]
+        .into_iter()
+        .filter_map(|(command, folders)| rendering(command, folders))
+        .collect();
+    let advice = (!commands.is_empty()).then(|| format!("judge what is rendered: {}", commands.join(", ")));
+    let parts: Vec<String> = documents.into_iter().chain(advice).collect();
+    if parts.is_empty() { Ok(()) } else { writeln!(output, "{}", parts.join("; ")) }
+}
+
+/// How the manifests of folders are linted: `helm template charts/a | podgate lint -`.
+fn rendering(command: &str, folders: &[String]) -> Option<String> {
+    match folders {
+        [] => None,
+        [folder] => Some(format!("{command} {} | podgate lint -", one_line(folder))),
+        folders => {
+            let names = listed(folders.iter().map(|folder| one_line(folder).to_string()));
+            Some(format!("{command} DIR | podgate lint - (DIR: {names})"))
         }
     }
-    if parts.is_empty() { Ok(()) } else { writeln!(output, "{}", parts.join("; ")) }
 }
 
 fn write_other_kinds(summary: &Summary, output: &mut impl Write) -> io::Result<()> {

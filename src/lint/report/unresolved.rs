@@ -25,12 +25,11 @@ fn write_object(object: &ObjectReport, output: &mut impl Write) -> io::Result<()
     for entry in unresolved().take(MOST_LINES) {
         writeln!(
             output,
-            "{}:{}:{}: {} is unresolved: {}: {}",
+            "{}:{}:{}: {} is unresolved: {}",
             one_line(&object.file),
             entry.line,
             entry.column,
             subject(object),
-            one_line(&entry.path),
             one_line(&entry.text)
         )?;
     }

@@ -19,8 +19,8 @@ fn what_no_policy_reaches_is_named_by_namespace() {
     let report = Case::of(&format!("{namespaces}{pods}")).run(&[""]);
     assert_snapshot!(shown(&report), @"
     ----
-    4 objects with pods in 1 file: nothing was judged, 4 not judged
-    not judged: 4 objects in namespaces data, kube-system, web: no policy holds there (a policy holds where the labels of the Namespace say so; --fail-on unjudged makes this an error)
+    4 objects with pods in 1 file: nothing was judged
+    not judged: 4 objects in namespaces data, kube-system, web: no policy holds there (--fail-on unjudged makes it fail for that)
     without a pod that podgate knows of: 2 Namespace (v1)
     exit 0
     ");

@@ -27,8 +27,8 @@ spec:
 fn containers_in_an_unknown_kind_are_unresolved() {
     let report = Case::of(RAY).run(&[""]);
     assert_snapshot!(shown(&report), @"
-    a.yaml:7:7: RayCluster ml/tune is unresolved: spec.headGroupSpec.template.spec: podgate does not know where a RayCluster of ray.io/v1 has its pods, so these containers are not judged
-    a.yaml:12:7: RayCluster ml/tune is unresolved: spec.workerGroupSpecs[0].template.spec: podgate does not know where a RayCluster of ray.io/v1 has its pods, so these containers are not judged
+    a.yaml:7:7: RayCluster ml/tune is unresolved: the containers at spec.headGroupSpec.template.spec are not judged: RayCluster of ray.io/v1 is no kind that podgate knows
+    a.yaml:12:7: RayCluster ml/tune is unresolved: the containers at spec.workerGroupSpecs[0].template.spec are not judged: RayCluster of ray.io/v1 is no kind that podgate knows
     ----
     1 object with pods in 1 file: 1 unresolved
     exit 3
@@ -220,8 +220,8 @@ spec:
         env: [{name: TOKEN, value: secret}]
 ";
     assert_snapshot!(Case::of(text).text(), @r#"
-    a.yaml:4:1: Deployment ml/serve is unresolved: spec.selector: it has no spec.selector: a fragment, as a patch is; judge the whole object (kubectl kustomize DIR | podgate lint -)
-    a.yaml:8:9: Deployment ml/serve is unresolved: spec.template.spec.containers[0]: container "a\u{1b}[2J" has no image: a fragment, as a patch is; judge the whole object (kubectl kustomize DIR | podgate lint -)
+    a.yaml:4:1: Deployment ml/serve is unresolved: no spec.selector: a fragment, as a patch is; judge the whole object (kubectl kustomize DIR | podgate lint -)
+    a.yaml:8:9: Deployment ml/serve is unresolved: container "a\u{1b}[2J" has no image: a fragment, as a patch is; judge the whole object (kubectl kustomize DIR | podgate lint -)
     ----
     1 object with pods in 1 file: 1 unresolved
     exit 3

@@ -40,7 +40,7 @@ spec: {hostNetwork: true, containers: [{name: c, image: i}]}
       podgate fills in: allowPrivilegeEscalation, capabilities.drop, runAsNonRoot, seccompProfile.type
     ----
     3 objects with pods in 2 files: 2 denied, 1 not judged
-    not judged: 1 object in namespace web: no policy holds there (a policy holds where the labels of the Namespace say so; --fail-on unjudged makes this an error)
+    not judged: 1 object in namespace web: no policy holds there (--fail-on unjudged makes it fail for that)
     1 object names no namespace, so every policy was taken to hold there; give it with -n NAMESPACE
     without a pod that podgate knows of: 2 Namespace (v1)
     exit 1
@@ -65,8 +65,8 @@ fn a_namespace_that_is_not_known_is_judged_by_every_policy() {
         "{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: kube-system}, spec: {hostPID: true}}";
     assert_snapshot!(Case::new(&[("a.yaml", text)]).text(), @"
     ----
-    1 object with pods in 1 file: nothing was judged, 1 not judged
-    not judged: 1 object in namespace kube-system: no policy holds there (a policy holds where the labels of the Namespace say so; --fail-on unjudged makes this an error)
+    1 object with pods in 1 file: nothing was judged
+    not judged: 1 object in namespace kube-system: no policy holds there (--fail-on unjudged makes it fail for that)
     exit 0
     ");
 }
@@ -283,7 +283,7 @@ fn json_holds_every_object() {
 
 #[test]
 fn json_holds_what_was_not_judged() {
-    let mut report = as_json(&Case::of(ADDS).run(&[""]));
+    let mut report = as_json(&Case::of(ADDS).run(&["a.yaml"]));
     report["objects"].take();
     assert_snapshot!(serde_json::to_string_pretty(&report).unwrap(), @r#"
     {
@@ -296,7 +296,7 @@ fn json_holds_what_was_not_judged() {
         "files": 1,
         "findings": 2,
         "kustomizations": [],
-        "notManifests": 1,
+        "notManifests": 0,
         "objects": 1,
         "otherKinds": [
           {
@@ -309,11 +309,19 @@ fn json_holds_what_was_not_judged() {
         "policies": 0,
         "unjudged": 0,
         "unknownNamespaces": 0,
-        "unread": 0,
+        "unread": 1,
         "unresolved": 0,
         "warned": 0
       },
-      "unread": [],
+      "unread": [
+        {
+          "column": 1,
+          "document": 2,
+          "file": "a.yaml",
+          "line": 21,
+          "message": "not a Kubernetes object: it has neither apiVersion nor kind"
+        }
+      ],
       "version": 1
     }
     "#);

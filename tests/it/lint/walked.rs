@@ -41,7 +41,7 @@ fn what_is_no_manifest_is_counted_in_one_line() {
     assert_snapshot!(shown(&report), @"
     ----
     2 objects with pods in 18 files: all allowed
-    16 documents are no Kubernetes manifests; judge what is rendered: helm template chart | podgate lint -; judge what is rendered: kubectl kustomize DIR | podgate lint - for each DIR of other, overlay
+    16 documents are no Kubernetes manifests; judge what is rendered: helm template chart | podgate lint -, kubectl kustomize DIR | podgate lint - (DIR: other, overlay)
     without a pod that podgate knows of: 1 Kustomization (kustomize.config.k8s.io/v1beta1)
     exit 0
     ");
@@ -150,7 +150,12 @@ fn patterns_leave_out_files_and_folders() {
         assert_eq!((report.exit_code(&FailOn::DEFAULT), report.unread.len()), (0, 0), "{globs:?}");
     }
     let report = in_ml(&files).without(&["bad.yaml"]).run(&["vendor/bad.yaml"]);
-    assert_snapshot!(shown(&report), @"");
+    assert_snapshot!(shown(&report), @"
+    ----
+    0 objects with pods in 0 files: nothing was judged
+    left out by --exclude: 1 path that was named
+    exit 0
+    ");
 }
 
 #[test]
