@@ -8,9 +8,12 @@ use serde::Serialize;
 use crate::lint::manifest::Item;
 use crate::path::Path;
 use crate::pod::Pod;
-use crate::text::{Printable, quoted};
+use crate::text::{Printable, printable, quoted};
 use crate::workload::Workload;
 use crate::yaml::{Node, Span, Value};
+
+/// Longest path in a sentence, in characters.
+const LONGEST_PATH: usize = 200;
 
 /// Something that a verdict lacks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -55,7 +58,12 @@ impl Unresolved {
     pub(super) fn of_unknown_kind(item: &Item<'_>, name: &str, path: &Path<'_>) -> Self {
         let kind = Printable(item.kind);
         let version = Printable(item.api_version);
-        let place = if path.is_empty() { String::new() } else { format!(" at {path}") };
+        // A key may be anything.
+        let place = if path.is_empty() {
+            String::new()
+        } else {
+            format!(" at {}", printable(&path.to_string(), LONGEST_PATH))
+        };
         let text = format!(
             "the containers{place} are not judged: {kind} of {version} is no kind that podgate knows"
         );
@@ -84,22 +92,18 @@ pub(super) fn missing_parts(workload: &Workload, item: &Item<'_>, pod: Option<&P
 fn add_missing_of_pod(node: &Node, template: &Path<'_>, pod: &Pod<'_>, missing: &mut Vec<Unresolved>) {
     let spec = template.clone().key("spec");
     if pod.spec.containers.is_empty() {
-        let text = format!("no {}: it is not known what would run", spec.clone().key("containers"));
+        let text = format!("no {}", spec.clone().key("containers"));
         missing.push(Unresolved::new(node, &spec.key("containers"), UnresolvedReason::NoContainers, text));
     }
     for (at, container) in pod.containers().filter(|(_, container)| container.image.is_empty()) {
         let path = template.clone().key("spec").key(at.kind.list()).index(at.index);
-        let text = format!("container {} has no image{FRAGMENT}", quoted(&container.name));
+        let text = format!("container {} has no image", quoted(&container.name));
         missing.push(Unresolved::new(node, &path, UnresolvedReason::Fragment, text));
     }
 }
 
-/// What is said of a fragment.
-const FRAGMENT: &str =
-    ": a fragment, as a patch is; judge the whole object (kubectl kustomize DIR | podgate lint -)";
-
 fn missing_part(node: &Node, path: &Path<'_>) -> Unresolved {
-    Unresolved::new(node, path, UnresolvedReason::Fragment, format!("no {path}{FRAGMENT}"))
+    Unresolved::new(node, path, UnresolvedReason::Fragment, format!("no {path}"))
 }
 
 fn is_absent(node: &Node, path: &Path<'_>) -> bool {

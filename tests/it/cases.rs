@@ -134,7 +134,10 @@ fn these_stay_as_they_are() {
     for (name, verdict) in [
         ("lazy.yaml", ObjectVerdict::Allow),
         ("nulls.yaml", ObjectVerdict::Deny),
-        ("hostusers.yaml", ObjectVerdict::Allow),
+        ("hostusers.yaml", ObjectVerdict::Deny),
+        ("inject.yaml", ObjectVerdict::Deny),
+        ("newfields.yaml", ObjectVerdict::Allow),
+        ("windows-root.yaml", ObjectVerdict::Deny),
         ("privileged-ape.yaml", ObjectVerdict::Deny),
         ("podlevel-false.yaml", ObjectVerdict::Deny),
         ("dropcase.yaml", ObjectVerdict::Deny),

@@ -1,12 +1,18 @@
-//! What no verdict could be given for, for people: a line for each, with its place.
+//! What no verdict could be given for, for people: a line for each pod, with its place.
 
 use std::io::{self, Write};
 
-use crate::lint::report::{ObjectReport, ObjectVerdict, Report};
+use crate::lint::report::{ObjectReport, ObjectVerdict, PodReport, Report, UnresolvedReason};
+use crate::lint::unresolved::Unresolved;
 use crate::text::{Printable, one_line};
 
-/// Most lines for one object: a list of many is one mistake.
+/// Most lines for one object: a kind that is not known is one thing to learn.
 const MOST_LINES: usize = 8;
+/// Most things that are said to be missing of one pod.
+const MOST_MISSING: usize = 3;
+/// What to do about a fragment.
+const ABOUT_FRAGMENTS: &str =
+    " (a fragment, as a patch is: judge the whole object, kubectl kustomize DIR | podgate lint -)";
 
 /// Writes what is unresolved about pods that are not refused anyway, in many small pieces: `output` should be buffered.
 ///
@@ -14,36 +20,34 @@ const MOST_LINES: usize = 8;
 /// Those of `output`.
 pub fn write(report: &Report, output: &mut impl Write) -> io::Result<()> {
     for object in &report.objects {
-        write_object(object, output)?;
+        let pods = || object.pods.iter().filter(|pod| pod.verdict == ObjectVerdict::Unresolved);
+        for pod in pods().take(MOST_LINES) {
+            write_pod(object, pod, output)?;
+        }
+        let more = pods().count().saturating_sub(MOST_LINES);
+        if more > 0 {
+            let (file, subject) = (one_line(&object.file), subject(object));
+            writeln!(
+                output,
+                "{file}: {subject} has {more} more that are unresolved; --format json has them all"
+            )?;
+        }
     }
     Ok(())
 }
 
-fn write_object(object: &ObjectReport, output: &mut impl Write) -> io::Result<()> {
-    let pods = || object.pods.iter().filter(|pod| pod.verdict == ObjectVerdict::Unresolved);
-    let unresolved = || pods().flat_map(|pod| &pod.unresolved);
-    for entry in unresolved().take(MOST_LINES) {
-        writeln!(
-            output,
-            "{}:{}:{}: {} is unresolved: {}",
-            one_line(&object.file),
-            entry.line,
-            entry.column,
-            subject(object),
-            one_line(&entry.text)
-        )?;
+fn write_pod(object: &ObjectReport, pod: &PodReport, output: &mut impl Write) -> io::Result<()> {
+    let Some(Unresolved { line, column, .. }) = pod.unresolved.first() else { return Ok(()) };
+    let missing: Vec<&str> =
+        pod.unresolved.iter().take(MOST_MISSING).map(|entry| entry.text.as_str()).collect();
+    write!(output, "{}:{line}:{column}: {} is unresolved: ", one_line(&object.file), subject(object))?;
+    write!(output, "{}", one_line(&missing.join(", ")))?;
+    match pod.unresolved.len().saturating_sub(MOST_MISSING) {
+        0 => {}
+        more => write!(output, " and {more} more")?,
     }
-    match unresolved().count().saturating_sub(MOST_LINES) {
-        0 => Ok(()),
-        more => {
-            let file = one_line(&object.file);
-            writeln!(
-                output,
-                "{file}: {} has {more} more that are unresolved; --format json has them all",
-                subject(object)
-            )
-        }
-    }
+    let is_fragment = pod.unresolved.iter().any(|entry| entry.reason != UnresolvedReason::UnknownKind);
+    writeln!(output, "{}", if is_fragment { ABOUT_FRAGMENTS } else { "" })
 }
 
 /// `RayJob team/tune`.

@@ -54,7 +54,7 @@ fn an_object_without_a_template_is_a_fragment() {
     let report = Case::of(text).run(&[""]);
     assert_eq!((report.objects[0].pods.len(), report.objects[0].pods[0].path.as_str()), (1, "spec.template"));
     assert_snapshot!(shown(&report), @"
-    a.yaml:1:100: ReplicationController ml/r is unresolved: no spec.template: a fragment, as a patch is; judge the whole object (kubectl kustomize DIR | podgate lint -)
+    a.yaml:1:100: ReplicationController ml/r is unresolved: no spec.template (a fragment, as a patch is: judge the whole object, kubectl kustomize DIR | podgate lint -)
     ----
     1 object with pods in 1 file: 1 unresolved
     exit 3

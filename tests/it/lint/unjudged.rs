@@ -37,7 +37,7 @@ fn what_no_policy_reaches_is_named_by_namespace() {
     assert_snapshot!(Case::of(&format!("{namespaces}{pods}{judged}")).text(), @"
     ----
     5 objects with pods in 1 file: 1 allowed, 4 not judged
-    not judged: 4 objects in namespaces data, kube-system, web: no policy holds there (a policy holds where the labels of the Namespace say so; --fail-on unjudged makes this an error)
+    not judged: 4 objects in namespaces data, kube-system, web: no policy holds there (--fail-on unjudged makes it fail for that)
     without a pod that podgate knows of: 2 Namespace (v1)
     exit 0
     ");

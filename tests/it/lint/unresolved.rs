@@ -57,7 +57,7 @@ fn containers_in_an_unknown_kind_are_unresolved() {
               "name": "tune",
               "path": "spec.headGroupSpec.template.spec",
               "reason": "unknownKind",
-              "text": "podgate does not know where a RayCluster of ray.io/v1 has its pods, so these containers are not judged"
+              "text": "the containers at spec.headGroupSpec.template.spec are not judged: RayCluster of ray.io/v1 is no kind that podgate knows"
             }
           ],
           "verdict": "unresolved"
@@ -74,7 +74,7 @@ fn containers_in_an_unknown_kind_are_unresolved() {
               "name": "tune",
               "path": "spec.workerGroupSpecs[0].template.spec",
               "reason": "unknownKind",
-              "text": "podgate does not know where a RayCluster of ray.io/v1 has its pods, so these containers are not judged"
+              "text": "the containers at spec.workerGroupSpecs[0].template.spec are not judged: RayCluster of ray.io/v1 is no kind that podgate knows"
             }
           ],
           "verdict": "unresolved"
@@ -220,8 +220,7 @@ spec:
         env: [{name: TOKEN, value: secret}]
 ";
     assert_snapshot!(Case::of(text).text(), @r#"
-    a.yaml:4:1: Deployment ml/serve is unresolved: no spec.selector: a fragment, as a patch is; judge the whole object (kubectl kustomize DIR | podgate lint -)
-    a.yaml:8:9: Deployment ml/serve is unresolved: container "a\u{1b}[2J" has no image: a fragment, as a patch is; judge the whole object (kubectl kustomize DIR | podgate lint -)
+    a.yaml:4:1: Deployment ml/serve is unresolved: no spec.selector, container "a\u{1b}[2J" has no image (a fragment, as a patch is: judge the whole object, kubectl kustomize DIR | podgate lint -)
     ----
     1 object with pods in 1 file: 1 unresolved
     exit 3
