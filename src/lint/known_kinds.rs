@@ -82,18 +82,16 @@ pub(super) fn misspelling(api_version: &str, kind: &str) -> Option<String> {
         return None;
     }
     let meant = nearest(kind, read_kinds().chain(others()))?;
-    let (versions, meant) = match WORKLOADS.iter().find(|workload| workload.kind == meant) {
-        Some(workload) => (
-            workload.has_version(api_version).then_some(api_version).unwrap_or(workload.newest_version()),
-            meant,
-        ),
-        None if meant == NAMESPACE => ("v1", meant),
+    let version = match WORKLOADS.iter().find(|workload| workload.kind == meant) {
+        Some(workload) if workload.has_version(api_version) => api_version,
+        Some(workload) => workload.newest_version(),
+        None if meant == NAMESPACE => "v1",
         None => return None,
     };
-    let instead = match (versions == api_version, meant == kind) {
+    let instead = match (version == api_version, meant == kind) {
         (true, _) => meant.to_owned(),
-        (false, true) => versions.to_owned(),
-        (false, false) => format!("{meant} of {versions}"),
+        (false, true) => version.to_owned(),
+        (false, false) => format!("{meant} of {version}"),
     };
     Some(format!("{api_version} has no {kind}, did you mean {instead}?"))
 }

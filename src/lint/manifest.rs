@@ -30,10 +30,8 @@ impl Item<'_> {
     /// The text at a path; empty if there is none.
     pub(super) fn text_at(&self, path: &str) -> &str {
         let located = self.node.locate(&Path::from_dotted(path));
-        match &located.node.value {
-            Value::String(text) if located.exact => text,
-            _ => "",
-        }
+        let text = as_text(located.node).filter(|_| located.exact);
+        text.unwrap_or_default()
     }
 
     /// Whether it is a Namespace.
@@ -81,10 +79,8 @@ fn looks_like_object(node: &Node) -> bool {
 }
 
 fn as_text(node: &Node) -> Option<&str> {
-    match &node.value {
-        Value::String(text) if !text.is_empty() => Some(text),
-        _ => None,
-    }
+    let Value::String(text) = &node.value else { return None };
+    Some(text.as_str()).filter(|text| !text.is_empty())
 }
 
 /// `apiVersion` and `kind`.

@@ -3,6 +3,7 @@
 use insta::assert_snapshot;
 
 use podgate::lint::report::FailOn;
+use serde_json::Value;
 
 use super::{Case, GOOD, LENIENT, as_json, shown};
 
@@ -178,6 +179,12 @@ exit 1
     let report = as_json(&Case::of(&csi).run(&[""]));
     let pod = &report["objects"][0]["pods"][0];
     assert_eq!(pod["allowed"], false, "{pod}");
+    // The standard's rule and the policy's own find the same volume.
+    let findings = pod["findings"].as_array().unwrap();
+    let of_volume: Vec<&Value> =
+        findings.iter().filter(|finding| finding["field"] == "spec.volumes[1]").collect();
+    assert_eq!(of_volume.len(), 1, "{pod}");
+    assert_eq!(of_volume[0]["control"], "volumeTypes");
     assert_eq!(
         pod["detail"],
         "volume types (volume \"driver\" uses volume type that the policy does not list \"csi\")"
