@@ -78,9 +78,7 @@ impl Workload {
     /// The workload of an `apiVersion` and `kind`.
     #[must_use]
     pub fn of_kind(api_version: &str, kind: &str) -> Option<&'static Self> {
-        WORKLOADS
-            .iter()
-            .find(|workload| workload.kind == kind && workload.api_versions.contains(&api_version))
+        WORKLOADS.iter().find(|workload| workload.kind == kind && workload.has_version(api_version))
     }
 
     /// The versions that are known of a kind which a manifest names by another version of its group.
@@ -93,6 +91,30 @@ impl Workload {
                 && !workload.api_versions.contains(&api_version)
         };
         WORKLOADS.iter().find(is_meant).map(|workload| workload.api_versions)
+    }
+
+    /// The newest version, as in `apiVersion`.
+    #[must_use]
+    pub fn newest_version(&self) -> &'static str {
+        self.api_versions.first().copied().unwrap_or_default()
+    }
+
+    /// Whether a manifest may name it by this `apiVersion`.
+    #[must_use]
+    pub fn has_version(&self, api_version: &str) -> bool {
+        self.api_versions.contains(&api_version)
+    }
+
+    /// The paths of what the API server demands of a whole object in this version, besides its pod. Where one is absent, the
+    /// object is a fragment: a patch of kustomize.
+    #[must_use]
+    pub fn required(&self, api_version: &str) -> &'static [&'static str] {
+        match (self.kind, api_version) {
+            ("CronJob", _) => &["spec.schedule"],
+            // Older versions take the labels of the template.
+            (_, "apps/v1" | "apps/v1beta2") => &["spec.selector"],
+            _ => &[],
+        }
     }
 
     /// Whether it is the pod itself, not something that makes pods.

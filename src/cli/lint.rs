@@ -5,22 +5,23 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use anstream::AutoStream;
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use clap::ColorChoice;
 use terminal_size::{Width, terminal_size_of};
 
-use crate::cli::sources::{SourceArgs, StandardArg};
+use crate::cli::sources::{SourceArgs, StandardArg, namespace};
 use crate::evaluate::Severity;
-use crate::lint::report::{Layout, Report};
-use crate::lint::{self, Input, Options, report};
+use crate::lint::report::{FailOn, Layout, Report};
+use crate::lint::{self, Excludes, Input, Options, report};
 
 /// The least width that lines are wrapped at: nobody can read narrower ones.
 const LEAST_WIDTH: usize = 40;
 
 /// Judge manifests as the server judges pods.
 ///
-/// Reads YAML and JSON: Pods, the built-in kinds with pod templates, and lists of them. Exit codes: 0 nothing
-/// to report, 1 something would be refused, 2 wrong usage or policies, 3 something could not be read.
+/// Reads YAML and JSON: Pods, the built-in kinds with pod templates, and lists of them. Exit codes: 0 what was found was
+/// judged and is not refused, 1 something would be refused, 2 wrong usage or policies, 3 nothing would be refused but
+/// something could not be read or is unresolved.
 #[derive(Debug, clap::Args)]
 pub(crate) struct LintArgs {
     /// Files and folders; - is standard input.
@@ -29,6 +30,18 @@ pub(crate) struct LintArgs {
 
     #[command(flatten)]
     output: OutputArgs,
+
+    /// Leave out files and folders by a pattern as in .gitignore; repeat it for more.
+    #[arg(long, value_name = "GLOB", env = "PODGATE_EXCLUDE", value_delimiter = ',')]
+    exclude: Vec<String>,
+
+    /// The namespace of objects that name none.
+    #[arg(short, long, value_name = "NAME", env = "PODGATE_NAMESPACE", value_parser = namespace)]
+    namespace: Option<String>,
+
+    /// What makes it fail, besides what could not be read; repeat it for more. Exit code 3 for unresolved, 1 for the others.
+    #[arg(long, value_name = "OUTCOME", env = "PODGATE_FAIL_ON", value_delimiter = ',', default_values = ["deny", "unresolved"])]
+    fail_on: Vec<FailOn>,
 
     #[command(flatten)]
     sources: SourceArgs,
@@ -82,19 +95,22 @@ impl LintArgs {
             );
         }
         let inputs: Vec<Input> = self.inputs.into_iter().map(Input::from).collect();
-        let report = lint::run(&inputs, Options { policies, namespaces: objects.snapshot });
-        match self.output.write(&report, output) {
+        let excludes = Excludes::new(self.exclude.iter().map(String::as_str)).context("--exclude")?;
+        let namespace = self.namespace.unwrap_or_default();
+        let options = Options { policies, namespaces: objects.snapshot, namespace, excludes };
+        let report = lint::run(&inputs, options);
+        match self.output.write(&report, &self.fail_on, output) {
             // The reader has seen enough, but the verdict still counts.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
             written => written?,
         }
-        Ok(report.exit_code())
+        Ok(report.exit_code(&self.fail_on))
     }
 }
 
 impl OutputArgs {
-    fn write(&self, report: &Report, output: &mut impl Write) -> io::Result<()> {
-        let layout = self.layout();
+    fn write(&self, report: &Report, fail_on: &[FailOn], output: &mut impl Write) -> io::Result<()> {
+        let layout = self.layout(fail_on);
         if self.statistics {
             report::statistics::write(report, layout, output)?;
         } else {
@@ -112,10 +128,11 @@ impl OutputArgs {
         }
         // What goes to standard error comes behind the report.
         output.flush()?;
-        report::text::write_summary(report, &mut io::stderr().lock())
+        report::summary::write(report, &mut io::stderr().lock())
     }
 
-    fn layout(&self) -> Layout {
+    fn layout(&self, fail_on: &[FailOn]) -> Layout {
+        let least_of_quiet = if fail_on.contains(&FailOn::Warn) { Severity::Warn } else { Severity::Deny };
         let stdout = io::stdout();
         let is_colored = match self.color {
             ColorChoice::Always => true,
@@ -127,7 +144,8 @@ impl OutputArgs {
         Layout {
             width: width.map(|width| width.max(LEAST_WIDTH)),
             is_colored,
-            least: if self.quiet { Severity::Deny } else { Severity::Audit },
+            least: if self.quiet { least_of_quiet } else { Severity::Audit },
+            shows_unresolved: !self.quiet || fail_on.contains(&FailOn::Unresolved),
         }
     }
 }

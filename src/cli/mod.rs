@@ -6,6 +6,7 @@ mod explain;
 mod installation;
 mod lint;
 mod logging;
+mod policy;
 mod report_format;
 mod review;
 mod serve;
@@ -34,6 +35,7 @@ enum Command {
     Lint(lint::LintArgs),
     Review(review::ReviewArgs),
     Explain(explain::ExplainArgs),
+    Policy(policy::PolicyArgs),
     Doctor(Box<doctor::Doctor>),
 }
 
@@ -47,6 +49,7 @@ pub fn run() -> ExitCode {
         Command::Lint(lint) => lint.run(&mut output),
         Command::Review(review) => review.run(&mut output),
         Command::Explain(explain) => explain.run(&mut output),
+        Command::Policy(policy) => policy.run(&mut output),
         Command::Doctor(doctor) => doctor.run(&mut output),
     };
     match code.and_then(|code| output.flush().map(|()| code).map_err(Error::from)) {

@@ -49,9 +49,9 @@ pub(crate) struct StandardArg {
 
 /// A file as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct SourceFile {
-    name: String,
-    text: String,
+pub(crate) struct SourceFile {
+    pub(crate) name: String,
+    pub(crate) text: String,
 }
 
 /// Everything that the flags name, as it was read.
@@ -116,9 +116,7 @@ impl Sources {
     }
 
     fn policies(&self) -> Result<PolicySet> {
-        let own = self.args.own_namespace.clone();
-        let mut policies =
-            Policies::new(SYSTEM_NAMESPACES.map(ToOwned::to_owned).into_iter().chain([own]).collect());
+        let mut policies = no_policies(&self.args.own_namespace);
         if self.policies.is_empty() {
             read_file("policies/ml-restricted.yaml (built in)", BUILT_IN, &mut policies);
         }
@@ -138,6 +136,12 @@ impl Sources {
     }
 }
 
+/// No policy yet, and none may reach podgate's own namespace or those of the system.
+pub(crate) fn no_policies(own_namespace: &str) -> Policies {
+    let system = SYSTEM_NAMESPACES.map(ToOwned::to_owned).into_iter();
+    Policies::new(system.chain([own_namespace.to_owned()]).collect())
+}
+
 /// The policies of these files and folders, as a podgate of this namespace would read them.
 pub(crate) fn policies_of(paths: &[PathBuf], own_namespace: &str) -> Result<PolicySet> {
     let own_namespace = own_namespace.to_owned();
@@ -154,16 +158,21 @@ fn read_paths(paths: &[PathBuf], what: &str) -> Result<Vec<SourceFile>> {
     let mut files = Vec::new();
     for path in paths {
         for file in files_of(path, what)? {
-            let text = fs::read_to_string(&file)
-                .with_context(|| format!("cannot read the {what} file {}", file.display()))?;
-            files.push(SourceFile { name: file.display().to_string(), text });
+            files.push(read_source(&file, what)?);
         }
     }
     Ok(files)
 }
 
+/// Reads a file.
+pub(crate) fn read_source(file: &Path, what: &str) -> Result<SourceFile> {
+    let text = fs::read_to_string(file)
+        .with_context(|| format!("cannot read the {what} file {}", file.display()))?;
+    Ok(SourceFile { name: file.display().to_string(), text })
+}
+
 /// The files of a path: itself, or those in the folder, by name.
-fn files_of(path: &Path, what: &str) -> Result<Vec<PathBuf>> {
+pub(crate) fn files_of(path: &Path, what: &str) -> Result<Vec<PathBuf>> {
     let describe = || format!("cannot read the {what} files of {}", path.display());
     if !fs::metadata(path).with_context(describe)?.is_dir() {
         return Ok(vec![path.to_owned()]);

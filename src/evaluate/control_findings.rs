@@ -42,6 +42,13 @@ impl<'p> ControlFindings<'p> {
         Some(Self { control, omitted: count - kept.len(), kept })
     }
 
+    /// Those that were kept and are wanted; `None` if there are none.
+    #[must_use]
+    pub fn retain(mut self, is_wanted: impl Fn(&Finding<'p>) -> bool) -> Option<Self> {
+        self.kept.retain(is_wanted);
+        (!self.kept.is_empty()).then_some(self)
+    }
+
     /// Those that were kept, in the order of the walk.
     #[must_use]
     pub fn kept(&self) -> &[Finding<'p>] {

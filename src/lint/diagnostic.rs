@@ -1,16 +1,19 @@
 //! Findings with their places in the file.
 
-use std::collections::HashMap;
-
-use crate::evaluate::{Judged, Severity, Verdict};
+use crate::evaluate::{Disposition, Judged, Severity, Verdict, narrow};
+use crate::finding::{Finding, Found};
 use crate::path::Path;
 use crate::yaml::{Located, Node, Span};
 
 /// A finding with its place in the file.
 pub(super) struct Diagnostic<'v, 'p> {
     pub(super) judged: Judged<'v, 'p>,
-    /// The strictest consequence that any policy gives it.
+    /// The policy that gives it its strictest consequence.
+    pub(super) policy: &'p str,
+    /// That consequence.
     pub(super) severity: Severity,
+    /// Whether it has to be seen elsewhere if it is one.
+    pub(super) is_unresolved: bool,
     /// The field, from the object on.
     pub(super) field: String,
     pub(super) span: Span,
@@ -18,29 +21,72 @@ pub(super) struct Diagnostic<'v, 'p> {
     pub(super) alias: Option<Span>,
 }
 
-/// The findings, each violation of a control once, with its strictest consequence.
+impl Diagnostic<'_, '_> {
+    /// Whether somebody has to do something about it.
+    pub(super) fn is_to_do(&self) -> bool {
+        !self.judged.is_filled_in() && !self.is_unresolved
+    }
+
+    /// What follows from it.
+    pub(super) fn disposition(&self) -> &'static str {
+        if self.is_unresolved { "unresolved" } else { self.judged.disposition.name() }
+    }
+
+    /// By which of two findings of the same field is the one to report: one that is left to do comes first, then the
+    /// stricter.
+    fn rank(&self) -> (bool, Severity) {
+        (!self.judged.is_filled_in(), self.severity)
+    }
+}
+
+/// Whether a fragment may have elsewhere what this finds to be missing.
+pub(super) fn is_missing(finding: &Finding<'_>) -> bool {
+    finding.found == Found::Absent
+}
+
+/// The findings, each field once: with its strictest consequence and, among equal ones, that of the narrower rule. What a
+/// fragment lacks is unresolved.
 pub(super) fn place_findings<'v, 'p>(
     verdict: &'v Verdict<'p>,
     base: &Path<'_>,
     node: &Node,
+    is_fragment: bool,
 ) -> Vec<Diagnostic<'v, 'p>> {
-    let mut diagnostics: Vec<Diagnostic<'v, 'p>> = Vec::new();
-    let mut known = HashMap::new();
-    for judged in verdict.judged() {
+    let of_controls = verdict.controls().flat_map(|(policy, control)| {
+        control.judged().map(move |(finding, disposition)| {
+            (&*policy.name, Judged { active: control.active, finding, disposition })
+        })
+    });
+    let placed = of_controls.map(|(policy, judged)| {
         let path = base.join(&judged.finding.whole_path());
-        let field = path.to_string();
-        let index = *known.entry((judged.control().id, field.clone())).or_insert(diagnostics.len());
-        match diagnostics.get_mut(index) {
-            // The finding of the stricter policy is the one that has to be fixed.
-            Some(same) if judged.severity() > same.severity => {
-                (same.judged, same.severity) = (judged, judged.severity());
-            }
-            Some(_) => {}
-            None => {
-                let Located { span, alias, .. } = node.locate(&path);
-                diagnostics.push(Diagnostic { judged, severity: judged.severity(), field, span, alias });
-            }
+        let Located { span, alias, .. } = node.locate(&path);
+        Diagnostic {
+            judged,
+            policy,
+            severity: judged.severity(),
+            is_unresolved: is_fragment
+                && is_missing(judged.finding)
+                && judged.disposition != Disposition::FilledIn,
+            field: path.to_string(),
+            span,
+            alias,
         }
-    }
-    diagnostics
+    });
+    narrow(
+        placed,
+        |diagnostic| &diagnostic.judged,
+        |kept, next| {
+            let is_narrower = next.rank() == kept.rank()
+                && !is_same(kept, &next)
+                && kept.judged.is_superseded_by(&next.judged);
+            if next.rank() > kept.rank() || is_narrower {
+                *kept = next;
+            }
+        },
+    )
+}
+
+/// Whether two policies have found the same: the first of them is named.
+fn is_same(one: &Diagnostic<'_, '_>, other: &Diagnostic<'_, '_>) -> bool {
+    one.judged.control() == other.judged.control()
 }

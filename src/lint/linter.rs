@@ -3,15 +3,17 @@
 use crate::controls::{CONTROLS, Standard};
 use crate::evaluate::{Context, ControlFindings, Severity, StandardText, Verdict, evaluate_whole};
 use crate::json::{self, Reader};
-use crate::lint::diagnostic::place_findings;
+use crate::lint::containers;
+use crate::lint::diagnostic::{is_missing, place_findings};
 use crate::lint::manifest::Item;
 use crate::lint::place;
 use crate::lint::pod_summary::PodSummary;
 use crate::lint::report::{FindingReport, ObjectReport, ObjectVerdict, PodReport};
 use crate::lint::unread::DocumentOrigin;
+use crate::lint::unresolved::{Unresolved, missing_parts};
 use crate::path::Path;
 use crate::pod::Pod;
-use crate::policy::{PolicySet, RuleSource, Scope, Snapshot};
+use crate::policy::{PolicySet, RuleSource, SYSTEM_NAMESPACES, Scope, SecurityPolicy, Snapshot};
 use crate::workload::{Workload, WorkloadObject};
 use crate::yaml::{Node, YamlError};
 
@@ -19,14 +21,29 @@ use crate::yaml::{Node, YamlError};
 pub(super) struct Linter<'o> {
     policies: &'o PolicySet,
     namespaces: &'o Snapshot,
+    /// The namespace of objects that name none.
+    namespace: &'o str,
     /// Whether objects are read as a gate reads them. With one standard alone they are read to the
     /// letter: a misspelt field is ignored, and nothing is filled in.
     is_gate: bool,
 }
 
+/// What an object says of itself.
+struct ObjectName {
+    namespace: String,
+    name: String,
+}
+
 impl<'o> Linter<'o> {
-    pub(super) fn new(policies: &'o PolicySet, namespaces: &'o Snapshot) -> Self {
-        Self { policies, namespaces, is_gate: policies.is_gate() }
+    pub(super) fn new(policies: &'o PolicySet, namespaces: &'o Snapshot, namespace: &'o str) -> Self {
+        Self { policies, namespaces, namespace, is_gate: policies.is_gate() }
+    }
+
+    /// The namespaces that no policy may reach.
+    pub(super) fn reserved(&self) -> Vec<String> {
+        let system = SYSTEM_NAMESPACES.iter().map(|name| (*name).to_owned());
+        let others = self.policies.reserved.iter().filter(|name| !SYSTEM_NAMESPACES.contains(&name.as_str()));
+        system.chain(others.cloned()).collect()
     }
 
     /// Judges an object that carries a pod.
@@ -40,18 +57,63 @@ impl<'o> Linter<'o> {
         let mut object = self.read(workload, &json).map_err(|error| place::of_error(item.node, &error))?;
         let metadata = object.metadata();
         let name = if metadata.name.is_empty() { &metadata.generate_name } else { &metadata.name };
-        let (name, namespace) = (name.to_string(), metadata.namespace.to_string());
-        let pod = object.pod.as_mut().map(|pod| {
-            if self.is_gate {
+        let name = self.named(name.to_string(), &metadata.namespace);
+        let policies = self.policies_for(&name.namespace);
+        let mut missing = missing_parts(workload, item, object.pod.as_ref());
+        if policies.is_empty() {
+            // Nobody asks, whatever is elsewhere.
+            missing.clear();
+        }
+        let base = workload.template_steps();
+        let pod = match &mut object.pod {
+            Some(pod) => {
+                // The API server does so with every manifest, before anything judges it.
                 pod.apply_server_defaults();
+                judge(pod, &policies, &base, item.node, missing)
             }
-            self.pod(pod, &namespace, &workload.template_steps(), item.node)
-        });
-        let (verdict, pods) = match pod {
-            Some((verdict, pod)) => (verdict, vec![pod]),
-            None => (ObjectVerdict::Allow, Vec::new()),
+            None => PodReport::unread_pod(&base, missing),
         };
-        Ok(ObjectReport {
+        Ok(self.report(item, origin, name, &policies, vec![pod]))
+    }
+
+    /// Reports the containers in an object of a kind that is not known; `None` if it holds none.
+    pub(super) fn unknown_kind(&self, item: &Item<'_>, origin: &DocumentOrigin<'_>) -> Option<ObjectReport> {
+        let holders = containers::holders(item.node);
+        if holders.is_empty() {
+            return None;
+        }
+        let name = match item.text_at("metadata.name") {
+            "" => item.text_at("metadata.generateName"),
+            name => name,
+        };
+        let name = self.named(name.to_owned(), item.text_at("metadata.namespace"));
+        let policies = self.policies_for(&name.namespace);
+        let pod = |path: &Path<'_>| {
+            let unresolved = Unresolved::of_unknown_kind(item, &name.name, path);
+            PodReport::unread_pod(path, if policies.is_empty() { Vec::new() } else { vec![unresolved] })
+        };
+        let pods = holders.iter().map(|(path, _)| pod(path)).collect();
+        Some(self.report(item, origin, name, &policies, pods))
+    }
+
+    fn named(&self, name: String, namespace: &str) -> ObjectName {
+        let namespace = if namespace.is_empty() { self.namespace } else { namespace };
+        ObjectName { namespace: namespace.to_owned(), name }
+    }
+
+    fn policies_for(&self, namespace: &str) -> Vec<&'o SecurityPolicy> {
+        self.policies.security_for(namespace, self.namespaces.labels(namespace)).collect()
+    }
+
+    fn report(
+        &self,
+        item: &Item<'_>,
+        origin: &DocumentOrigin<'_>,
+        ObjectName { namespace, name }: ObjectName,
+        policies: &[&SecurityPolicy],
+        pods: Vec<PodReport>,
+    ) -> ObjectReport {
+        ObjectReport {
             file: origin.file.to_owned(),
             document: origin.document,
             line: item.node.span.line,
@@ -61,9 +123,10 @@ impl<'o> Linter<'o> {
             is_namespace_known: self.is_known(&namespace),
             namespace,
             name,
-            verdict,
+            verdict: pods.iter().map(|pod| pod.verdict).max().unwrap_or(ObjectVerdict::Allow),
+            policies: policies.iter().map(|policy| policy.name.to_string()).collect(),
             pods,
-        })
+        }
     }
 
     fn read<'j>(&self, workload: &Workload, json: &'j [u8]) -> json::Result<WorkloadObject<'j>> {
@@ -72,38 +135,6 @@ impl<'o> Linter<'o> {
             reader = reader.refusing_misspelt_case();
         }
         Ok(workload.read(&mut reader)?.unwrap_or_default())
-    }
-
-    fn pod(
-        &self,
-        pod: &Pod<'_>,
-        namespace: &str,
-        base: &Path<'_>,
-        node: &Node,
-    ) -> (ObjectVerdict, PodReport) {
-        let policies = self.policies.security_for(namespace, self.namespaces.labels(namespace));
-        let verdict = evaluate_whole(policies, pod, Context::CREATE);
-        let diagnostics = place_findings(&verdict, base, node);
-        let strictest = diagnostics
-            .iter()
-            .filter(|diagnostic| !diagnostic.judged.is_filled_in())
-            .map(|diagnostic| diagnostic.severity)
-            .max();
-        let text = standard_text(&verdict, pod);
-        let report = PodReport {
-            path: base.to_string(),
-            allowed: !verdict.is_denied_with_defaults(),
-            reason: text.reason,
-            detail: text.detail,
-            findings: diagnostics.iter().map(|diagnostic| FindingReport::new(pod, diagnostic)).collect(),
-            summary: strictest.map(|severity| PodSummary::new(pod, &verdict, &diagnostics, severity)),
-        };
-        let verdict = match strictest {
-            Some(Severity::Deny) => ObjectVerdict::Deny,
-            Some(Severity::Warn) => ObjectVerdict::Warn,
-            Some(Severity::Audit) | None => ObjectVerdict::Allow,
-        };
-        (verdict, report)
     }
 
     /// Whether enough is known of the namespace: if not, every policy that may hold is taken to hold.
@@ -119,13 +150,51 @@ impl<'o> Linter<'o> {
     }
 }
 
+/// Judges a pod of which this is missing.
+fn judge(
+    pod: &Pod<'_>,
+    policies: &[&SecurityPolicy],
+    base: &Path<'_>,
+    node: &Node,
+    unresolved: Vec<Unresolved>,
+) -> PodReport {
+    let is_fragment = !unresolved.is_empty();
+    let verdict = evaluate_whole(policies.iter().copied(), pod, Context::CREATE);
+    let diagnostics = place_findings(&verdict, base, node, is_fragment);
+    let to_do = diagnostics.iter().filter(|diagnostic| diagnostic.is_to_do());
+    let strictest = to_do.map(|diagnostic| diagnostic.severity).max();
+    let text = standard_text(&verdict, pod, is_fragment);
+    let verdict_of_pod = match strictest {
+        Some(Severity::Deny) => ObjectVerdict::Deny,
+        _ if is_fragment => ObjectVerdict::Unresolved,
+        Some(Severity::Warn) => ObjectVerdict::Warn,
+        Some(Severity::Audit) | None => ObjectVerdict::Allow,
+    };
+    let summary =
+        strictest.map(|severity| PodSummary::new(pod, &verdict, &diagnostics, severity, is_fragment));
+    PodReport {
+        path: base.to_string(),
+        allowed: verdict_of_pod.is_allowed(),
+        verdict: verdict_of_pod,
+        reason: text.reason,
+        detail: text.detail,
+        unresolved,
+        findings: diagnostics.iter().map(|diagnostic| FindingReport::new(pod, diagnostic)).collect(),
+        summary,
+    }
+}
+
 /// What Kubernetes would say of the pod, or else what the extended controls say.
-fn standard_text<'p>(verdict: &Verdict<'p>, pod: &'p Pod<'_>) -> StandardText {
+fn standard_text<'p>(verdict: &Verdict<'p>, pod: &'p Pod<'_>, is_fragment: bool) -> StandardText {
     // Two policies may relax different controls of one standard.
     let mut by_standard: Vec<(&Standard, Vec<ControlFindings<'p>>)> = Vec::new();
     let mut extended = StandardText::default();
     for violation in &verdict.violations {
-        let remaining = verdict.remaining(violation, pod, |actions| actions.deny, usize::MAX);
+        let mut remaining = verdict.remaining(violation, pod, |actions| actions.deny, usize::MAX);
+        if is_fragment {
+            let held = |findings: ControlFindings<'p>| findings.retain(|finding| !is_missing(finding));
+            remaining = remaining.into_iter().filter_map(held).collect();
+        }
         match &violation.rule.source {
             RuleSource::Standard(standard) => {
                 match by_standard.iter_mut().find(|(known, _)| *known == standard) {

@@ -5,11 +5,11 @@
 //! without a kind or version takes both from its list: `PodList` holds Pods. The depth of lists is bounded by the depth of
 //! YAML that is read.
 
+use crate::lint::containers;
+use crate::lint::known_kinds::{NAMESPACE, is_near_workload, is_version_of_workload};
+use crate::path::Path;
 use crate::workload::Workload;
 use crate::yaml::{Node, Value, YamlError};
-
-/// The kind of a Namespace.
-pub(super) const NAMESPACE: &str = "Namespace";
 
 /// An object of a document.
 #[derive(Debug)]
@@ -27,6 +27,13 @@ impl Item<'_> {
         fault(self.node, message)
     }
 
+    /// The text at a path; empty if there is none.
+    pub(super) fn text_at(&self, path: &str) -> &str {
+        let located = self.node.locate(&Path::from_dotted(path));
+        let text = as_text(located.node).filter(|_| located.exact);
+        text.unwrap_or_default()
+    }
+
     /// Whether it is a Namespace.
     pub(super) fn is_namespace(&self) -> bool {
         (self.api_version, self.kind) == ("v1", NAMESPACE)
@@ -40,6 +47,40 @@ pub(super) fn items(root: &Node) -> Vec<Result<Item<'_>, YamlError>> {
         collect(root, None, &mut items);
     }
     items
+}
+
+/// Whether a document is something else than a Kubernetes manifest: it does not say what it is, and nothing in it looks like
+/// a pod. An item of a list is part of a manifest in any case.
+pub(super) fn is_something_else(root: &Node) -> bool {
+    root.value != Value::Null && type_of(root, None).is_err() && !looks_like_object(root)
+}
+
+/// Whether something without a right `apiVersion` and `kind` was meant to have pods all the same.
+fn looks_like_object(node: &Node) -> bool {
+    match &node.value {
+        Value::Mapping(entries) => {
+            let says = |key: &str| {
+                let entry = entries.iter().find(|entry| entry.key.eq_ignore_ascii_case(key));
+                entry.and_then(|entry| as_text(&entry.value))
+            };
+            match (says("apiVersion"), says("kind")) {
+                (None, None) => false,
+                (api_version, kind) => {
+                    api_version.is_some_and(is_version_of_workload)
+                        || kind.is_some_and(is_near_workload)
+                        || !containers::holders(node).is_empty()
+                }
+            }
+        }
+        // Objects in a list that is not one of Kubernetes.
+        Value::Sequence(items) => items.iter().any(|item| type_of(item, None).is_ok()),
+        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::String(_) => false,
+    }
+}
+
+fn as_text(node: &Node) -> Option<&str> {
+    let Value::String(text) = &node.value else { return None };
+    Some(text.as_str()).filter(|text| !text.is_empty())
 }
 
 /// `apiVersion` and `kind`.
@@ -162,6 +203,42 @@ mod tests {
         ];
         for (text, expected) in table {
             assert_eq!(&found(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_pod_may_be_something_else() {
+        for text in [
+            "{name: site, private: true}",
+            "{on: push, jobs: {}}",
+            "[{op: add, path: /spec/replicas, value: 3}]",
+            "{apiVersion: v2, name: trainer, version: 0.1.0}",
+            "{apiVersion: v1, name: trainer}",
+            "resources: [a.yaml]",
+            "{compilerOptions: {}}",
+            "{kind: pipeline, steps: [{name: a, image: b}]}",
+            "{kind: {enabled: true}, apiVersion: 1}",
+            "{sidecars: {containers: [{name: a, image: b}]}}",
+            "text",
+            "5",
+        ] {
+            let root = yaml::read(text).remove(0).expect(text).root;
+            assert!(is_something_else(&root), "{text}");
+        }
+        for text in [
+            "{apiVersion: v1, kind: ConfigMap}",
+            "{kind: Pod, spec: {}}",
+            "{kind: deploymnet}",
+            "{apiVersion: apps/v1, metadata: {name: a}}",
+            "{apiVersion: apps/v1, Kind: Deployment}",
+            "{apiVersion: v1, kind: 5, spec: {containers: [{name: a}]}}",
+            "{apiversion: v1, spec: {containers: [{name: a}]}}",
+            "[{apiVersion: v1, kind: Pod}]",
+            "{apiVersion: v1, kind: List, items: [{a: b}]}",
+            "null",
+        ] {
+            let root = yaml::read(text).remove(0).expect(text).root;
+            assert!(!is_something_else(&root), "{text}");
         }
     }
 

@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 
 use crate::json::{Reader, members};
-use crate::lint::manifest::{self, Item, NAMESPACE};
+use crate::lint::known_kinds::NAMESPACE;
+use crate::lint::manifest::{self, Item};
 use crate::lint::place;
 use crate::lint::unread::{DocumentOrigin, Unread};
 use crate::path::Path;

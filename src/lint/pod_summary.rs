@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::evaluate::{Judged, Line, Severity, Verdict, code, group, line, narrow};
-use crate::lint::diagnostic::Diagnostic;
+use crate::evaluate::{Disposition, Judged, JudgedControl, Line, Severity, Verdict, code, group, line};
+use crate::lint::diagnostic::{Diagnostic, is_missing};
 use crate::pod::Pod;
 
 /// Most changes that are shown of a pod: past this nobody reads on, and each costs a comparison.
@@ -50,8 +50,10 @@ impl PodSummary {
         verdict: &Verdict<'_>,
         diagnostics: &[Diagnostic<'_, '_>],
         severity: Severity,
+        is_fragment: bool,
     ) -> Self {
-        let to_do = narrowest(diagnostics.iter().filter(|diagnostic| !diagnostic.judged.is_filled_in()));
+        let to_do: Vec<&Diagnostic<'_, '_>> =
+            diagnostics.iter().filter(|diagnostic| diagnostic.is_to_do()).collect();
         let of_severity = to_do.iter().filter(|diagnostic| diagnostic.severity == severity);
         let code = code(of_severity.map(|diagnostic| diagnostic.judged.control()));
         let groups = group(&to_do, |diagnostic| &diagnostic.judged, |diagnostic| diagnostic.severity.name());
@@ -62,30 +64,13 @@ impl PodSummary {
         let filled_in = diagnostics.iter().filter(|diagnostic| diagnostic.judged.is_filled_in());
         Self {
             severity,
-            policies: policies(verdict, severity),
+            policies: policies(verdict, severity, is_fragment),
             code,
             changes,
             more,
             filled_in: field_names(filled_in),
         }
     }
-}
-
-/// The findings, one for each field: the strictest and, among equally strict ones, that of the narrower rule.
-fn narrowest<'r, 'v, 'p>(
-    diagnostics: impl Iterator<Item = &'r Diagnostic<'v, 'p>>,
-) -> Vec<&'r Diagnostic<'v, 'p>> {
-    narrow(
-        diagnostics,
-        |diagnostic| &diagnostic.judged,
-        |kept, next| {
-            let is_stricter = next.severity > kept.severity;
-            let is_narrower = next.severity == kept.severity && kept.judged.is_superseded_by(&next.judged);
-            if is_stricter || is_narrower {
-                *kept = next;
-            }
-        },
-    )
 }
 
 /// The change that fixes a group, in the words of the refusal.
@@ -109,7 +94,7 @@ fn is_of_every_container(pod: &Pod<'_>, findings: &[Judged<'_, '_>]) -> bool {
 }
 
 /// The policies that are violated with this consequence, even with what is filled in.
-fn policies(verdict: &Verdict<'_>, severity: Severity) -> Vec<String> {
+fn policies(verdict: &Verdict<'_>, severity: Severity, is_fragment: bool) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for (policy, control) in verdict.controls() {
         let actions = control.active.actions;
@@ -119,11 +104,21 @@ fn policies(verdict: &Verdict<'_>, severity: Severity) -> Vec<String> {
             Severity::Audit => actions.audit,
         };
         let name: &str = &policy.name;
-        if is_wanted && control.remains() && !names.iter().any(|known| known == name) {
+        if is_wanted && is_to_do(control, is_fragment) && !names.iter().any(|known| known == name) {
             names.push(name.to_owned());
         }
     }
     names
+}
+
+/// Whether anything of a control is left to do: in a fragment, what it forbids is.
+fn is_to_do(control: &JudgedControl<'_>, is_fragment: bool) -> bool {
+    if !is_fragment {
+        return control.remains();
+    }
+    control
+        .judged()
+        .any(|(finding, disposition)| disposition != Disposition::FilledIn && !is_missing(finding))
 }
 
 fn field_names<'r, 'v: 'r, 'p: 'v>(diagnostics: impl Iterator<Item = &'r Diagnostic<'v, 'p>>) -> Vec<String> {

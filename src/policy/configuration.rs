@@ -16,7 +16,7 @@ use crate::policy::schema;
 use crate::policy::selector::{is_dns_subdomain, is_namespace};
 
 /// The API group of a PodSecurityConfiguration.
-const GROUP: &str = "pod-security.admission.config.k8s.io";
+pub(super) const GROUP: &str = "pod-security.admission.config.k8s.io";
 /// The versions in which it has been published: one shape.
 const API_VERSIONS: [&str; 3] = [
     "pod-security.admission.config.k8s.io/v1",

@@ -5,6 +5,13 @@ use crate::policy::object;
 use crate::policy::policies::Policies;
 use crate::yaml;
 
+/// Reads a document that was parsed already, of a file that errors call `file`, and returns what is wrong with it.
+pub fn read_document(file: &str, document: &yaml::Document, policies: &mut Policies) -> Vec<PolicyError> {
+    let known = policies.faults.len();
+    object::read(file, document, policies);
+    policies.faults.split_off(known)
+}
+
 /// Reads one file, `text`, which errors call `file`.
 pub fn read_file(file: &str, text: &str, policies: &mut Policies) {
     let documents = yaml::read(text);

@@ -2,11 +2,30 @@
 
 use serde_json::Value;
 
+use crate::policy::configuration;
 use crate::policy::schema;
 use crate::policy::written::{IdentitySpec, Object, SecuritySpec};
 
 /// The version of their API.
 pub(super) const API_VERSION: &str = "podgate.dev/v1alpha1";
+
+/// The group of their API.
+const GROUP: &str = "podgate.dev";
+/// How many letters of the group may be wrong.
+const MISSPELT_LETTERS: usize = 2;
+
+/// Whether an object is meant as a policy: its group is podgate's, or nearly; or it has one of our kinds and no group.
+#[must_use]
+pub fn is_of_policy(api_version: &str, kind: &str) -> bool {
+    let is_named = |name: &str| kind.eq_ignore_ascii_case(name);
+    let Some((group, _)) = api_version.split_once('/') else {
+        return PolicyKind::ALL.map(PolicyKind::name).into_iter().any(is_named)
+            || is_named(configuration::KIND);
+    };
+    let is_near = group.len().abs_diff(GROUP.len()) <= MISSPELT_LETTERS
+        && strsim::damerau_levenshtein(&group.to_lowercase(), GROUP) <= MISSPELT_LETTERS;
+    is_near || group == configuration::GROUP
+}
 
 /// The kinds of object that a policy file holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

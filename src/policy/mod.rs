@@ -32,11 +32,11 @@ use crate::controls::Standard;
 use crate::pod::Changes;
 
 pub use error::PolicyError;
-pub use file::read_file;
+pub use file::{read_document, read_file};
 pub use file_name::is_policy_file;
 pub use guarded::{GUARDED_LABELS, GuardedLabels, UnguardedLabel};
 pub use index::{IndexedNamespace, NamespacePolicies, PolicyIndex};
-pub use kind::PolicyKind;
+pub use kind::{PolicyKind, is_of_policy};
 pub use lookup::{Answers, Lookup, LookupAnswer, LookupError, MOST_LOOKUPS, PodsQuery};
 pub use pod_security::{Action, LabelFault, LevelVersion, Levels, PodSecurityConfiguration, joined};
 pub use policies::Policies;

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::controls::{Level, Standard, StandardError};
 use crate::path::Path;
-use crate::text::either;
+use crate::text::{either, nearest};
 
 /// The format of a string that names a level and version, `restricted:v1.30`.
 pub(super) const STANDARD_FORMAT: &str = "pod-security-standard";
@@ -299,11 +299,5 @@ pub(super) fn describe(value: &Value) -> String {
 
 /// `, did you mean "x"?`, if one of the words is near.
 pub(super) fn suggestion<'w>(found: &str, words: impl IntoIterator<Item = &'w str>) -> String {
-    let words: Vec<&str> = words.into_iter().collect();
-    let distance = |word: &str| strsim::damerau_levenshtein(&found.to_lowercase(), &word.to_lowercase());
-    let nearest = words.iter().copied().min_by_key(|word| distance(word));
-    match nearest {
-        Some(word) if distance(word) <= word.len().div_ceil(3) => format!(", did you mean \"{word}\"?"),
-        _ => String::new(),
-    }
+    nearest(found, words).map_or(String::new(), |word| format!(", did you mean \"{word}\"?"))
 }

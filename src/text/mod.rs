@@ -17,4 +17,4 @@ pub use cut::{cut, cut_as_json, json_length, prefix};
 pub use escape::{
     Escaped, OneLine, Printable, PrintableKey, PrintableUpTo, one_line, one_line_of_yaml, printable,
 };
-pub use words::{Joined, counted, either, joined, plural, quoted};
+pub use words::{Joined, counted, either, joined, nearest, plural, quoted};

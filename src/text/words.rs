@@ -31,6 +31,21 @@ pub fn either(words: &[&str]) -> String {
     }
 }
 
+/// The word that is nearest to one that was found, in whatever case: the first of those that differ least. `None` if a third
+/// of its letters would have to change, or more.
+pub fn nearest<'w>(found: &str, words: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
+    let found = found.to_lowercase();
+    let most = |word: &str| word.len().div_ceil(3);
+    // A text that is much longer is not compared: that would take its length times the word's.
+    let length = found.chars().count();
+    let comparable = words.into_iter().filter(|word| length.abs_diff(word.len()) <= most(word));
+    let compared = comparable.map(|word| (strsim::damerau_levenshtein(&found, &word.to_lowercase()), word));
+    compared
+        .min_by_key(|(distance, _)| *distance)
+        .filter(|(distance, word)| *distance <= most(word))
+        .map(|(_, word)| word)
+}
+
 /// Items one after the other: `a,b,c`. Nothing is allocated.
 pub fn joined<I>(items: I, separator: &str) -> Joined<'_, I>
 where
@@ -71,6 +86,24 @@ mod tests {
             assert_eq!(counted(count, "note"), expected);
         }
         assert_eq!((plural("volume", 1).as_str(), plural("volume", 0).as_str()), ("volume", "volumes"));
+    }
+
+    #[test]
+    fn the_nearest_word_is_one_that_was_meant() {
+        let words = ["Pod", "Deployment", "DaemonSet"];
+        for (found, expected) in [
+            ("pod", Some("Pod")),
+            ("Pods", Some("Pod")),
+            ("Deploymnet", Some("Deployment")),
+            ("daemonset", Some("DaemonSet")),
+            ("Node", None),
+            ("", None),
+            ("Service", None),
+        ] {
+            assert_eq!(nearest(found, words), expected, "{found}");
+        }
+        assert_eq!(nearest(&"Pod".repeat(1 << 20), words), None);
+        assert_eq!(nearest("x", []), None);
     }
 
     #[test]

@@ -26,6 +26,7 @@ mod tests;
 
 pub use error::YamlError;
 pub use node::{Document, Entry, Located, Node, Span, Value};
+pub use part::has_template;
 
 /// The extensions of the files that are searched for in folders.
 pub const FILE_EXTENSIONS: [&str; 3] = ["yaml", "yml", "json"];

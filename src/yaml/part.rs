@@ -86,8 +86,8 @@ fn is_plain(character: char) -> bool {
         | '\u{ff00}'..='\u{fffd}' | '\u{10000}'..)
 }
 
-/// Whether an action of Helm or Jinja stands where YAML expects a value; in quotes it is text.
-fn has_template(line: &str) -> bool {
+/// Whether an action of Helm or Jinja stands in a line where YAML expects a value; in quotes it is text.
+pub fn has_template(line: &str) -> bool {
     let line = line.trim_start();
     let comment = line.starts_with('#');
     let within = [": {{", ": {%", "- {{", "- {%"].iter().any(|open| line.contains(open));

@@ -93,7 +93,7 @@ fn lint_tells_by_its_exit_code() {
     assert!(bad.errors.contains("1 denied"), "{bad:?}");
     let missing = lint(&["nowhere.yaml", "good.yaml"], "").with(3);
     assert!(missing.output.contains("nowhere.yaml"), "{missing:?}");
-    let broken = lint(&["broken.yaml", "bad.yaml"], "").with(3);
+    let broken = lint(&["broken.yaml", "bad.yaml"], "").with(1);
     assert!(broken.output.contains("broken.yaml:3:7: "), "{broken:?}");
     assert!(broken.output.contains("bad.yaml:1:1: Pod ml-team-a/bad: denied"), "{broken:?}");
     let input = lint(&["-"], BAD).with(1);
@@ -102,6 +102,71 @@ fn lint_tells_by_its_exit_code() {
     let none = lint(&[], "").with(2);
     assert!(none.errors.contains("<PATH>"), "{none:?}");
     lint(&["--no-such-flag", "good.yaml"], "").with(2);
+}
+
+#[test]
+fn lint_fails_on_what_it_is_told_to() {
+    let folder = folder();
+    let lint = |arguments: &[&str]| run(folder.path(), &[&["lint"], arguments].concat(), "");
+    let namespaces = ["--objects", "namespaces.yaml"];
+    lint(&[&namespaces[..], &["--fail-on", "unresolved", "bad.yaml"]].concat()).with(0);
+    lint(&[&namespaces[..], &["--fail-on", "unresolved", "--fail-on", "deny", "bad.yaml"]].concat()).with(1);
+    // What cannot be read is never silenced.
+    lint(&["--fail-on=deny", "broken.yaml"]).with(3);
+    lint(&["--fail-on=unread", "bad.yaml"]).with(2);
+    lint(&["--exclude", "bad.*", "bad.yaml"]).with(0);
+    let faulty = lint(&["--exclude", "[z-a]", "bad.yaml"]).with(2);
+    assert!(faulty.errors.contains("--exclude"), "{faulty:?}");
+    // The namespace of what names none.
+    fs::write(folder.path().join("nowhere.yaml"), BAD.replace(", namespace: ml-team-a", "")).unwrap();
+    let elsewhere = lint(&[&namespaces[..], &["-n", "ml-team-a", "nowhere.yaml"]].concat()).with(1);
+    assert!(elsewhere.output.starts_with("nowhere.yaml:1:1: Pod ml-team-a/bad: denied"), "{elsewhere:?}");
+    lint(&["-n", "Not a name", "nowhere.yaml"]).with(2);
+}
+
+// ---- policy
+
+#[test]
+fn policy_check_reports_every_fault() {
+    let folder = TempDir::new().unwrap();
+    let write = |name: &str, text: &str| {
+        fs::create_dir_all(folder.path().join(name).parent().unwrap()).unwrap();
+        fs::write(folder.path().join(name), text).unwrap();
+    };
+    let policy = |name: &str, level: &str| {
+        format!(
+            "apiVersion: podgate.dev/v1alpha1\nkind: SecurityPolicy\nmetadata: {{name: {name}}}\nspec:\n  match: {{namespaces: [ml]}}\n  standard: {{enforce: {level}}}\n"
+        )
+    };
+    write("good/a.yaml", &policy("a", "baseline"));
+    write("good/b.yaml", &policy("b", "restricted"));
+    write("faulty.yaml", &format!("{}---\n{}", policy("c", "basline"), policy("d", "strict")));
+    write("empty.yaml", "# nothing\n");
+    write("same.yaml", &policy("a", "baseline"));
+    write("other.yaml", "{apiVersion: v1, kind: Pod}");
+    fs::write(folder.path().join("bytes.yaml"), b"\xff").unwrap();
+    let check = |paths: &[&str]| run(folder.path(), &[&["policy", "check"], paths].concat(), "");
+    assert_eq!(check(&["good"]).with(0).output, "in order: 2 SecurityPolicies\n");
+    let faulty = check(&["faulty.yaml", "good"]).with(1).output;
+    assert!(
+        faulty.starts_with("faulty.yaml:6:23: spec.standard.enforce: no such level \"basline\""),
+        "{faulty}"
+    );
+    assert!(faulty.contains("faulty.yaml:13:23: ") && faulty.ends_with("2 faults\n"), "{faulty}");
+    assert_eq!(check(&["empty.yaml"]).with(1).output, "empty.yaml:1:1: holds no policy\n1 fault\n");
+    let same = check(&["good", "same.yaml"]).with(1).output;
+    assert!(same.contains("another policy is named \"a\""), "{same}");
+    check(&["other.yaml"]).with(1);
+    for unread in ["gone.yaml", "bytes.yaml"] {
+        let ended = check(&[unread, "good"]).with(3);
+        assert!(
+            ended.output.starts_with("cannot read the policy file") && ended.output.contains(unread),
+            "{ended:?}"
+        );
+        check(&[unread, "faulty.yaml"]).with(1);
+    }
+    check(&[]).with(2);
+    run(folder.path(), &["policy"], "").with(2);
 }
 
 #[test]

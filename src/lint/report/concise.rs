@@ -2,7 +2,8 @@
 
 use std::io::{self, Write};
 
-use crate::lint::report::{FindingReport, Layout, ObjectReport, Report};
+use crate::lint::report::{FindingReport, Layout, ObjectReport, ObjectVerdict, Report};
+use crate::lint::unresolved::Unresolved;
 use crate::text::one_line;
 
 /// Writes `FILE:LINE:COLUMN: SEVERITY: CONTROL: what was found; the fix (OBJECT)` for each finding, and a line for
@@ -16,6 +17,11 @@ pub fn write(report: &Report, layout: Layout, output: &mut impl Write) -> io::Re
         for finding in findings.filter(|finding| layout.shows(finding)) {
             write_finding(object, finding, output)?;
         }
+        for pod in object.pods.iter().filter(|pod| pod.verdict == ObjectVerdict::Unresolved) {
+            for unresolved in pod.unresolved.iter().filter(|_| layout.shows_unresolved) {
+                write_unresolved(object, unresolved, output)?;
+            }
+        }
     }
     for unread in &report.unread {
         writeln!(output, "{}", one_line(&unread.to_string()))?;
@@ -28,4 +34,14 @@ fn write_finding(object: &ObjectReport, finding: &FindingReport, output: &mut im
     let (file, subject) = (one_line(&object.file), object.subject());
     let message = one_line(message);
     writeln!(output, "{file}:{line}:{column}: {}: {control}: {message} ({subject})", severity.name())
+}
+
+fn write_unresolved(
+    object: &ObjectReport,
+    unresolved: &Unresolved,
+    output: &mut impl Write,
+) -> io::Result<()> {
+    let Unresolved { line, column, text, .. } = unresolved;
+    let (file, subject) = (one_line(&object.file), object.subject());
+    writeln!(output, "{file}:{line}:{column}: unresolved: {} ({subject})", one_line(text))
 }

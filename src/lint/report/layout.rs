@@ -14,12 +14,14 @@ pub struct Layout {
     pub is_colored: bool,
     /// The least severity of what is shown.
     pub least: Severity,
+    /// Whether what is unresolved is shown.
+    pub shows_unresolved: bool,
 }
 
 /// Everything, as it is written to a file.
 impl Default for Layout {
     fn default() -> Self {
-        Self { width: None, is_colored: false, least: Severity::Audit }
+        Self { width: None, is_colored: false, least: Severity::Audit, shows_unresolved: true }
     }
 }
 

@@ -7,7 +7,9 @@ mod fold;
 pub mod json;
 mod layout;
 pub mod statistics;
+pub mod summary;
 pub mod text;
+pub mod unresolved;
 
 use std::collections::BTreeMap;
 
@@ -17,12 +19,16 @@ use serde_json::Value as Json;
 use crate::evaluate::{Severity, sentence};
 use crate::finding::{EditOp, Fix, Found};
 use crate::lint::diagnostic::Diagnostic;
+use crate::lint::source::FoundSources;
 use crate::lint::unread::Unread;
+use crate::lint::unresolved::Unresolved;
+use crate::path::Path;
 use crate::pod::Pod;
 use crate::policy::PolicySet;
 use crate::text::Printable;
 
 pub use crate::lint::pod_summary::{PodSummary, SuggestedChange};
+pub use crate::lint::unresolved::UnresolvedReason;
 pub use layout::Layout;
 
 /// Every object that was judged, and everything that was not read.
@@ -55,30 +61,44 @@ pub struct ObjectReport {
     pub api_version: String,
     /// `kind`.
     pub kind: String,
-    /// `metadata.namespace`; may be empty.
+    /// `metadata.namespace`, or else the one that was given for objects without; may be empty.
     pub namespace: String,
     /// `metadata.name` or else `metadata.generateName`; may be empty.
     pub name: String,
-    /// The webhook's verdict.
+    /// The webhook's verdict: the worst of its pods.
     pub verdict: ObjectVerdict,
+    /// The names of the policies that hold in its namespace; if there are none, it was not judged.
+    pub policies: Vec<String>,
     /// Whether enough is known of the namespace to tell which policies hold. If not, all that may hold
     /// are taken to hold.
     #[serde(rename = "namespaceKnown")]
     pub is_namespace_known: bool,
-    /// The pods in it: one, or none where the template is absent.
+    /// The pods in it: at least one, which may be absent where one should be.
     pub pods: Vec<PodReport>,
 }
 
 /// The webhook's verdict, once it has filled in defaults.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ObjectVerdict {
     /// The pods are allowed. There may be notes for the audit log.
     Allow,
     /// They are allowed with a warning.
     Warn,
+    /// Nothing of what is there is refused, but there is more to it.
+    Unresolved,
     /// They are refused.
     Deny,
+}
+
+impl ObjectVerdict {
+    /// Whether pods are admitted.
+    pub(in crate::lint) fn is_allowed(self) -> bool {
+        match self {
+            Self::Allow | Self::Warn => true,
+            Self::Unresolved | Self::Deny => false,
+        }
+    }
 }
 
 /// A pod, or the template of one.
@@ -88,15 +108,36 @@ pub struct PodReport {
     pub path: String,
     /// Whether it is allowed.
     pub allowed: bool,
+    /// The webhook's verdict.
+    pub verdict: ObjectVerdict,
     /// Why not, in the words of Kubernetes' own Pod Security Admission: in short.
     pub reason: String,
     /// And in full.
     pub detail: String,
-    /// Each violation of a policy.
+    /// What a verdict lacks, if it lacks anything.
+    pub unresolved: Vec<Unresolved>,
+    /// Each field that violates a policy, once.
     pub findings: Vec<FindingReport>,
     /// What people read; `None` if there is nothing to do.
     #[serde(skip)]
     pub summary: Option<PodSummary>,
+}
+
+impl PodReport {
+    /// A pod that is not there to be judged: allowed unless something is unresolved about it.
+    pub(super) fn unread_pod(path: &Path<'_>, unresolved: Vec<Unresolved>) -> Self {
+        let verdict = if unresolved.is_empty() { ObjectVerdict::Allow } else { ObjectVerdict::Unresolved };
+        Self {
+            path: path.to_string(),
+            allowed: verdict.is_allowed(),
+            verdict,
+            reason: String::new(),
+            detail: String::new(),
+            unresolved,
+            findings: Vec::new(),
+            summary: None,
+        }
+    }
 }
 
 /// One violation of one control.
@@ -105,10 +146,12 @@ pub struct PodReport {
 pub struct FindingReport {
     /// The id of the control.
     pub control: &'static str,
+    /// The name of the policy, or the standard.
+    pub policy: String,
     /// `deny`, `warn` or `audit`.
     #[serde(serialize_with = "severity_name")]
     pub severity: Severity,
-    /// `denied`, `warned`, `audited` or `filledIn`.
+    /// `denied`, `warned`, `audited`, `filledIn` or `unresolved`.
     pub disposition: &'static str,
     /// The name of the container, if it is one's.
     pub container: Option<String>,
@@ -159,8 +202,12 @@ pub struct Summary {
     pub denied: usize,
     /// The objects whose pods are allowed with a warning.
     pub warned: usize,
-    /// The objects whose pods are allowed.
+    /// The objects of which this cannot be said.
+    pub unresolved: usize,
+    /// The objects whose pods are allowed, those that were not judged among them.
     pub allowed: usize,
+    /// The objects that were not judged, because no policy holds in their namespace.
+    pub unjudged: usize,
     /// What could not be read.
     pub unread: usize,
     /// The findings, those that podgate fills in among them.
@@ -169,6 +216,16 @@ pub struct Summary {
     pub unknown_namespaces: usize,
     /// The objects of kinds that carry no pod that podgate knows of.
     pub other_kinds: Vec<OtherKind>,
+    /// The policies of podgate among the files, each of them in order.
+    pub policies: usize,
+    /// The documents in folders that are no Kubernetes manifests.
+    pub not_manifests: usize,
+    /// The folders of the Helm charts among them.
+    pub charts: Vec<String>,
+    /// The folders of the kustomizations among them.
+    pub kustomizations: Vec<String>,
+    /// What was named and then excluded.
+    pub excluded: usize,
 }
 
 /// How many objects there are of a kind that was not judged.
@@ -188,6 +245,10 @@ pub struct OtherKind {
 pub(super) struct FileReport {
     pub(super) objects: Vec<ObjectReport>,
     pub(super) unread: Vec<Unread>,
+    /// The policies that are in order.
+    pub(super) policies: usize,
+    /// The documents that are something else.
+    pub(super) not_manifests: usize,
     other_kinds: BTreeMap<(String, String), usize>,
 }
 
@@ -204,53 +265,66 @@ impl FileReport {
 }
 
 impl Report {
-    /// The report of all files: `lost` are those that were not even found.
+    /// The report of all files.
     pub(super) fn of(
         policies: &PolicySet,
-        lost: Vec<Unread>,
+        found: FoundSources,
         reports: impl Iterator<Item = FileReport>,
     ) -> Self {
+        let FoundSources { unread, charts, kustomizations, excluded, .. } = found;
         let standard = policies.standard.as_ref().map(ToString::to_string);
-        let mut report = Self { objects: Vec::new(), unread: lost, summary: Summary::default(), standard };
-        let mut files = report.unread.len();
+        let mut counts =
+            Summary { files: unread.len(), charts, kustomizations, excluded, ..Summary::default() };
+        let mut report = Self { objects: Vec::new(), unread, summary: Summary::default(), standard };
         let mut other_kinds = BTreeMap::new();
         for of_file in reports {
-            files += 1;
+            counts.files += 1;
+            counts.policies += of_file.policies;
+            counts.not_manifests += of_file.not_manifests;
             report.objects.extend(of_file.objects);
             report.unread.extend(of_file.unread);
             for (kind, count) in of_file.other_kinds {
                 *other_kinds.entry(kind).or_default() += count;
             }
         }
-        report.summary = report.summary(files, other_kinds);
+        report.summary = report.summary(counts, other_kinds);
         report
     }
 
-    fn summary(&self, files: usize, other_kinds: BTreeMap<(String, String), usize>) -> Summary {
+    fn summary(&self, counts: Summary, other_kinds: BTreeMap<(String, String), usize>) -> Summary {
         let with = |verdict| self.objects.iter().filter(|object| object.verdict == verdict).count();
         let pods = || self.objects.iter().flat_map(|object| &object.pods);
         let other_kind = |((api_version, kind), count)| OtherKind { api_version, kind, count };
         Summary {
-            files,
             objects: self.objects.len(),
             pods: pods().count(),
             denied: with(ObjectVerdict::Deny),
             warned: with(ObjectVerdict::Warn),
+            unresolved: with(ObjectVerdict::Unresolved),
             allowed: with(ObjectVerdict::Allow),
+            unjudged: self.objects.iter().filter(|object| object.policies.is_empty()).count(),
             unread: self.unread.len(),
             findings: pods().map(|pod| pod.findings.len()).sum(),
             unknown_namespaces: self.objects.iter().filter(|object| !object.is_namespace_known).count(),
             other_kinds: other_kinds.into_iter().map(other_kind).collect(),
+            ..counts
         }
     }
 
-    /// The exit code of the process: 3 if something could not be read, else 1 if something is refused, else 0.
+    /// The exit code of the process: 1 if something is refused, or is as else the run is to fail for; else 3 if something could
+    /// not be read, or is unresolved; else 0. What could not be read counts in any case.
     #[must_use]
-    pub fn exit_code(&self) -> u8 {
-        match &self.summary {
-            Summary { unread: 1.., .. } => 3,
-            Summary { denied: 1.., .. } => 1,
-            Summary { .. } => 0,
+    pub fn exit_code(&self, fail_on: &[FailOn]) -> u8 {
+        let Summary { denied, warned, unjudged, unread, unresolved, .. } = &self.summary;
+        let fails_on = |outcome| fail_on.contains(&outcome);
+        let is_refused = *denied > 0 && (fails_on(FailOn::Deny) || fails_on(FailOn::Warn));
+        let is_warned = *warned > 0 && fails_on(FailOn::Warn);
+        let is_unjudged = *unjudged > 0 && fails_on(FailOn::Unjudged);
+        let is_unresolved = *unresolved > 0 && fails_on(FailOn::Unresolved);
+        match () {
+            () if is_refused || is_warned || is_unjudged => 1,
+            () if *unread > 0 || is_unresolved => 3,
+            () => 0,
         }
     }
 }
@@ -265,14 +339,33 @@ impl ObjectReport {
     }
 }
 
+/// What makes a run fail, besides what could not be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum FailOn {
+    /// Something is refused: exit code 1.
+    Deny,
+    /// Something is refused or warned of: exit code 1.
+    Warn,
+    /// Something is unresolved: exit code 3.
+    Unresolved,
+    /// Something was not judged, because no policy holds in its namespace: exit code 1.
+    Unjudged,
+}
+
+impl FailOn {
+    /// What makes a run fail unless told otherwise.
+    pub const DEFAULT: [Self; 2] = [Self::Deny, Self::Unresolved];
+}
+
 impl FindingReport {
     pub(super) fn new(pod: &Pod<'_>, diagnostic: &Diagnostic<'_, '_>) -> Self {
-        let Diagnostic { judged, severity, field, span, alias } = diagnostic;
+        let Diagnostic { judged, policy, severity, field, span, alias, .. } = diagnostic;
         let finding = judged.finding;
         Self {
             control: judged.control().id,
+            policy: (*policy).to_owned(),
             severity: *severity,
-            disposition: judged.disposition.name(),
+            disposition: diagnostic.disposition(),
             container: finding.subject.container().map(|container| container.name.to_owned()),
             field: field.clone(),
             value: to_json(finding.found),

@@ -8,8 +8,8 @@ use std::io::{self, Write};
 
 use crate::evaluate::{Line, Severity};
 use crate::lint::report::fold::{Fold, FoldedPod, fold};
-use crate::lint::report::{Layout, ObjectReport, Report, SuggestedChange, Summary, statistics};
-use crate::text::{Printable, counted, one_line};
+use crate::lint::report::{Layout, ObjectReport, Report, SuggestedChange, statistics, unresolved};
+use crate::text::{counted, one_line};
 
 /// How far in the lines are that belong to a headline.
 const INDENT: usize = 2;
@@ -28,6 +28,9 @@ pub fn write(report: &Report, layout: Layout, output: &mut impl Write) -> io::Re
     if let ([fold], Some(standard)) = (folds.as_slice(), &report.standard) {
         write_standard_text(standard, fold, layout, output)?;
     }
+    if layout.shows_unresolved {
+        unresolved::write(report, layout, output)?;
+    }
     for unread in &report.unread {
         let text = one_line(&format!("{unread} (not read, so not judged)")).to_string();
         writeln!(output, "{}", layout.wrapped("", INDENT, &text))?;
@@ -45,48 +48,6 @@ pub fn write_table(report: &Report, layout: Layout, output: &mut impl Write) -> 
     }
     writeln!(output)?;
     statistics::write(report, layout, output)
-}
-
-/// Writes the counts, for standard error.
-///
-/// # Errors
-/// Those of `output`.
-pub fn write_summary(report: &Report, output: &mut impl Write) -> io::Result<()> {
-    let Summary { files, objects, denied, warned, unread, unknown_namespaces, .. } = report.summary;
-    write!(output, "{} with pods in {}", counted(objects, "object"), counted(files, "file"))?;
-    let outcomes = [(denied, "denied"), (warned, "warned of"), (unread, "not read")];
-    let mut separator = ": ";
-    for (count, outcome) in outcomes.into_iter().filter(|(count, _)| *count > 0) {
-        write!(output, "{separator}{count} {outcome}")?;
-        separator = ", ";
-    }
-    if separator == ": " && objects > 0 {
-        write!(output, ": all allowed")?;
-    }
-    writeln!(output)?;
-    if unknown_namespaces > 0 {
-        let objects = counted(unknown_namespaces, "object");
-        writeln!(
-            output,
-            "nothing is known of the namespace of {objects}, so every policy was taken to hold there; \
-             give the Namespaces with --objects"
-        )?;
-    }
-    write_other_kinds(&report.summary, output)
-}
-
-fn write_other_kinds(summary: &Summary, output: &mut impl Write) -> io::Result<()> {
-    if summary.other_kinds.is_empty() {
-        return Ok(());
-    }
-    let kinds: Vec<String> = summary
-        .other_kinds
-        .iter()
-        .map(|other| {
-            format!("{} {} ({})", other.count, Printable(&other.kind), Printable(&other.api_version))
-        })
-        .collect();
-    writeln!(output, "without a pod that podgate knows of: {}", kinds.join(", "))
 }
 
 /// One pod, or several with what they have in common behind them.

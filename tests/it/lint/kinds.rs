@@ -57,15 +57,16 @@ CronJob spec.jobTemplate.spec.template spec.jobTemplate.spec.template.spec.hostI
 }
 
 #[test]
-fn a_template_that_is_absent_has_no_pod() {
+fn an_object_without_a_template_is_a_fragment() {
     let text = "{apiVersion: v1, kind: ReplicationController, metadata: {name: r, namespace: ml}, spec: {template: null}}";
     let report = Case::of(text).run(&[""]);
-    assert!(report.objects[0].pods.is_empty());
-    assert_snapshot!(shown(&report), @r"
-----
-1 object with pods in 1 file: all allowed
-exit 0
-");
+    assert_eq!((report.objects[0].pods.len(), report.objects[0].pods[0].path.as_str()), (1, "spec.template"));
+    assert_snapshot!(shown(&report), @"
+    a.yaml:1:100: ReplicationController ml/r is unresolved: no spec.template (a fragment, as a patch is: judge the whole object, kubectl kustomize DIR | podgate lint -)
+    ----
+    1 object with pods in 1 file: 1 unresolved
+    exit 3
+    ");
 }
 
 #[test]
@@ -100,20 +101,17 @@ items:
 {apiVersion: v1, kind: PodList, items: null}
 ";
     assert_snapshot!(Case::of(text).text(), @r#"
-    2 objects: denied (1 change needed to meet "ml-restricted" in each) [PG-0002]
-      a.yaml:4:3: Pod ml/first (line 7)
-      a.yaml:11:5: Pod ml/nested (line 14)
-      - spec.hostPID is true -> remove it
+    a.yaml:4:3: Pod ml/first: denied (1 change needed to meet "ml-restricted") [PG-0002]
+      a.yaml:7:19  spec.hostPID  is true  -> remove it
+    a.yaml:11:5: Pod ml/nested: denied (1 change needed to meet "ml-restricted") [PG-0002]
+      a.yaml:14:21  spec.hostPID  is true  -> remove it
     a.yaml:21:3: Deployment ml/typed: admitted with a warning, but its pods are denied (1 change needed to meet "ml-restricted") [PG-0002]
-      25:18  spec.hostPID is true -> remove it
+      a.yaml:25:18  spec.hostPID  is true  -> remove it
     a.yaml:15:3: expected a Kubernetes object, found a number (not read, so not judged)
-
-    control         objects  findings
-    hostNamespaces        3         3
     ----
     3 objects with pods in 1 file: 3 denied, 1 not read
     without a pod that podgate knows of: 1 ConfigMap (v1)
-    exit 3
+    exit 1
     "#);
 }
 
@@ -126,20 +124,21 @@ fn other_kinds_are_counted() {
 ---
 {apiVersion: batch.volcano.sh/v1alpha1, kind: Job, spec: {template: {spec: {hostPID: true}}}}
 ---
-{apiVersion: v1, kind: Deployment}
+{apiVersion: example.com/v1, kind: Deployment}
 ";
-    assert_snapshot!(Case::of(text).text(), @r"
-----
-0 objects with pods in 1 file
-without a pod that podgate knows of: 1 Job (batch.volcano.sh/v1alpha1), 1 Deployment (v1), 2 Service (v1)
-exit 0
-");
+    assert_snapshot!(Case::of(text).text(), @"
+    ----
+    0 objects with pods in 1 file: nothing was judged
+    without a pod that podgate knows of: 1 Job (batch.volcano.sh/v1alpha1), 1 Deployment (example.com/v1), 2 Service (v1)
+    exit 0
+    ");
 }
 
 #[test]
 fn a_list_of_many_pods() {
     let pod = |index: usize| {
-        let spec = if index == 1999 { "{\"hostPID\":true}" } else { "{}" };
+        let host_pid = index == 1999;
+        let spec = format!("{{\"hostPID\":{host_pid},\"containers\":[{{\"name\":\"c\",\"image\":\"i\"}}]}}");
         format!(
             "\n{{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{{\"name\":\"p{index}\",\"namespace\":\"ml\"}},\"spec\":{spec}}}"
         )
@@ -148,7 +147,8 @@ fn a_list_of_many_pods() {
     let text = format!("{{\"apiVersion\":\"v1\",\"kind\":\"PodList\",\"items\":[{}]}}", pods.join(","));
     assert_snapshot!(Case::of(&text).text(), @r#"
     a.yaml:2001:1: Pod ml/p1999: denied (1 change needed to meet "ml-restricted") [PG-0002]
-      2001:96  spec.hostPID is true -> remove it
+      a.yaml:2001:96  spec.hostPID  is true  -> remove it
+      podgate fills in: allowPrivilegeEscalation, capabilities.drop, runAsNonRoot, seccompProfile.type
     ----
     2000 objects with pods in 1 file: 1 denied
     exit 1

@@ -5,14 +5,17 @@ mod kinds;
 mod layouts;
 mod notations;
 mod same_verdicts;
+mod unjudged;
 mod unread;
+mod unresolved;
 mod verdicts;
+mod walked;
 
 use std::fs;
 use std::io::Write as _;
 
-use podgate::lint::report::{Layout, json, text};
-use podgate::lint::{Input, Options, Report, run};
+use podgate::lint::report::{FailOn, Layout, json, summary, text};
+use podgate::lint::{Excludes, Input, Options, Report, run};
 use podgate::policy::{BUILT_IN, PolicySet, Snapshot};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -26,6 +29,8 @@ struct Case {
     folder: TempDir,
     policies: PolicySet,
     namespaces: Snapshot,
+    namespace: String,
+    excludes: Excludes,
 }
 
 impl Case {
@@ -35,6 +40,8 @@ impl Case {
             folder: TempDir::new().unwrap(),
             policies: policies(BUILT_IN),
             namespaces: Snapshot::default(),
+            namespace: String::new(),
+            excludes: Excludes::default(),
         };
         for (name, text) in files {
             case.write(name, text);
@@ -67,13 +74,28 @@ impl Case {
         self
     }
 
+    /// Lints as with these patterns of `--exclude`.
+    fn without(mut self, globs: &[&str]) -> Self {
+        self.excludes = Excludes::new(globs.iter().copied()).unwrap();
+        self
+    }
+
+    /// Lints as with `--namespace`.
+    fn in_namespace(mut self, namespace: &str) -> Self {
+        namespace.clone_into(&mut self.namespace);
+        self
+    }
+
     fn run(self, names: &[&str]) -> Report {
         let inputs: Vec<Input> =
             names.iter().map(|name| Input::Path(self.folder.path().join(name))).collect();
-        let mut report = run(&inputs, Options { policies: self.policies, namespaces: self.namespaces });
-        let folder = format!("{}/", self.folder.path().display());
+        let Self { folder, policies, namespaces, namespace, excludes } = self;
+        let mut report = run(&inputs, Options { policies, namespaces, namespace, excludes });
+        let folder = format!("{}/", folder.path().display());
         let files = report.objects.iter_mut().map(|object| &mut object.file);
-        for file in files.chain(report.unread.iter_mut().map(|unread| &mut unread.file)) {
+        let summary = &mut report.summary;
+        let folders = summary.charts.iter_mut().chain(&mut summary.kustomizations);
+        for file in files.chain(report.unread.iter_mut().map(|unread| &mut unread.file)).chain(folders) {
             *file = file.replace(&folder, "");
         }
         report
@@ -90,8 +112,8 @@ fn shown(report: &Report) -> String {
     text::write(report, Layout::default(), &mut shown).unwrap();
     text::write_table(report, Layout::default(), &mut shown).unwrap();
     writeln!(shown, "----").unwrap();
-    text::write_summary(report, &mut shown).unwrap();
-    write!(shown, "exit {}", report.exit_code()).unwrap();
+    summary::write(report, &mut shown).unwrap();
+    write!(shown, "exit {}", report.exit_code(&FailOn::DEFAULT)).unwrap();
     String::from_utf8(shown).unwrap()
 }
 
@@ -113,5 +135,5 @@ spec:
 ";
 
 /// A container that meets the restricted level.
-const GOOD: &str = "{name: c, securityContext: {allowPrivilegeEscalation: false, runAsNonRoot: true, \
+const GOOD: &str = "{name: c, image: i, securityContext: {allowPrivilegeEscalation: false, runAsNonRoot: true, \
                     capabilities: {drop: [ALL]}, seccompProfile: {type: RuntimeDefault}}}";

@@ -13,24 +13,24 @@ metadata: {name: p, namespace: ml}
 spec:
   hostPID: on
   containers:
-  - {name: hex, securityContext: {privileged: yes, runAsUser: 0x0}}
-  - {name: octal, securityContext: {privileged: y, runAsUser: 00}}
-  - {name: binary, securityContext: {privileged: 'yes', runAsUser: 0b0}}
+  - {name: hex, image: i, securityContext: {privileged: yes, runAsUser: 0x0}}
+  - {name: octal, image: i, securityContext: {privileged: y, runAsUser: 00}}
+  - {name: binary, image: i, securityContext: {privileged: 'yes', runAsUser: 0b0}}
 ";
     // Quoted, it is a string and not a boolean.
-    assert_snapshot!(Case::of(text).text(), @r"
-a.yaml:9:50: spec.containers[2].securityContext.privileged: expected true or false, found a string (not read, so not judged)
-----
-0 objects with pods in 1 file: 1 not read
-exit 3
-");
+    assert_snapshot!(Case::of(text).text(), @"
+    a.yaml:9:60: spec.containers[2].securityContext.privileged: expected true or false, found a string (not read, so not judged)
+    ----
+    0 objects with pods in 1 file: nothing was judged, 1 not read
+    exit 3
+    ");
     let text = text.replace("'yes'", "TRUE");
     assert_snapshot!(Case::of(&text).text(), @r#"
     a.yaml:1:1: Pod ml/p: denied (4 changes needed to meet "ml-restricted") [PG-4G03]
-      5:12  spec.hostPID is true -> remove it
-      7:17  all 3 containers: securityContext.allowPrivilegeEscalation not set -> set it to false
-      7:47  all 3 containers: securityContext.privileged is true -> remove it (a GPU is requested as a resource, not by privilege)
-      7:63  all 3 containers: securityContext.runAsUser is 0 -> remove it (or use a number above 0, as 1000)
+      a.yaml:5:12  spec.hostPID                                                is true  -> remove it
+      a.yaml:7:27  all 3 containers  securityContext.allowPrivilegeEscalation  not set  -> set it to false
+      a.yaml:7:57  all 3 containers  securityContext.privileged                is true  -> remove it (a GPU is requested as a resource, not by privilege)
+      a.yaml:7:73  all 3 containers  securityContext.runAsUser                 is 0     -> remove it (or use a number above 0, as 1000)
       podgate fills in: capabilities.drop, runAsNonRoot, seccompProfile.type
     ----
     1 object with pods in 1 file: 1 denied
@@ -49,18 +49,20 @@ spec:
     runAsUser: 0
   containers:
   - name: merged
+    image: i
     securityContext:
       <<: *base
       privileged: true
   - name: copied
+    image: i
     securityContext: *base
 ";
     assert_snapshot!(Case::of(text).text(), @r#"
     a.yaml:1:1: Pod ml/p: denied (4 changes needed to meet "ml-restricted") [PG-4G01]
-      6:16   spec.securityContext.runAsUser is 0 -> remove it (or use a number above 0, as 1000)
-      6:16   all 2 containers: securityContext.runAsUser is 0 -> remove it (or use a number above 0, as 1000) [by the alias on line 10]
-      9:5    container "merged": securityContext.allowPrivilegeEscalation not set -> set it to false
-      11:19  container "merged": securityContext.privileged is true -> remove it (a GPU is requested as a resource, not by privilege)
+      a.yaml:6:16   spec.securityContext.runAsUser                                            is 0     -> remove it (or use a number above 0, as 1000)
+      a.yaml:6:16   all 2 containers                securityContext.runAsUser                 is 0     -> remove it (or use a number above 0, as 1000) [by the alias on line 11]
+      a.yaml:10:5   container "merged"              securityContext.allowPrivilegeEscalation  not set  -> set it to false
+      a.yaml:12:19  container "merged"              securityContext.privileged                is true  -> remove it (a GPU is requested as a resource, not by privilege)
       podgate fills in: allowPrivilegeEscalation, capabilities.drop, runAsNonRoot, seccompProfile.type
     ----
     1 object with pods in 1 file: 1 denied

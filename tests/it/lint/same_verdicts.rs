@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use podgate::admission::{Reviewer, Webhook};
 use podgate::controls::Standard;
 use podgate::lint::{Input, Options, run};
-use podgate::policy::{PolicySet, Snapshot};
+use podgate::policy::PolicySet;
 use serde_json::{Value, json};
 
 use super::Case;
@@ -66,8 +66,8 @@ fn the_webhook_says_the_same() {
                     "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "ml"},
                     "spec": {
                         "volumes": volumes, "hostPID": compared % 5 == 0, "securityContext": first,
-                        "initContainers": [{"name": "i", "securityContext": first}],
-                        "containers": [{"name": "a", "securityContext": second}, {"name": "b", "securityContext": second}],
+                        "initContainers": [{"name": "i", "image": "i", "securityContext": first}],
+                        "containers": [{"name": "a", "image": "i", "securityContext": second}, {"name": "b", "image": "i", "securityContext": second}],
                     },
                 });
                 let report = Case::of(&pod.to_string()).run(&[""]);
@@ -103,23 +103,40 @@ fn kubernetes_says_the_same_of_its_fixtures() {
         let (version, _) = rest.split_once('/').unwrap();
         of_standard.entry(format!("{level}:{version}")).or_default().push(expected);
     }
-    let compared: usize =
-        of_standard.iter().map(|(standard, expected)| compare(&folder, standard, expected)).sum();
+    let mut without_source = 0;
+    let compared: usize = of_standard
+        .iter()
+        .map(|(standard, expected)| compare(&folder, standard, expected, &mut without_source))
+        .sum();
     eprintln!("{compared} fixtures, each with the verdict and the text of Kubernetes");
+    assert_eq!(without_source, 38, "the fixtures with a volume without a source");
     assert!(compared >= LEAST_FIXTURES, "only {compared} fixtures");
 }
 
-fn compare(folder: &Path, standard: &str, expected: &[Value]) -> usize {
+/// What is expected of a fixture. Its evaluator refuses one volume without a source; the API server makes an `emptyDir` of it
+/// before the evaluator sees it, and so does the linter.
+fn as_admitted(expected: &Value, without_source: &mut usize) -> Value {
+    let file = expected["file"].as_str().unwrap();
+    if !(file.starts_with("restricted/") && file.ends_with("/pass/restrictedvolumes0.yaml")) {
+        return expected.clone();
+    }
+    assert_eq!(expected["allowed"], false, "{file}: {expected}");
+    *without_source += 1;
+    json!({"file": file, "allowed": true, "reason": "", "detail": ""})
+}
+
+fn compare(folder: &Path, standard: &str, expected: &[Value], without_source: &mut usize) -> usize {
     let files: Vec<PathBuf> =
         expected.iter().map(|expected| folder.join(expected["file"].as_str().unwrap())).collect();
     let inputs: Vec<Input> = files.into_iter().map(Input::Path).collect();
     let policies = PolicySet::of_standard(&standard.parse::<Standard>().unwrap());
-    let report = run(&inputs, Options { policies, namespaces: Snapshot::default() });
+    let report = run(&inputs, Options { policies, ..Options::default() });
     assert_eq!((report.unread.len(), report.objects.len()), (0, expected.len()), "{standard}");
     for (object, expected) in report.objects.iter().zip(expected) {
         let pod = &object.pods[0];
         let found = json!({"file": expected["file"], "allowed": pod.allowed, "reason": pod.reason, "detail": pod.detail});
-        assert_eq!(found, *expected, "{}", object.file);
+        let expected_here = as_admitted(expected, without_source);
+        assert_eq!(found, expected_here, "{}", object.file);
         let file = object.file.as_str();
         assert!(file.ends_with(expected["file"].as_str().unwrap()), "{file}");
         assert_eq!(pod.findings.is_empty(), pod.allowed, "{file}");

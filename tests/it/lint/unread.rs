@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use insta::assert_snapshot;
 
+use podgate::lint::report::FailOn;
+
 use super::Case;
 
 #[test]
@@ -24,17 +26,14 @@ metadata: {name: after, namespace: ml}
 spec: {hostPID: true}
 ";
     assert_snapshot!(Case::of(text).text(), @r#"
-    2 objects: denied (1 change needed to meet "ml-restricted" in each) [PG-0002]
-      a.yaml:1:1: Pod ml/before (line 4)
-      a.yaml:10:1: Pod ml/after (line 13)
-      - spec.hostPID is true -> remove it
+    a.yaml:1:1: Pod ml/before: denied (1 change needed to meet "ml-restricted") [PG-0002]
+      a.yaml:4:17  spec.hostPID  is true  -> remove it
+    a.yaml:10:1: Pod ml/after: denied (1 change needed to meet "ml-restricted") [PG-0002]
+      a.yaml:13:17  spec.hostPID  is true  -> remove it
     a.yaml:8:7: unclosed bracket '{' (not read, so not judged)
-
-    control         objects  findings
-    hostNamespaces        2         2
     ----
     2 objects with pods in 1 file: 2 denied, 1 not read
-    exit 3
+    exit 1
     "#);
 }
 
@@ -56,8 +55,12 @@ fn nothing_is_passed_over() {
     ];
     let mut messages = String::new();
     for text in table {
-        let report = Case::of(text).run(&[""]);
-        assert_eq!((report.exit_code(), report.unread.len(), report.objects.len()), (3, 1, 0), "{text}");
+        let report = Case::of(text).run(&["a.yaml"]);
+        assert_eq!(
+            (report.exit_code(&FailOn::DEFAULT), report.unread.len(), report.objects.len()),
+            (3, 1, 0),
+            "{text}"
+        );
         writeln!(messages, "{}", report.unread[0]).unwrap();
     }
     assert_snapshot!(messages, @r#"
@@ -78,10 +81,10 @@ a.yaml:1:1: not a Kubernetes object: it has neither apiVersion nor kind
 
 #[test]
 fn by_a_standard_alone_a_manifest_is_read_to_the_letter() {
-    let text = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {hostnetwork: true, containers: []}";
-    assert_snapshot!(Case::of(text).by_standard("baseline").text(), @r"
-----
-1 object with pods in 1 file: all allowed
-exit 0
-");
+    let text = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {hostnetwork: true, containers: [{name: c, image: i}]}";
+    assert_snapshot!(Case::of(text).by_standard("baseline").text(), @"
+    ----
+    1 object with pods in 1 file: all allowed
+    exit 0
+    ");
 }

@@ -2,6 +2,9 @@
 
 use insta::assert_snapshot;
 
+use podgate::lint::report::FailOn;
+use serde_json::Value;
+
 use super::{Case, GOOD, LENIENT, as_json, shown};
 
 #[test]
@@ -10,17 +13,17 @@ fn namespaces_among_the_manifests_decide() {
 apiVersion: v1
 kind: Pod
 metadata: {name: judged, namespace: ml}
-spec: {hostNetwork: true, containers: [{name: c}]}
+spec: {hostNetwork: true, containers: [{name: c, image: i}]}
 ---
 apiVersion: v1
 kind: Pod
 metadata: {name: elsewhere, namespace: web}
-spec: {hostNetwork: true, containers: [{name: c}]}
+spec: {hostNetwork: true, containers: [{name: c, image: i}]}
 ---
 apiVersion: v1
 kind: Pod
 metadata: {name: somewhere}
-spec: {hostNetwork: true, containers: [{name: c}]}
+spec: {hostNetwork: true, containers: [{name: c, image: i}]}
 ";
     let namespaces = r#"{"apiVersion": "v1", "kind": "List", "items": [
   {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "ml", "labels": {"podgate.dev/policy": "ml-restricted"}}},
@@ -30,17 +33,16 @@ spec: {hostNetwork: true, containers: [{name: c}]}
     let case = Case::new(&[("a.yaml", text), ("z.json", namespaces)])
         .knowing("web", &[("podgate.dev/policy", "ml-restricted")]);
     assert_snapshot!(case.text(), @r#"
-    2 objects: denied (1 change needed to meet "ml-restricted" in each) [PG-0002]
-      a.yaml:1:1: Pod ml/judged (line 4)
-      a.yaml:11:1: Pod somewhere (line 14)
-      - spec.hostNetwork is true -> remove it
+    a.yaml:1:1: Pod ml/judged: denied (1 change needed to meet "ml-restricted") [PG-0002]
+      a.yaml:4:21  spec.hostNetwork  is true  -> remove it
       podgate fills in: allowPrivilegeEscalation, capabilities.drop, runAsNonRoot, seccompProfile.type
-
-    control         objects  findings
-    hostNamespaces        2         2
+    a.yaml:11:1: Pod somewhere: denied (1 change needed to meet "ml-restricted") [PG-0002]
+      a.yaml:14:21  spec.hostNetwork  is true  -> remove it
+      podgate fills in: allowPrivilegeEscalation, capabilities.drop, runAsNonRoot, seccompProfile.type
     ----
-    3 objects with pods in 2 files: 2 denied
-    nothing is known of the namespace of 1 object, so every policy was taken to hold there; give the Namespaces with --objects
+    3 objects with pods in 2 files: 2 denied, 1 not judged
+    not judged: 1 object in namespace web: no policy holds there (--fail-on unjudged makes it fail for that)
+    1 object names no namespace, so every policy was taken to hold there; give it with -n NAMESPACE
     without a pod that podgate knows of: 2 Namespace (v1)
     exit 1
     "#);
@@ -54,25 +56,25 @@ fn a_namespace_that_is_not_known_is_judged_by_every_policy() {
     assert!(!report.objects[0].is_namespace_known);
     assert_snapshot!(shown(&report), @r#"
     a.yaml:1:1: Pod unheard-of/p: denied (1 change needed to meet "ml-restricted") [PG-0002]
-      1:89  spec.hostPID is true -> remove it
+      a.yaml:1:89  spec.hostPID  is true  -> remove it
     ----
     1 object with pods in 1 file: 1 denied
-    nothing is known of the namespace of 1 object, so every policy was taken to hold there; give the Namespaces with --objects
+    the labels of namespace unheard-of are not known, so every policy was taken to hold for 1 object there; give the Namespaces with --objects
     exit 1
     "#);
     let text =
         "{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: kube-system}, spec: {hostPID: true}}";
-    assert_snapshot!(Case::new(&[("a.yaml", text)]).text(), @r"
-----
-1 object with pods in 1 file: all allowed
-exit 0
-");
+    assert_snapshot!(Case::new(&[("a.yaml", text)]).text(), @"
+    ----
+    1 object with pods in 1 file: nothing was judged
+    not judged: 1 object in namespace kube-system: no policy holds there (--fail-on unjudged makes it fail for that)
+    exit 0
+    ");
 }
 
 #[test]
 fn what_is_filled_in_does_not_count() {
-    let text =
-        "{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: ml}, spec: {containers: [{name: c}]}}";
+    let text = "{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: ml}, spec: {containers: [{name: c, image: i}]}}";
     assert_snapshot!(Case::of(text).text(), @r"
 ----
 1 object with pods in 1 file: all allowed
@@ -108,7 +110,7 @@ exit 0
 
 #[test]
 fn warnings_and_notes_refuse_nothing() {
-    let text = "{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: ml}, spec: {hostNetwork: true, containers: [{name: c}]}}";
+    let text = "{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: ml}, spec: {hostNetwork: true, containers: [{name: c, image: i}]}}";
     let lenient = LENIENT.to_owned();
     assert_snapshot!(Case::of(text).by_policy(&lenient).text(), @r#"
     a.yaml:1:1: Pod ml/p: denied (1 change needed to meet "lenient") [PG-0002]
@@ -133,7 +135,10 @@ fn warnings_and_notes_refuse_nothing() {
     exit 0
     "#);
     let report = Case::of(text).by_policy(&lenient.replace("spec:", "spec:\n  mode: Audit")).run(&[""]);
-    assert_eq!((report.summary.allowed, report.summary.findings, report.exit_code()), (1, 5, 0));
+    assert_eq!(
+        (report.summary.allowed, report.summary.findings, report.exit_code(&FailOn::DEFAULT)),
+        (1, 5, 0)
+    );
     assert_snapshot!(shown(&report), @r#"
     a.yaml:1:1: Pod ml/p: admitted with a note in the audit log (5 changes needed to meet "lenient") [PG-2J82]
       1:85   spec.hostNetwork is true -> remove it
@@ -163,14 +168,20 @@ fn a_volume_is_judged_once_and_by_the_narrower_rule() {
     "#);
     // The API server makes an emptyDir of a volume without a source; the standard calls it unknown.
     assert_snapshot!(Case::of(&text).by_standard("restricted").text(), @r#"
-    a.yaml:1:1: Pod ml/p: denied (2 changes needed to meet "restricted:latest") [PG-1000]
-      1:83   volume "bare" has no type that podgate knows -> use a persistentVolumeClaim; also allowed: configMap, csi, downwardAPI, emptyDir, ephemeral, image, projected, secret
-      1:109  volume "data" is nfs -> use a persistentVolumeClaim; also allowed: configMap, csi, downwardAPI, emptyDir, ephemeral, image, projected, secret
-      Kubernetes says: violates PodSecurity "restricted:latest": restricted volume types (volumes "bare", "data" use restricted volume types "nfs", "unknown")
+    a.yaml:1:1: Pod ml/p: denied (1 change needed to meet "restricted:latest") [PG-1000]
+      a.yaml:1:109  volume "data"  is nfs  -> use a persistentVolumeClaim; also allowed: configMap, csi, downwardAPI, emptyDir, ephemeral, image, projected, secret
+      Kubernetes says: violates PodSecurity "restricted:latest": restricted volume types (volume "data" uses restricted volume type "nfs")
     ----
     1 object with pods in 1 file: 1 denied
     exit 1
     "#);
+    // The standard's rule and the policy's own find the same volume: in JSON, too, only one of them is left.
+    let report = as_json(&Case::of(&text).run(&[""]));
+    let findings = report["objects"][0]["pods"][0]["findings"].as_array().unwrap();
+    let of_nfs: Vec<&Value> =
+        findings.iter().filter(|finding| finding["field"] == "spec.volumes[1].nfs").collect();
+    let controls: Vec<&Value> = of_nfs.iter().map(|finding| &finding["control"]).collect();
+    assert_eq!(controls, ["volumeTypes"], "{report}");
     let csi = text.replace("{name: data, nfs: {}}, ", "");
     let report = as_json(&Case::of(&csi).run(&[""]));
     let pod = &report["objects"][0]["pods"][0];
@@ -189,10 +200,13 @@ metadata:
   name: serve
   namespace: ml
 spec:
+  selector: {matchLabels: {app: serve}}
   template:
     spec:
+      containers: [{name: serve, image: i, securityContext: {allowPrivilegeEscalation: false, runAsNonRoot: true, capabilities: {drop: [ALL]}, seccompProfile: {type: RuntimeDefault}}}]
       initContainers:
       - name: fetch
+        image: i
         securityContext:
           allowPrivilegeEscalation: false
           seccompProfile: {type: RuntimeDefault}
@@ -209,100 +223,114 @@ not: an object
 fn json_holds_every_object() {
     let report = as_json(&Case::of(ADDS).run(&[""]));
     assert_snapshot!(serde_json::to_string_pretty(&report["objects"]).unwrap(), @r#"
-[
-  {
-    "apiVersion": "apps/v1",
-    "column": 1,
-    "document": 1,
-    "file": "a.yaml",
-    "kind": "Deployment",
-    "line": 1,
-    "name": "serve",
-    "namespace": "ml",
-    "namespaceKnown": true,
-    "pods": [
+    [
       {
-        "allowed": false,
-        "detail": "unrestricted capabilities (container \"fetch\" must not include \"SYS_ADMIN\" in securityContext.capabilities.add)",
-        "findings": [
+        "apiVersion": "apps/v1",
+        "column": 1,
+        "document": 1,
+        "file": "a.yaml",
+        "kind": "Deployment",
+        "line": 1,
+        "name": "serve",
+        "namespace": "ml",
+        "namespaceKnown": true,
+        "pods": [
           {
-            "aliasLine": null,
-            "column": 19,
-            "container": "fetch",
-            "control": "capabilities_restricted",
-            "disposition": "denied",
-            "field": "spec.template.spec.initContainers[0].securityContext.capabilities.add[0]",
-            "filledIn": false,
-            "line": 15,
-            "message": "init container \"fetch\": securityContext.capabilities.add SYS_ADMIN; remove it",
-            "remedy": {
-              "remove": true
-            },
-            "severity": "deny",
-            "value": "SYS_ADMIN"
-          },
-          {
-            "aliasLine": null,
-            "column": 9,
-            "container": "fetch",
-            "control": "runAsNonRoot",
-            "disposition": "filledIn",
-            "field": "spec.template.spec.initContainers[0].securityContext.runAsNonRoot",
-            "filledIn": true,
-            "line": 11,
-            "message": "init container \"fetch\": securityContext.runAsNonRoot not set; set it to true",
-            "remedy": {
-              "set": true
-            },
-            "severity": "deny",
-            "value": null
+            "allowed": false,
+            "detail": "unrestricted capabilities (container \"fetch\" must not include \"SYS_ADMIN\" in securityContext.capabilities.add)",
+            "findings": [
+              {
+                "aliasLine": null,
+                "column": 19,
+                "container": "fetch",
+                "control": "capabilities_restricted",
+                "disposition": "denied",
+                "field": "spec.template.spec.initContainers[0].securityContext.capabilities.add[0]",
+                "filledIn": false,
+                "line": 18,
+                "message": "init container \"fetch\": securityContext.capabilities.add SYS_ADMIN; remove it",
+                "policy": "ml-restricted",
+                "remedy": {
+                  "remove": true
+                },
+                "severity": "deny",
+                "value": "SYS_ADMIN"
+              },
+              {
+                "aliasLine": null,
+                "column": 9,
+                "container": "fetch",
+                "control": "runAsNonRoot",
+                "disposition": "filledIn",
+                "field": "spec.template.spec.initContainers[0].securityContext.runAsNonRoot",
+                "filledIn": true,
+                "line": 14,
+                "message": "init container \"fetch\": securityContext.runAsNonRoot not set; set it to true",
+                "policy": "ml-restricted",
+                "remedy": {
+                  "set": true
+                },
+                "severity": "deny",
+                "value": null
+              }
+            ],
+            "path": "spec.template",
+            "reason": "unrestricted capabilities",
+            "unresolved": [],
+            "verdict": "deny"
           }
         ],
-        "path": "spec.template",
-        "reason": "unrestricted capabilities"
+        "policies": [
+          "ml-restricted"
+        ],
+        "verdict": "deny"
       }
-    ],
-    "verdict": "deny"
-  }
-]
-"#);
+    ]
+    "#);
 }
 
 #[test]
 fn json_holds_what_was_not_judged() {
-    let mut report = as_json(&Case::of(ADDS).run(&[""]));
+    let mut report = as_json(&Case::of(ADDS).run(&["a.yaml"]));
     report["objects"].take();
     assert_snapshot!(serde_json::to_string_pretty(&report).unwrap(), @r#"
-{
-  "objects": null,
-  "summary": {
-    "allowed": 0,
-    "denied": 1,
-    "files": 1,
-    "findings": 2,
-    "objects": 1,
-    "otherKinds": [
-      {
-        "apiVersion": "v1",
-        "count": 1,
-        "kind": "Service"
-      }
-    ],
-    "pods": 1,
-    "unknownNamespaces": 0,
-    "unread": 1,
-    "warned": 0
-  },
-  "unread": [
     {
-      "column": 1,
-      "document": 2,
-      "file": "a.yaml",
-      "line": 18,
-      "message": "not a Kubernetes object: it has neither apiVersion nor kind"
+      "objects": null,
+      "summary": {
+        "allowed": 0,
+        "charts": [],
+        "denied": 1,
+        "excluded": 0,
+        "files": 1,
+        "findings": 2,
+        "kustomizations": [],
+        "notManifests": 0,
+        "objects": 1,
+        "otherKinds": [
+          {
+            "apiVersion": "v1",
+            "count": 1,
+            "kind": "Service"
+          }
+        ],
+        "pods": 1,
+        "policies": 0,
+        "unjudged": 0,
+        "unknownNamespaces": 0,
+        "unread": 1,
+        "unresolved": 0,
+        "warned": 0
+      },
+      "unread": [
+        {
+          "column": 1,
+          "document": 2,
+          "file": "a.yaml",
+          "line": 21,
+          "message": "not a Kubernetes object: it has neither apiVersion nor kind"
+        }
+      ],
+      "version": 1
     }
-  ],
-  "version": 1
-}
-"#);
+    "#);
 }

@@ -1,0 +1,171 @@
+//! One file → what it adds to the report: each of its documents and objects is judged, counted, or reported as unread.
+
+use crate::lint::known_kinds::{is_without_pods, misspelling};
+use crate::lint::linter::Linter;
+use crate::lint::manifest::{self, Item};
+use crate::lint::objects::read_namespace;
+use crate::lint::report::{FileReport, ObjectReport};
+use crate::lint::resemblance::{document_at, is_like_manifest, is_template};
+use crate::lint::source::ManifestSource;
+use crate::lint::unread::{DocumentOrigin, Unread};
+use crate::policy::{Policies, is_of_policy, read_document};
+use crate::workload::Workload;
+use crate::yaml::{self, YamlError};
+
+/// Lints a file.
+pub(super) fn lint(source: &ManifestSource, linter: &Linter<'_>) -> FileReport {
+    match source.text() {
+        Ok(text) => lint_text(source, &text, linter),
+        Err(error) => {
+            let mut report = FileReport::default();
+            if source.is_named || error.is_like_manifest {
+                report.unread.push(error.unread);
+            } else {
+                report.not_manifests += 1;
+            }
+            report
+        }
+    }
+}
+
+/// Lints the text of a file.
+pub(super) fn lint_text(source: &ManifestSource, text: &str, linter: &Linter<'_>) -> FileReport {
+    let policies = Policies::new(linter.reserved());
+    let mut file = FileLinter { source, text, linter, policies, report: FileReport::default() };
+    for (index, document) in yaml::read(text).into_iter().enumerate() {
+        let origin = DocumentOrigin { file: &source.name, document: index + 1 };
+        match document {
+            Ok(document) => file.document(&document, &origin),
+            Err(fault) => file.broken_document(fault, &origin),
+        }
+    }
+    file.report
+}
+
+struct FileLinter<'f> {
+    source: &'f ManifestSource,
+    text: &'f str,
+    linter: &'f Linter<'f>,
+    /// The policies of this file: of two files of a tree, each may be a set of its own.
+    policies: Policies,
+    report: FileReport,
+}
+
+impl FileLinter<'_> {
+    /// A document that cannot be parsed.
+    fn broken_document(&mut self, fault: YamlError, origin: &DocumentOrigin<'_>) {
+        let document = document_at(self.text, fault.line);
+        let is_rendered = || !is_template(&document) && !self.source.is_chart_template();
+        if self.source.is_named || is_like_manifest(&document) && is_rendered() {
+            self.report.unread.push(Unread::in_document(origin, fault));
+        } else {
+            self.report.not_manifests += 1;
+        }
+    }
+
+    fn document(&mut self, document: &yaml::Document, origin: &DocumentOrigin<'_>) {
+        if !self.source.is_named && manifest::is_something_else(&document.root) {
+            self.report.not_manifests += 1;
+            return;
+        }
+        for item in manifest::items(&document.root) {
+            if let Err(fault) = item.and_then(|item| self.item(&item, origin)) {
+                self.report.unread.push(Unread::in_document(origin, fault));
+            }
+        }
+    }
+
+    fn item(&mut self, item: &Item<'_>, origin: &DocumentOrigin<'_>) -> Result<(), YamlError> {
+        let Item { api_version, kind, .. } = *item;
+        if let Some(workload) = Workload::of_kind(api_version, kind) {
+            self.report.objects.push(self.linter.object(workload, item, origin)?);
+        } else if is_of_policy(api_version, kind) {
+            self.policy(item, origin);
+        } else if let Some(object) = self.other_kind(item, origin)? {
+            self.report.objects.push(object);
+        } else {
+            self.report.count_other(api_version, kind);
+        }
+        Ok(())
+    }
+
+    /// An object of a kind that is not read: an error if it was meant for one that is.
+    fn other_kind(
+        &self,
+        item: &Item<'_>,
+        origin: &DocumentOrigin<'_>,
+    ) -> Result<Option<ObjectReport>, YamlError> {
+        let Item { api_version, kind, .. } = *item;
+        if item.is_namespace() {
+            read_namespace(item)?;
+        }
+        if let Some(known) = Workload::of_other_version(api_version, kind) {
+            return Err(item.fault(format!(
+                "{kind} of {api_version}: not a version that podgate knows; it knows {}",
+                known.join(", ")
+            )));
+        }
+        if let Some(message) = misspelling(api_version, kind) {
+            return Err(item.fault(message));
+        }
+        let may_have_pods = !is_without_pods(api_version, kind);
+        Ok(may_have_pods.then(|| self.linter.unknown_kind(item, origin)).flatten())
+    }
+
+    /// One of our own policies.
+    fn policy(&mut self, item: &Item<'_>, origin: &DocumentOrigin<'_>) {
+        let document = yaml::Document { root: item.node.clone(), line: item.node.span.line };
+        let faults = read_document(origin.file, &document, &mut self.policies);
+        self.report.policies += usize::from(faults.is_empty());
+        let unread = faults.into_iter().map(|fault| {
+            let place = YamlError { line: fault.line, column: fault.column, message: fault.message };
+            Unread::in_document(origin, place)
+        });
+        self.report.unread.extend(unread);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::lint::report::ObjectVerdict;
+    use crate::policy::{PolicySet, Snapshot};
+
+    proptest! {
+        /// Whatever a text holds, each of its documents is judged, counted, or reported as unread; and what is allowed was
+        /// read as a whole.
+        #[test]
+        fn nothing_panics_and_nothing_is_lost(is_named: bool, text in "(---\n|apiVersion: (v1|apps/v1|app/v1|ray.io/v1|podgate.dev/v1alpha1|podgate.dev/v1|5)\n|kind: (Pod|List|PodList|Deployment|deployment|Namespace|SecurityPolicy|X)\n|metadata: (\\{name: a\\}|b)\n|spec:\n|items: *(\\[\\]|\\[\\{kind: Pod, apiVersion: v1\\}\\])?\n| *- &a \\{[a-c]\\}\n|  (template|selector|containers|hostPID|securityContext): *(true|0|\\*a|\\[\\{name: c\\}\\]|\\[\\{name: c, image: i\\}\\])?\n){0,12}") {
+            let policies = PolicySet::of_standard(&"restricted".parse().expect("a standard"));
+            let namespaces = Snapshot::default();
+            let linter = Linter::new(&policies, &namespaces, "");
+            let source = ManifestSource::of_test(is_named);
+            let report = lint_text(&source, &text, &linter);
+            for (index, document) in yaml::read(&text).into_iter().enumerate() {
+                let in_document = |document: Option<usize>| document == Some(index + 1);
+                let unread = report.unread.iter().filter(|unread| in_document(unread.document)).count();
+                let objects = report.objects.iter().filter(|object| in_document(Some(object.document))).count();
+                let Ok(document) = document else {
+                    prop_assert!(objects == 0 && unread == usize::from(is_named || unread == 1), "{text:?}");
+                    continue;
+                };
+                let json = String::from_utf8_lossy(&document.root.to_json()).into_owned();
+                let is_list = json.contains("\"items\"") || json.contains("List\"");
+                let is_policy = json.contains("podgate") || json.contains("Policy");
+                prop_assert!(objects + unread <= 1 || is_list || is_policy && objects == 0, "{text:?}");
+            }
+            let documents = yaml::read(&text);
+            let counted = report.objects.len() + report.unread.len() + report.others() + report.not_manifests + report.policies;
+            let has_lists = text.contains("items") || text.contains("List");
+            prop_assert!(counted >= documents.len() || has_lists, "{counted} of {text:?}");
+            prop_assert!(!is_named || report.not_manifests == 0, "{text:?}");
+            for object in &report.objects {
+                prop_assert!(!object.pods.is_empty() && !object.policies.is_empty(), "{object:?}");
+                let is_resolved = object.pods.iter().all(|pod| pod.unresolved.is_empty());
+                prop_assert!(is_resolved || object.verdict >= ObjectVerdict::Unresolved, "{object:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! What no verdict could be given for, for people: a line for each pod, with its place.
+
+use std::io::{self, Write};
+
+use crate::lint::report::{Layout, ObjectReport, ObjectVerdict, PodReport, Report, UnresolvedReason};
+use crate::lint::unresolved::Unresolved;
+use crate::text::one_line;
+
+/// Most lines for one object: a kind that is not known is one thing to learn.
+const MOST_LINES: usize = 8;
+/// Most things that are said to be missing of one pod.
+const MOST_MISSING: usize = 3;
+/// What to do about a fragment.
+const ABOUT_FRAGMENTS: &str =
+    " (a fragment, as a patch is: judge the whole object, kubectl kustomize DIR | podgate lint -)";
+
+/// Writes what is unresolved about pods that are not refused anyway, in many small pieces: `output` should be buffered.
+///
+/// # Errors
+/// Those of `output`.
+pub fn write(report: &Report, layout: Layout, output: &mut impl Write) -> io::Result<()> {
+    for object in &report.objects {
+        let pods = || object.pods.iter().filter(|pod| pod.verdict == ObjectVerdict::Unresolved);
+        for pod in pods().take(MOST_LINES) {
+            write_pod(object, pod, layout, output)?;
+        }
+        let more = pods().count().saturating_sub(MOST_LINES);
+        if more > 0 {
+            let (file, subject) = (one_line(&object.file), object.subject());
+            writeln!(
+                output,
+                "{file}: {subject} has {more} more that are unresolved; --format json has them all"
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn write_pod(object: &ObjectReport, pod: &PodReport, layout: Layout, output: &mut impl Write) -> io::Result<()> {
+    let Some(Unresolved { line, column, .. }) = pod.unresolved.first() else { return Ok(()) };
+    let missing: Vec<&str> =
+        pod.unresolved.iter().take(MOST_MISSING).map(|entry| entry.text.as_str()).collect();
+    let more = match pod.unresolved.len().saturating_sub(MOST_MISSING) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let is_fragment = pod.unresolved.iter().any(|entry| entry.reason != UnresolvedReason::UnknownKind);
+    let advice = if is_fragment { ABOUT_FRAGMENTS } else { "" };
+    let place = layout.place(&format!("{}:{line}:{column}", one_line(&object.file)));
+    let missing = missing.join(", ");
+    let text =
+        format!("{place}: {} is unresolved: {}{more}{advice}", object.subject(), one_line(&missing));
+    writeln!(output, "{}", layout.wrapped("", 2, &text))
+}
