@@ -4,6 +4,12 @@ use std::fmt;
 
 use crate::yaml::node::Span;
 
+/// How deep lists and mappings may nest. Schemas of custom resources, the deepest files that are
+/// common, stay well below; a tree of this depth can be walked by recursion.
+pub(super) const MAX_DEPTH: usize = 64;
+/// What is said of a text that nests deeper.
+pub(super) const TOO_DEEP: &str = "lists and mappings nest deeper than 64 levels";
+
 /// Why a document could not be read, and where.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("line {line}, column {column}: {message}")]

@@ -13,13 +13,21 @@
 //! Wider than kubectl on purpose, as more is judged that way and nothing less: content on the line
 //! of a `---`, directives, documents behind a `...`, and JSON in every document.
 
+mod block_scalar;
 mod build;
+mod cursor;
 mod error;
-mod events;
+mod grammar;
 mod json;
+mod lexeme;
 mod node;
+mod outline;
 mod part;
+mod plain_scalar;
+mod property;
+mod quoted_scalar;
 mod scalar;
+mod scanner;
 mod stream;
 #[cfg(test)]
 mod tests;
