@@ -5,10 +5,10 @@ use crate::evaluate::{Context, ControlFindings, Severity, StandardText, Verdict,
 use crate::json::{self, Reader};
 use crate::lint::diagnostic::place_findings;
 use crate::lint::manifest::Item;
-use crate::lint::place;
 use crate::lint::pod_summary::PodSummary;
 use crate::lint::report::{FindingReport, ObjectReport, ObjectVerdict, PodReport};
 use crate::lint::unread::DocumentOrigin;
+use crate::lint::wrong_types;
 use crate::path::Path;
 use crate::pod::Pod;
 use crate::policy::{PolicySet, RuleSource, Scope, Snapshot};
@@ -35,9 +35,11 @@ impl<'o> Linter<'o> {
         workload: &Workload,
         item: &Item<'_>,
         origin: &DocumentOrigin<'_>,
-    ) -> Result<ObjectReport, YamlError> {
+    ) -> Result<ObjectReport, Vec<YamlError>> {
         let json = item.node.to_json();
-        let mut object = self.read(workload, &json).map_err(|error| place::of_error(item.node, &error))?;
+        let Ok(mut object) = self.read(workload, &json) else {
+            return Err(wrong_types::all(item.node, origin.text, |json| self.read(workload, json).map(drop)));
+        };
         let metadata = object.metadata();
         let name = if metadata.name.is_empty() { &metadata.generate_name } else { &metadata.name };
         let (name, namespace) = (name.to_string(), metadata.namespace.to_string());

@@ -16,6 +16,7 @@ mod pod_summary;
 pub mod report;
 mod source;
 mod unread;
+mod wrong_types;
 
 use crate::policy::{PolicySet, Snapshot};
 use crate::workload::Workload;
@@ -72,7 +73,7 @@ fn lint(source: &ManifestSource, linter: &Linter<'_>) -> FileReport {
             for (index, document) in yaml::read(&text).into_iter().enumerate() {
                 lint_document(
                     document,
-                    &DocumentOrigin { file: &source.name, document: index + 1 },
+                    &DocumentOrigin { file: &source.name, document: index + 1, text: &text },
                     linter,
                     &mut report,
                 );
@@ -94,9 +95,12 @@ fn lint_document(
         Err(fault) => return report.unread.push(Unread::in_document(origin, fault)),
     };
     for item in manifest::items(&document.root) {
-        if let Err(fault) = item.and_then(|item| lint_item(&item, origin, linter, report)) {
-            report.unread.push(Unread::in_document(origin, fault));
-        }
+        let linted = match item {
+            Ok(item) => lint_item(&item, origin, linter, report),
+            Err(fault) => Err(vec![fault]),
+        };
+        let faults = linted.err().unwrap_or_default();
+        report.unread.extend(faults.into_iter().map(|fault| Unread::in_document(origin, fault)));
     }
 }
 
@@ -105,20 +109,20 @@ fn lint_item(
     origin: &DocumentOrigin<'_>,
     linter: &Linter<'_>,
     report: &mut FileReport,
-) -> Result<(), yaml::YamlError> {
+) -> Result<(), Vec<yaml::YamlError>> {
     match Workload::of_kind(item.api_version, item.kind) {
         Some(workload) => report.objects.push(linter.object(workload, item, origin)?),
         None => {
             if item.is_namespace() {
-                objects::read_namespace(item)?;
+                objects::read_namespace(item, origin.text)?;
             }
             if let Some(known) = Workload::of_other_version(item.api_version, item.kind) {
-                return Err(item.fault(format!(
+                return Err(vec![item.fault(format!(
                     "{} of {}: not a version that podgate knows; it knows {}",
                     item.kind,
                     item.api_version,
                     known.join(", ")
-                )));
+                ))]);
             }
             report.count_other(item.api_version, item.kind);
         }
@@ -132,7 +136,7 @@ mod tests {
 
     use super::*;
 
-    const ORIGIN: DocumentOrigin<'_> = DocumentOrigin { file: "f", document: 1 };
+    const ORIGIN: DocumentOrigin<'_> = DocumentOrigin { file: "f", document: 1, text: "" };
 
     proptest! {
         /// Whatever a text holds, each of its documents is judged, counted, or reported as unread.

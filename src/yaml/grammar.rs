@@ -79,7 +79,9 @@ impl<'t> Grammar<'t> {
         if matches!(next.kind, Kind::DocumentStart) {
             self.scanner.take()?;
         } else if has_directives || !self.may_begin {
-            return Err(SyntaxError::at(next.start, "the document has ended before this; begin another with `---`"));
+            let message = "the document has ended before this, which kubectl ignores; indent it as the lines above, or \
+                           begin another document with `---`";
+            return Err(SyntaxError::at(next.start, message));
         }
         self.may_begin = false;
         let start = self.scanner.peek()?.start;
@@ -157,7 +159,7 @@ impl<'t> Grammar<'t> {
                     self.outline.push_scalar(Cow::Borrowed(""), true, tag, span);
                     Ok(())
                 }
-                None => Err(SyntaxError::at(start, "a value is expected here; quote it if it is text")),
+                None => Err(self.scanner.unexpected("a value is expected here; quote it if it is text")?),
             },
         }
     }
@@ -186,7 +188,10 @@ impl<'t> Grammar<'t> {
         }
         let known = self.handles.iter().find(|(known, _)| *known == handle);
         let Some((_, prefix)) = known else {
-            return Err(SyntaxError::at(mark, format!("nothing says what the tag's `{handle}` means; leave it out")));
+            return Err(SyntaxError::at(
+                mark,
+                format!("nothing says what the tag's `{handle}` means; leave it out"),
+            ));
         };
         Ok(Cow::Owned(format!("{prefix}{suffix}")))
     }
@@ -249,7 +254,11 @@ impl<'t> Grammar<'t> {
             match self.peek()? {
                 Kind::BlockEntry => self.block_item(false)?,
                 Kind::BlockEnd => return self.close(),
-                _ => return Err(self.unexpected("a `-` is expected here, as before the other items of the list")?),
+                _ => {
+                    return Err(self
+                        .scanner
+                        .unexpected("a `-` is expected here, as before the other items of the list")?);
+                }
             }
         }
     }
@@ -282,7 +291,11 @@ impl<'t> Grammar<'t> {
                 Kind::Key => self.block_half()?,
                 // A value without a key has the key null.
                 Kind::BlockEnd => return self.close(),
-                _ => return Err(self.unexpected("a key is expected here, at the column of the other keys")?),
+                _ => {
+                    return Err(self
+                        .scanner
+                        .unexpected("a key is expected here, at the column of the other keys")?);
+                }
             }
             if matches!(self.peek()?, Kind::Value) {
                 self.block_half()?;
@@ -361,7 +374,7 @@ impl<'t> Grammar<'t> {
 
     fn comma(&mut self, message: &str) -> Result<()> {
         if !matches!(self.peek()?, Kind::FlowEntry) {
-            return Err(self.unexpected(message)?);
+            return Err(self.scanner.unexpected(message)?);
         }
         self.scanner.take().map(drop)
     }
@@ -391,10 +404,6 @@ impl<'t> Grammar<'t> {
             return Ok(());
         }
         self.node(Position::Flow)
-    }
-
-    fn unexpected(&mut self, message: &str) -> Result<SyntaxError> {
-        Ok(SyntaxError::at(self.scanner.peek()?.start, message))
     }
 }
 

@@ -70,9 +70,10 @@ fn ends(cursor: &Cursor<'_>, is_in_flow: bool) -> Result<bool, SyntaxError> {
 /// way.
 pub(super) fn ambiguous(cursor: &Cursor<'_>) -> SyntaxError {
     let word = cursor.word();
-    let word = word.get(1..).and_then(|rest| rest.find([',', '[', ']', '{', '}'])).map_or(word, |end| {
-        word.get(..=end).unwrap_or_default()
-    });
+    let word = word
+        .get(1..)
+        .and_then(|rest| rest.find([',', '[', ']', '{', '}']))
+        .map_or(word, |end| word.get(..=end).unwrap_or_default());
     let message = format!("`{word}` is read differently by kubectl and others; quote it");
     SyntaxError::at(cursor.mark(), message)
 }

@@ -117,7 +117,8 @@ fn escaped(cursor: &mut Cursor<'_>, start: Mark, notation: Notation) -> Result<c
         Some(b'U') => 8,
         byte => {
             let Some(character) = byte.and_then(short_escape) else {
-                let message = "unknown escape in double quotes; write a backslash as `\\\\`, or use single quotes";
+                let message =
+                    "unknown escape in double quotes; write a backslash as `\\\\`, or use single quotes";
                 return Err(SyntaxError::at(cursor.mark(), message));
             };
             cursor.skip_many(2);
@@ -141,7 +142,8 @@ fn escaped(cursor: &mut Cursor<'_>, start: Mark, notation: Notation) -> Result<c
 /// Reads the digits behind an escape's letter.
 fn hexadecimal(cursor: &mut Cursor<'_>, digits: usize, start: Mark) -> Result<u32, SyntaxError> {
     cursor.skip_many(2);
-    let written = cursor.rest().get(..digits).filter(|text| text.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    let written =
+        cursor.rest().get(..digits).filter(|text| text.bytes().all(|byte| byte.is_ascii_hexdigit()));
     let Some(value) = written.and_then(|text| u32::from_str_radix(text, 16).ok()) else {
         return Err(SyntaxError::at(start, "an escape in these quotes lacks hexadecimal digits"));
     };

@@ -77,6 +77,17 @@ impl<'t> Scanner<'t> {
         self.queue.pop_front().ok_or_else(|| SyntaxError::at(mark, "the document ends too early"))
     }
 
+    /// What is to be said of a lexeme that does not fit, at its place.
+    pub(super) fn unexpected(&mut self, message: &str) -> Result<SyntaxError, SyntaxError> {
+        let next = self.peek()?;
+        let (mark, is_end) = (next.start, matches!(next.kind, LexemeKind::StreamEnd));
+        let unclosed = self.brackets.last().filter(|_| is_end);
+        Ok(unclosed.map_or(SyntaxError::at(mark, message), |bracket| {
+            let text = self.cursor.before().get(bracket.byte..).and_then(|text| text.chars().next());
+            SyntaxError::at(*bracket, format!("unclosed bracket '{}'", text.unwrap_or_default()))
+        }))
+    }
+
     fn needs_more(&mut self) -> Result<bool, SyntaxError> {
         if self.queue.is_empty() {
             return Ok(true);
@@ -162,10 +173,6 @@ impl<'t> Scanner<'t> {
     }
 
     fn end(&mut self) -> Result<(), SyntaxError> {
-        if let Some(bracket) = self.brackets.last() {
-            let text = self.cursor.before().as_bytes().get(bracket.byte).copied().unwrap_or_default();
-            return Err(SyntaxError::at(*bracket, format!("unclosed bracket '{}'", char::from(text))));
-        }
         self.unroll(None);
         self.remove_key()?;
         self.allows_key = false;
@@ -269,7 +276,9 @@ impl<'t> Scanner<'t> {
         } else {
             let mark = self.cursor.mark();
             if !self.is_in_flow() {
-                self.must_allow_key("a key and its value cannot begin here; put them on a line of their own")?;
+                self.must_allow_key(
+                    "a key and its value cannot begin here; put them on a line of their own",
+                )?;
                 self.roll(mark, None, LexemeKind::BlockMappingStart);
             }
             self.allows_key = !self.is_in_flow();

@@ -86,7 +86,11 @@ fn places_behind_quoted_text() {
         [("a.b", "'x\ny'", 2, 6), ("a.c", "\"é\né\"", 4, 6), ("a.d.1", "e", 7, 4)]
     {
         let span = root.locate(&path(dotted)).span;
-        assert_eq!((&text[span.start..span.end], span.line, span.column), (written, line, column), "{dotted}");
+        assert_eq!(
+            (&text[span.start..span.end], span.line, span.column),
+            (written, line, column),
+            "{dotted}"
+        );
     }
 }
 
