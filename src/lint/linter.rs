@@ -5,6 +5,7 @@ use crate::evaluate::{Context, ControlFindings, Severity, StandardText, Verdict,
 use crate::json::{self, Reader};
 use crate::lint::diagnostic::place_findings;
 use crate::lint::manifest::Item;
+use crate::lint::misplaced;
 use crate::lint::pod_summary::PodSummary;
 use crate::lint::report::{FindingReport, ObjectReport, ObjectVerdict, PodReport};
 use crate::lint::unread::DocumentOrigin;
@@ -65,6 +66,7 @@ impl<'o> Linter<'o> {
             name,
             verdict,
             pods,
+            misplaced: misplaced::find(item.node, workload),
         })
     }
 

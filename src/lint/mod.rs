@@ -8,8 +8,10 @@
 //! alone and no policy it is judged as it is written, exactly as Kubernetes' own evaluator would.
 
 mod diagnostic;
+mod legal_fields;
 mod linter;
 mod manifest;
+mod misplaced;
 mod objects;
 mod place;
 mod pod_summary;
@@ -28,6 +30,7 @@ use report::FileReport;
 use source::ManifestSource;
 use unread::DocumentOrigin;
 
+pub use misplaced::Misplaced;
 pub use objects::{Objects, read_objects};
 pub use report::Report;
 pub use source::Input;

@@ -6,6 +6,7 @@
 use std::io::{self, Write};
 
 use crate::evaluate::{Line, Severity};
+use crate::lint::misplaced::Misplaced;
 use crate::lint::report::{ObjectReport, PodReport, PodSummary, Report, SuggestedChange, Summary};
 use crate::text::{Printable, counted, one_line};
 
@@ -23,6 +24,7 @@ pub fn write(report: &Report, output: &mut impl Write) -> io::Result<()> {
                 write_pod(report, object, pod, summary, output)?;
             }
         }
+        write_misplaced(object, output)?;
     }
     for unread in &report.unread {
         writeln!(output, "{}", one_line(&format!("{unread} (not read, so not judged)")))?;
@@ -107,6 +109,14 @@ fn write_pod(
         }
         None => Ok(()),
     }
+}
+
+/// Writes the fields that have no effect where they stand, a line each.
+fn write_misplaced(object: &ObjectReport, output: &mut impl Write) -> io::Result<()> {
+    for Misplaced { field, line, column, message, .. } in &object.misplaced {
+        writeln!(output, "{}:{line}:{column}: note: {field}: {message}", one_line(&object.file))?;
+    }
+    Ok(())
 }
 
 /// `Job team/train`.
