@@ -2,10 +2,12 @@
 
 mod files;
 mod kinds;
+mod misplaced;
 mod notations;
 mod same_verdicts;
 mod unread;
 mod verdicts;
+mod wrong_types;
 
 use std::fs;
 use std::io::Write as _;

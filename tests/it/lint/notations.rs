@@ -18,12 +18,12 @@ spec:
   - {name: binary, securityContext: {privileged: 'yes', runAsUser: 0b0}}
 ";
     // Quoted, it is a string and not a boolean.
-    assert_snapshot!(Case::of(text).text(), @r"
-a.yaml:9:50: spec.containers[2].securityContext.privileged: expected true or false, found a string (not read, so not judged)
+    assert_snapshot!(Case::of(text).text(), @r#"
+a.yaml:9:50: spec.containers[2].securityContext.privileged: expected true or false, found the string "yes": remove the quotes (not read, so not judged)
 ----
 0 objects with pods in 1 file: 1 not read
 exit 3
-");
+"#);
     let text = text.replace("'yes'", "TRUE");
     assert_snapshot!(Case::of(&text).text(), @r#"
 a.yaml:1:1: Pod ml/p: denied (4 changes needed to meet "ml-restricted") [PG-4G03]

@@ -215,6 +215,7 @@ fn json_holds_every_object() {
     "file": "a.yaml",
     "kind": "Deployment",
     "line": 1,
+    "misplaced": [],
     "name": "serve",
     "namespace": "ml",
     "namespaceKnown": true,
