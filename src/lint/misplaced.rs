@@ -87,7 +87,7 @@ pub(super) fn find(node: &Node, workload: &Workload) -> Vec<Misplaced> {
     let template = workload.template_steps();
     let mut search = Search { base: template.clone(), found: Vec::new(), more: 0 };
     let keys: Vec<&str> = template.iter().filter_map(|step| step.as_key()).collect();
-    search.outer(node, &keys, Path::root());
+    search.outer(node, &keys, &Path::root());
     if let Some(last) = search.found.last_mut().filter(|_| search.more > 0) {
         last.message.push_str(&format!(" (and {} more in this object)", search.more));
     }
@@ -103,17 +103,17 @@ struct Search {
 
 impl Search {
     /// Looks along the way to the pod, of which these keys are left.
-    fn outer(&mut self, node: &Node, keys: &[&str], path: Path<'_>) {
+    fn outer(&mut self, node: &Node, keys: &[&str], path: &Path<'_>) {
         let Some((next, rest)) = keys.split_first() else {
-            return self.level(node, Level::Pod, &path);
+            return self.level(node, Level::Pod, path);
         };
         for entry in entries(node) {
             if entry.key == *next {
-                self.outer(&entry.value, rest, path.clone().key(entry.key.as_str()));
+                self.outer(&entry.value, rest, &path.clone().key(entry.key.as_str()));
             } else if entry.key == "metadata" {
                 self.level(&entry.value, Level::Metadata, &path.clone().key("metadata"));
             } else if !Level::Outer.has(&entry.key) {
-                self.judge(entry, Level::Outer, &path);
+                self.judge(entry, Level::Outer, path);
             }
         }
     }
@@ -186,7 +186,7 @@ impl Search {
         // What stands in a container, or its security context, is meant for that container.
         let container: Path<'_> = path.iter().take(spec.len() + 2).cloned().collect();
         let is_in_container = matches!(level, Level::Container | Level::Security | Level::Options)
-            && container.iter().nth(spec.len() + 1).is_some_and(|step| step.as_key().is_none());
+            && container.get(spec.len() + 1).is_some_and(|step| step.as_key().is_none());
         let of_container = |rest: &[&str]| {
             let container =
                 if is_in_container { container.to_string() } else { format!("{spec}.containers[*]") };

@@ -89,7 +89,13 @@ fn advice(node: &Node, text: &str, expected: &str) -> &'static str {
                 expected.contains("expected a whole number") && matches!(meant, Some(Value::Int(_)));
             if is_boolean || is_number { ": remove the quotes" } else { "" }
         }
-        _ => "",
+        Value::Null
+        | Value::Bool(_)
+        | Value::Int(_)
+        | Value::Float(_)
+        | Value::String(_)
+        | Value::Sequence(_)
+        | Value::Mapping(_) => "",
     }
 }
 

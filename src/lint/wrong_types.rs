@@ -24,9 +24,13 @@ pub(super) fn all<T>(
     let mut errors = Vec::new();
     let mut more = 0;
     let mut bytes = 0;
-    loop {
+    let mut is_whole = false;
+    while !is_whole {
         let json = rest.to_json();
-        let Err(error) = read(&json) else { break };
+        let Err(error) = read(&json) else {
+            is_whole = true;
+            continue;
+        };
         if errors.len() < MOST_REPORTED {
             errors.push(place::of_error(node, text, &error));
         } else {
@@ -39,14 +43,10 @@ pub(super) fn all<T>(
         }
     }
     if let Some(last) = errors.last_mut().filter(|_| more > 0) {
-        let least = if errors_end_early(more) { "at least " } else { "" };
+        let least = if is_whole { "" } else { "at least " };
         last.message.push_str(&format!(" (and {least}{more} more in this object)"));
     }
     errors
-}
-
-fn errors_end_early(more: usize) -> bool {
-    MOST_REPORTED + more >= MOST_COUNTED
 }
 
 /// Takes out what a path leads to: a key with its value, or the value of an item. Whether there was something.

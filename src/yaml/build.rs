@@ -3,7 +3,7 @@
 //! The events of a document are kept until it ends. An alias reads those of its anchor again,
 //! which is what go-yaml does with its nodes, and each such reading is paid for from a budget.
 
-use crate::yaml::error::{MAX_DEPTH, TOO_DEEP, YamlError};
+use crate::yaml::error::{MAX_DEPTH, TOO_DEEP, YamlError, shown};
 use crate::yaml::grammar::Grammar;
 use crate::yaml::lexeme::Notation;
 use crate::yaml::node::{Document, Entry, Node, Span, Value};
@@ -112,18 +112,19 @@ impl Builder<'_, '_> {
 
     fn scalar(&self, text: &str, plain: bool, tag: Option<Tag>, span: Span) -> Result<Value, YamlError> {
         let value = match tag {
-            Some(tag) => scalar::resolve_tagged(tag, text)
-                .ok_or_else(|| YamlError::at(span, format!("`{text}` is not of the type its tag says")))?,
+            Some(tag) => scalar::resolve_tagged(tag, text).ok_or_else(|| {
+                YamlError::at(span, format!("`{}` is not of the type its tag says", shown(text)))
+            })?,
             None if plain => scalar::resolve(text),
             None => Value::String(text.to_owned()),
         };
         if matches!(value, Value::Float(float) if !float.is_finite()) {
-            let message = format!("`{text}` has no form in JSON; write a finite number or quote it");
+            let message = format!("`{}` has no form in JSON; write a finite number or quote it", shown(text));
             return Err(YamlError::at(span, message));
         }
         // No word of JSON is text without quotes, so this is a number that go-yaml could not hold.
         if plain && self.notation == Notation::Json && matches!(value, Value::String(_)) {
-            return Err(YamlError::at(span, format!("`{text}` is out of the range of numbers")));
+            return Err(YamlError::at(span, format!("`{}` is out of the range of numbers", shown(text))));
         }
         Ok(value)
     }
@@ -256,7 +257,7 @@ fn settle(mut writes: Vec<Write>) -> Result<Vec<Entry>, YamlError> {
             if let (Some(first), Some(second)) = (earlier.place, write.place) {
                 let Entry { key, .. } = &write.entry;
                 let lines = format!("on line {} and on line {}", first.line, second.line);
-                return Err(YamlError::at(second, format!("the key `{key}` is set twice, {lines}")));
+                return Err(YamlError::at(second, format!("the key `{}` is set twice, {lines}", shown(key))));
             }
             write.place = write.place.or(earlier.place);
         }

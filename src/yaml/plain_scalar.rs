@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::yaml::cursor::{Cursor, Mark};
+use crate::yaml::error::shown;
 use crate::yaml::lexeme::SyntaxError;
 use crate::yaml::quoted_scalar::fold;
 
@@ -74,7 +75,7 @@ pub(super) fn ambiguous(cursor: &Cursor<'_>) -> SyntaxError {
         .get(1..)
         .and_then(|rest| rest.find([',', '[', ']', '{', '}']))
         .map_or(word, |end| word.get(..=end).unwrap_or_default());
-    let message = format!("`{word}` is read differently by kubectl and others; quote it");
+    let message = format!("`{}` is read differently by kubectl and others; quote it", shown(word));
     SyntaxError::at(cursor.mark(), message)
 }
 

@@ -1,6 +1,7 @@
 //! Anchors, tags and directives: go-yaml v2, less what YAML 1.2 takes apart differently.
 
 use crate::yaml::cursor::Cursor;
+use crate::yaml::error::shown;
 use crate::yaml::lexeme::{LexemeKind, SyntaxError};
 
 /// Reads the name behind `&` or `*`. go-yaml ends a name where YAML 1.2 reads on, so only names that
@@ -13,7 +14,7 @@ pub(super) fn read_name<'t>(cursor: &mut Cursor<'t>) -> Result<&'t str, SyntaxEr
     let name = cursor.since(start);
     let is_ended = cursor.is_space_or_end(0) || matches!(cursor.byte(0), Some(b',' | b']' | b'}'));
     if name.is_empty() || !is_ended {
-        let message = format!("the anchor name `{word}` may hold letters, digits, `-` and `_` only");
+        let message = format!("the anchor name `{}` may hold letters, digits, `-` and `_` only", shown(word));
         return Err(SyntaxError::at(mark, message));
     }
     Ok(name)
@@ -31,7 +32,8 @@ pub(super) fn read_tag<'t>(cursor: &mut Cursor<'t>) -> Result<LexemeKind<'t>, Sy
     }
     // go-yaml takes more characters into a tag than YAML 1.2 does, brackets and commas among them.
     if !word.bytes().all(|byte| is_name(byte) || b".:/!".contains(&byte)) {
-        let message = format!("the tag `{word}` is read differently by kubectl and others; leave it out");
+        let message =
+            format!("the tag `{}` is read differently by kubectl and others; leave it out", shown(word));
         return Err(SyntaxError::at(mark, message));
     }
     cursor.skip_many(word.len());
@@ -41,7 +43,9 @@ pub(super) fn read_tag<'t>(cursor: &mut Cursor<'t>) -> Result<LexemeKind<'t>, Sy
     };
     match (handle, suffix) {
         ("!", "") => Ok(LexemeKind::Tag { handle: "", suffix: "!" }),
-        (_, "") => Err(SyntaxError::at(mark, format!("the tag `{word}` lacks its name; leave it out"))),
+        (_, "") => {
+            Err(SyntaxError::at(mark, format!("the tag `{}` lacks its name; leave it out", shown(word))))
+        }
         (handle, suffix) => Ok(LexemeKind::Tag { handle, suffix }),
     }
 }

@@ -247,7 +247,7 @@ impl<'t> Scanner<'t> {
     fn indicator(&mut self, byte: u8, is_alone: bool) -> Result<(), SyntaxError> {
         // Behind quotes and brackets a colon needs no space in either version of YAML.
         let follows_json = || self.cursor.before().trim_end().ends_with(['"', '\'', ']', '}']);
-        if !is_alone && !(byte == b':' && follows_json()) {
+        if !(is_alone || byte == b':' && follows_json()) {
             return Err(plain_scalar::ambiguous(&self.cursor));
         }
         if byte == b'?' { self.key() } else { self.value() }

@@ -21,7 +21,13 @@ fn notes_follow_the_changes_and_do_not_count() {
     1 object with pods in 1 file: all allowed
     exit 0
     ");
-    assert_snapshot!(Case::of(&text).by_standard("restricted").text(), @"");
+    assert_snapshot!(Case::of(&text).by_standard("restricted").text(), @"
+    a.yaml:6:5: note: spec.template.securityContext: has no effect here; it belongs at spec.template.spec.securityContext
+    a.yaml:8:7: note: spec.template.spec.runAsUser: has no effect here; it belongs at spec.template.spec.securityContext.runAsUser
+    ----
+    1 object with pods in 1 file: all allowed
+    exit 0
+    ");
 }
 
 #[test]
@@ -37,7 +43,17 @@ fn a_misspelt_field_is_named_beside_the_change_that_it_was_meant_to_make() {
     1 object with pods in 1 file: 1 denied
     exit 1
     "#);
-    assert_json_snapshot!(as_json(&Case::of(text).run(&[""]))["objects"][0]["misplaced"], @"");
+    assert_json_snapshot!(as_json(&Case::of(text).run(&[""]))["objects"][0]["misplaced"], @r#"
+    [
+      {
+        "belongs": "spec.containers[0].securityContext",
+        "column": 5,
+        "field": "spec.containers[0].securityContex",
+        "line": 8,
+        "message": "no field of Kubernetes, so it has no effect; did you mean securityContext?"
+      }
+    ]
+    "#);
 }
 
 /// Nobody is told that a field is in the wrong place in pods that Kubernetes itself is tested with.
@@ -47,7 +63,7 @@ fn real_manifests_have_none() {
     folders.extend(real_data::folder(real_data::FIXTURES, "notes on upstream's fixtures"));
     let policies = || PolicySet::of_standard(&"restricted".parse().unwrap());
     for folder in folders {
-        let options = Options { policies: policies(), namespaces: Snapshot::default(), ..Options::default() };
+        let options = Options { policies: policies(), namespaces: Snapshot::default() };
         let report = run(&[Input::Path(folder)], options);
         assert!(!report.objects.is_empty());
         for object in &report.objects {
