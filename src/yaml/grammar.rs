@@ -17,14 +17,14 @@ use crate::yaml::outline::{Outline, TokenKind};
 use crate::yaml::part::Part;
 use crate::yaml::scanner::Scanner;
 
-type Result<T> = std::result::Result<T, SyntaxError>;
+pub(super) type Result<T> = std::result::Result<T, SyntaxError>;
 
 /// The handles that every document knows.
 const DEFAULT_HANDLES: [(&str, &str); 2] = [("!", "!"), ("!!", "tag:yaml.org,2002:")];
 
 /// Where a value stands, which decides what may be one.
 #[derive(Clone, Copy, PartialEq)]
-enum Position {
+pub(super) enum Position {
     /// The document, or an item of a block list.
     Block,
     /// In a block mapping, where a list needs no deeper indentation.
@@ -35,9 +35,9 @@ enum Position {
 
 /// Reads the documents of a part one by one.
 pub(super) struct Grammar<'t> {
-    scanner: Scanner<'t>,
+    pub(super) scanner: Scanner<'t>,
     part: &'t Part<'t>,
-    outline: Outline<'t>,
+    pub(super) outline: Outline<'t>,
     /// The token that each anchor marks.
     anchors: HashMap<&'t str, usize>,
     /// The handles of `%TAG`.
@@ -118,11 +118,11 @@ impl<'t> Grammar<'t> {
         Ok(has_any)
     }
 
-    fn peek(&mut self) -> Result<&Kind<'t>> {
+    pub(super) fn peek(&mut self) -> Result<&Kind<'t>> {
         self.scanner.peek().map(|lexeme| &lexeme.kind)
     }
 
-    fn span(&self, from: Mark, to: Mark) -> Span {
+    pub(super) fn span(&self, from: Mark, to: Mark) -> Span {
         let mut span = self.part.span(from, to);
         let text = self.part.text.get(from.byte..to.byte).unwrap_or_default();
         span.end = span.start + text.trim_end().len();
@@ -130,12 +130,12 @@ impl<'t> Grammar<'t> {
     }
 
     /// Adds what stands where nothing is written.
-    fn empty(&mut self, mark: Mark) {
+    pub(super) fn empty(&mut self, mark: Mark) {
         let span = self.part.span(mark, mark);
         self.outline.push_scalar(Cow::Borrowed(""), true, None, span);
     }
 
-    fn node(&mut self, position: Position) -> Result<()> {
+    pub(super) fn node(&mut self, position: Position) -> Result<()> {
         let properties = self.properties()?;
         if let Some(anchor) = properties.anchor {
             self.anchors.insert(anchor, self.outline.tokens.len());
@@ -225,7 +225,7 @@ impl<'t> Grammar<'t> {
     }
 
     /// A list or mapping, one level deeper.
-    fn nested(
+    pub(super) fn nested(
         &mut self,
         kind: TokenKind<'t>,
         (start, end): (Mark, Mark),
@@ -243,7 +243,7 @@ impl<'t> Grammar<'t> {
     }
 
     /// Takes the end of a list or mapping and adds it.
-    fn close(&mut self) -> Result<()> {
+    pub(super) fn close(&mut self) -> Result<()> {
         let Lexeme { start, end, kind } = self.scanner.take()?;
         let span = self.span(start, end);
         match kind {
@@ -319,105 +319,5 @@ impl<'t> Grammar<'t> {
             _ => self.node(Position::BlockMapping)?,
         }
         Ok(())
-    }
-
-    fn flow_sequence(&mut self) -> Result<()> {
-        self.scanner.take()?;
-        let mut is_first = true;
-        loop {
-            if matches!(self.peek()?, Kind::FlowSequenceEnd) {
-                return self.close();
-            }
-            if !mem::take(&mut is_first) {
-                self.comma("a `,` or `]` is expected here")?;
-            }
-            match self.peek()? {
-                Kind::FlowSequenceEnd => return self.close(),
-                Kind::Key => {
-                    let start = self.scanner.peek()?.start;
-                    self.nested(TokenKind::Mapping, (start, start), Self::flow_pair)?;
-                }
-                _ => self.node(Position::Flow)?,
-            }
-        }
-    }
-
-    /// A mapping of one key that is an item of a list: `[a: b]`.
-    fn flow_pair(&mut self) -> Result<()> {
-        self.flow_half(Kind::is_flow_sequence_end)?;
-        self.flow_value(Kind::is_flow_sequence_end)?;
-        let here = self.scanner.peek()?.start;
-        let span = self.span(here, here);
-        self.outline.end_block(span);
-        Ok(())
-    }
-
-    fn flow_mapping(&mut self) -> Result<()> {
-        self.scanner.take()?;
-        let mut is_first = true;
-        loop {
-            if matches!(self.peek()?, Kind::FlowMappingEnd) {
-                return self.close();
-            }
-            if !mem::take(&mut is_first) {
-                self.comma("a `,` or `}` is expected here")?;
-            }
-            match self.peek()? {
-                Kind::FlowMappingEnd => return self.close(),
-                Kind::Key => {
-                    self.flow_half(Kind::is_flow_mapping_end)?;
-                    self.flow_value(Kind::is_flow_mapping_end)?;
-                }
-                _ => {
-                    self.node(Position::Flow)?;
-                    let mark = self.scanner.peek()?.start;
-                    self.empty(mark);
-                }
-            }
-        }
-    }
-
-    fn comma(&mut self, message: &str) -> Result<()> {
-        if !matches!(self.peek()?, Kind::FlowEntry) {
-            return Err(self.scanner.unexpected(message)?);
-        }
-        self.scanner.take().map(drop)
-    }
-
-    /// The `:` of a flow mapping and the value, or nothing.
-    fn flow_value(&mut self, is_end: fn(&Kind<'t>) -> bool) -> Result<()> {
-        if matches!(self.peek()?, Kind::Value) {
-            return self.flow_half(is_end);
-        }
-        let mark = self.scanner.peek()?.start;
-        self.empty(mark);
-        Ok(())
-    }
-
-    /// A `?` or `:` within brackets and what it stands before, perhaps nothing.
-    fn flow_half(&mut self, is_end: fn(&Kind<'t>) -> bool) -> Result<()> {
-        let is_key = matches!(self.scanner.take()?.kind, Kind::Key);
-        let next = self.scanner.peek()?;
-        let start = next.start;
-        let is_absent = match &next.kind {
-            Kind::FlowEntry => true,
-            Kind::Value => is_key,
-            kind => is_end(kind),
-        };
-        if is_absent {
-            self.empty(start);
-            return Ok(());
-        }
-        self.node(Position::Flow)
-    }
-}
-
-impl Kind<'_> {
-    fn is_flow_sequence_end(&self) -> bool {
-        matches!(self, Self::FlowSequenceEnd)
-    }
-
-    fn is_flow_mapping_end(&self) -> bool {
-        matches!(self, Self::FlowMappingEnd)
     }
 }

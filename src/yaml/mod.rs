@@ -18,6 +18,7 @@ mod block_scalar;
 mod build;
 mod cursor;
 mod error;
+mod flow_grammar;
 mod grammar;
 mod json;
 mod lexeme;
