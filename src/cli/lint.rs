@@ -146,6 +146,7 @@ impl OutputArgs {
             is_colored,
             least: if self.quiet { least_of_quiet } else { Severity::Audit },
             shows_unresolved: !self.quiet || fail_on.contains(&FailOn::Unresolved),
+            shows_notes: !self.quiet,
         }
     }
 }

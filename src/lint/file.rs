@@ -33,7 +33,7 @@ pub(super) fn lint_text(source: &ManifestSource, text: &str, linter: &Linter<'_>
     let policies = Policies::new(linter.reserved());
     let mut file = FileLinter { source, text, linter, policies, report: FileReport::default() };
     for (index, document) in yaml::read(text).into_iter().enumerate() {
-        let origin = DocumentOrigin { file: &source.name, document: index + 1 };
+        let origin = DocumentOrigin { file: &source.name, document: index + 1, text };
         match document {
             Ok(document) => file.document(&document, &origin),
             Err(fault) => file.broken_document(fault, &origin),
@@ -69,13 +69,16 @@ impl FileLinter<'_> {
             return;
         }
         for item in manifest::items(&document.root) {
-            if let Err(fault) = item.and_then(|item| self.item(&item, origin)) {
-                self.report.unread.push(Unread::in_document(origin, fault));
-            }
+            let read = match item {
+                Ok(item) => self.item(&item, origin),
+                Err(fault) => Err(vec![fault]),
+            };
+            let faults = read.err().unwrap_or_default().into_iter();
+            self.report.unread.extend(faults.map(|fault| Unread::in_document(origin, fault)));
         }
     }
 
-    fn item(&mut self, item: &Item<'_>, origin: &DocumentOrigin<'_>) -> Result<(), YamlError> {
+    fn item(&mut self, item: &Item<'_>, origin: &DocumentOrigin<'_>) -> Result<(), Vec<YamlError>> {
         let Item { api_version, kind, .. } = *item;
         if let Some(workload) = Workload::of_kind(api_version, kind) {
             self.report.objects.push(self.linter.object(workload, item, origin)?);
@@ -94,19 +97,19 @@ impl FileLinter<'_> {
         &self,
         item: &Item<'_>,
         origin: &DocumentOrigin<'_>,
-    ) -> Result<Option<ObjectReport>, YamlError> {
+    ) -> Result<Option<ObjectReport>, Vec<YamlError>> {
         let Item { api_version, kind, .. } = *item;
         if item.is_namespace() {
-            read_namespace(item)?;
+            read_namespace(item, origin.text)?;
         }
         if let Some(known) = Workload::of_other_version(api_version, kind) {
-            return Err(item.fault(format!(
+            return Err(vec![item.fault(format!(
                 "{kind} of {api_version}: not a version that podgate knows; it knows {}",
                 known.join(", ")
-            )));
+            ))]);
         }
         if let Some(message) = misspelling(api_version, kind) {
-            return Err(item.fault(message));
+            return Err(vec![item.fault(message)]);
         }
         let may_have_pods = !is_without_pods(api_version, kind);
         Ok(may_have_pods.then(|| self.linter.unknown_kind(item, origin)).flatten())

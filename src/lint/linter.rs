@@ -6,11 +6,12 @@ use crate::json::{self, Reader};
 use crate::lint::containers;
 use crate::lint::diagnostic::{is_missing, place_findings};
 use crate::lint::manifest::Item;
-use crate::lint::place;
+use crate::lint::misplaced;
 use crate::lint::pod_summary::PodSummary;
 use crate::lint::report::{FindingReport, ObjectReport, ObjectVerdict, PodReport};
 use crate::lint::unread::DocumentOrigin;
 use crate::lint::unresolved::{Unresolved, missing_parts};
+use crate::lint::wrong_types;
 use crate::path::Path;
 use crate::pod::Pod;
 use crate::policy::{PolicySet, RuleSource, SYSTEM_NAMESPACES, Scope, SecurityPolicy, Snapshot};
@@ -52,9 +53,11 @@ impl<'o> Linter<'o> {
         workload: &Workload,
         item: &Item<'_>,
         origin: &DocumentOrigin<'_>,
-    ) -> Result<ObjectReport, YamlError> {
+    ) -> Result<ObjectReport, Vec<YamlError>> {
         let json = item.node.to_json();
-        let mut object = self.read(workload, &json).map_err(|error| place::of_error(item.node, &error))?;
+        let Ok(mut object) = self.read(workload, &json) else {
+            return Err(wrong_types::all(item.node, origin.text, |json| self.read(workload, json).map(drop)));
+        };
         let metadata = object.metadata();
         let name = if metadata.name.is_empty() { &metadata.generate_name } else { &metadata.name };
         let name = self.named(name.to_string(), &metadata.namespace);
@@ -73,7 +76,9 @@ impl<'o> Linter<'o> {
             }
             None => PodReport::unread_pod(&base, missing),
         };
-        Ok(self.report(item, origin, name, &policies, vec![pod]))
+        let mut report = self.report(item, origin, name, &policies, vec![pod]);
+        report.misplaced = misplaced::find(item.node, workload);
+        Ok(report)
     }
 
     /// Reports the containers in an object of a kind that is not known; `None` if it holds none.
@@ -126,6 +131,7 @@ impl<'o> Linter<'o> {
             verdict: pods.iter().map(|pod| pod.verdict).max().unwrap_or(ObjectVerdict::Allow),
             policies: policies.iter().map(|policy| policy.name.to_string()).collect(),
             pods,
+            misplaced: Vec::new(),
         }
     }
 

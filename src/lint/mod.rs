@@ -15,8 +15,10 @@ mod diagnostic;
 mod exclude;
 mod file;
 mod known_kinds;
+mod legal_fields;
 mod linter;
 mod manifest;
+mod misplaced;
 mod objects;
 mod place;
 mod pod_summary;
@@ -25,6 +27,7 @@ mod resemblance;
 mod source;
 mod unread;
 mod unresolved;
+mod wrong_types;
 
 use crate::policy::{PolicySet, Snapshot};
 
@@ -33,6 +36,7 @@ use linter::Linter;
 use source::ManifestSource;
 
 pub use exclude::{ExcludeError, Excludes};
+pub use misplaced::Misplaced;
 pub use objects::{Objects, read_objects};
 pub use report::Report;
 pub use source::Input;

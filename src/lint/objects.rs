@@ -5,11 +5,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::json::{Reader, members};
+use crate::json::{self, Reader, members};
 use crate::lint::known_kinds::NAMESPACE;
 use crate::lint::manifest::{self, Item};
 use crate::lint::place;
 use crate::lint::unread::{DocumentOrigin, Unread};
+use crate::lint::wrong_types;
 use crate::path::Path;
 use crate::pod::Metadata;
 use crate::policy::{Labels, Snapshot};
@@ -35,35 +36,38 @@ pub fn read_objects(file: &str, text: &str, objects: &mut Objects) -> Vec<Unread
     let mut unread = Vec::new();
     for (index, document) in yaml::read(text).into_iter().enumerate() {
         let faults = match document {
-            Ok(document) => add_document(&document, objects),
+            Ok(document) => add_document(&document, text, objects),
             Err(fault) => vec![fault],
         };
-        let origin = DocumentOrigin { file, document: index + 1 };
+        let origin = DocumentOrigin { file, document: index + 1, text };
         unread.extend(faults.into_iter().map(|fault| Unread::in_document(&origin, fault)));
     }
     unread
 }
 
-fn add_document(document: &yaml::Document, objects: &mut Objects) -> Vec<YamlError> {
-    let added = manifest::items(&document.root).into_iter().map(|item| add(&item?, objects));
-    added.filter_map(Result::err).collect()
+fn add_document(document: &yaml::Document, text: &str, objects: &mut Objects) -> Vec<YamlError> {
+    let added = manifest::items(&document.root).into_iter().map(|item| match item {
+        Ok(item) => add(&item, text, objects),
+        Err(fault) => Err(vec![fault]),
+    });
+    added.filter_map(Result::err).flatten().collect()
 }
 
-fn add(item: &Item<'_>, objects: &mut Objects) -> Result<(), YamlError> {
+fn add(item: &Item<'_>, text: &str, objects: &mut Objects) -> Result<(), Vec<YamlError>> {
     if item.api_version != "v1" {
         return Ok(());
     }
     match item.kind {
         NAMESPACE => {
-            let (name, labels) = read_namespace(item)?;
+            let (name, labels) = read_namespace(item, text)?;
             objects.snapshot.insert(&name, labels);
         }
         SERVICE_ACCOUNT => {
-            let Facts { name, namespace, .. } = read_facts(item)?;
+            let Facts { name, namespace, .. } = read_facts(item, text)?;
             objects.snapshot.insert_service_account(&namespace, &name);
         }
         POD => {
-            let Facts { namespace, .. } = read_facts(item)?;
+            let Facts { namespace, .. } = read_facts(item, text)?;
             let json = String::from_utf8_lossy(&item.node.to_json()).into_owned();
             objects.pods.entry(namespace).or_default().push(json);
         }
@@ -73,8 +77,8 @@ fn add(item: &Item<'_>, objects: &mut Objects) -> Result<(), YamlError> {
 }
 
 /// The name and labels of a Namespace.
-pub(super) fn read_namespace(item: &Item<'_>) -> Result<(String, Labels), YamlError> {
-    read_facts(item).map(|facts| (facts.name, facts.labels))
+pub(super) fn read_namespace(item: &Item<'_>, text: &str) -> Result<(String, Labels), Vec<YamlError>> {
+    read_facts(item, text).map(|facts| (facts.name, facts.labels))
 }
 
 /// What is read of an object's metadata.
@@ -84,18 +88,14 @@ struct Facts {
     labels: Labels,
 }
 
-fn read_facts(item: &Item<'_>) -> Result<Facts, YamlError> {
+fn read_facts(item: &Item<'_>, text: &str) -> Result<Facts, Vec<YamlError>> {
     let json = item.node.to_json();
-    let mut metadata = Metadata::default();
-    let read = Reader::new(&json).map(Reader::refusing_misspelt_case).and_then(|mut reader| {
-        let reader = &mut reader;
-        members!(reader, { "metadata" => metadata.read(reader)? })
-    });
-    if let Err(error) = read {
-        return Err(place::of_error(item.node, &error));
-    }
+    let Ok(metadata) = read_metadata(&json) else {
+        return Err(wrong_types::all(item.node, text, |json| read_metadata(json).map(drop)));
+    };
     if metadata.name.is_empty() {
-        return Err(place::fault(item.node, &Path::from_dotted("metadata.name"), "metadata.name: not set"));
+        let path = Path::from_dotted("metadata.name");
+        return Err(vec![place::fault(item.node, &path, "metadata.name: not set")]);
     }
     let namespace = if metadata.namespace.is_empty() { DEFAULT_NAMESPACE } else { &metadata.namespace };
     let labels = metadata.labels.iter().flatten();
@@ -104,6 +104,14 @@ fn read_facts(item: &Item<'_>) -> Result<Facts, YamlError> {
         namespace: namespace.to_owned(),
         labels: labels.map(|(key, value)| (key.to_string(), value.to_string())).collect(),
     })
+}
+
+fn read_metadata(json: &[u8]) -> json::Result<Metadata<'_>> {
+    let mut metadata = Metadata::default();
+    let mut reader = Reader::new(json)?.refusing_misspelt_case();
+    let reader = &mut reader;
+    members!(reader, { "metadata" => metadata.read(reader)? })?;
+    Ok(metadata)
 }
 
 #[cfg(test)]
@@ -131,7 +139,7 @@ mod tests {
         let table = [
             (
                 "apiVersion: v1\nkind: Namespace\nmetadata:\n  labels:\n    a.b/c: yes\n  name: x",
-                "f:5:12: metadata.labels[a.b/c]: expected a string, found a boolean",
+                "f:5:12: metadata.labels[a.b/c]: expected a string, found yes, which YAML reads as true: quote it",
             ),
             ("apiVersion: v1\nkind: Namespace\nmetadata: {}", "f:3:1: metadata.name: not set"),
             (

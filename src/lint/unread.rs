@@ -11,6 +11,8 @@ pub(super) struct DocumentOrigin<'s> {
     pub(super) file: &'s str,
     /// The place of its document in the file, from 1.
     pub(super) document: usize,
+    /// The text of the file.
+    pub(super) text: &'s str,
 }
 
 /// Something that could not be read, and so was not judged.

@@ -3,19 +3,13 @@
 //! The events of a document are kept until it ends. An alias reads those of its anchor again,
 //! which is what go-yaml does with its nodes, and each such reading is paid for from a budget.
 
-use std::mem;
-
-use granit_parser::{ErrorKind, Event, Parser};
-
-use crate::yaml::error::YamlError;
-use crate::yaml::events::{Outline, Token, TokenKind};
+use crate::yaml::error::{MAX_DEPTH, TOO_DEEP, YamlError, shown};
+use crate::yaml::grammar::Grammar;
+use crate::yaml::lexeme::Notation;
 use crate::yaml::node::{Document, Entry, Node, Span, Value};
+use crate::yaml::outline::{Outline, Token, TokenKind};
 use crate::yaml::part::Part;
 use crate::yaml::scalar::{self, Tag};
-
-/// How deep lists and mappings may nest. Schemas of custom resources, the deepest files that are
-/// common, stay well below; a tree of this depth can be walked by recursion.
-const MAX_DEPTH: usize = 64;
 
 /// How much aliases may copy in one text. The API server takes requests up to 3 MiB, in which
 /// there is no room for more nodes or text than this.
@@ -31,13 +25,6 @@ impl Default for Budget {
     }
 }
 
-/// Which decoder kubectl would use.
-#[derive(Clone, Copy, PartialEq)]
-pub(super) enum Notation {
-    Json,
-    Yaml,
-}
-
 /// Reads the documents of a part up to the first text that cannot be parsed.
 pub(super) fn read(
     part: &Part<'_>,
@@ -45,26 +32,14 @@ pub(super) fn read(
     budget: &mut Budget,
     documents: &mut Vec<Result<Document, YamlError>>,
 ) {
-    let mut options = granit_parser::options! { emit_comments: false, emit_anchor_events: true };
-    if notation == Notation::Json {
-        options.simple_key_max_lookahead = part.text.len();
-    }
-    let mut outline = Outline::default();
-    for event in Parser::new_from_str_with_options(part.text, options) {
-        match event {
-            Ok((Event::DocumentEnd, _)) => {
-                documents.extend(document(mem::take(&mut outline), part, notation, budget));
-            }
-            Ok((event, span)) => outline.add(part, event, &span),
+    let mut grammar = Grammar::new(part, notation);
+    loop {
+        match grammar.document() {
+            Ok(Some(outline)) => documents.extend(document(&outline, part, notation, budget)),
+            Ok(None) => return,
             Err(error) => {
-                let place = part.span(error.marker(), error.marker());
-                let deep = *error.kind() == ErrorKind::RecursionLimitExceeded;
-                documents.push(Err(if deep {
-                    too_deep(place)
-                } else {
-                    part.malformed(place, &error.info())
-                }));
-                return;
+                let place = part.span(error.mark, error.mark);
+                return documents.push(Err(part.malformed(place, &error.message)));
             }
         }
     }
@@ -72,19 +47,19 @@ pub(super) fn read(
 
 /// The document, unless there is nothing in it.
 fn document(
-    outline: Outline<'_>,
+    outline: &Outline<'_>,
     part: &Part<'_>,
     notation: Notation,
     budget: &mut Budget,
 ) -> Option<Result<Document, YamlError>> {
-    if let Some(fault) = outline.fault {
-        return Some(Err(fault));
+    if let Some(fault) = &outline.fault {
+        return Some(Err(fault.clone()));
     }
     if outline.is_empty() {
         return None;
     }
     let (next, open, copied) = (0, Vec::new(), None);
-    let mut builder = Builder { outline: &outline, part, notation, budget, next, open, copied };
+    let mut builder = Builder { outline, part, notation, budget, next, open, copied };
     Some(builder.node().map(|root| Document { line: root.span.line, root }))
 }
 
@@ -115,7 +90,7 @@ impl Builder<'_, '_> {
             TokenKind::Scalar { text, plain, tag } => self.scalar(text, *plain, *tag, span)?,
             TokenKind::Sequence => self.nested(index, &mut span, Self::sequence)?,
             TokenKind::Mapping => self.nested(index, &mut span, Self::mapping)?,
-            TokenKind::Alias(anchor) => return self.alias(*anchor, span),
+            TokenKind::Alias(target) => return self.alias(*target, span),
             TokenKind::End => return Err(YamlError::at(span, "a list or mapping ends too early")),
         };
         Ok(Node { value, span, alias: None })
@@ -137,18 +112,19 @@ impl Builder<'_, '_> {
 
     fn scalar(&self, text: &str, plain: bool, tag: Option<Tag>, span: Span) -> Result<Value, YamlError> {
         let value = match tag {
-            Some(tag) => scalar::resolve_tagged(tag, text)
-                .ok_or_else(|| YamlError::at(span, format!("`{text}` is not of the type its tag says")))?,
+            Some(tag) => scalar::resolve_tagged(tag, text).ok_or_else(|| {
+                YamlError::at(span, format!("`{}` is not of the type its tag says", shown(text)))
+            })?,
             None if plain => scalar::resolve(text),
             None => Value::String(text.to_owned()),
         };
         if matches!(value, Value::Float(float) if !float.is_finite()) {
-            let message = format!("`{text}` has no form in JSON; write a finite number or quote it");
+            let message = format!("`{}` has no form in JSON; write a finite number or quote it", shown(text));
             return Err(YamlError::at(span, message));
         }
         // No word of JSON is text without quotes, so this is a number that go-yaml could not hold.
         if plain && self.notation == Notation::Json && matches!(value, Value::String(_)) {
-            return Err(YamlError::at(span, format!("`{text}` is out of the range of numbers")));
+            return Err(YamlError::at(span, format!("`{}` is out of the range of numbers", shown(text))));
         }
         Ok(value)
     }
@@ -161,7 +137,7 @@ impl Builder<'_, '_> {
         read: fn(&mut Self) -> Result<Value, YamlError>,
     ) -> Result<Value, YamlError> {
         if self.open.len() >= MAX_DEPTH {
-            return Err(too_deep(*span));
+            return Err(YamlError::at(*span, TOO_DEEP));
         }
         self.open.push(index);
         let value = read(self)?;
@@ -248,15 +224,12 @@ impl Builder<'_, '_> {
         Ok(())
     }
 
-    fn alias(&mut self, anchor: usize, span: Span) -> Result<Node, YamlError> {
-        let Some(target) = self.outline.anchors.get(&anchor) else {
-            return Err(YamlError::at(span, "there is no such anchor before this alias"));
-        };
-        if self.open.contains(target) {
+    fn alias(&mut self, target: usize, span: Span) -> Result<Node, YamlError> {
+        if self.open.contains(&target) {
             return Err(YamlError::at(span, "this alias stands inside its own anchor"));
         }
         let (next, copied) = (self.next, self.copied);
-        self.next = *target;
+        self.next = target;
         self.copied = copied.or(Some(span));
         let node = self.node()?;
         self.next = next;
@@ -284,7 +257,7 @@ fn settle(mut writes: Vec<Write>) -> Result<Vec<Entry>, YamlError> {
             if let (Some(first), Some(second)) = (earlier.place, write.place) {
                 let Entry { key, .. } = &write.entry;
                 let lines = format!("on line {} and on line {}", first.line, second.line);
-                return Err(YamlError::at(second, format!("the key `{key}` is set twice, {lines}")));
+                return Err(YamlError::at(second, format!("the key `{}` is set twice, {lines}", shown(key))));
             }
             write.place = write.place.or(earlier.place);
         }
@@ -292,8 +265,4 @@ fn settle(mut writes: Vec<Write>) -> Result<Vec<Entry>, YamlError> {
     }
     kept.sort_by_key(|write| write.order);
     Ok(kept.into_iter().map(|write| write.entry).collect())
-}
-
-fn too_deep(place: Span) -> YamlError {
-    YamlError::at(place, format!("lists and mappings nest deeper than {MAX_DEPTH} levels"))
 }

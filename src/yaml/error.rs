@@ -2,7 +2,22 @@
 
 use std::fmt;
 
+use crate::text::cut;
 use crate::yaml::node::Span;
+
+/// How deep lists and mappings may nest. Schemas of custom resources, the deepest files that are
+/// common, stay well below; a tree of this depth can be walked by recursion.
+pub(super) const MAX_DEPTH: usize = 64;
+/// What is said of a text that nests deeper.
+pub(super) const TOO_DEEP: &str = "lists and mappings nest deeper than 64 levels";
+
+/// Longest text of a file that a message shows, in bytes.
+const LONGEST_SHOWN: usize = 80;
+
+/// A text of the file as a message shows it.
+pub(super) fn shown(text: &str) -> String {
+    cut(text, LONGEST_SHOWN)
+}
 
 /// Why a document could not be read, and where.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]

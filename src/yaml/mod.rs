@@ -5,21 +5,31 @@
 //! either for a string lets through what the cluster then runs, so the rules here are those of
 //! go-yaml v2.4.4 and sigs.k8s.io/yaml v1.6.0, which Kubernetes 1.37 is built with.
 //!
-//! The parser underneath knows YAML 1.2. Text that the two versions take apart differently is
-//! refused, since either reading could hide something from the other: line separators that only
-//! YAML 1.1 knows, and tags, anchors and unquoted words in brackets that end elsewhere. Duplicate
-//! keys are refused too; of those kubectl quietly takes the last.
+//! The scanner and the grammar are go-yaml's, too, since parsers of YAML 1.2 refuse what kubectl
+//! takes. Text that the two versions take apart differently is refused, as whoever reads it may think
+//! of the other: line separators that only YAML 1.1 knows, and tags, anchors and unquoted words in
+//! brackets that end elsewhere. Duplicate keys are refused too; of those kubectl quietly takes the
+//! last. So is text behind the end of a document, which kubectl does not look at.
 //!
 //! Wider than kubectl on purpose, as more is judged that way and nothing less: content on the line
 //! of a `---`, directives, documents behind a `...`, and JSON in every document.
 
+mod block_scalar;
 mod build;
+mod cursor;
 mod error;
-mod events;
+mod flow_grammar;
+mod grammar;
 mod json;
+mod lexeme;
 mod node;
+mod outline;
 mod part;
+mod plain_scalar;
+mod property;
+mod quoted_scalar;
 mod scalar;
+mod scanner;
 mod stream;
 #[cfg(test)]
 mod tests;

@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use granit_parser::Marker;
-
+use crate::yaml::cursor::Mark;
 use crate::yaml::error::YamlError;
 use crate::yaml::node::Span;
 
@@ -31,15 +30,15 @@ impl<'a> Part<'a> {
         (Part { text, end: start.byte, ..self }, Part { text: behind, start, ..self })
     }
 
-    /// The span between two marks of the parser, whose lines count from 1 and columns from 0.
-    pub(super) fn span(&self, from: &Marker, to: &Marker) -> Span {
-        let before = if from.line() == 1 { self.start.column } else { 1 };
-        let byte = |mark: &Marker| (self.start.byte + mark.byte_offset().unwrap_or(0)).min(self.end);
+    /// The span between two places in the part.
+    pub(super) fn span(&self, from: Mark, to: Mark) -> Span {
+        let before = if from.line == 1 { self.start.column } else { 1 };
+        let byte = |mark: Mark| (self.start.byte + mark.byte).min(self.end);
         Span {
             start: byte(from),
             end: byte(to),
-            line: self.start.line + from.line().saturating_sub(1),
-            column: before + from.col(),
+            line: self.start.line + from.line - 1,
+            column: before + from.column,
         }
     }
 

@@ -8,8 +8,9 @@ use std::borrow::Cow;
 
 use serde::de::IgnoredAny;
 
-use crate::yaml::build::{self, Budget, Notation};
+use crate::yaml::build::{self, Budget};
 use crate::yaml::error::YamlError;
+use crate::yaml::lexeme::Notation;
 use crate::yaml::node::Document;
 use crate::yaml::part::{Part, Place};
 

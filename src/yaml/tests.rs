@@ -55,6 +55,45 @@ fn structures_as_go_reads_them() {
     }
 }
 
+/// The further lines of quoted text, and what is in brackets, stand at any column.
+#[test]
+fn indentation_as_go_takes_it() {
+    let table = [
+        ("a:\n  - 'x\n\ny'\nb: 1", r#"{"a":["x\u000ay"],"b":1}"#),
+        ("a:\n  b: \"x\ny\n \t z\"\nc: 1", r#"{"a":{"b":"x y z"},"c":1}"#),
+        ("a:\n  b: 'x\n# y\n- z: w\n --- v'", r#"{"a":{"b":"x # y - z: w --- v"}}"#),
+        ("a:\n    b: \"x\\\n  y\\\n\n\n z\"", r#"{"a":{"b":"xy\u000a\u000az"}}"#),
+        ("a: \"x \\\n y \\\n\tz\\t\\\n\"", r#"{"a":"x y z\u0009"}"#),
+        ("a:\n  b: '\n'\n  c: \"\n\n\"", r#"{"a":{"b":" ","c":"\u000a"}}"#),
+        ("a:\n  b: ['x\ny', {c:\n 1,\nd: [\n]\n}]\ne: f", r#"{"a":{"b":["x y",{"c":1,"d":[]}]},"e":"f"}"#),
+        ("a:\n  b: [x\ny,\n\tz]\nc: {d:\n1}", r#"{"a":{"b":["x y","z"]},"c":{"d":1}}"#),
+        ("a:\n- 'x\n  y'\n-\n - z", r#"{"a":["x y",["z"]]}"#),
+        ("a: 'x\r\ny'\r\nb: z", r#"{"a":"x y","b":"z"}"#),
+    ];
+    for (text, json) in table {
+        assert_eq!(readings(text), [json], "{text:?}");
+    }
+    // kubectl divides documents within quotes, too.
+    assert_eq!(readings("a: 'x\n---\nb: y'"), ["1:4: unclosed quote '", r#"{"b":"y'"}"#]);
+}
+
+/// What follows on quoted text is where it is, however its lines stand.
+#[test]
+fn places_behind_quoted_text() {
+    let text = "a:\n  b: 'x\ny' # é\n  c: \"é\né\"\n  d: [\"\n\", e]\n";
+    let root = document(text).root;
+    for (dotted, written, line, column) in
+        [("a.b", "'x\ny'", 2, 6), ("a.c", "\"é\né\"", 4, 6), ("a.d.1", "e", 7, 4)]
+    {
+        let span = root.locate(&path(dotted)).span;
+        assert_eq!(
+            (&text[span.start..span.end], span.line, span.column),
+            (written, line, column),
+            "{dotted}"
+        );
+    }
+}
+
 #[test]
 fn merges_as_go_does_them() {
     let anchors = "m: &m {a: 1, b: 2}\nn: &n {b: 3, c: 4}\n";
@@ -141,11 +180,11 @@ fn faults_and_their_places() {
     let table = [
         ("a: 1\nb: 2\na: 3", "3:1: the key `a` is set twice, on line 1 and on line 3"),
         ("yes: 1\n'true': 2", "2:1: the key `true` is set twice, on line 1 and on line 2"),
-        ("é: *x", "1:4: while parsing node, found unknown anchor"),
+        ("é: *x", "1:4: there is no such anchor before this alias"),
         ("a: &a [*a]", "1:8: this alias stands inside its own anchor"),
         ("a: &a {b: {<<: *a}}", "1:16: this alias stands inside its own anchor"),
         ("a: &b.c d", "1:4: the anchor name `b.c` may hold letters, digits, `-` and `_` only"),
-        ("a:\n\t- b", "2:2: tabs disallowed within this context (block indentation)"),
+        ("a:\n\t- b", "2:1: a tab cannot indent; use spaces"),
         (
             "a\n---x\nb",
             "2:1: a line that starts with `---` divides documents; put a space or nothing behind it",

@@ -35,6 +35,8 @@ mod reviews;
 mod text;
 mod values;
 mod world;
+mod yaml;
+mod yaml_text;
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};

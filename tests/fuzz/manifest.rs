@@ -43,6 +43,7 @@ pub fn check(text: &[u8]) {
         _ => 3,
     };
     assert_eq!(report.exit_code(&FailOn::DEFAULT), expected, "{report:?}");
+    check_messages(&report);
     check_json_text(text, &documents);
     for (index, document) in documents.iter().enumerate() {
         if let Ok(document) = document {
@@ -57,6 +58,23 @@ fn lint(text: &[u8]) -> Report {
     file.write_all(text).expect("room for it");
     let options = Options { policies: PolicySet::of_standard(&BASELINE), ..Options::default() };
     podgate::lint::run(&[Input::Path(file.path().to_owned())], options)
+}
+
+/// Most lines of one kind that an object comes to.
+const MOST_LINES: usize = 32;
+/// Longest message: some words, a path, and a cut of what is written.
+const LONGEST_MESSAGE: usize = 1024;
+
+/// What is said of a file has a bound, and its places are in the file.
+fn check_messages(report: &Report) {
+    for object in &report.objects {
+        assert!(object.misplaced.len() <= MOST_LINES, "{:?}", object.misplaced);
+        for field in &object.misplaced {
+            assert!(field.line > 0 && field.column > 0 && field.message.is_ascii(), "{field:?}");
+        }
+    }
+    let too_long = report.unread.iter().find(|unread| unread.message.len() > LONGEST_MESSAGE);
+    assert!(too_long.is_none(), "{too_long:?}");
 }
 
 /// JSON is YAML: a text that is JSON either is refused or means the same.

@@ -11,6 +11,7 @@
 
 mod any_certificate;
 mod cases;
+mod cases_reading;
 mod cluster_api;
 mod cluster_follow;
 mod cluster_objects;

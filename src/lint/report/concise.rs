@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use crate::lint::misplaced::Misplaced;
 use crate::lint::report::{FindingReport, Layout, ObjectReport, ObjectVerdict, Report};
 use crate::lint::unresolved::Unresolved;
 use crate::text::one_line;
@@ -16,6 +17,11 @@ pub fn write(report: &Report, layout: Layout, output: &mut impl Write) -> io::Re
         let findings = object.pods.iter().flat_map(|pod| &pod.findings);
         for finding in findings.filter(|finding| layout.shows(finding)) {
             write_finding(object, finding, output)?;
+        }
+        for note in object.misplaced.iter().filter(|_| layout.shows_notes) {
+            let Misplaced { field, line, column, message, .. } = note;
+            let place = one_line(&object.file);
+            writeln!(output, "{place}:{line}:{column}: note: {field}: {message} ({})", object.subject())?;
         }
         for pod in object.pods.iter().filter(|pod| pod.verdict == ObjectVerdict::Unresolved) {
             for unresolved in pod.unresolved.iter().filter(|_| layout.shows_unresolved) {

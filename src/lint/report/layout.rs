@@ -16,12 +16,14 @@ pub struct Layout {
     pub least: Severity,
     /// Whether what is unresolved is shown.
     pub shows_unresolved: bool,
+    /// Whether notes are shown, which change no verdict.
+    pub shows_notes: bool,
 }
 
 /// Everything, as it is written to a file.
 impl Default for Layout {
     fn default() -> Self {
-        Self { width: None, is_colored: false, least: Severity::Audit, shows_unresolved: true }
+        Self { width: None, is_colored: false, least: Severity::Audit, shows_unresolved: true, shows_notes: true }
     }
 }
 

@@ -19,6 +19,7 @@ use serde_json::Value as Json;
 use crate::evaluate::{Severity, sentence};
 use crate::finding::{EditOp, Fix, Found};
 use crate::lint::diagnostic::Diagnostic;
+use crate::lint::misplaced::Misplaced;
 use crate::lint::source::FoundSources;
 use crate::lint::unread::Unread;
 use crate::lint::unresolved::Unresolved;
@@ -75,6 +76,8 @@ pub struct ObjectReport {
     pub is_namespace_known: bool,
     /// The pods in it: at least one, which may be absent where one should be.
     pub pods: Vec<PodReport>,
+    /// Fields that have no effect where they stand. They do not change the verdict.
+    pub misplaced: Vec<Misplaced>,
 }
 
 /// The webhook's verdict, once it has filled in defaults.

@@ -7,6 +7,7 @@
 use std::io::{self, Write};
 
 use crate::evaluate::{Line, Severity};
+use crate::lint::misplaced::Misplaced;
 use crate::lint::report::fold::{Fold, FoldedPod, fold};
 use crate::lint::report::{Layout, ObjectReport, Report, SuggestedChange, statistics, unresolved};
 use crate::text::{counted, one_line};
@@ -30,6 +31,11 @@ pub fn write(report: &Report, layout: Layout, output: &mut impl Write) -> io::Re
     }
     if layout.shows_unresolved {
         unresolved::write(report, layout, output)?;
+    }
+    if layout.shows_notes {
+        for object in &report.objects {
+            write_misplaced(object, layout, output)?;
+        }
     }
     for unread in &report.unread {
         let text = one_line(&format!("{unread} (not read, so not judged)")).to_string();
@@ -104,6 +110,15 @@ fn needs(fold: &Fold<'_>, first: &FoldedPod<'_>, layout: Layout) -> String {
         counted(changes + summary.more, "change"),
         policies.join(" and "),
     )
+}
+
+/// Writes the fields that have no effect where they stand, a line each.
+fn write_misplaced(object: &ObjectReport, layout: Layout, output: &mut impl Write) -> io::Result<()> {
+    for Misplaced { field, line, column, message, .. } in &object.misplaced {
+        let place = layout.place(&format!("{}:{line}:{column}", one_line(&object.file)));
+        writeln!(output, "{}", layout.wrapped("", INDENT, &format!("{place}: note: {field}: {message}")))?;
+    }
+    Ok(())
 }
 
 /// What happens to the object. A template itself is never refused, only its pods.

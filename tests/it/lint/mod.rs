@@ -3,6 +3,7 @@
 mod files;
 mod kinds;
 mod layouts;
+mod misplaced;
 mod notations;
 mod same_verdicts;
 mod unjudged;
@@ -10,6 +11,7 @@ mod unread;
 mod unresolved;
 mod verdicts;
 mod walked;
+mod wrong_types;
 
 use std::fs;
 use std::io::Write as _;

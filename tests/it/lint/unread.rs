@@ -64,16 +64,16 @@ fn nothing_is_passed_over() {
         writeln!(messages, "{}", report.unread[0]).unwrap();
     }
     assert_snapshot!(messages, @r#"
-a.yaml:7:18: spec.containers[0].securityContext.runAsUser: expected a whole number, found a string
-a.yaml:5:12: metadata.annotations[a.b/c]: expected a string, found a number
+a.yaml:7:18: spec.containers[0].securityContext.runAsUser: expected a whole number, found the string "0": remove the quotes
+a.yaml:5:12: metadata.annotations[a.b/c]: expected a string, found the number 1: quote it
 a.yaml:4:16: spec.hostnetwork: unknown field, did you mean hostNetwork?
 a.yaml:3:1: spec: expected an object, found an array
-a.yaml:3:20: spec.containers: expected an array, found a string
+a.yaml:3:20: spec.containers: expected an array, found the string c: write a list, as [a, b]
 a.yaml:5:3: the key `hostPID` is set twice, on line 4 and on line 5
 a.yaml:4:10: a list or mapping cannot be a key; line 4 looks like an unrendered template: render it first (`helm template`)
-a.yaml:1:3: "-" is only valid inside a block; line 1 looks like an unrendered template: render it first (`helm template`)
-a.yaml:6:34: spec.containers[0].securityContext.runAsUser: expected a whole number of 64 bits
-a.yaml:3:34: metadata.labels.a: expected a string, found a number
+a.yaml:1:3: a value is expected here; quote it if it is text; line 1 looks like an unrendered template: render it first (`helm template`)
+a.yaml:6:34: spec.containers[0].securityContext.runAsUser: expected a whole number of 64 bits, found the number 1.5
+a.yaml:3:34: metadata.labels.a: expected a string, found the number 1: quote it
 a.yaml:1:1: not a Kubernetes object: it has no apiVersion
 a.yaml:1:1: not a Kubernetes object: it has neither apiVersion nor kind
 "#);

@@ -1,0 +1,102 @@
+//! Text without quotes: go-yaml v2 `yaml_parser_scan_plain_scalar`.
+
+use std::borrow::Cow;
+
+use crate::yaml::cursor::{Cursor, Mark};
+use crate::yaml::error::shown;
+use crate::yaml::lexeme::SyntaxError;
+use crate::yaml::quoted_scalar::fold;
+
+/// A plain scalar that was read.
+pub(super) struct PlainScalar<'t> {
+    pub(super) text: Cow<'t, str>,
+    pub(super) end: Mark,
+    /// Whether a line ended behind it.
+    pub(super) ends_line: bool,
+}
+
+/// Reads the scalar that begins here. In a block its further lines stand at `indent` at least.
+pub(super) fn read<'t>(
+    cursor: &mut Cursor<'t>,
+    indent: usize,
+    is_in_flow: bool,
+) -> Result<PlainScalar<'t>, SyntaxError> {
+    let start = cursor.mark();
+    let mut end = start;
+    let mut folded: Option<String> = None;
+    let mut breaks = 0;
+    while cursor.document_indicator().is_none() && !cursor.is(b'#') {
+        let word = cursor.mark();
+        while !cursor.is_space_or_end(0) && !ends(cursor, is_in_flow)? {
+            cursor.skip();
+        }
+        if cursor.mark() != word {
+            if breaks > 0 {
+                fold(folded.get_or_insert_with(|| cursor.between(start, end).to_owned()), breaks);
+            } else if let Some(text) = &mut folded {
+                text.push_str(cursor.between(end, word));
+            }
+            if let Some(text) = &mut folded {
+                text.push_str(cursor.since(word));
+            }
+            (end, breaks) = (cursor.mark(), 0);
+        }
+        if !cursor.is_space_or_end(0) || cursor.byte(0).is_none() {
+            break;
+        }
+        breaks += skip_space(cursor, start, indent, breaks > 0)?;
+        if !is_in_flow && cursor.mark().column < indent {
+            break;
+        }
+    }
+    let text = folded.map_or_else(|| Cow::Borrowed(cursor.between(start, end)), Cow::Owned);
+    Ok(PlainScalar { text, end, ends_line: breaks > 0 })
+}
+
+/// Whether a character that is no white space ends the scalar.
+fn ends(cursor: &Cursor<'_>, is_in_flow: bool) -> Result<bool, SyntaxError> {
+    match cursor.byte(0) {
+        Some(b':') if cursor.is_space_or_end(1) => Ok(true),
+        Some(b':') if is_in_flow && matches!(cursor.byte(1), Some(b',' | b'[' | b']' | b'{' | b'}')) => {
+            Err(ambiguous(cursor))
+        }
+        Some(b'?') if is_in_flow => Err(ambiguous(cursor)),
+        Some(b',' | b'[' | b']' | b'{' | b'}') => Ok(is_in_flow),
+        _ => Ok(false),
+    }
+}
+
+/// Within brackets go-yaml takes a `?`, or a `:` at the start, for an indicator even with no space
+/// behind it, and a `:` for text even with a bracket or comma behind it. YAML 1.2 has it the other
+/// way.
+pub(super) fn ambiguous(cursor: &Cursor<'_>) -> SyntaxError {
+    let word = cursor.word();
+    let word = word
+        .get(1..)
+        .and_then(|rest| rest.find([',', '[', ']', '{', '}']))
+        .map_or(word, |end| word.get(..=end).unwrap_or_default());
+    let message = format!("`{}` is read differently by kubectl and others; quote it", shown(word));
+    SyntaxError::at(cursor.mark(), message)
+}
+
+/// Passes white space and returns how many lines ended in it.
+fn skip_space(
+    cursor: &mut Cursor<'_>,
+    start: Mark,
+    indent: usize,
+    mut is_line_start: bool,
+) -> Result<usize, SyntaxError> {
+    let mut breaks = 0;
+    while cursor.is_blank() || cursor.is_break() {
+        if cursor.skip_line_end() {
+            breaks += 1;
+            is_line_start = true;
+        } else if is_line_start && cursor.is(b'\t') && cursor.mark().column < indent {
+            let message = "a tab indents a further line of this text; use spaces";
+            return Err(SyntaxError::at(start, message));
+        } else {
+            cursor.skip();
+        }
+    }
+    Ok(breaks)
+}
