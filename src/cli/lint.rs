@@ -31,8 +31,8 @@ pub(crate) struct LintArgs {
     #[command(flatten)]
     output: OutputArgs,
 
-    /// Leave out files and folders by a pattern as in .gitignore; repeat it for more.
-    #[arg(long, value_name = "GLOB", env = "PODGATE_EXCLUDE", value_delimiter = ',')]
+    /// Leave out files and folders by a pattern as in .gitignore; repeat it for more. In the variable, a line is a pattern.
+    #[arg(long, value_name = "GLOB", env = "PODGATE_EXCLUDE", value_delimiter = '\n')]
     exclude: Vec<String>,
 
     /// The namespace of objects that name none.
