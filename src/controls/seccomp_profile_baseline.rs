@@ -34,7 +34,7 @@ pub(super) static CONTROL: Control = Control {
             "metadata.annotations[seccomp.security.alpha.kubernetes.io/pod]",
             "metadata.annotations[container.seccomp.security.alpha.kubernetes.io/*]",
         ],
-        fix: "Set the type to `RuntimeDefault`, or remove the profile.",
+        fix: "Set the type to `RuntimeDefault`, or remove the profile. On Windows remove it.",
         example: "securityContext:\n  seccompProfile:\n    type: RuntimeDefault\n",
     },
 };
@@ -79,7 +79,12 @@ pub(super) fn find_set<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
         |own| own.seccomp_profile.as_deref(),
     );
     for (subject, kind) in profiles.filter(|(_, kind)| !ALLOWED.contains(kind)) {
-        sink(Finding::new(subject, FIELD, Found::Text(kind), Fix::one_of(&ALLOWED)));
+        let (fix, help) = if pod.is_windows() {
+            (Fix::remove(), "the whole profile: Windows has none")
+        } else {
+            (Fix::one_of(&ALLOWED), "Localhost needs a localhostProfile")
+        };
+        sink(Finding::new(subject, FIELD, Found::Text(kind), fix).help(help));
     }
 }
 

@@ -4,6 +4,7 @@ use crate::controls::Control;
 use crate::evaluate::context::Context;
 use crate::evaluate::control_findings::ControlFindings;
 use crate::evaluate::defaults::Defaults;
+use crate::evaluate::obstacles::RefusedObstacles;
 use crate::finding::{Finding, Sink};
 use crate::pod::Pod;
 use crate::policy::{Actions, ActiveControl, Rule, SecurityPolicy};
@@ -14,6 +15,16 @@ pub struct Verdict<'p> {
     /// The rules that are violated, in the order of the policies.
     pub violations: Vec<RuleViolations<'p>>,
     pub(super) defaults: Defaults<'p>,
+    /// What the policies that are only tried out would fill in.
+    trials: Vec<Trial<'p>>,
+}
+
+/// What a policy in the mode `Warn` or `Audit` would fill in if it were enforced: what it says is what its findings would
+/// come to then.
+#[derive(Debug)]
+struct Trial<'p> {
+    policy: &'p SecurityPolicy,
+    defaults: Defaults<'p>,
 }
 
 /// The controls of one rule that a pod violates.
@@ -49,7 +60,7 @@ pub enum Disposition {
     Warned,
     /// It is noted in the audit log.
     Audited,
-    /// podgate's defaults fix it.
+    /// podgate's defaults fix it; those of a policy in the mode `Warn` or `Audit` would, if it were enforced.
     FilledIn,
 }
 
@@ -67,6 +78,8 @@ pub enum Severity {
 /// A finding with everything that was decided about it.
 #[derive(Debug, Clone, Copy)]
 pub struct Judged<'v, 'p> {
+    /// The policy.
+    pub policy: &'p SecurityPolicy,
     /// The control as the policy has it.
     pub active: &'p ActiveControl,
     /// The finding.
@@ -136,28 +149,101 @@ impl<'p> Verdict<'p> {
                     continue;
                 }
                 kept += controls.iter().map(|control| control.findings.kept().len()).sum::<usize>();
-                if policy.fills_in_defaults && context.fills_in_defaults {
-                    controls.iter().for_each(|control| verdict.fill_in(control.active, pod));
-                }
                 verdict.violations.push(RuleViolations { policy, rule, controls });
             }
+        }
+        if context.fills_in_defaults && !pod.is_mirror() {
+            verdict.fill_in_all(pod);
         }
         verdict.decide(pod);
         verdict
     }
 
-    /// Fills in what a control would refuse the pod for, also for the findings that are not kept.
-    pub(super) fn fill_in(&mut self, active: &'p ActiveControl, pod: &'p Pod<'_>) {
-        if active.actions.deny {
-            active.check(pod, &mut |finding| self.defaults.add(active.control, &finding));
+    /// Fills in what a control would refuse the pod for, also for the findings that are not kept. Returns whether more is
+    /// filled in once something else is fixed.
+    pub(super) fn fill_in(
+        defaults: &mut Defaults<'p>,
+        policy: &'p SecurityPolicy,
+        active: &'p ActiveControl,
+        pod: &'p Pod<'_>,
+    ) -> bool {
+        let mut waits = false;
+        active.check(pod, &mut |finding| waits |= defaults.add(&policy.name, active.control, &finding));
+        waits
+    }
+
+    /// Fills in what the policies have filled in, and what those would that are only tried out.
+    fn fill_in_all(&mut self, pod: &'p Pod<'_>) {
+        let mut waits = false;
+        for RuleViolations { policy, controls, .. } in &self.violations {
+            // The rules of a policy come one after the other.
+            if policy.would_fill_in_defaults && trial(&self.trials, policy).is_none() {
+                self.trials.push(Trial { policy, defaults: Defaults::default() });
+            }
+            let defaults = match (policy.fills_in_defaults, self.trials.last_mut()) {
+                (true, _) => &mut self.defaults,
+                (false, Some(trial)) if policy.would_fill_in_defaults => &mut trial.defaults,
+                (false, _) => continue,
+            };
+            for JudgedControl { active, .. } in controls.iter().filter(|control| control.active.enforced.deny)
+            {
+                waits |= Self::fill_in(defaults, policy, active, pod);
+            }
+        }
+        if waits {
+            self.fill_in_later(pod);
+        }
+    }
+
+    /// Adds what is filled in once the author has fixed the rest.
+    fn fill_in_later(&mut self, pod: &'p Pod<'_>) {
+        let mut refused = RefusedObstacles::default();
+        self.check_all(pod, |_, active| active.actions.deny, |_, _, finding| refused.add(finding));
+        let mut defaults = std::mem::take(&mut self.defaults);
+        self.check_all(
+            pod,
+            |policy, active| policy.fills_in_defaults && active.actions.deny,
+            |policy, active, finding| defaults.add_later(&policy.name, active.control, finding, &refused),
+        );
+        self.defaults = defaults;
+        let mut trials = std::mem::take(&mut self.trials);
+        for Trial { policy: tried, defaults } in &mut trials {
+            let is_own = |policy: &SecurityPolicy, active: &ActiveControl| {
+                std::ptr::eq(policy, *tried) && active.enforced.deny
+            };
+            let mut refused = refused.clone();
+            self.check_all(pod, is_own, |_, _, finding| refused.add(finding));
+            self.check_all(pod, is_own, |policy, active, finding| {
+                defaults.add_later(&policy.name, active.control, finding, &refused);
+            });
+        }
+        self.trials = trials;
+    }
+
+    /// Every finding, kept or not, of the violated controls that are chosen.
+    fn check_all(
+        &self,
+        pod: &'p Pod<'_>,
+        is_chosen: impl Fn(&SecurityPolicy, &ActiveControl) -> bool,
+        mut found: impl FnMut(&'p SecurityPolicy, &'p ActiveControl, &Finding<'p>),
+    ) {
+        for (policy, control) in self.controls().filter(|(policy, control)| is_chosen(policy, control.active))
+        {
+            control.active.check(pod, &mut |finding| found(policy, control.active, &finding));
         }
     }
 
     fn decide(&mut self, pod: &'p Pod<'_>) {
-        let Self { violations, defaults } = self;
-        for control in violations.iter_mut().flat_map(|violation| &mut violation.controls) {
-            control.decide(defaults, pod);
+        let Self { violations, defaults, trials } = self;
+        for RuleViolations { policy, controls, .. } in violations {
+            let filling = Filling { defaults, trial: trial(trials, policy) };
+            controls.iter_mut().for_each(|control| control.decide(filling, pod));
         }
+    }
+
+    /// What fills in for the findings of a policy.
+    fn filling(&self, policy: &SecurityPolicy) -> Filling<'_, 'p> {
+        Filling { defaults: &self.defaults, trial: trial(&self.trials, policy) }
     }
 
     /// Whether the pod is refused as it is.
@@ -186,8 +272,9 @@ impl<'p> Verdict<'p> {
 
     /// Every finding that was kept.
     pub fn judged(&self) -> impl Iterator<Item = Judged<'_, 'p>> {
-        self.controls().flat_map(|(_, control)| {
+        self.controls().flat_map(|(policy, control)| {
             control.judged().map(move |(finding, disposition)| Judged {
+                policy,
                 active: control.active,
                 finding,
                 disposition,
@@ -202,8 +289,14 @@ impl<'p> Verdict<'p> {
         &self.defaults
     }
 
+    /// The fields that would be filled in for a policy that is only tried out, with its name.
+    pub(super) fn trials(&self) -> impl Iterator<Item = (&'p SecurityPolicy, &Defaults<'p>)> {
+        self.trials.iter().map(|trial| (trial.policy, &trial.defaults))
+    }
+
     /// The violated controls of a rule that are chosen and have findings that remain once defaults are filled in, each with
-    /// at most this many of them.
+    /// at most this many of them. What is filled in only once the rest is fixed remains: these are the standard's own words
+    /// for the pod as it would be.
     #[must_use]
     pub fn remaining(
         &self,
@@ -216,25 +309,59 @@ impl<'p> Verdict<'p> {
         chosen
             .filter(|active| is_chosen(active.actions))
             .filter_map(|active| {
-                let check = |sink: &mut Sink<'_, 'p>| self.check_remaining(active, pod, sink);
+                let filling = self.filling(violation.policy);
+                let check = |sink: &mut Sink<'_, 'p>| {
+                    active.check(pod, &mut |finding| {
+                        if !filling.cover_now(&finding) {
+                            sink(finding);
+                        }
+                    });
+                };
                 ControlFindings::of(active.control, check, most)
             })
             .collect()
     }
 
-    /// Reports the findings of a control that remain once defaults are filled in.
+    /// Reports the findings of a control that the author of the pod has to fix.
     pub(super) fn check_remaining(
         &self,
+        policy: &SecurityPolicy,
         active: &'p ActiveControl,
         pod: &'p Pod<'_>,
         sink: &mut Sink<'_, 'p>,
     ) {
+        let filling = self.filling(policy);
         active.check(pod, &mut |finding| {
-            if !self.defaults.cover(&finding) {
+            if !filling.cover(&finding) {
                 sink(finding);
             }
         });
     }
+}
+
+/// What fills in for the findings of one policy: what is really filled in and, if it is only tried out, what it would.
+#[derive(Debug, Clone, Copy)]
+struct Filling<'v, 'p> {
+    defaults: &'v Defaults<'p>,
+    trial: Option<&'v Defaults<'p>>,
+}
+
+impl Filling<'_, '_> {
+    fn cover(self, finding: &Finding<'_>) -> bool {
+        self.defaults.cover(finding) || self.trial.is_some_and(|trial| trial.cover(finding))
+    }
+
+    fn cover_now(self, finding: &Finding<'_>) -> bool {
+        self.defaults.cover_now(finding) || self.trial.is_some_and(|trial| trial.cover_now(finding))
+    }
+
+    fn is_empty(self) -> bool {
+        self.defaults.is_empty() && self.trial.is_none_or(Defaults::is_empty)
+    }
+}
+
+fn trial<'v, 'p>(trials: &'v [Trial<'p>], policy: &SecurityPolicy) -> Option<&'v Defaults<'p>> {
+    trials.iter().find(|trial| std::ptr::eq(trial.policy, policy)).map(|trial| &trial.defaults)
 }
 
 /// The controls of a rule that a pod violates. Nothing is allocated if there are none.
@@ -249,15 +376,15 @@ fn violated<'p>(rule: &'p Rule, pod: &'p Pod<'_>, context: Context, most: usize)
 }
 
 impl<'p> JudgedControl<'p> {
-    fn decide(&mut self, defaults: &Defaults<'_>, pod: &'p Pod<'_>) {
+    fn decide(&mut self, filling: Filling<'_, '_>, pod: &'p Pod<'_>) {
         let otherwise = Disposition::of(self.active.actions);
         let of_finding =
-            |finding: &Finding<'_>| if defaults.cover(finding) { Disposition::FilledIn } else { otherwise };
+            |finding: &Finding<'_>| if filling.cover(finding) { Disposition::FilledIn } else { otherwise };
         self.dispositions = self.findings.kept().iter().map(of_finding).collect();
         self.omitted_remaining = self.findings.omitted();
-        if self.omitted_remaining > 0 && !defaults.is_empty() {
+        if self.omitted_remaining > 0 && !filling.is_empty() {
             let mut remaining = 0;
-            self.active.check(pod, &mut |finding| remaining += usize::from(!defaults.cover(&finding)));
+            self.active.check(pod, &mut |finding| remaining += usize::from(!filling.cover(&finding)));
             let filled_in = |disposition: &&Disposition| **disposition == Disposition::FilledIn;
             let kept = self.dispositions.len() - self.dispositions.iter().filter(filled_in).count();
             self.omitted_remaining = remaining - kept;
@@ -312,6 +439,11 @@ impl<'p> Judged<'_, 'p> {
     /// extended control, which is narrower and offers less.
     #[must_use]
     pub fn is_superseded_by(&self, later: &Self) -> bool {
-        self.control().level().is_some() || later.control().level().is_none()
+        is_superseded(self.control(), later.control())
     }
+}
+
+/// Whether a finding of the `later` control may replace one of the `earlier` about the same field.
+pub(super) fn is_superseded(earlier: &Control, later: &Control) -> bool {
+    earlier.level().is_some() || later.level().is_none()
 }

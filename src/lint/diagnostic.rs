@@ -31,8 +31,8 @@ pub(super) fn place_findings<'v, 'p>(
         let field = path.to_string();
         let index = *known.entry((judged.control().id, field.clone())).or_insert(diagnostics.len());
         match diagnostics.get_mut(index) {
-            // The finding of the stricter policy is the one that has to be fixed.
-            Some(same) if judged.severity() > same.severity => {
+            // What is filled in need not be fixed; else the finding of the stricter policy is the one that has to be.
+            Some(same) if rank(&judged) > rank(&same.judged) => {
                 (same.judged, same.severity) = (judged, judged.severity());
             }
             Some(_) => {}
@@ -43,4 +43,8 @@ pub(super) fn place_findings<'v, 'p>(
         }
     }
     diagnostics
+}
+
+fn rank(judged: &Judged<'_, '_>) -> (bool, Severity) {
+    (!judged.is_filled_in(), judged.severity())
 }

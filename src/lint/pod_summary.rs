@@ -1,6 +1,6 @@
 //! What people read about a pod: the changes to make, in the words of the webhook's refusal.
 
-use crate::evaluate::{Judged, Line, Severity, Verdict, code, group, line, narrow};
+use crate::evaluate::{Judged, Line, Severity, Verdict, code_of, group, line, narrow};
 use crate::lint::diagnostic::Diagnostic;
 use crate::pod::Pod;
 
@@ -41,15 +41,13 @@ pub struct SuggestedChange {
 
 impl PodSummary {
     /// The summary of a pod whose strictest finding is of this `severity`.
-    pub(super) fn new(
-        pod: &Pod<'_>,
-        verdict: &Verdict<'_>,
+    pub(super) fn new<'p>(
+        pod: &'p Pod<'_>,
+        verdict: &Verdict<'p>,
         diagnostics: &[Diagnostic<'_, '_>],
         severity: Severity,
     ) -> Self {
         let to_do = narrowest(diagnostics.iter().filter(|diagnostic| !diagnostic.judged.is_filled_in()));
-        let of_severity = to_do.iter().filter(|diagnostic| diagnostic.severity == severity);
-        let code = code(of_severity.map(|diagnostic| diagnostic.judged.control()));
         let groups = group(&to_do, |diagnostic| &diagnostic.judged, |diagnostic| diagnostic.severity.name());
         let more = groups.iter().skip(MOST_CHANGES).map(Vec::len).sum();
         let mut changes: Vec<SuggestedChange> =
@@ -59,7 +57,7 @@ impl PodSummary {
         Self {
             severity,
             policies: policies(verdict, severity),
-            code,
+            code: code_of(verdict, pod, severity),
             changes,
             more,
             filled_in: field_names(filled_in),
