@@ -28,8 +28,8 @@ pub(super) static CONTROL: Control = Control {
 fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
     let spec = &pod.spec;
     for (is_set, name, hint) in [
-        (spec.host_network, "hostNetwork", "reach the pod through a Service"),
-        (spec.host_pid, "hostPID", "the pod's own processes: shareProcessNamespace: true"),
+        (spec.host_network, "hostNetwork", ""),
+        (spec.host_pid, "hostPID", ""),
         (spec.host_ipc, "hostIPC", "for shared memory mount an emptyDir with medium: Memory at /dev/shm"),
     ] {
         if is_set {

@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 
 use crate::controls::security_contexts::in_security_contexts;
+use crate::controls::windows::NO_PROFILE;
 use crate::controls::{Control, Doc, Level, Origin, Revision, Violation, text};
 use crate::finding::{FieldPath, Finding, Fix, Found, Sink, Subject};
 use crate::pod::Pod;
@@ -80,7 +81,7 @@ pub(super) fn find_set<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
     );
     for (subject, kind) in profiles.filter(|(_, kind)| !ALLOWED.contains(kind)) {
         let (fix, help) = if pod.is_windows() {
-            (Fix::remove(), "the whole profile: Windows has none")
+            (Fix::remove_at(subject.join(&FieldPath::from("securityContext.seccompProfile"))), NO_PROFILE)
         } else {
             (Fix::one_of(&ALLOWED), "Localhost needs a localhostProfile")
         };

@@ -6,3 +6,5 @@ use crate::finding::Fix;
 pub(super) const NEWER_STANDARD: Fix<'static> = Fix::one_of(&["a policy of restricted:v1.25 or later"]);
 /// Why such a field cannot be set.
 pub(super) const NOT_ON_WINDOWS: &str = "the API server takes no such field of a Windows pod";
+/// Beside the removal of a profile.
+pub(super) const NO_PROFILE: &str = "the whole profile: Windows has none";

@@ -8,9 +8,16 @@ const BULLET: &str = "\n  - ";
 const INDENT: &str = "\n      ";
 
 /// Adds an item without a fix.
-pub(super) fn push_note(message: &mut String, note: &str) {
+pub(super) fn push_text(message: &mut String, text: &str) {
     message.push_str(BULLET);
-    push_wrapped(message, note, BULLET.len() - 1);
+    push_wrapped(message, text, BULLET.len() - 1);
+}
+
+/// Adds a remark that is no item of the list.
+pub(super) fn push_note(message: &mut String, note: &str) {
+    const START: &str = "\n  Note: ";
+    message.push_str(START);
+    push_wrapped(message, note, START.len() - 1);
 }
 
 /// Adds an item: what is wrong and how to fix it, the latter on a line of its own where both do not fit on one.

@@ -142,16 +142,13 @@ pub fn note(pod: &Pod<'_>, judged: &Judged<'_, '_>, instead: Option<&str>) -> St
 /// A finding as one sentence: `container "c": securityContext.runAsUser is 0; remove it`.
 #[must_use]
 pub fn sentence(pod: &Pod<'_>, judged: &Judged<'_, '_>) -> String {
-    line(pod, &[*judged], 0).map(|line| line.sentence()).unwrap_or_default()
+    let Some(line) = line(pod, &[*judged], 0) else { return String::new() };
+    // What podgate fills in needs no advice on how to do so.
+    let fix = if judged.is_filled_in() { judged.finding.fix.to_string() } else { line.fix.clone() };
+    format!("{}; {fix}", line.fault())
 }
 
 impl Line {
-    /// The line as one sentence.
-    #[must_use]
-    pub fn sentence(&self) -> String {
-        format!("{}; {}", self.fault(), self.fix)
-    }
-
     /// The part of the sentence that says what is wrong.
     #[must_use]
     pub fn fault(&self) -> String {

@@ -6,6 +6,7 @@ mod context;
 mod control_findings;
 mod defaults;
 mod existing;
+mod filling;
 mod group;
 mod injected;
 mod layout;
@@ -70,7 +71,7 @@ pub fn defaults<'s: 'p, 'p>(
     for policy in policies.filter(|policy| policy.fills_in_defaults) {
         let controls = policy.rules.iter().flat_map(|rule| &rule.controls);
         for active in controls.filter(|active| active.actions.deny) {
-            Verdict::fill_in(&mut defaults, policy, active, pod);
+            filling::fill_in(&mut defaults, policy, active, pod);
         }
     }
     defaults

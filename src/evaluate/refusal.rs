@@ -11,7 +11,7 @@ use crate::evaluate::control_findings::ControlFindings;
 use crate::evaluate::existing::{ExistingPod, PodPart};
 use crate::evaluate::group::{code_of, findings_of, group_judged, keep_narrower, narrow, order};
 use crate::evaluate::injected::injector_of;
-use crate::evaluate::layout::{push_item, push_note};
+use crate::evaluate::layout::{push_item, push_note, push_text};
 use crate::evaluate::message::{containers_of, line};
 use crate::evaluate::tally::Tally;
 use crate::evaluate::verdict::{Disposition, Judged, JudgedControl, Severity, Verdict};
@@ -91,7 +91,7 @@ impl Refusal {
             let containers = verdict.defaults().containers();
             let note =
                 format!("what {containers} containers leave out is filled in for you when the rest is fixed");
-            push_note(&mut message, &note);
+            push_text(&mut message, &note);
         } else if !filled.is_empty() {
             push_filled(&mut message, pod, &filled);
         }
@@ -143,7 +143,7 @@ impl Parts<'_, '_, '_> {
         }
         let more = self.tally.as_ref().map_or(groups.len(), Tally::changes).saturating_sub(shown);
         if more > 0 {
-            push_note(message, &format!("and {more} more"));
+            push_text(message, &format!("and {more} more"));
         }
         let has = |part, in_standard_alone: bool| {
             groups.iter().flatten().any(|judged| {
@@ -170,10 +170,9 @@ impl Parts<'_, '_, '_> {
         if part == PodPart::OldEphemeral {
             let containers = containers_of(self.pod, group, 0);
             let was = if containers.starts_with("ephemeral container ") { "was" } else { "were" };
-            let fault = format!(
-                "{containers}: {}: {was} there before this request, and cannot be changed",
-                field_list(group)
-            );
+            let fields = field_list(group);
+            let fault =
+                format!("{containers} {was} there before this request and cannot be changed ({fields})");
             return push_item(message, &fault, "recreate the pod");
         }
         let containers = self.tally.as_ref().map_or(0, |tally| tally.containers(judged, part));
@@ -343,6 +342,6 @@ fn push_filled<'v, 'p>(message: &mut String, pod: &Pod<'_>, filled: &[Judged<'v,
         );
     }
     if by_fields.len() > MOST {
-        push_note(message, "what other containers leave out is filled in likewise");
+        push_text(message, "what other containers leave out is filled in likewise");
     }
 }

@@ -4,7 +4,7 @@ use crate::controls::Control;
 use crate::evaluate::context::Context;
 use crate::evaluate::control_findings::ControlFindings;
 use crate::evaluate::defaults::Defaults;
-use crate::evaluate::obstacles::RefusedObstacles;
+use crate::evaluate::filling::{AllDefaults, Filling};
 use crate::finding::{Finding, Sink};
 use crate::pod::Pod;
 use crate::policy::{Actions, ActiveControl, Rule, SecurityPolicy};
@@ -14,17 +14,7 @@ use crate::policy::{Actions, ActiveControl, Rule, SecurityPolicy};
 pub struct Verdict<'p> {
     /// The rules that are violated, in the order of the policies.
     pub violations: Vec<RuleViolations<'p>>,
-    pub(super) defaults: Defaults<'p>,
-    /// What the policies that are only tried out would fill in.
-    trials: Vec<Trial<'p>>,
-}
-
-/// What a policy in the mode `Warn` or `Audit` would fill in if it were enforced: what it says is what its findings would
-/// come to then.
-#[derive(Debug)]
-struct Trial<'p> {
-    policy: &'p SecurityPolicy,
-    defaults: Defaults<'p>,
+    all_defaults: AllDefaults<'p>,
 }
 
 /// The controls of one rule that a pod violates.
@@ -153,97 +143,18 @@ impl<'p> Verdict<'p> {
             }
         }
         if context.fills_in_defaults && !pod.is_mirror() {
-            verdict.fill_in_all(pod);
+            let violated = || verdict.controls().map(|(policy, control)| (policy, control.active));
+            verdict.all_defaults = AllDefaults::new(violated, pod);
         }
         verdict.decide(pod);
         verdict
     }
 
-    /// Fills in what a control would refuse the pod for, also for the findings that are not kept. Returns whether more is
-    /// filled in once something else is fixed.
-    pub(super) fn fill_in(
-        defaults: &mut Defaults<'p>,
-        policy: &'p SecurityPolicy,
-        active: &'p ActiveControl,
-        pod: &'p Pod<'_>,
-    ) -> bool {
-        let mut waits = false;
-        active.check(pod, &mut |finding| waits |= defaults.add(&policy.name, active.control, &finding));
-        waits
-    }
-
-    /// Fills in what the policies have filled in, and what those would that are only tried out.
-    fn fill_in_all(&mut self, pod: &'p Pod<'_>) {
-        let mut waits = false;
-        for RuleViolations { policy, controls, .. } in &self.violations {
-            // The rules of a policy come one after the other.
-            if policy.would_fill_in_defaults && trial(&self.trials, policy).is_none() {
-                self.trials.push(Trial { policy, defaults: Defaults::default() });
-            }
-            let defaults = match (policy.fills_in_defaults, self.trials.last_mut()) {
-                (true, _) => &mut self.defaults,
-                (false, Some(trial)) if policy.would_fill_in_defaults => &mut trial.defaults,
-                (false, _) => continue,
-            };
-            for JudgedControl { active, .. } in controls.iter().filter(|control| control.active.enforced.deny)
-            {
-                waits |= Self::fill_in(defaults, policy, active, pod);
-            }
-        }
-        if waits {
-            self.fill_in_later(pod);
-        }
-    }
-
-    /// Adds what is filled in once the author has fixed the rest.
-    fn fill_in_later(&mut self, pod: &'p Pod<'_>) {
-        let mut refused = RefusedObstacles::default();
-        self.check_all(pod, |_, active| active.actions.deny, |_, _, finding| refused.add(finding));
-        let mut defaults = std::mem::take(&mut self.defaults);
-        self.check_all(
-            pod,
-            |policy, active| policy.fills_in_defaults && active.actions.deny,
-            |policy, active, finding| defaults.add_later(&policy.name, active.control, finding, &refused),
-        );
-        self.defaults = defaults;
-        let mut trials = std::mem::take(&mut self.trials);
-        for Trial { policy: tried, defaults } in &mut trials {
-            let is_own = |policy: &SecurityPolicy, active: &ActiveControl| {
-                std::ptr::eq(policy, *tried) && active.enforced.deny
-            };
-            let mut refused = refused.clone();
-            self.check_all(pod, is_own, |_, _, finding| refused.add(finding));
-            self.check_all(pod, is_own, |policy, active, finding| {
-                defaults.add_later(&policy.name, active.control, finding, &refused);
-            });
-        }
-        self.trials = trials;
-    }
-
-    /// Every finding, kept or not, of the violated controls that are chosen.
-    fn check_all(
-        &self,
-        pod: &'p Pod<'_>,
-        is_chosen: impl Fn(&SecurityPolicy, &ActiveControl) -> bool,
-        mut found: impl FnMut(&'p SecurityPolicy, &'p ActiveControl, &Finding<'p>),
-    ) {
-        for (policy, control) in self.controls().filter(|(policy, control)| is_chosen(policy, control.active))
-        {
-            control.active.check(pod, &mut |finding| found(policy, control.active, &finding));
-        }
-    }
-
     fn decide(&mut self, pod: &'p Pod<'_>) {
-        let Self { violations, defaults, trials } = self;
+        let Self { violations, all_defaults } = self;
         for RuleViolations { policy, controls, .. } in violations {
-            let filling = Filling { defaults, trial: trial(trials, policy) };
-            controls.iter_mut().for_each(|control| control.decide(filling, pod));
+            controls.iter_mut().for_each(|control| control.decide(all_defaults.by(policy), pod));
         }
-    }
-
-    /// What fills in for the findings of a policy.
-    fn filling(&self, policy: &SecurityPolicy) -> Filling<'_, 'p> {
-        Filling { defaults: &self.defaults, trial: trial(&self.trials, policy) }
     }
 
     /// Whether the pod is refused as it is.
@@ -286,12 +197,12 @@ impl<'p> Verdict<'p> {
     /// changed.
     #[must_use]
     pub fn defaults(&self) -> &Defaults<'p> {
-        &self.defaults
+        &self.all_defaults.real
     }
 
-    /// The fields that would be filled in for a policy that is only tried out, with its name.
+    /// What each policy would fill in that is only tried out.
     pub(super) fn trials(&self) -> impl Iterator<Item = (&'p SecurityPolicy, &Defaults<'p>)> {
-        self.trials.iter().map(|trial| (trial.policy, &trial.defaults))
+        self.all_defaults.trials()
     }
 
     /// The violated controls of a rule that are chosen and have findings that remain once defaults are filled in, each with
@@ -309,7 +220,7 @@ impl<'p> Verdict<'p> {
         chosen
             .filter(|active| is_chosen(active.actions))
             .filter_map(|active| {
-                let filling = self.filling(violation.policy);
+                let filling = self.all_defaults.by(violation.policy);
                 let check = |sink: &mut Sink<'_, 'p>| {
                     active.check(pod, &mut |finding| {
                         if !filling.cover_now(&finding) {
@@ -330,38 +241,13 @@ impl<'p> Verdict<'p> {
         pod: &'p Pod<'_>,
         sink: &mut Sink<'_, 'p>,
     ) {
-        let filling = self.filling(policy);
+        let filling = self.all_defaults.by(policy);
         active.check(pod, &mut |finding| {
             if !filling.cover(&finding) {
                 sink(finding);
             }
         });
     }
-}
-
-/// What fills in for the findings of one policy: what is really filled in and, if it is only tried out, what it would.
-#[derive(Debug, Clone, Copy)]
-struct Filling<'v, 'p> {
-    defaults: &'v Defaults<'p>,
-    trial: Option<&'v Defaults<'p>>,
-}
-
-impl Filling<'_, '_> {
-    fn cover(self, finding: &Finding<'_>) -> bool {
-        self.defaults.cover(finding) || self.trial.is_some_and(|trial| trial.cover(finding))
-    }
-
-    fn cover_now(self, finding: &Finding<'_>) -> bool {
-        self.defaults.cover_now(finding) || self.trial.is_some_and(|trial| trial.cover_now(finding))
-    }
-
-    fn is_empty(self) -> bool {
-        self.defaults.is_empty() && self.trial.is_none_or(Defaults::is_empty)
-    }
-}
-
-fn trial<'v, 'p>(trials: &'v [Trial<'p>], policy: &SecurityPolicy) -> Option<&'v Defaults<'p>> {
-    trials.iter().find(|trial| std::ptr::eq(trial.policy, policy)).map(|trial| &trial.defaults)
 }
 
 /// The controls of a rule that a pod violates. Nothing is allocated if there are none.

@@ -2,8 +2,6 @@
 
 use std::ops::BitOr;
 
-use crate::finding::{Finding, Found, Subject};
-
 /// A set of values that contradict a default: with them the API server would refuse the pod, or the kubelet not start it.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Obstacles(u8);
@@ -17,22 +15,6 @@ impl Obstacles {
     pub const SYS_ADMIN: Self = Self(1 << 1);
     /// `runAsUser: 0`, of the container or of the pod.
     pub const ROOT_USER: Self = Self(1 << 2);
-
-    /// The obstacle that is gone once a finding is fixed.
-    #[must_use]
-    pub fn of(finding: &Finding<'_>) -> Self {
-        if !matches!(finding.subject, Subject::Pod | Subject::Container(_)) {
-            return Self::NONE;
-        }
-        match (finding.path.first_fields(), finding.found) {
-            ("securityContext.privileged", Found::Bool(true)) => Self::PRIVILEGED,
-            ("securityContext.capabilities.add", Found::Text(added)) if is_sys_admin(added) => {
-                Self::SYS_ADMIN
-            }
-            ("securityContext.runAsUser", Found::Integer(0)) => Self::ROOT_USER,
-            _ => Self::NONE,
-        }
-    }
 
     /// Whether all the `others` are among them.
     #[must_use]

@@ -11,6 +11,7 @@
 
 mod any_certificate;
 mod cases;
+mod cases_review;
 mod cluster_api;
 mod cluster_follow;
 mod cluster_objects;
@@ -56,6 +57,7 @@ mod server;
 mod service_accounts;
 mod serving;
 mod tidy;
+mod trials;
 mod unjudged;
 mod upstream_corners;
 mod wire;

@@ -43,9 +43,9 @@ Job spec.template spec.template.spec.hostIPC 35
 CronJob spec.jobTemplate.spec.template spec.jobTemplate.spec.template.spec.hostIPC 40
 ");
     assert_snapshot!(shown(&report).lines().take(2).collect::<Vec<_>>().join("\n"), @r#"
-a.yaml:2:1: PodTemplate ml/g-: admitted with a warning, but its pods are denied (1 change needed to meet "ml-restricted") [PG-0002]
-  a.yaml:5:28  spec.hostIPC  is true  -> remove it (for shared memory use an emptyDir with medium: Memory)
-"#);
+    a.yaml:2:1: PodTemplate ml/g-: admitted with a warning, but its pods are denied (1 change needed to meet "ml-restricted") [PG-0002]
+      a.yaml:5:28  spec.hostIPC  is true  -> remove it (for shared memory mount an emptyDir with medium: Memory at /dev/shm)
+    "#);
 }
 
 #[test]

@@ -92,16 +92,16 @@ exit 0
         ]
     );
     assert_snapshot!(Case::of(text).by_standard("restricted").text(), @r#"
-a.yaml:1:1: Pod ml/p: denied (4 changes needed to meet "restricted:latest") [PG-2J80]
-  a.yaml:1:86  container "c"  securityContext.allowPrivilegeEscalation  not set  -> set it to false
-  a.yaml:1:86  container "c"  securityContext.capabilities.drop         not set  -> set it to [ALL]
-  a.yaml:1:86  container "c"  securityContext.runAsNonRoot              not set  -> set it to true
-  a.yaml:1:86  container "c"  securityContext.seccompProfile.type       not set  -> set it to RuntimeDefault
-  Kubernetes says: violates PodSecurity "restricted:latest": allowPrivilegeEscalation != false (container "c" must set securityContext.allowPrivilegeEscalation=false), unrestricted capabilities (container "c" must set securityContext.capabilities.drop=["ALL"]), runAsNonRoot != true (pod or container "c" must set securityContext.runAsNonRoot=true), seccompProfile (pod or container "c" must set securityContext.seccompProfile.type to "RuntimeDefault" or "Localhost")
-----
-1 object with pods in 1 file: 1 denied
-exit 1
-"#);
+    a.yaml:1:1: Pod ml/p: denied (4 changes needed to meet "restricted:latest") [PG-2J80]
+      a.yaml:1:86  container "c"  securityContext.allowPrivilegeEscalation  not set  -> set it to false
+      a.yaml:1:86  container "c"  securityContext.capabilities.drop         not set  -> set it to [ALL]
+      a.yaml:1:86  container "c"  securityContext.runAsNonRoot              not set  -> set it to true (with a runAsUser above 0, unless the image's user is a number above 0)
+      a.yaml:1:86  container "c"  securityContext.seccompProfile.type       not set  -> set it to RuntimeDefault
+      Kubernetes says: violates PodSecurity "restricted:latest": allowPrivilegeEscalation != false (container "c" must set securityContext.allowPrivilegeEscalation=false), unrestricted capabilities (container "c" must set securityContext.capabilities.drop=["ALL"]), runAsNonRoot != true (pod or container "c" must set securityContext.runAsNonRoot=true), seccompProfile (pod or container "c" must set securityContext.seccompProfile.type to "RuntimeDefault" or "Localhost")
+    ----
+    1 object with pods in 1 file: 1 denied
+    exit 1
+    "#);
 }
 
 #[test]
@@ -109,40 +109,40 @@ fn warnings_and_notes_refuse_nothing() {
     let text = "{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: ml}, spec: {hostNetwork: true, containers: [{name: c}]}}";
     let lenient = LENIENT.to_owned();
     assert_snapshot!(Case::of(text).by_policy(&lenient).text(), @r#"
-a.yaml:1:1: Pod ml/p: denied (1 change needed to meet "lenient") [PG-0002]
-  a.yaml:1:85   spec.hostNetwork                                            is true  -> remove it
-  a.yaml:1:105  container "c"     securityContext.allowPrivilegeEscalation  not set  -> set it to false [only a warning]
-  a.yaml:1:105  container "c"     securityContext.capabilities.drop         not set  -> set it to [ALL] [only a warning]
-  a.yaml:1:105  container "c"     securityContext.runAsNonRoot              not set  -> set it to true [only a warning]
-  a.yaml:1:105  container "c"     securityContext.seccompProfile.type       not set  -> set it to RuntimeDefault [only a warning]
-----
-1 object with pods in 1 file: 1 denied
-exit 1
-"#);
+    a.yaml:1:1: Pod ml/p: denied (1 change needed to meet "lenient") [PG-0002]
+      a.yaml:1:85   spec.hostNetwork                                            is true  -> remove it
+      a.yaml:1:105  container "c"     securityContext.allowPrivilegeEscalation  not set  -> set it to false [only a warning]
+      a.yaml:1:105  container "c"     securityContext.capabilities.drop         not set  -> set it to [ALL] [only a warning]
+      a.yaml:1:105  container "c"     securityContext.runAsNonRoot              not set  -> set it to true (with a runAsUser above 0, unless the image's user is a number above 0) [only a warning]
+      a.yaml:1:105  container "c"     securityContext.seccompProfile.type       not set  -> set it to RuntimeDefault [only a warning]
+    ----
+    1 object with pods in 1 file: 1 denied
+    exit 1
+    "#);
     assert_snapshot!(Case::of(text).by_policy(&lenient.replace("spec:", "spec:\n  mode: Warn")).text(), @r#"
-a.yaml:1:1: Pod ml/p: admitted with a warning (5 changes needed to meet "lenient") [PG-2J82]
-  a.yaml:1:85   spec.hostNetwork                                            is true  -> remove it
-  a.yaml:1:105  container "c"     securityContext.allowPrivilegeEscalation  not set  -> set it to false
-  a.yaml:1:105  container "c"     securityContext.capabilities.drop         not set  -> set it to [ALL]
-  a.yaml:1:105  container "c"     securityContext.runAsNonRoot              not set  -> set it to true
-  a.yaml:1:105  container "c"     securityContext.seccompProfile.type       not set  -> set it to RuntimeDefault
-----
-1 object with pods in 1 file: 1 warned of
-exit 0
-"#);
+    a.yaml:1:1: Pod ml/p: admitted with a warning (5 changes needed to meet "lenient") [PG-2J82]
+      a.yaml:1:85   spec.hostNetwork                                            is true  -> remove it
+      a.yaml:1:105  container "c"     securityContext.allowPrivilegeEscalation  not set  -> set it to false
+      a.yaml:1:105  container "c"     securityContext.capabilities.drop         not set  -> set it to [ALL]
+      a.yaml:1:105  container "c"     securityContext.runAsNonRoot              not set  -> set it to true (with a runAsUser above 0, unless the image's user is a number above 0)
+      a.yaml:1:105  container "c"     securityContext.seccompProfile.type       not set  -> set it to RuntimeDefault
+    ----
+    1 object with pods in 1 file: 1 warned of
+    exit 0
+    "#);
     let report = Case::of(text).by_policy(&lenient.replace("spec:", "spec:\n  mode: Audit")).run(&[""]);
     assert_eq!((report.summary.allowed, report.summary.findings, report.exit_code()), (1, 5, 0));
     assert_snapshot!(shown(&report), @r#"
-a.yaml:1:1: Pod ml/p: admitted with a note in the audit log (5 changes needed to meet "lenient") [PG-2J82]
-  a.yaml:1:85   spec.hostNetwork                                            is true  -> remove it
-  a.yaml:1:105  container "c"     securityContext.allowPrivilegeEscalation  not set  -> set it to false
-  a.yaml:1:105  container "c"     securityContext.capabilities.drop         not set  -> set it to [ALL]
-  a.yaml:1:105  container "c"     securityContext.runAsNonRoot              not set  -> set it to true
-  a.yaml:1:105  container "c"     securityContext.seccompProfile.type       not set  -> set it to RuntimeDefault
-----
-1 object with pods in 1 file: all allowed
-exit 0
-"#);
+    a.yaml:1:1: Pod ml/p: admitted with a note in the audit log (5 changes needed to meet "lenient") [PG-2J82]
+      a.yaml:1:85   spec.hostNetwork                                            is true  -> remove it
+      a.yaml:1:105  container "c"     securityContext.allowPrivilegeEscalation  not set  -> set it to false
+      a.yaml:1:105  container "c"     securityContext.capabilities.drop         not set  -> set it to [ALL]
+      a.yaml:1:105  container "c"     securityContext.runAsNonRoot              not set  -> set it to true (with a runAsUser above 0, unless the image's user is a number above 0)
+      a.yaml:1:105  container "c"     securityContext.seccompProfile.type       not set  -> set it to RuntimeDefault
+    ----
+    1 object with pods in 1 file: all allowed
+    exit 0
+    "#);
 }
 
 #[test]
