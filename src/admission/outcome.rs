@@ -47,11 +47,9 @@ impl Task<'_, '_> {
 
     /// The pod as it was before an update. The pods of a template are new.
     pub(super) fn existing(&self) -> Option<ExistingPod<'_>> {
-        let old = match &self.request.old_object {
-            ObjectField::Read(old) if self.operation == Operation::Update && self.workload.is_pod() => old,
-            _ => return None,
-        };
-        old.pod.as_ref().map(ExistingPod::new)
+        let ObjectField::Read(old) = &self.request.old_object else { return None };
+        let is_update = self.operation == Operation::Update && self.workload.is_pod();
+        old.pod.as_ref().filter(|_| is_update).map(ExistingPod::new)
     }
 
     pub(super) fn refusal(&self, verdict: &Verdict<'_>) -> Refusal {

@@ -41,14 +41,10 @@ pub struct DefaultField<'p> {
 impl<'p> Defaults<'p> {
     /// Adds the fix of a finding, if podgate may make it by itself. Returns whether it may once something else is fixed.
     pub(super) fn add(&mut self, policy: &'p str, control: &'static Control, finding: &Finding<'p>) -> bool {
-        match finding.fix {
-            Fix::Edit { safety: Safety::Default, .. } => {
-                self.set(policy, control, finding, |fields, bit| fields.now |= bit);
-                false
-            }
-            Fix::Edit { safety: Safety::DefaultWithout(_), .. } => true,
-            _ => false,
+        if finding.is_auto_fixable() {
+            self.set(policy, control, finding, |fields, bit| fields.now |= bit);
         }
+        waits_for(finding).is_some()
     }
 
     /// Adds the fix of a finding that podgate makes once the obstacles are gone for which the pod is refused.
@@ -145,10 +141,8 @@ impl<'p> Defaults<'p> {
 
 /// What has to be gone before podgate makes the fix of a finding by itself, if it then may.
 fn waits_for(finding: &Finding<'_>) -> Option<Obstacles> {
-    match finding.fix {
-        Fix::Edit { safety: Safety::DefaultWithout(obstacles), .. } => Some(obstacles),
-        _ => None,
-    }
+    let Fix::Edit { safety: Safety::DefaultWithout(obstacles), .. } = finding.fix else { return None };
+    Some(obstacles)
 }
 
 fn bit(field: usize) -> Option<u32> {

@@ -402,6 +402,7 @@ fn a_pod_that_lacks_nothing() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one whole answer")]
 fn a_pod_with_many_faults() {
     insta::assert_snapshot!(shown(Webhook::Validate, &created_pod(FAULTY)), @r#"
     {

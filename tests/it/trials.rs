@@ -31,6 +31,7 @@ fn reviewer(text: &str) -> Reviewer {
     Reviewer::new(policies(text), Snapshot::default())
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "whoever calls it has made it for it")]
 fn pod(container: Json) -> Json {
     json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": {"containers": [container]}})
 }
@@ -142,7 +143,7 @@ fn what_waits_for_a_change_that_nobody_asks_for_is_not_filled_in() {
         assert_eq!(asks, is_relaxed_by_all, "{text}");
     }
     let debug = json!({"name": "d", "image": "i", "securityContext": {"privileged": true}});
-    let mut with_debug = privileged.clone();
+    let mut with_debug = privileged;
     with_debug["spec"]["ephemeralContainers"] = json!([debug]);
     let answer = response(&reviewer(&spec("")), Webhook::Validate, &with_debug);
     let text = answer["status"]["message"].as_str().unwrap();
