@@ -48,6 +48,7 @@ impl ReviewHandler for Null {
             is_unjudged: false,
             policies: SmallVec::new(),
             findings: Vec::new(),
+            filled_in: Vec::new(),
             refusal_code: String::new(),
             patch_operations: 0,
             pod_security: SmallVec::new(),

@@ -53,8 +53,11 @@ pub struct Decision<'b> {
     pub is_unjudged: bool,
     /// The policies that it was judged by.
     pub policies: SmallVec<[Arc<str>; 2]>,
-    /// The controls that are violated, each once with the strictest action that it leads to.
+    /// The controls that are violated, each once with the strictest action that it leads to: by what is left once defaults
+    /// are filled in or, if a pod is refused for nothing else, by all.
     pub findings: Vec<(&'static str, Severity)>,
+    /// The controls of which nothing is left once defaults are filled in, or would be if the policy were enforced.
+    pub filled_in: Vec<&'static str>,
     /// The code of the refusal, as `PG-7F3K`; empty if there is none.
     pub refusal_code: String,
     /// How many changes the patch has.
@@ -181,6 +184,7 @@ impl<'b> Decision<'b> {
             is_unjudged: false,
             policies: SmallVec::new(),
             findings: Vec::new(),
+            filled_in: Vec::new(),
             refusal_code: String::new(),
             patch_operations: 0,
             pod_security: SmallVec::new(),
@@ -197,10 +201,22 @@ impl<'b> Decision<'b> {
         self.owner.clone_from(&metadata.owner);
     }
 
-    pub(super) fn record(&mut self, policies: impl Iterator<Item = Arc<str>>, verdict: &Verdict<'_>) {
+    pub(super) fn record(
+        &mut self,
+        policies: impl Iterator<Item = Arc<str>>,
+        verdict: &Verdict<'_>,
+        is_refused: bool,
+    ) {
         self.policies.extend(policies);
+        let is_all_missing = is_refused && !verdict.is_denied_with_defaults();
         for (_, control) in verdict.controls() {
-            self.found(control.severity(), control.active.control);
+            let counts_whole = is_all_missing && control.active.actions.deny;
+            let id = control.active.control.id;
+            if control.remains() || counts_whole {
+                self.found(control.severity(), control.active.control);
+            } else if !self.filled_in.contains(&id) {
+                self.filled_in.push(id);
+            }
         }
     }
 

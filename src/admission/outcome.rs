@@ -7,13 +7,13 @@ use crate::admission::bounds::{LONGEST_ANSWER, LONGEST_CAUSE, LONGEST_FIELD, LON
 use crate::admission::cluster_view::NamespaceState;
 use crate::admission::decision::{Decision, Operation};
 use crate::admission::error::ReviewError;
-use crate::admission::request::Request;
+use crate::admission::request::{ObjectField, Request};
 use crate::evaluate::{
-    Context, ControlFindings, Judged, Refusal, Severity, Subject, Verdict, findings_of, note,
+    Context, ControlFindings, ExistingPod, Judged, Refusal, Severity, Subject, Verdict, findings_of, note,
 };
 use crate::finding::{EditOp, Fix, Found};
 use crate::path::Path;
-use crate::pod::{Changes, Metadata, Pod};
+use crate::pod::{Changes, Pod};
 use crate::policy::{NamespacePolicies, SecurityPolicy};
 use crate::text::{cut, cut_as_json, printable};
 use crate::workload::{Workload, WorkloadObject};
@@ -42,9 +42,14 @@ impl Task<'_, '_> {
     /// mirror pods alone. A template's pods are new.
     pub(super) fn context(&self) -> Context {
         let is_new = self.operation == Operation::Create;
-        let is_mirror = self.pod.metadata.annotation(Metadata::MIRROR).is_some();
-        let fills_in_defaults = !self.workload.is_pod() || (is_new && !is_mirror);
-        Context { changes: self.changes, fills_in_defaults }
+        Context { changes: self.changes, fills_in_defaults: !self.workload.is_pod() || is_new }
+    }
+
+    /// The pod as it was before an update. The pods of a template are new.
+    pub(super) fn existing(&self) -> Option<ExistingPod<'_>> {
+        let ObjectField::Read(old) = &self.request.old_object else { return None };
+        let is_update = self.operation == Operation::Update && self.workload.is_pod();
+        old.pod.as_ref().filter(|_| is_update).map(ExistingPod::new)
     }
 
     pub(super) fn refusal(&self, verdict: &Verdict<'_>) -> Refusal {
@@ -55,15 +60,19 @@ impl Task<'_, '_> {
             owner: owner.map(|owner| (owner.kind.as_ref(), owner.name.as_ref())),
             namespace: &self.request.namespace,
         };
-        Refusal::new(subject, self.pod, verdict)
+        Refusal::new(subject, self.pod, verdict, self.existing().as_ref())
     }
 
     pub(super) fn status(&self, verdict: &Verdict<'_>, message: String) -> Status<'static> {
         let base = self.workload.template_steps();
+        let existing = self.existing();
         let causes = findings_of(verdict, Severity::Deny)
             .into_iter()
             .take(MOST_CAUSES)
-            .map(|judged| cause(self.pod, &base, &judged))
+            .map(|judged| {
+                let instead = instead_of_fix(verdict, existing.as_ref(), &judged);
+                cause(&base, &judged, note(self.pod, &judged, instead))
+            })
             .collect();
         let details = Details {
             name: cut_as_json(&*self.request.name, LONGEST_NAME),
@@ -74,7 +83,24 @@ impl Task<'_, '_> {
     }
 }
 
-fn cause(pod: &Pod<'_>, base: &Path<'_>, judged: &Judged<'_, '_>) -> Cause {
+/// What a program is told of the fix, where it is not the author's to make.
+fn instead_of_fix(
+    verdict: &Verdict<'_>,
+    existing: Option<&ExistingPod<'_>>,
+    judged: &Judged<'_, '_>,
+) -> Option<&'static str> {
+    if judged.is_filled_in() && verdict.is_denied_with_defaults() {
+        Some("filled in for you when the rest is fixed")
+    } else if judged.is_filled_in() {
+        Some("filled in for you where podgate's mutating webhook sees the pod")
+    } else if existing.is_some_and(|existing| !existing.can_fix(judged.finding)) {
+        Some("cannot be changed in an existing pod: recreate it")
+    } else {
+        None
+    }
+}
+
+fn cause(base: &Path<'_>, judged: &Judged<'_, '_>, message: String) -> Cause {
     let finding = judged.finding;
     let path = finding.whole_path();
     let path = if base.is_empty() { path } else { base.join(&path) };
@@ -85,7 +111,7 @@ fn cause(pod: &Pod<'_>, base: &Path<'_>, judged: &Judged<'_, '_>) -> Cause {
     };
     Cause {
         reason,
-        message: cut_as_json(note(pod, judged), LONGEST_CAUSE),
+        message: cut_as_json(message, LONGEST_CAUSE),
         field: cut_as_json(path.to_string(), LONGEST_FIELD),
     }
 }
@@ -114,9 +140,10 @@ pub(super) fn enforced<'p>(policies: impl Iterator<Item = &'p SecurityPolicy>) -
     enforced
 }
 
-/// `would violate PodSecurity "restricted:latest": ...` for each rule that is audited. Of a template,
-/// what is filled in when its pods are made is left out.
-pub(super) fn audit_text<'p>(verdict: &Verdict<'p>, pod: &'p Pod<'_>, is_template: bool) -> Option<String> {
+/// `would violate PodSecurity "restricted:latest": ...` for each rule that is audited, without what is filled in; with it
+/// only if a pod is refused for nothing else.
+pub(super) fn audit_text<'p>(verdict: &Verdict<'p>, pod: &'p Pod<'_>, is_refused: bool) -> Option<String> {
+    let with_defaults = is_refused && !verdict.is_denied_with_defaults();
     let mut texts: Vec<String> = Vec::new();
     let mut length = 0;
     for violation in &verdict.violations {
@@ -125,11 +152,11 @@ pub(super) fn audit_text<'p>(verdict: &Verdict<'p>, pod: &'p Pod<'_>, is_templat
         }
         let remaining;
         let audited = violation.controls.iter().filter(|control| control.active.actions.audit);
-        let findings: Vec<&ControlFindings<'_>> = if is_template {
+        let findings: Vec<&ControlFindings<'_>> = if with_defaults {
+            audited.map(|control| &control.findings).collect()
+        } else {
             remaining = verdict.remaining(violation, pod, |actions| actions.audit, MOST_NOTED);
             remaining.iter().collect()
-        } else {
-            audited.map(|control| &control.findings).collect()
         };
         if findings.is_empty() {
             continue;

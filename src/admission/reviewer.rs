@@ -277,24 +277,25 @@ impl Reviewer {
         }
         let policies = || self.security(task);
         let verdict = evaluate(policies(), task.pod, task.context());
-        decision.record(policies().map(|policy| Arc::clone(&policy.name)), &verdict);
         let is_pod = task.workload.is_pod();
+        let is_refused = is_pod && verdict.is_denied();
+        decision.record(policies().map(|policy| Arc::clone(&policy.name)), &verdict, is_refused);
         if is_pod {
             response.audit_annotations.enforce_policy = enforced(policies());
         }
         if verdict.violations.is_empty() {
             return;
         }
-        response.audit_annotations.audit_violations = audit_text(&verdict, task.pod, !is_pod);
+        response.audit_annotations.audit_violations = audit_text(&verdict, task.pod, is_refused);
         if !is_pod {
-            response.warnings = verdict.template_warnings(task.pod);
-        } else if verdict.is_denied() {
+            response.warnings = verdict.template_warnings(task.pod, None);
+        } else if is_refused {
             let refusal = task.refusal(&verdict);
             decision.deny(403, refusal.code.clone());
             response.allowed = false;
             response.status = Some(task.status(&verdict, refusal.message));
         } else {
-            response.warnings = verdict.warnings(task.pod);
+            response.warnings = verdict.warnings(task.pod, task.existing().as_ref());
         }
     }
 

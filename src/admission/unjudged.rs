@@ -17,7 +17,8 @@ const MOST_VALUES: usize = 3;
 /// The warnings.
 pub(super) fn warnings(policies: &PolicySet, namespace: &str, labels: Option<&Labels>) -> Vec<String> {
     let namespace = Printable(namespace);
-    let mut warnings = vec![format!("no podgate policy holds in namespace \"{namespace}\": nothing checked")];
+    let mut warnings =
+        vec![format!("podgate: no policy holds in namespace \"{namespace}\": nothing checked")];
     warnings.extend(nearest(policies, labels).or_else(|| known(policies, labels)));
     warnings.into_iter().map(|warning| cut_as_json(warning, LONGEST)).collect()
 }
@@ -35,8 +36,12 @@ fn nearest(policies: &PolicySet, labels: Option<&Labels>) -> Option<String> {
         .filter(|(distance, _, value, known)| *distance <= known.len().div_ceil(3) && value != known)
         .min_by_key(|(distance, ..)| *distance)?;
     let (key, known) = (Printable(key), Printable(known));
-    let whole = format!("its label {key}={} is not known: did you mean {known}?", Printable(value));
-    Some(if whole.len() <= LONGEST { whole } else { format!("its label {key}: did you mean {known}?") })
+    let whole = format!("podgate: its label {key}={} is not known: did you mean {known}?", Printable(value));
+    Some(if whole.len() <= LONGEST {
+        whole
+    } else {
+        format!("podgate: its label {key}: did you mean {known}?")
+    })
 }
 
 /// The values that a label can have: that of a key that the namespace has, or else of the first.
@@ -48,5 +53,5 @@ fn known(policies: &PolicySet, labels: Option<&Labels>) -> Option<String> {
         all.iter().filter(|(of, _)| *of == key).map(|(_, value)| Printable(value).to_string()).collect();
     let more = if values.len() > MOST_VALUES { ", ..." } else { "" };
     let named: Vec<&str> = values.iter().take(MOST_VALUES).map(String::as_str).collect();
-    Some(format!("policies are for its label {}={}{more}", Printable(key), named.join(" or ")))
+    Some(format!("podgate: policies are for its label {}={}{more}", Printable(key), named.join(" or ")))
 }

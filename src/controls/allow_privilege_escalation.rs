@@ -1,7 +1,8 @@
 //! `allowPrivilegeEscalation` (restricted, from v1.8): no process gains more privileges than its parent.
 
+use crate::controls::windows::{NEWER_STANDARD, NOT_ON_WINDOWS};
 use crate::controls::{Control, Doc, Level, Origin, Revision, Violation, text};
-use crate::finding::{Finding, Fix, Found, Sink, Subject, Value};
+use crate::finding::{Finding, Fix, Found, Obstacles, Sink, Subject, Value, is_sys_admin};
 use crate::pod::{Container, ContainerKind, ContainerRef, Pod};
 
 pub(super) static CONTROL: Control = Control {
@@ -23,7 +24,9 @@ pub(super) static CONTROL: Control = Control {
             "spec.os.name",
         ],
         fix: "Set `securityContext.allowPrivilegeEscalation: false` on every container. A policy with defaults fills \
-               it in where it is absent; sudo then stops working in the container.",
+               it in where it is absent; sudo then stops working in the container. The API server does not take it beside \
+               `privileged: true` or the capability SYS_ADMIN: these have to go first. Nor does it on a pod with \
+               `os.name: windows`, which only v1.25 or later of the standard admits.",
         example: "containers:\n- name: trainer\n  securityContext:\n    allowPrivilegeEscalation: false\n",
     },
 };
@@ -34,13 +37,12 @@ fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
         if allows == Some(false) {
             continue;
         }
-        let is_safe = allows.is_none() && takes_false(pod, at, container);
-        sink(Finding::new(
-            Subject::Container(at),
-            "securityContext.allowPrivilegeEscalation",
-            allows.map_or(Found::Absent, Found::Bool),
-            Fix::fill_in(Value::Bool(false), is_safe),
-        ));
+        let (fix, help) = fix(pod, at, container);
+        let found = allows.map_or(Found::Absent, Found::Bool);
+        sink(
+            Finding::new(Subject::Container(at), "securityContext.allowPrivilegeEscalation", found, fix)
+                .help(help),
+        );
     }
 }
 
@@ -50,15 +52,35 @@ fn check_from_1_25<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
     }
 }
 
-/// Whether the API server takes `false` here: not on Windows, nor beside `privileged` or CAP_SYS_ADMIN,
-/// and an ephemeral container cannot be patched.
-fn takes_false(pod: &Pod<'_>, at: ContainerRef<'_>, container: &Container<'_>) -> bool {
-    let contradicts = container.security.as_ref().is_some_and(|security| {
-        let mut added = security.capabilities.iter().flat_map(|capabilities| &capabilities.add);
-        security.privileged == Some(true)
-            || added.any(|capability| ["SYS_ADMIN", "CAP_SYS_ADMIN"].contains(&capability.as_ref()))
-    });
-    at.kind != ContainerKind::Ephemeral && !pod.is_windows() && !contradicts
+/// The fix, and what to know about it: the API server takes `false` neither on Windows nor beside `privileged` or
+/// CAP_SYS_ADMIN, and an ephemeral container cannot be patched.
+fn fix(pod: &Pod<'_>, at: ContainerRef<'_>, container: &Container<'_>) -> (Fix<'static>, &'static str) {
+    if pod.is_windows() {
+        return (NEWER_STANDARD, NOT_ON_WINDOWS);
+    }
+    let obstacles = obstacles(container);
+    let help = if obstacles.contain(Obstacles::PRIVILEGED) {
+        "the API server takes no false beside privileged: true"
+    } else if obstacles.contain(Obstacles::SYS_ADMIN) {
+        "the API server takes no false beside the capability SYS_ADMIN"
+    } else {
+        ""
+    };
+    let is_set = container.security.as_ref().is_some_and(|own| own.allow_privilege_escalation.is_some());
+    let fix = match (is_set || at.kind == ContainerKind::Ephemeral, obstacles) {
+        (true, _) => Fix::set(Value::Bool(false)),
+        (false, Obstacles::NONE) => Fix::fill_in(Value::Bool(false), true),
+        (false, obstacles) => Fix::fill_in_without(Value::Bool(false), obstacles),
+    };
+    (fix, help)
+}
+
+fn obstacles(container: &Container<'_>) -> Obstacles {
+    let Some(security) = &container.security else { return Obstacles::NONE };
+    let mut added = security.capabilities.iter().flat_map(|capabilities| &capabilities.add);
+    let if_so = |is_so, obstacle| if is_so { obstacle } else { Obstacles::NONE };
+    if_so(security.privileged == Some(true), Obstacles::PRIVILEGED)
+        | if_so(added.any(|capability| is_sys_admin(capability)), Obstacles::SYS_ADMIN)
 }
 
 fn violation(findings: &[Finding<'_>]) -> Violation {

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use crate::controls::security_contexts::in_security_contexts;
+use crate::controls::windows::NO_PROFILE;
 use crate::controls::{Control, Doc, Level, Origin, Revision, Violation, text};
 use crate::finding::{FieldPath, Finding, Fix, Found, Sink, Subject};
 use crate::pod::Pod;
@@ -30,7 +31,8 @@ pub(super) static CONTROL: Control = Control {
             "spec.{containers,initContainers,ephemeralContainers}[*].securityContext.appArmorProfile.type",
             "metadata.annotations[container.apparmor.security.beta.kubernetes.io/*]",
         ],
-        fix: "Remove the profile, or set its type to `RuntimeDefault`; remove the annotation.",
+        fix: "Remove the profile, or set its type to `RuntimeDefault`, which only nodes with AppArmor take; remove the \
+              annotation.",
         example: "securityContext:\n  appArmorProfile:\n    type: RuntimeDefault\n",
     },
 };
@@ -46,7 +48,12 @@ fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
         |own| own.app_armor_profile.as_deref(),
     );
     for (subject, kind) in profiles.filter(|(_, kind)| !ALLOWED.contains(kind)) {
-        sink(Finding::new(subject, FIELD, Found::Text(kind), Fix::one_of(&ALLOWED)));
+        let (fix, help) = if pod.is_windows() {
+            (Fix::remove_at(subject.join(&FieldPath::from("securityContext.appArmorProfile"))), NO_PROFILE)
+        } else {
+            (Fix::one_of(&ALLOWED), "or remove the whole profile: the runtime's own then holds")
+        };
+        sink(Finding::new(subject, FIELD, Found::Text(kind), fix).help(help));
     }
     for (key, value) in &pod.metadata.annotations {
         if key.starts_with(ANNOTATION) && !is_allowed_annotation(value) {

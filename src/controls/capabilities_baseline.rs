@@ -2,7 +2,7 @@
 //! v1.22, `capabilities_restricted` takes its place.
 
 use crate::controls::{Control, Doc, Level, Origin, Revision, Violation, text};
-use crate::finding::{FieldPath, Finding, Fix, Found, Sink, Subject};
+use crate::finding::{FieldPath, Finding, Fix, Found, Sink, Subject, Value};
 use crate::pod::Pod;
 
 pub(super) static CONTROL: Control = Control {
@@ -47,7 +47,7 @@ fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
 }
 
 /// Finds the capabilities that containers add and that are not `allowed`.
-pub(super) fn find_added<'p>(allowed: &[&str], pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
+pub(super) fn find_added<'p>(allowed: &[&'static str], pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
     for (at, container) in pod.containers() {
         let capabilities = container.security.as_ref().and_then(|security| security.capabilities.as_ref());
         let Some(capabilities) = capabilities else {
@@ -57,22 +57,23 @@ pub(super) fn find_added<'p>(allowed: &[&str], pod: &'p Pod<'_>, sink: &mut Sink
             if allowed.contains(&capability.as_ref()) {
                 continue;
             }
-            let hint = if capability == "IPC_LOCK" {
+            let hint = if ["IPC_LOCK", "CAP_IPC_LOCK"].contains(&capability.as_ref()) {
                 "no effect for a non-root process; ask for node memlock instead"
             } else {
                 ""
             };
-            sink(
-                Finding::new(
-                    Subject::Container(at),
-                    FieldPath::from(ADD).index(index),
-                    Found::Text(capability),
-                    Fix::remove(),
-                )
-                .help(hint),
-            );
+            let path = FieldPath::from(ADD).index(index);
+            let fix = spelt(allowed, capability).map_or(Fix::remove(), |name| Fix::set(Value::Text(name)));
+            sink(Finding::new(Subject::Container(at), path, Found::Text(capability), fix).help(hint));
         }
     }
+}
+
+/// The allowed capability that is meant, in the standard's spelling: names are exact there, upper case and without `CAP_`.
+fn spelt(allowed: &[&'static str], written: &str) -> Option<&'static str> {
+    let is_prefixed = written.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("CAP_"));
+    let name = if is_prefixed { written.get(4..)? } else { written };
+    allowed.iter().find(|known| known.eq_ignore_ascii_case(name)).copied()
 }
 
 /// The field of the capabilities that are added.

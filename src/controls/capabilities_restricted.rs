@@ -1,5 +1,6 @@
 //! `capabilities_restricted` (restricted, from v1.22): drop all capabilities, add at most NET_BIND_SERVICE.
 
+use crate::controls::windows::{NEWER_STANDARD, NOT_ON_WINDOWS};
 use crate::controls::{Control, Doc, Level, Origin, Revision, Violation, capabilities_baseline, text};
 use crate::finding::{Finding, Fix, Found, Sink, Subject, Value};
 use crate::pod::{Container, ContainerKind, ContainerRef, Pod};
@@ -52,9 +53,14 @@ fn check_drop<'p>(pod: &Pod<'_>, at: ContainerRef<'p>, container: &'p Container<
     if dropped.is_some_and(|dropped| dropped.iter().any(|capability| capability == "ALL")) {
         return None;
     }
-    let is_safe = dropped.is_none() && at.kind != ContainerKind::Ephemeral && !pod.is_windows();
+    let is_safe = dropped.is_none() && at.kind != ContainerKind::Ephemeral;
     let found = dropped.map_or(Found::Absent, Found::List);
-    Some(Finding::new(Subject::Container(at), DROP, found, Fix::fill_in(Value::ListOf("ALL"), is_safe)))
+    let (fix, help) = if pod.is_windows() {
+        (NEWER_STANDARD, NOT_ON_WINDOWS)
+    } else {
+        (Fix::fill_in(Value::ListOf("ALL"), is_safe), "")
+    };
+    Some(Finding::new(Subject::Container(at), DROP, found, fix).help(help))
 }
 
 fn violation(findings: &[Finding<'_>]) -> Violation {

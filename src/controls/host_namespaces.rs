@@ -30,7 +30,7 @@ fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
     for (is_set, name, hint) in [
         (spec.host_network, "hostNetwork", ""),
         (spec.host_pid, "hostPID", ""),
-        (spec.host_ipc, "hostIPC", "for shared memory use an emptyDir with medium: Memory"),
+        (spec.host_ipc, "hostIPC", "for shared memory mount an emptyDir with medium: Memory at /dev/shm"),
     ] {
         if is_set {
             sink(Finding::new(Subject::Pod, name, Found::Bool(true), Fix::remove()).help(hint));

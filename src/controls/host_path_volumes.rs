@@ -32,9 +32,9 @@ fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
                     Subject::Volume(index, &volume.name),
                     VolumeSource::HOST_PATH.name(),
                     Found::Text(VolumeSource::HOST_PATH.name()),
-                    Fix::remove(),
+                    Fix::one_of(&["persistentVolumeClaim"]),
                 )
-                .help("use a persistentVolumeClaim"),
+                .help("or an emptyDir for scratch data"),
             );
         }
     }

@@ -121,8 +121,8 @@ fn components(path: &str) -> impl Iterator<Item = &str> {
 fn not_allowed<'p>(index: usize, volume: &'p Volume<'_>) -> Finding<'p> {
     let subject = Subject::Volume(index, &volume.name);
     let found = if volume.host_path.is_empty() { Found::Absent } else { Found::Text(&volume.host_path) };
-    Finding::new(subject, "hostPath", found, Fix::remove())
-        .help("use a directory that the policy allows, or a persistentVolumeClaim")
+    Finding::new(subject, "hostPath", found, Fix::one_of(&["persistentVolumeClaim"]))
+        .help("or a directory that the policy lists")
 }
 
 fn find_writable_mounts<'p>(pod: &'p Pod<'_>, read_only: &HashSet<&str>, sink: &mut Sink<'_, 'p>) {

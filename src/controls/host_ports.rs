@@ -26,6 +26,12 @@ pub(super) static CONTROL: Control = Control {
 
 fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
     for (at, container) in pod.containers() {
+        // The API server sets the ports of a pod of the host's network, whose author mostly has not.
+        let help = if pod.spec.host_network {
+            "it comes with hostNetwork: remove that"
+        } else {
+            "reach the pod through a Service"
+        };
         for host_port in &container.host_ports {
             sink(
                 Finding::new(
@@ -34,7 +40,7 @@ fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
                     Found::Integer(host_port.port.into()),
                     Fix::remove(),
                 )
-                .help("reach the pod through a Service"),
+                .help(help),
             );
         }
     }

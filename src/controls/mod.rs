@@ -35,6 +35,7 @@ mod seccomp_profile_baseline;
 mod seccomp_profile_restricted;
 mod sysctls;
 mod volume_types;
+mod windows;
 mod windows_host_process;
 
 pub use control::{

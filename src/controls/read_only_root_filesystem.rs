@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::controls::windows::NOT_ON_WINDOWS;
 use crate::controls::{Check, Control, Doc, Origin, Parameters, Violation, text};
 use crate::finding::{Finding, Fix, Found, Sink, Subject, Value};
 use crate::pod::{Changes, Pod};
@@ -42,11 +43,13 @@ impl Check for ReadOnlyRootFilesystem {
                 continue;
             }
             let found = is_read_only.map_or(Found::Absent, Found::Bool);
-            let fix = Fix::set(Value::Bool(true));
-            sink(
-                Finding::new(Subject::Container(at), "securityContext.readOnlyRootFilesystem", found, fix)
-                    .help("mount an emptyDir wherever the program writes"),
-            );
+            let (fix, help) = if pod.is_windows() {
+                (Fix::one_of(&["a policy without this control"]), NOT_ON_WINDOWS)
+            } else {
+                (Fix::set(Value::Bool(true)), "mount an emptyDir wherever the program writes")
+            };
+            let subject = Subject::Container(at);
+            sink(Finding::new(subject, "securityContext.readOnlyRootFilesystem", found, fix).help(help));
         }
     }
 }

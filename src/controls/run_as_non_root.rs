@@ -1,8 +1,8 @@
 //! `runAsNonRoot` (restricted): every container says that it does not run as root.
 
 use crate::controls::{Control, Doc, Level, Origin, Revision, Violation, text};
-use crate::finding::{Finding, Fix, Found, Sink, Subject, Value};
-use crate::pod::{ContainerKind, ContainerRef, Pod};
+use crate::finding::{Finding, Fix, Found, Obstacles, Sink, Subject, Value};
+use crate::pod::{Container, ContainerKind, ContainerRef, Pod};
 
 pub(super) static CONTROL: Control = Control {
     id: "runAsNonRoot",
@@ -29,9 +29,11 @@ pub(super) static CONTROL: Control = Control {
             "spec.{containers,initContainers,ephemeralContainers}[*].securityContext.runAsNonRoot",
             "spec.hostUsers",
         ],
-        fix: "Set `securityContext.runAsNonRoot: true` for the pod, and a `runAsUser` above 0 unless the image has a \
-               numeric user of its own. A policy with defaults fills `runAsNonRoot` in where it is absent; an image that \
-               runs as root then does not start, and the kubelet's event says so.",
+        fix: "Set `securityContext.runAsNonRoot: true` for the pod, and a `runAsUser` above 0 unless the image's user is \
+               a number above 0. A policy with defaults fills `runAsNonRoot` in where it is absent; an image that runs as \
+               root, or as a user with a name, then does not start without a `runAsUser`, and the kubelet's event says so. \
+               Windows has no user ids: name a user in `windowsOptions.runAsUserName` there, such as ContainerUser, but \
+               not ContainerAdministrator.",
         example: "securityContext:\n  runAsNonRoot: true\n  runAsUser: 1000\n",
     },
 };
@@ -58,28 +60,54 @@ fn check_from_1_35<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
 fn find<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>, takes_true: fn(Option<i64>) -> bool) {
     let of_pod = pod.spec.security.run_as_non_root;
     if of_pod == Some(false) {
-        sink(says_false(Subject::Pod));
+        sink(says_false(Subject::Pod).help(of_any_user(pod)));
     }
     for (at, container) in pod.containers() {
+        let help = || of_user(pod, container);
         match container.security.as_ref().and_then(|security| security.run_as_non_root) {
             Some(true) => {}
-            Some(false) => sink(says_false(Subject::Container(at))),
+            Some(false) => sink(says_false(Subject::Container(at)).help(help())),
             None if of_pod.is_some() => {}
-            None => {
-                let is_safe = at.kind != ContainerKind::Ephemeral && takes_true(pod.user_of(container));
-                sink(says_nothing(at, is_safe));
-            }
+            None => sink(says_nothing(at, takes_true(pod.user_of(container))).help(help())),
         }
     }
 }
 
 fn says_false(subject: Subject<'_>) -> Finding<'_> {
     Finding::new(subject, FIELD, Found::Bool(false), Fix::set(Value::Bool(true)))
-        .help("with a runAsUser above 0 if the image's user is root")
 }
 
-fn says_nothing(at: ContainerRef<'_>, is_safe: bool) -> Finding<'_> {
-    Finding::new(Subject::Container(at), FIELD, Found::Absent, Fix::fill_in(Value::Bool(true), is_safe))
+fn says_nothing(at: ContainerRef<'_>, takes_true: bool) -> Finding<'_> {
+    let fix = Fix::fill_in(Value::Bool(true), at.kind != ContainerKind::Ephemeral);
+    let finding = Finding::new(Subject::Container(at), FIELD, Found::Absent, fix);
+    if takes_true { finding } else { finding.filled_in_without(Obstacles::ROOT_USER) }
+}
+
+/// What the container needs beside `true` to start: the kubelet starts no image there whose user is root, or has a name,
+/// since only a number shows that it is not root's.
+fn of_user(pod: &Pod<'_>, container: &Container<'_>) -> &'static str {
+    if pod.is_for_windows() {
+        return match pod.windows_user_of(container) {
+            "" => {
+                "with a windowsOptions.runAsUserName, as ContainerUser, if the image's is ContainerAdministrator"
+            }
+            user if user.eq_ignore_ascii_case("ContainerAdministrator") => {
+                "with another windowsOptions.runAsUserName, as ContainerUser"
+            }
+            _ => "",
+        };
+    }
+    match pod.user_of(container) {
+        None => "with a runAsUser above 0, unless the image's user is a number above 0",
+        Some(0) => "with a runAsUser above 0",
+        Some(_) => "",
+    }
+}
+
+/// The same for the whole pod: for the first container that needs anything.
+fn of_any_user(pod: &Pod<'_>) -> &'static str {
+    let helps = pod.containers().map(|(_, container)| of_user(pod, container));
+    helps.into_iter().find(|help| !help.is_empty()).unwrap_or_default()
 }
 
 /// The standard's text names the containers that say nothing only if nobody says `false`.

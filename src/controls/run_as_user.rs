@@ -24,7 +24,10 @@ pub(super) static CONTROL: Control = Control {
             "spec.{containers,initContainers,ephemeralContainers}[*].securityContext.runAsUser",
             "spec.hostUsers",
         ],
-        fix: "Set `runAsUser` to a number above 0, or remove it if the image has a user of its own.",
+        fix: "Set `runAsUser` to a number above 0, such as 1000. Removing it is enough only if the image's user is a number \
+              above 0: an image that runs as root, or as a user with a name, does not start with `runAsNonRoot: true`. \
+              Windows has no user ids: remove the field there, and name a user in `windowsOptions.runAsUserName`, such as \
+              ContainerUser.",
         example: "securityContext:\n  runAsNonRoot: true\n  runAsUser: 1000\n",
     },
 };
@@ -33,11 +36,15 @@ fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
     let root = |user: Option<i64>| user.filter(|user| *user == 0);
     let subjects = in_security_contexts(pod, |of_pod| root(of_pod.run_as_user), |own| root(own.run_as_user));
     for (subject, user) in subjects {
-        let found = Found::Integer(user);
-        sink(
-            Finding::new(subject, "securityContext.runAsUser", found, Fix::remove())
-                .help("or use a number above 0, as 1000"),
-        );
+        let (fix, help) = if pod.is_for_windows() {
+            (
+                Fix::remove(),
+                "Windows has no user ids: name one in windowsOptions.runAsUserName, as ContainerUser",
+            )
+        } else {
+            (Fix::above_zero(), "removing it is enough only if the image's user is a number above 0")
+        };
+        sink(Finding::new(subject, "securityContext.runAsUser", Found::Integer(user), fix).help(help));
     }
 }
 

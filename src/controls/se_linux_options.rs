@@ -53,12 +53,13 @@ fn find<'p>(types: &'static [&str], pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
         |own| own.se_linux_options.as_deref(),
     );
     for (subject, options) in options {
-        find_in(types, subject, options, sink);
+        find_in(types, pod.is_windows(), subject, options, sink);
     }
 }
 
 fn find_in<'p>(
     types: &'static [&str],
+    is_windows: bool,
     subject: Subject<'p>,
     options: &'p SeLinuxOptions<'_>,
     sink: &mut Sink<'_, 'p>,
@@ -67,7 +68,7 @@ fn find_in<'p>(
         sink(Finding::new(subject, name, Found::Text(value), fix));
     };
     if !options.kind.is_empty() && !types.contains(&options.kind.as_ref()) {
-        push(TYPE, &options.kind, Fix::one_of(types));
+        push(TYPE, &options.kind, if is_windows { Fix::remove() } else { Fix::one_of(types) });
     }
     if !options.user.is_empty() {
         push(USER, &options.user, Fix::remove());

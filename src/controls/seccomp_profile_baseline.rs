@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 
 use crate::controls::security_contexts::in_security_contexts;
+use crate::controls::windows::NO_PROFILE;
 use crate::controls::{Control, Doc, Level, Origin, Revision, Violation, text};
 use crate::finding::{FieldPath, Finding, Fix, Found, Sink, Subject};
 use crate::pod::Pod;
@@ -34,7 +35,7 @@ pub(super) static CONTROL: Control = Control {
             "metadata.annotations[seccomp.security.alpha.kubernetes.io/pod]",
             "metadata.annotations[container.seccomp.security.alpha.kubernetes.io/*]",
         ],
-        fix: "Set the type to `RuntimeDefault`, or remove the profile.",
+        fix: "Set the type to `RuntimeDefault`, or remove the profile. On Windows remove it.",
         example: "securityContext:\n  seccompProfile:\n    type: RuntimeDefault\n",
     },
 };
@@ -79,7 +80,12 @@ pub(super) fn find_set<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
         |own| own.seccomp_profile.as_deref(),
     );
     for (subject, kind) in profiles.filter(|(_, kind)| !ALLOWED.contains(kind)) {
-        sink(Finding::new(subject, FIELD, Found::Text(kind), Fix::one_of(&ALLOWED)));
+        let (fix, help) = if pod.is_windows() {
+            (Fix::remove_at(subject.join(&FieldPath::from("securityContext.seccompProfile"))), NO_PROFILE)
+        } else {
+            (Fix::one_of(&ALLOWED), "Localhost needs a localhostProfile")
+        };
+        sink(Finding::new(subject, FIELD, Found::Text(kind), fix).help(help));
     }
 }
 

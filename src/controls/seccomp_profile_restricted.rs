@@ -1,5 +1,6 @@
 //! `seccompProfile_restricted` (restricted, from v1.19): a seccomp profile for every container.
 
+use crate::controls::windows::{NEWER_STANDARD, NOT_ON_WINDOWS};
 use crate::controls::{Control, Doc, Level, Origin, Revision, Violation, seccomp_profile_baseline, text};
 use crate::finding::{Finding, Fix, Found, Sink, Subject, Value};
 use crate::pod::{ContainerKind, Pod};
@@ -39,13 +40,13 @@ fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
         if container.security.as_ref().is_some_and(|security| security.seccomp_profile.is_some()) {
             continue;
         }
-        let is_safe = at.kind != ContainerKind::Ephemeral && !pod.is_windows();
-        sink(Finding::new(
-            Subject::Container(at),
-            seccomp_profile_baseline::FIELD,
-            Found::Absent,
-            Fix::fill_in(Value::Text("RuntimeDefault"), is_safe),
-        ));
+        let (fix, help) = if pod.is_windows() {
+            (NEWER_STANDARD, NOT_ON_WINDOWS)
+        } else {
+            (Fix::fill_in(Value::Text("RuntimeDefault"), at.kind != ContainerKind::Ephemeral), "")
+        };
+        let subject = Subject::Container(at);
+        sink(Finding::new(subject, seccomp_profile_baseline::FIELD, Found::Absent, fix).help(help));
     }
 }
 

@@ -22,7 +22,8 @@ pub(super) static CONTROL: Control = Control {
         title: "Volume types of the policy",
         rule: "Every volume must have a type that the policy lists, and no other type as well. The restricted \
                level also allows types that some clusters do not want, such as `csi` with a driver of the pod's \
-               choice.",
+               choice. The volume with the pod's own token, which the API server adds to it (`kube-api-access-...`), is \
+               always allowed, so `projected` need not be listed for it.",
         history: "Beyond the standard: enabled where a policy sets `controls.volumeTypes`, at every version.",
         fields: &["spec.volumes[*]"],
         fix: "Use a type that the policy lists, most often a `persistentVolumeClaim`.",
@@ -63,7 +64,10 @@ impl Check for VolumeTypes {
         let allowed = Choices::OfPolicy(&self.allowed);
         for (index, volume) in pod.spec.volumes.iter().enumerate() {
             let unlisted = volume.sources().find(|source| !allowed.contains(source.name()));
-            if unlisted.is_some() || volume.has_unknown_source() || volume.sources().next().is_none() {
+            let is_listed =
+                unlisted.is_none() && !volume.has_unknown_source() && volume.sources().next().is_some();
+            // Nobody wrote the token's volume into the pod. Looking into it costs, so only one that is not listed is asked.
+            if !is_listed && !volume.is_api_server_token() {
                 sink(restricted_volumes::finding(index, volume, unlisted, allowed));
             }
         }

@@ -32,12 +32,11 @@ fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
     let set = |host_process: Option<bool>| host_process.filter(|is_set| *is_set);
     let subjects = in_security_contexts(pod, |of_pod| set(of_pod.host_process), |own| set(own.host_process));
     for (subject, is_set) in subjects {
-        sink(Finding::new(
-            subject,
-            "securityContext.windowsOptions.hostProcess",
-            Found::Bool(is_set),
-            Fix::remove(),
-        ));
+        let path = "securityContext.windowsOptions.hostProcess";
+        sink(
+            Finding::new(subject, path, Found::Bool(is_set), Fix::remove())
+                .help("and a runAsUserName that only the node has"),
+        );
     }
 }
 

@@ -9,8 +9,8 @@ pub struct Context {
     /// What is new about the pod: [`Changes::ALL`] for a pod that is created. A control is checked only if it depends on
     /// any of this.
     pub changes: Changes,
-    /// Whether the mutating webhook fills in what the pod leaves out: not for an existing pod, nor for a
-    /// mirror pod.
+    /// Whether the mutating webhook fills in what the pod leaves out: not for an existing pod. (Nor for a mirror pod, which
+    /// the pod itself tells.)
     pub fills_in_defaults: bool,
 }
 

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use crate::controls::Control;
-use crate::finding::{Edit, EditOp, FieldPath, Finding, Fix, Safety, Subject, Value};
+use crate::evaluate::obstacles::RefusedObstacles;
+use crate::finding::{Edit, EditOp, FieldPath, Finding, Fix, Obstacles, Safety, Subject, Value};
 use crate::pod::{ContainerKind, ContainerRef, Pod};
 
 /// The fields that are filled in, container by container.
@@ -11,8 +12,17 @@ use crate::pod::{ContainerKind, ContainerRef, Pod};
 pub struct Defaults<'p> {
     /// What is filled in anywhere: each field once.
     fields: Vec<DefaultField<'p>>,
-    /// For each container, by its list and its index there, a bit for each of `fields`.
-    of_containers: HashMap<(ContainerKind, u32), u32>,
+    /// For each container, by its list and its index there.
+    of_containers: HashMap<(ContainerKind, u32), FilledFields>,
+}
+
+/// A bit for each of the fields that are filled in for a container.
+#[derive(Debug, Default, Clone, Copy)]
+struct FilledFields {
+    /// At once.
+    now: u32,
+    /// Once the author has changed what contradicts it, for which the pod is refused.
+    later: u32,
 }
 
 /// A field that is filled in.
@@ -24,31 +34,70 @@ pub struct DefaultField<'p> {
     pub value: Value<'p>,
     /// The control that asks for it.
     pub control: &'static Control,
+    /// The name of the policy that has it filled in.
+    pub policy: &'p str,
 }
 
 impl<'p> Defaults<'p> {
-    /// Adds the fix of a finding, if podgate may make it by itself.
-    pub(super) fn add(&mut self, control: &'static Control, finding: &Finding<'p>) {
-        let (Fix::Edit { op: EditOp::Set(value), safety: Safety::Default, .. }, Some(at)) =
+    /// Adds the fix of a finding, if podgate may make it by itself. Returns whether it may once something else is fixed.
+    pub(super) fn add(&mut self, policy: &'p str, control: &'static Control, finding: &Finding<'p>) -> bool {
+        if finding.is_auto_fixable() {
+            self.set(policy, control, finding, |fields, bit| fields.now |= bit);
+        }
+        waits_for(finding).is_some()
+    }
+
+    /// Adds the fix of a finding that podgate makes once the obstacles are gone for which the pod is refused.
+    pub(super) fn add_later(
+        &mut self,
+        policy: &'p str,
+        control: &'static Control,
+        finding: &Finding<'p>,
+        refused: &RefusedObstacles,
+    ) {
+        if waits_for(finding).is_some_and(|obstacles| refused.of(finding).contain(obstacles)) {
+            self.set(policy, control, finding, |fields, bit| fields.later |= bit);
+        }
+    }
+
+    fn set(
+        &mut self,
+        policy: &'p str,
+        control: &'static Control,
+        finding: &Finding<'p>,
+        set: impl Fn(&mut FilledFields, u32),
+    ) {
+        let (Fix::Edit { op: EditOp::Set(value), .. }, Some(at)) =
             (&finding.fix, finding.subject.container())
         else {
             return;
         };
         let field = self.position(&finding.path).unwrap_or_else(|| {
-            self.fields.push(DefaultField { path: finding.path.clone(), value: *value, control });
+            let path = finding.path.clone();
+            self.fields.push(DefaultField { path, value: *value, control, policy });
             self.fields.len() - 1
         });
         // What does not fit is not filled in, and the pod stays refused. There are never more fields than controls.
         let (Some(bit), Some(key)) = (bit(field), key(at)) else { return };
-        *self.of_containers.entry(key).or_default() |= bit;
+        set(self.of_containers.entry(key).or_default(), bit);
     }
 
-    /// Whether filling in fixes a finding: by its own fix, or by that of another for the same field.
+    /// Whether filling in fixes a finding, now or once the author has fixed the rest: by its own fix, or by that of
+    /// another for the same field.
     pub(super) fn cover(&self, finding: &Finding<'_>) -> bool {
-        finding.is_auto_fixable()
+        self.has(finding, |fields| fields.now | fields.later)
+    }
+
+    /// Whether it fixes a finding of the pod as it is.
+    pub(super) fn cover_now(&self, finding: &Finding<'_>) -> bool {
+        self.has(finding, |fields| fields.now)
+    }
+
+    fn has(&self, finding: &Finding<'_>, bits: impl Fn(FilledFields) -> u32) -> bool {
+        (finding.is_auto_fixable() || waits_for(finding).is_some())
             && finding.subject.container().is_some_and(|at| {
                 let bit = self.position(&finding.path).and_then(bit).unwrap_or_default();
-                self.bits(at) & bit != 0
+                bits(self.fields_of(at)) & bit != 0
             })
     }
 
@@ -58,9 +107,9 @@ impl<'p> Defaults<'p> {
         self.of_containers.is_empty()
     }
 
-    /// What is filled in for a container.
+    /// What is filled in for a container as it is.
     pub fn of(&self, at: ContainerRef<'_>) -> impl Iterator<Item = &DefaultField<'p>> {
-        let bits = self.bits(at);
+        let bits = self.fields_of(at).now;
         self.fields.iter().enumerate().filter_map(move |(field, default)| {
             (bits & bit(field).unwrap_or_default() != 0).then_some(default)
         })
@@ -85,9 +134,15 @@ impl<'p> Defaults<'p> {
         self.fields.iter().position(|default| default.path == *path)
     }
 
-    fn bits(&self, at: ContainerRef<'_>) -> u32 {
+    fn fields_of(&self, at: ContainerRef<'_>) -> FilledFields {
         key(at).and_then(|key| self.of_containers.get(&key)).copied().unwrap_or_default()
     }
+}
+
+/// What has to be gone before podgate makes the fix of a finding by itself, if it then may.
+fn waits_for(finding: &Finding<'_>) -> Option<Obstacles> {
+    let Fix::Edit { safety: Safety::DefaultWithout(obstacles), .. } = finding.fix else { return None };
+    Some(obstacles)
 }
 
 fn bit(field: usize) -> Option<u32> {

@@ -3,14 +3,43 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, Hash, RandomState};
 
+use crate::controls::Control;
+use crate::evaluate::code::code;
+use crate::evaluate::existing::{ExistingPod, PodPart};
 use crate::evaluate::tally::{change_of, field_of};
-use crate::evaluate::verdict::{Judged, Severity, Verdict};
-use crate::finding::Subject;
+use crate::evaluate::verdict::{Judged, JudgedControl, Severity, Verdict, is_superseded};
+use crate::finding::{Finding, Subject};
+use crate::pod::Pod;
 
 /// The kept findings of one severity, each field once: where two rules find the same, the narrower one.
 #[must_use]
 pub fn findings_of<'v, 'p>(verdict: &'v Verdict<'p>, severity: Severity) -> Vec<Judged<'v, 'p>> {
     narrow(verdict.judged().filter(|judged| judged.severity() == severity), |judged| judged, keep_narrower)
+}
+
+/// The code of a pod's violations of one severity: of the controls that its author has to satisfy or, if there are none, of
+/// those whose fields are missing. Every finding counts, kept or not, and of two rules about one field the narrower one: so
+/// a pod has the same code wherever it is judged.
+#[must_use]
+pub fn code_of<'p>(verdict: &Verdict<'p>, pod: &'p Pod<'_>, severity: Severity) -> String {
+    let of_severity = || verdict.controls().filter(|(_, control)| control.severity() == severity);
+    let remains = of_severity().any(|(_, control)| control.remains());
+    let key = RandomState::new();
+    let mut narrowest: HashMap<u64, &'static Control> = HashMap::new();
+    for (policy, JudgedControl { active, .. }) in of_severity() {
+        let mut add = |finding: Finding<'p>| {
+            let kept = narrowest.entry(key.hash_one(field_of(&finding))).or_insert(active.control);
+            if is_superseded(kept, active.control) {
+                *kept = active.control;
+            }
+        };
+        if remains {
+            verdict.check_remaining(policy, active, pod, &mut add);
+        } else {
+            active.check(pod, &mut add);
+        }
+    }
+    code(narrowest.into_values())
 }
 
 /// Keeps one of the findings about the same field: `merge` merges the next one into the one that is kept.
@@ -64,9 +93,12 @@ pub fn group<'v, 'p: 'v, T: Clone, K: Hash>(
     groups
 }
 
-/// The same, of findings alone.
-pub(super) fn group_judged<'v, 'p>(findings: &[Judged<'v, 'p>]) -> Vec<Vec<Judged<'v, 'p>>> {
-    group(findings, |judged| judged, |_| ())
+/// The same, of findings alone, those of different parts of an existing pod apart.
+pub(super) fn group_judged<'v, 'p>(
+    findings: &[Judged<'v, 'p>],
+    existing: Option<&ExistingPod<'_>>,
+) -> Vec<Vec<Judged<'v, 'p>>> {
+    group(findings, |judged| judged, |judged| PodPart::of(existing, judged.finding))
 }
 
 /// Lines come as a file has them: the pod, its volumes, its containers.

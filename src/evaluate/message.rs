@@ -2,13 +2,14 @@
 //!
 //! ASCII only, and nothing of the pod but names and values of the offending fields.
 
+use crate::evaluate::injected::{Injector, injector_of};
 use crate::evaluate::verdict::Judged;
 use crate::finding::{Choices, Finding, Fix, Found, Subject};
 use crate::pod::{ContainerKind, Pod};
 use crate::text::Printable;
 
 /// Longest warning: what the Kubernetes documentation recommends.
-const LONGEST_WARNING: usize = 120;
+pub(super) const LONGEST_WARNING: usize = 120;
 
 /// One change that fixes one or more findings.
 #[derive(Debug, PartialEq, Eq)]
@@ -70,6 +71,9 @@ fn fix(judged: &Judged<'_, '_>) -> String {
         Fix::OneOf(types) if matches!(subject, Subject::Volume(..)) => fix_of_volume(*types),
         Fix::Edit { .. } | Fix::Edits { .. } | Fix::OneOf(_) | Fix::Range { .. } => fix.to_string(),
     };
+    if let Some(Injector { name, knob, .. }) = injector_of(*subject).filter(|_| !judged.is_filled_in()) {
+        return format!("{fix} (injected by {name}: {knob})");
+    }
     match judged.help() {
         "" => fix,
         help => format!("{fix} ({help})"),
@@ -122,11 +126,13 @@ pub(super) fn containers_of(pod: &Pod<'_>, findings: &[Judged<'_, '_>], least: u
     format!("containers {}{more}", names.join(", "))
 }
 
-/// What to say beside a finding's path: `container "c": is 0; remove it`.
+/// What to say beside a finding's path: `container "c": is 0; remove it`, with other words `instead` of its fix if they are
+/// given.
 #[must_use]
-pub fn note(pod: &Pod<'_>, judged: &Judged<'_, '_>) -> String {
+pub fn note(pod: &Pod<'_>, judged: &Judged<'_, '_>, instead: Option<&str>) -> String {
     let Some(line) = line(pod, &[*judged], 0) else { return String::new() };
     let Line { subject, found, fix, .. } = line;
+    let fix = instead.unwrap_or(&fix);
     match judged.finding.subject {
         Subject::Container(_) | Subject::Volume(..) => format!("{subject}: {found}; {fix}"),
         Subject::Pod | Subject::Metadata => format!("{found}; {fix}"),
@@ -136,37 +142,17 @@ pub fn note(pod: &Pod<'_>, judged: &Judged<'_, '_>) -> String {
 /// A finding as one sentence: `container "c": securityContext.runAsUser is 0; remove it`.
 #[must_use]
 pub fn sentence(pod: &Pod<'_>, judged: &Judged<'_, '_>) -> String {
-    line(pod, &[*judged], 0).map(|line| line.sentence()).unwrap_or_default()
+    let Some(line) = line(pod, &[*judged], 0) else { return String::new() };
+    // What podgate fills in needs no advice on how to do so.
+    let fix = if judged.is_filled_in() { judged.finding.fix.to_string() } else { line.fix.clone() };
+    format!("{}; {fix}", line.fault())
 }
 
 impl Line {
-    /// The line as one sentence.
-    #[must_use]
-    pub fn sentence(&self) -> String {
-        format!("{}; {}", self.fault(), self.fix)
-    }
-
     /// The part of the sentence that says what is wrong.
-    fn fault(&self) -> String {
+    #[must_use]
+    pub fn fault(&self) -> String {
         let Self { subject, field, found, .. } = self;
         if field.is_empty() { format!("{subject} {found}") } else { format!("{subject}: {field} {found}") }
-    }
-
-    /// The line as a warning, at most [`LONGEST_WARNING`] characters: the fix is cut first, since
-    /// `podgate explain` gives it for the code.
-    pub(super) fn warning(&self, consequence: &str, code: &str) -> String {
-        let fault = self.fault();
-        let whole = format!("{fault} ({consequence}); {} [{code}]", self.fix);
-        if whole.len() <= LONGEST_WARNING {
-            return whole;
-        }
-        let short = self.fix.split([';', '(']).next().unwrap_or_default().trim_end();
-        let shorter = format!("{fault} ({consequence}); {short} [{code}]");
-        if shorter.len() <= LONGEST_WARNING {
-            return shorter;
-        }
-        let end = format!("... ({consequence}) [{code}]");
-        let room = LONGEST_WARNING.saturating_sub(end.len());
-        fault.chars().take(room).chain(end.chars()).collect()
     }
 }

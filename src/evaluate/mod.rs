@@ -1,12 +1,19 @@
 //! Policies, a pod and a context → a verdict. The heart: pure, and for a pod that passes without an allocation.
 
+mod closing;
 mod code;
 mod context;
 mod control_findings;
 mod defaults;
+mod existing;
+mod filling;
 mod group;
+mod injected;
+mod layout;
 mod message;
+mod obstacles;
 mod refusal;
+mod root_image;
 mod standard_text;
 mod tally;
 mod verdict;
@@ -20,9 +27,11 @@ pub use code::{code, controls_of};
 pub use context::Context;
 pub use control_findings::{ControlFindings, MOST_FINDINGS};
 pub use defaults::{DefaultField, Defaults};
-pub use group::{findings_of, group, narrow};
+pub use existing::ExistingPod;
+pub use group::{code_of, findings_of, group, narrow};
 pub use message::{Line, line, note, sentence};
 pub use refusal::{Refusal, Subject};
+pub use root_image::root_image_warning;
 pub use standard_text::StandardText;
 pub use verdict::{Disposition, Judged, JudgedControl, RuleViolations, Severity, Verdict};
 
@@ -58,13 +67,14 @@ pub fn defaults<'s: 'p, 'p>(
     policies: impl Iterator<Item = &'s SecurityPolicy>,
     pod: &'p Pod<'_>,
 ) -> Defaults<'p> {
-    let mut verdict = Verdict::default();
+    let mut defaults = Defaults::default();
     for policy in policies.filter(|policy| policy.fills_in_defaults) {
-        for active in policy.rules.iter().flat_map(|rule| &rule.controls) {
-            verdict.fill_in(active, pod);
+        let controls = policy.rules.iter().flat_map(|rule| &rule.controls);
+        for active in controls.filter(|active| active.actions.deny) {
+            filling::fill_in(&mut defaults, policy, active, pod);
         }
     }
-    verdict.defaults
+    defaults
 }
 
 /// Judges a pod by one standard: every control that it violates, in the standard's order, and at most [`MOST_FINDINGS`]

@@ -3,13 +3,16 @@
 //! The first line makes sense alone, since some tools show no more; then one line for each change that the user has to make,
 //! with the value that was found and the shortest legal one. ASCII only.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use crate::evaluate::code::code;
+use crate::evaluate::closing::{contacts, distinct, explanations, lint_command};
 use crate::evaluate::control_findings::ControlFindings;
-use crate::evaluate::group::{findings_of, group_judged, keep_narrower, narrow, order};
-use crate::evaluate::message::{Line, containers_of, line};
+use crate::evaluate::existing::{ExistingPod, PodPart};
+use crate::evaluate::group::{code_of, findings_of, group_judged, keep_narrower, narrow, order};
+use crate::evaluate::injected::injector_of;
+use crate::evaluate::layout::{push_item, push_note, push_text};
+use crate::evaluate::message::{containers_of, line};
 use crate::evaluate::tally::Tally;
 use crate::evaluate::verdict::{Disposition, Judged, JudgedControl, Severity, Verdict};
 use crate::finding::Sink;
@@ -50,9 +53,14 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// Puts a verdict that denies into words.
+    /// Puts a verdict that denies into words, about a new pod or an update of one that was `existing`.
     #[must_use]
-    pub fn new<'p>(subject: Subject<'_>, pod: &'p Pod<'_>, verdict: &Verdict<'p>) -> Self {
+    pub fn new<'p>(
+        subject: Subject<'_>,
+        pod: &'p Pod<'_>,
+        verdict: &Verdict<'p>,
+        existing: Option<&ExistingPod<'_>>,
+    ) -> Self {
         let denied = findings_of(verdict, Severity::Deny);
         let (filled, mut changes): (Vec<_>, Vec<_>) = denied.iter().partition(|judged| judged.is_filled_in());
         // Those that were kept may be filled in, and others not.
@@ -64,39 +72,132 @@ impl Refusal {
         if is_lazy {
             changes.clone_from(&filled);
         }
-        let code = code(denied.iter().map(Judged::control));
-        let groups = group_judged(&changes);
-        let tally = verdict.is_cut().then(|| tally(verdict, pod, is_lazy));
-        let count = tally.as_ref().map_or(groups.len(), Tally::changes);
-        let mut message = headline(subject, &policy_names(verdict), count);
-        message.push_str(&format!("  [code {code}]"));
-        push_lines(&mut message, pod, &groups, tally.as_ref());
+        let code = code_of(verdict, pod, Severity::Deny);
+        let parts =
+            Parts { pod, existing, tally: verdict.is_cut().then(|| tally(verdict, pod, existing, is_lazy)) };
+        let groups = parts.groups(&changes);
+        let count = parts.tally.as_ref().map_or(groups.len(), Tally::changes);
+        let policies = distinct(denying(verdict, is_lazy).map(|(policy, _)| policy));
+        let mut message = headline(subject, &policy_names(&policies), count, is_lazy);
+        let _ = write!(message, "  [code {code}]");
+        parts.push_lines(&mut message, &groups);
         if is_lazy {
-            message.push_str(
-                "\n  podgate fills these in by itself, but its mutating webhook has not seen this pod",
+            push_note(
+                &mut message,
+                "podgate fills these in by itself, but its mutating webhook has not seen this pod, or a later webhook \
+                 took them off again: ask the cluster's administrator (podgate doctor), or set them yourself",
             );
         } else if verdict.is_cut() && verdict.defaults().containers() > 0 {
             let containers = verdict.defaults().containers();
-            let _ = write!(
-                message,
-                "\n  what {containers} containers leave out is filled in for you when the rest is fixed"
-            );
+            let note =
+                format!("what {containers} containers leave out is filled in for you when the rest is fixed");
+            push_text(&mut message, &note);
         } else if !filled.is_empty() {
             push_filled(&mut message, pod, &filled);
         }
-        let _ = write!(
-            message,
-            "\nCheck locally:  podgate lint FILE        Why and how:  podgate explain {code}"
-        );
-        for contact in contacts(verdict) {
-            let _ = write!(message, "\nNeed an exception?  ask {contact}");
+        let is_injected = |judged: &Judged<'_, '_>| injector_of(judged.finding.subject).is_some();
+        // Where the linter would not say the same, nobody is sent there: it knows neither what was there before nor what
+        // others have put into the pod.
+        if existing.is_none() && !is_lazy && !pod.is_mirror() && !changes.iter().all(is_injected) {
+            let _ = write!(message, "\nCheck locally:  {}", lint_command(&policies));
+        }
+        for explanation in explanations(&policies, &code) {
+            let _ = write!(message, "\nWhy and how:  {explanation}");
+        }
+        for contact in contacts(&policies) {
+            let _ = write!(message, "\nQuestions?  ask {contact}");
         }
         Self { message, code }
     }
 }
 
+/// What the lines of a refusal are made from.
+struct Parts<'r, 'p, 'a> {
+    pod: &'p Pod<'a>,
+    existing: Option<&'r ExistingPod<'r>>,
+    /// Every finding, counted, where not all were kept.
+    tally: Option<Tally>,
+}
+
+impl Parts<'_, '_, '_> {
+    fn part(&self, judged: &Judged<'_, '_>) -> PodPart {
+        PodPart::of(self.existing, judged.finding)
+    }
+
+    /// The changes: a group of findings for each. What violates anything in ephemeral containers that were there before is
+    /// one group, since one change undoes it.
+    fn groups<'v, 'p>(&self, changes: &[Judged<'v, 'p>]) -> Vec<Vec<Judged<'v, 'p>>> {
+        let is_old = |judged: &&Judged<'_, '_>| self.part(judged) == PodPart::OldEphemeral;
+        let (old, others): (Vec<Judged<'v, 'p>>, Vec<Judged<'v, 'p>>) =
+            changes.iter().partition(|judged| is_old(judged));
+        let mut groups = group_judged(&others, self.existing);
+        groups.extend(Some(old).filter(|old| !old.is_empty()));
+        groups
+    }
+
+    fn push_lines(&self, message: &mut String, groups: &[Vec<Judged<'_, '_>>]) {
+        let mut shown = 0;
+        for group in groups.iter().take(MOST_LINES) {
+            self.push_line(message, group);
+            shown += 1;
+        }
+        let more = self.tally.as_ref().map_or(groups.len(), Tally::changes).saturating_sub(shown);
+        if more > 0 {
+            push_text(message, &format!("and {more} more"));
+        }
+        let has = |part, in_standard_alone: bool| {
+            groups.iter().flatten().any(|judged| {
+                self.part(judged) == part && (!in_standard_alone || judged.control().level().is_some())
+            })
+        };
+        if has(PodPart::Existing, false) {
+            push_note(
+                message,
+                "this pod exists already, and these fields cannot be changed: recreate the pod",
+            );
+        }
+        if self.existing.is_some() && has(PodPart::New, true) {
+            push_note(
+                message,
+                "kubectl debug --profile=restricted makes such a container, with an image that does not run as root",
+            );
+        }
+    }
+
+    fn push_line(&self, message: &mut String, group: &[Judged<'_, '_>]) {
+        let Some(judged) = group.first() else { return };
+        let part = self.part(judged);
+        if part == PodPart::OldEphemeral {
+            let containers = containers_of(self.pod, group, 0);
+            let was = if containers.starts_with("ephemeral container ") { "was" } else { "were" };
+            let fields = field_list(group);
+            let fault =
+                format!("{containers} {was} there before this request and cannot be changed ({fields})");
+            return push_item(message, &fault, "recreate the pod");
+        }
+        let containers = self.tally.as_ref().map_or(0, |tally| tally.containers(judged, part));
+        if let Some(line) = line(self.pod, group, containers) {
+            push_item(message, &line.fault(), &line.fix);
+        }
+    }
+}
+
+/// The fields of findings, each once: `capabilities.drop, runAsNonRoot`.
+fn field_list(findings: &[Judged<'_, '_>]) -> String {
+    let mut fields: Vec<String> = Vec::new();
+    for judged in findings {
+        let path = judged.finding.path.before_index().to_string();
+        let field = path.strip_prefix("securityContext.").unwrap_or(&path);
+        if fields.len() < MOST_LINES && !fields.iter().any(|known| known == field) {
+            fields.push(field.to_owned());
+        }
+    }
+    fields.join(", ")
+}
+
 /// The findings of a control that remain once defaults are filled in.
 struct Remaining<'p> {
+    policy: &'p SecurityPolicy,
     active: &'p ActiveControl,
     findings: ControlFindings<'p>,
 }
@@ -104,6 +205,7 @@ struct Remaining<'p> {
 impl<'p> Remaining<'p> {
     fn judged(&self) -> impl Iterator<Item = Judged<'_, 'p>> {
         self.findings.kept().iter().map(|finding| Judged {
+            policy: self.policy,
             active: self.active,
             finding,
             disposition: Disposition::Denied,
@@ -111,11 +213,14 @@ impl<'p> Remaining<'p> {
     }
 }
 
-/// The controls that refuse the pod, with their policies.
+/// The controls that refuse the pod, with their policies: those that its author has to satisfy or, if there is nothing to
+/// do for them, all.
 fn denying<'v, 'p>(
     verdict: &'v Verdict<'p>,
+    is_lazy: bool,
 ) -> impl Iterator<Item = (&'p SecurityPolicy, &'v JudgedControl<'p>)> {
-    verdict.controls().filter(|(_, control)| control.active.actions.deny)
+    let is_denying = move |control: &JudgedControl<'_>| is_lazy || control.remains();
+    verdict.controls().filter(move |(_, control)| control.active.actions.deny && is_denying(control))
 }
 
 /// For each control that refuses the pod, the findings that remain once defaults are filled in.
@@ -124,33 +229,38 @@ fn remaining<'p>(verdict: &Verdict<'p>, pod: &'p Pod<'_>) -> Vec<Remaining<'p>> 
     let rules =
         verdict.violations.iter().filter(|violation| violation.controls.iter().any(is_refusing)).count();
     let most = (MOST_SHOWN / rules.max(1)).max(1);
-    denying(verdict)
-        .filter_map(|(_, control)| {
+    denying(verdict, false)
+        .filter_map(|(policy, control)| {
             let active = control.active;
-            let check = |sink: &mut Sink<'_, 'p>| verdict.check_remaining(active, pod, sink);
+            let check = |sink: &mut Sink<'_, 'p>| verdict.check_remaining(policy, active, pod, sink);
             let findings = ControlFindings::of(active.control, check, most)?;
-            Some(Remaining { active, findings })
+            Some(Remaining { policy, active, findings })
         })
         .collect()
 }
 
 /// Counts every finding that refuses the pod: those that remain, or all of them if none does.
-fn tally<'p>(verdict: &Verdict<'p>, pod: &'p Pod<'_>, is_lazy: bool) -> Tally {
+fn tally<'p>(
+    verdict: &Verdict<'p>,
+    pod: &'p Pod<'_>,
+    existing: Option<&ExistingPod<'_>>,
+    is_lazy: bool,
+) -> Tally {
     let mut tally = Tally::default();
-    for (_, control) in denying(verdict) {
-        let active = control.active;
+    for (policy, JudgedControl { active, .. }) in denying(verdict, is_lazy) {
+        let mut add = |finding| tally.add(active, &finding, PodPart::of(existing, &finding));
         if is_lazy {
-            active.check(pod, &mut |finding| tally.add(active, &finding));
+            active.check(pod, &mut add);
         } else {
-            verdict.check_remaining(active, pod, &mut |finding| tally.add(active, &finding));
+            verdict.check_remaining(policy, active, pod, &mut add);
         }
     }
     tally
 }
 
-fn policy_names(verdict: &Verdict<'_>) -> String {
+fn policy_names(policies: &[&SecurityPolicy]) -> String {
     let mut names: Vec<String> = Vec::new();
-    for (policy, _) in denying(verdict) {
+    for policy in policies {
         let name = format!("\"{}\"", policy.name);
         if !names.contains(&name) {
             names.push(name);
@@ -164,13 +274,15 @@ fn policy_names(verdict: &Verdict<'_>) -> String {
     }
 }
 
-fn contacts<'p>(verdict: &Verdict<'p>) -> BTreeSet<&'p str> {
-    denying(verdict).filter_map(|(policy, _)| policy.contact.as_deref()).collect()
-}
-
 /// `Pod "a" (owner: Job/b) was refused: 2 changes needed to meet "p" in namespace n.`
-fn headline(subject: Subject<'_>, policies: &str, changes: usize) -> String {
-    let changes = counted(changes, "change");
+///
+/// Where nothing is to be done, it says how many defaults are missing: `Pod "a" was refused: 4 defaults of podgate missing, needed to meet "p".`
+fn headline(subject: Subject<'_>, policies: &str, changes: usize, is_lazy: bool) -> String {
+    let changes = if is_lazy {
+        format!("{} of podgate missing,", counted(changes, "default"))
+    } else {
+        counted(changes, "change")
+    };
     let namespace = match subject.namespace {
         "" => String::new(),
         namespace => format!(" in namespace {}", Printable(namespace)),
@@ -200,27 +312,6 @@ fn named(subject: Subject<'_>) -> String {
     }
 }
 
-fn push_lines(message: &mut String, pod: &Pod<'_>, groups: &[Vec<Judged<'_, '_>>], tally: Option<&Tally>) {
-    let containers = |group: &[Judged<'_, '_>]| Some(tally?.containers(group.first()?));
-    let to_line = |group: &Vec<Judged<'_, '_>>| line(pod, group, containers(group).unwrap_or_default());
-    let lines: Vec<Line> = groups.iter().take(MOST_LINES).filter_map(to_line).collect();
-    let width = |of: fn(&Line) -> &str| lines.iter().map(|line| of(line).len()).max().unwrap_or_default();
-    let subject_width = width(|line| &line.subject);
-    let field_width = width(|line| &line.field);
-    let found_width = width(|line| &line.found).min(32);
-    for Line { subject, field, found, fix } in &lines {
-        let _ = write!(message, "\n  {subject:subject_width$}  ");
-        if field_width > 0 {
-            let _ = write!(message, "{field:field_width$}  ");
-        }
-        let _ = write!(message, "{found:found_width$}  -> {fix}");
-    }
-    let more = tally.map_or(groups.len(), Tally::changes).saturating_sub(lines.len());
-    if more > 0 {
-        let _ = write!(message, "\n  and {more} more; podgate lint shows them all");
-    }
-}
-
 /// What is filled in, so that nobody types it: a line for the containers that lack the same fields.
 fn push_filled<'v, 'p>(message: &mut String, pod: &Pod<'_>, filled: &[Judged<'v, 'p>]) {
     /// More lines would say less than they cost.
@@ -244,12 +335,13 @@ fn push_filled<'v, 'p>(message: &mut String, pod: &Pod<'_>, filled: &[Judged<'v,
     }
     for (fields, containers) in by_fields.iter().take(MOST) {
         let containers = containers_of(pod, containers, 0);
-        let _ = write!(
+        push_item(
             message,
-            "\n  {containers}  {fields}  not set -> filled in for you when the rest is fixed"
+            &format!("{containers}: {fields} not set"),
+            "filled in for you when the rest is fixed",
         );
     }
     if by_fields.len() > MOST {
-        message.push_str("\n  and what other containers leave out is filled in likewise");
+        push_text(message, "what other containers leave out is filled in likewise");
     }
 }

@@ -3,6 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher as _, Hash, RandomState};
 
+use crate::evaluate::existing::PodPart;
+use crate::evaluate::injected::injector_of;
 use crate::evaluate::verdict::Judged;
 use crate::finding::{Finding, Subject};
 use crate::policy::ActiveControl;
@@ -18,16 +20,19 @@ pub(super) struct Tally {
     containers: HashMap<u64, usize>,
     /// The changes that fix something else.
     others: usize,
+    /// Whether an ephemeral container violates anything that was there before: one change for all of them.
+    has_old: bool,
 }
 
 impl Tally {
-    pub(super) fn add(&mut self, active: &ActiveControl, finding: &Finding<'_>) {
+    pub(super) fn add(&mut self, active: &ActiveControl, finding: &Finding<'_>, part: PodPart) {
         if !self.fields.insert(self.key.hash_one(field_of(finding))) {
             return;
         }
         match finding.subject {
+            _ if part == PodPart::OldEphemeral => self.has_old = true,
             Subject::Container(_) => {
-                let change = self.key.hash_one(change_of(active, finding));
+                let change = self.key.hash_one((change_of(active, finding), part));
                 *self.containers.entry(change).or_default() += 1;
             }
             Subject::Pod | Subject::Volume(..) | Subject::Metadata => self.others += 1,
@@ -36,13 +41,13 @@ impl Tally {
 
     /// How many changes a person has to make.
     pub(super) fn changes(&self) -> usize {
-        self.containers.len() + self.others
+        self.containers.len() + self.others + usize::from(self.has_old)
     }
 
     /// How many containers are fixed by the change that fixes a finding.
-    pub(super) fn containers(&self, judged: &Judged<'_, '_>) -> usize {
+    pub(super) fn containers(&self, judged: &Judged<'_, '_>, part: PodPart) -> usize {
         let change = change_of(judged.active, judged.finding);
-        self.containers.get(&self.key.hash_one(change)).copied().unwrap_or_default()
+        self.containers.get(&self.key.hash_one((change, part))).copied().unwrap_or_default()
     }
 }
 
@@ -59,5 +64,7 @@ pub(super) fn field_of<'f>(finding: &'f Finding<'_>) -> impl Hash + Eq + use<'f>
 
 /// What two findings of different containers have in common if a person fixes both with one change.
 pub(super) fn change_of<'f>(active: &'f ActiveControl, finding: &'f Finding<'_>) -> impl Hash + Eq + use<'f> {
-    (active.control.number, active.message.as_deref(), &finding.path, finding.found, finding.fix.request())
+    let injector = injector_of(finding.subject).map(|injector| injector.name);
+    let asked = (finding.fix.request(), finding.help, injector);
+    (active.control.number, active.message.as_deref(), &finding.path, finding.found, asked)
 }

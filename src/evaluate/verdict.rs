@@ -4,6 +4,7 @@ use crate::controls::Control;
 use crate::evaluate::context::Context;
 use crate::evaluate::control_findings::ControlFindings;
 use crate::evaluate::defaults::Defaults;
+use crate::evaluate::filling::{AllDefaults, Filling};
 use crate::finding::{Finding, Sink};
 use crate::pod::Pod;
 use crate::policy::{Actions, ActiveControl, Rule, SecurityPolicy};
@@ -13,7 +14,7 @@ use crate::policy::{Actions, ActiveControl, Rule, SecurityPolicy};
 pub struct Verdict<'p> {
     /// The rules that are violated, in the order of the policies.
     pub violations: Vec<RuleViolations<'p>>,
-    pub(super) defaults: Defaults<'p>,
+    all_defaults: AllDefaults<'p>,
 }
 
 /// The controls of one rule that a pod violates.
@@ -49,7 +50,7 @@ pub enum Disposition {
     Warned,
     /// It is noted in the audit log.
     Audited,
-    /// podgate's defaults fix it.
+    /// podgate's defaults fix it; those of a policy in the mode `Warn` or `Audit` would, if it were enforced.
     FilledIn,
 }
 
@@ -67,6 +68,8 @@ pub enum Severity {
 /// A finding with everything that was decided about it.
 #[derive(Debug, Clone, Copy)]
 pub struct Judged<'v, 'p> {
+    /// The policy.
+    pub policy: &'p SecurityPolicy,
     /// The control as the policy has it.
     pub active: &'p ActiveControl,
     /// The finding.
@@ -136,27 +139,21 @@ impl<'p> Verdict<'p> {
                     continue;
                 }
                 kept += controls.iter().map(|control| control.findings.kept().len()).sum::<usize>();
-                if policy.fills_in_defaults && context.fills_in_defaults {
-                    controls.iter().for_each(|control| verdict.fill_in(control.active, pod));
-                }
                 verdict.violations.push(RuleViolations { policy, rule, controls });
             }
+        }
+        if context.fills_in_defaults && !pod.is_mirror() {
+            let violated = || verdict.controls().map(|(policy, control)| (policy, control.active));
+            verdict.all_defaults = AllDefaults::new(violated, pod);
         }
         verdict.decide(pod);
         verdict
     }
 
-    /// Fills in what a control would refuse the pod for, also for the findings that are not kept.
-    pub(super) fn fill_in(&mut self, active: &'p ActiveControl, pod: &'p Pod<'_>) {
-        if active.actions.deny {
-            active.check(pod, &mut |finding| self.defaults.add(active.control, &finding));
-        }
-    }
-
     fn decide(&mut self, pod: &'p Pod<'_>) {
-        let Self { violations, defaults } = self;
-        for control in violations.iter_mut().flat_map(|violation| &mut violation.controls) {
-            control.decide(defaults, pod);
+        let Self { violations, all_defaults } = self;
+        for RuleViolations { policy, controls, .. } in violations {
+            controls.iter_mut().for_each(|control| control.decide(all_defaults.by(policy), pod));
         }
     }
 
@@ -186,8 +183,9 @@ impl<'p> Verdict<'p> {
 
     /// Every finding that was kept.
     pub fn judged(&self) -> impl Iterator<Item = Judged<'_, 'p>> {
-        self.controls().flat_map(|(_, control)| {
+        self.controls().flat_map(|(policy, control)| {
             control.judged().map(move |(finding, disposition)| Judged {
+                policy,
                 active: control.active,
                 finding,
                 disposition,
@@ -199,11 +197,17 @@ impl<'p> Verdict<'p> {
     /// changed.
     #[must_use]
     pub fn defaults(&self) -> &Defaults<'p> {
-        &self.defaults
+        &self.all_defaults.real
+    }
+
+    /// What each policy would fill in that is only tried out.
+    pub(super) fn trials(&self) -> impl Iterator<Item = (&'p SecurityPolicy, &Defaults<'p>)> {
+        self.all_defaults.trials()
     }
 
     /// The violated controls of a rule that are chosen and have findings that remain once defaults are filled in, each with
-    /// at most this many of them.
+    /// at most this many of them. What is filled in only once the rest is fixed remains: these are the standard's own words
+    /// for the pod as it would be.
     #[must_use]
     pub fn remaining(
         &self,
@@ -216,21 +220,30 @@ impl<'p> Verdict<'p> {
         chosen
             .filter(|active| is_chosen(active.actions))
             .filter_map(|active| {
-                let check = |sink: &mut Sink<'_, 'p>| self.check_remaining(active, pod, sink);
+                let filling = self.all_defaults.by(violation.policy);
+                let check = |sink: &mut Sink<'_, 'p>| {
+                    active.check(pod, &mut |finding| {
+                        if !filling.cover_now(&finding) {
+                            sink(finding);
+                        }
+                    });
+                };
                 ControlFindings::of(active.control, check, most)
             })
             .collect()
     }
 
-    /// Reports the findings of a control that remain once defaults are filled in.
+    /// Reports the findings of a control that the author of the pod has to fix.
     pub(super) fn check_remaining(
         &self,
+        policy: &SecurityPolicy,
         active: &'p ActiveControl,
         pod: &'p Pod<'_>,
         sink: &mut Sink<'_, 'p>,
     ) {
+        let filling = self.all_defaults.by(policy);
         active.check(pod, &mut |finding| {
-            if !self.defaults.cover(&finding) {
+            if !filling.cover(&finding) {
                 sink(finding);
             }
         });
@@ -249,15 +262,15 @@ fn violated<'p>(rule: &'p Rule, pod: &'p Pod<'_>, context: Context, most: usize)
 }
 
 impl<'p> JudgedControl<'p> {
-    fn decide(&mut self, defaults: &Defaults<'_>, pod: &'p Pod<'_>) {
+    fn decide(&mut self, filling: Filling<'_, '_>, pod: &'p Pod<'_>) {
         let otherwise = Disposition::of(self.active.actions);
         let of_finding =
-            |finding: &Finding<'_>| if defaults.cover(finding) { Disposition::FilledIn } else { otherwise };
+            |finding: &Finding<'_>| if filling.cover(finding) { Disposition::FilledIn } else { otherwise };
         self.dispositions = self.findings.kept().iter().map(of_finding).collect();
         self.omitted_remaining = self.findings.omitted();
-        if self.omitted_remaining > 0 && !defaults.is_empty() {
+        if self.omitted_remaining > 0 && !filling.is_empty() {
             let mut remaining = 0;
-            self.active.check(pod, &mut |finding| remaining += usize::from(!defaults.cover(&finding)));
+            self.active.check(pod, &mut |finding| remaining += usize::from(!filling.cover(&finding)));
             let filled_in = |disposition: &&Disposition| **disposition == Disposition::FilledIn;
             let kept = self.dispositions.len() - self.dispositions.iter().filter(filled_in).count();
             self.omitted_remaining = remaining - kept;
@@ -312,6 +325,11 @@ impl<'p> Judged<'_, 'p> {
     /// extended control, which is narrower and offers less.
     #[must_use]
     pub fn is_superseded_by(&self, later: &Self) -> bool {
-        self.control().level().is_some() || later.control().level().is_none()
+        is_superseded(self.control(), later.control())
     }
+}
+
+/// Whether a finding of the `later` control may replace one of the `earlier` about the same field.
+pub(super) fn is_superseded(earlier: &Control, later: &Control) -> bool {
+    earlier.level().is_some() || later.level().is_none()
 }

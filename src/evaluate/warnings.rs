@@ -1,86 +1,153 @@
 //! The warnings: what is said about a pod that is admitted with violations, or about a template.
+//!
+//! Each begins with `podgate: `, names the policy and what it would refuse, and has at most 120 characters: kubectl prints
+//! it on one line, among the warnings of others.
 
-use crate::evaluate::code::code;
-use crate::evaluate::group::{group_judged, keep_narrower, narrow};
-use crate::evaluate::message::line;
-use crate::evaluate::verdict::{Judged, JudgedControl, Severity, Verdict};
+use crate::evaluate::closing::{closing_warnings, distinct};
+use crate::evaluate::existing::{ExistingPod, PodPart};
+use crate::evaluate::group::{code_of, group_judged, keep_narrower, narrow};
+use crate::evaluate::message::{LONGEST_WARNING, Line, line};
+use crate::evaluate::root_image::root_image_warning;
+use crate::evaluate::verdict::{Judged, Severity, Verdict};
 use crate::pod::Pod;
 use crate::policy::Actions;
 
-/// Most warnings: the API server cuts them all once they pass 4096 characters together.
-const MOST_WARNINGS: usize = 30;
+/// Most warnings about violations: the API server cuts them all once they pass 4096 characters together, and some more
+/// lines follow.
+const MOST_WARNINGS: usize = 28;
 
-impl Verdict<'_> {
-    /// A warning for each violation that this pod is admitted with, each at most 120 characters,
-    /// unless the policy gives its own message.
+impl<'p> Verdict<'p> {
+    /// A warning for each violation that this new pod is admitted with, or would be if its policy were enforced.
     #[must_use]
-    pub fn warnings(&self, pod: &Pod<'_>) -> Vec<String> {
-        let omitted = self.omitted(|actions| actions.warn, |control| control.findings.omitted());
-        self.warnings_of(pod, |judged| judged.active.actions.warn, "breaks the policy", omitted)
+    pub fn warnings(&self, pod: &'p Pod<'_>, existing: Option<&ExistingPod<'_>>) -> Vec<String> {
+        let mut warnings = self.template_warnings(pod, existing);
+        // What Enforce would say beside its defaults.
+        let trials = self.trials().filter(|(policy, _)| policy.rules.iter().any(|rule| rule.actions.warn));
+        let root = trials.filter_map(|(_, defaults)| root_image_warning(pod, defaults, true)).next();
+        warnings.extend(root);
+        warnings
     }
 
     /// A warning for each violation for which the pods of a template would be refused or warned about, once
-    /// defaults are filled in.
+    /// defaults are filled in; the same of a pod that is admitted.
     #[must_use]
-    pub fn template_warnings(&self, pod: &Pod<'_>) -> Vec<String> {
+    pub fn template_warnings(&self, pod: &'p Pod<'_>, existing: Option<&ExistingPod<'_>>) -> Vec<String> {
         let is_wanted = |actions: Actions| actions.deny || actions.warn;
-        let omitted = self.omitted(is_wanted, |control| control.omitted_remaining);
-        let is_wanted = |judged: &Judged<'_, '_>| is_wanted(judged.active.actions) && !judged.is_filled_in();
-        self.warnings_of(pod, is_wanted, "would be refused", omitted)
-    }
-
-    fn omitted(
-        &self,
-        is_wanted: impl Fn(Actions) -> bool,
-        count: impl Fn(&JudgedControl<'_>) -> usize,
-    ) -> usize {
-        let wanted = self.controls().filter(|(_, control)| is_wanted(control.active.actions));
-        wanted.map(|(_, control)| count(control)).sum()
-    }
-
-    fn warnings_of(
-        &self,
-        pod: &Pod<'_>,
-        is_wanted: impl Fn(&Judged<'_, '_>) -> bool,
-        consequence: &str,
-        omitted: usize,
-    ) -> Vec<String> {
-        let wanted = self.judged().filter(|judged| is_wanted(judged));
-        let wanted = wanted.map(|judged| (judged.severity() == Severity::Deny, judged));
+        let controls =
+            || self.controls().filter(|(_, control)| is_wanted(control.active.actions) && control.remains());
+        let Some(severity) = controls().map(|(_, control)| control.severity()).max() else {
+            return Vec::new();
+        };
+        let wanted =
+            self.judged().filter(|judged| is_wanted(judged.active.actions) && !judged.is_filled_in());
+        let wanted = wanted.map(|judged| (would_refuse(&judged), judged));
         // If two rules find the same, the narrower one counts, and the stricter outcome.
         let wanted = narrow(
             wanted,
             |(_, judged)| judged,
-            |(is_denied, kept), (denies, judged)| {
-                *is_denied |= denies;
+            |(is_refused, kept), (refuses, judged)| {
+                *is_refused |= refuses;
                 keep_narrower(kept, judged);
             },
         );
-        let code = code(wanted.iter().map(|(_, judged)| judged.control()));
+        let code = code_of(self, pod, severity);
         let mut warnings = Vec::new();
-        let mut more = omitted;
-        for (is_denied, consequence) in [(true, consequence), (false, "breaks the policy")] {
-            let of_kind = wanted.iter().filter(|(of, _)| *of == is_denied).map(|(_, judged)| *judged);
-            let groups = group_judged(&of_kind.collect::<Vec<_>>());
+        let mut more: usize = controls().map(|(_, control)| control.omitted_remaining).sum();
+        for would_refuse in [true, false] {
+            let of_kind = wanted.iter().filter(|(refuses, _)| *refuses == would_refuse);
+            let of_kind: Vec<Judged<'_, '_>> = of_kind.map(|(_, judged)| *judged).collect();
+            let groups = group_judged(&of_kind, existing);
             let room = MOST_WARNINGS.saturating_sub(warnings.len());
-            let lines = groups.iter().take(room).filter_map(|group| line(pod, group, 0));
-            for warning in lines.map(|line| line.warning(consequence, &code)) {
-                if !warnings.contains(&warning) {
-                    warnings.push(warning);
-                }
+            for group in groups.iter().take(room) {
+                let warning = warning(pod, group, existing, would_refuse, &code);
+                warnings.extend(warning.filter(|warning| !warnings.contains(warning)));
             }
             more += groups.len().saturating_sub(room);
         }
-        // What a policy has to say is often too long to stand beside a finding.
-        for judged in wanted.iter().map(|(_, judged)| judged) {
-            let Some(message) = judged.active.message.as_deref() else { continue };
-            if warnings.len() < MOST_WARNINGS && !warnings.iter().any(|warning| warning.contains(message)) {
-                warnings.push(format!("{}: {message} [{code}]", judged.control().id));
-            }
-        }
+        push_messages(&mut warnings, wanted.iter().map(|(_, judged)| judged), &code);
         if more > 0 {
-            warnings.push(format!("and {more} more faults; podgate lint shows them all"));
+            warnings.push(format!("podgate: and {more} more violations [{code}]"));
         }
+        let policies = distinct(controls().map(|(policy, _)| policy));
+        warnings.extend(closing_warnings(&policies, &code));
         warnings
     }
+}
+
+/// Whether its policy refuses such a pod, or would if it were enforced.
+fn would_refuse(judged: &Judged<'_, '_>) -> bool {
+    judged.severity() == Severity::Deny || judged.active.enforced.deny
+}
+
+fn warning(
+    pod: &Pod<'_>,
+    group: &[Judged<'_, '_>],
+    existing: Option<&ExistingPod<'_>>,
+    would_refuse: bool,
+    code: &str,
+) -> Option<String> {
+    let judged = group.first()?;
+    let line = line(pod, group, 0)?;
+    let fix = match PodPart::of(existing, judged.finding) {
+        PodPart::New => line.fix.as_str(),
+        PodPart::Existing => "recreate the pod",
+        PodPart::OldEphemeral => "it was there before: recreate the pod",
+    };
+    let verb = if would_refuse { "would refuse" } else { "warns of" };
+    let start = format!("podgate: \"{}\" {verb}: ", judged.policy.name);
+    Some(fitted(&start, &line, fix, &format!(" [{code}]")))
+}
+
+/// As much of a line as a warning has room for: the fix is cut first, since `podgate explain` gives it for the code.
+fn fitted(start: &str, line: &Line, fix: &str, end: &str) -> String {
+    let short_fix = fix.split([';', '(']).next().unwrap_or_default().trim_end();
+    let whole = line.fault();
+    let short = whole.replacen("securityContext.", "", 1);
+    let candidates = [
+        format!("{start}{whole}; {fix}{end}"),
+        format!("{start}{whole}; {short_fix}{end}"),
+        format!("{start}{short}; {short_fix}{end}"),
+        format!("{start}{short}{end}"),
+    ];
+    if let Some(warning) = candidates.into_iter().find(|warning| warning.len() <= LONGEST_WARNING) {
+        return warning;
+    }
+    let end = format!("...{end}");
+    let room = LONGEST_WARNING.saturating_sub(start.len() + end.len());
+    start.chars().chain(short.chars().take(room)).chain(end.chars()).collect()
+}
+
+/// What a policy has to say is often too long to stand beside a finding.
+fn push_messages<'v, 'p: 'v>(
+    warnings: &mut Vec<String>,
+    wanted: impl Iterator<Item = &'v Judged<'v, 'p>>,
+    code: &str,
+) {
+    for judged in wanted {
+        let Some(message) = judged.active.message.as_deref() else { continue };
+        if warnings.len() >= MOST_WARNINGS || warnings.iter().any(|warning| warning.contains(message)) {
+            continue;
+        }
+        for part in in_lines(&format!("{}: {message} [{code}]", judged.control().id)) {
+            if !warnings.contains(&part) {
+                warnings.push(part);
+            }
+        }
+    }
+}
+
+/// A text in as many warnings as it takes, word by word.
+fn in_lines(text: &str) -> Vec<String> {
+    const START: &str = "podgate:";
+    let mut lines = Vec::new();
+    let mut line = START.to_owned();
+    for word in text.split(' ') {
+        if line.len() + 1 + word.len() > LONGEST_WARNING && line.len() > START.len() {
+            lines.push(std::mem::replace(&mut line, START.to_owned()));
+        }
+        line.push(' ');
+        line.extend(word.chars().take(LONGEST_WARNING - START.len() - 1));
+    }
+    lines.push(line);
+    lines
 }

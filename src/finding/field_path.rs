@@ -83,6 +83,15 @@ impl<'p> FieldPath<'p> {
         })
     }
 
+    /// The fields that it begins with, up to the first list or key of a map.
+    #[must_use]
+    pub fn first_fields(&self) -> &'p str {
+        match self.first {
+            Segment::Fields(fields) => fields,
+            Segment::None | Segment::Key(_) | Segment::Index(_) => "",
+        }
+    }
+
     /// Whether it consists of exactly these fields.
     #[must_use]
     pub fn is(&self, fields: &str) -> bool {

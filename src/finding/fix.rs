@@ -4,6 +4,7 @@ use std::fmt;
 use std::hash::Hash;
 
 use crate::finding::edit::{Edit, EditOp, Value};
+use crate::finding::obstacle::Obstacles;
 use crate::path::Path;
 
 /// The change that fixes a finding.
@@ -34,12 +35,17 @@ pub enum Fix<'p> {
     },
 }
 
+/// The largest id of a user or group that the API server takes.
+const LARGEST_ID: i64 = i32::MAX as i64;
+
 /// Whether edits may be made without asking a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Safety {
     /// They only fill in a field that is absent, with a value that every pod which satisfies the control has and that
     /// the API server accepts there.
     Default,
+    /// They are such a default once these are gone, which contradict it.
+    DefaultWithout(Obstacles),
     /// They may change what the pod does: a person has to look at them.
     Review,
 }
@@ -92,6 +98,18 @@ impl<'p> Fix<'p> {
         Self::Edit { op: EditOp::Set(value), safety }
     }
 
+    /// Set the field, which is absent: by podgate itself once these obstacles are gone.
+    #[must_use]
+    pub const fn fill_in_without(value: Value<'p>, obstacles: Obstacles) -> Self {
+        Self::Edit { op: EditOp::Set(value), safety: Safety::DefaultWithout(obstacles) }
+    }
+
+    /// Set a user or group id to any but 0.
+    #[must_use]
+    pub const fn above_zero() -> Self {
+        Self::Range { least: 1, most: LARGEST_ID }
+    }
+
     /// Remove the field, or this item of its list.
     #[must_use]
     pub const fn remove() -> Self {
@@ -114,6 +132,7 @@ impl fmt::Display for Fix<'_> {
                 edits => write!(f, "make {} changes", edits.len()),
             },
             Self::OneOf(choices) => write!(f, "use {choices}"),
+            Self::Range { least, most: LARGEST_ID } => write!(f, "set it to a number above {}", least - 1),
             Self::Range { least, most } => write!(f, "use a number from {least} to {most}"),
         }
     }
@@ -164,6 +183,8 @@ mod tests {
             (Fix::Edits { edits: two, safety: Safety::Default }, "make 2 changes", true),
             (Fix::one_of(&["a", "b"]), "use a or b", false),
             (Fix::OneOf(Choices::OfPolicy(&of_policy)), "use /mnt or /srv", false),
+            (Fix::above_zero(), "set it to a number above 0", false),
+            (Fix::fill_in_without(Value::Bool(false), Obstacles::PRIVILEGED), "set it to false", false),
             (Fix::Range { least: 1000, most: 1999 }, "use a number from 1000 to 1999", false),
         ] {
             assert_eq!((fix.to_string().as_str(), fix.is_default()), (words, is_default));

@@ -8,12 +8,14 @@ mod edit;
 mod field_path;
 mod fix;
 mod found;
+mod obstacle;
 mod subject;
 
 pub use edit::{Edit, EditOp, Value};
 pub use field_path::FieldPath;
 pub use fix::{Choices, Fix, Safety};
 pub use found::Found;
+pub use obstacle::{Obstacles, is_sys_admin};
 pub use subject::Subject;
 
 use crate::path::Path;
@@ -56,11 +58,15 @@ impl<'p> Finding<'p> {
         self.subject.join(&self.path)
     }
 
-    /// The same, with a fix that a person has to review.
+    /// The same, of which podgate makes the fix only once these obstacles are gone.
     #[must_use]
-    pub fn for_review(mut self) -> Self {
+    pub fn filled_in_without(mut self, obstacles: Obstacles) -> Self {
         if let Fix::Edit { safety, .. } | Fix::Edits { safety, .. } = &mut self.fix {
-            *safety = Safety::Review;
+            *safety = match *safety {
+                Safety::Default => Safety::DefaultWithout(obstacles),
+                Safety::DefaultWithout(others) => Safety::DefaultWithout(obstacles | others),
+                Safety::Review => Safety::Review,
+            };
         }
         self
     }

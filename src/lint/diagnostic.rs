@@ -1,6 +1,6 @@
 //! Findings with their places in the file.
 
-use crate::evaluate::{Disposition, Judged, Severity, Verdict, narrow};
+use crate::evaluate::{Judged, Severity, Verdict, narrow};
 use crate::finding::{Finding, Found};
 use crate::path::Path;
 use crate::yaml::{Located, Node, Span};
@@ -8,9 +8,7 @@ use crate::yaml::{Located, Node, Span};
 /// A finding with its place in the file.
 pub(super) struct Diagnostic<'v, 'p> {
     pub(super) judged: Judged<'v, 'p>,
-    /// The policy that gives it its strictest consequence.
-    pub(super) policy: &'p str,
-    /// That consequence.
+    /// Its strictest consequence.
     pub(super) severity: Severity,
     /// Whether it has to be seen elsewhere if it is one.
     pub(super) is_unresolved: bool,
@@ -52,21 +50,13 @@ pub(super) fn place_findings<'v, 'p>(
     node: &Node,
     is_fragment: bool,
 ) -> Vec<Diagnostic<'v, 'p>> {
-    let of_controls = verdict.controls().flat_map(|(policy, control)| {
-        control.judged().map(move |(finding, disposition)| {
-            (&*policy.name, Judged { active: control.active, finding, disposition })
-        })
-    });
-    let placed = of_controls.map(|(policy, judged)| {
+    let placed = verdict.judged().map(|judged| {
         let path = base.join(&judged.finding.whole_path());
         let Located { span, alias, .. } = node.locate(&path);
         Diagnostic {
             judged,
-            policy,
             severity: judged.severity(),
-            is_unresolved: is_fragment
-                && is_missing(judged.finding)
-                && judged.disposition != Disposition::FilledIn,
+            is_unresolved: is_fragment && is_missing(judged.finding) && !judged.is_filled_in(),
             field: path.to_string(),
             span,
             alias,

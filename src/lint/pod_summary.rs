@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::evaluate::{Disposition, Judged, JudgedControl, Line, Severity, Verdict, code, group, line};
+use crate::evaluate::{
+    Disposition, Judged, JudgedControl, Line, Severity, Verdict, code, code_of, group, line,
+};
 use crate::lint::diagnostic::{Diagnostic, is_missing};
 use crate::pod::Pod;
 
@@ -45,17 +47,21 @@ pub struct SuggestedChange {
 
 impl PodSummary {
     /// The summary of a pod whose strictest finding is of this `severity`.
-    pub(super) fn new(
-        pod: &Pod<'_>,
-        verdict: &Verdict<'_>,
+    pub(super) fn new<'p>(
+        pod: &'p Pod<'_>,
+        verdict: &Verdict<'p>,
         diagnostics: &[Diagnostic<'_, '_>],
         severity: Severity,
         is_fragment: bool,
     ) -> Self {
         let to_do: Vec<&Diagnostic<'_, '_>> =
             diagnostics.iter().filter(|diagnostic| diagnostic.is_to_do()).collect();
-        let of_severity = to_do.iter().filter(|diagnostic| diagnostic.severity == severity);
-        let code = code(of_severity.map(|diagnostic| diagnostic.judged.control()));
+        let code = if is_fragment {
+            let of_severity = to_do.iter().filter(|diagnostic| diagnostic.severity == severity);
+            code(of_severity.map(|diagnostic| diagnostic.judged.control()))
+        } else {
+            code_of(verdict, pod, severity)
+        };
         let groups = group(&to_do, |diagnostic| &diagnostic.judged, |diagnostic| diagnostic.severity.name());
         let more = groups.iter().skip(MOST_CHANGES).map(Vec::len).sum();
         let mut changes: Vec<SuggestedChange> =

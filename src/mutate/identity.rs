@@ -5,9 +5,11 @@ use crate::finding::{Edit, EditOp, Value};
 use crate::path::Path;
 use crate::pod::Pod;
 use crate::policy::IdentityPolicy;
-use crate::text::Printable;
+use crate::text::printable;
 
 const LABEL: &str = "azure.workload.identity/use";
+/// Longest value of the label in a warning.
+const LONGEST_VALUE: usize = 24;
 
 /// The identity that a pod is given.
 #[derive(Debug, Clone, Copy)]
@@ -83,8 +85,8 @@ impl<'p> Identity<'p> {
     pub(super) fn warning(&self, pod: &Pod<'_>) -> Option<String> {
         let value = pod.metadata.label(LABEL).filter(|value| *value != "true")?;
         Some(format!(
-            "label {LABEL} is \"{}\": left as it is, so no token comes into the pod",
-            Printable(value)
+            "podgate: label {LABEL} is \"{}\", not \"true\": no token comes into the pod",
+            printable(value, LONGEST_VALUE)
         ))
     }
 }

@@ -8,9 +8,8 @@
 mod identity;
 mod patch;
 
-use crate::evaluate::{DefaultField, Defaults};
-use crate::pod::{Container, Metadata, Pod};
-use crate::text::counted;
+use crate::evaluate::{Defaults, root_image_warning};
+use crate::pod::Pod;
 
 pub use identity::{Conflict, Identity, choose};
 pub use patch::{PatchError, PatchText};
@@ -38,7 +37,7 @@ pub fn mutate<'p>(
     defaults: &Defaults<'p>,
     identity: Option<&Identity<'p>>,
 ) -> Result<Mutation, PatchError> {
-    if pod.metadata.annotation(Metadata::MIRROR).is_some() {
+    if pod.is_mirror() {
         return Ok(Mutation::default());
     }
     let mut builder = PatchBuilder::default();
@@ -48,28 +47,6 @@ pub fn mutate<'p>(
         identity.edits(pod).into_iter().for_each(|edit| builder.add(edit));
         warnings.extend(identity.warning(pod));
     }
-    let without_user =
-        pod.containers().filter(|(at, container)| is_non_root_without_user(pod, container, defaults.of(*at)));
-    warnings.extend(root_warning(without_user.count()));
+    warnings.extend(root_image_warning(pod, defaults, false));
     Ok(Mutation { patch: builder.build(text)?, warnings })
-}
-
-/// Whether `runAsNonRoot` is filled in for a container that has no user, neither its own nor the pod's.
-fn is_non_root_without_user<'d, 'p: 'd>(
-    pod: &Pod<'_>,
-    container: &Container<'_>,
-    mut defaults: impl Iterator<Item = &'d DefaultField<'p>>,
-) -> bool {
-    defaults.any(|default| default.control.id == "runAsNonRoot") && pod.user_of(container).is_none()
-}
-
-/// Filling in `runAsNonRoot` keeps an image that runs as root from starting, so the pod's author is
-/// warned.
-fn root_warning(containers: usize) -> Option<String> {
-    (containers > 0).then(|| {
-        format!(
-            "runAsNonRoot: true filled in for {}; an image that runs as root needs a runAsUser",
-            counted(containers, "container")
-        )
-    })
 }

@@ -13,6 +13,7 @@ mod container;
 mod container_ref;
 mod limits;
 mod metadata;
+mod projected_token;
 mod security;
 mod spec;
 mod volume;

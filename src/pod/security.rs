@@ -25,6 +25,8 @@ pub struct PodSecurityContext<'a> {
     pub se_linux_options: Option<Box<SeLinuxOptions<'a>>>,
     /// `windowsOptions.hostProcess`.
     pub host_process: Option<bool>,
+    /// `windowsOptions.runAsUserName`; empty when absent.
+    pub windows_user: Cow<'a, str>,
     /// The names among `sysctls`.
     pub sysctls: Vec<Cow<'a, str>>,
 }
@@ -54,6 +56,8 @@ pub struct SecurityContext<'a> {
     pub se_linux_options: Option<Box<SeLinuxOptions<'a>>>,
     /// `windowsOptions.hostProcess`.
     pub host_process: Option<bool>,
+    /// `windowsOptions.runAsUserName`; empty when absent.
+    pub windows_user: Cow<'a, str>,
 }
 
 /// `capabilities` of a container.
@@ -84,7 +88,7 @@ impl<'a> PodSecurityContext<'a> {
             "seccompProfile" => self.seccomp_profile = read_profile(reader)?,
             "appArmorProfile" => self.app_armor_profile = read_profile(reader)?,
             "seLinuxOptions" => self.se_linux_options = SeLinuxOptions::read(reader)?,
-            "windowsOptions" => self.host_process = read_host_process(reader)?,
+            "windowsOptions" => (self.host_process, self.windows_user) = read_windows_options(reader)?,
             "sysctls" => reader.array(|reader, _| {
                 let mut name = Cow::default();
                 members!(reader, { "name" => name = reader.string()? })?;
@@ -111,7 +115,9 @@ impl<'a> SecurityContext<'a> {
             "seccompProfile" => security.seccomp_profile = read_profile(reader)?,
             "appArmorProfile" => security.app_armor_profile = read_profile(reader)?,
             "seLinuxOptions" => security.se_linux_options = SeLinuxOptions::read(reader)?,
-            "windowsOptions" => security.host_process = read_host_process(reader)?,
+            "windowsOptions" => {
+                (security.host_process, security.windows_user) = read_windows_options(reader)?;
+            },
         })?;
         Ok(is_set.then_some(security))
     }
@@ -164,8 +170,12 @@ fn read_profile<'a>(reader: &mut Reader<'a>) -> Result<Option<Cow<'a, str>>> {
     Ok(is_set.then_some(kind))
 }
 
-fn read_host_process(reader: &mut Reader<'_>) -> Result<Option<bool>> {
-    let mut host_process = None;
-    members!(reader, { "hostProcess" => host_process = reader.boolean()? })?;
-    Ok(host_process)
+/// Reads `hostProcess` and `runAsUserName`.
+fn read_windows_options<'a>(reader: &mut Reader<'a>) -> Result<(Option<bool>, Cow<'a, str>)> {
+    let (mut host_process, mut user) = (None, Cow::default());
+    members!(reader, {
+        "hostProcess" => host_process = reader.boolean()?,
+        "runAsUserName" => user = reader.string()?,
+    })?;
+    Ok((host_process, user))
 }

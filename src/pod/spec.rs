@@ -15,6 +15,9 @@ const USUAL_CONTAINERS: usize = 16;
 /// Room for its volumes.
 const USUAL_VOLUMES: usize = 16;
 
+/// The label of a node that names its operating system.
+const NODE_OS: &str = "kubernetes.io/os";
+
 /// A pod, or the template of one.
 #[derive(Debug, Default)]
 pub struct Pod<'a> {
@@ -41,6 +44,8 @@ pub struct Spec<'a> {
     pub host_users: Option<bool>,
     /// `os.name`; empty when absent.
     pub os_name: Cow<'a, str>,
+    /// `nodeSelector["kubernetes.io/os"]`; empty when absent.
+    pub node_os: Cow<'a, str>,
     /// `serviceAccountName`; empty when absent.
     pub service_account_name: Cow<'a, str>,
     /// `serviceAccount`, its deprecated alias; empty when absent.
@@ -107,6 +112,18 @@ impl<'a> Pod<'a> {
         self.spec.os_name == "windows"
     }
 
+    /// Whether the pod is meant for a Windows node: it says so itself, or it selects such nodes.
+    #[must_use]
+    pub fn is_for_windows(&self) -> bool {
+        self.is_windows() || self.spec.node_os == "windows"
+    }
+
+    /// Whether it represents a static pod of a node, which only the node can change.
+    #[must_use]
+    pub fn is_mirror(&self) -> bool {
+        self.metadata.annotation(Metadata::MIRROR).is_some()
+    }
+
     /// Whether the pod runs in a user namespace of its own, so that its root is not the node's.
     #[must_use]
     pub fn has_user_namespace(&self) -> bool {
@@ -138,6 +155,13 @@ impl<'a> Pod<'a> {
     pub fn user_of(&self, container: &Container<'_>) -> Option<i64> {
         let own = container.security.as_ref().and_then(|security| security.run_as_user);
         own.or(self.spec.security.run_as_user)
+    }
+
+    /// The user of a Windows container, by itself or through the pod; empty where neither names one.
+    #[must_use]
+    pub fn windows_user_of<'c>(&'c self, container: &'c Container<'_>) -> &'c str {
+        let own = container.security.as_ref().map(|security| security.windows_user.as_ref());
+        own.filter(|user| !user.is_empty()).unwrap_or(&self.spec.security.windows_user)
     }
 
     /// Fills in what the API server fills in before any webhook sees the pod, as far as a verdict depends on it: a volume
@@ -178,6 +202,11 @@ impl<'a> Spec<'a> {
             "hostIPC" => self.host_ipc = reader.boolean()?.unwrap_or_default(),
             "hostUsers" => self.host_users = reader.boolean()?,
             "os" => members!(reader, { "name" => self.os_name = reader.string()? }).map(drop)?,
+            "nodeSelector" => reader.object(|reader, key| {
+                if key == NODE_OS { self.node_os = reader.string()? } else { reader.skip()?; }
+                Ok(())
+            })
+            .map(drop)?,
             "runtimeClassName" => self.runtime_class_name = reader.string()?,
             "serviceAccountName" => self.service_account_name = reader.string()?,
             "serviceAccount" => self.service_account = reader.string()?,

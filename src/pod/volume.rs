@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::json::{Names, Reader, Result, members};
+use crate::pod::projected_token::is_token_projection;
 
 /// Makes the list of names, and the function from a name to its place in it, which every key of a volume goes through.
 macro_rules! sources {
@@ -57,6 +58,9 @@ sources! {
 /// How many of [`SOURCES`] restricted allows.
 const RESTRICTED_SOURCES: usize = 9;
 
+/// What the name of the API server's own token volume begins with.
+const API_SERVER_TOKEN: &str = "kube-api-access-";
+
 /// A kind of volume source, as its field is named. The standard's order is the order of `Ord`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct VolumeSource(u8);
@@ -66,6 +70,8 @@ impl VolumeSource {
     pub const HOST_PATH: Self = Self(9);
     /// `emptyDir`.
     pub const EMPTY_DIR: Self = Self(3);
+    /// `projected`.
+    pub const PROJECTED: Self = Self(7);
 
     /// Every source, in the standard's order.
     pub fn all() -> impl Iterator<Item = Self> {
@@ -103,6 +109,8 @@ pub struct Volume<'a> {
     has_unknown: bool,
     /// `hostPath.path`; empty when absent.
     pub host_path: Cow<'a, str>,
+    /// `projected`, as JSON text that is read when a rule asks; empty when absent.
+    projected: &'a str,
 }
 
 impl<'a> Volume<'a> {
@@ -135,6 +143,12 @@ impl<'a> Volume<'a> {
     fn read_source(&mut self, source: VolumeSource, reader: &mut Reader<'a>) -> Result<()> {
         let is_set = match source {
             VolumeSource::HOST_PATH => members!(reader, { "path" => self.host_path = reader.string()? }),
+            VolumeSource::PROJECTED => {
+                let start = reader.offset();
+                let is_set = reader.object(|reader, _| reader.skip().map(drop));
+                self.projected = reader.text_since(start);
+                is_set
+            }
             _ => reader.object(|reader, _| reader.skip().map(drop)),
         };
         is_set.map(drop)
@@ -169,6 +183,15 @@ impl<'a> Volume<'a> {
         self.sources().next().map_or("unknown", VolumeSource::name)
     }
 
+    /// Whether it is the volume that the API server itself adds to a pod, for the pod's own token, and nothing else.
+    #[must_use]
+    pub fn is_api_server_token(&self) -> bool {
+        self.name.starts_with(API_SERVER_TOKEN)
+            && self.sources == 1 << VolumeSource::PROJECTED.0
+            && !self.has_unknown
+            && is_token_projection(self.projected)
+    }
+
     pub(super) fn apply_server_default(&mut self) {
         if self.sources == 0 && !self.has_unknown {
             self.sources = 1 << VolumeSource::EMPTY_DIR.0;
@@ -188,6 +211,7 @@ mod tests {
     fn the_named_constants_are_their_names() {
         assert_eq!(VolumeSource::HOST_PATH.name(), "hostPath");
         assert_eq!(VolumeSource::EMPTY_DIR.name(), "emptyDir");
+        assert_eq!(VolumeSource::PROJECTED.name(), "projected");
         assert_eq!(VolumeSource::all().filter(|source| source.is_restricted_safe()).count(), 9);
         assert!(VolumeSource::all().all(|source| VolumeSource::named(source.name()) == Some(source)));
     }

@@ -4,6 +4,7 @@
 //! No policy reaches the reserved namespaces (the cluster's own and podgate's): one that would is
 //! refused when it is read, and they are left out of every match besides.
 
+mod built_in;
 mod common;
 mod configuration;
 mod document;
@@ -11,6 +12,7 @@ mod error;
 mod file;
 mod file_name;
 mod guarded;
+mod help_url;
 mod identity;
 mod index;
 mod kind;
@@ -31,10 +33,12 @@ use std::sync::Arc;
 use crate::controls::Standard;
 use crate::pod::Changes;
 
+pub use built_in::BUILT_IN;
 pub use error::PolicyError;
 pub use file::{read_document, read_file};
 pub use file_name::is_policy_file;
 pub use guarded::{GUARDED_LABELS, GuardedLabels, UnguardedLabel};
+pub use help_url::help_with_code;
 pub use index::{IndexedNamespace, NamespacePolicies, PolicyIndex};
 pub use kind::{PolicyKind, is_of_policy};
 pub use lookup::{Answers, Lookup, LookupAnswer, LookupError, MOST_LOOKUPS, PodsQuery};
@@ -46,9 +50,6 @@ pub use snapshot::{Labels, Snapshot, complete};
 
 #[cfg(test)]
 pub(crate) use selector::MATCHES;
-
-/// The policy that holds when no file is given.
-pub const BUILT_IN: &str = include_str!("../../policies/ml-restricted.yaml");
 
 /// The namespaces of the cluster itself, which no policy reaches.
 pub const SYSTEM_NAMESPACES: [&str; 3] = ["kube-system", "kube-public", "kube-node-lease"];
@@ -74,8 +75,12 @@ pub struct PolicySet {
 pub struct SecurityPolicy {
     /// `metadata.name`.
     pub name: Arc<str>,
-    /// The contact for exceptions.
+    /// Whom to ask.
     pub contact: Option<String>,
+    /// The page that explains it: a URL to which the code of a refusal is added.
+    pub help: Option<String>,
+    /// Where it comes from.
+    pub origin: PolicyOrigin,
     /// Where it holds.
     pub scope: Scope,
     /// The standard that its refusals (or, in a laxer mode, its warnings) go by.
@@ -84,6 +89,19 @@ pub struct SecurityPolicy {
     pub rules: Vec<Rule>,
     /// Whether what is absent and safe is filled in for a pod that would be refused for it.
     pub fills_in_defaults: bool,
+    /// Whether it would be if the policy, which is only tried out, were enforced.
+    pub would_fill_in_defaults: bool,
+}
+
+/// Where a policy comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PolicyOrigin {
+    /// It judges as the policy that is compiled in: `podgate lint` needs no file for it.
+    BuiltIn,
+    /// A file.
+    File,
+    /// It is one standard alone.
+    Standard,
 }
 
 /// Which identity pods get, and where.
@@ -128,10 +146,13 @@ impl PolicySet {
         let policy = SecurityPolicy {
             name: standard.text().into(),
             contact: None,
+            help: None,
+            origin: PolicyOrigin::Standard,
             scope: Scope::Labels(Selector::default()),
             enforce: Some(standard.clone()),
-            rules: vec![Rule::of_standard(standard.clone(), Actions::ALL, &BTreeMap::new())],
+            rules: vec![Rule::of_standard(standard.clone(), Actions::ALL, Mode::Enforce, &BTreeMap::new())],
             fills_in_defaults: false,
+            would_fill_in_defaults: false,
         };
         Self { security: vec![policy], standard: Some(standard.clone()), ..Self::default() }
     }

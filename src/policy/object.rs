@@ -6,6 +6,7 @@
 use serde_json::Value;
 
 use crate::path::Path;
+use crate::policy::built_in::is_built_in;
 use crate::policy::configuration;
 use crate::policy::document::{DocumentReader, path};
 use crate::policy::kind::{API_VERSION, PolicyKind};
@@ -36,8 +37,9 @@ impl DocumentReader<'_> {
         }
         match kind {
             PolicyKind::SecurityPolicy => {
+                let is_built_in = is_built_in(&object);
                 if let Some(object) = self.decode(object) {
-                    self.security(object);
+                    self.security(object, is_built_in);
                     self.check_not_mixed();
                 }
             }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use crate::controls::{CheckFn, Configured, Control, Standard};
-use crate::finding::{Finding, Sink};
+use crate::finding::{Finding, Obstacles, Sink};
 use crate::pod::Pod;
 
 /// Controls that a policy turns on together, from one source.
@@ -36,6 +36,8 @@ pub struct ActiveControl {
     pub control: &'static Control,
     /// What follows from a violation. At least one action is on.
     pub actions: Actions,
+    /// What would follow if the policy's mode were `Enforce`.
+    pub enforced: Actions,
     /// The policy's own message, in place of our help.
     pub message: Option<Arc<str>>,
     check: ActiveCheck,
@@ -124,7 +126,7 @@ impl Actions {
 }
 
 impl Rule {
-    /// The rule of a standard, with some of its controls relaxed by their ids.
+    /// The rule of a standard in a policy of this mode, with some of its controls relaxed by their ids.
     ///
     /// Where a control is relaxed that replaces one of the baseline level, the latter holds as it would at baseline:
     /// relaxing what restricted asks for beyond it must not open the baseline.
@@ -132,11 +134,12 @@ impl Rule {
     pub fn of_standard(
         standard: Standard,
         actions: Actions,
+        mode: Mode,
         relaxed: &BTreeMap<&'static str, Relaxation>,
     ) -> Self {
         let mut controls = Vec::new();
         for (control, check) in standard.controls_with_replaced(|control| relaxed.contains_key(control.id)) {
-            let actions = match relaxed.get(control.id) {
+            let enforced = match relaxed.get(control.id) {
                 None => actions,
                 Some(relaxation) => match relaxation.mode() {
                     Some(mode) => mode.downgrade(actions),
@@ -145,35 +148,39 @@ impl Rule {
             };
             controls.push(ActiveControl {
                 control,
-                actions,
+                actions: mode.downgrade(enforced),
+                enforced,
                 message: None,
                 check: ActiveCheck::Standard(check),
                 leaves_root_alone: control.id == "runAsNonRoot" && relaxed.contains_key("runAsUser"),
             });
         }
-        Self { source: RuleSource::Standard(standard), actions, controls }
+        Self { source: RuleSource::Standard(standard), actions: mode.downgrade(actions), controls }
     }
 }
 
 /// `runAsNonRoot` is filled in beside user 0, since `runAsUser` refuses that user anyway. Where a policy relaxes `runAsUser`, such
-/// a pod would be admitted and not start.
+/// a pod would be admitted and not start: it is filled in once that user is gone, if another policy asks for that.
 fn leave_root_alone<'p>(pod: &Pod<'_>, finding: Finding<'p>) -> Finding<'p> {
     let container = finding.subject.container().and_then(|at| pod.container(at));
     let is_root = container.is_some_and(|container| pod.user_of(container) == Some(0));
-    if is_root { finding.for_review() } else { finding }
+    if is_root { finding.filled_in_without(Obstacles::ROOT_USER) } else { finding }
 }
 
 impl ActiveControl {
-    /// An extended control.
+    /// An extended control with a mode of its own, if it has one, in a policy of this mode.
     #[must_use]
     pub fn extended(
         control: &'static Control,
         configured: Configured,
-        actions: Actions,
+        own_mode: Option<Mode>,
+        mode: Mode,
         message: Option<Arc<str>>,
     ) -> Self {
+        let enforced = own_mode.unwrap_or_default().downgrade(Actions::ALL);
+        let actions = mode.downgrade(enforced);
         let check = ActiveCheck::Extended(configured);
-        Self { control, actions, message, check, leaves_root_alone: false }
+        Self { control, actions, enforced, message, check, leaves_root_alone: false }
     }
 
     /// Looks at a pod, and reports each violation.

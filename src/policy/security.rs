@@ -5,16 +5,18 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::controls::{CONTROLS, Control, Origin, Standard};
-use crate::policy::SecurityPolicy;
 use crate::policy::document::{DocumentReader, path};
+use crate::policy::help_url::help_fault;
 use crate::policy::rule::{Actions, ActiveControl, Mode, Relaxation, Rule, RuleSource};
 use crate::policy::written::{ExtendedControl, Object, SecurityContextDefaults, SecuritySpec, Standards};
+use crate::policy::{PolicyOrigin, SecurityPolicy};
 
 /// What is wrong with a text that is printed in refusals.
 const ONE_LINE: &str = "must be one line of at most 200 ASCII characters";
 
 impl DocumentReader<'_> {
-    pub(super) fn security(&mut self, object: Object<SecuritySpec>) {
+    /// `is_built_in` says whether it judges as the policy that is compiled in.
+    pub(super) fn security(&mut self, object: Object<SecuritySpec>, is_built_in: bool) {
         let Object { metadata, spec, .. } = object;
         let names: Vec<String> =
             self.policies.set.security.iter().map(|policy| policy.name.to_string()).collect();
@@ -32,16 +34,22 @@ impl DocumentReader<'_> {
         if rules.is_empty() && self.faults.is_empty() {
             self.fault(&path("spec"), "judges nothing: give it a standard or controls");
         }
-        let fills_in_defaults = spec.mode == Mode::Enforce
-            && spec.defaults.security_context == SecurityContextDefaults::Restricted;
+        if let Some(fault) = spec.help.as_deref().and_then(help_fault) {
+            self.fault(&path("spec.help"), fault);
+        }
+        let has_defaults = spec.defaults.security_context == SecurityContextDefaults::Restricted;
+        let origin = if is_built_in { PolicyOrigin::BuiltIn } else { PolicyOrigin::File };
         let Some(scope) = scope else { return };
         self.policies.set.security.push(SecurityPolicy {
             name: metadata.name.into(),
             contact: spec.contact,
+            help: spec.help,
+            origin,
             scope,
             enforce,
             rules,
-            fills_in_defaults,
+            fills_in_defaults: has_defaults && spec.mode == Mode::Enforce,
+            would_fill_in_defaults: has_defaults && spec.mode != Mode::Enforce,
         });
     }
 
@@ -91,10 +99,9 @@ impl DocumentReader<'_> {
     }
 
     fn extended_control(&mut self, id: &str, written: ExtendedControl, mode: Mode) -> Option<ActiveControl> {
-        let ExtendedControl { mode: of_control, message, parameters } = written;
+        let ExtendedControl { mode: own_mode, message, parameters } = written;
         let at = format!("spec.controls.{id}");
-        let of_control = of_control.unwrap_or(mode);
-        if of_control < mode {
+        if let Some(of_control) = own_mode.filter(|of_control| *of_control < mode) {
             let message = format!("{of_control:?} is stricter than the policy's mode {mode:?}: remove it");
             self.fault(&path(&format!("{at}.mode")), message);
         }
@@ -105,8 +112,8 @@ impl DocumentReader<'_> {
         let Origin::Extended { parameters: of_kind, .. } = &control.origin else { return None };
         match (of_kind.read)(Value::Object(parameters)) {
             Ok(configured) => {
-                let actions = of_control.max(mode).downgrade(Actions::ALL);
-                Some(ActiveControl::extended(control, configured, actions, message.map(Into::into)))
+                let message = message.map(Into::into);
+                Some(ActiveControl::extended(control, configured, own_mode, mode, message))
             }
             Err(errors) => {
                 for error in errors {
@@ -135,7 +142,7 @@ fn rules(
     }
     let rules = actions_of
         .into_iter()
-        .map(|(standard, actions)| Rule::of_standard(standard, mode.downgrade(actions), relaxed))
+        .map(|(standard, actions)| Rule::of_standard(standard, actions, mode, relaxed))
         .collect();
     (parse(standards.enforce.as_ref()), rules)
 }

@@ -43,8 +43,10 @@ pub(super) struct ObjectMeta {
 #[derive(Debug, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct SecuritySpec {
-    /// Whom to ask for an exception: printed in refusals.
+    /// Whom to ask: printed in refusals and warnings.
     pub(super) contact: Option<String>,
+    /// A page that explains the policy: a URL, printed in refusals and warnings with their code as its fragment.
+    pub(super) help: Option<String>,
     /// The namespaces in which the policy holds.
     pub(super) r#match: NamespaceMatch,
     /// How strictly it is enforced.

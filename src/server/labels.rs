@@ -29,6 +29,9 @@ pub(super) fn outcome(outcome: Outcome) -> &'static str {
     }
 }
 
+/// The mode of a finding that defaults fix.
+pub(super) const FILLED_IN: &str = "filled_in";
+
 /// The mode of a finding, as Pod Security Admission's metrics name it.
 pub(super) fn mode(severity: Severity) -> &'static str {
     match severity {

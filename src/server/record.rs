@@ -9,7 +9,7 @@ use tracing::field::{DisplayValue, display};
 
 use crate::admission::{Decision, Outcome};
 use crate::pod::Owner;
-use crate::server::labels::{mode, operation, outcome, webhook};
+use crate::server::labels::{FILLED_IN, mode, operation, outcome, webhook};
 use crate::server::metrics::Metrics;
 use crate::text::{Joined, joined, prefix};
 
@@ -46,6 +46,9 @@ pub(super) fn record(metrics: &Metrics, decision: &Decision<'_>, took: Duration)
     metrics.review(decision.webhook, decision.operation, decision.outcome, took);
     for (control, severity) in &decision.findings {
         metrics.finding(control, mode(*severity));
+    }
+    for control in &decision.filled_in {
+        metrics.finding(control, FILLED_IN);
     }
     metrics.pod_security(decision);
     if decision.is_unjudged && metrics.unjudged(&decision.namespace) {

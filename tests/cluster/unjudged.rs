@@ -14,7 +14,7 @@ fn a_label_that_no_policy_knows_is_warned_of_and_one_that_is_corrected_holds_at_
         label("ml-restrictd");
         let created = gate.create(&bad_pod(&format!("unjudged-{round}")));
         let namespace = &gate.namespace;
-        let warning = format!("Warning: no podgate policy holds in namespace \"{namespace}\"");
+        let warning = format!("Warning: podgate: no policy holds in namespace \"{namespace}\"");
         assert!(created.errors.contains(&warning), "{created:?}");
         assert!(created.errors.contains("did you mean ml-restricted?"), "{created:?}");
         created.succeeded();

@@ -91,7 +91,7 @@ fn verdict<'p>(pod: &'p Pod<'_>) -> Verdict<'p> {
 
 fn refusal(pod: &Pod<'_>, verdict: &Verdict<'_>) -> String {
     let subject = Subject { kind: "Pod", name: &pod.metadata.name, owner: None, namespace: NAMESPACE };
-    let message = Refusal::new(subject, pod, verdict).message;
+    let message = Refusal::new(subject, pod, verdict, None).message;
     let is_plain = |byte: u8| byte == b'\n' || (b' '..=b'~').contains(&byte);
     assert!(message.bytes().all(is_plain) && message.len() <= 16 * 1024, "{message:?}");
     // The lines after it come in the order of the text, and there is an end to them.

@@ -46,7 +46,7 @@ fn the_first_line_counts_changes_that_were_not_kept() {
         }));
         let text = message(&one_each);
         assert!(text.contains(&format!(" was refused: {count} changes needed")), "{text}");
-        assert!(text.contains(&format!("and {} more; podgate lint", count - 12)), "{text}");
+        assert!(text.contains(&format!("- and {} more", count - 12)), "{text}");
         let same =
             pod(containers(count, |_, container| container["securityContext"]["privileged"] = json!(true)));
         let text = message(&same);
@@ -75,7 +75,10 @@ fn what_stays_is_found_behind_what_is_filled_in() {
     let all_lazy = pod(containers(400, |_, container| lazy(container)));
     let text = message(&all_lazy);
     assert!(text.contains("podgate fills these in by itself"), "{text}");
-    assert!(text.contains(" was refused: 4 changes needed") && text.contains("all 400 containers"), "{text}");
+    assert!(
+        text.contains(" was refused: 4 defaults of podgate missing") && text.contains("all 400 containers"),
+        "{text}"
+    );
 }
 
 /// The whole pod is mended, or none of it.

@@ -12,6 +12,7 @@
 mod any_certificate;
 mod cases;
 mod cases_reading;
+mod cases_review;
 mod cluster_api;
 mod cluster_follow;
 mod cluster_objects;
@@ -58,6 +59,7 @@ mod service_accounts;
 mod serving;
 mod terminal;
 mod tidy;
+mod trials;
 mod unjudged;
 mod upstream_corners;
 mod wire;

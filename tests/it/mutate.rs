@@ -405,7 +405,9 @@ fn a_label_of_another_value_stays_and_is_warned_of() {
     let reply = ask(&reviewer(TRAINERS), Webhook::Mutate, &pod);
     assert_eq!(
         reply.warnings,
-        ["label azure.workload.identity/use is \"false\": left as it is, so no token comes into the pod"]
+        [
+            "podgate: label azure.workload.identity/use is \"false\", not \"true\": no token comes into the pod"
+        ]
     );
     let (after, _) = mutated(&reviewer(TRAINERS), &pod);
     assert_eq!(identity_of(&after), ["trainer-wi", "trainer-wi", "false"]);

@@ -34,6 +34,7 @@ const NAMED: &[Named] = &[
         forget: forget_unjudged,
     },
     Named { changelog: "In a gate an audit annotation has at most 1 KiB", forget: forget_long_note },
+    Named { changelog: "A refusal lists each change as an item", forget: forget_words },
 ];
 
 /// An answer that is warned of like this has no other warnings.
@@ -41,10 +42,23 @@ fn forget_unjudged(answer: &mut Json) {
     let Some(response) = answer.get_mut("response").and_then(Json::as_object_mut) else { return };
     let is_unjudged = |warnings: &Json| {
         let first = warnings[0].as_str().unwrap_or_default();
-        first.starts_with("no podgate policy holds in namespace ")
+        first.starts_with("podgate: no policy holds in namespace ")
     };
     if response.get("warnings").is_some_and(is_unjudged) {
         response.remove("warnings");
+    }
+}
+
+/// The words of a gate: its refusals, its warnings, and what of its findings the audit log is told.
+fn forget_words(answer: &mut Json) {
+    let Some(response) = answer.get_mut("response").and_then(Json::as_object_mut) else { return };
+    response.remove("warnings");
+    if let Some(annotations) = response.get_mut("auditAnnotations").and_then(Json::as_object_mut) {
+        annotations.remove("audit-violations");
+    }
+    if let Some(status) = response.get_mut("status").filter(|status| status["code"] == 403) {
+        status["message"] = Json::Null;
+        status["details"]["causes"] = Json::Null;
     }
 }
 

@@ -62,8 +62,8 @@ fn a_value_that_no_policy_knows_is_told_with_the_nearest() {
         assert_eq!(
             warnings,
             [
-                "no podgate policy holds in namespace \"team\": nothing checked",
-                "its label podgate.dev/policy=ml-restrictd is not known: did you mean ml-restricted?",
+                "podgate: no policy holds in namespace \"team\": nothing checked",
+                "podgate: its label podgate.dev/policy=ml-restrictd is not known: did you mean ml-restricted?",
             ]
         );
     }
@@ -120,7 +120,7 @@ fn whatever_a_namespace_is_called_the_warning_is_short_and_printable() {
         review["request"]["object"]["metadata"]["namespace"] = json!("");
         let (told, is_unjudged) = warnings(&gate, Webhook::Validate, &review);
         assert!(is_unjudged && !told.is_empty(), "{name:?}: {told:?}");
-        assert!(told[0].contains("no podgate policy holds"), "{told:?}");
+        assert!(told[0].starts_with("podgate: no policy holds"), "{told:?}");
     }
 }
 
@@ -139,7 +139,7 @@ fn who_is_not_meant_to_be_judged_is_not_warned() {
     {
         let (told, is_unjudged) = warnings(&gate, Webhook::Validate, &of(name));
         assert!(!is_unjudged, "{name}: {told:?}");
-        assert!(!told.iter().any(|warning| warning.contains("no podgate policy")), "{name}: {told:?}");
+        assert!(!told.iter().any(|warning| warning.contains("no policy holds")), "{name}: {told:?}");
     }
     // An identity is a policy, too.
     let identity = "apiVersion: podgate.dev/v1alpha1\nkind: IdentityPolicy\nmetadata: {name: i}\nspec:\n  \

@@ -23,7 +23,13 @@ pub struct Layout {
 /// Everything, as it is written to a file.
 impl Default for Layout {
     fn default() -> Self {
-        Self { width: None, is_colored: false, least: Severity::Audit, shows_unresolved: true, shows_notes: true }
+        Self {
+            width: None,
+            is_colored: false,
+            least: Severity::Audit,
+            shows_unresolved: true,
+            shows_notes: true,
+        }
     }
 }
 

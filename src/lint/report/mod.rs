@@ -362,11 +362,11 @@ impl FailOn {
 
 impl FindingReport {
     pub(super) fn new(pod: &Pod<'_>, diagnostic: &Diagnostic<'_, '_>) -> Self {
-        let Diagnostic { judged, policy, severity, field, span, alias, .. } = diagnostic;
+        let Diagnostic { judged, severity, field, span, alias, .. } = diagnostic;
         let finding = judged.finding;
         Self {
             control: judged.control().id,
-            policy: (*policy).to_owned(),
+            policy: judged.policy.name.to_string(),
             severity: *severity,
             disposition: diagnostic.disposition(),
             container: finding.subject.container().map(|container| container.name.to_owned()),

@@ -36,7 +36,12 @@ pub fn write(report: &Report, layout: Layout, output: &mut impl Write) -> io::Re
     Ok(())
 }
 
-fn write_pod(object: &ObjectReport, pod: &PodReport, layout: Layout, output: &mut impl Write) -> io::Result<()> {
+fn write_pod(
+    object: &ObjectReport,
+    pod: &PodReport,
+    layout: Layout,
+    output: &mut impl Write,
+) -> io::Result<()> {
     let Some(Unresolved { line, column, .. }) = pod.unresolved.first() else { return Ok(()) };
     let missing: Vec<&str> =
         pod.unresolved.iter().take(MOST_MISSING).map(|entry| entry.text.as_str()).collect();
@@ -48,7 +53,6 @@ fn write_pod(object: &ObjectReport, pod: &PodReport, layout: Layout, output: &mu
     let advice = if is_fragment { ABOUT_FRAGMENTS } else { "" };
     let place = layout.place(&format!("{}:{line}:{column}", one_line(&object.file)));
     let missing = missing.join(", ");
-    let text =
-        format!("{place}: {} is unresolved: {}{more}{advice}", object.subject(), one_line(&missing));
+    let text = format!("{place}: {} is unresolved: {}{more}{advice}", object.subject(), one_line(&missing));
     writeln!(output, "{}", layout.wrapped("", 2, &text))
 }

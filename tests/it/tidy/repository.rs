@@ -50,7 +50,7 @@ fn every_file_of_tests_is_run() {
 
 #[test]
 fn every_file_of_controls_is_a_control_in_the_list() {
-    let helpers = ["mod", "control", "level", "registry", "security_contexts", "standard", "text"];
+    let helpers = ["mod", "control", "level", "registry", "security_contexts", "standard", "text", "windows"];
     let stem = |path: PathBuf| path.file_stem().unwrap().to_str().unwrap().to_owned();
     let mut of_files: BTreeSet<String> =
         files(&of_repository("src/controls"), "rs").into_iter().map(stem).collect();

@@ -1,0 +1,135 @@
+//! What is filled in for a pod, and what the policies would fill in that are only tried out.
+
+use crate::evaluate::defaults::Defaults;
+use crate::evaluate::obstacles::RefusedObstacles;
+use crate::finding::Finding;
+use crate::pod::Pod;
+use crate::policy::{ActiveControl, SecurityPolicy};
+
+/// What is filled in by any policy, and what would be by each that is only tried out.
+#[derive(Debug, Default)]
+pub(super) struct AllDefaults<'p> {
+    pub(super) real: Defaults<'p>,
+    trials: Vec<Trial<'p>>,
+}
+
+/// What a policy in the mode `Warn` or `Audit` would fill in if it were enforced: what it says is what its findings would
+/// come to then.
+#[derive(Debug)]
+struct Trial<'p> {
+    policy: &'p SecurityPolicy,
+    defaults: Defaults<'p>,
+}
+
+/// What fills in for the findings of one policy: what is really filled in and, if it is only tried out, what it would.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Filling<'v, 'p> {
+    real: &'v Defaults<'p>,
+    trial: Option<&'v Defaults<'p>>,
+}
+
+impl<'p> AllDefaults<'p> {
+    /// What is filled in for a pod that violates these controls, each with its policy: also for findings that are not kept.
+    pub(super) fn new<C>(violated: impl Fn() -> C, pod: &'p Pod<'_>) -> Self
+    where
+        C: Iterator<Item = (&'p SecurityPolicy, &'p ActiveControl)>,
+    {
+        let mut all = Self::default();
+        let mut waits = false;
+        for (policy, active) in violated().filter(|(_, active)| active.enforced.deny) {
+            if policy.fills_in_defaults {
+                waits |= fill_in(&mut all.real, policy, active, pod);
+            } else if policy.would_fill_in_defaults {
+                // The rules of a policy come one after the other.
+                if all.by(policy).trial.is_none() {
+                    all.trials.push(Trial { policy, defaults: Defaults::default() });
+                }
+                if let Some(trial) = all.trials.last_mut() {
+                    waits |= fill_in(&mut trial.defaults, policy, active, pod);
+                }
+            }
+        }
+        if waits {
+            all.fill_in_later(violated, pod);
+        }
+        all
+    }
+
+    /// Adds what is filled in once the author has fixed the rest.
+    fn fill_in_later<C>(&mut self, violated: impl Fn() -> C, pod: &'p Pod<'_>)
+    where
+        C: Iterator<Item = (&'p SecurityPolicy, &'p ActiveControl)>,
+    {
+        let mut refused = RefusedObstacles::default();
+        for (_, active) in violated().filter(|(_, active)| active.actions.deny) {
+            active.check(pod, &mut |finding| refused.add(&finding));
+        }
+        for (policy, active) in violated().filter(|(policy, _)| policy.fills_in_defaults) {
+            if active.actions.deny {
+                fill_in_later(&mut self.real, policy, active, pod, &refused);
+            }
+        }
+        for Trial { policy: tried, defaults } in &mut self.trials {
+            let own = || {
+                violated().filter(|(policy, active)| std::ptr::eq(*policy, *tried) && active.enforced.deny)
+            };
+            let mut refused = refused.clone();
+            for (_, active) in own() {
+                active.check(pod, &mut |finding| refused.add(&finding));
+            }
+            own().for_each(|(policy, active)| fill_in_later(defaults, policy, active, pod, &refused));
+        }
+    }
+
+    /// What fills in for the findings of a policy.
+    pub(super) fn by(&self, policy: &SecurityPolicy) -> Filling<'_, 'p> {
+        let trial = self.trials.iter().find(|trial| std::ptr::eq(trial.policy, policy));
+        Filling { real: &self.real, trial: trial.map(|trial| &trial.defaults) }
+    }
+
+    /// What each policy would fill in that is only tried out.
+    pub(super) fn trials(&self) -> impl Iterator<Item = (&'p SecurityPolicy, &Defaults<'p>)> {
+        self.trials.iter().map(|trial| (trial.policy, &trial.defaults))
+    }
+}
+
+/// Fills in what a control refuses the pod for. Returns whether more is filled in once something else is fixed.
+pub(super) fn fill_in<'p>(
+    defaults: &mut Defaults<'p>,
+    policy: &'p SecurityPolicy,
+    active: &'p ActiveControl,
+    pod: &'p Pod<'_>,
+) -> bool {
+    let mut waits = false;
+    active.check(pod, &mut |finding| waits |= defaults.add(&policy.name, active.control, &finding));
+    waits
+}
+
+fn fill_in_later<'p>(
+    defaults: &mut Defaults<'p>,
+    policy: &'p SecurityPolicy,
+    active: &'p ActiveControl,
+    pod: &'p Pod<'_>,
+    refused: &RefusedObstacles,
+) {
+    active.check(pod, &mut |finding| {
+        defaults.add_later(&policy.name, active.control, &finding, refused);
+    });
+}
+
+impl Filling<'_, '_> {
+    /// Whether a finding is fixed, now or once the author has fixed the rest.
+    pub(super) fn cover(self, finding: &Finding<'_>) -> bool {
+        self.real.cover(finding) || self.trial.is_some_and(|trial| trial.cover(finding))
+    }
+
+    /// Whether a finding of the pod as it is is fixed.
+    pub(super) fn cover_now(self, finding: &Finding<'_>) -> bool {
+        self.real.cover_now(finding) || self.trial.is_some_and(|trial| trial.cover_now(finding))
+    }
+
+    /// Whether nothing is filled in.
+    pub(super) fn is_empty(self) -> bool {
+        self.real.is_empty() && self.trial.is_none_or(Defaults::is_empty)
+    }
+}
