@@ -18,7 +18,7 @@ fn lint(path: PathBuf, policies: PolicySet) -> Report {
     let mut namespaces = Snapshot::default();
     let labels = [("podgate.dev/policy".to_owned(), "ml-restricted".to_owned())];
     namespaces.insert("ml-team-a", labels.into());
-    run(&[Input::Path(path)], Options { policies, namespaces })
+    run(&[Input::Path(path)], Options { policies, namespaces, ..Options::default() })
 }
 
 #[test]

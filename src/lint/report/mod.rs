@@ -3,6 +3,7 @@
 //! Its fields are those of the JSON format, version 1. Fields may be added; those that are there do not change.
 
 pub mod concise;
+mod finding;
 mod fold;
 pub mod json;
 mod layout;
@@ -13,23 +14,19 @@ pub mod unresolved;
 
 use std::collections::BTreeMap;
 
-use serde::{Serialize, Serializer};
-use serde_json::Value as Json;
+use serde::Serialize;
 
-use crate::evaluate::{Severity, sentence};
-use crate::finding::{EditOp, Fix, Found};
-use crate::lint::diagnostic::Diagnostic;
 use crate::lint::misplaced::Misplaced;
 use crate::lint::source::FoundSources;
 use crate::lint::unread::Unread;
 use crate::lint::unresolved::Unresolved;
 use crate::path::Path;
-use crate::pod::Pod;
 use crate::policy::PolicySet;
 use crate::text::Printable;
 
 pub use crate::lint::pod_summary::{PodSummary, SuggestedChange};
 pub use crate::lint::unresolved::UnresolvedReason;
+pub use finding::{FindingReport, FixReport};
 pub use layout::Layout;
 
 /// Every object that was judged, and everything that was not read.
@@ -141,54 +138,6 @@ impl PodReport {
             summary: None,
         }
     }
-}
-
-/// One violation of one control.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct FindingReport {
-    /// The id of the control.
-    pub control: &'static str,
-    /// The name of the policy, or the standard.
-    pub policy: String,
-    /// `deny`, `warn` or `audit`.
-    #[serde(serialize_with = "severity_name")]
-    pub severity: Severity,
-    /// `denied`, `warned`, `audited`, `filledIn` or `unresolved`.
-    pub disposition: &'static str,
-    /// The name of the container, if it is one's.
-    pub container: Option<String>,
-    /// The field, from the object on: `spec.template.spec.containers[0].securityContext.privileged`.
-    pub field: String,
-    /// What it holds.
-    pub value: Json,
-    /// The finding and its fix as a sentence.
-    pub message: String,
-    /// The change that fixes it.
-    pub remedy: FixReport,
-    /// Whether podgate makes that change by itself, so that it does not count.
-    #[serde(rename = "filledIn")]
-    pub is_filled_in: bool,
-    /// The line of the field, or of what it is missing from.
-    pub line: usize,
-    /// Its column.
-    pub column: usize,
-    /// The line of the alias, if it is one that puts the field there; `line` is then that of its anchor.
-    pub alias_line: Option<usize>,
-}
-
-/// The change that fixes a finding: `{"set": false}`, `{"remove": true}`, `{"choose": [...]}` or `{"range": [1, 9]}`.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum FixReport {
-    /// Give the field this value.
-    Set(Json),
-    /// Remove the field, or this item of its list.
-    Remove(bool),
-    /// Give the field one of these values, or put one of these in its place.
-    Choose(Vec<String>),
-    /// Give the field a number from the first to the second.
-    Range([i64; 2]),
 }
 
 /// The counts of a run.
@@ -358,62 +307,4 @@ pub enum FailOn {
 impl FailOn {
     /// What makes a run fail unless told otherwise.
     pub const DEFAULT: [Self; 2] = [Self::Deny, Self::Unresolved];
-}
-
-impl FindingReport {
-    pub(super) fn new(pod: &Pod<'_>, diagnostic: &Diagnostic<'_, '_>) -> Self {
-        let Diagnostic { judged, severity, field, span, alias, .. } = diagnostic;
-        let finding = judged.finding;
-        Self {
-            control: judged.control().id,
-            policy: judged.policy.name.to_string(),
-            severity: *severity,
-            disposition: diagnostic.disposition(),
-            container: finding.subject.container().map(|container| container.name.to_owned()),
-            field: field.clone(),
-            value: to_json(finding.found),
-            message: sentence(pod, judged),
-            remedy: FixReport::of(&finding.fix),
-            is_filled_in: judged.is_filled_in(),
-            line: span.line,
-            column: span.column,
-            alias_line: alias.map(|alias| alias.line),
-        }
-    }
-}
-
-fn severity_name<S: Serializer>(severity: &Severity, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(severity.name())
-}
-
-fn to_json(found: Found<'_>) -> Json {
-    match found {
-        Found::Absent => Json::Null,
-        Found::Bool(value) => value.into(),
-        Found::Integer(value) => value.into(),
-        Found::Text(text) => text.into(),
-        Found::List(items) => items.iter().map(AsRef::as_ref).collect(),
-        // Nobody may see it.
-        Found::Hidden => Json::Null,
-    }
-}
-
-impl FixReport {
-    fn of_edit(op: EditOp<'_>) -> Self {
-        match op {
-            EditOp::Set(value) => Self::Set(value.into()),
-            EditOp::Remove => Self::Remove(true),
-        }
-    }
-
-    fn of(fix: &Fix<'_>) -> Self {
-        match fix {
-            Fix::Edit { op, .. } => Self::of_edit(*op),
-            Fix::Edits { edits, .. } => {
-                edits.first().map_or(Self::Remove(true), |edit| Self::of_edit(edit.op))
-            }
-            Fix::OneOf(values) => Self::Choose(values.iter().map(str::to_owned).collect()),
-            Fix::Range { least, most } => Self::Range([*least, *most]),
-        }
-    }
 }

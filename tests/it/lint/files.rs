@@ -5,7 +5,7 @@ use std::io::Write;
 use std::os::unix::fs::symlink;
 
 use insta::assert_snapshot;
-use podgate::lint::report::{json, summary, text};
+use podgate::lint::report::{Layout, json, summary, text};
 
 use super::{Case, shown};
 
@@ -34,23 +34,18 @@ fn a_folder_is_walked_in_order() {
     symlink(folder.join("b.yml"), folder.join("link.yaml")).unwrap();
     symlink(folder.join("gone"), folder.join("lost.yaml")).unwrap();
     assert_snapshot!(case.by_standard("baseline").text(), @r#"
-    a/b.YAML:1:1: Pod ab: denied (1 change needed to meet "baseline:latest") [PG-0002]
-      a/b.YAML:1:67  spec.hostPID  is true  -> remove it
-      Kubernetes says: violates PodSecurity "baseline:latest": host namespaces (hostPID=true)
-    a/c.json:1:1: Pod c: denied (1 change needed to meet "baseline:latest") [PG-0002]
-      a/c.json:1:75  spec.hostPID  is true  -> remove it
-      Kubernetes says: violates PodSecurity "baseline:latest": host namespaces (hostPID=true)
-    b.yml:1:1: Pod b: denied (1 change needed to meet "baseline:latest") [PG-0002]
-      b.yml:1:66  spec.hostPID  is true  -> remove it
-      Kubernetes says: violates PodSecurity "baseline:latest": host namespaces (hostPID=true)
-    c.yaml/inside.yaml:1:1: Pod inside: denied (1 change needed to meet "baseline:latest") [PG-0002]
-      c.yaml/inside.yaml:1:71  spec.hostPID  is true  -> remove it
-      Kubernetes says: violates PodSecurity "baseline:latest": host namespaces (hostPID=true)
-    link.yaml:1:1: Pod b: denied (1 change needed to meet "baseline:latest") [PG-0002]
-      link.yaml:1:66  spec.hostPID  is true  -> remove it
-      Kubernetes says: violates PodSecurity "baseline:latest": host namespaces (hostPID=true)
+    5 objects: denied (1 change needed to meet "baseline:latest" in each) [PG-0002]
+      a/b.YAML:1:1: Pod ab (line 1)
+      a/c.json:1:1: Pod c (line 1)
+      b.yml:1:1: Pod b (line 1)
+      c.yaml/inside.yaml:1:1: Pod inside (line 1)
+      link.yaml:1:1: Pod b (line 1)
+      - spec.hostPID is true -> remove it
     lost.yaml: there is no such file or folder (not read, so not judged)
     bytes.yaml:3:7: not UTF-8; save it as UTF-8 (not read, so not judged)
+
+    control         objects  findings
+    hostNamespaces        5         5
     ----
     5 objects with pods in 9 files: 5 denied, 2 not read
     exit 1
@@ -64,7 +59,7 @@ fn what_is_named_is_read_whatever_it_is_called() {
     let report = case.run(&["pod", "empty", "pod", "absent.yaml"]);
     assert_snapshot!(shown(&report), @r#"
     pod:1:1: Pod p: denied (1 change needed to meet "baseline:latest") [PG-0002]
-      pod:1:66  spec.hostPID  is true  -> remove it
+      1:66  spec.hostPID is true -> remove it
       Kubernetes says: violates PodSecurity "baseline:latest": host namespaces (hostPID=true)
     empty: no manifest in it (.yaml, .yml, .json; ignored and hidden files are left out) (not read, so not judged)
     absent.yaml: there is no such file or folder (not read, so not judged)

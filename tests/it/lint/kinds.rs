@@ -52,7 +52,7 @@ CronJob spec.jobTemplate.spec.template spec.jobTemplate.spec.template.spec.hostI
       a.yaml:27:1: StatefulSet ml/g- (line 30)
       a.yaml:32:1: Job ml/g- (line 35)
       a.yaml:37:1: CronJob ml/g- (line 40)
-      - spec.hostIPC is true -> remove it (for shared memory use an emptyDir with medium: Memory)
+      - spec.hostIPC is true -> remove it (for shared memory mount an emptyDir with medium: Memory at /dev/shm)
     "#);
 }
 
@@ -101,13 +101,16 @@ items:
 {apiVersion: v1, kind: PodList, items: null}
 ";
     assert_snapshot!(Case::of(text).text(), @r#"
-    a.yaml:4:3: Pod ml/first: denied (1 change needed to meet "ml-restricted") [PG-0002]
-      a.yaml:7:19  spec.hostPID  is true  -> remove it
-    a.yaml:11:5: Pod ml/nested: denied (1 change needed to meet "ml-restricted") [PG-0002]
-      a.yaml:14:21  spec.hostPID  is true  -> remove it
+    2 objects: denied (1 change needed to meet "ml-restricted" in each) [PG-0002]
+      a.yaml:4:3: Pod ml/first (line 7)
+      a.yaml:11:5: Pod ml/nested (line 14)
+      - spec.hostPID is true -> remove it
     a.yaml:21:3: Deployment ml/typed: admitted with a warning, but its pods are denied (1 change needed to meet "ml-restricted") [PG-0002]
-      a.yaml:25:18  spec.hostPID  is true  -> remove it
+      25:18  spec.hostPID is true -> remove it
     a.yaml:15:3: expected a Kubernetes object, found a number (not read, so not judged)
+
+    control         objects  findings
+    hostNamespaces        3         3
     ----
     3 objects with pods in 1 file: 3 denied, 1 not read
     without a pod that podgate knows of: 1 ConfigMap (v1)
@@ -147,7 +150,7 @@ fn a_list_of_many_pods() {
     let text = format!("{{\"apiVersion\":\"v1\",\"kind\":\"PodList\",\"items\":[{}]}}", pods.join(","));
     assert_snapshot!(Case::of(&text).text(), @r#"
     a.yaml:2001:1: Pod ml/p1999: denied (1 change needed to meet "ml-restricted") [PG-0002]
-      a.yaml:2001:96  spec.hostPID  is true  -> remove it
+      2001:96  spec.hostPID is true -> remove it
       podgate fills in: allowPrivilegeEscalation, capabilities.drop, runAsNonRoot, seccompProfile.type
     ----
     2000 objects with pods in 1 file: 1 denied

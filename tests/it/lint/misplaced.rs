@@ -15,18 +15,20 @@ fn notes_follow_the_changes_and_do_not_count() {
          securityContext: {{runAsUser: 1}}\n    spec:\n      runAsUser: 1000\n      containers:\n      - {GOOD}\n"
     );
     assert_snapshot!(Case::of(&text).text(), @"
+    a.yaml:4:1: Deployment ml/d is unresolved: no spec.selector (a fragment, as a patch is: judge the whole object, kubectl kustomize DIR | podgate lint -)
     a.yaml:6:5: note: spec.template.securityContext: has no effect here; it belongs at spec.template.spec.securityContext
     a.yaml:8:7: note: spec.template.spec.runAsUser: has no effect here; it belongs at spec.template.spec.securityContext.runAsUser
     ----
-    1 object with pods in 1 file: all allowed
-    exit 0
+    1 object with pods in 1 file: 1 unresolved
+    exit 3
     ");
     assert_snapshot!(Case::of(&text).by_standard("restricted").text(), @"
+    a.yaml:4:1: Deployment ml/d is unresolved: no spec.selector (a fragment, as a patch is: judge the whole object, kubectl kustomize DIR | podgate lint -)
     a.yaml:6:5: note: spec.template.securityContext: has no effect here; it belongs at spec.template.spec.securityContext
     a.yaml:8:7: note: spec.template.spec.runAsUser: has no effect here; it belongs at spec.template.spec.securityContext.runAsUser
     ----
-    1 object with pods in 1 file: all allowed
-    exit 0
+    1 object with pods in 1 file: 1 unresolved
+    exit 3
     ");
 }
 
@@ -36,7 +38,7 @@ fn a_misspelt_field_is_named_beside_the_change_that_it_was_meant_to_make() {
                 - name: a\n    securityContex: {privileged: true}\n";
     assert_snapshot!(Case::of(text).text(), @r#"
     a.yaml:1:1: Pod ml/p: denied (1 change needed to meet "ml-restricted") [PG-0002]
-      a.yaml:5:12  spec.hostPID  is true  -> remove it
+      5:12  spec.hostPID is true -> remove it
       podgate fills in: allowPrivilegeEscalation, capabilities.drop, runAsNonRoot, seccompProfile.type
     a.yaml:8:5: note: spec.containers[0].securityContex: no field of Kubernetes, so it has no effect; did you mean securityContext?
     ----
@@ -63,7 +65,7 @@ fn real_manifests_have_none() {
     folders.extend(real_data::folder(real_data::FIXTURES, "notes on upstream's fixtures"));
     let policies = || PolicySet::of_standard(&"restricted".parse().unwrap());
     for folder in folders {
-        let options = Options { policies: policies(), namespaces: Snapshot::default() };
+        let options = Options { policies: policies(), ..Options::default() };
         let report = run(&[Input::Path(folder)], options);
         assert!(!report.objects.is_empty());
         for object in &report.objects {

@@ -18,20 +18,19 @@ spec:
   - {name: binary, image: i, securityContext: {privileged: 'yes', runAsUser: 0b0}}
 ";
     // Quoted, it is a string and not a boolean.
-    assert_snapshot!(Case::of(text).text(), @"
-    a.yaml:9:60: spec.containers[2].securityContext.privileged: expected true or false, found a string (not read, so not judged)
+    assert_snapshot!(Case::of(text).text(), @r#"
+    a.yaml:9:60: spec.containers[2].securityContext.privileged: expected true or false, found the string "yes": remove the quotes (not read, so not judged)
     ----
     0 objects with pods in 1 file: nothing was judged, 1 not read
     exit 3
-    ");
+    "#);
     let text = text.replace("'yes'", "TRUE");
     assert_snapshot!(Case::of(&text).text(), @r#"
-    a.yaml:1:1: Pod ml/p: denied (4 changes needed to meet "ml-restricted") [PG-4G03]
-      a.yaml:5:12  spec.hostPID                                                is true  -> remove it
-      a.yaml:7:27  all 3 containers  securityContext.allowPrivilegeEscalation  not set  -> set it to false
-      a.yaml:7:57  all 3 containers  securityContext.privileged                is true  -> remove it (a GPU is requested as a resource, not by privilege)
-      a.yaml:7:73  all 3 containers  securityContext.runAsUser                 is 0     -> remove it (or use a number above 0, as 1000)
-      podgate fills in: capabilities.drop, runAsNonRoot, seccompProfile.type
+    a.yaml:1:1: Pod ml/p: denied (3 changes needed to meet "ml-restricted") [PG-4003]
+      5:12  spec.hostPID is true -> remove it
+      7:57  all 3 containers: securityContext.privileged is true -> remove it (a GPU is requested as a resource, not by privilege)
+      7:73  all 3 containers: securityContext.runAsUser is 0 -> set it to a number above 0 (removing it is enough only if the image's user is a number above 0)
+      podgate fills in: allowPrivilegeEscalation, capabilities.drop, runAsNonRoot, seccompProfile.type
     ----
     1 object with pods in 1 file: 1 denied
     exit 1
@@ -58,11 +57,10 @@ spec:
     securityContext: *base
 ";
     assert_snapshot!(Case::of(text).text(), @r#"
-    a.yaml:1:1: Pod ml/p: denied (4 changes needed to meet "ml-restricted") [PG-4G01]
-      a.yaml:6:16   spec.securityContext.runAsUser                                            is 0     -> remove it (or use a number above 0, as 1000)
-      a.yaml:6:16   all 2 containers                securityContext.runAsUser                 is 0     -> remove it (or use a number above 0, as 1000) [by the alias on line 11]
-      a.yaml:10:5   container "merged"              securityContext.allowPrivilegeEscalation  not set  -> set it to false
-      a.yaml:12:19  container "merged"              securityContext.privileged                is true  -> remove it (a GPU is requested as a resource, not by privilege)
+    a.yaml:1:1: Pod ml/p: denied (3 changes needed to meet "ml-restricted") [PG-4001]
+      6:16   spec.securityContext.runAsUser is 0 -> set it to a number above 0 (removing it is enough only if the image's user is a number above 0)
+      6:16   all 2 containers: securityContext.runAsUser is 0 -> set it to a number above 0 (removing it is enough only if the image's user is a number above 0) [by the alias on line 11]
+      12:19  container "merged": securityContext.privileged is true -> remove it (a GPU is requested as a resource, not by privilege)
       podgate fills in: allowPrivilegeEscalation, capabilities.drop, runAsNonRoot, seccompProfile.type
     ----
     1 object with pods in 1 file: 1 denied

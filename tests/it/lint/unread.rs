@@ -26,11 +26,14 @@ metadata: {name: after, namespace: ml}
 spec: {hostPID: true}
 ";
     assert_snapshot!(Case::of(text).text(), @r#"
-    a.yaml:1:1: Pod ml/before: denied (1 change needed to meet "ml-restricted") [PG-0002]
-      a.yaml:4:17  spec.hostPID  is true  -> remove it
-    a.yaml:10:1: Pod ml/after: denied (1 change needed to meet "ml-restricted") [PG-0002]
-      a.yaml:13:17  spec.hostPID  is true  -> remove it
+    2 objects: denied (1 change needed to meet "ml-restricted" in each) [PG-0002]
+      a.yaml:1:1: Pod ml/before (line 4)
+      a.yaml:10:1: Pod ml/after (line 13)
+      - spec.hostPID is true -> remove it
     a.yaml:8:7: unclosed bracket '{' (not read, so not judged)
+
+    control         objects  findings
+    hostNamespaces        2         2
     ----
     2 objects with pods in 1 file: 2 denied, 1 not read
     exit 1
@@ -83,6 +86,7 @@ a.yaml:1:1: not a Kubernetes object: it has neither apiVersion nor kind
 fn by_a_standard_alone_a_manifest_is_read_to_the_letter() {
     let text = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {hostnetwork: true, containers: [{name: c, image: i}]}";
     assert_snapshot!(Case::of(text).by_standard("baseline").text(), @"
+    a.yaml:4:8: note: spec.hostnetwork: no field of Kubernetes, so it has no effect; did you mean hostNetwork?
     ----
     1 object with pods in 1 file: all allowed
     exit 0

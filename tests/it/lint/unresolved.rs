@@ -134,7 +134,7 @@ fn a_fragment_is_refused_only_for_what_it_holds() {
     unresolved; fragment spec.template.spec.containers[0]; allowPrivilegeEscalation filledIn; allowPrivilegeEscalation filledIn; capabilities_restricted filledIn; capabilities_restricted filledIn; runAsNonRoot filledIn; runAsNonRoot filledIn; seccompProfile_restricted filledIn; seccompProfile_restricted filledIn; 
     unresolved; noContainers spec.template.spec.containers; 
     deny; fragment spec.template.spec.containers[0]; hostNamespaces denied; allowPrivilegeEscalation filledIn; capabilities_restricted filledIn; runAsNonRoot filledIn; seccompProfile_restricted filledIn; host namespaces
-    deny; fragment spec.selector; fragment spec.template.spec.containers[0]; privileged denied; allowPrivilegeEscalation unresolved; capabilities_restricted filledIn; runAsNonRoot filledIn; seccompProfile_restricted filledIn; privileged
+    deny; fragment spec.selector; fragment spec.template.spec.containers[0]; privileged denied; allowPrivilegeEscalation filledIn; capabilities_restricted filledIn; runAsNonRoot filledIn; seccompProfile_restricted filledIn; privileged
     unresolved; fragment spec.selector; 
     allow; 
     allow; allowPrivilegeEscalation filledIn; capabilities_restricted filledIn; runAsNonRoot filledIn; seccompProfile_restricted filledIn; 
@@ -198,7 +198,7 @@ spec:
     "#);
     assert_snapshot!(Case::of(&text.replace("env", "securityContext: {privileged: true}\n        env")).by_standard("baseline").text(), @r#"
     a.yaml:1:1: Deployment ml/serve: admitted with a warning, but its pods are denied (1 change needed to meet "baseline:latest") [PG-0001]
-      a.yaml:9:39  container "a\u{1b}[2J"  securityContext.privileged  is true  -> remove it (a GPU is requested as a resource, not by privilege)
+      9:39  container "a\u{1b}[2J": securityContext.privileged is true -> remove it (a GPU is requested as a resource, not by privilege)
       Kubernetes says: violates PodSecurity "baseline:latest": privileged (container "a\u{1b}[2J" must not set securityContext.privileged=true)
     ----
     1 object with pods in 1 file: 1 denied

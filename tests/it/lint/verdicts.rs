@@ -33,12 +33,14 @@ spec: {hostNetwork: true, containers: [{name: c, image: i}]}
     let case = Case::new(&[("a.yaml", text), ("z.json", namespaces)])
         .knowing("web", &[("podgate.dev/policy", "ml-restricted")]);
     assert_snapshot!(case.text(), @r#"
-    a.yaml:1:1: Pod ml/judged: denied (1 change needed to meet "ml-restricted") [PG-0002]
-      a.yaml:4:21  spec.hostNetwork  is true  -> remove it
+    2 objects: denied (1 change needed to meet "ml-restricted" in each) [PG-0002]
+      a.yaml:1:1: Pod ml/judged (line 4)
+      a.yaml:11:1: Pod somewhere (line 14)
+      - spec.hostNetwork is true -> remove it
       podgate fills in: allowPrivilegeEscalation, capabilities.drop, runAsNonRoot, seccompProfile.type
-    a.yaml:11:1: Pod somewhere: denied (1 change needed to meet "ml-restricted") [PG-0002]
-      a.yaml:14:21  spec.hostNetwork  is true  -> remove it
-      podgate fills in: allowPrivilegeEscalation, capabilities.drop, runAsNonRoot, seccompProfile.type
+
+    control         objects  findings
+    hostNamespaces        2         2
     ----
     3 objects with pods in 2 files: 2 denied, 1 not judged
     not judged: 1 object in namespace web: no policy holds there (--fail-on unjudged makes it fail for that)
@@ -56,7 +58,7 @@ fn a_namespace_that_is_not_known_is_judged_by_every_policy() {
     assert!(!report.objects[0].is_namespace_known);
     assert_snapshot!(shown(&report), @r#"
     a.yaml:1:1: Pod unheard-of/p: denied (1 change needed to meet "ml-restricted") [PG-0002]
-      a.yaml:1:89  spec.hostPID  is true  -> remove it
+      1:89  spec.hostPID is true -> remove it
     ----
     1 object with pods in 1 file: 1 denied
     the labels of namespace unheard-of are not known, so every policy was taken to hold for 1 object there; give the Namespaces with --objects
@@ -99,7 +101,7 @@ exit 0
     a.yaml:1:1: Pod ml/p: denied (4 changes needed to meet "restricted:latest") [PG-2J80]
       1:86  container "c": securityContext.allowPrivilegeEscalation not set -> set it to false
       1:86  container "c": securityContext.capabilities.drop not set -> set it to [ALL]
-      1:86  container "c": securityContext.runAsNonRoot not set -> set it to true
+      1:86  container "c": securityContext.runAsNonRoot not set -> set it to true (with a runAsUser above 0, unless the image's user is a number above 0)
       1:86  container "c": securityContext.seccompProfile.type not set -> set it to RuntimeDefault
       Kubernetes says: violates PodSecurity "restricted:latest": allowPrivilegeEscalation != false (container "c" must set securityContext.allowPrivilegeEscalation=false), unrestricted capabilities (container "c" must set securityContext.capabilities.drop=["ALL"]), runAsNonRoot != true (pod or container "c" must set securityContext.runAsNonRoot=true), seccompProfile (pod or container "c" must set securityContext.seccompProfile.type to "RuntimeDefault" or "Localhost")
     ----
@@ -117,7 +119,7 @@ fn warnings_and_notes_refuse_nothing() {
       1:85   spec.hostNetwork is true -> remove it
       1:105  container "c": securityContext.allowPrivilegeEscalation not set -> set it to false [only a warning]
       1:105  container "c": securityContext.capabilities.drop not set -> set it to [ALL] [only a warning]
-      1:105  container "c": securityContext.runAsNonRoot not set -> set it to true [only a warning]
+      1:105  container "c": securityContext.runAsNonRoot not set -> set it to true (with a runAsUser above 0, unless the image's user is a number above 0) [only a warning]
       1:105  container "c": securityContext.seccompProfile.type not set -> set it to RuntimeDefault [only a warning]
     ----
     1 object with pods in 1 file: 1 denied
@@ -128,7 +130,7 @@ fn warnings_and_notes_refuse_nothing() {
       1:85   spec.hostNetwork is true -> remove it
       1:105  container "c": securityContext.allowPrivilegeEscalation not set -> set it to false
       1:105  container "c": securityContext.capabilities.drop not set -> set it to [ALL]
-      1:105  container "c": securityContext.runAsNonRoot not set -> set it to true
+      1:105  container "c": securityContext.runAsNonRoot not set -> set it to true (with a runAsUser above 0, unless the image's user is a number above 0)
       1:105  container "c": securityContext.seccompProfile.type not set -> set it to RuntimeDefault
     ----
     1 object with pods in 1 file: 1 warned of
@@ -144,7 +146,7 @@ fn warnings_and_notes_refuse_nothing() {
       1:85   spec.hostNetwork is true -> remove it
       1:105  container "c": securityContext.allowPrivilegeEscalation not set -> set it to false
       1:105  container "c": securityContext.capabilities.drop not set -> set it to [ALL]
-      1:105  container "c": securityContext.runAsNonRoot not set -> set it to true
+      1:105  container "c": securityContext.runAsNonRoot not set -> set it to true (with a runAsUser above 0, unless the image's user is a number above 0)
       1:105  container "c": securityContext.seccompProfile.type not set -> set it to RuntimeDefault
     ----
     1 object with pods in 1 file: all allowed
@@ -169,7 +171,7 @@ fn a_volume_is_judged_once_and_by_the_narrower_rule() {
     // The API server makes an emptyDir of a volume without a source; the standard calls it unknown.
     assert_snapshot!(Case::of(&text).by_standard("restricted").text(), @r#"
     a.yaml:1:1: Pod ml/p: denied (1 change needed to meet "restricted:latest") [PG-1000]
-      a.yaml:1:109  volume "data"  is nfs  -> use a persistentVolumeClaim; also allowed: configMap, csi, downwardAPI, emptyDir, ephemeral, image, projected, secret
+      1:109  volume "data" is nfs -> use a persistentVolumeClaim; also allowed: configMap, csi, downwardAPI, emptyDir, ephemeral, image, projected, secret
       Kubernetes says: violates PodSecurity "restricted:latest": restricted volume types (volume "data" uses restricted volume type "nfs")
     ----
     1 object with pods in 1 file: 1 denied
@@ -232,6 +234,7 @@ fn json_holds_every_object() {
         "file": "a.yaml",
         "kind": "Deployment",
         "line": 1,
+        "misplaced": [],
         "name": "serve",
         "namespace": "ml",
         "namespaceKnown": true,

@@ -30,7 +30,7 @@ spec: {hostPID: true}
 ";
     assert_snapshot!(Case::of(text).text(), @r#"
     a.yaml:17:1: Pod ml/p: denied (1 change needed to meet "ml-restricted") [PG-0002]
-      a.yaml:20:17  spec.hostPID  is true  -> remove it
+      20:17  spec.hostPID is true -> remove it
     a.yaml:5:16: metadata.labels.true: expected a string, found on, which YAML reads as true: quote it (not read, so not judged)
     a.yaml:5:29: metadata.labels.version: expected a string, found 1.10, which YAML reads as the number 1.1: quote it (not read, so not judged)
     a.yaml:8:52: spec.template.metadata.annotations[prometheus.io/scrape]: expected a string, found the boolean true: quote it (not read, so not judged)
@@ -41,7 +41,7 @@ spec: {hostPID: true}
     a.yaml:15:67: spec.template.spec.containers[0].securityContext.capabilities.drop: expected an array, found the string ALL: write a list, as [a, b] (not read, so not judged)
     ----
     1 object with pods in 1 file: 1 denied, 8 not read
-    exit 3
+    exit 1
     "#);
 }
 
@@ -53,7 +53,7 @@ fn those_of_a_namespace_too() {
     a.yaml:5:15: metadata.labels.a: expected a string, found y, which YAML reads as true: quote it (not read, so not judged)
     a.yaml:5:44: metadata.labels.d: expected a string, found 0x1F, which YAML reads as the number 31: quote it (not read, so not judged)
     ----
-    0 objects with pods in 1 file: 3 not read
+    0 objects with pods in 1 file: nothing was judged, 3 not read
     exit 3
     ");
 }
