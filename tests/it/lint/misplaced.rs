@@ -2,7 +2,7 @@
 
 use insta::{assert_json_snapshot, assert_snapshot};
 use podgate::lint::{Input, Options, run};
-use podgate::policy::{PolicySet, Snapshot};
+use podgate::policy::PolicySet;
 
 use super::{Case, GOOD, as_json};
 use crate::pods::of_repository;
