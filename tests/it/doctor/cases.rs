@@ -26,7 +26,7 @@ pub(super) enum Break {
 }
 
 pub(super) use Break::{Patch, Remove, With};
-pub(super) use around::IDENTITY;
+pub(super) use around::{IDENTITY, enforce};
 
 /// `replace`, or `add` where there is nothing yet.
 pub(super) fn set(path: &str, value: Json) -> Json {
