@@ -26,6 +26,7 @@ mod programs;
 mod self_managed;
 mod serving;
 mod smoke;
+mod static_manifests;
 mod unjudged;
 mod upstream_suite;
 mod wait;
