@@ -15,7 +15,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::Error;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use exit_code::{ALL_WELL, REFUSED, UNUSABLE};
 pub use explain::page;
@@ -35,6 +35,12 @@ enum Command {
     Review(review::ReviewArgs),
     Explain(explain::ExplainArgs),
     Doctor(Box<doctor::Doctor>),
+}
+
+/// The commands and flags of the program.
+#[must_use]
+pub fn definition() -> clap::Command {
+    Cli::command()
 }
 
 /// Runs the program with the arguments of the process.
@@ -66,12 +72,10 @@ fn is_broken_pipe(error: &Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]
     fn the_arguments_are_sound() {
-        Cli::command().debug_assert();
+        definition().debug_assert();
     }
 }

@@ -268,7 +268,11 @@ fn where_kubernetes_enforces_too_its_refusal_is_the_one_that_is_seen() {
     gate.cluster.kubectl(&enforce).succeeded();
     let refused = eventually("a refusal by Kubernetes' own admission", || {
         let refused = gate.create(&bad_pod("bad")).failed();
-        if refused.contains("violates PodSecurity \"restricted:latest\"") { Ok(refused) } else { Err(refused) }
+        if refused.contains("violates PodSecurity \"restricted:latest\"") {
+            Ok(refused)
+        } else {
+            Err(refused)
+        }
     });
     assert!(!refused.contains("podgate"), "{refused}");
     gate.create(&lazy_pod("lazy")).succeeded();

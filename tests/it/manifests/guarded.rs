@@ -89,7 +89,8 @@ fn with_labels(folder: &Path, base: &str, labels: &str) -> String {
     folder.to_str().unwrap().to_owned()
 }
 
-fn copy(from: &Path, to: &Path) {
+/// Copies a folder with all that is in it.
+pub(crate) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
