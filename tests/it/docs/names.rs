@@ -14,15 +14,13 @@ use crate::pods::{files, of_repository};
 use crate::server;
 
 /// Flags of other programs that sentences name without the program.
-const FOREIGN_FLAGS: [(&str, &str); 10] = [
+const FOREIGN_FLAGS: [(&str, &str); 8] = [
     ("--admission-control-config-file", "kube-apiserver"),
-    ("--advisory-db", ".ci/release"),
     ("--config", "pod-security-webhook"),
     ("--disable-admission-plugins", "kube-apiserver"),
     ("--dry-run", "kubectl"),
     ("--help", "every program"),
     ("--image", ".ci/release"),
-    ("--include-deps", "cargo"),
     ("--set-file", "helm"),
     ("--whole", ".ci/test-release"),
 ];
