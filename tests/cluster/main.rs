@@ -10,6 +10,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod alerts;
 mod authority;
 mod control_plane;
 mod doctor;

@@ -49,6 +49,8 @@ fn nobody_can_remove_the_guards_through_the_api() {
         let ended = as_tenant(&cluster, &["get", "validatingadmissionpolicies"]);
         if ended.is_success { Ok(()) } else { Err(ended.errors) }
     });
+    let metrics = cluster.kubectl(&["get", "--raw=/metrics"]).succeeded();
+    assert!(metrics.contains("apiserver_manifest_admission_config_controller_automatic_reloads_total{"));
     let refused = |arguments: &[&str], reason: &str| {
         let errors = as_tenant(&cluster, arguments).failed();
         assert!(errors.contains(reason) && errors.contains(".static.k8s.io"), "{arguments:?}: {errors}");

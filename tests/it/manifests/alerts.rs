@@ -37,6 +37,7 @@ fn promtool(groups: &Json) -> Option<Result<(), String>> {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("rules.yaml"), json!({ "groups": groups }).to_string()).unwrap();
     fs::copy(of_repository(TESTS), folder.path().join("rules.test.yaml")).unwrap();
+    // What cannot be read fails the second, too; the first says so in better words.
     for arguments in [["check", "rules", "rules.yaml"], ["test", "rules", "rules.test.yaml"]] {
         let ended = match Command::new("promtool").args(arguments).current_dir(folder.path()).output() {
             Ok(ended) => ended,
