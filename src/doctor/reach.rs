@@ -143,8 +143,8 @@ fn enforced_by_kubernetes(
     let note = Diagnosis::info(HealthCheck::NamespaceEnforced, first.object()).field(SELECTORS);
     Some(
         note.because(format!(
-            "reaches {}, which enforce a Pod Security Standard: a pod that violates it is refused by Kubernetes' own \
-             admission, and nobody sees podgate's refusal with its fixes",
+            "reaches {}, where Kubernetes' own admission enforces a Pod Security Standard: it refuses a pod that violates \
+             that before podgate does, and nobody sees podgate's fixes",
             listed(&names)
         ))
         .fix(format!(

@@ -225,7 +225,7 @@ fn labels_of_kubernetes_own_that_hide_no_refusal_are_not_told() {
     })[..] else {
         panic!("one note")
     };
-    assert!(note.found.contains("reaches ml-b, which") && note.fix.contains("namespace ml-b "), "{note:#?}");
+    assert!(note.found.contains("reaches ml-b, where") && note.fix.contains("namespace ml-b "), "{note:#?}");
 }
 
 /// An identity is power: that a pod may start without the one it is given is worse than a missing repair.

@@ -104,14 +104,14 @@ pub(super) fn reach() -> Vec<(HealthCheck, DiagnosisSeverity, &'static str, Brea
         (
             HealthCheck::NamespaceEnforced,
             Info,
-            "ml-a, which enforce a Pod Security Standard: a pod that violates it is refused by Kubernetes' own admission",
+            "ml-a, where Kubernetes' own admission enforces a Pod Security Standard: it refuses a pod",
             With(|installation| enforce(installation, "ml-a", "restricted")),
         ),
         (
             HealthCheck::NamespaceEnforced,
             Info,
             // What is no level counts as restricted.
-            "ml-a, which enforce",
+            "ml-a, where Kubernetes' own admission enforces",
             With(|installation| enforce(installation, "ml-a", "strict")),
         ),
         (
