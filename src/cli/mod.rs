@@ -16,7 +16,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::Error;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use exit_code::{ALL_WELL, REFUSED, UNUSABLE};
 pub use explain::page;
@@ -37,6 +37,12 @@ enum Command {
     Explain(explain::ExplainArgs),
     Policy(policy::PolicyArgs),
     Doctor(Box<doctor::Doctor>),
+}
+
+/// The commands and flags of the program.
+#[must_use]
+pub fn definition() -> clap::Command {
+    Cli::command()
 }
 
 /// Runs the program with the arguments of the process.
@@ -69,12 +75,10 @@ fn is_broken_pipe(error: &Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]
     fn the_arguments_are_sound() {
-        Cli::command().debug_assert();
+        definition().debug_assert();
     }
 }

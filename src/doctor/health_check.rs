@@ -87,6 +87,8 @@ checks! {
     NamespaceNotReached = "namespace-not-reached",
     /// A webhook matches a namespace that no policy holds in.
     NamespaceWithoutPolicy = "namespace-without-policy",
+    /// Kubernetes' own admission judges pods before podgate does.
+    NamespaceEnforced = "namespace-enforced",
     /// Selectors with the terms that AKS adds.
     AksSelectors = "aks-selectors",
     /// A service account that a policy gives to pods is not there.

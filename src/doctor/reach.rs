@@ -17,6 +17,12 @@ const OF_AKS: [&str; 2] = ["control-plane", "kubernetes.azure.com/managedby"];
 /// The label that the shipped webhooks match by.
 const LABEL: &str = "podgate.dev/policy";
 
+/// The label by which Kubernetes' own Pod Security Admission refuses pods of a namespace.
+const ENFORCE: &str = "pod-security.kubernetes.io/enforce";
+
+/// The one level that refuses nothing; what is no level counts as restricted.
+const NOTHING_REFUSED: &str = "privileged";
+
 pub(super) fn check(
     installation: &Installation,
     policies: Option<&PoliciesInForce<'_>>,
@@ -40,6 +46,9 @@ pub(super) fn check(
         let Some(first) = of_kind.first() else { continue };
         if !namespaces.iter().any(|namespace| of_kind.iter().any(|entry| matches(entry, namespace.labels))) {
             findings.push(nothing(first));
+        }
+        if !is_mutating && policies.is_none_or(|policies| policies.as_ref().pod_security.is_none()) {
+            findings.extend(enforced_by_kubernetes(first, &of_kind, &namespaces));
         }
         if let Some(policies) = policies {
             compare(&of_kind, &namespaces, policies.as_ref(), findings);
@@ -116,6 +125,40 @@ fn nothing(entry: &WebhookEntry<'_>) -> Diagnosis {
         .fix(format!("kubectl label namespace NAME {LABEL}=ml-restricted"))
 }
 
+/// The namespaces whose pods Kubernetes' own admission may refuse before podgate is called.
+fn enforced_by_kubernetes(
+    first: &WebhookEntry<'_>,
+    entries: &[&WebhookEntry<'_>],
+    namespaces: &[LabelledNamespace<'_>],
+) -> Option<Diagnosis> {
+    let is_enforced = |labels: &Labels| labels.get(ENFORCE).is_some_and(|level| level != NOTHING_REFUSED);
+    let names: Vec<&str> = namespaces
+        .iter()
+        .filter(|namespace| is_called_for_pods(entries, namespace.labels) && is_enforced(namespace.labels))
+        .map(|namespace| namespace.name)
+        .collect();
+    if names.is_empty() {
+        return None;
+    }
+    let note = Diagnosis::info(HealthCheck::NamespaceEnforced, first.object()).field(SELECTORS);
+    Some(
+        note.because(format!(
+            "reaches {}, where Kubernetes' own admission enforces a Pod Security Standard: it refuses a pod that violates \
+             that before podgate does, and nobody sees podgate's fixes",
+            listed(&names)
+        ))
+        .fix(format!(
+            "kubectl label namespace {} {ENFORCE}- # only where a policy of podgate's enforces the same standard",
+            arguments(&names)
+        )),
+    )
+}
+
+/// Whether one of the entries is called for pods that are created in a namespace with these labels.
+fn is_called_for_pods(entries: &[&WebhookEntry<'_>], labels: &Labels) -> bool {
+    entries.iter().any(|entry| entry.is_called_for("pods", "CREATE") && matches(entry, labels))
+}
+
 /// Compares the entries of a configuration with the policies.
 fn compare(
     entries: &[&WebhookEntry<'_>],
@@ -124,9 +167,7 @@ fn compare(
     findings: &mut Vec<Diagnosis>,
 ) {
     let Some(first) = entries.first() else { return };
-    let is_asked = |namespace: &LabelledNamespace<'_>| {
-        entries.iter().any(|entry| entry.is_called_for("pods", "CREATE") && matches(entry, namespace.labels))
-    };
+    let is_asked = |namespace: &LabelledNamespace<'_>| is_called_for_pods(entries, namespace.labels);
     let is_wanted = |namespace: &LabelledNamespace<'_>| {
         if first.is_mutating { changes(policies, *namespace) } else { judges(policies, *namespace) }
     };

@@ -1,4 +1,4 @@
-//! The labels of namespaces that policies select by, and which of them are not guarded.
+//! The labels of namespaces that policies select by or that grant something, and which of them are not guarded.
 //!
 //! Anyone who may edit a Namespace may edit its labels. A policy that depends on an unguarded label can be evaded by
 //! changing the label, creating the pod, and changing it back.
@@ -11,8 +11,9 @@ use crate::policy::selector::is_label_key;
 use crate::policy::snapshot::NAME_LABEL;
 use crate::policy::{Action, PolicyKind, PolicySet, Scope};
 
-/// The labels that are guarded by default, as the manifests have it.
-pub const GUARDED_LABELS: &str = "podgate.dev/policy";
+/// The labels that are guarded by default, as the manifests have it: the one that policies select by, and the one
+/// that lets ResourceClaims of a namespace have `adminAccess`, which is access to devices that others use.
+pub const GUARDED_LABELS: &str = "podgate.dev/policy,resource.kubernetes.io/admin-access";
 
 /// The keys of labels that only trusted people can change on a Namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]

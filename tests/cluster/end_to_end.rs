@@ -258,3 +258,22 @@ fn a_pod_of_a_namespace_that_is_new_is_judged_at_once() {
     let refused = gate.create(&pod("first", &spec)).failed();
     assert!(refused.contains("securityContext.privileged"), "{refused}");
 }
+
+/// Validation stops at the first refusal, and Kubernetes' own plugin comes first: docs/install.md says so. What podgate
+/// fills in is there before either judges.
+#[test]
+fn where_kubernetes_enforces_too_its_refusal_is_the_one_that_is_seen() {
+    let Some(gate) = Gate::before_new_namespace() else { return };
+    let enforce = ["label", "namespace", &gate.namespace, "pod-security.kubernetes.io/enforce=restricted"];
+    gate.cluster.kubectl(&enforce).succeeded();
+    let refused = eventually("a refusal by Kubernetes' own admission", || {
+        let refused = gate.create(&bad_pod("bad")).failed();
+        if refused.contains("violates PodSecurity \"restricted:latest\"") {
+            Ok(refused)
+        } else {
+            Err(refused)
+        }
+    });
+    assert!(!refused.contains("podgate"), "{refused}");
+    gate.create(&lazy_pod("lazy")).succeeded();
+}

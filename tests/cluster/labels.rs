@@ -16,6 +16,8 @@ use crate::installation::manifests;
 use crate::wait::eventually;
 
 const REFUSED: &str = "ask for the ClusterRole podgate-label-admin";
+/// Lets ResourceClaims of a namespace have `adminAccess`.
+const ADMIN_ACCESS: &str = "resource.kubernetes.io/admin-access";
 const DRY: &str = "--dry-run=server";
 
 /// A label as it shall be; `None` to take it off.
@@ -136,7 +138,12 @@ fn every_way_to_change_a_guarded_label_needs_the_right() {
     let Some(cluster) = ControlPlane::start(&[]) else { return };
     let guarded = with_a_tenant(&cluster);
     let exempted = cluster.namespace(&[LABEL, ("control-plane", "true")]);
-    let cases: [(&str, &[Change<'_>]); 7] = [
+    let with_devices = cluster.namespace(&[(ADMIN_ACCESS, "true")]);
+    let cases: [(&str, &[Change<'_>]); 10] = [
+        (&guarded, &[(ADMIN_ACCESS, Some("true"))]),
+        (&with_devices, &[(ADMIN_ACCESS, None)]),
+        // A policy shall hold where claims may have adminAccess already.
+        (&with_devices, &[(LABEL.0, Some("ml-restricted"))]),
         (&guarded, &[(LABEL.0, None)]),
         (&guarded, &[(LABEL.0, Some("lax"))]),
         (&guarded, &[("control-plane", Some("true"))]),

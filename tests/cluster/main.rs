@@ -10,6 +10,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod alerts;
 mod authority;
 mod control_plane;
 mod doctor;
@@ -26,6 +27,7 @@ mod programs;
 mod self_managed;
 mod serving;
 mod smoke;
+mod static_manifests;
 mod unjudged;
 mod upstream_suite;
 mod wait;

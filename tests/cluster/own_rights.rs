@@ -15,20 +15,20 @@ use crate::guards::{as_tenant, with_a_tenant};
 use crate::installation::{OWN, manifests, own_kubeconfig};
 use crate::wait::eventually;
 
-const ONLY_BUNDLES: &str = "all but the caBundle may be changed only by";
-const ADMIN: &str = "podgate-installation-admin";
-const VALIDATING: &str = "validatingwebhookconfiguration/podgate";
-const MUTATING: &str = "mutatingwebhookconfiguration/00-podgate";
+pub(crate) const ONLY_BUNDLES: &str = "all but the caBundle may be changed only by";
+pub(crate) const ADMIN: &str = "podgate-installation-admin";
+pub(crate) const VALIDATING: &str = "validatingwebhookconfiguration/podgate";
+pub(crate) const MUTATING: &str = "mutatingwebhookconfiguration/00-podgate";
 
 /// A JSON Patch of one operation.
-fn set(path: &str, value: Json) -> Json {
+pub(crate) fn set(path: &str, value: Json) -> Json {
     let mut patch = json!([{ "op": "add", "path": path }]);
     patch[0]["value"] = value;
     patch
 }
 
 /// What must not be done to a webhook configuration, of either kind.
-fn forbidden() -> Vec<Json> {
+pub(crate) fn forbidden() -> Vec<Json> {
     let all = json!([{ "apiGroups": ["*"], "apiVersions": ["*"], "operations": ["*"], "resources": ["*"] }]);
     // One more webhook, before the others.
     let more = json!([
@@ -75,7 +75,7 @@ fn forbidden() -> Vec<Json> {
     ]
 }
 
-const BUNDLE: &[u8] = b"-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
+pub(crate) const BUNDLE: &[u8] = b"-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
 
 /// kubectl with podgate's token.
 struct AsPodgate<'c> {
@@ -269,18 +269,22 @@ fn with_account(kind: &str, account: &str) -> Json {
     json!({ "apiVersion": api, "kind": kind, "metadata": { "name": "mine" }, "spec": spec })
 }
 
+/// Gives the tenant every right on webhook configurations and admission policies, as an operator of others has them.
+pub(crate) fn give_rights_on_admission(cluster: &ControlPlane) {
+    let role = ["create", "clusterrole", "admission", "--verb=*"];
+    let resources = "--resource=validatingwebhookconfigurations,mutatingwebhookconfigurations,\
+                     validatingadmissionpolicies,validatingadmissionpolicybindings";
+    cluster.kubectl(&[&role[..], &[resources]].concat()).succeeded();
+    let bind = ["create", "clusterrolebinding", "admission", "--clusterrole=admission", "--user=tenant"];
+    cluster.kubectl(&bind).succeeded();
+}
+
 /// Somebody with rights on webhook configurations, as an operator of others has them, and none on podgate.
 #[test]
 fn others_cannot_change_podgates_webhooks() {
     let Some(cluster) = ControlPlane::start(&[]) else { return };
     with_a_tenant(&cluster);
-    let role = ["create", "clusterrole", "admission", "--verb=*"];
-    let resources = "--resource=validatingwebhookconfigurations,mutatingwebhookconfigurations,\
-                     validatingadmissionpolicies,validatingadmissionpolicybindings";
-    cluster.kubectl(&[&role[..], &[resources]].concat()).succeeded();
-    cluster
-        .kubectl(&["create", "clusterrolebinding", "admission", "--clusterrole=admission", "--user=tenant"])
-        .succeeded();
+    give_rights_on_admission(&cluster);
     eventually("the guard", || {
         let ended = as_tenant(&cluster, &["delete", MUTATING, "--dry-run=server"]);
         if ended.errors.contains(ONLY_BUNDLES) { Ok(()) } else { Err(format!("{ended:?}")) }

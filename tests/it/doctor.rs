@@ -17,7 +17,7 @@ use podgate::doctor::{
 use serde_json::{Value as Json, json};
 
 use crate::pods::of_repository;
-use cases::{IDENTITY, Patch, Remove, With, broken, cases, gone, set};
+use cases::{IDENTITY, Patch, Remove, With, broken, cases, enforce, gone, set};
 use world::{DAY, DEPLOYMENT, MUTATING, VALIDATING, World, certificate, namespaces, now};
 
 #[test]
@@ -212,6 +212,22 @@ fn a_policy_that_can_be_left() {
     assert!(finding.fix.contains("guardedLabels of the chart"), "{finding:#?}");
 }
 
+/// Kubernetes' own admission hides podgate's refusal only where both judge, and only with a level that refuses anything.
+#[test]
+fn labels_of_kubernetes_own_that_hide_no_refusal_are_not_told() {
+    let told = |change: fn(&mut podgate::doctor::Installation)| broken(&With(change));
+    assert_eq!(told(|installation| enforce(installation, "ml-a", "privileged")), []);
+    assert_eq!(told(|installation| enforce(installation, "default", "restricted")), []);
+    assert_eq!(told(|installation| enforce(installation, "podgate-system", "restricted")), []);
+    let [note] = &told(|installation| {
+        installation.namespaces.as_mut().unwrap().extend(namespaces(&[("ml-b", Some("ml-restricted"))]));
+        enforce(installation, "ml-b", "baseline");
+    })[..] else {
+        panic!("one note")
+    };
+    assert!(note.found.contains("reaches ml-b, where") && note.fix.contains("namespace ml-b "), "{note:#?}");
+}
+
 /// An identity is power: that a pod may start without the one it is given is worse than a missing repair.
 #[test]
 fn a_mutating_webhook_that_may_be_passed_over() {
@@ -251,7 +267,7 @@ fn the_report_for_people() {
       -> kubectl label --overwrite namespace ml-b podgate.dev/policy=ml-restricted # or another value that a policy matches
     info: failure-policy: MutatingWebhookConfiguration 00-podgate: webhooks[pods.podgate.dev].failurePolicy: Ignore: while podgate does not answer, nothing is repaired; what then breaks a policy, the validating webhook refuses
       -> kubectl patch mutatingwebhookconfiguration 00-podgate --type=json --patch='[{"op": "add", "path": "/webhooks/0/failurePolicy", "value": "Fail"}]'
-    not well: 1 error, 3 warnings and 1 note from 51 checks
+    not well: 1 error, 3 warnings and 1 note from 52 checks
     "#);
 }
 

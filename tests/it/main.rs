@@ -21,6 +21,7 @@ mod control_modes;
 mod controls;
 mod corpus;
 mod crowd;
+mod docs;
 mod doctor;
 mod draining;
 mod drop_in;

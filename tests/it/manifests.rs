@@ -17,8 +17,13 @@ use serde_json::{Value as Json, json};
 use crate::command::podgate;
 use crate::pods::{files, of_repository};
 
+pub(crate) mod alerts;
 mod guarded;
 mod rendered;
+mod static_manifests;
+
+pub(crate) use guarded::copy;
+pub(crate) use rendered::Programs;
 
 const OWN_NAMESPACE: &str = "podgate-system";
 /// Mutating configurations that act on what podgate sets, and so must come after its own (bytewise, by name).

@@ -26,7 +26,7 @@ pub(super) enum Break {
 }
 
 pub(super) use Break::{Patch, Remove, With};
-pub(super) use around::IDENTITY;
+pub(super) use around::{IDENTITY, enforce};
 
 /// `replace`, or `add` where there is nothing yet.
 pub(super) fn set(path: &str, value: Json) -> Json {
@@ -153,7 +153,7 @@ pub(super) fn cases() -> Vec<(HealthCheck, DiagnosisSeverity, &'static str, Brea
         (
             HealthCheck::GuardLabels,
             Warning,
-            "guards team, and podgate is told that podgate.dev/policy is guarded",
+            "guards team, and podgate is told that podgate.dev/policy,resource.kubernetes.io/admin-access is guarded",
             Patch(GUARD, set("/spec/variables/0/expression", "'team'.split(',')".into())),
         ),
         (
@@ -165,7 +165,7 @@ pub(super) fn cases() -> Vec<(HealthCheck, DiagnosisSeverity, &'static str, Brea
         (
             HealthCheck::GuardLabels,
             Warning,
-            "guards podgate.dev/policy, and podgate is told that podgate.dev/policy,team is guarded",
+            "guards podgate.dev/policy,resource.kubernetes.io/admin-access, and podgate is told that podgate.dev/policy,team is guarded",
             Patch(
                 super::world::DEPLOYMENT,
                 set("/spec/template/spec/containers/0/args/-", "--guarded-labels=team,podgate.dev/policy".into()),

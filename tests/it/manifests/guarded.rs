@@ -50,6 +50,8 @@ fn assert_guarded(objects: &[Json], labels: &str) {
 
 #[test]
 fn the_program_the_base_and_the_chart_begin_with_the_same() {
+    // The webhooks select by the first; the second grants access to devices that others use.
+    assert_eq!(GUARDED_LABELS, "podgate.dev/policy,resource.kubernetes.io/admin-access");
     let help = podgate().args(["serve", "--help"]).output().unwrap();
     let help = String::from_utf8(help.stdout).unwrap();
     assert!(help.contains(&format!("[default: {GUARDED_LABELS}]")), "{help}");
@@ -87,7 +89,8 @@ fn with_labels(folder: &Path, base: &str, labels: &str) -> String {
     folder.to_str().unwrap().to_owned()
 }
 
-fn copy(from: &Path, to: &Path) {
+/// Copies a folder with all that is in it.
+pub(crate) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
@@ -137,7 +140,7 @@ fn without_the_guard_nothing_is_guarded() {
     let objects = programs.helm(&["--set", "labelGuard.enabled=false"]);
     assert_eq!(told(&objects), "");
     assert!(objects.iter().all(|object| object["metadata"]["name"] != "podgate-policy-label"));
-    assert_eq!(selected(&objects), [GUARDED_LABELS; 3]);
+    assert_eq!(selected(&objects), ["podgate.dev/policy"; 3]);
 }
 
 /// Where Kubernetes' own labels decide they are guarded, and so is adding one where there is none.

@@ -37,12 +37,12 @@ const PAIRS: [(&str, &[&str]); 7] = [
 pub(super) const WITH_NAMESPACE: [&str; 2] = ["--set", "namespace.create=true"];
 
 /// Both programs, or `None` and a line about it.
-pub(super) struct Programs {
+pub(crate) struct Programs {
     folder: PathBuf,
 }
 
 impl Programs {
-    pub(super) fn find(test: &str) -> Option<Self> {
+    pub(crate) fn find(test: &str) -> Option<Self> {
         let built = || {
             let target =
                 env::var_os("CARGO_TARGET_DIR").map_or_else(|| of_repository("target"), PathBuf::from);
@@ -58,7 +58,7 @@ impl Programs {
     }
 
     /// Runs one of them in the repository: its output, or its errors.
-    pub(super) fn run(&self, program: &str, arguments: &[&str]) -> Result<String, String> {
+    pub(crate) fn run(&self, program: &str, arguments: &[&str]) -> Result<String, String> {
         let ended = Command::new(self.folder.join(program))
             .args(arguments)
             .current_dir(of_repository(""))
@@ -74,7 +74,7 @@ impl Programs {
         objects_of(folder, &self.run("kubectl", &["kustomize", folder]).unwrap())
     }
 
-    pub(super) fn template(&self, arguments: &[&str]) -> Result<Vec<Json>, String> {
+    pub(crate) fn template(&self, arguments: &[&str]) -> Result<Vec<Json>, String> {
         // Some builds of Helm take the cluster to be older than the chart allows.
         let fixed = ["template", "podgate", CHART, "--namespace", OWN_NAMESPACE, "--kube-version", "1.37.0"];
         self.run("helm", &[&fixed, arguments].concat()).map(|text| objects_of(CHART, &text))

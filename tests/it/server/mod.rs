@@ -107,7 +107,7 @@ pub(crate) struct Running {
     pub(crate) certificate: String,
     tls: Arc<ArcSwap<ServerConfig>>,
     health: Health,
-    metrics: Arc<Metrics>,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) shutdown: Shutdown,
     ended: JoinHandle<ShutdownOutcome>,
 }

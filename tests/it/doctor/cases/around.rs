@@ -1,6 +1,6 @@
 //! What may be wrong around the webhooks: policies and namespaces, the replicas, and the way to them.
 
-use podgate::doctor::{DiagnosisSeverity, HealthCheck, PolicySource};
+use podgate::doctor::{DiagnosisSeverity, HealthCheck, Installation, PolicySource};
 use serde_json::json;
 
 use super::super::world::{DEPLOYMENT, MUTATING, VALIDATING, namespaces};
@@ -102,6 +102,19 @@ pub(super) fn reach() -> Vec<(HealthCheck, DiagnosisSeverity, &'static str, Brea
             }),
         ),
         (
+            HealthCheck::NamespaceEnforced,
+            Info,
+            "ml-a, where Kubernetes' own admission enforces a Pod Security Standard: it refuses a pod",
+            With(|installation| enforce(installation, "ml-a", "restricted")),
+        ),
+        (
+            HealthCheck::NamespaceEnforced,
+            Info,
+            // What is no level counts as restricted.
+            "ml-a, where Kubernetes' own admission enforces",
+            With(|installation| enforce(installation, "ml-a", "strict")),
+        ),
+        (
             HealthCheck::AksSelectors,
             Info,
             "(control-plane, kubernetes.azure.com/managedby)",
@@ -116,6 +129,13 @@ pub(super) fn reach() -> Vec<(HealthCheck, DiagnosisSeverity, &'static str, Brea
             ),
         ),
     ]
+}
+
+/// Has a namespace enforce a level by Kubernetes' own label.
+pub(in super::super) fn enforce(installation: &mut Installation, name: &str, level: &str) {
+    let namespaces = installation.namespaces.as_mut().unwrap();
+    let (_, labels) = namespaces.iter_mut().find(|(known, _)| known == name).unwrap();
+    labels.insert("pod-security.kubernetes.io/enforce".into(), level.into());
 }
 
 pub(super) fn identities() -> Vec<(HealthCheck, DiagnosisSeverity, &'static str, Break)> {
