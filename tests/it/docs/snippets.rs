@@ -4,7 +4,7 @@
 use std::fs;
 
 use podgate::lint::{Input, Options, run};
-use podgate::policy::{BUILT_IN, Snapshot};
+use podgate::policy::BUILT_IN;
 use podgate::yaml;
 use serde_json::{Map, Value as Json, json};
 
@@ -99,8 +99,7 @@ fn lint(text: &str, count: usize) -> Result<(), String> {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("snippet.yaml");
     fs::write(&file, text).unwrap();
-    let report =
-        run(&[Input::Path(file)], Options { policies: policies(BUILT_IN), namespaces: Snapshot::default() });
+    let report = run(&[Input::Path(file)], Options { policies: policies(BUILT_IN), ..Options::default() });
     let others: usize = report.summary.other_kinds.iter().map(|kind| kind.count).sum();
     let is_whole = report.unread.is_empty() && report.objects.len() + others == count;
     if is_whole { Ok(()) } else { Err(format!("{report:#?}")) }
