@@ -39,7 +39,7 @@ pub(crate) struct LintArgs {
     #[arg(short, long, value_name = "NAME", env = "PODGATE_NAMESPACE", value_parser = namespace)]
     namespace: Option<String>,
 
-    /// What makes it fail, besides what could not be read; repeat it for more. Exit code 3 for unresolved, 1 for the others.
+    /// What makes it fail, besides what is refused or could not be read; repeat it for more. Exit code 3 for unresolved, 1 for the others.
     #[arg(long, value_name = "OUTCOME", env = "PODGATE_FAIL_ON", value_delimiter = ',', default_values = ["deny", "unresolved"])]
     fail_on: Vec<FailOn>,
 

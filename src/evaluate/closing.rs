@@ -55,14 +55,15 @@ fn helps<'p>(policies: &[&'p SecurityPolicy]) -> BTreeSet<&'p str> {
 }
 
 /// The warning that says where to read on and whom to ask: one, or one for each where they are too long for one. None
-/// where no policy names either.
+/// where no policy names either. Of several policies the first that names something is taken.
 pub(super) fn closing_warnings(policies: &[&SecurityPolicy], code: &str) -> Vec<String> {
-    let page = helps(policies).into_iter().next().map(|url| {
+    let page = policies.iter().find_map(|policy| policy.help.as_deref()).map(|url| {
         let page = help_with_code(url, code);
         let fits = page.len() + "podgate: Why and how:  ".len() <= LONGEST_WARNING;
         format!("Why and how:  {}", if fits { page } else { format!("podgate explain {code}") })
     });
-    let contact = contacts(policies).first().map(|contact| format!("Questions?  ask {contact}"));
+    let contact = policies.iter().find_map(|policy| policy.contact.as_deref());
+    let contact = contact.map(|contact| format!("Questions?  ask {contact}"));
     let parts: Vec<String> = page.into_iter().chain(contact).collect();
     let whole = format!("podgate: {}", parts.join("  "));
     match parts.as_slice() {

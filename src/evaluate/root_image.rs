@@ -5,6 +5,11 @@ use crate::evaluate::message::LONGEST_WARNING;
 use crate::pod::Pod;
 use crate::text::counted;
 
+/// Whether it is the name of a Windows user, and not of the one that the kubelet takes for root.
+fn is_no_administrator(user: &str) -> bool {
+    !user.is_empty() && !user.eq_ignore_ascii_case("ContainerAdministrator")
+}
+
 /// The kubelet starts no container with `runAsNonRoot: true` whose image runs as root, or as a user with a name. So the
 /// author of a pod is warned where it is filled in, or would be, for a container whose user nobody named.
 #[must_use]
@@ -12,7 +17,7 @@ pub fn root_image_warning(pod: &Pod<'_>, defaults: &Defaults<'_>, is_trial: bool
     let (mut containers, mut by) = (0, "");
     for (at, container) in pod.containers() {
         let is_named = if pod.is_for_windows() {
-            !pod.windows_user_of(container).is_empty()
+            is_no_administrator(pod.windows_user_of(container))
         } else {
             pod.user_of(container).is_some()
         };
@@ -25,7 +30,7 @@ pub fn root_image_warning(pod: &Pod<'_>, defaults: &Defaults<'_>, is_trial: bool
         return None;
     }
     let advice = if pod.is_for_windows() {
-        "set a runAsUserName if the image's user is ContainerAdministrator"
+        "set a runAsUserName other than ContainerAdministrator"
     } else {
         "set a runAsUser unless the image's user is a number above 0"
     };

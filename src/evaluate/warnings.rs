@@ -68,7 +68,9 @@ impl<'p> Verdict<'p> {
         if more > 0 {
             warnings.push(format!("podgate: and {more} more violations [{code}]"));
         }
-        let policies = distinct(controls().map(|(policy, _)| policy));
+        // Those that the warnings name come first: the reader is sent to them.
+        let named = wanted.iter().map(|(_, judged)| judged.policy);
+        let policies = distinct(named.chain(controls().map(|(policy, _)| policy)));
         warnings.extend(closing_warnings(&policies, &code));
         warnings
     }
@@ -112,9 +114,26 @@ fn fitted(start: &str, line: &Line, fix: &str, end: &str) -> String {
     if let Some(warning) = candidates.into_iter().find(|warning| warning.len() <= LONGEST_WARNING) {
         return warning;
     }
+    if let Some(warning) = with_short_subject(start, line, end) {
+        return warning;
+    }
     let end = format!("...{end}");
     let room = LONGEST_WARNING.saturating_sub(start.len() + end.len());
     start.chars().chain(short.chars().take(room)).chain(end.chars()).collect()
+}
+
+/// The line with no more of a long name than there is room for: what is wrong matters more than the end of a name.
+fn with_short_subject(start: &str, Line { subject, field, found, .. }: &Line, end: &str) -> Option<String> {
+    /// A name that is cut shorter says nothing.
+    const LEAST: usize = 20;
+    let field = field.strip_prefix("securityContext.").unwrap_or(field);
+    let rest =
+        if field.is_empty() { format!("... {found}{end}") } else { format!("...: {field} {found}{end}") };
+    let room = LONGEST_WARNING.saturating_sub(start.len() + rest.len());
+    (LEAST..subject.len()).contains(&room).then(|| {
+        let subject: String = subject.chars().take(room).collect();
+        format!("{start}{}{rest}", subject.trim_end_matches('.'))
+    })
 }
 
 /// What a policy has to say is often too long to stand beside a finding.

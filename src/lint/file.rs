@@ -32,7 +32,12 @@ pub(super) fn lint(source: &ManifestSource, linter: &Linter<'_>) -> FileReport {
 pub(super) fn lint_text(source: &ManifestSource, text: &str, linter: &Linter<'_>) -> FileReport {
     let policies = Policies::new(linter.reserved());
     let mut file = FileLinter { source, text, linter, policies, report: FileReport::default() };
-    for (index, document) in yaml::read(text).into_iter().enumerate() {
+    let documents = yaml::read(text);
+    if source.is_named && documents.iter().all(is_empty) {
+        let message = "there is nothing in it: did the program fail that should have written it?";
+        file.report.unread.push(Unread::file(source.name.clone(), message.to_owned()));
+    }
+    for (index, document) in documents.into_iter().enumerate() {
         let origin = DocumentOrigin { file: &source.name, document: index + 1, text };
         match document {
             Ok(document) => file.document(&document, &origin),
@@ -40,6 +45,10 @@ pub(super) fn lint_text(source: &ManifestSource, text: &str, linter: &Linter<'_>
         }
     }
     file.report
+}
+
+fn is_empty(document: &Result<yaml::Document, YamlError>) -> bool {
+    document.as_ref().is_ok_and(|document| document.root.value == yaml::Value::Null)
 }
 
 struct FileLinter<'f> {

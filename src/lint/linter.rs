@@ -14,7 +14,9 @@ use crate::lint::unresolved::{Unresolved, missing_parts};
 use crate::lint::wrong_types;
 use crate::path::Path;
 use crate::pod::Pod;
-use crate::policy::{PolicySet, RuleSource, SYSTEM_NAMESPACES, Scope, SecurityPolicy, Snapshot};
+use crate::policy::{
+    PolicySet, RuleSource, SYSTEM_NAMESPACES, Scope, SecurityPolicy, Snapshot, is_namespace,
+};
 use crate::workload::{Workload, WorkloadObject};
 use crate::yaml::{Node, YamlError};
 
@@ -107,6 +109,7 @@ impl<'o> Linter<'o> {
     }
 
     fn policies_for(&self, namespace: &str) -> Vec<&'o SecurityPolicy> {
+        let namespace = real(namespace);
         self.policies.security_for(namespace, self.namespaces.labels(namespace)).collect()
     }
 
@@ -145,6 +148,7 @@ impl<'o> Linter<'o> {
 
     /// Whether enough is known of the namespace: if not, every policy that may hold is taken to hold.
     fn is_known(&self, namespace: &str) -> bool {
+        let namespace = real(namespace);
         self.policies.standard.is_some()
             || self.policies.security.iter().all(|policy| match policy.scope {
                 Scope::Names(_) => !namespace.is_empty(),
@@ -154,6 +158,11 @@ impl<'o> Linter<'o> {
                 }
             })
     }
+}
+
+/// The namespace, if one can have this name. Else it stands for one that a template has yet to fill in, and may be any.
+fn real(namespace: &str) -> &str {
+    if is_namespace(namespace) { namespace } else { "" }
 }
 
 /// Judges a pod of which this is missing.

@@ -8,8 +8,12 @@
 use crate::lint::containers;
 use crate::lint::known_kinds::{NAMESPACE, is_near_workload, is_version_of_workload};
 use crate::path::Path;
+use crate::text::Printable;
 use crate::workload::Workload;
 use crate::yaml::{Node, Value, YamlError};
+
+/// Where a list has its objects.
+const ITEMS: &str = "items";
 
 /// An object of a document.
 #[derive(Debug)]
@@ -95,10 +99,11 @@ fn collect<'d>(node: &'d Node, of_list: Option<Type<'d>>, items: &mut Vec<Result
     let of_items = kind.strip_suffix("List").unwrap_or(kind);
     let is_workload = |kind| Workload::of_kind(api_version, kind).is_some();
     let is_list = kind == "List" || of_items != kind && (is_workload(of_items) || of_items == NAMESPACE);
-    match child(node, "items").map(|list| (list, &list.value)) {
+    match child(node, ITEMS).map(|list| (list, &list.value)) {
         Some((_, Value::Sequence(nodes))) => {
-            // What is a list to kubectl may be a pod to others.
-            if is_workload(kind) {
+            // What is a list to kubectl may be a pod to others, or be meant as one.
+            if !is_list && (is_workload(kind) || is_near_workload(kind) || has_containers_beside_items(node))
+            {
                 items.push(Ok(object));
             }
             let of_items = (!of_items.is_empty()).then_some((api_version, of_items));
@@ -108,9 +113,27 @@ fn collect<'d>(node: &'d Node, of_list: Option<Type<'d>>, items: &mut Vec<Result
             let message = format!("items: expected a list, found {}", name_of(value));
             items.push(Err(fault(list, message)));
         }
-        _ if is_list => {}
+        _ if is_list => items.extend(misspelt_items(node).map(Err)),
         _ => items.push(Ok(object)),
     }
+}
+
+/// Whether an object holds containers elsewhere than in its items, which are objects of their own.
+fn has_containers_beside_items(node: &Node) -> bool {
+    let Value::Mapping(entries) = &node.value else { return false };
+    let others = entries.iter().filter(|entry| entry.key != ITEMS);
+    others.into_iter().any(|entry| !containers::holders(&entry.value).is_empty())
+}
+
+/// The fault of a list that has something else in place of its items.
+fn misspelt_items(node: &Node) -> Option<YamlError> {
+    let Value::Mapping(entries) = &node.value else { return None };
+    let other = entries.iter().find(|entry| {
+        let is_list = matches!(&entry.value.value, Value::Sequence(items) if !items.is_empty());
+        entry.key != ITEMS && is_list
+    })?;
+    let key = Printable(&other.key);
+    Some(fault(&other.value, format!("{key}: a list has its objects at {ITEMS}, did you mean that?")))
 }
 
 /// What an object says that it is, or else what its list says.

@@ -63,9 +63,11 @@ pub fn run(inputs: &[Input], options: Options) -> Report {
     let mut found = source::find(inputs, &excludes);
     let sources = std::mem::take(&mut found.sources);
     if policies.selects_by_labels() {
-        let mut objects = Objects { snapshot: namespaces, ..Objects::default() };
+        let mut objects = Objects::default();
         sources.iter().for_each(|source| add_namespaces(source, &mut objects));
-        namespaces = objects.snapshot;
+        namespaces.take_from(&objects.snapshot);
+        // Nobody can tell which of them is in the cluster, so every policy is taken to hold.
+        objects.contradicted.iter().for_each(|name| namespaces.remove(name));
     }
     let linter = Linter::new(&policies, &namespaces, &namespace);
     let reports = sources.iter().map(|source| file::lint(source, &linter));

@@ -3,7 +3,7 @@
 //!
 //! Objects of other kinds are ignored: an export of a cluster holds more than is needed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::json::{self, Reader, members};
 use crate::lint::known_kinds::NAMESPACE;
@@ -27,6 +27,8 @@ const DEFAULT_NAMESPACE: &str = "default";
 pub struct Objects {
     /// The Namespaces and service accounts.
     pub snapshot: Snapshot,
+    /// The Namespaces that come more than once, with other labels: some may be patches of others.
+    pub contradicted: BTreeSet<String>,
     /// The pods of each namespace, as JSON.
     pub pods: BTreeMap<String, Vec<String>>,
 }
@@ -60,7 +62,11 @@ fn add(item: &Item<'_>, text: &str, objects: &mut Objects) -> Result<(), Vec<Yam
     match item.kind {
         NAMESPACE => {
             let (name, labels) = read_namespace(item, text)?;
+            let known = objects.snapshot.labels(&name).cloned();
             objects.snapshot.insert(&name, labels);
+            if known.is_some_and(|known| objects.snapshot.labels(&name) != Some(&known)) {
+                objects.contradicted.insert(name);
+            }
         }
         SERVICE_ACCOUNT => {
             let Facts { name, namespace, .. } = read_facts(item, text)?;

@@ -77,6 +77,8 @@ pub(super) struct FoundSources {
     pub(super) charts: Vec<String>,
     /// The folders of kustomizations.
     pub(super) kustomizations: Vec<String>,
+    /// Links to folders, which are not followed.
+    pub(super) linked_folders: Vec<String>,
     /// How many things were named and left out by `--exclude`.
     pub(super) excluded: usize,
     /// The place of each source by its name.
@@ -182,6 +184,9 @@ impl FoundSources {
                 self.note_source_of_manifests(entry.path());
             }
             match entry {
+                Ok(entry) if entry.path_is_symlink() && entry.depth() > 0 && entry.path().is_dir() => {
+                    self.linked_folders.push(name_of(entry.path()));
+                }
                 Ok(entry) if is_named_as_manifest(&entry) => {
                     is_empty = false;
                     self.entry(entry.path());

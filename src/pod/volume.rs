@@ -131,7 +131,8 @@ impl<'a> Volume<'a> {
                     volume.read_source(source, reader)?;
                 }
                 None => {
-                    volume.has_unknown = true;
+                    // A directive of a patch, as `$patch`, is no field of any Kubernetes.
+                    volume.has_unknown |= !key.starts_with('$');
                     reader.skip_unknown(key, KNOWN)?;
                 }
             }

@@ -43,6 +43,13 @@ impl Snapshot {
         }
     }
 
+    /// Adds the Namespaces of another snapshot, or replaces what was known of them.
+    pub fn take_from(&mut self, other: &Self) {
+        for (name, labels) in other.namespaces() {
+            Arc::make_mut(&mut self.namespaces).insert(Arc::clone(name), Arc::clone(labels));
+        }
+    }
+
     /// Takes out a Namespace that is gone.
     pub fn remove(&mut self, name: &str) {
         if self.namespaces.contains_key(name) {

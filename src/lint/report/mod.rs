@@ -172,6 +172,8 @@ pub struct Summary {
     pub policies: usize,
     /// The documents in folders that are no Kubernetes manifests.
     pub not_manifests: usize,
+    /// Links to folders, which are not followed.
+    pub linked_folders: Vec<String>,
     /// The folders of the Helm charts among them.
     pub charts: Vec<String>,
     /// The folders of the kustomizations among them.
@@ -223,10 +225,16 @@ impl Report {
         found: FoundSources,
         reports: impl Iterator<Item = FileReport>,
     ) -> Self {
-        let FoundSources { unread, charts, kustomizations, excluded, .. } = found;
+        let FoundSources { unread, charts, kustomizations, linked_folders, excluded, .. } = found;
         let standard = policies.standard.as_ref().map(ToString::to_string);
-        let mut counts =
-            Summary { files: unread.len(), charts, kustomizations, excluded, ..Summary::default() };
+        let mut counts = Summary {
+            files: unread.len(),
+            charts,
+            kustomizations,
+            linked_folders,
+            excluded,
+            ..Summary::default()
+        };
         let mut report = Self { objects: Vec::new(), unread, summary: Summary::default(), standard };
         let mut other_kinds = BTreeMap::new();
         for of_file in reports {
@@ -269,7 +277,7 @@ impl Report {
     pub fn exit_code(&self, fail_on: &[FailOn]) -> u8 {
         let Summary { denied, warned, unjudged, unread, unresolved, .. } = &self.summary;
         let fails_on = |outcome| fail_on.contains(&outcome);
-        let is_refused = *denied > 0 && (fails_on(FailOn::Deny) || fails_on(FailOn::Warn));
+        let is_refused = *denied > 0;
         let is_warned = *warned > 0 && fails_on(FailOn::Warn);
         let is_unjudged = *unjudged > 0 && fails_on(FailOn::Unjudged);
         let is_unresolved = *unresolved > 0 && fails_on(FailOn::Unresolved);
@@ -291,12 +299,12 @@ impl ObjectReport {
     }
 }
 
-/// What makes a run fail, besides what could not be read.
+/// What makes a run fail, besides what is refused or could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum FailOn {
-    /// Something is refused: exit code 1.
+    /// Something is refused: exit code 1, in any case.
     Deny,
-    /// Something is refused or warned of: exit code 1.
+    /// Something is warned of: exit code 1.
     Warn,
     /// Something is unresolved: exit code 3.
     Unresolved,

@@ -20,6 +20,11 @@ pub fn write(report: &Report, output: &mut impl Write) -> io::Result<()> {
     write_unjudged(report, output)?;
     write_unknown_namespaces(report, output)?;
     write_not_manifests(summary, output)?;
+    if !summary.linked_folders.is_empty() {
+        let names = listed(summary.linked_folders.iter().map(|folder| one_line(folder).to_string()));
+        let links = counted(summary.linked_folders.len(), "link");
+        writeln!(output, "not followed: {links} to folders: {names}; name them to have them judged")?;
+    }
     if summary.policies > 0 {
         let are = if summary.policies == 1 { "policy is" } else { "policies are" };
         writeln!(output, "{} {are} in order", summary.policies)?;
@@ -61,7 +66,7 @@ fn write_unjudged(report: &Report, output: &mut impl Write) -> io::Result<()> {
     let Some((objects, namespaces)) = counted_by_namespace(unjudged) else { return Ok(()) };
     writeln!(
         output,
-        "not judged: {objects} in {namespaces}: no policy holds there (--fail-on unjudged makes it fail for that)"
+        "not judged: {objects} in {namespaces}: no policy holds there (--fail-on unresolved,unjudged makes it fail for that, too)"
     )
 }
 

@@ -1,6 +1,7 @@
 //! Kinds of objects, and lists.
 
 use insta::assert_snapshot;
+use podgate::lint::report::FailOn;
 
 use super::{Case, shown};
 
@@ -156,4 +157,33 @@ fn a_list_of_many_pods() {
     2000 objects with pods in 1 file: 1 denied
     exit 1
     "#);
+}
+
+/// A list that has its objects elsewhere, and an object that has `items` beside its containers, hide nothing.
+#[test]
+fn what_is_nearly_a_list_is_not_lost() {
+    let pod = "{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: ml}, spec: {hostNetwork: true, containers: [{name: c, image: i}]}}";
+    let containers = "spec: {containers: [{name: c, image: i}]}";
+    for (text, expected) in [
+        (format!("{{apiVersion: v1, kind: List, itmes: [{pod}]}}"), 3),
+        (format!("{{apiVersion: v1, kind: PodList, Items: [{pod}]}}"), 3),
+        (format!("{{apiVersion: example.com/v1, kind: Foo, items: [], {containers}}}"), 3),
+        (format!("{{apiVersion: example.com/v1, kind: Foo, items: [{pod}], {containers}}}"), 1),
+        (format!("{{apiVersion: apps/v1, kind: Deploymnet, items: [], spec: {{template: {pod}}}}}"), 3),
+        ("{apiVersion: v1, kind: List, metadata: {}}".to_owned(), 0),
+        ("{apiVersion: v1, kind: PodList, items: []}".to_owned(), 0),
+    ] {
+        let report = Case::of(&text).run(&[""]);
+        assert_eq!(report.exit_code(&FailOn::DEFAULT), expected, "{text}: {report:?}");
+    }
+}
+
+/// An input that is named and holds nothing is perhaps the output of a program that failed.
+#[test]
+fn a_named_input_that_is_empty_is_unread() {
+    for text in ["", "\n", "# nothing\n", "null", "---\n---\n"] {
+        let case = || Case::new(&[("a.yaml", text)]);
+        assert_eq!(case().run(&["a.yaml"]).exit_code(&FailOn::DEFAULT), 3, "{text:?}");
+        assert_eq!(case().run(&[""]).exit_code(&FailOn::DEFAULT), 0, "{text:?}");
+    }
 }

@@ -20,7 +20,7 @@ fn what_no_policy_reaches_is_named_by_namespace() {
     assert_snapshot!(shown(&report), @"
     ----
     4 objects with pods in 1 file: nothing was judged
-    not judged: 4 objects in namespaces data, kube-system, web: no policy holds there (--fail-on unjudged makes it fail for that)
+    not judged: 4 objects in namespaces data, kube-system, web: no policy holds there (--fail-on unresolved,unjudged makes it fail for that, too)
     without a pod that podgate knows of: 2 Namespace (v1)
     exit 0
     ");
@@ -37,7 +37,7 @@ fn what_no_policy_reaches_is_named_by_namespace() {
     assert_snapshot!(Case::of(&format!("{namespaces}{pods}{judged}")).text(), @"
     ----
     5 objects with pods in 1 file: 1 allowed, 4 not judged
-    not judged: 4 objects in namespaces data, kube-system, web: no policy holds there (--fail-on unjudged makes it fail for that)
+    not judged: 4 objects in namespaces data, kube-system, web: no policy holds there (--fail-on unresolved,unjudged makes it fail for that, too)
     without a pod that podgate knows of: 2 Namespace (v1)
     exit 0
     ");
@@ -77,4 +77,41 @@ fn where_there_is_nothing_to_judge_it_is_said() {
     without a pod that podgate knows of: 1 Service (v1)
     exit 0
     ");
+}
+
+/// A patch of a Namespace, as kustomize has it, may lack the label: nobody can tell which of the two is in the cluster.
+#[test]
+fn of_namespaces_that_contradict_each_other_none_is_known() {
+    let pod = "{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: ml}, spec: {hostNetwork: true, containers: [{name: c, image: i}]}}";
+    let labelled = "{apiVersion: v1, kind: Namespace, metadata: {name: ml, labels: {podgate.dev/policy: ml-restricted}}}";
+    let bare = "{apiVersion: v1, kind: Namespace, metadata: {name: ml, annotations: {a: b}}}";
+    for (first, second) in [(labelled, bare), (bare, labelled)] {
+        let report = Case::new(&[("a.yaml", first), ("b.yaml", pod), ("c.yaml", second)]).run(&[""]);
+        assert_eq!(report.exit_code(&FailOn::DEFAULT), 1, "{report:?}");
+        assert!(!report.objects[0].is_namespace_known);
+    }
+    let report = Case::new(&[("a.yaml", bare), ("b.yaml", pod), ("c.yaml", bare)]).run(&[""]);
+    assert!(report.objects[0].policies.is_empty(), "{report:?}");
+}
+
+/// What a template has yet to fill in is no name, and may become any.
+#[test]
+fn a_name_that_no_namespace_can_have_is_not_known() {
+    for namespace in ["__NS__", "${NAMESPACE}", "Team", "a.b"] {
+        let text = format!(
+            "{{apiVersion: v1, kind: Pod, metadata: {{name: p, namespace: '{namespace}'}}, spec: {{hostPID: true, containers: [{{name: c, image: i}}]}}}}"
+        );
+        let report = Case::of(&text).run(&[""]);
+        assert_eq!(report.exit_code(&FailOn::DEFAULT), 1, "{namespace}: {report:?}");
+    }
+}
+
+/// What is refused makes a run fail whatever else is to.
+#[test]
+fn a_refusal_fails_in_any_case() {
+    let text = "{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: ml}, spec: {hostPID: true, containers: [{name: c, image: i}]}}";
+    let report = Case::of(text).run(&[""]);
+    for outcome in [FailOn::Deny, FailOn::Warn, FailOn::Unresolved, FailOn::Unjudged] {
+        assert_eq!(report.exit_code(&[outcome]), 1);
+    }
 }

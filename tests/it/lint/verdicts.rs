@@ -43,7 +43,7 @@ spec: {hostNetwork: true, containers: [{name: c, image: i}]}
     hostNamespaces        2         2
     ----
     3 objects with pods in 2 files: 2 denied, 1 not judged
-    not judged: 1 object in namespace web: no policy holds there (--fail-on unjudged makes it fail for that)
+    not judged: 1 object in namespace web: no policy holds there (--fail-on unresolved,unjudged makes it fail for that, too)
     1 object names no namespace, so every policy was taken to hold there; give it with -n NAMESPACE
     without a pod that podgate knows of: 2 Namespace (v1)
     exit 1
@@ -69,7 +69,7 @@ fn a_namespace_that_is_not_known_is_judged_by_every_policy() {
     assert_snapshot!(Case::new(&[("a.yaml", text)]).text(), @"
     ----
     1 object with pods in 1 file: nothing was judged
-    not judged: 1 object in namespace kube-system: no policy holds there (--fail-on unjudged makes it fail for that)
+    not judged: 1 object in namespace kube-system: no policy holds there (--fail-on unresolved,unjudged makes it fail for that, too)
     exit 0
     ");
 }
@@ -317,6 +317,7 @@ fn json_holds_what_was_not_judged() {
         "files": 1,
         "findings": 2,
         "kustomizations": [],
+        "linkedFolders": [],
         "notManifests": 0,
         "objects": 1,
         "otherKinds": [

@@ -100,11 +100,9 @@ fn what_is_refused_goes_before_what_is_not_read() {
         in_ml(&[("bad.yaml", DENIED), ("broken.yaml", "apiVersion: v1\nkind: Pod\nspec: {")]).run(&[""]);
     assert_eq!((report.summary.denied, report.summary.unread), (1, 1));
     assert_eq!(report.exit_code(&FailOn::DEFAULT), 1);
-    // What cannot be read is never silenced; what is refused is only where somebody says so.
-    assert_eq!(report.exit_code(&[FailOn::Deny]), 1);
-    assert_eq!(report.exit_code(&[FailOn::Warn]), 1);
-    assert_eq!(report.exit_code(&[FailOn::Unresolved]), 3);
-    assert_eq!(report.exit_code(&[]), 3);
+    // What is refused or cannot be read is never silenced.
+    assert_eq!(report.exit_code(&[FailOn::Unresolved]), 1);
+    assert_eq!(report.exit_code(&[]), 1);
 }
 
 #[test]
@@ -114,7 +112,7 @@ fn each_outcome_has_its_exit_code() {
         "{apiVersion: ray.io/v1, kind: RayJob, metadata: {namespace: ml}, spec: {containers: [{name: a}]}}";
     for (case, deny, warn, unresolved, unjudged) in [
         (in_ml(&[("a.yaml", POD)]), 0, 0, 0, 0),
-        (in_ml(&[("a.yaml", DENIED)]), 1, 1, 0, 0),
+        (in_ml(&[("a.yaml", DENIED)]), 1, 1, 1, 1),
         (in_ml(&[("a.yaml", DENIED)]).by_policy(warns), 0, 1, 0, 0),
         (in_ml(&[("a.yaml", unresolved)]), 0, 0, 3, 0),
         (Case::new(&[("a.yaml", DENIED)]).knowing("ml", &[]), 0, 0, 0, 1),
