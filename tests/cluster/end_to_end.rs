@@ -277,6 +277,7 @@ fn where_kubernetes_enforces_too_its_refusal_is_the_one_that_is_seen() {
             Err(refused)
         }
     });
-    assert!(!refused.contains("podgate"), "{refused}");
+    // The mutating webhook may have warned of what it filled in; the refusal is not podgate's.
+    assert!(!refused.contains("was refused"), "{refused}");
     gate.create(&lazy_pod("lazy")).succeeded();
 }
