@@ -1,5 +1,6 @@
 //! Arguments in, exit code out: the command line, and the wiring of everything else.
 
+mod completions;
 mod doctor;
 mod exit_code;
 mod explain;
@@ -16,7 +17,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::Error;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use exit_code::{ALL_WELL, REFUSED, UNUSABLE};
 pub use explain::page;
@@ -37,6 +38,8 @@ enum Command {
     Explain(explain::ExplainArgs),
     Policy(policy::PolicyArgs),
     Doctor(Box<doctor::Doctor>),
+    Completions(completions::CompletionsArgs),
+    Man(completions::ManArgs),
 }
 
 /// Runs the program with the arguments of the process.
@@ -51,6 +54,8 @@ pub fn run() -> ExitCode {
         Command::Explain(explain) => explain.run(&mut output),
         Command::Policy(policy) => policy.run(&mut output),
         Command::Doctor(doctor) => doctor.run(&mut output),
+        Command::Completions(completions) => completions.run(Cli::command(), &mut output),
+        Command::Man(man) => man.run(Cli::command()),
     };
     match code.and_then(|code| output.flush().map(|()| code).map_err(Error::from)) {
         Ok(code) => ExitCode::from(code),
@@ -69,8 +74,6 @@ fn is_broken_pipe(error: &Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]
