@@ -1,20 +1,11 @@
-//! The flags that name the cluster and podgate's own objects in it, for every command that looks at them.
+//! The flags that name podgate's own objects in a cluster, for every command that looks at them.
 
-use std::path::PathBuf;
+use crate::cluster::OwnObjects;
 
-use anyhow::Result;
-
-use crate::cluster::{Cluster, ConnectError, OwnObjects};
-
-/// The cluster, and the objects that podgate is installed as.
+/// The objects that podgate is installed as.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Cluster")]
 pub(crate) struct InstallationArgs {
-    /// The kubeconfig of the cluster; without it that of KUBECONFIG, and without that the cluster that podgate
-    /// runs in.
-    #[arg(long, env = "PODGATE_KUBECONFIG", value_name = "FILE")]
-    kubeconfig: Option<PathBuf>,
-
     /// The Service that API servers reach podgate by.
     #[arg(long, env = "PODGATE_SERVICE", value_name = "NAME", default_value = "podgate")]
     pub(crate) service: String,
@@ -37,20 +28,6 @@ pub(crate) struct InstallationArgs {
 }
 
 impl InstallationArgs {
-    /// Whether a cluster is asked for by flag.
-    pub(crate) fn names_cluster(&self) -> bool {
-        self.kubeconfig.is_some()
-    }
-
-    /// The cluster, if there is one.
-    pub(crate) async fn cluster(&self) -> Result<Option<Cluster>> {
-        match Cluster::connect(self.kubeconfig.as_deref()).await {
-            Ok(cluster) => Ok(Some(cluster)),
-            Err(ConnectError::NotConfigured) => Ok(None),
-            Err(error) => Err(error.into()),
-        }
-    }
-
     /// The objects, some of them in podgate's own namespace.
     pub(crate) fn objects(&self, own_namespace: &str) -> OwnObjects {
         OwnObjects {

@@ -1,5 +1,6 @@
 //! Arguments in, exit code out: the command line, and the wiring of everything else.
 
+mod completions;
 mod doctor;
 mod exit_code;
 mod explain;
@@ -37,6 +38,8 @@ enum Command {
     Explain(explain::ExplainArgs),
     Policy(policy::PolicyArgs),
     Doctor(Box<doctor::Doctor>),
+    Completions(completions::CompletionsArgs),
+    Man(completions::ManArgs),
 }
 
 /// The commands and flags of the program.
@@ -57,6 +60,8 @@ pub fn run() -> ExitCode {
         Command::Explain(explain) => explain.run(&mut output),
         Command::Policy(policy) => policy.run(&mut output),
         Command::Doctor(doctor) => doctor.run(&mut output),
+        Command::Completions(completions) => completions.run(Cli::command(), &mut output),
+        Command::Man(man) => man.run(Cli::command()),
     };
     match code.and_then(|code| output.flush().map(|()| code).map_err(Error::from)) {
         Ok(code) => ExitCode::from(code),

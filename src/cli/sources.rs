@@ -115,13 +115,19 @@ impl Sources {
         Ok(Some(Self { assumed: self.assumed.clone(), ..read }))
     }
 
+    /// The files that policies are read from: without any, the built-in one.
+    pub(crate) fn policy_files(&self) -> Vec<SourceFile> {
+        if self.policies.is_empty() {
+            let name = "policies/ml-restricted.yaml (built in)".to_owned();
+            return vec![SourceFile { name, text: BUILT_IN.to_owned() }];
+        }
+        self.policies.clone()
+    }
+
     fn policies(&self) -> Result<PolicySet> {
         let mut policies = no_policies(&self.args.own_namespace);
-        if self.policies.is_empty() {
-            read_file("policies/ml-restricted.yaml (built in)", BUILT_IN, &mut policies);
-        }
-        for SourceFile { name, text } in &self.policies {
-            read_file(name, text, &mut policies);
+        for SourceFile { name, text } in self.policy_files() {
+            read_file(&name, &text, &mut policies);
         }
         policies.finish().map_err(|faults| all_of(&faults, "policies"))
     }

@@ -31,7 +31,7 @@ mod watch_event;
 mod webhooks;
 
 pub use client::{ClientLimits, Cluster};
-pub use connect::ConnectError;
+pub use connect::{ClusterOrigin, ConnectError};
 pub use error::{ApiError, Reason};
 pub use event::{ClusterEvent, WatchedResource};
 pub use lease::LeaseLock;

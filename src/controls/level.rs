@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::text::not_ascii;
+
 /// The newest minor version at which the rules changed: `latest`, and every later version, means it.
 pub const NEWEST_MINOR: u64 = 37;
 
@@ -93,10 +95,10 @@ impl FromStr for Level {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StandardError {
     /// Not one of the three levels.
-    #[error("no such level \"{0}\": use privileged, baseline or restricted")]
+    #[error("no such level \"{0}\"{not_ascii}: use privileged, baseline or restricted", not_ascii = not_ascii(.0))]
     Level(String),
     /// Neither `latest` nor `v1.N`.
-    #[error("no such version \"{0}\": use latest or v1.N, as v1.30")]
+    #[error("no such version \"{0}\"{not_ascii}: use latest or v1.N, as v1.30", not_ascii = not_ascii(.0))]
     Version(String),
 }
 

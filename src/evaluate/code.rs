@@ -11,9 +11,10 @@ use std::collections::BTreeSet;
 
 use crate::controls::{CONTROLS, Control};
 
-const PREFIX: &str = "PG-";
+/// What every code begins with.
+pub const CODE_PREFIX: &str = "PG-";
 /// Crockford's alphabet: no letter that could be mistaken for a digit.
-const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+pub const CODE_DIGITS: &str = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const LEAST_DIGITS: usize = 4;
 /// How many numbers are bits of the integer.
 const BITS: u16 = 64;
@@ -39,7 +40,7 @@ fn write(numbers: impl Iterator<Item = u16>) -> String {
         digits.push(digit(rest % 32));
         rest /= 32;
     }
-    let mut code: String = PREFIX.chars().chain(digits.into_iter().rev()).collect();
+    let mut code: String = CODE_PREFIX.chars().chain(digits.into_iter().rev()).collect();
     if !others.is_empty() {
         code.push('-');
     }
@@ -52,7 +53,7 @@ fn write(numbers: impl Iterator<Item = u16>) -> String {
 /// The numbers of a code, in order.
 fn read(code: &str) -> Option<Vec<u16>> {
     let upper = code.to_ascii_uppercase();
-    let rest = upper.strip_prefix(PREFIX)?;
+    let rest = upper.strip_prefix(CODE_PREFIX)?;
     let (digits, pairs) = rest.split_once('-').map_or((rest, None), |(digits, pairs)| (digits, Some(pairs)));
     if digits.len() < LEAST_DIGITS || pairs.is_some_and(str::is_empty) {
         return None;
@@ -70,11 +71,15 @@ fn read(code: &str) -> Option<Vec<u16>> {
 }
 
 fn digit(value: u64) -> char {
-    usize::try_from(value).ok().and_then(|value| DIGITS.get(value)).copied().map_or('0', char::from)
+    usize::try_from(value)
+        .ok()
+        .and_then(|value| CODE_DIGITS.as_bytes().get(value))
+        .copied()
+        .map_or('0', char::from)
 }
 
 fn value(digit: u8) -> Option<u64> {
-    DIGITS.iter().zip(0..).find(|(known, _)| **known == digit).map(|(_, value)| value)
+    CODE_DIGITS.bytes().zip(0..).find(|(known, _)| *known == digit).map(|(_, value)| value)
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ use crate::controls::Standard;
 use crate::pod::Pod;
 use crate::policy::SecurityPolicy;
 
-pub use code::{code, controls_of};
+pub use code::{CODE_DIGITS, CODE_PREFIX, code, controls_of};
 pub use context::Context;
 pub use control_findings::{ControlFindings, MOST_FINDINGS};
 pub use defaults::{DefaultField, Defaults};

@@ -5,13 +5,17 @@ use crate::policy::document::{DocumentReader, path};
 use crate::policy::selector::{Selector, is_namespace};
 use crate::policy::snapshot::minimal_labels;
 use crate::policy::written::NamespaceMatch;
+use crate::text::not_ascii;
 
 impl DocumentReader<'_> {
     pub(super) fn check_name(&mut self, name: &str, others: &[String]) {
         if !is_name(name) {
             self.fault(
                 &path("metadata.name"),
-                "must be a name of at most 63 lower-case letters, digits, - and .",
+                format!(
+                    "must be a name of at most 63 lower-case letters, digits, - and .{}",
+                    not_ascii(name)
+                ),
             );
         }
         if others.iter().any(|other| other == name) {
@@ -47,7 +51,10 @@ impl DocumentReader<'_> {
 
     fn check_namespaces(&mut self, names: &[String]) {
         for (index, name) in names.iter().enumerate().filter(|(_, name)| !is_namespace(name)) {
-            let message = format!("no namespace can be named {name:?}; for a pattern use namespaceSelector");
+            let message = format!(
+                "no namespace can be named {name:?}{}; for a pattern use namespaceSelector",
+                not_ascii(name)
+            );
             self.fault(&path("spec.match.namespaces").index(index), message);
         }
     }
@@ -57,7 +64,7 @@ impl DocumentReader<'_> {
             self.fault(&path(at), format!("the selector is empty: {advice}"));
         }
         if let Some(text) = selector.impossible_label() {
-            self.fault(&path(at), format!("no label can have {text:?} as key or value"));
+            self.fault(&path(at), format!("no label can have {text:?}{} as key or value", not_ascii(text)));
         }
         for (index, expression) in selector.match_expressions.iter().enumerate() {
             if let Some(message) = expression.fault() {

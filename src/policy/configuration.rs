@@ -14,6 +14,7 @@ use crate::policy::document::{DocumentReader, path};
 use crate::policy::pod_security::{Action, Exemptions, LevelVersion, Levels, PodSecurityConfiguration};
 use crate::policy::schema;
 use crate::policy::selector::{is_dns_subdomain, is_namespace};
+use crate::text::not_ascii;
 
 /// The API group of a PodSecurityConfiguration.
 pub(super) const GROUP: &str = "pod-security.admission.config.k8s.io";
@@ -155,7 +156,7 @@ impl DocumentReader<'_> {
         for (index, name) in names.iter().enumerate() {
             let at = Path::from_keys(["exemptions", list]).index(index);
             if !is_possible(name) {
-                self.fault(&at, format!("expected {what}, found {name:?}"));
+                self.fault(&at, format!("expected {what}, found {name:?}{}", not_ascii(name)));
             } else if !seen.insert(name) {
                 self.fault(&at, format!("{name:?} stands in the list already; take one out"));
             }

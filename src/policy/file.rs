@@ -3,6 +3,7 @@
 use crate::policy::error::PolicyError;
 use crate::policy::object;
 use crate::policy::policies::Policies;
+use crate::text::look_alikes;
 use crate::yaml;
 
 /// Reads a document that was parsed already, of a file that errors call `file`, and returns what is wrong with it.
@@ -22,8 +23,21 @@ pub fn read_file(file: &str, text: &str, policies: &mut Policies) {
         match document {
             Ok(document) => object::read(file, &document, policies),
             Err(fault) => {
-                policies.faults.push(PolicyError::new(file, fault.line, fault.column, fault.message));
+                let message = format!("{}{}", fault.message, look_alikes_before(text, fault.line));
+                policies.faults.push(PolicyError::new(file, fault.line, fault.column, message));
             }
         }
     }
+}
+
+/// How many lines before a fault of YAML may be its cause.
+const LINES_BEFORE: usize = 2;
+
+/// The characters in or right before a line that YAML does not take for what they look like.
+fn look_alikes_before(text: &str, line: usize) -> String {
+    let first = line.saturating_sub(LINES_BEFORE + 1);
+    let lines = text.lines().enumerate().skip(first).take(line.saturating_sub(first));
+    let told =
+        lines.filter_map(|(index, text)| Some(format!("; line {} has {}", index + 1, look_alikes(text)?)));
+    told.last().unwrap_or_default()
 }

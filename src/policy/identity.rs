@@ -4,6 +4,7 @@ use crate::policy::IdentityPolicy;
 use crate::policy::common::is_name;
 use crate::policy::document::{DocumentReader, path};
 use crate::policy::written::{IdentityMatch, IdentitySpec, NamespaceMatch, Object};
+use crate::text::not_ascii;
 
 impl DocumentReader<'_> {
     pub(super) fn identity(&mut self, object: Object<IdentitySpec>) {
@@ -18,7 +19,8 @@ impl DocumentReader<'_> {
             self.check_selector(selector, "spec.match.podSelector", "leave it out to mean every pod");
         }
         if !is_name(&spec.identity.service_account_name) {
-            let message = "must be a name of lower-case letters, digits, - and .";
+            let account = not_ascii(&spec.identity.service_account_name);
+            let message = format!("must be a name of lower-case letters, digits, - and .{account}");
             self.fault(&path("spec.identity.serviceAccountName"), message);
         }
         self.check_chain(&spec.identity.service_account_name, &source_service_accounts);

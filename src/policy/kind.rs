@@ -10,7 +10,7 @@ use crate::policy::written::{IdentitySpec, Object, SecuritySpec};
 pub(super) const API_VERSION: &str = "podgate.dev/v1alpha1";
 
 /// The group of their API.
-const GROUP: &str = "podgate.dev";
+pub(super) const GROUP: &str = "podgate.dev";
 /// How many letters of the group may be wrong.
 const MISSPELT_LETTERS: usize = 2;
 

@@ -11,6 +11,7 @@ mod document;
 mod error;
 mod file;
 mod file_name;
+mod foreign;
 mod guarded;
 mod help_url;
 mod identity;

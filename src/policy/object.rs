@@ -9,6 +9,7 @@ use crate::path::Path;
 use crate::policy::built_in::is_built_in;
 use crate::policy::configuration;
 use crate::policy::document::{DocumentReader, path};
+use crate::policy::foreign;
 use crate::policy::kind::{API_VERSION, PolicyKind};
 use crate::policy::policies::Policies;
 use crate::policy::schema::{self, describe};
@@ -30,6 +31,9 @@ impl DocumentReader<'_> {
         if configuration::is_meant(&object) {
             self.pod_security(object);
             return self.check_not_mixed();
+        }
+        if let Some((path, what)) = foreign::advice(&object) {
+            return self.fault(&path, what);
         }
         let Some(kind) = self.kind(&mut object) else { return };
         for mismatch in schema::check(&kind.json_schema(), &mut object) {

@@ -7,14 +7,30 @@ use schemars::JsonSchema;
 use serde_json::{Map, Value};
 
 use crate::controls::{Level, Standard, StandardError};
-use crate::path::Path;
-use crate::text::{either, nearest};
+use crate::path::{Path, Step};
+use crate::text::{either, nearest, not_ascii};
 
 /// The format of a string that names a level and version, `restricted:v1.30`.
 pub(super) const STANDARD_FORMAT: &str = "pod-security-standard";
 
 /// Most words that are listed to choose from, where a near one can be named instead.
 const MOST_WORDS: usize = 8;
+/// How many words are named of so many.
+const NAMED_WORDS: usize = 3;
+/// Shortest beginning of a word that is taken for it.
+const SHORTEST_START: usize = 3;
+/// What kubectl and people call some words for short.
+const SHORT_NAMES: [(&str, &str); 9] = [
+    ("cm", "configMap"),
+    ("downward", "downwardAPI"),
+    ("ebs", "awsElasticBlockStore"),
+    ("gcepd", "gcePersistentDisk"),
+    ("oci", "image"),
+    ("pv", "persistentVolumeClaim"),
+    ("pvc", "persistentVolumeClaim"),
+    ("pvcs", "persistentVolumeClaim"),
+    ("tmpfs", "emptyDir"),
+];
 /// Longest text that a message repeats.
 const LONGEST_QUOTED: usize = 63;
 
@@ -108,7 +124,9 @@ impl<'s> Walk<'s> {
                 (Some(of_value), Some(value)) => self.value(of_value, value),
                 _ if others == Some(&Value::Bool(false)) => {
                     let names = properties.into_iter().flat_map(Map::keys).map(String::as_str);
-                    self.report(At::Key, unknown_key(&key, &names.collect::<Vec<_>>()));
+                    let parent = self.path.steps().split_last().map_or(&[][..], |(_, parent)| parent);
+                    let message = unknown_key(&key, &names.collect::<Vec<_>>(), &where_listed(parent));
+                    self.report(At::Key, message);
                     false
                 }
                 _ => true,
@@ -180,16 +198,18 @@ impl<'s> Walk<'s> {
             *value = Value::from(*word);
             return true;
         }
-        let nearest = suggestion(value.as_str().unwrap_or_default(), words.iter().copied());
+        let text = value.as_str().unwrap_or_default();
+        let nearest = suggestion(text, words.iter().copied());
         let found = describe(value);
-        self.report(
-            At::Value,
-            if words.len() > MOST_WORDS && !nearest.is_empty() {
-                format!("no such word {found}{nearest}")
-            } else {
-                format!("expected {}, found {found}{nearest}", either(words))
-            },
-        );
+        let message = match (words.len() > MOST_WORDS, nearest.as_str()) {
+            (false, nearest) => format!("expected {}, found {found}{nearest}", either(words)),
+            (true, "") => {
+                let listed = where_listed(self.path.steps());
+                format!("expected {} or another, found {found}; {listed}", nearest_few(text, words))
+            }
+            (true, nearest) => format!("no such word {found}{nearest}"),
+        };
+        self.report(At::Value, message);
         false
     }
 
@@ -233,12 +253,34 @@ fn means(word: &str, value: &Value) -> bool {
     }
 }
 
-fn unknown_key(key: &str, names: &[&str]) -> String {
+fn unknown_key(key: &str, names: &[&str], listed: &str) -> String {
+    let found = format!("unknown key \"{key}\"{}", not_ascii(key));
     let nearest = suggestion(key, names.iter().copied());
-    if nearest.is_empty() {
-        format!("unknown key \"{key}\", expected {}", either(names))
+    if !nearest.is_empty() {
+        format!("{found}{nearest}")
+    } else if names.len() > MOST_WORDS {
+        format!("{found}, expected {} or another; {listed}", nearest_few(key, names))
     } else {
-        format!("unknown key \"{key}\"{nearest}")
+        format!("{found}, expected {}", either(names))
+    }
+}
+
+/// The words that are nearest to one of which nothing is near.
+fn nearest_few(found: &str, words: &[&str]) -> String {
+    let start: String = found.to_lowercase().chars().take(LONGEST_QUOTED).collect();
+    let mut words = words.to_vec();
+    words.sort_by_cached_key(|word| strsim::damerau_levenshtein(&start, &word.to_lowercase()));
+    words.truncate(NAMED_WORDS);
+    words.join(", ")
+}
+
+/// What lists all words of a place, in which they are too many for a message.
+fn where_listed(path: &[Step<'_>]) -> String {
+    let keys: Vec<&str> = path.iter().filter_map(Step::as_key).collect();
+    match *keys.as_slice() {
+        ["spec", "controls", control, ..] => format!("podgate explain {control} lists them all"),
+        ["spec", "controls"] | ["spec", "standard", "except"] => "podgate explain lists them all".to_owned(),
+        _ => "docs/policies.md lists them all".to_owned(),
     }
 }
 
@@ -291,13 +333,25 @@ pub(super) fn describe(value: &Value) -> String {
         Value::Null => "nothing".to_owned(),
         Value::Bool(_) | Value::Number(_) => value.to_string(),
         Value::String(text) if text.len() <= LONGEST_QUOTED && !text.contains(char::is_control) => {
-            format!("\"{text}\"")
+            format!("\"{text}\"{}", not_ascii(text))
         }
         Value::String(_) | Value::Array(_) | Value::Object(_) => named_type(type_of(value)).to_owned(),
     }
 }
 
-/// `, did you mean "x"?`, if one of the words is near.
+/// `, did you mean "x"?`, if one of the words is near, is called so for short, or alone begins so.
 pub(super) fn suggestion<'w>(found: &str, words: impl IntoIterator<Item = &'w str>) -> String {
-    nearest(found, words).map_or(String::new(), |word| format!(", did you mean \"{word}\"?"))
+    let words: Vec<&str> = words.into_iter().collect();
+    let start = found.to_lowercase();
+    let of_short_name = || {
+        let (_, meant) = SHORT_NAMES.iter().find(|(short, _)| *short == start)?;
+        words.iter().find(|word| *word == meant).copied()
+    };
+    let of_start = || {
+        let mut starting = words.iter().filter(|word| word.to_lowercase().starts_with(&start));
+        let first = starting.next().filter(|_| start.len() >= SHORTEST_START)?;
+        starting.next().is_none().then_some(*first)
+    };
+    let meant = of_short_name().or_else(of_start).or_else(|| nearest(found, words.iter().copied()));
+    meant.map_or(String::new(), |word| format!(", did you mean \"{word}\"?"))
 }

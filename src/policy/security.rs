@@ -10,6 +10,7 @@ use crate::policy::help_url::help_fault;
 use crate::policy::rule::{Actions, ActiveControl, Mode, Relaxation, Rule, RuleSource};
 use crate::policy::written::{ExtendedControl, Object, SecurityContextDefaults, SecuritySpec, Standards};
 use crate::policy::{PolicyOrigin, SecurityPolicy};
+use crate::text::not_ascii;
 
 /// What is wrong with a text that is printed in refusals.
 const ONE_LINE: &str = "must be one line of at most 200 ASCII characters";
@@ -24,8 +25,8 @@ impl DocumentReader<'_> {
         if !spec.exceptions.is_empty() {
             self.fault(&path("spec.exceptions"), "exceptions cannot be given in this version; remove them");
         }
-        if spec.contact.as_deref().is_some_and(|contact| !is_one_line(contact)) {
-            self.fault(&path("spec.contact"), ONE_LINE);
+        if let Some(contact) = spec.contact.as_deref().filter(|contact| !is_one_line(contact)) {
+            self.fault(&path("spec.contact"), format!("{ONE_LINE}{}", not_ascii(contact)));
         }
         let scope = self.scope(spec.r#match);
         let relaxed = self.relaxed(&spec.standard, spec.mode);
@@ -34,8 +35,10 @@ impl DocumentReader<'_> {
         if rules.is_empty() && self.faults.is_empty() {
             self.fault(&path("spec"), "judges nothing: give it a standard or controls");
         }
-        if let Some(fault) = spec.help.as_deref().and_then(help_fault) {
-            self.fault(&path("spec.help"), fault);
+        if let Some(help) = spec.help.as_deref()
+            && let Some(fault) = help_fault(help)
+        {
+            self.fault(&path("spec.help"), format!("{fault}{}", not_ascii(help)));
         }
         let has_defaults = spec.defaults.security_context == SecurityContextDefaults::Restricted;
         let origin = if is_built_in { PolicyOrigin::BuiltIn } else { PolicyOrigin::File };
@@ -105,8 +108,8 @@ impl DocumentReader<'_> {
             let message = format!("{of_control:?} is stricter than the policy's mode {mode:?}: remove it");
             self.fault(&path(&format!("{at}.mode")), message);
         }
-        if message.as_deref().is_some_and(|message| !is_one_line(message)) {
-            self.fault(&path(&format!("{at}.message")), ONE_LINE);
+        if let Some(message) = message.as_deref().filter(|message| !is_one_line(message)) {
+            self.fault(&path(&format!("{at}.message")), format!("{ONE_LINE}{}", not_ascii(message)));
         }
         let control = Control::named(id)?;
         let Origin::Extended { parameters: of_kind, .. } = &control.origin else { return None };

@@ -3,7 +3,7 @@
 //! Each number is a promise to the cluster, so each says where it comes from. They are all flags, because a
 //! test of a limit must be able to lower it.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use crate::server::review_size::ORDINARY_BYTES;
@@ -20,12 +20,12 @@ const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 #[command(next_help_heading = "Server")]
 #[group(id = "server")]
 pub struct ServerArgs {
-    /// Where reviews are answered, over HTTPS.
-    #[arg(long, env = "PODGATE_LISTEN", value_name = "ADDRESS", default_value = "0.0.0.0:8443")]
+    /// Where reviews are answered, over HTTPS; :8443 is that port of all addresses.
+    #[arg(long, env = "PODGATE_LISTEN", value_name = "ADDRESS", default_value = "0.0.0.0:8443", value_parser = address)]
     pub listen: SocketAddr,
 
     /// Where /livez, /readyz and /metrics are answered, over plain HTTP.
-    #[arg(long, env = "PODGATE_ADMIN_LISTEN", value_name = "ADDRESS", default_value = "0.0.0.0:8080")]
+    #[arg(long, env = "PODGATE_ADMIN_LISTEN", value_name = "ADDRESS", default_value = "0.0.0.0:8080", value_parser = address)]
     pub admin_listen: SocketAddr,
 
     /// How often policies and certificates are looked at for changes.
@@ -150,6 +150,16 @@ fn idle(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// Reads an address: without an IP address, `:8443`, all of them are meant.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let port = text.strip_prefix(':').and_then(|port| port.parse().ok());
+    let all = port.map(|port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)));
+    let address = all.or_else(|| text.parse().ok());
+    address.ok_or_else(|| {
+        "not an address with its port, as 127.0.0.1:8443, [::1]:8443, or :8443 for all addresses".to_owned()
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use clap::Parser;
@@ -188,7 +198,9 @@ mod tests {
             (["--body-timeout", "48h"], "more than 24h"),
             (["--handshake-timeout", "5"], "time unit needed"),
             (["--max-connections", "0"], "0 is not in 1.."),
-            (["--listen", "8443"], "invalid socket address"),
+            (["--listen", "8443"], "or :8443 for all addresses"),
+            (["--listen", ":65536"], "or :8443 for all addresses"),
+            (["--admin-listen", "localhost:80"], "or :8443 for all addresses"),
         ] {
             let error = parse(&flags).unwrap_err();
             assert!(error.contains(why) && error.contains(flags[0]), "{flags:?}: {error}");
@@ -213,6 +225,10 @@ mod tests {
 
     #[test]
     fn accepted() {
+        for (given, expected) in [(":9443", "0.0.0.0:9443"), (":0", "0.0.0.0:0"), ("[::]:1", "[::]:1")] {
+            assert_eq!(parse(&["--listen", given]).unwrap().listen.to_string(), expected);
+            assert_eq!(parse(&["--admin-listen", given]).unwrap().admin_listen.to_string(), expected);
+        }
         assert_eq!(parse(&["--idle-timeout", "90s"]).unwrap().limits.idle_timeout, API_SERVER_IDLE);
         assert_eq!(parse(&["--drain-delay", "0s"]).unwrap().drain_delay, Duration::ZERO);
     }

@@ -27,6 +27,7 @@ use tower_service::Service;
 use crate::server::activity::{ConnectionActivity, ConnectionStage};
 use crate::server::counted_stream::{CountedStream, HasSocket};
 use crate::server::deadline::body_deadline;
+use crate::server::handshake_failure::HandshakeFailure;
 use crate::server::port::PortState;
 use crate::server::rejection::Rejection;
 use crate::server::timeout_stream::{ConnectionState, TimeoutStream, is_timeout};
@@ -89,7 +90,14 @@ async fn handshake(
         Err(_) => io::ErrorKind::TimedOut.into(),
     };
     shared.metrics.handshake_failed();
-    tracing::debug!(%peer, %error, "handshake failed");
+    let HandshakeFailure { reason, advice } = HandshakeFailure::of(&error);
+    let peer = peer.ip();
+    if activity.state().stage == ConnectionStage::Silent {
+        // A load balancer that looks whether the port is open, every few seconds.
+        tracing::debug!(%peer, reason, "handshake failed: nothing was sent");
+    } else {
+        tracing::warn!(%peer, reason, advice, "handshake failed");
+    }
     None
 }
 

@@ -19,6 +19,7 @@ mod deadline;
 mod evaluation_slots;
 mod eviction;
 mod file_limit;
+mod handshake_failure;
 mod health;
 mod labels;
 mod lookups;

@@ -11,10 +11,12 @@
 
 mod cut;
 mod escape;
+mod not_ascii;
 mod words;
 
 pub use cut::{cut, cut_as_json, json_length, prefix};
 pub use escape::{
     Escaped, OneLine, Printable, PrintableKey, PrintableUpTo, one_line, one_line_of_yaml, printable,
 };
+pub use not_ascii::{NotAscii, look_alikes, not_ascii};
 pub use words::{Joined, counted, either, joined, nearest, plural, quoted};

@@ -295,10 +295,10 @@ async fn refused_requests_do_not_fill_the_log() {
     is_bounded(&process.end(), "request refused", 500, start, 1);
 }
 
-/// Handshakes that fail, and connections that break, which are logged at the level debug.
+/// Handshakes that fail are logged as warnings: they say that API servers do not reach podgate. A peer can cause any number.
 #[tokio::test]
 async fn broken_connections_do_not_fill_the_log() {
-    let process = Process::start(&[], &["--log-level=debug"]);
+    let process = Process::start(&[], &[]);
     let start = Instant::now();
     for _ in 0..3000 {
         let mut stream = TcpStream::connect(process.address).await.unwrap();

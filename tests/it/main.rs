@@ -17,6 +17,7 @@ mod cluster_api;
 mod cluster_follow;
 mod cluster_objects;
 mod command;
+mod completions;
 mod control_modes;
 mod controls;
 mod corpus;

@@ -251,6 +251,9 @@ fn a_pod_of_ours_that_breaks_the_policy_would_be_seen() {
 #[test]
 fn shipped_policies_are_those_of_the_repository() {
     let policy = fs::read_to_string(of_repository("policies/ml-restricted.yaml")).unwrap();
+    // The path of its schema holds in its own folder alone.
+    let (schema, policy) = policy.split_once('\n').unwrap();
+    assert!(schema.starts_with("# yaml-language-server: "), "{schema}");
     for copy in ["manifests/base/ml-restricted.yaml", "manifests/helm/podgate/policies/ml-restricted.yaml"] {
         assert_eq!(fs::read_to_string(of_repository(copy)).unwrap(), policy, "copy the policy to {copy}");
     }

@@ -51,6 +51,25 @@ fn files_in_order_are_read() {
     }
 }
 
+/// Editors complete and check a file that names its schema.
+#[test]
+fn shipped_policies_name_the_schema_of_their_kind() {
+    let shipped: Vec<_> = ["policies", "examples/policies"]
+        .iter()
+        .flat_map(|folder| files(&of_repository(folder), "yaml"))
+        .collect();
+    assert!(shipped.len() >= 3);
+    for file in shipped {
+        let text = fs::read_to_string(&file).unwrap();
+        let line = text.lines().next().unwrap();
+        let path =
+            line.strip_prefix("# yaml-language-server: $schema=").expect("the schema in the first line");
+        let schema = fs::read_to_string(file.parent().unwrap().join(path)).unwrap();
+        let kind = text.lines().find_map(|line| line.strip_prefix("kind: ")).unwrap();
+        assert!(path.ends_with(&format!("/{kind}.json")) && schema.starts_with('{'), "{file:?}: {path}");
+    }
+}
+
 #[test]
 fn the_built_in_policy_is_the_one_in_the_folder() {
     let text = fs::read_to_string(of_repository("policies/ml-restricted.yaml")).unwrap();

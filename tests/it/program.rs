@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, ChildStderr, ChildStdout, Stdio};
+use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -297,6 +297,67 @@ fn review_mutates_when_asked() {
     assert!(answers.iter().all(|answer| answer["response"]["allowed"] == true), "{ended:?}");
 }
 
+/// A manifest is the likeliest wrong input: whoever gives one learns which command judges it.
+#[test]
+fn review_knows_a_manifest_and_what_judges_it() {
+    let folder = folder();
+    let pod = json_of("m", BAD);
+    fs::write(folder.path().join("bad.json"), &pod).unwrap();
+    for (file, expected) in [
+        ("bad.yaml", "a manifest (Pod), and no AdmissionReview: judge it with podgate lint bad.yaml"),
+        ("bad.json", "a manifest (Pod), and no AdmissionReview: judge it with podgate lint bad.json"),
+        (
+            "faulty.yaml",
+            "a SecurityPolicy is no AdmissionReview: podgate review --policy faulty.yaml answers",
+        ),
+        ("namespaces.yaml", "a Namespace is no AdmissionReview: podgate review --objects namespaces.yaml"),
+    ] {
+        let ended = run(folder.path(), &["review", file], "").with(3);
+        let lines = ended.lines();
+        assert_eq!(lines.len(), 1, "{ended:?}");
+        assert!(lines[0]["error"].as_str().unwrap().starts_with(expected), "{ended:?}");
+        let ended = run(folder.path(), &["review", "--format=text", file], "").with(3);
+        assert!(ended.output.starts_with(&format!("{file}: {expected}")), "{ended:?}");
+    }
+    let piped = run(folder.path(), &["review"], BAD).with(3);
+    assert!(piped.output.contains("podgate lint -"), "{piped:?}");
+}
+
+#[test]
+fn review_writes_text_for_people() {
+    let folder = folder();
+    let reviews = format!("{}\n{}\nnonsense", review("1", GOOD), review("2", BAD));
+    let arguments = ["review", "--format", "text", "--objects", "namespaces.yaml"];
+    let ended = run(folder.path(), &arguments, &reviews).with(3);
+    let expected = "Pod ml-team-a/good: allowed\nPod ml-team-a/bad: refused (403)\n  Pod \"bad\" was refused: 1 change needed";
+    assert!(ended.output.starts_with(expected), "{ended:?}");
+    assert!(ended.output.contains("\n    - spec.hostPID is true -> remove it\n"), "{ended:?}");
+    assert!(
+        ended.output.ends_with("\n-: not an AdmissionReview: a word that JSON does not have (byte 0)\n"),
+        "{ended:?}"
+    );
+    let refused = run(folder.path(), &arguments, &review("2", BAD).to_string()).with(1);
+    let message =
+        &run(folder.path(), &["review", "--objects", "namespaces.yaml"], &review("2", BAD).to_string())
+            .with(1)
+            .lines()[0]["response"]["status"]["message"];
+    let shown: Vec<&str> =
+        refused.output.lines().skip(1).filter_map(|line| line.strip_prefix("  ")).collect();
+    assert_eq!(message.as_str().unwrap().lines().collect::<Vec<_>>(), shown);
+
+    let lazy = "metadata: {generateName: lazy-}\nspec: {containers: [{name: c, image: i, env: [{name: T, value: CANARY-1}]}]}\n";
+    let arguments = [&arguments[..], &["--mutate"]].concat();
+    let patched = run(folder.path(), &arguments, &review("3", lazy).to_string()).with(0).output;
+    assert!(patched.starts_with("Pod ml-team-a/lazy-*: allowed, and changed\n"), "{patched}");
+    assert!(patched.contains("\n    add /spec/containers/0/securityContext {"), "{patched}");
+    assert!(!patched.contains("CANARY"), "{patched}");
+
+    let hostile = review("4", &BAD.replace("bad", "\"b\\n\\e[2J\\u202e\"")).to_string();
+    let hostile = run(folder.path(), &arguments[..5], &hostile).with(1).output;
+    assert!(hostile.chars().all(|character| matches!(character, ' '..='~' | '\n')), "{hostile:?}");
+    assert!(hostile.starts_with("Pod ml-team-a/b\\u{a}\\u{1b}[2J\\u{202e}: refused"), "{hostile}");
+}
+
 // ---- explain
 
 #[test]
@@ -320,12 +381,105 @@ fn explain_tells_of_controls_and_codes() {
     assert!(of_code.output.starts_with("hostNamespaces: "), "{of_code:?}");
     let unknown = explain(&["runAsNonRot"]).with(2);
     assert_eq!(unknown.output, "");
-    assert!(unknown.errors.contains("nearest control is runAsNonRoot"), "{unknown:?}");
+    assert!(unknown.errors.contains("did you mean runAsNonRoot?"), "{unknown:?}");
     explain(&["PG-0000"]).with(2);
     explain(&["privileged", "nothing-like-it"]).with(2);
     assert_eq!(explain(&["--markdown"]).with(0).output, podgate::cli::page());
     let section = explain(&["--markdown", "privileged"]).with(0).output;
     assert!(section.starts_with("## privileged\n") && podgate::cli::page().contains(&section), "{section}");
+}
+
+#[test]
+fn explain_lists_what_is_meant_before_it_explains_each() {
+    let folder = folder();
+    let explain = |arguments: &[&str]| run(folder.path(), &[&["explain"], arguments].concat(), "");
+    let several = explain(&["seccompProfile"]).with(0).output;
+    let lines: Vec<&str> = several.lines().collect();
+    assert!(
+        lines[0].starts_with("seccompProfile_baseline   ")
+            && lines[1].starts_with("seccompProfile_restricted "),
+        "{several}"
+    );
+    assert!(lines[2].is_empty() && lines[3].starts_with("seccompProfile_baseline: "), "{several}");
+    assert!(several.contains("\n\nseccompProfile_restricted: "), "{several}");
+    // As a shell splits what a refusal prints.
+    let refusal = run(folder.path(), &["lint", "bad.yaml"], "").with(1).output;
+    let (_, code) = refusal.lines().next().unwrap().rsplit_once('[').unwrap();
+    let code = code.trim_end_matches(']').trim_start_matches("code ");
+    for words in [
+        vec!["[code".to_owned(), format!("{code}]")],
+        vec![format!("[code {code}]")],
+        vec![format!("{code}]")],
+    ] {
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        assert!(explain(&words).with(0).output.starts_with("hostNamespaces: "), "{words:?}");
+    }
+    let twice = explain(&["hostIPC", "hostPID"]).with(0).output;
+    assert_eq!(twice, explain(&["hostNamespaces"]).with(0).output);
+    let malformed = explain(&["PG-00U1"]).with(2).errors;
+    assert!(
+        malformed.contains("no such code: \"PG-00U1\"") && malformed.contains("\"U\" is none of them"),
+        "{malformed}"
+    );
+    let hostile = explain(&["PG-\u{1b}[2J\u{202e}"]).with(2).errors;
+    assert!(hostile.is_ascii() && !hostile.contains('\u{1b}'), "{hostile:?}");
+}
+
+// ---- doctor
+
+fn kubeconfig(contexts: &[&str]) -> String {
+    let named: Vec<Json> = contexts
+        .iter()
+        .map(|name| json!({"name": name, "context": {"cluster": name, "user": "me"}}))
+        .collect();
+    // Nobody listens there.
+    let clusters: Vec<Json> = contexts
+        .iter()
+        .map(|name| json!({"name": name, "cluster": {"server": "https://127.0.0.1:1"}}))
+        .collect();
+    let users = json!([{"name": "me", "user": {"token": "CANARY-1"}}]);
+    json!({"current-context": contexts[0], "contexts": named, "clusters": clusters, "users": users})
+        .to_string()
+}
+
+#[test]
+fn doctor_says_which_cluster_it_looks_at_and_what_to_try() {
+    let folder = folder();
+    fs::write(folder.path().join("config"), kubeconfig(&["dev", "prod"])).unwrap();
+    let doctor =
+        |arguments: &[&str]| run(folder.path(), &[&["doctor"], arguments].concat(), "").with(2).errors;
+    let by_file = doctor(&["--kubeconfig", "config"]);
+    assert!(
+        by_file.contains("looks at https://127.0.0.1:1, by the context \"dev\" of the kubeconfig config\n"),
+        "{by_file}"
+    );
+    assert!(
+        by_file.contains("is not reached by the context \"dev\" of the kubeconfig config: "),
+        "{by_file}"
+    );
+    assert!(by_file.contains("see that the cluster runs") && by_file.contains("--context"), "{by_file}");
+    assert!(!by_file.contains("CANARY"), "{by_file}");
+    let other = doctor(&["--kubeconfig", "config", "--context", "prod", "-n", "elsewhere"]);
+    assert!(other.contains("by the context \"prod\""), "{other}");
+    let wrong = doctor(&["--kubeconfig", "config", "--context", "gone"]);
+    assert!(
+        wrong.contains("no context \"gone\"") && wrong.contains("kubectl config get-contexts"),
+        "{wrong}"
+    );
+    assert!(doctor(&["-n", "Not a name"]).contains("--namespace"));
+    let environment =
+        podgate().arg("doctor").current_dir(folder.path()).env("KUBECONFIG", "config").output().unwrap();
+    assert!(
+        String::from_utf8(environment.stderr)
+            .unwrap()
+            .contains("by the context \"dev\" of the kubeconfig config")
+    );
+    let none = podgate().arg("doctor").env("HOME", folder.path()).output().unwrap();
+    assert!(String::from_utf8(none.stderr).unwrap().contains("no cluster: give --kubeconfig FILE"));
+    fs::create_dir(folder.path().join(".kube")).unwrap();
+    fs::write(folder.path().join(".kube/config"), kubeconfig(&["home"])).unwrap();
+    let home = podgate().arg("doctor").env("HOME", folder.path()).output().unwrap();
+    assert!(String::from_utf8(home.stderr).unwrap().contains("by the context \"home\""));
 }
 
 /// `podgate explain | head -1`
@@ -380,8 +534,10 @@ struct Serving {
     child: Child,
     output: BufReader<ChildStdout>,
     errors: Option<ChildStderr>,
-    /// The line that it told to try.
+    /// The line that it told to try first.
     curl: String,
+    /// What it told behind that.
+    rest: String,
     address: SocketAddr,
     admin: SocketAddr,
 }
@@ -402,6 +558,9 @@ impl Serving {
     fn start(folder: &Path, arguments: &[&str]) -> Self {
         let always =
             ["serve", "--dev", "--listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0", "--drain-delay=0s"];
+        let is_given =
+            |flag: &str| arguments.iter().any(|given| given.split('=').next() == flag.split('=').next());
+        let always = always.into_iter().filter(|flag| !is_given(flag));
         let mut child = podgate()
             .args(always)
             .args(arguments)
@@ -419,7 +578,23 @@ impl Serving {
         let address = between(&greeting, "https://", ' ').parse().unwrap();
         let admin = between(&greeting, "http://", '\n').trim_end_matches('.').parse().unwrap();
         let curl = greeting.lines().last().unwrap().trim().to_owned();
-        Self { child, output, errors, curl, address, admin }
+        let mut rest = String::new();
+        while !rest.contains("curl ") {
+            assert!(output.read_line(&mut rest).unwrap() > 0, "only {rest:?}");
+        }
+        Self { child, output, errors, curl, rest, address, admin }
+    }
+
+    /// Every line that it told to try.
+    fn banner(&self) -> String {
+        format!("{}\n{}", self.curl, self.rest)
+    }
+
+    /// The line for one of the webhooks.
+    fn line(&self, path: &str) -> String {
+        let banner = self.banner();
+        let of_path = |line: &&str| line.contains(&format!("{path} -H"));
+        banner.lines().find(of_path).expect(&banner).trim().to_owned()
     }
 
     /// What `curl` would send, and what it would print.
@@ -433,6 +608,11 @@ impl Serving {
     }
 
     fn post(&self, path: &str, body: &str) -> Json {
+        serde_json::from_str(&self.post_text(path, body)).unwrap()
+    }
+
+    /// The answer as it is sent: a line of the banner takes it apart.
+    fn post_text(&self, path: &str, body: &str) -> String {
         let name = ServerName::try_from("localhost").unwrap();
         let connection = ClientConnection::new(Arc::new(any_certificate()), name).unwrap();
         let request = format!(
@@ -442,7 +622,7 @@ impl Serving {
         );
         let (head, body) = exchange(StreamOwned::new(connection, connect(self.address)), &request);
         assert!(head.starts_with("HTTP/1.1 200 "), "{head}{body}");
-        serde_json::from_str(&body).unwrap()
+        body
     }
 
     fn admin(&self, path: &str) -> (String, String) {
@@ -499,6 +679,126 @@ fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
+/// What a line of the banner makes of an answer: the part of it behind curl.
+fn shell(line: &str, answer: &str) -> String {
+    let (_, filter) = line.rsplit_once("' | awk").unwrap();
+    let mut child = Command::new("sh")
+        .args(["-c", &format!("awk{filter}")])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(answer.as_bytes()).unwrap();
+    String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap()
+}
+
+#[test]
+fn serve_dev_is_for_this_machine_alone() {
+    let folder = folder();
+    for flag in ["--listen", "--admin-listen"] {
+        let ended = run(folder.path(), &["serve", "--dev", flag, "192.0.2.1:9443"], "").with(2);
+        assert!(
+            ended.errors.contains(&format!("--dev serves this machine alone, and {flag} 192.0.2.1:9443")),
+            "{ended:?}"
+        );
+    }
+    let serving = Serving::start(folder.path(), &["--listen=:0"]);
+    assert!(serving.address.ip().is_loopback());
+}
+
+/// Who reads the log sees by what was judged, without a look at the files of that day.
+#[test]
+fn the_log_says_what_is_judged_by_and_what_changed() {
+    let folder = folder();
+    let policy = |name: &str, mode: &str| {
+        format!(
+            "apiVersion: podgate.dev/v1alpha1\nkind: SecurityPolicy\nmetadata: {{name: {name}}}\nspec:\n  match: {{namespaces: [ml]}}\n  mode: {mode}\n  standard: {{enforce: baseline, warn: restricted:v1.30}}\n"
+        )
+    };
+    let write = |text: &str| fs::write(folder.path().join("policy.yaml"), text).unwrap();
+    write(&format!("{}---\n{}---\n{}", policy("a", "Enforce"), policy("b", "Warn"), policy("c", "Audit")));
+    let mut serving = Serving::start(folder.path(), &["--policy=policy.yaml", "--reload-interval=50ms"]);
+    write(&format!(
+        "# a comment changes nothing\n{}---\n{}---\n{}",
+        policy("a", "Enforce"),
+        policy("b", "Enforce"),
+        policy("d", "Warn")
+    ));
+    eventually("the reload", || serving.metric("podgate_policy_reload_total{result=\"changed\"}") == 1.0);
+    write("spec: [\n");
+    eventually("the failure", || serving.metric("podgate_policy_reload_total{result=\"failed\"}") > 0.0);
+    let log = serving.ends_with(0);
+    let lines = |words: &str| {
+        log.lines().filter(|line| line.contains(words)).map(ToOwned::to_owned).collect::<Vec<_>>()
+    };
+    let starting = lines(" starting ").concat();
+    for part in [
+        concat!("version=\"", env!("CARGO_PKG_VERSION"), "\""),
+        "newest_kubernetes=\"v1.37\"",
+        "policies=3",
+        "namespaces=1",
+    ] {
+        assert!(starting.contains(part), "{part}: {log}");
+    }
+    let judging = lines("judging by a policy ");
+    assert_eq!(judging.len(), 3, "{log}");
+    for part in [
+        "policy=\"a\"",
+        "kind=\"SecurityPolicy\"",
+        "mode=\"Enforce\"",
+        "standard=\"enforce=baseline warn=restricted:v1.30\"",
+        "digest=\"sha256:",
+    ] {
+        assert!(judging[0].contains(part), "{part}: {log}");
+    }
+    let changed = lines("a policy has changed ").concat();
+    assert!(
+        changed.contains("policy=\"b\"")
+            && changed.contains("mode=\"Enforce\"")
+            && changed.contains("before=\"sha256:"),
+        "{log}"
+    );
+    assert_eq!((lines("a policy was added ").len(), lines("a policy was removed ").len()), (1, 1), "{log}");
+    assert!(
+        lines("a policy was added ")[0].contains("policy=\"d\"")
+            && lines("a policy was removed ")[0].contains("policy=\"c\""),
+        "{log}"
+    );
+    // Every line begins with its time, also that of faults over several lines.
+    let logged = log.lines().filter(|line| line.contains("INFO") || line.contains("ERROR"));
+    assert!(logged.clone().all(|line| line.starts_with("20")), "{log}");
+    assert!(lines("not reloaded").concat().contains("unclosed bracket"), "{log}");
+    assert!(log.lines().all(|line| line.starts_with("20") || !line.contains("policy.yaml:")), "{log}");
+}
+
+#[test]
+fn a_handshake_that_fails_is_told_with_its_reason_and_nothing_of_the_peer() {
+    let folder = folder();
+    let mut serving = Serving::start(folder.path(), &[]);
+    drop(connect(serving.address));
+    let mut plain = connect(serving.address);
+    plain.write_all(b"GET /CANARY HTTP/1.1\r\n\r\n").unwrap();
+    let _ = plain.read_to_end(&mut Vec::new());
+    let name = ServerName::try_from("localhost").unwrap();
+    let distrusting = rustls::ClientConfig::builder()
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth();
+    let connection = ClientConnection::new(Arc::new(distrusting), name).unwrap();
+    let mut stream = StreamOwned::new(connection, connect(serving.address));
+    assert!(stream.write_all(b"x").and_then(|()| stream.flush()).is_err());
+    drop(stream);
+    eventually("both", || serving.metric("podgate_handshakes_failed_total") >= 3.0);
+    let log = serving.ends_with(0);
+    let failed: Vec<&str> = log.lines().filter(|line| line.contains("handshake failed")).collect();
+    assert_eq!(failed.len(), 2, "{log}");
+    assert!(failed.iter().all(|line| line.contains(" WARN ")) && !log.contains("CANARY"), "{log}");
+    assert!(failed.iter().any(|line| line.contains("reason=\"what the peer sent is not TLS\"")), "{log}");
+    assert!(
+        failed.iter().any(|line| line.contains("refuses podgate's certificate") && line.contains("caBundle")),
+        "{log}"
+    );
+}
+
 #[test]
 fn serve_dev_tells_a_line_that_works_and_ends_on_sigterm() {
     let folder = folder();
@@ -508,6 +808,17 @@ fn serve_dev_tells_a_line_that_works_and_ends_on_sigterm() {
     assert_eq!(answer["response"]["allowed"], false, "{answer}");
     let message = answer["response"]["status"]["message"].as_str().unwrap();
     assert!(message.starts_with("Pod \"train-bert\" was refused: "), "{message}");
+    let lines = serving.banner();
+    for program in ["awk", "base64"] {
+        assert!(lines.contains(program), "{lines}");
+    }
+    let shown = shell(&serving.curl, &serving.post_text("/validate", between(&serving.curl, "-d '", '\'')));
+    assert_eq!(shown.trim_end_matches('\n'), message);
+    let repaired = serving.line("/mutate");
+    let answer = serving.post("/mutate", between(&repaired, "-d '", '\''));
+    assert_eq!(answer["response"]["uid"], "try-it", "{answer}");
+    let patch: Json = serde_json::from_str(&shell(&repaired, &answer.to_string())).unwrap();
+    assert_eq!(patch[0]["op"], "add", "{patch}");
     let patched = serving
         .post("/mutate", &review("m", "metadata: {name: lazy}\nspec: {containers: [{name: c}]}").to_string());
     assert_eq!(patched["response"]["patchType"], "JSONPatch", "{patched}");
@@ -517,7 +828,7 @@ fn serve_dev_tells_a_line_that_works_and_ends_on_sigterm() {
     }
     let log = serving.ends_with(0);
     let lines: Vec<&str> = log.lines().filter(|line| line.contains("reviewed")).collect();
-    assert_eq!(lines.len(), 2, "{log}");
+    assert_eq!(lines.len(), 4, "{log}");
     assert!(lines[0].contains("try-it") && lines[0].contains("denied"), "{log}");
 }
 
@@ -543,6 +854,33 @@ fn the_log_stays_one_line_a_review_and_keeps_secrets() {
         assert_eq!(lines.len(), 1, "{format}: {log}");
         assert!(lines[0].contains("reviewed") && lines[0].contains("hostNamespaces"), "{format}: {log}");
     }
+}
+
+#[test]
+fn an_exported_kubeconfig_makes_no_replica() {
+    let folder = folder();
+    fs::write(folder.path().join("config"), kubeconfig(&["prod"])).unwrap();
+    let serve = |arguments: &[&str]| {
+        let ports = ["serve", "--listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0"];
+        let ended = podgate()
+            .args(ports)
+            .args(arguments)
+            .env("KUBECONFIG", "config")
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        (ended.status.code(), String::from_utf8(ended.stderr).unwrap())
+    };
+    let (code, errors) = serve(&[]);
+    assert_eq!(code, Some(2), "{errors}");
+    assert!(
+        errors.contains("no certificate: ") && errors.contains("KUBECONFIG is not taken for it"),
+        "{errors}"
+    );
+    // One that is named is read, and so its faults are told.
+    let (code, errors) = serve(&["--kubeconfig", "good.yaml"]);
+    assert_eq!(code, Some(2), "{errors}");
+    assert!(errors.contains("the kubeconfig good.yaml cannot be used"), "{errors}");
 }
 
 #[test]

@@ -6,21 +6,22 @@ mod trust;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Error, Result, anyhow, bail};
 use tokio::runtime::Builder;
 
 use crate::cli::installation::InstallationArgs;
 use crate::cli::report_format::ReportFormat;
 use crate::cli::sources::{OWN_NAMESPACE, namespace, policies_of};
 use crate::cli::{ALL_WELL, REFUSED};
-use crate::cluster::{ApiError, Cluster, Reason};
+use crate::cluster::{ApiError, Cluster, ClusterOrigin, ConnectError, Reason};
 use crate::doctor::{ApiServer, Installation, InstallationNames, examine, write_json, write_text};
+use crate::text::one_line;
 
 use read::{InstallationReader, in_words};
 
 /// Look at an installation, and say what is wrong with it and how to fix it.
 ///
-/// Only reads. Without --kubeconfig, KUBECONFIG and a cluster that it runs in, the kubeconfig of kubectl is used.
+/// Only reads. Without --kubeconfig and KUBECONFIG it looks at the cluster that it runs in, or at that of ~/.kube/config.
 /// Exit codes: 0 all is well, 1 something is wrong, 2 wrong usage, or no cluster was reached.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Doctor {
@@ -45,8 +46,24 @@ pub(crate) struct Doctor {
     config_map: String,
 
     /// The namespace that podgate runs in.
-    #[arg(long, value_name = "NAME", env = "PODGATE_OWN_NAMESPACE", default_value = OWN_NAMESPACE, value_parser = namespace)]
-    own_namespace: String,
+    #[arg(
+        short,
+        long = "namespace",
+        alias = "own-namespace",
+        value_name = "NAME",
+        env = "PODGATE_OWN_NAMESPACE",
+        default_value = OWN_NAMESPACE,
+        value_parser = namespace
+    )]
+    namespace: String,
+
+    /// The kubeconfig of the cluster.
+    #[arg(long, env = "PODGATE_KUBECONFIG", value_name = "FILE", help_heading = "Cluster")]
+    kubeconfig: Option<PathBuf>,
+
+    /// The context in the kubeconfig; without it the current one.
+    #[arg(long, env = "PODGATE_CONTEXT", value_name = "NAME", help_heading = "Cluster")]
+    context: Option<String>,
 
     #[command(flatten)]
     installation: InstallationArgs,
@@ -71,13 +88,13 @@ impl Doctor {
     async fn read(&self) -> Result<Installation> {
         let policies = match self.policies.as_slice() {
             [] => None,
-            paths => Some(policies_of(paths, &self.own_namespace)?),
+            paths => Some(policies_of(paths, &self.namespace)?),
         };
-        let cluster = self.cluster().await?;
+        let (cluster, origin) = self.cluster().await?;
+        // Beside the report, so that a program that reads it is not disturbed.
+        writeln!(io::stderr(), "podgate: looks at {}, by {origin}", without_password(cluster.server()))?;
         let server = match cluster.version().await {
-            Err(error) if is_nobody(&error) => {
-                return Err(anyhow!(error).context("the API server is not reached"));
-            }
+            Err(error) if is_nobody(&error) => return Err(unreached(&error, &origin)),
             server => in_words(server).map(|(version, time)| ApiServer { version, time }),
         };
         let reader = InstallationReader { cluster: &cluster, connect: self.connect.as_deref() };
@@ -88,7 +105,7 @@ impl Doctor {
         let InstallationArgs { service, tls_secret, lease, .. } = &self.installation;
         let InstallationArgs { validating_configuration, mutating_configuration, .. } = &self.installation;
         InstallationNames {
-            namespace: self.own_namespace.clone(),
+            namespace: self.namespace.clone(),
             deployment: self.deployment.clone(),
             service: service.clone(),
             config_map: self.config_map.clone(),
@@ -99,16 +116,50 @@ impl Doctor {
         }
     }
 
-    /// The cluster that is named, or kubectl's.
-    async fn cluster(&self) -> Result<Cluster> {
-        if let Some(cluster) = self.installation.cluster().await? {
-            return Ok(cluster);
+    /// The cluster that is named, or kubectl's, and what it was taken from.
+    async fn cluster(&self) -> Result<(Cluster, ClusterOrigin)> {
+        match Cluster::connect_as_kubectl(self.kubeconfig.as_deref(), self.context.as_deref()).await {
+            Err(ConnectError::NotConfigured) => {
+                bail!("no cluster: give --kubeconfig FILE, or set KUBECONFIG; there is no ~/.kube/config")
+            }
+            cluster => Ok(cluster?),
         }
-        let kubeconfig = std::env::home_dir().map(|home| home.join(".kube/config"));
-        let kubeconfig = kubeconfig.filter(|file| file.is_file());
-        let kubeconfig = kubeconfig.context("no cluster: give --kubeconfig FILE, or set KUBECONFIG")?;
-        Ok(Cluster::connect(Some(&kubeconfig)).await?)
     }
+}
+
+/// An address without the user and password that may stand before its host.
+fn without_password(server: &str) -> String {
+    let (scheme, rest) = server.split_once("://").unwrap_or(("https", server));
+    let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+    one_line(&format!("{scheme}://{host}")).to_string()
+}
+
+/// Says that the API server was not reached, by which kubeconfig, and what to try.
+fn unreached(error: &ApiError, origin: &ClusterOrigin) -> Error {
+    let advice = match error.reason {
+        Reason::Tls | Reason::Refused | Reason::InvalidResponse => error.advice(),
+        Reason::Unauthorized => {
+            "log in again: the token or client certificate is not valid, or has expired".to_owned()
+        }
+        Reason::Unreachable
+        | Reason::Timeout
+        | Reason::Forbidden
+        | Reason::NotFound
+        | Reason::Conflict
+        | Reason::Expired
+        | Reason::TooManyRequests
+        | Reason::RateLimited
+        | Reason::Server => {
+            "see that the cluster runs, and that this machine reaches it (VPN, proxy, firewall)".to_owned()
+        }
+    };
+    let other = match origin {
+        ClusterOrigin::Kubeconfig { .. } => {
+            ". Does kubectl get --raw /readyz answer? If another cluster is meant, name it with --context or --kubeconfig"
+        }
+        ClusterOrigin::ServiceAccount => "",
+    };
+    anyhow!("{error}; {advice}{other}").context(format!("the API server is not reached by {origin}"))
 }
 
 /// Whether an error means that there is no API server, or none that knows us: nothing else could be read either.
@@ -127,5 +178,21 @@ fn is_nobody(error: &ApiError) -> bool {
         | Reason::TooManyRequests
         | Reason::RateLimited
         | Reason::Server => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_password_is_shown() {
+        for (server, expected) in [
+            ("https://10.0.0.1:6443", "https://10.0.0.1:6443"),
+            ("https://me:secret@h:6443/path", "https://h:6443/path"),
+            ("h", "https://h"),
+        ] {
+            assert_eq!(without_password(server), expected);
+        }
     }
 }

@@ -28,8 +28,9 @@ const MAX_KINDS: usize = 256;
 const SUPPRESSED: &str = "podgate::suppressed";
 
 /// The targets of lines that are never left out. A verdict is what the log is for, and costs the peer that asks for it
-/// more than us. Of a namespace without a policy there is one line, and the number of namespaces is bounded elsewhere.
-const UNLIMITED: [&str; 3] = ["podgate::review", "podgate::unjudged", SUPPRESSED];
+/// more than us. Of a namespace without a policy there is one line, and the number of namespaces is bounded elsewhere. No peer
+/// causes a line about a policy.
+const UNLIMITED: [&str; 4] = ["podgate::review", "podgate::unjudged", "podgate::policies", SUPPRESSED];
 
 /// Allows lines, or counts them as left out. Clones count together.
 #[derive(Clone, Default)]

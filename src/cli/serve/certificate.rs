@@ -91,7 +91,7 @@ impl CertificateSetup {
                 let (connection, counted) = cluster.ok_or_else(|| {
                     anyhow!(
                         "no certificate: name its files with --tls-cert and --tls-key, or a cluster to keep it in \
-                         with --kubeconfig, or try --dev"
+                         with --kubeconfig (KUBECONFIG is not taken for it), or try --dev"
                     )
                 })?;
                 let settings = RotationSettings::new(service, self.oldest);

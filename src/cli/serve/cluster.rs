@@ -53,7 +53,8 @@ impl Connection {
         health: &Health,
         metrics: &ClusterMetrics,
     ) -> Arc<dyn Resolver> {
-        let observer = WatchObserver { metrics: metrics.clone(), ready: health.wait_for(CONDITION) };
+        let ready = health.wait_for(CONDITION);
+        let observer = WatchObserver { metrics: metrics.clone(), ready, review: Arc::clone(review) };
         let (review, cluster, known) = (Arc::clone(review), self.cluster.clone(), metrics.clone());
         let publish = move |snapshot: Arc<Snapshot>| {
             known.namespaces(snapshot.namespace_count());
@@ -89,11 +90,14 @@ impl Connection {
 struct WatchObserver {
     metrics: ClusterMetrics,
     ready: ReadinessCondition,
+    review: SharedReviewer,
 }
 
 impl WatchObserver {
     fn event(&self, event: &ClusterEvent) {
         if matches!(event, ClusterEvent::Synced) {
+            let namespaces = self.review.load().snapshot().namespace_count();
+            tracing::info!(namespaces, "the namespaces and service accounts of the cluster are known");
             self.ready.set(true);
         }
         report(&self.metrics, event);

@@ -2,10 +2,12 @@
 
 mod certificate;
 mod cluster;
+mod dev;
+mod in_force;
 mod policies;
 
-use std::collections::BTreeMap;
 use std::io::Write;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,11 +20,13 @@ use crate::cli::exit_code::{ALL_WELL, REFUSED};
 use crate::cli::installation::InstallationArgs;
 use crate::cli::logging::LogArgs;
 use crate::cli::sources::{SourceArgs, Sources};
+use crate::cluster::{Cluster, ConnectError};
 use crate::policy::{GUARDED_LABELS, GuardedLabels, Snapshot};
 use crate::server::{Health, Metrics, Server, ServerArgs, Shutdown, ShutdownOutcome, Wiring};
 
 use certificate::{CertificateArgs, CertificateSetup, CertificateSource};
 use cluster::Connection;
+use in_force::PoliciesInForce;
 use policies::{SharedReviewer, follow_policies, show_policies, warn_of_unguarded};
 
 /// Serve the webhooks.
@@ -37,6 +41,12 @@ pub(crate) struct ServeArgs {
 
     #[command(flatten)]
     sources: SourceArgs,
+
+    /// The kubeconfig of the cluster; without it the cluster that podgate runs in.
+    ///
+    /// KUBECONFIG is not enough: a replica writes to the cluster, and an exported variable is no consent to that.
+    #[arg(long, env = "PODGATE_KUBECONFIG", value_name = "FILE", help_heading = "Cluster")]
+    kubeconfig: Option<PathBuf>,
 
     #[command(flatten)]
     installation: InstallationArgs,
@@ -62,17 +72,10 @@ pub(crate) struct ServeArgs {
     log: LogArgs,
 }
 
-/// The namespace that `--dev` knows, with the label of the built-in policy.
-const DEV_NAMESPACE: &str = "ml-team-a";
-const DEV_LABEL: (&str, &str) = ("podgate.dev/policy", "ml-restricted");
-
-/// A pod with several violations, for `--dev`.
-const DEV_REVIEW: &str = r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"try-it","kind":{"version":"v1","kind":"Pod"},"resource":{"version":"v1","resource":"pods"},"name":"train-bert","namespace":"ml-team-a","operation":"CREATE","object":{"apiVersion":"v1","kind":"Pod","metadata":{"name":"train-bert"},"spec":{"hostIPC":true,"containers":[{"name":"trainer","image":"pytorch","securityContext":{"runAsUser":0,"capabilities":{"add":["IPC_LOCK"]}}}],"volumes":[{"name":"datasets","hostPath":{"path":"/data"}}]}}}}"#;
-
 impl ServeArgs {
     pub(crate) fn run(mut self, output: &mut impl Write) -> Result<u8> {
         if self.dev {
-            self.be_local();
+            self.be_local()?;
         }
         let sources = self.read()?;
         let reviewer = sources.reviewer()?;
@@ -87,32 +90,33 @@ impl ServeArgs {
         })
     }
 
-    fn be_local(&mut self) {
-        for address in [&mut self.server.listen, &mut self.server.admin_listen] {
-            if !address.ip().is_loopback() {
-                address.set_ip([127, 0, 0, 1].into());
-            }
-        }
+    fn be_local(&mut self) -> Result<()> {
+        dev::use_loopback("--listen", &mut self.server.listen)?;
+        dev::use_loopback("--admin-listen", &mut self.server.admin_listen)?;
         // No API server has to notice that this one is going.
         self.server.drain_delay = Duration::ZERO;
+        Ok(())
     }
 
     fn read(&self) -> Result<Sources> {
         let mut sources = self.sources.read()?;
         if self.dev {
-            let labels = BTreeMap::from([(DEV_LABEL.0.to_owned(), DEV_LABEL.1.to_owned())]);
-            sources.assume_namespace(DEV_NAMESPACE, labels);
+            sources.assume_namespace(dev::NAMESPACE, dev::labels());
         }
         Ok(sources)
     }
 
     /// The cluster, unless there is none: where objects are named as files, they stand in for it.
     async fn connect(&self) -> Result<Option<Connection>> {
-        let is_offline = self.sources.names_objects() && !self.installation.names_cluster();
+        let is_offline = self.sources.names_objects() && self.kubeconfig.is_none();
         if self.dev || is_offline {
             return Ok(None);
         }
-        let Some(cluster) = self.installation.cluster().await? else { return Ok(None) };
+        let cluster = match Cluster::connect(self.kubeconfig.as_deref()).await {
+            Ok(cluster) => cluster,
+            Err(ConnectError::NotConfigured) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
         let objects = self.installation.objects(self.sources.own_namespace());
         Ok(Some(Connection::new(cluster, objects, &self.replica())))
     }
@@ -139,6 +143,8 @@ impl ServeArgs {
         let is_managed = matches!(certificate.source, CertificateSource::Managed);
         let metrics = Arc::new(Metrics::new().context("cannot set up the metrics")?);
         show_policies(&metrics, &reviewer);
+        let namespaces = connection.is_none().then(|| reviewer.snapshot().namespace_count());
+        PoliciesInForce::of(&sources).log_start(namespaces);
         warn_of_unguarded(&reviewer, &self.guarded_labels);
         let health = Health::default();
         let every = self.server.reload_interval;
@@ -168,7 +174,7 @@ impl ServeArgs {
         tokio::spawn(follow_policies(sources, review, metrics, (self.guarded_labels, is_live)).run(every));
         tracing::info!(listen = %server.address(), admin = %server.admin_address(), "serving");
         if self.dev {
-            print_banner(&server, output)?;
+            dev::print_banner(server.address(), server.admin_address(), output)?;
         }
         let outcome = server.run(shutdown).await;
         if let (Some(connection), true) = (&connection, is_managed) {
@@ -176,18 +182,4 @@ impl ServeArgs {
         }
         Ok(outcome)
     }
-}
-
-/// Prints where it serves, and what to try.
-fn print_banner(server: &Server, output: &mut impl Write) -> Result<()> {
-    let address = server.address();
-    writeln!(
-        output,
-        "podgate serves on https://{address} with a throw-away certificate; health and metrics on http://{}.\n\
-         Try it:\n\n  \
-         curl -sk https://{address}/validate -H 'Content-Type: application/json' -d '{DEV_REVIEW}'\n",
-        server.admin_address()
-    )?;
-    output.flush()?;
-    Ok(())
 }

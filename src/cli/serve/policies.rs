@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use crate::admission::Reviewer;
+use crate::cli::serve::in_force::PoliciesInForce;
 use crate::cli::sources::Sources;
 use crate::policy::{GuardedLabels, UnguardedLabel};
 use crate::server::{Metrics, Reload, Reloaded, SourceChange};
@@ -42,11 +43,15 @@ pub(super) fn follow_policies(
     (guarded, is_live): (GuardedLabels, bool),
 ) -> Reload<Reviewer> {
     let in_force = Arc::clone(&review);
+    let mut known = PoliciesInForce::of(&sources);
     let look = move || match sources.changed() {
         Ok(None) => Ok(SourceChange::Unchanged),
         Ok(Some(changed)) => {
             let reviewer = changed.reviewer().map_err(|error| format!("{error:#}"))?;
             sources = changed;
+            let now = PoliciesInForce::of(&sources);
+            now.log_changes(&known);
+            known = now;
             if is_live {
                 // Nobody waits here while the policies of each namespace are resolved.
                 let snapshot = Arc::clone(in_force.load().snapshot());

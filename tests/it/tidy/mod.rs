@@ -1,6 +1,7 @@
 //! The house rules that a compiler does not know.
 
 mod circles;
+mod dependencies;
 mod figures;
 mod layers;
 mod names;

@@ -1,24 +1,31 @@
 //! `podgate explain`: what a control demands, why, and how to fix a violation. Also the source of
 //! `docs/controls.md`.
 
+mod field;
+mod find;
+
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use anyhow::{Result, bail};
+use anyhow::{Error, Result};
 use schemars::SchemaGenerator;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::cli::exit_code::ALL_WELL;
 use crate::controls::{CONTROLS, Control, Origin, Parameters};
-use crate::evaluate::controls_of;
+use crate::text::either;
 
-/// Explain a control, or the code of a refusal.
+use find::{find, introduces_code};
+
+/// Explain a control, a field, or the code of a refusal.
 ///
-/// Without a name it lists the controls.
+/// Without a name it lists the controls. Where several are meant, it lists those before it explains each. Exit codes: 0 it
+/// was found, 2 there is no such name.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ExplainArgs {
-    /// A control, as runAsNonRoot, or a code, as PG-7F3K.
-    #[arg(value_name = "CONTROL|CODE")]
+    /// A control, as runAsNonRoot; a field or part of one, as capabilities.drop; a level, as baseline; or a code, as
+    /// PG-7F3K.
+    #[arg(value_name = "CONTROL|FIELD|CODE")]
     names: Vec<String>,
 
     /// Write Markdown; without a name, the page of all controls.
@@ -29,18 +36,35 @@ pub(crate) struct ExplainArgs {
 impl ExplainArgs {
     pub(crate) fn run(&self, output: &mut impl Write) -> Result<u8> {
         if self.names.is_empty() {
-            let text = if self.markdown { page() } else { list() };
+            let text = if self.markdown { page() } else { list(CONTROLS) };
             output.write_all(text.as_bytes())?;
             return Ok(ALL_WELL);
         }
-        let mut controls = Vec::new();
-        for name in &self.names {
-            controls.extend(find(name)?);
+        let controls = self.controls()?;
+        if controls.len() > 1 && !self.markdown {
+            output.write_all(list(&controls).as_bytes())?;
+            writeln!(output)?;
         }
         for (index, control) in controls.iter().enumerate() {
             write_control(control, self.markdown, index > 0, output)?;
         }
         Ok(ALL_WELL)
+    }
+
+    /// The controls that the names stand for, each once.
+    fn controls(&self) -> Result<Vec<&'static Control>> {
+        let mut controls: Vec<&Control> = Vec::new();
+        for (index, name) in self.names.iter().enumerate() {
+            if introduces_code(name) && index + 1 < self.names.len() {
+                continue;
+            }
+            for control in find(name).map_err(Error::msg)? {
+                if controls.iter().all(|known| known.id != control.id) {
+                    controls.push(control);
+                }
+            }
+        }
+        Ok(controls)
     }
 }
 
@@ -57,28 +81,10 @@ fn write_control(
     output.write_all(text.as_bytes())
 }
 
-/// The controls that a name or a code stands for.
-fn find(name: &str) -> Result<Vec<&'static Control>> {
-    let is_named = |control: &&&Control| control.id.eq_ignore_ascii_case(name);
-    if let Some(control) = CONTROLS.iter().find(is_named) {
-        return Ok(vec![control]);
-    }
-    if let Some(controls) = controls_of(name) {
-        return Ok(controls);
-    }
-    let nearest = CONTROLS
-        .iter()
-        .min_by_key(|control| strsim::damerau_levenshtein(&control.id.to_lowercase(), &name.to_lowercase()))
-        .map_or("", |control| control.id);
-    bail!(
-        "no control or code is named {name:?}; the nearest control is {nearest}, and podgate explain lists them all"
-    )
-}
-
-fn list() -> String {
-    let width = CONTROLS.iter().map(|control| control.id.len()).max().unwrap_or_default();
+fn list(controls: &[&Control]) -> String {
+    let width = controls.iter().map(|control| control.id.len()).max().unwrap_or_default();
     let mut text = String::new();
-    for control in CONTROLS.iter().copied() {
+    for control in controls {
         let _ = writeln!(text, "{:width$}  {:10}  {}", control.id, level(control), control.doc.title);
     }
     text
@@ -153,13 +159,28 @@ fn push_parameters(text: &mut String, control: &Control) {
 
 /// The parameters of a control with their descriptions, from their JSON Schema.
 fn described(parameters: &Parameters) -> Vec<(String, String)> {
-    let schema = (parameters.schema)(&mut SchemaGenerator::default()).to_value();
+    let mut generator = SchemaGenerator::default();
+    let schema = (parameters.schema)(&mut generator).to_value();
+    let definitions = generator.definitions();
     let properties = schema.get("properties").and_then(|properties| properties.as_object());
-    let about =
-        |schema: &Value| schema.get("description").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let about = |property: &Value| {
+        let about = property.get("description").and_then(Value::as_str).unwrap_or_default();
+        format!("{about}{}", words_of(definitions, property))
+    };
     let described: Vec<(String, String)> =
         properties.into_iter().flatten().map(|(name, schema)| (name.clone(), about(schema))).collect();
     if described.is_empty() { vec![(String::new(), "none".to_owned())] } else { described }
+}
+
+/// The words that a list may hold, if it is one of words: ` Each is a, b or c.`
+fn words_of(definitions: &Map<String, Value>, property: &Value) -> String {
+    let items = property.get("items").unwrap_or(&Value::Null);
+    let target = items.get("$ref").and_then(Value::as_str);
+    let name = target.and_then(|target| target.rsplit('/').next());
+    let items = name.and_then(|name| definitions.get(name)).unwrap_or(items);
+    let words = items.get("enum").and_then(Value::as_array);
+    let words: Vec<&str> = words.into_iter().flatten().filter_map(Value::as_str).collect();
+    if words.is_empty() { String::new() } else { format!(" Each is {}.", either(&words)) }
 }
 
 /// Appends text in lines of at most 96 columns.

@@ -1,5 +1,8 @@
 //! `podgate review`: AdmissionReviews in, answers out, one a line, by the server's own code.
 
+mod not_a_review;
+mod text;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read, Write};
@@ -8,15 +11,18 @@ use std::path::PathBuf;
 use anyhow::Context;
 use serde_json::value::RawValue;
 
-use crate::admission::{ExistingPods, Outcome, Reviewer, Webhook};
+use crate::admission::{Answer, ExistingPods, Outcome, Reviewer, Webhook};
 use crate::cli::exit_code::{ALL_WELL, REFUSED, UNREAD};
 use crate::cli::sources::{SourceArgs, StandardArg};
 use crate::policy::{Lookup, LookupAnswer, LookupError, PodsQuery};
+use crate::text::one_line;
 
 /// Answer AdmissionReviews without a server.
 ///
 /// Reads reviews as JSON, one a line or one after the other, and writes an answer for each on a line of
-/// its own, by the same code that serves the webhook. What is no review is answered with {"error": ...}.
+/// its own, by the same code that serves the webhook. What is no review is answered with {"error": ...}. Exit codes:
+/// 0 everything is allowed, 1 something is refused, 2 wrong usage or policies, 3 something could not be read or judged.
+/// Manifests are for podgate lint.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ReviewArgs {
     /// Files with reviews; - or nothing is standard input.
@@ -27,11 +33,30 @@ pub(crate) struct ReviewArgs {
     #[arg(long)]
     mutate: bool,
 
+    /// The form of the answers.
+    #[arg(long, value_name = "FORMAT", default_value = "json")]
+    format: AnswerFormat,
+
     #[command(flatten)]
     sources: SourceArgs,
 
     #[command(flatten)]
     standard: StandardArg,
+}
+
+/// The forms of an answer. No variable sets it: what reads the answers of a pipe knows which it wants.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum AnswerFormat {
+    /// For programs: the AdmissionReview that a server answers with, one a line.
+    Json,
+    /// For people: what was decided, the text of a refusal, the warnings, and what would be filled in.
+    Text,
+}
+
+/// What a file or standard input holds.
+struct Input {
+    name: String,
+    text: Vec<u8>,
 }
 
 impl ReviewArgs {
@@ -40,6 +65,7 @@ impl ReviewArgs {
         let reviewer = OfflineReviewer {
             reviewer: Reviewer::new(policies, objects.snapshot),
             pods: self.sources.names_objects().then_some(objects.pods),
+            format: self.format,
         };
         let webhook = if self.mutate { Webhook::Mutate } else { Webhook::Validate };
         let mut worst = ALL_WELL;
@@ -52,22 +78,23 @@ impl ReviewArgs {
                     continue;
                 }
             };
-            let reviews = split(&input);
+            let reviews = split(&input.text);
             if reviews.is_empty() {
-                writeln!(io::stderr(), "podgate: an input holds no review")?;
+                writeln!(io::stderr(), "podgate: {} holds no review", one_line(&input.name))?;
                 worst = worst.max(UNREAD);
             }
             for review in reviews {
-                worst = worst.max(reviewer.answer(webhook, review, output)?);
+                worst = worst.max(reviewer.answer(webhook, (review, &input.name), output)?);
             }
         }
         Ok(worst)
     }
 
-    fn inputs(&self) -> Vec<anyhow::Result<Vec<u8>>> {
+    fn inputs(&self) -> Vec<anyhow::Result<Input>> {
         let from_stdin = || {
-            let mut input = Vec::new();
-            io::stdin().read_to_end(&mut input).context("cannot read standard input").map(|_| input)
+            let mut text = Vec::new();
+            io::stdin().read_to_end(&mut text).context("cannot read standard input")?;
+            Ok(Input { name: "-".to_owned(), text })
         };
         if self.files.is_empty() {
             return vec![from_stdin()];
@@ -76,7 +103,9 @@ impl ReviewArgs {
             if file.as_os_str() == "-" {
                 return from_stdin();
             }
-            fs::read(file).with_context(|| format!("cannot read {}", file.display()))
+            let name = file.display().to_string();
+            let text = fs::read(file).with_context(|| format!("cannot read {name}"))?;
+            Ok(Input { name, text })
         };
         self.files.iter().map(read).collect()
     }
@@ -86,15 +115,20 @@ impl ReviewArgs {
 struct OfflineReviewer {
     reviewer: Reviewer,
     pods: Option<BTreeMap<String, Vec<String>>>,
+    format: AnswerFormat,
 }
 
 impl OfflineReviewer {
-    /// Writes the answer to one review, and returns its exit code.
-    fn answer(&self, webhook: Webhook, review: &[u8], output: &mut impl Write) -> io::Result<u8> {
+    /// Writes the answer to one review of a file, and returns its exit code.
+    fn answer(
+        &self,
+        webhook: Webhook,
+        (review, file): (&[u8], &str),
+        output: &mut impl Write,
+    ) -> io::Result<u8> {
         match self.reviewer.answer(webhook, review, |lookup| self.resolve(lookup)) {
             Ok(answer) => {
-                output.write_all(&answer.body)?;
-                output.write_all(b"\n")?;
+                self.write(&answer, output)?;
                 Ok(match answer.decision.outcome {
                     Outcome::Allowed | Outcome::Patched => ALL_WELL,
                     Outcome::Denied => REFUSED,
@@ -102,9 +136,23 @@ impl OfflineReviewer {
                 })
             }
             Err(error) => {
-                writeln!(output, "{}", serde_json::json!({ "error": error.message }))?;
+                let message = not_a_review::meant_for(review, file).unwrap_or(error.message);
+                match self.format {
+                    AnswerFormat::Json => writeln!(output, "{}", serde_json::json!({ "error": message }))?,
+                    AnswerFormat::Text => writeln!(output, "{}: {message}", one_line(file))?,
+                }
                 Ok(UNREAD)
             }
+        }
+    }
+
+    fn write(&self, answer: &Answer<'_>, output: &mut impl Write) -> io::Result<()> {
+        match self.format {
+            AnswerFormat::Json => {
+                output.write_all(&answer.body)?;
+                output.write_all(b"\n")
+            }
+            AnswerFormat::Text => text::write(answer, output),
         }
     }
 
