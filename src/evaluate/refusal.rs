@@ -61,6 +61,8 @@ impl Refusal {
         verdict: &Verdict<'p>,
         existing: Option<&ExistingPod<'_>>,
     ) -> Self {
+        // First, as it takes room of its own for as long as it counts.
+        let code = code_of(verdict, pod, Severity::Deny);
         let denied = findings_of(verdict, Severity::Deny);
         let (filled, mut changes): (Vec<_>, Vec<_>) = denied.iter().partition(|judged| judged.is_filled_in());
         // Those that were kept may be filled in, and others not.
@@ -72,7 +74,6 @@ impl Refusal {
         if is_lazy {
             changes.clone_from(&filled);
         }
-        let code = code_of(verdict, pod, Severity::Deny);
         let parts =
             Parts { pod, existing, tally: verdict.is_cut().then(|| tally(verdict, pod, existing, is_lazy)) };
         let groups = parts.groups(&changes);
