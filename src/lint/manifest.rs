@@ -121,8 +121,7 @@ fn collect<'d>(node: &'d Node, of_list: Option<Type<'d>>, items: &mut Vec<Result
 /// Whether an object holds containers elsewhere than in its items, which are objects of their own.
 fn has_containers_beside_items(node: &Node) -> bool {
     let Value::Mapping(entries) = &node.value else { return false };
-    let others = entries.iter().filter(|entry| entry.key != ITEMS);
-    others.into_iter().any(|entry| !containers::holders(&entry.value).is_empty())
+    entries.iter().any(|entry| entry.key != ITEMS && !containers::holders(&entry.value).is_empty())
 }
 
 /// The fault of a list that has something else in place of its items.

@@ -207,6 +207,56 @@ fn help_and_contact_are_in_refusals_and_warnings() {
     assert!(warnings(&response(&warned, Webhook::Validate, &lazy())).is_empty());
 }
 
+/// Whoever is sent to a page and a contact is sent to those of the policy that the warning names.
+#[test]
+fn of_two_policies_help_is_that_of_the_one_that_is_named() {
+    let mut host = lazy();
+    host["spec"]["hostPID"] = true.into();
+    let with_help = |name: &str| {
+        let help = format!("help: 'https://{name}.example.com/p', contact: '#{name}'");
+        policy(name, &format!("{help}, mode: Warn, standard: {{enforce: baseline}}"))
+    };
+    for (first, second) in [("one", "two"), ("two", "one")] {
+        let both = reviewer(&(with_help(first) + &with_help(second)));
+        let answer = response(&both, Webhook::Validate, &host);
+        let warnings = warnings(&answer);
+        let [warning, closing] = warnings.as_slice() else { panic!("{warnings:?}") };
+        let named = warning.strip_prefix("podgate: \"").unwrap().split('"').next().unwrap();
+        let expected = format!("https://{named}.example.com/p#PG-0002  Questions?  ask #{named}");
+        assert!(closing.ends_with(&expected), "{warnings:?}");
+    }
+}
+
+/// Of a long name the end is left out, not what is wrong with the container.
+#[test]
+fn a_warning_keeps_the_field_of_a_container_with_a_long_name() {
+    let container = json!({"name": "n".repeat(63), "image": "i", "ports": [{"hostPort": 80}],
+        "securityContext": {"privileged": true, "capabilities": {"add": ["SYS_TIME", "NET_ADMIN"]}}});
+    let warned = reviewer(&policy("p", "mode: Warn, standard: {enforce: baseline}"));
+    let answer = response(&warned, Webhook::Validate, &pod(container));
+    let warnings = warnings(&answer);
+    for (field, value) in
+        [("ports[0].hostPort", "80"), ("privileged", "true"), ("add", "SYS_TIME"), ("add", "NET_ADMIN")]
+    {
+        let has = warnings.iter().any(|warning| warning.contains(field) && warning.contains(value));
+        assert!(has, "{field} {value}: {warnings:#?}");
+    }
+    assert!(warnings.iter().all(|warning| warning.len() <= 120), "{warnings:#?}");
+}
+
+/// The user whom the kubelet takes for root is no user that `runAsNonRoot` can be filled in beside without a word.
+#[test]
+fn an_administrator_on_windows_is_warned_of() {
+    for (user, is_warned) in [("", true), ("ContainerAdministrator", true), ("ContainerUser", false)] {
+        let mut silent = lazy();
+        silent["spec"]["os"] = json!({"name": "windows"});
+        silent["spec"]["securityContext"] = json!({"windowsOptions": {"runAsUserName": user}});
+        let answer = response(&gate(&[MADE_IN]), Webhook::Mutate, &silent);
+        let is_said = warnings(&answer).iter().any(|warning| warning.contains("ContainerAdministrator"));
+        assert_eq!(is_said, is_warned, "{user}: {answer}");
+    }
+}
+
 /// However long names, pages and contacts are.
 #[test]
 fn warnings_are_short() {

@@ -110,3 +110,16 @@ fn an_output_that_closes_is_an_error_not_a_panic() {
         assert_eq!(written.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
     }
 }
+
+#[test]
+fn a_link_to_a_folder_is_named_and_not_followed() {
+    let case = Case::new(&[
+        ("tree/good.yaml", "{apiVersion: v1, kind: ConfigMap}"),
+        ("other/bad.yaml", "{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {hostPID: true}}"),
+    ])
+    .by_standard("baseline");
+    symlink(case.folder.path().join("other"), case.folder.path().join("tree/link")).unwrap();
+    let report = case.run(&["tree"]);
+    assert_eq!((report.objects.len(), report.summary.linked_folders.len()), (0, 1), "{report:?}");
+    assert!(shown(&report).contains("tree/link; name them to have them judged"), "{}", shown(&report));
+}

@@ -205,3 +205,20 @@ spec:
     exit 1
     "#);
 }
+
+/// Directives of a patch are no sources of volumes: they refuse nothing, and a forbidden source beside them still does.
+#[test]
+fn directives_of_a_patch_are_no_volume_sources() {
+    for (volume, expected) in [
+        ("{name: data, $patch: delete}", ObjectVerdict::Unresolved),
+        ("{$patch: replace}", ObjectVerdict::Unresolved),
+        ("{name: data, emptyDir: {}, $retainKeys: [name, emptyDir]}", ObjectVerdict::Unresolved),
+        ("{name: data, hostPath: {path: /}, $retainKeys: [name, hostPath]}", ObjectVerdict::Deny),
+        ("{name: data, brandNew: {}}", ObjectVerdict::Deny),
+    ] {
+        let text = format!(
+            "{{apiVersion: apps/v1, kind: Deployment, metadata: {{name: d, namespace: ml}}, spec: {{template: {{spec: {{volumes: [{volume}]}}}}}}}}"
+        );
+        assert_eq!(Case::of(&text).run(&[""]).objects[0].verdict, expected, "{volume}");
+    }
+}
