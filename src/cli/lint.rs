@@ -121,7 +121,14 @@ impl OutputArgs {
             }
         }
         if self.quiet {
-            return output.flush();
+            output.flush()?;
+            // A run never fails without a word.
+            let fails = fail_on.contains(&FailOn::Unjudged);
+            return if fails {
+                report::summary::write_unjudged(report, &mut io::stderr().lock())
+            } else {
+                Ok(())
+            };
         }
         if self.format == LintFormat::Text && !self.statistics {
             report::text::write_table(report, layout, output)?;

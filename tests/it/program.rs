@@ -116,6 +116,18 @@ fn lint_fails_on_what_it_is_told_to() {
     lint(&["--exclude", "bad.*", "bad.yaml"]).with(0);
     let faulty = lint(&["--exclude", "[z-a]", "bad.yaml"]).with(2);
     assert!(faulty.errors.contains("--exclude"), "{faulty:?}");
+    // What it fails for is said, however quiet it is.
+    fs::write(
+        folder.path().join("unlabelled.yaml"),
+        "{apiVersion: v1, kind: Namespace, metadata: {name: ml-team-a}}",
+    )
+    .unwrap();
+    let unjudged = ["-q", "--objects", "unlabelled.yaml", "--fail-on", "unjudged", "bad.yaml"];
+    let quiet = lint(&unjudged).with(1);
+    assert!(
+        quiet.output.is_empty() && quiet.errors.starts_with("not judged: 1 object in namespace ml-team-a"),
+        "{quiet:?}"
+    );
     // The namespace of what names none.
     fs::write(folder.path().join("nowhere.yaml"), BAD.replace(", namespace: ml-team-a", "")).unwrap();
     let elsewhere = lint(&[&namespaces[..], &["-n", "ml-team-a", "nowhere.yaml"]].concat()).with(1);

@@ -61,7 +61,11 @@ fn outcomes(summary: &Summary) -> String {
     }
 }
 
-fn write_unjudged(report: &Report, output: &mut impl Write) -> io::Result<()> {
+/// Writes what was not judged because no policy holds there.
+///
+/// # Errors
+/// Those of `output`.
+pub fn write_unjudged(report: &Report, output: &mut impl Write) -> io::Result<()> {
     let unjudged = report.objects.iter().filter(|object| object.policies.is_empty());
     let Some((objects, namespaces)) = counted_by_namespace(unjudged) else { return Ok(()) };
     writeln!(
