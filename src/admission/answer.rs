@@ -130,6 +130,12 @@ impl<'r> Response<'r> {
         self.patch = Some(BASE64.encode(json));
     }
 
+    /// Whether it warns the user, or has something for the audit log.
+    pub(super) fn has_remarks(&self) -> bool {
+        let AuditAnnotations { enforce_policy: _, audit_violations, exempt: _, error } = &self.audit_annotations;
+        !self.warnings.is_empty() || audit_violations.is_some() || error.is_some()
+    }
+
     /// The length of what may be long, so that the buffer need not grow step by step.
     fn length(&self) -> usize {
         let status = self.status.as_ref().map_or(0, |status| status.message.len());

@@ -51,6 +51,7 @@ pub use health::{Health, ReadinessCondition};
 pub use lookups::Resolver;
 pub use metrics::{ClusterMetrics, Metrics, Reloaded, RotationMetrics};
 use port::Port;
+pub use record::LoggedReviews;
 pub use reload::{Reload, SourceChange};
 pub use reviews::ReviewHandler;
 pub use shutdown::{Shutdown, ShutdownOutcome};
@@ -120,7 +121,7 @@ impl Server {
         let reviews = Port::new(
             listen("--listen", args.listen).await?,
             Some(tls),
-            reviews::router((review, resolver), &limits, &metrics),
+            reviews::router((review, resolver), &limits, (&metrics, args.log_reviews)),
             limits,
             (&health, &metrics),
         );

@@ -23,7 +23,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout_at;
 
-use crate::admission::{Answer, Reply, Reviewer, Unanswerable, Webhook, refuse};
+use crate::admission::{Answer, Decision, Reply, Reviewer, Unanswerable, Webhook, refuse};
 use crate::policy::{Answers, Lookup, MOST_LOOKUPS};
 use crate::server::args::ServerLimits;
 use crate::server::body::{BodyReader, IncompleteBody, ReviewDeadlines, WholeBody};
@@ -31,7 +31,7 @@ use crate::server::deadline::body_deadline;
 use crate::server::evaluation_slots::EvaluationSlots;
 use crate::server::lookups::{Resolver, resolve};
 use crate::server::metrics::Metrics;
-use crate::server::record::record;
+use crate::server::record::{LoggedReviews, record};
 use crate::server::rejection::{Rejection, check_content, check_head};
 use crate::server::review_size::FREE_BYTES;
 
@@ -80,11 +80,12 @@ struct ReviewService {
     body_timeout: Duration,
 }
 
-/// The handler, guarded against panics, and the metrics that count them.
+/// The handler, guarded against panics, and where its decisions are recorded.
 #[derive(Clone)]
 struct ReviewEvaluator {
     review: Arc<dyn ReviewHandler>,
     metrics: Arc<Metrics>,
+    logged: LoggedReviews,
 }
 
 /// The result of evaluating a review.
@@ -103,10 +104,10 @@ enum ReviewOutcome<'b> {
 pub(super) fn router(
     (review, resolver): (Arc<dyn ReviewHandler>, Option<Arc<dyn Resolver>>),
     limits: &ServerLimits,
-    metrics: &Arc<Metrics>,
+    (metrics, logged): (&Arc<Metrics>, LoggedReviews),
 ) -> Router {
     let service = Arc::new(ReviewService {
-        evaluator: ReviewEvaluator { review, metrics: Arc::clone(metrics) },
+        evaluator: ReviewEvaluator { review, metrics: Arc::clone(metrics), logged },
         resolver,
         bodies: BodyReader::new(limits, metrics),
         slots: EvaluationSlots::new(limits.max_body_bytes, metrics.waiting_for_slot()),
@@ -236,7 +237,7 @@ impl ReviewService {
                 }
             }
         }
-        record(&self.evaluator.metrics, &decision, took);
+        self.evaluator.record(&decision, took);
         match permit {
             Some(permit) => json(Bytes::from_owner(LongAnswer { bytes: body.into(), _permit: permit })),
             None => json(body),
@@ -249,12 +250,16 @@ impl ReviewService {
         let Ok(answer) = refuse(webhook, part, refusal.review_code(), refusal.text()) else {
             return refusal.response();
         };
-        record(&self.evaluator.metrics, &answer.decision, start.elapsed());
+        self.evaluator.record(&answer.decision, start.elapsed());
         refusal.mark(json(answer.body))
     }
 }
 
 impl ReviewEvaluator {
+    fn record(&self, decision: &Decision<'_>, took: Duration) {
+        record(&self.metrics, self.logged, decision, took);
+    }
+
     /// Judges a review with what is known.
     fn evaluate<'b>(
         &self,

@@ -9,6 +9,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
 use crate::cluster_api::until;
+use crate::requests::creation;
 use crate::server::post;
 use crate::serving::{Process, response, review_of_bad_pod};
 
@@ -178,6 +179,7 @@ fn hostile_reviews(hostile: &str) -> Vec<Json> {
 async fn no_value_becomes_a_field_or_a_line() {
     for format in ["text", "json"] {
         let arguments = ["--objects=namespaces.yaml", "--log-format", format, "--log-level=debug"];
+        let arguments = [&arguments[..], &["--log-reviews=all"]].concat();
         let process = Process::start(&[("namespaces.yaml", NAMESPACES)], &arguments);
         let mut answered = 0;
         for (turn, hostile) in HOSTILE.into_iter().enumerate() {
@@ -265,6 +267,83 @@ async fn reviews_that_cannot_be_judged_do_not_fill_the_log() {
     }
     drop(client);
     is_bounded(&process.end(), "reviewed", 10_000, start, 1);
+}
+
+const PASSING: &str = r#"{"hostPID":false,"securityContext":{"runAsNonRoot":true,"seccompProfile":{"type":"RuntimeDefault"}},"containers":[{"name":"c","securityContext":{"allowPrivilegeEscalation":false,"capabilities":{"drop":["ALL"]}}}]}"#;
+
+/// The policies of [`which_reviews_are_logged`]: one that refuses, one that warns, one that notes in the audit log.
+const MODES: &str = "apiVersion: podgate.dev/v1alpha1
+kind: SecurityPolicy
+metadata: {name: enforced}
+spec: {match: {namespaces: [enforced]}, standard: {enforce: restricted}}
+---
+apiVersion: podgate.dev/v1alpha1
+kind: SecurityPolicy
+metadata: {name: warned}
+spec: {match: {namespaces: [warned]}, standard: {warn: baseline}}
+---
+apiVersion: podgate.dev/v1alpha1
+kind: SecurityPolicy
+metadata: {name: audited}
+spec: {match: {namespaces: [audited]}, standard: {audit: baseline}}
+---
+apiVersion: podgate.dev/v1alpha1
+kind: SecurityPolicy
+metadata: {name: labelled}
+spec: {match: {namespaceSelector: {matchLabels: {level: known}}}, standard: {enforce: baseline}}
+";
+
+/// Namespaces for them, and one whose label no policy knows.
+const LEVELS: &str = "apiVersion: v1
+kind: List
+items:
+- {apiVersion: v1, kind: Namespace, metadata: {name: free}}
+- {apiVersion: v1, kind: Namespace, metadata: {name: enforced}}
+- {apiVersion: v1, kind: Namespace, metadata: {name: warned}}
+- {apiVersion: v1, kind: Namespace, metadata: {name: audited}}
+- {apiVersion: v1, kind: Namespace, metadata: {name: unjudged, labels: {level: knwon}}}
+";
+
+/// Of reviews that simply pass there is no line, unless all are asked for; they are counted nevertheless.
+#[tokio::test]
+async fn which_reviews_are_logged() {
+    let bad = r#"{"hostPID":true,"containers":[{"name":"c"}]}"#;
+    let reviews = [
+        ("passes", "/validate", "enforced", PASSING),
+        ("mutated-nothing", "/mutate", "enforced", PASSING),
+        ("elsewhere", "/validate", "free", bad),
+        ("refused", "/validate", "enforced", bad),
+        ("patched", "/mutate", "enforced", r#"{"containers":[{"name":"c"}]}"#),
+        ("warned", "/validate", "warned", bad),
+        ("audited", "/validate", "audited", bad),
+        ("unjudged", "/validate", "unjudged", bad),
+        ("failed", "/validate", "enforced", r#"{"hostPID":7}"#),
+    ];
+    for (flags, expected) in [
+        (&[][..], &["refused", "patched", "warned", "audited", "unjudged", "failed"][..]),
+        (&["--log-reviews=all"], &reviews.map(|(uid, ..)| uid)),
+        (&["--log-reviews=none"], &[]),
+    ] {
+        let files = [("modes.yaml", MODES), ("namespaces.yaml", LEVELS)];
+        let arguments = [&["--policy=modes.yaml", "--objects=namespaces.yaml"], flags].concat();
+        let process = Process::start(&files, &arguments);
+        for (uid, path, namespace, spec) in reviews {
+            let spec: Json = serde_json::from_str(spec).unwrap();
+            let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": spec});
+            let answer = process.ask(path, &creation(uid, namespace, &pod)).await;
+            let is_refused = ["refused", "failed"].contains(&uid);
+            assert_eq!(answer["allowed"], !is_refused, "{uid}: {answer}");
+        }
+        let allowed = r#"podgate_reviews_total{decision="allowed",operation="create",webhook="validate"}"#;
+        assert_eq!(process.metric(allowed).await, 5.0);
+        let lines = read("text", &process.end());
+        let reviewed = lines.iter().filter(|(message, _)| message == "reviewed");
+        let uids: Vec<&str> = reviewed.map(|(_, fields)| fields["uid"].as_str().unwrap()).collect();
+        assert_eq!(uids, expected, "{flags:?}");
+        let (_, start) = lines.iter().find(|(message, _)| message == "starting").unwrap();
+        let setting = flags.first().map_or("notable", |flag| &flag["--log-reviews=".len()..]);
+        assert_eq!(start["log_reviews"], setting);
+    }
 }
 
 /// A verdict is what the log is for: none is left out.

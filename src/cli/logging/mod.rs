@@ -28,7 +28,7 @@ pub(crate) struct LogArgs {
     #[arg(long, env = "PODGATE_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
     log_format: LogFormat,
 
-    /// The least important lines that are written: off, error, warn, info (a line for each review) or debug.
+    /// The least important lines that are written: off, error, warn, info (reviews as well, see --log-reviews) or debug.
     #[arg(long, env = "PODGATE_LOG_LEVEL", value_name = "LEVEL", default_value = "info")]
     log_level: LevelFilter,
 }

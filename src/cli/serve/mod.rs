@@ -144,7 +144,7 @@ impl ServeArgs {
         let metrics = Arc::new(Metrics::new().context("cannot set up the metrics")?);
         show_policies(&metrics, &reviewer);
         let namespaces = connection.is_none().then(|| reviewer.snapshot().namespace_count());
-        PoliciesInForce::of(&sources).log_start(namespaces);
+        PoliciesInForce::of(&sources).log_start(namespaces, self.server.log_reviews);
         warn_of_unguarded(&reviewer, &self.guarded_labels);
         let health = Health::default();
         let every = self.server.reload_interval;
