@@ -404,6 +404,41 @@ async fn what_is_left_out_is_counted_within_seconds() {
     .await;
 }
 
+/// A reader that does not read delays no review. What it misses is counted, and told once it reads again.
+#[tokio::test]
+async fn a_log_that_nobody_reads_delays_nothing_and_the_losses_are_counted() {
+    const AT_ONCE: u64 = 50;
+    let process = Process::start(&[("namespaces.yaml", NAMESPACES)], &["--objects=namespaces.yaml"]);
+    let mut client = process.connect().await;
+    let lost = "podgate_log_lines_lost_total";
+    assert_eq!(process.metric(lost).await, 0.0);
+    let mut sent = 0;
+    let paused = process.pause_reading();
+    while process.metric(lost).await == 0.0 {
+        for _ in 0..AT_ONCE {
+            let mut review = review_of_bad_pod(&sent.to_string(), "ml-team-a");
+            let metadata = &mut review["request"]["object"]["metadata"];
+            metadata["generateName"] = json!("g".repeat(250));
+            client.send(&post("/validate", &review.to_string())).await;
+            sent += 1;
+        }
+        for _ in 0..AT_ONCE {
+            assert_eq!(response(&client.receive().await.body)["allowed"], false);
+        }
+    }
+    drop(paused);
+    until("the count", || process.log().contains("log lines were lost")).await;
+    let lost = process.metric(lost).await as u64;
+    let lines = read("text", &process.end());
+    let number = |value: &Json| value.as_str().unwrap().parse::<u64>().unwrap();
+    let told: u64 = lines.iter().filter_map(|(_, fields)| fields.get("lost").map(number)).sum();
+    assert_eq!(told, lost);
+    let reviewed = lines.iter().filter(|(message, _)| message == "reviewed");
+    let uids: Vec<u64> = reviewed.map(|(_, fields)| number(&fields["uid"])).collect();
+    assert!(uids.is_sorted(), "{uids:?}");
+    assert_eq!(uids.len() as u64 + lost, sent, "each is written or counted");
+}
+
 /// The reader above would notice what is forged.
 #[test]
 fn lines_are_read_as_they_are_written() {
