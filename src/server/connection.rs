@@ -43,7 +43,7 @@ pub(super) async fn serve(
         // It only makes small answers slower.
         tracing::debug!(%peer, %error, "cannot switch off Nagle's algorithm");
     }
-    let stream = CountedStream::new(stream, Arc::clone(&activity));
+    let stream = CountedStream::new(stream, shared.read_ahead.clone(), Arc::clone(&activity));
     match &shared.tls {
         None => http(shared, stream, peer, stop).await,
         Some(tls) => {

@@ -26,6 +26,7 @@ mod lookups;
 mod memory_budget;
 mod metrics;
 mod port;
+mod read_ahead;
 mod record;
 mod registry;
 mod rejection;

@@ -17,6 +17,7 @@ use crate::server::activity::ConnectionStage;
 use crate::server::args::ServerLimits;
 use crate::server::health::{Health, ReadinessCondition};
 use crate::server::metrics::Metrics;
+use crate::server::read_ahead::ReadAheadPool;
 use crate::server::registry::ConnectionRegistry;
 
 /// Far more than any head that an API server sends, which is some 300 bytes.
@@ -46,6 +47,8 @@ pub(super) struct Port {
 /// What all connections of a port share.
 pub(super) struct PortState {
     pub(super) tls: Option<Arc<ArcSwap<ServerConfig>>>,
+    /// For what is below TLS: without it HTTP reads as much at once itself.
+    pub(super) read_ahead: Option<Arc<ReadAheadPool>>,
     pub(super) router: Router,
     pub(super) limits: ServerLimits,
     pub(super) registry: Arc<ConnectionRegistry>,
@@ -75,6 +78,7 @@ impl Port {
             None => ("admin", "room for connections of the admin port", PLAIN_GRACE),
         };
         let shared = Arc::new(PortState {
+            read_ahead: tls.is_some().then(Arc::default),
             tls,
             router,
             limits,
