@@ -60,8 +60,7 @@ impl LogLines {
     /// The system's, if there can be no such thread.
     pub(super) fn to(output: impl Write + Send + 'static, lost: IntCounter) -> io::Result<Self> {
         let state = Mutex::default();
-        let shared =
-            Arc::new(SharedLines { state, filled: Condvar::new(), written: Condvar::new(), lost });
+        let shared = Arc::new(SharedLines { state, filled: Condvar::new(), written: Condvar::new(), lost });
         let writer = Arc::clone(&shared);
         thread::Builder::new().name("log".to_owned()).spawn(move || writer.write_all_to(output))?;
         Ok(Self(shared))
