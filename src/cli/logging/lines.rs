@@ -2,7 +2,7 @@
 //!
 //! A reader that does not keep up must not delay a review, so nothing waits for it: beyond a bound lines are lost, counted,
 //! and told of once the reader is back. The thread writes all lines of some milliseconds at once. A write for each line
-//! would cost as much as the line itself, and would take the core from the thread that answers reviews.
+//! would cost more than the line itself, and would take the core from the thread that answers reviews.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
