@@ -46,6 +46,7 @@ impl ReviewHandler for Null {
             owner: None,
             is_dry_run: false,
             is_unjudged: false,
+            has_remarks: false,
             policies: SmallVec::new(),
             findings: Vec::new(),
             filled_in: Vec::new(),

@@ -51,6 +51,9 @@ pub struct Decision<'b> {
     pub is_dry_run: bool,
     /// Whether no policy holds in its namespace, so that it was allowed unjudged.
     pub is_unjudged: bool,
+    /// Whether its answer warns the user, or has something for the audit log: a violation, or what kept it from being judged as it
+    /// should.
+    pub has_remarks: bool,
     /// The policies that it was judged by.
     pub policies: SmallVec<[Arc<str>; 2]>,
     /// The controls that are violated, each once with the strictest action that it leads to: by what is left once defaults
@@ -182,6 +185,7 @@ impl<'b> Decision<'b> {
             owner: None,
             is_dry_run: request.is_dry_run,
             is_unjudged: false,
+            has_remarks: false,
             policies: SmallVec::new(),
             findings: Vec::new(),
             filled_in: Vec::new(),

@@ -145,6 +145,7 @@ impl Reviewer {
             Err(Interrupt::Failed(error)) => refuse_unjudged(&error, &mut response, &mut decision),
             Err(Interrupt::NeedsLookup(lookup)) => return Ok(Reply::NeedsLookup(lookup)),
         }
+        decision.has_remarks = response.has_remarks();
         let mut body = response.to_bytes();
         if body.len() > LONGEST_ANSWER {
             // Each part of an answer is bounded so that this is not reached.

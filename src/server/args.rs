@@ -6,6 +6,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use crate::server::record::LoggedReviews;
 use crate::server::review_size::ORDINARY_BYTES;
 
 /// kube-apiserver keeps an idle connection to a webhook for 90 s. Go does not send a POST again once a byte
@@ -45,6 +46,20 @@ pub struct ServerArgs {
     /// How long requests in flight may take to end after that.
     #[arg(long, env = "PODGATE_DRAIN_TIMEOUT", value_name = "DURATION", default_value = "20s", value_parser = bounded)]
     pub drain_timeout: Duration,
+
+    /// Which reviews are logged, at the level info: all, none, or those that are notable.
+    ///
+    /// Notable is what was refused, patched, warned of, audited, let pass unjudged, could not be judged, or took 100 ms. The
+    /// API server's own audit log has the others, too.
+    #[arg(
+        long,
+        env = "PODGATE_LOG_REVIEWS",
+        value_name = "WHICH",
+        default_value = "notable",
+        help_heading = "Log",
+        hide_possible_values = true
+    )]
+    pub log_reviews: LoggedReviews,
 
     /// What the server bears from its peers.
     #[command(flatten)]
@@ -198,6 +213,7 @@ mod tests {
             (["--body-timeout", "48h"], "more than 24h"),
             (["--handshake-timeout", "5"], "time unit needed"),
             (["--max-connections", "0"], "0 is not in 1.."),
+            (["--log-reviews", "some"], "invalid value 'some'"),
             (["--listen", "8443"], "or :8443 for all addresses"),
             (["--listen", ":65536"], "or :8443 for all addresses"),
             (["--admin-listen", "localhost:80"], "or :8443 for all addresses"),

@@ -6,11 +6,12 @@
 //! ([`timeout_stream`](crate::server::timeout_stream)), whose read fails when it has passed: only there is it known
 //! that nothing more has come, while here even a body that came with its head is pending at first.
 
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes, HttpBody};
 use http_body_util::BodyExt;
+use hyper::body::{Body, Bytes};
 use tokio::time::{Instant, timeout_at};
 
 use crate::server::args::ServerLimits;
@@ -28,6 +29,11 @@ const UID_BYTES: usize = 4096;
 /// How many times the budget of long bodies may be waited for: more would hardly be evaluated in time, and those that
 /// are refused at once have longer to finish sending and read the answer. Ordinary ones wait without such a limit.
 const MAX_QUEUED_BUDGETS: usize = 8;
+
+/// The body of a request, in the pieces in which it comes.
+pub(super) trait RequestBody: Body<Data = Bytes, Error: Error + 'static> + Unpin {}
+
+impl<B: Body<Data = Bytes, Error: Error + 'static> + Unpin> RequestBody for B {}
 
 /// Reads bodies within the memory budgets.
 #[derive(Debug)]
@@ -94,9 +100,9 @@ impl BodyReader {
     }
 
     /// Reads a body.
-    pub(super) async fn read(
+    pub(super) async fn read<B: RequestBody>(
         &self,
-        mut body: Body,
+        mut body: B,
         deadlines: ReviewDeadlines,
     ) -> Result<WholeBody, IncompleteBody> {
         let announced = body.size_hint().exact().map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
@@ -138,18 +144,18 @@ impl BodyReader {
 }
 
 /// A body that comes in several pieces.
-struct BodyAssembly<'r> {
+struct BodyAssembly<'r, B> {
     reader: &'r BodyReader,
     deadlines: ReviewDeadlines,
-    body: Body,
+    body: B,
     announced: Option<usize>,
     buffer: BodyBuffer,
     reservation: Option<Reservation>,
     progress: BodyProgress,
 }
 
-impl<'r> BodyAssembly<'r> {
-    fn new(reader: &'r BodyReader, body: Body, announced: Option<usize>, deadlines: ReviewDeadlines) -> Self {
+impl<'r, B: RequestBody> BodyAssembly<'r, B> {
+    fn new(reader: &'r BodyReader, body: B, announced: Option<usize>, deadlines: ReviewDeadlines) -> Self {
         let (buffer, progress) = (BodyBuffer::new(), BodyProgress::new(0));
         Self { reader, deadlines, body, announced, buffer, reservation: None, progress }
     }
@@ -241,7 +247,7 @@ impl<'r> BodyAssembly<'r> {
 }
 
 /// As much of an oversized body as the uid may need; less when it does not come.
-async fn beginning(body: &mut Body) -> Vec<u8> {
+async fn beginning(body: &mut impl RequestBody) -> Vec<u8> {
     let mut bytes = Vec::new();
     while bytes.len() < UID_BYTES {
         match next(body).await {
@@ -252,7 +258,7 @@ async fn beginning(body: &mut Body) -> Vec<u8> {
     bytes
 }
 
-async fn next(body: &mut Body) -> Result<Option<Bytes>, Rejection> {
+async fn next(body: &mut impl RequestBody) -> Result<Option<Bytes>, Rejection> {
     loop {
         match body.frame().await {
             None => return Ok(None),
@@ -280,6 +286,7 @@ mod tests {
     use std::pin::Pin;
     use std::task::{Context, Poll};
 
+    use http_body_util::Full;
     use hyper::body::Frame;
 
     use super::*;
@@ -287,7 +294,7 @@ mod tests {
     /// A body of unknown length that comes in these pieces.
     struct Pieces(Vec<&'static [u8]>);
 
-    impl HttpBody for Pieces {
+    impl Body for Pieces {
         type Data = Bytes;
         type Error = Infallible;
 
@@ -314,7 +321,7 @@ mod tests {
 
     async fn read(reader: &BodyReader, pieces: &[&'static [u8]]) -> Result<WholeBody, IncompleteBody> {
         let deadlines = ReviewDeadlines::within(Duration::from_secs(1));
-        reader.read(Body::new(Pieces(pieces.to_vec())), deadlines).await
+        reader.read(Pieces(pieces.to_vec()), deadlines).await
     }
 
     #[tokio::test(start_paused = true)]
@@ -341,7 +348,7 @@ mod tests {
     async fn a_body_in_one_piece_is_not_copied_and_needs_no_budget() {
         let bytes = Bytes::from_static(b"0123456789");
         let deadlines = ReviewDeadlines::within(Duration::ZERO);
-        let whole = reader(0, 10).read(Body::from(bytes.clone()), deadlines).await.unwrap();
+        let whole = reader(0, 10).read(Full::new(bytes.clone()), deadlines).await.unwrap();
         assert_eq!(whole.bytes.as_ptr(), bytes.as_ptr());
     }
 
@@ -374,7 +381,7 @@ mod tests {
         let bytes = Bytes::from(vec![b'x'; 2 * UID_BYTES]);
         let deadlines = ReviewDeadlines::within(Duration::from_secs(9));
         let IncompleteBody { rejection, part } =
-            reader(0, 10).read(Body::from(bytes), deadlines).await.unwrap_err();
+            reader(0, 10).read(Full::new(bytes), deadlines).await.unwrap_err();
         assert_eq!((rejection, part.len()), (Rejection::TooLarge, UID_BYTES));
     }
 }

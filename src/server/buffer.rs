@@ -5,7 +5,7 @@
 
 use std::io;
 
-use axum::body::Bytes;
+use hyper::body::Bytes;
 use memmap2::MmapMut;
 
 /// The longest that is left to the allocator: it is judged where it is read, and hardly any review is longer.

@@ -9,11 +9,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use arc_swap::ArcSwap;
-use axum::body::{Body, Bytes, HttpBody};
-use axum::http::header::CONNECTION;
-use axum::http::{HeaderValue, Request, Response};
-use hyper::body::{Frame, Incoming, SizeHint};
+use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
+use hyper::header::{CONNECTION, HeaderValue};
 use hyper::service::service_fn;
+use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -22,13 +21,12 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
-use tower_service::Service;
 
 use crate::server::activity::{ConnectionActivity, ConnectionStage};
 use crate::server::counted_stream::{CountedStream, HasSocket};
 use crate::server::deadline::body_deadline;
 use crate::server::handshake_failure::HandshakeFailure;
-use crate::server::port::PortState;
+use crate::server::port::{AnswerBody, PortState};
 use crate::server::rejection::Rejection;
 use crate::server::timeout_stream::{ConnectionState, TimeoutStream, is_timeout};
 
@@ -43,7 +41,7 @@ pub(super) async fn serve(
         // It only makes small answers slower.
         tracing::debug!(%peer, %error, "cannot switch off Nagle's algorithm");
     }
-    let stream = CountedStream::new(stream, Arc::clone(&activity));
+    let stream = CountedStream::new(stream, shared.read_ahead.clone(), Arc::clone(&activity));
     match &shared.tls {
         None => http(shared, stream, peer, stop).await,
         Some(tls) => {
@@ -110,9 +108,9 @@ where
     let service = service_fn(|request: Request<Incoming>| {
         let (state, activity) = (&state, &activity);
         state.begin(body_deadline(request.uri().query(), shared.limits.body_timeout));
-        let answer = shared.router.clone().call(request.map(|body| TrackedBody::new(body, activity)));
+        let answer = shared.answer(request.map(|body| TrackedBody::new(body, activity)));
         async move {
-            let Ok(mut response) = answer.await;
+            let mut response = answer.await;
             finish(shared, state, activity, &mut response, peer);
             Ok::<_, Infallible>(response)
         }
@@ -151,7 +149,7 @@ fn finish(
     shared: &PortState,
     state: &ConnectionState,
     activity: &ConnectionActivity,
-    response: &mut Response<Body>,
+    response: &mut Response<AnswerBody>,
     peer: SocketAddr,
 ) {
     if let Some(rejection) = response.extensions().get::<Rejection>().copied() {
@@ -203,7 +201,7 @@ impl TrackedBody {
     }
 }
 
-impl HttpBody for TrackedBody {
+impl Body for TrackedBody {
     type Data = Bytes;
     type Error = hyper::Error;
 

@@ -26,6 +26,7 @@ mod lookups;
 mod memory_budget;
 mod metrics;
 mod port;
+mod read_ahead;
 mod record;
 mod registry;
 mod rejection;
@@ -50,9 +51,11 @@ pub use args::{ServerArgs, ServerLimits};
 pub use health::{Health, ReadinessCondition};
 pub use lookups::Resolver;
 pub use metrics::{ClusterMetrics, Metrics, Reloaded, RotationMetrics};
-use port::Port;
+use port::{Port, PortService};
+pub use record::LoggedReviews;
 pub use reload::{Reload, SourceChange};
 pub use reviews::ReviewHandler;
+use reviews::ReviewService;
 pub use shutdown::{Shutdown, ShutdownOutcome};
 
 /// A scrape and a probe a second from each of a few peers need no more; and a flood of this port must not use up the
@@ -120,14 +123,18 @@ impl Server {
         let reviews = Port::new(
             listen("--listen", args.listen).await?,
             Some(tls),
-            reviews::router((review, resolver), &limits, &metrics),
+            PortService::Reviews(ReviewService::new(
+                (review, resolver),
+                &limits,
+                (&metrics, args.log_reviews),
+            )),
             limits,
             (&health, &metrics),
         );
         let admin = Port::new(
             listen("--admin-listen", args.admin_listen).await?,
             None,
-            admin::router(&health, &metrics),
+            PortService::Admin(admin::router(&health, &metrics)),
             admin_limits,
             (&health, &metrics),
         );

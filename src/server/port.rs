@@ -6,18 +6,25 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use axum::Router;
+use axum::body::Body;
+use http_body_util::{Either, Full};
+use hyper::body::{Body as HttpBody, Bytes};
 use hyper::server::conn::http1;
+use hyper::{Request, Response};
 use prometheus::{IntCounter, IntGauge};
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tokio::task::JoinError;
 use tokio::time::Instant;
+use tower_service::Service as _;
 
 use crate::server::activity::ConnectionStage;
 use crate::server::args::ServerLimits;
 use crate::server::health::{Health, ReadinessCondition};
 use crate::server::metrics::Metrics;
+use crate::server::read_ahead::ReadAheadPool;
 use crate::server::registry::ConnectionRegistry;
+use crate::server::reviews::ReviewService;
 
 /// Far more than any head that an API server sends, which is some 300 bytes.
 const MAX_HEAD_BYTES: usize = 16 * 1024;
@@ -43,10 +50,22 @@ pub(super) struct Port {
     pub(super) capacity: CapacityCondition,
 }
 
+/// What answers the requests of a port.
+pub(super) enum PortService {
+    Reviews(ReviewService),
+    /// Health and metrics.
+    Admin(Router),
+}
+
+/// The body of an answer of a port.
+pub(super) type AnswerBody = Either<Full<Bytes>, Body>;
+
 /// What all connections of a port share.
 pub(super) struct PortState {
     pub(super) tls: Option<Arc<ArcSwap<ServerConfig>>>,
-    pub(super) router: Router,
+    /// For what is below TLS: without it HTTP reads as much at once itself.
+    pub(super) read_ahead: Option<Arc<ReadAheadPool>>,
+    service: PortService,
     pub(super) limits: ServerLimits,
     pub(super) registry: Arc<ConnectionRegistry>,
     pub(super) http: http1::Builder,
@@ -60,7 +79,7 @@ impl Port {
     pub(super) fn new(
         (listener, address): (TcpListener, SocketAddr),
         tls: Option<Arc<ArcSwap<ServerConfig>>>,
-        router: Router,
+        service: PortService,
         limits: ServerLimits,
         (health, metrics): (&Health, &Arc<Metrics>),
     ) -> Self {
@@ -75,8 +94,9 @@ impl Port {
             None => ("admin", "room for connections of the admin port", PLAIN_GRACE),
         };
         let shared = Arc::new(PortState {
+            read_ahead: tls.is_some().then(Arc::default),
             tls,
-            router,
+            service,
             limits,
             registry: Arc::new(ConnectionRegistry::new(limits.max_connections as usize, grace)),
             http,
@@ -90,6 +110,20 @@ impl Port {
 }
 
 impl PortState {
+    /// Answers a request.
+    pub(super) async fn answer<B>(&self, request: Request<B>) -> Response<AnswerBody>
+    where
+        B: HttpBody<Data = Bytes, Error = hyper::Error> + Send + Unpin + 'static,
+    {
+        match &self.service {
+            PortService::Reviews(service) => service.answer(request).await.map(Either::Left),
+            PortService::Admin(router) => {
+                let Ok(response) = router.clone().call(request).await;
+                response.map(Either::Right)
+            }
+        }
+    }
+
     /// A connection in this stage was closed to make room.
     pub(super) fn evicted(&self, stage: ConnectionStage) {
         if let Some(counter) = self.evictions.get(stage as usize) {

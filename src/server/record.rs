@@ -1,5 +1,6 @@
-//! Counting a decision, and logging it in one line.
+//! Counting a decision, and logging it in one line if it is notable.
 //!
+//! Most reviews pass, and nobody reads a thousand such lines a second: the API server's audit log has those requests, too.
 //! Neither holds anything of the object but names, and no text is built unless it is logged.
 
 use std::fmt;
@@ -41,8 +42,52 @@ macro_rules! log {
     };
 }
 
-/// Counts and logs one decision.
-pub(super) fn record(metrics: &Metrics, decision: &Decision<'_>, took: Duration) {
+/// From when on a review is slow. It takes some 10 µs, and a few ms with a look-up at the API server. A tenth of the second in
+/// which an API server should have answered its user is what that user may notice.
+const SLOW: Duration = Duration::from_millis(100);
+
+/// Which reviews are logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum LoggedReviews {
+    /// Those that did not simply pass.
+    Notable,
+    /// Every one.
+    All,
+    /// None.
+    None,
+}
+
+impl LoggedReviews {
+    /// The value of the flag.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Notable => "notable",
+            Self::All => "all",
+            Self::None => "none",
+        }
+    }
+
+    fn has(self, decision: &Decision<'_>, took: Duration) -> bool {
+        match self {
+            Self::Notable => is_notable(decision, took),
+            Self::All => true,
+            Self::None => false,
+        }
+    }
+}
+
+/// Whether a review did anything but pass, or passed slowly.
+fn is_notable(decision: &Decision<'_>, took: Duration) -> bool {
+    let is_plain = match decision.outcome {
+        Outcome::Allowed => !decision.has_remarks && !decision.is_unjudged && decision.findings.is_empty(),
+        Outcome::Patched | Outcome::Denied | Outcome::Error => false,
+    };
+    !is_plain || took >= SLOW
+}
+
+/// Counts one decision, and logs it if it is one of those that are logged.
+pub(super) fn record(metrics: &Metrics, logged: LoggedReviews, decision: &Decision<'_>, took: Duration) {
     metrics.review(decision.webhook, decision.operation, decision.outcome, took);
     for (control, severity) in &decision.findings {
         metrics.finding(control, mode(*severity));
@@ -58,6 +103,9 @@ pub(super) fn record(metrics: &Metrics, decision: &Decision<'_>, took: Duration)
             advice = "give its label a value that a policy asks for, or take the label off; podgate doctor names both",
             "no policy holds in a namespace: what is made there is let pass unjudged",
         );
+    }
+    if !logged.has(decision, took) {
+        return;
     }
     // Verdicts are what the log is for. What cannot be judged is mostly what no API server sends, and the log's rate
     // limit may leave some of it out.
@@ -98,6 +146,28 @@ fn micros(took: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::admission::{Reviewer, Webhook};
+    use crate::policy::{Answers, Policies, Snapshot};
+
+    /// The decision about a review that simply passes.
+    fn pass() -> Decision<'static> {
+        let body = br#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"u","operation":"DELETE","resource":{"group":"","version":"v1","resource":"pods"}}}"#;
+        let reviewer = Reviewer::new(Policies::new(Vec::new()).finish().unwrap(), Snapshot::default());
+        reviewer.review(Webhook::Validate, body, &Answers::default()).unwrap().answer().unwrap().decision
+    }
+
+    #[test]
+    fn a_slow_review_is_notable_though_it_passes() {
+        let just_under = SLOW - Duration::from_nanos(1);
+        for (logged, took, expected) in [
+            (LoggedReviews::Notable, just_under, false),
+            (LoggedReviews::Notable, SLOW, true),
+            (LoggedReviews::All, just_under, true),
+            (LoggedReviews::None, SLOW, false),
+        ] {
+            assert_eq!(logged.has(&pass(), took), expected, "{logged:?} {took:?}");
+        }
+    }
 
     /// Lines wait in memory until they are written, so none may be as long as a peer likes.
     #[test]

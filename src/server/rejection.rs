@@ -9,10 +9,14 @@
 //! Transfer-Encoding, where it drops the former and closes the connection after the answer, as RFC 9112 section 6.3
 //! allows.
 
-use axum::body::Body;
-use axum::extract::Request;
-use axum::http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HOST, RETRY_AFTER, TRANSFER_ENCODING};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version};
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::header::{
+    ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderName, HeaderValue, RETRY_AFTER,
+    TRANSFER_ENCODING,
+};
+use hyper::http::request::Parts;
+use hyper::{HeaderMap, Response, StatusCode, Version};
 
 /// kube-apiserver sends seven.
 const MAX_HEADERS: usize = 64;
@@ -130,24 +134,27 @@ impl Rejection {
     }
 
     /// The answer with our own text.
-    pub(super) fn response(self) -> Response<Body> {
+    pub(super) fn response(self) -> Response<Full<Bytes>> {
         self.response_saying(self.text().to_owned())
     }
 
     /// The answer with a text that says more.
-    pub(super) fn response_saying(self, text: String) -> Response<Body> {
-        let mut response = Response::new(Body::from(text + "\n"));
+    pub(super) fn response_saying(self, text: String) -> Response<Full<Bytes>> {
+        let mut response = Response::new(Full::from(text + "\n"));
         *response.status_mut() = self.status();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
         if matches!(self, Self::NoMemory | Self::NoSlot) {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
+        if self == Self::Method {
+            headers.insert(ALLOW, HeaderValue::from_static("POST"));
+        }
         self.mark(response)
     }
 
     /// Marks an answer to be counted and logged as a rejection, and closes the connection after it.
-    pub(super) fn mark(self, mut response: Response<Body>) -> Response<Body> {
+    pub(super) fn mark<B>(self, mut response: Response<B>) -> Response<B> {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         response.extensions_mut().insert(self);
         response
@@ -158,12 +165,12 @@ impl Rejection {
 ///
 /// # Errors
 /// The first thing that is wrong with it.
-pub(super) fn check_head(request: &Request) -> Result<(), Rejection> {
-    let headers = request.headers();
-    if request.version() != Version::HTTP_11 {
+pub(super) fn check_head(head: &Parts) -> Result<(), Rejection> {
+    let headers = &head.headers;
+    if head.version != Version::HTTP_11 {
         return Err(Rejection::Version);
     }
-    if request.uri().path_and_query().is_some_and(|uri| uri.as_str().len() > MAX_URI_BYTES) {
+    if head.uri.path_and_query().is_some_and(|uri| uri.as_str().len() > MAX_URI_BYTES) {
         return Err(Rejection::Uri);
     }
     if headers.len() > MAX_HEADERS {
@@ -222,12 +229,12 @@ fn is_json(content_type: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    fn request(version: Version, uri: &str, headers: &[(&str, &str)]) -> Request {
-        let mut builder = axum::http::Request::builder().version(version).uri(uri);
+    fn head(version: Version, uri: &str, headers: &[(&str, &str)]) -> Parts {
+        let mut builder = hyper::Request::builder().version(version).uri(uri);
         for (name, value) in headers {
             builder = builder.header(*name, *value);
         }
-        builder.body(Body::empty()).unwrap()
+        builder.body(()).unwrap().into_parts().0
     }
 
     #[test]
@@ -256,7 +263,7 @@ mod tests {
                 &[host, ("transfer-encoding", "chunked"), ("transfer-encoding", "chunked")],
             ),
         ] {
-            assert_eq!(check_head(&request(version, uri, headers)), expected, "{uri} {headers:?}");
+            assert_eq!(check_head(&head(version, uri, headers)), expected, "{uri} {headers:?}");
         }
     }
 
@@ -278,11 +285,8 @@ mod tests {
             (Err(Rejection::ContentEncoding), &[json, ("content-encoding", "gzip")]),
             (Err(Rejection::ContentEncoding), &[json, ("content-encoding", "br, identity")]),
         ] {
-            assert_eq!(
-                check_content(request(Version::HTTP_11, "/", headers).headers()),
-                expected,
-                "{headers:?}"
-            );
+            let head = head(Version::HTTP_11, "/", headers);
+            assert_eq!(check_content(&head.headers), expected, "{headers:?}");
         }
     }
 

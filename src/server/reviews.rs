@@ -1,4 +1,4 @@
-//! The two routes that answer reviews.
+//! What answers reviews: two paths, one method, no router.
 //!
 //! An answer that is a review (HTTP 200, the uid, `allowed: false`) is honoured whatever the webhook's
 //! `failurePolicy`; a bare HTTP error under `Ignore` admits the pod. So even a review that is too large, too
@@ -13,25 +13,24 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use axum::Router;
-use axum::body::{Body, Bytes};
-use axum::extract::{Request, State};
-use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderValue, Response};
-use axum::routing::post;
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::http::request::Parts;
+use hyper::{HeaderMap, Method, Request, Response};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout_at;
 
-use crate::admission::{Answer, Reply, Reviewer, Unanswerable, Webhook, refuse};
+use crate::admission::{Answer, Decision, Reply, Reviewer, Unanswerable, Webhook, refuse};
 use crate::policy::{Answers, Lookup, MOST_LOOKUPS};
 use crate::server::args::ServerLimits;
-use crate::server::body::{BodyReader, IncompleteBody, ReviewDeadlines, WholeBody};
+use crate::server::body::{BodyReader, IncompleteBody, RequestBody, ReviewDeadlines, WholeBody};
 use crate::server::deadline::body_deadline;
 use crate::server::evaluation_slots::EvaluationSlots;
 use crate::server::lookups::{Resolver, resolve};
 use crate::server::metrics::Metrics;
-use crate::server::record::record;
+use crate::server::record::{LoggedReviews, record};
 use crate::server::rejection::{Rejection, check_content, check_head};
 use crate::server::review_size::FREE_BYTES;
 
@@ -69,8 +68,8 @@ impl ReviewHandler for ArcSwap<Reviewer> {
     }
 }
 
-/// Answers the requests of both routes.
-struct ReviewService {
+/// Answers the requests of the port for reviews.
+pub(super) struct ReviewService {
     evaluator: ReviewEvaluator,
     resolver: Option<Arc<dyn Resolver>>,
     bodies: BodyReader,
@@ -80,11 +79,12 @@ struct ReviewService {
     body_timeout: Duration,
 }
 
-/// The handler, guarded against panics, and the metrics that count them.
+/// The handler, guarded against panics, and where its decisions are recorded.
 #[derive(Clone)]
 struct ReviewEvaluator {
     review: Arc<dyn ReviewHandler>,
     metrics: Arc<Metrics>,
+    logged: LoggedReviews,
 }
 
 /// The result of evaluating a review.
@@ -100,61 +100,48 @@ enum ReviewOutcome<'b> {
     Panicked,
 }
 
-pub(super) fn router(
-    (review, resolver): (Arc<dyn ReviewHandler>, Option<Arc<dyn Resolver>>),
-    limits: &ServerLimits,
-    metrics: &Arc<Metrics>,
-) -> Router {
-    let service = Arc::new(ReviewService {
-        evaluator: ReviewEvaluator { review, metrics: Arc::clone(metrics) },
-        resolver,
-        bodies: BodyReader::new(limits, metrics),
-        slots: EvaluationSlots::new(limits.max_body_bytes, metrics.waiting_for_slot()),
-        answers: Arc::new(Semaphore::new(ANSWER_BYTES)),
-        body_timeout: limits.body_timeout,
-    });
-    Router::new()
-        .route("/validate", post(validate))
-        .route("/mutate", post(mutate))
-        .method_not_allowed_fallback(wrong_method)
-        .fallback(wrong_path)
-        .with_state(service)
-}
-
-async fn validate(State(service): State<Arc<ReviewService>>, request: Request) -> Response<Body> {
-    service.answer(Webhook::Validate, request).await
-}
-
-async fn mutate(State(service): State<Arc<ReviewService>>, request: Request) -> Response<Body> {
-    service.answer(Webhook::Mutate, request).await
-}
-
-async fn wrong_method(request: Request) -> Response<Body> {
-    check_head(&request).err().unwrap_or(Rejection::Method).response()
-}
-
-async fn wrong_path(request: Request) -> Response<Body> {
-    check_head(&request).err().unwrap_or(Rejection::Path).response()
+/// What is known of a review besides its body.
+struct ReviewHead {
+    webhook: Webhook,
+    deadlines: ReviewDeadlines,
+    /// The headers of the request, emptied: the answer's take their place, so that none are allocated.
+    headers: HeaderMap,
 }
 
 impl ReviewService {
-    async fn answer(&self, webhook: Webhook, request: Request) -> Response<Body> {
-        if let Err(refusal) = check_head(&request).and_then(|()| check_content(request.headers())) {
-            return refusal.response();
-        }
-        let deadlines = ReviewDeadlines::within(body_deadline(request.uri().query(), self.body_timeout));
-        match self.bodies.read(request.into_body(), deadlines).await {
-            Ok(whole) => self.judge(webhook, whole, deadlines).await,
-            Err(IncompleteBody { rejection, part }) => self.refuse(webhook, &part, rejection),
+    pub(super) fn new(
+        (review, resolver): (Arc<dyn ReviewHandler>, Option<Arc<dyn Resolver>>),
+        limits: &ServerLimits,
+        (metrics, logged): (&Arc<Metrics>, LoggedReviews),
+    ) -> Self {
+        Self {
+            evaluator: ReviewEvaluator { review, metrics: Arc::clone(metrics), logged },
+            resolver,
+            bodies: BodyReader::new(limits, metrics),
+            slots: EvaluationSlots::new(limits.max_body_bytes, metrics.waiting_for_slot()),
+            answers: Arc::new(Semaphore::new(ANSWER_BYTES)),
+            body_timeout: limits.body_timeout,
         }
     }
 
-    async fn judge(
-        &self,
-        webhook: Webhook,
-        mut whole: WholeBody,
-        deadlines: ReviewDeadlines,
-    ) -> Response<Body> {
+    pub(super) async fn answer(&self, request: Request<impl RequestBody>) -> Response<Full<Bytes>> {
+        let (parts, body) = request.into_parts();
+        let webhook = match webhook_of(&parts) {
+            Ok(webhook) => webhook,
+            Err(rejection) => return rejection.response(),
+        };
+        let deadlines = ReviewDeadlines::within(body_deadline(parts.uri.query(), self.body_timeout));
+        let mut headers = parts.headers;
+        headers.clear();
+        let head = ReviewHead { webhook, deadlines, headers };
+        match self.bodies.read(body, deadlines).await {
+            Ok(whole) => self.judge(head, whole).await,
+            Err(IncompleteBody { rejection, part }) => self.refuse(head, &part, rejection),
+        }
+    }
+
+    async fn judge(&self, head: ReviewHead, mut whole: WholeBody) -> Response<Full<Bytes>> {
+        let ReviewHead { webhook, deadlines, .. } = head;
         let start = Instant::now();
         let mut answers = Answers::default();
         for _ in 0..=MOST_LOOKUPS {
@@ -166,16 +153,16 @@ impl ReviewService {
                         answers = still;
                         judged
                     }
-                    Err(refusal) => return self.refuse(webhook, whole.beginning(INLINE_BYTES), refusal),
+                    Err(refusal) => return self.refuse(head, whole.beginning(INLINE_BYTES), refusal),
                 }
             };
             match judged {
                 ReviewOutcome::Answer(answer, took) => {
-                    return self.send(answer, took, (webhook, &whole), deadlines).await;
+                    return self.send(answer, took, head, &whole).await;
                 }
                 ReviewOutcome::NeedsLookup(lookup) => {
                     if let Err(refusal) = self.bodies.keep(&mut whole, deadlines).await {
-                        return self.refuse(webhook, whole.beginning(INLINE_BYTES), refusal);
+                        return self.refuse(head, whole.beginning(INLINE_BYTES), refusal);
                     }
                     let deadline = deadlines.begin.into_std();
                     let found =
@@ -188,7 +175,7 @@ impl ReviewService {
         }
         self.evaluator.metrics.panicked();
         tracing::error!(bytes = whole.bytes.len(), "a review ended in a panic");
-        self.refuse(webhook, whole.beginning(INLINE_BYTES), Rejection::Panic)
+        self.refuse(head, whole.beginning(INLINE_BYTES), Rejection::Panic)
     }
 
     /// Judges a long review on a thread of its own, once there is a slot. The slot and the memory of the body are kept
@@ -221,40 +208,46 @@ impl ReviewService {
         &self,
         Answer { body, decision }: Answer<'_>,
         took: Duration,
-        (webhook, whole): (Webhook, &WholeBody),
-        deadlines: ReviewDeadlines,
-    ) -> Response<Body> {
+        head: ReviewHead,
+        whole: &WholeBody,
+    ) -> Response<Full<Bytes>> {
         let mut permit = None;
         if body.len() > FREE_BYTES {
             let permits = u32::try_from(body.len()).unwrap_or(u32::MAX);
             let acquired =
-                timeout_at(deadlines.end, Arc::clone(&self.answers).acquire_many_owned(permits)).await;
+                timeout_at(head.deadlines.end, Arc::clone(&self.answers).acquire_many_owned(permits)).await;
             match acquired {
                 Ok(Ok(acquired)) => permit = Some(acquired),
                 Ok(Err(_)) | Err(_) => {
-                    return self.refuse(webhook, whole.beginning(INLINE_BYTES), Rejection::NoMemory);
+                    return self.refuse(head, whole.beginning(INLINE_BYTES), Rejection::NoMemory);
                 }
             }
         }
-        record(&self.evaluator.metrics, &decision, took);
+        self.evaluator.record(&decision, took);
         match permit {
-            Some(permit) => json(Bytes::from_owner(LongAnswer { bytes: body.into(), _permit: permit })),
-            None => json(body),
+            Some(permit) => {
+                json(head.headers, Bytes::from_owner(LongAnswer { bytes: body.into(), _permit: permit }))
+            }
+            None => json(head.headers, body.into()),
         }
     }
 
     /// Says no as a review where there is a uid to say it to, else as HTTP.
-    fn refuse(&self, webhook: Webhook, part: &[u8], refusal: Rejection) -> Response<Body> {
+    fn refuse(&self, head: ReviewHead, part: &[u8], refusal: Rejection) -> Response<Full<Bytes>> {
         let start = Instant::now();
-        let Ok(answer) = refuse(webhook, part, refusal.review_code(), refusal.text()) else {
+        let Ok(answer) = refuse(head.webhook, part, refusal.review_code(), refusal.text()) else {
             return refusal.response();
         };
-        record(&self.evaluator.metrics, &answer.decision, start.elapsed());
-        refusal.mark(json(answer.body))
+        self.evaluator.record(&answer.decision, start.elapsed());
+        refusal.mark(json(head.headers, answer.body.into()))
     }
 }
 
 impl ReviewEvaluator {
+    fn record(&self, decision: &Decision<'_>, took: Duration) {
+        record(&self.metrics, self.logged, decision, took);
+    }
+
     /// Judges a review with what is known.
     fn evaluate<'b>(
         &self,
@@ -300,8 +293,27 @@ impl AsRef<[u8]> for LongAnswer {
     }
 }
 
-fn json(answer: impl Into<Body>) -> Response<Body> {
-    let mut response = Response::new(answer.into());
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+/// Which webhook is asked.
+///
+/// # Errors
+/// The first thing that is wrong with the head of the request.
+fn webhook_of(head: &Parts) -> Result<Webhook, Rejection> {
+    check_head(head)?;
+    let webhook = match head.uri.path() {
+        "/validate" => Webhook::Validate,
+        "/mutate" => Webhook::Mutate,
+        _ => return Err(Rejection::Path),
+    };
+    if head.method != Method::POST {
+        return Err(Rejection::Method);
+    }
+    check_content(&head.headers)?;
+    Ok(webhook)
+}
+
+fn json(mut headers: HeaderMap, answer: Bytes) -> Response<Full<Bytes>> {
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let mut response = Response::new(Full::new(answer));
+    *response.headers_mut() = headers;
     response
 }

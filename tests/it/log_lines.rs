@@ -9,6 +9,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
 use crate::cluster_api::until;
+use crate::requests::creation;
 use crate::server::post;
 use crate::serving::{Process, response, review_of_bad_pod};
 
@@ -178,6 +179,7 @@ fn hostile_reviews(hostile: &str) -> Vec<Json> {
 async fn no_value_becomes_a_field_or_a_line() {
     for format in ["text", "json"] {
         let arguments = ["--objects=namespaces.yaml", "--log-format", format, "--log-level=debug"];
+        let arguments = [&arguments[..], &["--log-reviews=all"]].concat();
         let process = Process::start(&[("namespaces.yaml", NAMESPACES)], &arguments);
         let mut answered = 0;
         for (turn, hostile) in HOSTILE.into_iter().enumerate() {
@@ -267,6 +269,81 @@ async fn reviews_that_cannot_be_judged_do_not_fill_the_log() {
     is_bounded(&process.end(), "reviewed", 10_000, start, 1);
 }
 
+const PASSING: &str = r#"{"hostPID":false,"securityContext":{"runAsNonRoot":true,"seccompProfile":{"type":"RuntimeDefault"}},"containers":[{"name":"c","securityContext":{"allowPrivilegeEscalation":false,"capabilities":{"drop":["ALL"]}}}]}"#;
+
+/// The policies of [`which_reviews_are_logged`]: one that refuses, one that warns, one that notes in the audit log.
+const MODES: &str = "apiVersion: podgate.dev/v1alpha1
+kind: SecurityPolicy
+metadata: {name: enforced}
+spec: {match: {namespaces: [enforced]}, standard: {enforce: restricted}, defaults: {securityContext: Restricted}}
+---
+apiVersion: podgate.dev/v1alpha1
+kind: SecurityPolicy
+metadata: {name: warned}
+spec: {match: {namespaces: [warned]}, standard: {warn: baseline}}
+---
+apiVersion: podgate.dev/v1alpha1
+kind: SecurityPolicy
+metadata: {name: audited}
+spec: {match: {namespaces: [audited]}, standard: {audit: baseline}}
+---
+apiVersion: podgate.dev/v1alpha1
+kind: SecurityPolicy
+metadata: {name: labelled}
+spec: {match: {namespaceSelector: {matchLabels: {level: known}}}, standard: {enforce: baseline}}
+";
+
+/// Namespaces for them, and one whose label no policy knows.
+const LEVELS: &str = "apiVersion: v1
+kind: List
+items:
+- {apiVersion: v1, kind: Namespace, metadata: {name: enforced}}
+- {apiVersion: v1, kind: Namespace, metadata: {name: warned}}
+- {apiVersion: v1, kind: Namespace, metadata: {name: audited}}
+- {apiVersion: v1, kind: Namespace, metadata: {name: unjudged, labels: {level: knwon}}}
+";
+
+/// Of reviews that simply pass there is no line, unless all are asked for; they are counted nevertheless.
+#[tokio::test]
+async fn which_reviews_are_logged() {
+    let bad = r#"{"hostPID":true,"containers":[{"name":"c"}]}"#;
+    let reviews = [
+        ("passes", "/validate", "enforced", PASSING),
+        ("mutated-nothing", "/mutate", "enforced", PASSING),
+        ("refused", "/validate", "enforced", bad),
+        ("patched", "/mutate", "enforced", r#"{"containers":[{"name":"c"}]}"#),
+        ("warned", "/validate", "warned", bad),
+        ("audited", "/validate", "audited", bad),
+        ("unjudged", "/validate", "unjudged", bad),
+        ("failed", "/validate", "enforced", r#"{"hostPID":7}"#),
+    ];
+    for (flags, expected) in [
+        (&[][..], &["refused", "patched", "warned", "audited", "unjudged", "failed"][..]),
+        (&["--log-reviews=all"], &reviews.map(|(uid, ..)| uid)),
+        (&["--log-reviews=none"], &[]),
+    ] {
+        let files = [("modes.yaml", MODES), ("namespaces.yaml", LEVELS)];
+        let arguments = [&["--policy=modes.yaml", "--objects=namespaces.yaml"], flags].concat();
+        let process = Process::start(&files, &arguments);
+        for (uid, path, namespace, spec) in reviews {
+            let spec: Json = serde_json::from_str(spec).unwrap();
+            let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": spec});
+            let answer = process.ask(path, &creation(uid, namespace, &pod)).await;
+            let is_refused = ["refused", "failed"].contains(&uid);
+            assert_eq!(answer["allowed"], !is_refused, "{uid}: {answer}");
+        }
+        let allowed = r#"podgate_reviews_total{decision="allowed",operation="create",webhook="validate"}"#;
+        assert_eq!(process.metric(allowed).await, 4.0);
+        let lines = read("text", &process.end());
+        let reviewed = lines.iter().filter(|(message, _)| message == "reviewed");
+        let uids: Vec<&str> = reviewed.map(|(_, fields)| fields["uid"].as_str().unwrap()).collect();
+        assert_eq!(uids, expected, "{flags:?}");
+        let (_, start) = lines.iter().find(|(message, _)| message == "starting").unwrap();
+        let setting = flags.first().map_or("notable", |flag| &flag["--log-reviews=".len()..]);
+        assert_eq!(start["log_reviews"], setting);
+    }
+}
+
 /// A verdict is what the log is for: none is left out.
 #[tokio::test]
 async fn every_verdict_is_logged() {
@@ -323,6 +400,41 @@ async fn what_is_left_out_is_counted_within_seconds() {
             == 100
     })
     .await;
+}
+
+/// A reader that does not read delays no review. What it misses is counted, and told once it reads again.
+#[tokio::test]
+async fn a_log_that_nobody_reads_delays_nothing_and_the_losses_are_counted() {
+    const AT_ONCE: u64 = 50;
+    let process = Process::start(&[("namespaces.yaml", NAMESPACES)], &["--objects=namespaces.yaml"]);
+    let mut client = process.connect().await;
+    let lost = "podgate_log_lines_lost_total";
+    assert_eq!(process.metric(lost).await, 0.0);
+    let mut sent = 0;
+    let paused = process.pause_reading();
+    while process.metric(lost).await == 0.0 {
+        for _ in 0..AT_ONCE {
+            let mut review = review_of_bad_pod(&sent.to_string(), "ml-team-a");
+            let metadata = &mut review["request"]["object"]["metadata"];
+            metadata["generateName"] = json!("g".repeat(250));
+            client.send(&post("/validate", &review.to_string())).await;
+            sent += 1;
+        }
+        for _ in 0..AT_ONCE {
+            assert_eq!(response(&client.receive().await.body)["allowed"], false);
+        }
+    }
+    drop(paused);
+    until("the count", || process.log().contains("log lines were lost")).await;
+    let lost = process.metric(lost).await as u64;
+    let lines = read("text", &process.end());
+    let number = |value: &Json| value.as_str().unwrap().parse::<u64>().unwrap();
+    let told: u64 = lines.iter().filter_map(|(_, fields)| fields.get("lost").map(number)).sum();
+    assert_eq!(told, lost);
+    let reviewed = lines.iter().filter(|(message, _)| message == "reviewed");
+    let uids: Vec<u64> = reviewed.map(|(_, fields)| number(&fields["uid"])).collect();
+    assert!(uids.is_sorted(), "{uids:?}");
+    assert_eq!(uids.len() as u64 + lost, sent, "each is written or counted");
 }
 
 /// The reader above would notice what is forged.

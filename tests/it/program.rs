@@ -916,6 +916,7 @@ fn serve_asks_for_what_it_lacks_before_it_takes_a_port() {
     assert!(ended.errors.contains("faulty.yaml:5:3") && !ended.errors.contains("127.0.0.1"), "{ended:?}");
     let ended = run(folder.path(), &["serve", "--dev", &listen, "--admin-listen=127.0.0.1:0"], "").with(2);
     assert!(ended.errors.contains(&taken.local_addr().unwrap().to_string()), "{ended:?}");
+    assert!(ended.errors.contains("starting"), "what was logged before is written: {ended:?}");
     serve(&["--dev", "--reload-interval", "0s"]).with(2);
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -31,6 +31,10 @@ pub(crate) struct Process {
     reader: Option<JoinHandle<()>>,
     folder: TempDir,
 }
+
+/// As long as this lives, nobody reads what the process logs.
+#[expect(dead_code, reason = "it is what it holds that matters")]
+pub(crate) struct ReadingPaused<'p>(MutexGuard<'p, String>);
 
 impl Process {
     /// Starts one on ports of the system's choosing, beside files of these names and texts.
@@ -110,6 +114,11 @@ impl Process {
         let new = self.folder.path().join("new");
         fs::write(&new, text).unwrap();
         fs::rename(new, self.folder.path().join(name)).unwrap();
+    }
+
+    /// Stops reading what it logs.
+    pub(crate) fn pause_reading(&self) -> ReadingPaused<'_> {
+        ReadingPaused(self.log.lock().unwrap())
     }
 
     pub(crate) fn log(&self) -> String {

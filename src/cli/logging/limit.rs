@@ -15,6 +15,7 @@ use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 
 use crate::cli::logging::fields::MESSAGE;
+use crate::cli::logging::lines::LOST;
 
 /// Lines of a kind that are written in a second: enough to see what is going on.
 const MAX_PER_SECOND: u64 = 10;
@@ -30,7 +31,7 @@ const SUPPRESSED: &str = "podgate::suppressed";
 /// The targets of lines that are never left out. A verdict is what the log is for, and costs the peer that asks for it
 /// more than us. Of a namespace without a policy there is one line, and the number of namespaces is bounded elsewhere. No peer
 /// causes a line about a policy.
-const UNLIMITED: [&str; 4] = ["podgate::review", "podgate::unjudged", "podgate::policies", SUPPRESSED];
+const UNLIMITED: [&str; 5] = ["podgate::review", "podgate::unjudged", "podgate::policies", LOST, SUPPRESSED];
 
 /// Allows lines, or counts them as left out. Clones count together.
 #[derive(Clone, Default)]

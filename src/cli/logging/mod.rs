@@ -1,14 +1,17 @@
 //! The log: lines on standard error, written by a thread of its own, so that a reader that does not keep up cannot
-//! delay an admission.
+//! delay an admission. Whatever ends the process, what was logged before is written.
 
 mod ascii;
 mod fields;
 mod limit;
+mod lines;
 
 use std::io;
+use std::time::Duration;
+
+use prometheus::IntCounter;
 
 use tracing::level_filters::LevelFilter;
-use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -16,9 +19,11 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use ascii::AsciiWriter;
 use fields::QuotedFields;
 use limit::LineLimiter;
+use lines::LogLines;
 
-/// How many lines may wait to be written; beyond that, lines are lost rather than reviews delayed.
-const WAITING_LINES: usize = 16_384;
+/// How long a thread that panics waits until that is written, in case it takes the process along. A panic is an error of ours,
+/// so it may delay a review by that much.
+const PANIC_TIMEOUT: Duration = Duration::from_millis(50);
 
 /// What is logged, and how.
 #[derive(Debug, Clone, clap::Args)]
@@ -28,7 +33,7 @@ pub(crate) struct LogArgs {
     #[arg(long, env = "PODGATE_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
     log_format: LogFormat,
 
-    /// The least important lines that are written: off, error, warn, info (a line for each review) or debug.
+    /// The least important lines that are written: off, error, warn, info (reviews as well, see --log-reviews) or debug.
     #[arg(long, env = "PODGATE_LOG_LEVEL", value_name = "LEVEL", default_value = "info")]
     log_level: LevelFilter,
 }
@@ -44,31 +49,37 @@ enum LogFormat {
 /// Keeps the log going. When it is dropped, what waits is written, and how many lines were left out.
 pub(crate) struct LogGuard {
     limiter: LineLimiter,
-    _written_at_the_end: WorkerGuard,
+    lines: LogLines,
 }
 
 impl LogArgs {
-    /// Starts logging.
-    pub(crate) fn start(&self) -> LogGuard {
-        let (writer, guard) = NonBlockingBuilder::default()
-            .buffered_lines_limit(WAITING_LINES)
-            .lossy(true)
-            .thread_name("log")
-            .finish(io::stderr());
+    /// Starts logging. Lines that are lost are counted.
+    ///
+    /// # Errors
+    /// The system's, if there can be no thread for it.
+    pub(crate) fn start(&self, lost: IntCounter) -> io::Result<LogGuard> {
+        let lines = LogLines::to(io::stderr(), lost)?;
+        let writer = lines.clone();
         let limiter = LineLimiter::default();
         let layer = tracing_subscriber::fmt::layer().with_ansi(false).with_target(false);
         // Libraries do not log: where it matters we do, once and with advice.
         let ours = Targets::new().with_target(env!("CARGO_PKG_NAME"), self.log_level);
-        let lines = tracing_subscriber::registry().with(ours).with(limiter.clone());
+        let registry = tracing_subscriber::registry().with(ours).with(limiter.clone());
         match self.log_format {
-            LogFormat::Text => lines.with(layer.with_writer(writer).fmt_fields(QuotedFields)).init(),
+            LogFormat::Text => {
+                registry.with(layer.with_writer(move || writer.clone()).fmt_fields(QuotedFields)).init();
+            }
             LogFormat::Json => {
                 let json = layer.json().flatten_event(true).with_current_span(false).with_span_list(false);
-                lines.with(json.with_writer(move || AsciiWriter(writer.clone()))).init();
+                registry.with(json.with_writer(move || AsciiWriter(writer.clone()))).init();
             }
         }
-        std::panic::set_hook(Box::new(log_panic));
-        LogGuard { limiter, _written_at_the_end: guard }
+        let written = lines.clone();
+        std::panic::set_hook(Box::new(move |panic| {
+            log_panic(panic);
+            written.flush(PANIC_TIMEOUT);
+        }));
+        Ok(LogGuard { limiter, lines })
     }
 }
 
@@ -82,6 +93,7 @@ impl LogGuard {
 impl Drop for LogGuard {
     fn drop(&mut self) {
         self.limiter.report();
+        self.lines.close();
     }
 }
 

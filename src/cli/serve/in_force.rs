@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::cli::sources::{SourceFile, Sources};
 use crate::controls::NEWEST_MINOR;
 use crate::policy::SYSTEM_NAMESPACES;
+use crate::server::LoggedReviews;
 use crate::yaml;
 
 /// How many bytes of a digest are logged: enough to tell two versions of a policy apart.
@@ -51,8 +52,8 @@ impl PoliciesInForce {
         Self(policies)
     }
 
-    /// Logs what this podgate is and each policy.
-    pub(super) fn log_start(&self, namespaces: Option<usize>) {
+    /// Logs what this podgate is, which reviews it logs, and each policy.
+    pub(super) fn log_start(&self, namespaces: Option<usize>, logged: LoggedReviews) {
         let (version, kubernetes) = (env!("CARGO_PKG_VERSION"), format!("v1.{NEWEST_MINOR}"));
         let reserved = SYSTEM_NAMESPACES.len() + 1;
         tracing::info!(
@@ -62,6 +63,7 @@ impl PoliciesInForce {
             policies = self.0.len(),
             namespaces,
             reserved,
+            log_reviews = logged.name(),
             "starting"
         );
         for (key, line) in &self.0 {

@@ -80,10 +80,11 @@ impl ServeArgs {
         let sources = self.read()?;
         let reviewer = sources.reviewer()?;
         let certificate = self.certificate.read(self.dev)?;
-        let log = self.log.start();
+        let metrics = Arc::new(Metrics::new().context("cannot set up the metrics")?);
+        let log = self.log.start(metrics.log_lines_lost()).context("cannot start the log")?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         runtime.spawn(log.report_every_second());
-        let outcome = runtime.block_on(self.serve(sources, reviewer, certificate, output))?;
+        let outcome = runtime.block_on(self.serve((sources, reviewer), certificate, metrics, output))?;
         Ok(match outcome {
             ShutdownOutcome::Drained => ALL_WELL,
             ShutdownOutcome::Cut { .. } | ShutdownOutcome::Aborted => REFUSED,
@@ -134,17 +135,16 @@ impl ServeArgs {
 
     async fn serve(
         self,
-        sources: Sources,
-        reviewer: Reviewer,
+        (sources, reviewer): (Sources, Reviewer),
         certificate: CertificateSetup,
+        metrics: Arc<Metrics>,
         output: &mut impl Write,
     ) -> Result<ShutdownOutcome> {
         let connection = self.connect().await?;
         let is_managed = matches!(certificate.source, CertificateSource::Managed);
-        let metrics = Arc::new(Metrics::new().context("cannot set up the metrics")?);
         show_policies(&metrics, &reviewer);
         let namespaces = connection.is_none().then(|| reviewer.snapshot().namespace_count());
-        PoliciesInForce::of(&sources).log_start(namespaces);
+        PoliciesInForce::of(&sources).log_start(namespaces, self.server.log_reviews);
         warn_of_unguarded(&reviewer, &self.guarded_labels);
         let health = Health::default();
         let every = self.server.reload_interval;

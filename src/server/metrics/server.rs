@@ -30,6 +30,7 @@ pub struct Metrics {
     reloads: ReloadMetrics,
     handshakes_failed: IntCounter,
     panics: IntCounter,
+    log_lines_lost: IntCounter,
     connections: IntGaugeVec,
     evictions: IntCounterVec,
     buffered: IntGaugeVec,
@@ -69,6 +70,10 @@ impl Metrics {
             handshakes_failed: new
                 .counter("handshakes_failed_total", "TLS handshakes that failed or took too long.")?,
             panics: new.counter("panics_total", "Reviews and connections that ended in a panic.")?,
+            log_lines_lost: new.counter(
+                "log_lines_lost_total",
+                "Log lines that were lost because their reader did not keep up.",
+            )?,
             connections: new.gauges("connections", "Open connections, by port.", &["port"])?,
             evictions: new.counters(
                 "connections_evicted_total",
@@ -89,6 +94,12 @@ impl Metrics {
             )?),
             registry,
         })
+    }
+
+    /// Counts the log lines that are lost.
+    #[must_use]
+    pub fn log_lines_lost(&self) -> IntCounter {
+        self.log_lines_lost.clone()
     }
 
     /// Counts one finding of a control. Both labels must come from fixed lists.
