@@ -9,11 +9,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hyper::header::{HeaderValue, USER_AGENT};
-use kube::Client;
 use kube::config::{Config, KubeConfigOptions, Kubeconfig, KubeconfigError};
 
 use crate::cluster::client::{ClientLimits, Cluster};
-use crate::cluster::error;
+use crate::cluster::{error, transport};
 use crate::text::{one_line, quoted};
 
 /// Where a kubeconfig is named in the environment.
@@ -158,7 +157,7 @@ impl Cluster {
         let agent = concat!("podgate/", env!("CARGO_PKG_VERSION"));
         config.headers.push((USER_AGENT, HeaderValue::from_static(agent)));
         let server = config.cluster_url.to_string();
-        let client = Client::try_from(config).map_err(|error| ConnectError::Client {
+        let client = transport::client(&config).map_err(|error| ConnectError::Client {
             origin: origin.to_string(),
             problem: error::of_client(&error),
         })?;
