@@ -178,8 +178,9 @@ const SERVER_NAME: &str = "tls-server-name, of the cluster of the context";
 fn server(cluster: &ClusterEntry) -> Result<Uri, KubeconfigError> {
     let text = cluster.server.as_ref().ok_or(KubeconfigError::NoServer)?;
     let url = text.parse::<Uri>();
-    let url = url
-        .map_err(|error| KubeconfigError::value("server, of the cluster of the context, is no URL", error))?;
+    let url = url.map_err(|error| {
+        KubeconfigError::value("server, of the cluster of the context, is no URL", &error)
+    })?;
     let proxy = |field| Err(KubeconfigError::value(field, "podgate reaches API servers by no proxy"));
     if cluster.proxy_url.is_some() {
         return proxy("proxy-url, of the cluster of the context");

@@ -39,7 +39,7 @@ pub(super) enum KubeconfigError {
 }
 
 impl KubeconfigError {
-    pub(super) fn value(field: &'static str, problem: impl ToString) -> Self {
+    pub(super) fn value(field: &'static str, problem: &(impl ToString + ?Sized)) -> Self {
         Self::Value { field, problem: problem.to_string() }
     }
 }
@@ -134,7 +134,7 @@ impl DataOrFile {
         }
         let Some(file) = &self.file else { return Ok(None) };
         let read = fs::read(file).map(Some);
-        read.map_err(|error| KubeconfigError::value(field, format!("{}: {error}", file.display())))
+        read.map_err(|error| KubeconfigError::value(field, &format!("{}: {error}", file.display())))
     }
 }
 

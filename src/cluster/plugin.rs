@@ -50,9 +50,11 @@ pub(super) struct PluginCredentials {
 
 impl CredentialPlugin {
     pub(super) fn new(entry: &PluginEntry, cluster: &ClusterEntry) -> Result<Self, PluginError> {
-        let mut spec = json!({"interactive": !entry.is_never_interactive});
+        let mut spec = Map::new();
+        spec.insert("interactive".to_owned(), json!(!entry.is_never_interactive));
         if entry.wants_cluster {
-            spec["cluster"] = cluster_info(cluster).map_err(|error| PluginError::Cluster(Box::new(error)))?;
+            let info = cluster_info(cluster).map_err(|error| PluginError::Cluster(Box::new(error)))?;
+            spec.insert("cluster".to_owned(), info);
         }
         let info = json!({"apiVersion": entry.api_version, "kind": "ExecCredential", "spec": spec});
         Ok(Self { entry: entry.clone(), info: info.to_string() })
