@@ -5,15 +5,18 @@
 
 use std::env;
 use std::fmt;
+use std::net::Ipv6Addr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use hyper::header::{HeaderValue, USER_AGENT};
-use kube::Client;
-use kube::config::{Config, KubeConfigOptions, Kubeconfig, KubeconfigError};
+use hyper::Uri;
+use hyper::http::uri::InvalidUri;
+use rustls::pki_types::ServerName;
 
 use crate::cluster::client::{ClientLimits, Cluster};
-use crate::cluster::error;
+use crate::cluster::credentials::{Caller, Credentials};
+use crate::cluster::kubeconfig::{ClusterEntry, Kubeconfig, KubeconfigError, UserEntry};
+use crate::cluster::tls::{self, Trust};
+use crate::cluster::transport::{self, Target};
 use crate::text::{one_line, quoted};
 
 /// Where a kubeconfig is named in the environment.
@@ -21,9 +24,9 @@ const KUBECONFIG: &str = "KUBECONFIG";
 
 /// Where a pod learns of its API server.
 const IN_CLUSTER: &str = "KUBERNETES_SERVICE_HOST";
+const IN_CLUSTER_PORT: &str = "KUBERNETES_SERVICE_PORT";
 
-/// Why there is no cluster to ask. Its text shows nothing of what a file or program contains: some errors of
-/// the client library show the lines around a fault, which may contain a token.
+/// Why there is no cluster to ask. Its text shows nothing of what a file or program contains, which may be a token.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// Nothing names one.
@@ -54,48 +57,6 @@ pub enum ConnectError {
     },
 }
 
-/// What is wrong with a kubeconfig, and in which of its fields.
-fn explain(error: &KubeconfigError) -> String {
-    match error {
-        KubeconfigError::CurrentContextNotSet => {
-            "current-context is not set; choose one with kubectl config use-context".to_owned()
-        }
-        KubeconfigError::LoadContext(name) => {
-            format!("current-context names {name:?}, which is not in contexts")
-        }
-        KubeconfigError::LoadClusterOfContext(name) => {
-            format!("the context names the cluster {name:?}, which is not in clusters")
-        }
-        KubeconfigError::MissingClusterUrl => "the cluster of the context has no server".to_owned(),
-        KubeconfigError::ParseClusterUrl(error) => {
-            format!("server, of the cluster of the context, is no URL: {error}")
-        }
-        KubeconfigError::ReadConfig(error, file) => format!("{}: {error}", file.display()),
-        KubeconfigError::Parse(error) => {
-            let place = error.location().map(|place| format!(" at line {}", place.line()));
-            format!("it is not the YAML of a kubeconfig{}", place.unwrap_or_default())
-        }
-        KubeconfigError::LoadCertificateAuthority(error) => {
-            format!("certificate-authority, of the cluster of the context: {error}")
-        }
-        KubeconfigError::LoadClientCertificate(error) => {
-            format!("client-certificate, of the user of the context: {error}")
-        }
-        KubeconfigError::LoadClientKey(error) => {
-            format!("client-key, of the user of the context: {error}")
-        }
-        KubeconfigError::ParseCertificates(_) => {
-            "certificate-authority, of the cluster of the context, is not PEM".to_owned()
-        }
-        KubeconfigError::ParseProxyUrl(error) => {
-            format!("proxy-url, of the cluster of the context, is no URL: {error}")
-        }
-        KubeconfigError::KindMismatch | KubeconfigError::ApiVersionMismatch | KubeconfigError::FindPath => {
-            error.to_string()
-        }
-    }
-}
-
 impl Cluster {
     /// The cluster of the kubeconfig `file`, or without it the one that this is a pod of. Nothing is sent yet.
     ///
@@ -112,11 +73,11 @@ impl Cluster {
     ///
     /// Those of [`Cluster::connect`].
     pub async fn connect_with(file: Option<&Path>, limits: ClientLimits) -> Result<Self, ConnectError> {
-        let (config, origin) = match file {
+        let (target, _) = match file {
             Some(file) => of_file(file, None).await?,
             None => of_pod()?,
         };
-        Self::of_config(config, &origin, limits)
+        Ok(Self::of_target(target, limits))
     }
 
     /// The cluster that kubectl would talk to: that of the kubeconfig `file`, else of `KUBECONFIG`, else the one that this is
@@ -129,40 +90,24 @@ impl Cluster {
         file: Option<&Path>,
         context: Option<&str>,
     ) -> Result<(Self, ClusterOrigin), ConnectError> {
-        let (config, origin) = if let Some(file) = file {
+        let (target, origin) = if let Some(file) = file {
             of_file(file, context).await?
         } else if let Some(named) = kubeconfig_of_environment() {
-            let kubeconfig = Kubeconfig::from_env().map_err(|error| fault(&named, &error))?;
-            of_kubeconfig(kubeconfig.ok_or(ConnectError::NotConfigured)?, &named, context).await?
+            let files: Vec<PathBuf> =
+                env::split_paths(&named).filter(|file| !file.as_os_str().is_empty()).collect();
+            of_files(&files, &named.display().to_string(), context).await?
         } else if context.is_none() && env::var_os(IN_CLUSTER).is_some() {
             of_pod()?
         } else {
             let file = env::home_dir().map(|home| home.join(".kube/config")).filter(|file| file.is_file());
             of_file(&file.ok_or(ConnectError::NotConfigured)?, context).await?
         };
-        let cluster = Self::of_config(config, &origin, ClientLimits::default())?;
-        Ok((cluster, origin))
+        Ok((Self::of_target(target, ClientLimits::default()), origin))
     }
 
-    fn of_config(
-        mut config: Config,
-        origin: &ClusterOrigin,
-        limits: ClientLimits,
-    ) -> Result<Self, ConnectError> {
-        config.connect_timeout = Some(limits.connect);
-        // The longest normal silence is that of a watch without events.
-        config.read_timeout = Some(limits.watch + Duration::from_secs(10));
-        config.reset_reader_on_write = true;
-        // Callers have limits of their own, and want to know of each failure.
-        config.default_retry = false;
-        let agent = concat!("podgate/", env!("CARGO_PKG_VERSION"));
-        config.headers.push((USER_AGENT, HeaderValue::from_static(agent)));
-        let server = config.cluster_url.to_string();
-        let client = Client::try_from(config).map_err(|error| ConnectError::Client {
-            origin: origin.to_string(),
-            problem: error::of_client(&error),
-        })?;
-        Ok(Self::new(client, server.trim_end_matches('/'), limits))
+    fn of_target(target: Target, limits: ClientLimits) -> Self {
+        let server = target.server.to_string();
+        Self::new(transport::client(target, &limits), server.trim_end_matches('/'), limits)
     }
 }
 
@@ -191,46 +136,123 @@ impl fmt::Display for ClusterOrigin {
     }
 }
 
-/// The path or paths that the environment names, as one text.
-fn kubeconfig_of_environment() -> Option<String> {
-    let value = env::var_os(KUBECONFIG).filter(|value| !value.is_empty())?;
-    Some(PathBuf::from(value).display().to_string())
+/// The path or paths that the environment names.
+fn kubeconfig_of_environment() -> Option<PathBuf> {
+    env::var_os(KUBECONFIG).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
-async fn of_file(file: &Path, context: Option<&str>) -> Result<(Config, ClusterOrigin), ConnectError> {
-    let shown = file.display().to_string();
-    let kubeconfig = Kubeconfig::read_from(file).map_err(|error| fault(&shown, &error))?;
-    of_kubeconfig(kubeconfig, &shown, context).await
+async fn of_file(file: &Path, context: Option<&str>) -> Result<(Target, ClusterOrigin), ConnectError> {
+    of_files(&[file.to_owned()], &file.display().to_string(), context).await
 }
 
-async fn of_kubeconfig(
-    kubeconfig: Kubeconfig,
-    file: &str,
+async fn of_files(
+    files: &[PathBuf],
+    shown: &str,
     context: Option<&str>,
-) -> Result<(Config, ClusterOrigin), ConnectError> {
-    let options =
-        KubeConfigOptions { context: context.map(ToOwned::to_owned), ..KubeConfigOptions::default() };
-    let context = context.map(ToOwned::to_owned).or_else(|| kubeconfig.current_context.clone());
-    let config = Config::from_custom_kubeconfig(kubeconfig, &options).await;
-    let config = config.map_err(|error| match (&options.context, &error) {
-        (Some(named), KubeconfigError::LoadContext(_)) => ConnectError::Kubeconfig {
-            file: file.to_owned(),
-            problem: format!("it has no context {named:?}: kubectl config get-contexts lists them"),
-        },
-        _ => fault(file, &error),
+) -> Result<(Target, ClusterOrigin), ConnectError> {
+    let fault = |error: KubeconfigError| ConnectError::Kubeconfig {
+        file: shown.to_owned(),
+        problem: error.to_string(),
+    };
+    let kubeconfig = Kubeconfig::read(files).map_err(fault)?;
+    let (cluster, user) = kubeconfig.select(context).map_err(fault)?;
+    let server = server(&cluster).map_err(fault)?;
+    let trust = trust(&cluster).map_err(fault)?;
+    let [certificate, key] = identity(&user).map_err(fault)?;
+    let context = context.or(kubeconfig.current_context.as_deref()).unwrap_or_default().to_owned();
+    let origin = ClusterOrigin::Kubeconfig { file: shown.to_owned(), context };
+    let unusable = |problem: String| ConnectError::Client { origin: origin.to_string(), problem };
+    let caller = Caller::of_user(&user, &cluster).await.map_err(|error| unusable(error.to_string()))?;
+    let of_plugin =
+        caller.identity.as_ref().map(|(certificate, key)| (certificate.as_bytes(), key.as_bytes()));
+    let identity = of_plugin.or(certificate.as_deref().zip(key.as_deref()));
+    let tls = tls::config(trust, identity).map_err(|error| unusable(error.to_string()))?;
+    let name = cluster.tls_server_name.map(ServerName::try_from).transpose();
+    let name = name.map_err(|_| fault(KubeconfigError::value(SERVER_NAME, "it is no name or address")))?;
+    Ok((Target { server, tls, name, credentials: caller.credentials }, origin))
+}
+
+const SERVER_NAME: &str = "tls-server-name, of the cluster of the context";
+
+/// The address. podgate goes there itself, and not past a proxy that is asked for.
+fn server(cluster: &ClusterEntry) -> Result<Uri, KubeconfigError> {
+    let text = cluster.server.as_ref().ok_or(KubeconfigError::NoServer)?;
+    let url = text.parse::<Uri>();
+    let url = url.map_err(|error| {
+        KubeconfigError::value("server, of the cluster of the context, is no URL", &error)
     })?;
-    let context = context.unwrap_or_default();
-    Ok((config, ClusterOrigin::Kubeconfig { file: file.to_owned(), context }))
-}
-
-fn of_pod() -> Result<(Config, ClusterOrigin), ConnectError> {
-    if env::var_os(IN_CLUSTER).is_none() {
-        return Err(ConnectError::NotConfigured);
+    let proxy = |field| Err(KubeconfigError::value(field, "podgate reaches API servers by no proxy"));
+    if cluster.proxy_url.is_some() {
+        return proxy("proxy-url, of the cluster of the context");
     }
-    let config = Config::incluster().map_err(|error| ConnectError::InCluster(error.to_string()))?;
-    Ok((config, ClusterOrigin::ServiceAccount))
+    for variable in ["HTTPS_PROXY", "https_proxy"] {
+        if env::var_os(variable).is_some_and(|value| !value.is_empty()) {
+            return proxy(variable);
+        }
+    }
+    Ok(url)
 }
 
-fn fault(file: &str, error: &KubeconfigError) -> ConnectError {
-    ConnectError::Kubeconfig { file: file.to_owned(), problem: explain(error) }
+fn trust(cluster: &ClusterEntry) -> Result<Trust, KubeconfigError> {
+    let named = cluster.authorities.load("certificate-authority, of the cluster of the context")?;
+    Ok(match named {
+        _ if cluster.is_insecure => Trust::Anybody,
+        Some(pem) => Trust::Authorities(pem),
+        None => Trust::System,
+    })
+}
+
+/// The client certificate and its key: both or neither.
+fn identity(user: &UserEntry) -> Result<[Option<Vec<u8>>; 2], KubeconfigError> {
+    const CERTIFICATE: &str = "client-certificate, of the user of the context";
+    const KEY: &str = "client-key, of the user of the context";
+    let (certificate, key) = (user.certificate.load(CERTIFICATE)?, user.key.load(KEY)?);
+    match (&certificate, &key) {
+        (Some(_), None) => Err(KubeconfigError::value(KEY, "there is none for the client-certificate")),
+        (None, Some(_)) => Err(KubeconfigError::value(CERTIFICATE, "there is none for the client-key")),
+        (Some(_), Some(_)) | (None, None) => Ok([certificate, key]),
+    }
+}
+
+/// Where a pod has what its service account is known by.
+const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+
+fn of_pod() -> Result<(Target, ClusterOrigin), ConnectError> {
+    let Some(host) = env::var_os(IN_CLUSTER) else { return Err(ConnectError::NotConfigured) };
+    let unusable = |error: &dyn fmt::Display| ConnectError::InCluster(error.to_string());
+    let port = env::var(IN_CLUSTER_PORT).map_err(|error| unusable(&format!("{IN_CLUSTER_PORT}: {error}")))?;
+    let port = port.parse().map_err(|_| unusable(&format!("{IN_CLUSTER_PORT} is no port")))?;
+    let server = address(&host.to_string_lossy(), port);
+    let server = server.map_err(|error| unusable(&format!("{IN_CLUSTER}: {error}")))?;
+    let folder = Path::new(SERVICE_ACCOUNT);
+    let credentials = Credentials::of_file(&folder.join("token")).map_err(|error| unusable(&error))?;
+    let trust = Trust::AuthoritiesOfFile(folder.join("ca.crt"));
+    let tls = tls::config(trust, None).map_err(|error| unusable(&error))?;
+    Ok((Target { server, tls, name: None, credentials }, ClusterOrigin::ServiceAccount))
+}
+
+/// The URL of a host, which may be an IPv6 address, and a port.
+fn address(host: &str, port: u16) -> Result<Uri, InvalidUri> {
+    match host.parse::<Ipv6Addr>() {
+        Ok(host) => format!("https://[{host}]:{port}"),
+        Err(_) => format!("https://{host}:{port}"),
+    }
+    .parse()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_api_server_of_a_pod() {
+        for (host, port, expected) in [
+            ("10.0.0.1", 443, "https://10.0.0.1:443/"),
+            ("fd00::1", 6443, "https://[fd00::1]:6443/"),
+            ("kubernetes.default.svc", 443, "https://kubernetes.default.svc:443/"),
+        ] {
+            assert_eq!(address(host, port).unwrap().to_string(), expected);
+        }
+        assert!(address("a b", 443).is_err());
+    }
 }

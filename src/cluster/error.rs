@@ -3,16 +3,17 @@
 //! The texts are those of Kubernetes' own Go client where possible, because operators know them. They are for the log
 //! alone: they name the API server, which whoever sends reviews need not know. None contains a body or a credential.
 
-use std::error::Error as _;
+use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use kube::Error;
-use kube::client::AuthError;
 use kube::core::Status;
 use kube::runtime::watcher;
+
+use crate::cluster::credentials::CredentialsError;
 
 /// A kind of failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -189,7 +190,6 @@ impl ApiError {
     pub(super) fn of(error: &Error, call: &ApiCall) -> Self {
         match error {
             Error::Api(status) => Self::of_status(status, call),
-            Error::Auth(error) => Self::new(Reason::Unauthorized, call, call.go(&of_auth(error))),
             Error::SerdeError(error) => Self::new(
                 Reason::InvalidResponse,
                 call,
@@ -243,7 +243,10 @@ impl ApiError {
         let mut last = error.to_string();
         let mut source = error.source();
         while let Some(inner) = source {
-            if let Some(error) = inner.downcast_ref::<rustls::Error>() {
+            if let Some(error) = inner.downcast_ref::<CredentialsError>() {
+                return Self::new(Reason::Unauthorized, call, call.go(&error.to_string()));
+            }
+            if let Some(error) = tls_error(inner) {
                 return Self::new(Reason::Tls, call, call.go(&format!("tls: {error}")));
             }
             if let Some(error) = inner.downcast_ref::<io::Error>()
@@ -275,13 +278,18 @@ impl ApiCall {
     }
 }
 
+/// An error of TLS, which comes wrapped in one of reading, or in several. Of those the source is not what is wrapped, but
+/// the source of that.
+fn tls_error<'e>(mut error: &'e (dyn StdError + 'static)) -> Option<&'e rustls::Error> {
+    while let Some(reading) = error.downcast_ref::<io::Error>() {
+        error = reading.get_ref()?;
+    }
+    error.downcast_ref()
+}
+
 #[expect(clippy::wildcard_enum_match_arm, reason = "only these have words of their own")]
 fn of_io(error: &io::Error, call: &ApiCall) -> Option<(Reason, String)> {
     let dial = |words: &str| format!("dial tcp {}: {words}", call.peer());
-    // An error of TLS comes wrapped in one of reading, and is found further in.
-    if error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) {
-        return None;
-    }
     Some(match error.kind() {
         io::ErrorKind::ConnectionRefused => (Reason::Unreachable, dial("connect: connection refused")),
         io::ErrorKind::NetworkUnreachable => (Reason::Unreachable, dial("connect: network is unreachable")),
@@ -296,30 +304,4 @@ fn of_io(error: &io::Error, call: &ApiCall) -> Option<(Reason, String)> {
 /// The position of the error, without any of the text.
 pub(super) fn at(error: &serde_json::Error) -> String {
     format!("line {}, column {}", error.line(), error.column())
-}
-
-/// Why no client can be made, or no credentials can be had.
-#[expect(clippy::wildcard_enum_match_arm, reason = "the others show nothing of a file")]
-pub(super) fn of_client(error: &Error) -> String {
-    match error {
-        Error::Auth(error) => of_auth(error),
-        Error::InferKubeconfig(_) => {
-            "client-certificate or client-key, of the user of the context, cannot be read".to_owned()
-        }
-        other => other.to_string(),
-    }
-}
-
-/// Credential plugins print credentials, and their output is part of some errors.
-#[expect(clippy::wildcard_enum_match_arm, reason = "the others show nothing of what a program wrote")]
-fn of_auth(error: &AuthError) -> String {
-    match error {
-        AuthError::AuthExecRun { cmd, out } => format!("exec: {cmd} failed with {}", out.status),
-        AuthError::AuthExecParse(_) | AuthError::AuthExecSerialize(_) | AuthError::ExecPluginFailed => {
-            "exec: the program gave no ExecCredential with a status".to_owned()
-        }
-        AuthError::AuthExecStart(error) => format!("exec: the program cannot be run: {error}"),
-        AuthError::ParseTokenKey(_) => "token: it cannot be read".to_owned(),
-        other => other.to_string(),
-    }
 }

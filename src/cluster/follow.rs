@@ -8,7 +8,6 @@ use std::fmt::Debug;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use backon::BackoffBuilder as _;
@@ -23,6 +22,7 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::cluster::client::Cluster;
 use crate::cluster::error::{ApiCall, ApiError, Reason};
 use crate::cluster::event::{ClusterEvent, WatchedResource};
+use crate::cluster::publisher::FirstLists;
 use crate::cluster::snapshot_updater::SnapshotUpdater;
 use crate::cluster::watch_condition::WatchCondition;
 use crate::cluster::watch_event::WatchEvent;
@@ -34,15 +34,8 @@ const PAGE_SIZE: u32 = 500;
 /// The most changes that are applied to the snapshot at once.
 const BURST: usize = 512;
 
-/// The shortest time between two snapshots. A thousand namespaces made at once would otherwise be copied a thousand
-/// times.
-const BETWEEN_SNAPSHOTS: Duration = Duration::from_millis(10);
-
 /// In effect no limit.
 const NEVER: Duration = Duration::from_secs(365 * 86_400);
-
-/// How many resources are watched for a snapshot.
-const FOLLOWED: usize = 2;
 
 impl Cluster {
     /// Follows Namespaces and service accounts for as long as it is polled. Each new snapshot goes to
@@ -53,21 +46,21 @@ impl Cluster {
         publish: impl Fn(Arc<Snapshot>),
         observe: impl Fn(ClusterEvent),
     ) -> Infallible {
-        let listed = AtomicUsize::new(0);
+        let lists = FirstLists::default();
         let observe = |event: ClusterEvent| {
             self.known.reads.note_failures(&event);
             observe(event);
         };
         let follow = |resource, mut keeper: SnapshotUpdater| {
             let mut is_first = true;
-            let (observe, listed) = (&observe, &listed);
+            let (observe, lists) = (&observe, &lists);
             move |changes: Vec<WatchEvent>| {
                 let is_listed = changes.iter().any(|change| matches!(change, WatchEvent::InitDone));
-                if is_listed && std::mem::take(&mut is_first) {
-                    listed.fetch_add(1, Ordering::Relaxed);
-                }
                 self.known.reads.outdate(resource, &changes);
                 self.known.change(|snapshot| keeper.take(changes, snapshot));
+                if is_listed && std::mem::take(&mut is_first) {
+                    lists.add();
+                }
                 observe(ClusterEvent::Received(resource));
             }
         };
@@ -88,29 +81,9 @@ impl Cluster {
         let (never, _, _) = tokio::join!(
             Box::pin(namespaces),
             Box::pin(accounts),
-            self.publish_snapshots(&publish, &observe, &listed)
+            self.publish_snapshots(&publish, &observe, &lists)
         );
         never
-    }
-
-    /// Publishes the snapshot after changes, and reports when it is complete for the first time.
-    async fn publish_snapshots(
-        &self,
-        publish: &impl Fn(Arc<Snapshot>),
-        observe: &impl Fn(ClusterEvent),
-        listed: &AtomicUsize,
-    ) -> Infallible {
-        let mut is_synced = false;
-        loop {
-            self.known.changed.notified().await;
-            let holds_all = listed.load(Ordering::Relaxed) == FOLLOWED;
-            let snapshot = self.known.snapshot().clone();
-            publish(Arc::new(snapshot));
-            if holds_all && !std::mem::replace(&mut is_synced, true) {
-                observe(ClusterEvent::Synced);
-            }
-            sleep(BETWEEN_SNAPSHOTS).await;
-        }
     }
 
     /// Calls `changed` whenever the Secret may have changed, and once at the start. Its content is not read.

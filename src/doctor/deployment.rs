@@ -1,8 +1,6 @@
 //! What podgate's Deployment says of how podgate is run.
 
-use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{Container, PodSpec};
-
+use crate::doctor::own_pods::{OwnContainer, OwnDeployment, OwnPodSpec};
 use crate::policy::Labels;
 
 /// The flag that names the file of the certificate.
@@ -19,14 +17,14 @@ pub(super) struct PodgateSetting {
 }
 
 /// The labels of the pods that it makes.
-pub(super) fn pod_labels(deployment: &Deployment) -> Labels {
+pub(super) fn pod_labels(deployment: &OwnDeployment) -> Labels {
     let metadata = deployment.spec.template.metadata.as_ref();
     metadata.and_then(|metadata| metadata.labels.clone()).unwrap_or_default()
 }
 
 /// What its pods are selected by, as `key=value,…`.
 #[must_use]
-pub fn selector_text(deployment: &Deployment) -> String {
+pub fn selector_text(deployment: &OwnDeployment) -> String {
     let labels = deployment.spec.selector.match_labels.as_ref();
     let terms: Vec<String> =
         labels.into_iter().flatten().map(|(key, value)| format!("{key}={value}")).collect();
@@ -34,27 +32,27 @@ pub fn selector_text(deployment: &Deployment) -> String {
 }
 
 /// podgate's container of a pod: the one of the name, or the first.
-pub(super) fn container(spec: &PodSpec) -> Option<&Container> {
+pub(super) fn container(spec: &OwnPodSpec) -> Option<&OwnContainer> {
     spec.containers.iter().find(|container| container.name == "podgate").or_else(|| spec.containers.first())
 }
 
 /// Whether a Deployment of podgate takes its certificate from files, and so does not manage it by itself.
 #[must_use]
-pub fn has_certificate_files(deployment: &Deployment) -> bool {
+pub fn has_certificate_files(deployment: &OwnDeployment) -> bool {
     certificate_file(deployment).is_some()
 }
 
-fn pod_spec(deployment: &Deployment) -> Option<&PodSpec> {
+fn pod_spec(deployment: &OwnDeployment) -> Option<&OwnPodSpec> {
     deployment.spec.template.spec.as_ref()
 }
 
-fn certificate_file(deployment: &Deployment) -> Option<&str> {
+fn certificate_file(deployment: &OwnDeployment) -> Option<&str> {
     CERTIFICATE.of(deployment)
 }
 
 impl PodgateSetting {
     /// What a Deployment of podgate sets it to; `None` where it is not set.
-    pub(super) fn of<'d>(&self, deployment: &'d Deployment) -> Option<&'d str> {
+    pub(super) fn of<'d>(&self, deployment: &'d OwnDeployment) -> Option<&'d str> {
         let container = pod_spec(deployment).and_then(container)?;
         let variable = container.env.iter().flatten().find(|variable| variable.name == self.variable);
         let arguments = container.args.as_deref().unwrap_or_default();
@@ -70,7 +68,7 @@ impl PodgateSetting {
 /// The Secret that the files of the certificate come from; `None` when podgate manages it by itself, or when they
 /// come from elsewhere.
 #[must_use]
-pub fn mounted_secret(deployment: &Deployment) -> Option<&str> {
+pub fn mounted_secret(deployment: &OwnDeployment) -> Option<&str> {
     let file = certificate_file(deployment)?;
     let spec = pod_spec(deployment)?;
     let holds = |folder: &str| file.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));

@@ -6,15 +6,15 @@ use k8s_openapi::api::admissionregistration::v1::{
     MutatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
     ValidatingWebhookConfiguration,
 };
-use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::coordination::v1::Lease;
-use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::doctor::deployment::has_certificate_files;
+use crate::doctor::own_pods::{OwnDeployment, OwnPod};
 use crate::policy::{Labels, PolicySet};
 
 /// An object; `None` if there is none; or why it was not read, in one line.
@@ -70,9 +70,9 @@ pub struct Installation {
     /// Where the policies come from.
     pub policies: PolicySource,
     /// The Deployment.
-    pub deployment: ObjectRead<Deployment>,
+    pub deployment: ObjectRead<OwnDeployment>,
     /// The pods that the Deployment selects.
-    pub pods: ListRead<Pod>,
+    pub pods: ListRead<OwnPod>,
     /// The disruption budgets of podgate's namespace.
     pub budgets: ListRead<PodDisruptionBudget>,
     /// The Service.

@@ -12,6 +12,7 @@ mod health_check;
 mod identity;
 mod installation;
 mod labels;
+mod own_pods;
 mod policies;
 mod reach;
 mod replicas;
@@ -30,6 +31,7 @@ pub use installation::{
     ApiServer, BundleState, CaDates, CertificateDates, Guard, Installation, InstallationNames, ListRead,
     ObjectRead, PolicySource, TlsProbe,
 };
+pub use own_pods::{OwnDeployment, OwnPod};
 pub use report::{DoctorReport, write_json, write_text};
 
 /// Runs every check.

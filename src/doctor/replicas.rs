@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
@@ -11,6 +9,7 @@ use crate::doctor::deployment::{container, pod_labels, selector_text};
 use crate::doctor::diagnosis::{Diagnosis, listed};
 use crate::doctor::health_check::HealthCheck;
 use crate::doctor::installation::{Installation, InstallationNames, REINSTALL};
+use crate::doctor::own_pods::{OwnDeployment, OwnPod};
 use crate::doctor::webhook_entry::selects;
 
 pub(super) fn check(installation: &Installation, findings: &mut Vec<Diagnosis>) {
@@ -26,7 +25,8 @@ pub(super) fn check(installation: &Installation, findings: &mut Vec<Diagnosis>) 
     count(names, deployment, findings);
     if let Ok(pods) = &installation.pods {
         // Those that are being deleted say nothing of how it will be.
-        let pods: Vec<&Pod> = pods.iter().filter(|pod| pod.metadata.deletion_timestamp.is_none()).collect();
+        let pods: Vec<&OwnPod> =
+            pods.iter().filter(|pod| pod.metadata.deletion_timestamp.is_none()).collect();
         together(names, &pods, findings);
         images(names, &pods, findings);
     }
@@ -40,7 +40,7 @@ fn object(names: &InstallationNames) -> String {
     names.own("Deployment", &names.deployment)
 }
 
-fn count(names: &InstallationNames, deployment: &Deployment, findings: &mut Vec<Diagnosis>) {
+fn count(names: &InstallationNames, deployment: &OwnDeployment, findings: &mut Vec<Diagnosis>) {
     let wanted = replicas(deployment);
     let ready = deployment.status.as_ref().and_then(|status| status.ready_replicas).unwrap_or_default();
     if ready < wanted {
@@ -65,11 +65,11 @@ fn count(names: &InstallationNames, deployment: &Deployment, findings: &mut Vec<
 }
 
 /// How many replicas are asked for.
-fn replicas(deployment: &Deployment) -> i32 {
+fn replicas(deployment: &OwnDeployment) -> i32 {
     deployment.spec.replicas.unwrap_or(1)
 }
 
-fn together(names: &InstallationNames, pods: &[&Pod], findings: &mut Vec<Diagnosis>) {
+fn together(names: &InstallationNames, pods: &[&OwnPod], findings: &mut Vec<Diagnosis>) {
     let nodes: Vec<&str> =
         pods.iter().filter_map(|pod| pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref())).collect();
     let Some(first) = nodes.first() else { return };
@@ -84,7 +84,7 @@ fn together(names: &InstallationNames, pods: &[&Pod], findings: &mut Vec<Diagnos
     }
 }
 
-fn images(names: &InstallationNames, pods: &[&Pod], findings: &mut Vec<Diagnosis>) {
+fn images(names: &InstallationNames, pods: &[&OwnPod], findings: &mut Vec<Diagnosis>) {
     let containers = pods.iter().filter_map(|pod| pod.spec.as_ref()).filter_map(container);
     let images: BTreeSet<&str> = containers.filter_map(|container| container.image.as_deref()).collect();
     if images.len() > 1 {
@@ -104,7 +104,7 @@ fn images(names: &InstallationNames, pods: &[&Pod], findings: &mut Vec<Diagnosis
 
 fn budget(
     names: &InstallationNames,
-    deployment: &Deployment,
+    deployment: &OwnDeployment,
     budgets: &[PodDisruptionBudget],
     findings: &mut Vec<Diagnosis>,
 ) {

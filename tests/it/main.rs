@@ -31,6 +31,7 @@ mod fields;
 mod findings;
 mod guarded_labels;
 mod hostile;
+mod kubeconfig;
 mod left_out;
 mod lint;
 mod log_lines;

@@ -5,8 +5,7 @@
 use std::time::SystemTime;
 
 use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
-use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
+use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
 use kube::Resource;
 use kube::core::ObjectMeta;
 use serde::de::DeserializeOwned;
@@ -15,8 +14,8 @@ use crate::certificates::WebhookService;
 use crate::cli::doctor::trust::{self, SecretLeaf, Trust};
 use crate::cluster::{ApiError, Cluster};
 use crate::doctor::{
-    ApiServer, Guard, Installation, InstallationNames, ListRead, ObjectRead, PolicySource, mounted_secret,
-    selector_text,
+    ApiServer, Guard, Installation, InstallationNames, ListRead, ObjectRead, OwnDeployment, OwnPod,
+    PolicySource, mounted_secret, selector_text,
 };
 use crate::policy::{Labels, PolicySet};
 
@@ -43,7 +42,7 @@ impl InstallationReader<'_> {
         policies: Option<PolicySet>,
     ) -> Installation {
         let now = SystemTime::now();
-        let deployment = self.get::<Deployment>(Some(&names.namespace), &names.deployment).await;
+        let deployment = self.get::<OwnDeployment>(Some(&names.namespace), &names.deployment).await;
         if names.secret == SECRET
             && let Some(mounted) = mounted(&deployment)
         {
@@ -117,7 +116,11 @@ impl InstallationReader<'_> {
     }
 
     /// The pods that a Deployment selects; none where that is not known.
-    async fn pods(&self, namespace: Option<&str>, deployment: &ObjectRead<Deployment>) -> ListRead<Pod> {
+    async fn pods(
+        &self,
+        namespace: Option<&str>,
+        deployment: &ObjectRead<OwnDeployment>,
+    ) -> ListRead<OwnPod> {
         let Ok(Some(deployment)) = deployment else { return Ok(Vec::new()) };
         match selector_text(deployment).as_str() {
             "" => Ok(Vec::new()),
@@ -151,7 +154,7 @@ impl InstallationReader<'_> {
 }
 
 /// The Secret that a Deployment mounts for its certificate.
-fn mounted(deployment: &ObjectRead<Deployment>) -> Option<&str> {
+fn mounted(deployment: &ObjectRead<OwnDeployment>) -> Option<&str> {
     mounted_secret(deployment.as_ref().ok()?.as_ref()?)
 }
 

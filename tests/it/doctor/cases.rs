@@ -12,7 +12,7 @@ use std::time::Duration;
 use podgate::doctor::{Diagnosis, DiagnosisSeverity, HealthCheck, Installation, examine};
 use serde_json::{Value as Json, json};
 
-use super::world::{VALIDATING, World, now};
+use super::world::{DEPLOYMENT, VALIDATING, World, now};
 use crate::policies::policies;
 
 /// A change to a good installation.
@@ -167,7 +167,7 @@ pub(super) fn cases() -> Vec<(HealthCheck, DiagnosisSeverity, &'static str, Brea
             Warning,
             "guards podgate.dev/policy,resource.kubernetes.io/admin-access, and podgate is told that podgate.dev/policy,team is guarded",
             Patch(
-                super::world::DEPLOYMENT,
+                DEPLOYMENT,
                 set("/spec/template/spec/containers/0/args/-", "--guarded-labels=team,podgate.dev/policy".into()),
             ),
         ),
@@ -185,9 +185,10 @@ pub(super) fn cases() -> Vec<(HealthCheck, DiagnosisSeverity, &'static str, Brea
             With(|installation| {
                 installation.policies =
                     podgate::doctor::PolicySource::Given(policies(BY_ENVIRONMENT));
-                let deployment = installation.deployment.as_mut().unwrap().as_mut().unwrap();
-                let container = &mut deployment.spec.template.spec.as_mut().unwrap().containers[0];
-                container.args.as_mut().unwrap().push("--guarded-labels=environment".to_owned());
+                let mut world = World::good();
+                let told = "--guarded-labels=environment";
+                world.patch(DEPLOYMENT, &set("/spec/template/spec/containers/0/args/-", told.into()));
+                installation.deployment = Ok(world.one(DEPLOYMENT, "podgate"));
             }),
         ),
         (
