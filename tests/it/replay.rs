@@ -119,7 +119,7 @@ fn corpora() -> [Corpus; 2] {
             }
         }
     }
-    for payload in ["denied", "one-container", "sixteen-containers"] {
+    for payload in ["denied", "one-container", "repaired", "sixteen-containers"] {
         let body = fs::read(of_repository(&format!("benches/payloads/{payload}.json"))).unwrap();
         corpora.iter_mut().for_each(|corpus| corpus.add(payload.to_owned(), &body));
     }
