@@ -19,7 +19,7 @@ use tokio_rustls::client::TlsStream;
 use crate::Result;
 
 const CONNECTIONS: usize = 16;
-const ROUND: Duration = Duration::from_millis(1500);
+const ROUND: Duration = Duration::from_millis(1000);
 /// Upstream's answer holds the whole review.
 const MAX_ANSWER: usize = 256 * 1024;
 
@@ -32,7 +32,7 @@ pub(crate) struct Target {
 
 /// What came of a round.
 pub(crate) struct Round {
-    answered: u64,
+    pub(crate) answered: u64,
     spent: Duration,
     elapsed: Duration,
 }

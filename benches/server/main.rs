@@ -20,6 +20,7 @@
     reason = "a bench prints what it measured, and may end by a panic; counts are far below 2^52"
 )]
 
+mod calls;
 mod client;
 mod own;
 mod peer;
@@ -49,8 +50,12 @@ struct Payload {
 }
 
 const ONE_CONTAINER: &[u8] = include_bytes!("../payloads/one-container.json");
+/// The pod that passes, the one with more containers, and the one that differs from the first by its faults.
+const PASSED: usize = 0;
+const SIXTEEN: usize = 1;
+const REFUSED: usize = 2;
 
-const PAYLOADS: [Payload; 4] = [
+const PAYLOADS: [Payload; 5] = [
     Payload { name: "validate, 1 container", is_mutation: false, is_allowed: true, review: ONE_CONTAINER },
     Payload {
         name: "validate, 16 containers",
@@ -65,6 +70,12 @@ const PAYLOADS: [Payload; 4] = [
         review: include_bytes!("../payloads/denied.json"),
     },
     Payload { name: "mutate, 1 container", is_mutation: true, is_allowed: true, review: ONE_CONTAINER },
+    Payload {
+        name: "mutate, 1 container that is repaired",
+        is_mutation: true,
+        is_allowed: true,
+        review: include_bytes!("../payloads/repaired.json"),
+    },
 ];
 
 fn main() -> Result<()> {
@@ -81,15 +92,17 @@ fn main() -> Result<()> {
     for side in Side::ALL.into_iter().filter(|side| *side != Side::Upstream || upstream.is_some()) {
         peers.push(start(side, &files, upstream.as_ref())?);
     }
-    let mut costs = Vec::new();
-    for payload in &PAYLOADS {
-        costs.push(compare(payload, &peers, rounds)?);
-    }
+    let costs = compare(&peers, rounds)?;
+    let calls = calls::count(&peers)?;
     let tables = format!(
-        "CPU per review, {rounds} rounds:\n\n{}\nTime to ready ({STARTS} starts) and memory:\n\n{}",
+        "CPU per review, {rounds} rounds:\n\n{}\nRefused with many faults / passed, one container: {}.\n\n\
+         Calls of the system for each review:\n\n{}\nTime to ready ({STARTS} starts), memory and size:\n\n{}",
         report::costs(&costs),
-        report::processes(&peers)?
+        report::refused_to_passed(&costs),
+        calls::table(&calls)?,
+        report::processes(&peers, upstream.as_ref())?
     );
+    report::keep(&costs, &calls::with_goals(&calls), &peers)?;
     println!("load after:  {}\n\n{tables}", load()?);
     if env::var_os("PODGATE_BLESS").is_some() {
         report::bless(&tables)?;
@@ -109,31 +122,42 @@ fn start(side: Side, files: &Files, upstream: Option<&Upstream>) -> Result<(Peer
     }
 }
 
-/// Takes turns.
-fn compare(payload: &'static Payload, peers: &[(Peer, Vec<f64>)], rounds: usize) -> Result<Costs> {
-    let mut of = Vec::new();
-    for (peer, _) in peers {
-        if peer.answers(payload)? {
-            of.push((peer, Vec::new(), Vec::new()));
+/// Takes turns: in each round each payload is sent to each server.
+fn compare(peers: &[(Peer, Vec<f64>)], rounds: usize) -> Result<Vec<Costs>> {
+    let mut all = Vec::new();
+    for payload in &PAYLOADS {
+        let mut of = Vec::new();
+        for (peer, _) in peers {
+            if peer.answers(payload)? {
+                of.push((peer, Vec::new(), Vec::new()));
+            }
         }
+        all.push((payload, of));
     }
     // The first round warms up.
     for round in 0..=rounds {
-        for (peer, costs, busy) in &mut of {
-            let measured = peer.round(payload)?;
-            if round > 0 {
-                costs.push(measured.cost());
-                busy.push(measured.busy());
+        for (payload, of) in &mut all {
+            for (peer, costs, busy) in of {
+                let measured = peer.round(payload)?;
+                if round > 0 {
+                    costs.push(measured.cost());
+                    busy.push(measured.busy());
+                }
             }
         }
+        println!("round {round} of {rounds}");
     }
-    print!("measured: {}; the server was busy", payload.name);
-    for (peer, _, busy) in &of {
-        print!(" {} {:.0} %", peer.side.name(), busy.iter().sum::<f64>() / busy.len() as f64);
+    let mut costs = Vec::new();
+    for (payload, of) in all {
+        print!("{}: the server was busy", payload.name);
+        for (peer, _, busy) in &of {
+            print!(" {} {:.0} %", peer.side.name(), busy.iter().sum::<f64>() / busy.len() as f64);
+        }
+        println!();
+        let of = of.into_iter().map(|(peer, costs, _)| (peer.side, costs)).collect();
+        costs.push(Costs { payload: payload.name, bytes: payload.review.len(), of });
     }
-    println!();
-    let of = of.into_iter().map(|(peer, costs, _)| (peer.side, costs)).collect();
-    Ok(Costs { payload: payload.name, bytes: payload.review.len(), of })
+    Ok(costs)
 }
 
 /// The load of the machine, and what its host has taken from it.

@@ -1,5 +1,6 @@
 //! The servers under test: how each is started, when it is ready, what it has used.
 
+use std::cell::Cell;
 use std::env;
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -10,6 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rcgen::{CertificateParams, KeyPair};
+use rustix::process::{Pid, Signal, kill_process};
 use rustix::thread::{CpuSet, sched_setaffinity};
 use tempfile::TempDir;
 
@@ -166,6 +168,22 @@ impl Peer {
         self.target.round(&self.target.post(path, payload.review), || self.cpu())
     }
 
+    /// Asks for a round, with `strace` counting the system's calls of all threads, which it writes to a file; how many
+    /// reviews were answered.
+    pub(crate) fn traced_round(&self, payload: &Payload, counts: &Path) -> Result<u64> {
+        let path = self.side.path(payload).ok_or("not to be asked this")?;
+        let tracer = Cell::new(None);
+        // Called when the handshakes are over, and when the round is.
+        let boundary = || {
+            match tracer.take() {
+                None => tracer.set(Some(trace(self.child.id(), counts)?)),
+                Some(tracer) => end(tracer)?,
+            }
+            Ok(Duration::ZERO)
+        };
+        Ok(self.target.round(&self.target.post(path, payload.review), boundary)?.answered)
+    }
+
     /// What the scheduler has given all threads of the server so far.
     fn cpu(&self) -> Result<Duration> {
         let mut nanoseconds = 0;
@@ -189,6 +207,43 @@ impl Drop for Peer {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Has `strace` count the calls of all threads of a process, and returns when it does.
+fn trace(process: u32, counts: &Path) -> Result<Child> {
+    let mut tracer = Command::new("strace")
+        .args(["-f", "-c", "-S", "calls", "-o"])
+        .arg(counts)
+        .args(["-p", &process.to_string()])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
+    let is_traced = |task: &Path| {
+        let status = fs::read_to_string(task.join("status"));
+        status.is_ok_and(|status| !status.contains("TracerPid:\t0\n"))
+    };
+    let started = Instant::now();
+    loop {
+        let mut are_all = true;
+        for task in fs::read_dir(format!("/proc/{process}/task"))? {
+            are_all &= is_traced(&task?.path());
+        }
+        if are_all {
+            return Ok(tracer);
+        }
+        if tracer.try_wait()?.is_some() || started.elapsed() > PATIENCE {
+            return Err("strace may not trace".into());
+        }
+        thread::sleep(STEP);
+    }
+}
+
+/// Has a tracer write what it counted, and end.
+fn end(mut tracer: Child) -> Result<()> {
+    kill_process(Pid::from_child(&tracer), Signal::INT)?;
+    tracer.wait()?;
+    Ok(())
 }
 
 /// One of the servers that the bench itself is.

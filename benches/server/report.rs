@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use crate::Result;
 use crate::peer::{Peer, Side};
+use crate::upstream::Upstream;
+use crate::{PASSED, REFUSED, Result, SIXTEEN};
 
 const BEGIN: &str = "<!-- figures of the server's bench: written by it -->\n";
 const END: &str = "<!-- end of the figures -->\n";
@@ -23,13 +24,58 @@ impl Costs {
         self.of.iter().find(|(of, _)| *of == side).map(|(_, costs)| costs)
     }
 
-    /// The median, the least and the greatest of the ratios within a round.
     fn ratio(&self, of: Side, to: Side) -> String {
         let (Some(of), Some(to)) = (self.of(of), self.of(to)) else { return String::new() };
-        let (low, middle, high) = spread(of.iter().zip(to).map(|(of, to)| of / to).collect());
-        let digits = if middle < 10.0 { 2 } else { 1 };
-        format!("{middle:.digits$} ({low:.digits$} to {high:.digits$})")
+        ratio(of, to)
     }
+}
+
+/// The median, the least and the greatest of the ratios within a round.
+fn ratio(of: &[f64], to: &[f64]) -> String {
+    let (low, middle, high) = spread(of.iter().zip(to).map(|(of, to)| of / to).collect());
+    let digits = if middle < 10.0 { 2 } else { 1 };
+    format!("{middle:.digits$} ({low:.digits$} to {high:.digits$})")
+}
+
+/// The figures that have a goal, each with its spread, where `benches/run page` looks for them.
+pub(crate) fn keep(costs: &[Costs], calls: &[(&str, f64)], peers: &[(Peer, Vec<f64>)]) -> Result<()> {
+    let mut lines = String::new();
+    for (key, of, to) in [
+        ("cpu-to-null/one-container", (PASSED, Side::Judging), (PASSED, Side::Null)),
+        ("cpu-to-null/sixteen-containers", (SIXTEEN, Side::Judging), (SIXTEEN, Side::Null)),
+        ("upstream-to-drop-in/one-container", (PASSED, Side::Upstream), (PASSED, Side::DropIn)),
+        ("upstream-to-drop-in/sixteen-containers", (SIXTEEN, Side::Upstream), (SIXTEEN, Side::DropIn)),
+        ("refused-to-passed", (REFUSED, Side::Judging), (PASSED, Side::Judging)),
+    ] {
+        let (of, to) = (costs[of.0].of(of.1), costs[to.0].of(to.1));
+        if let (Some(of), Some(to)) = (of, to) {
+            writeln!(lines, "{key} {}", ratio(of, to))?;
+        }
+    }
+    for (key, count) in calls {
+        writeln!(lines, "{key} {count:.2}")?;
+    }
+    for (peer, ready) in peers.iter().filter(|(peer, _)| peer.side == Side::DropIn) {
+        let (low, middle, high) = spread(ready.clone());
+        writeln!(lines, "ready {middle:.1} ({low:.1} to {high:.1})")?;
+        writeln!(lines, "resident-loaded/drop-in {:.1}", megabytes(peer.memory("VmRSS:")?))?;
+        writeln!(lines, "resident-idle/drop-in {:.1}", megabytes(peer.idle))?;
+        writeln!(lines, "program {}", size(Path::new(env!("CARGO_BIN_EXE_podgate")))?)?;
+    }
+    Ok(fs::write(Path::new(env!("CARGO_BIN_EXE_podgate")).with_file_name("measured-server.txt"), lines)?)
+}
+
+fn megabytes(kib: u64) -> f64 {
+    kib as f64 * 1024.0 / 1e6
+}
+
+/// What the pod with many faults costs beside the one without.
+pub(crate) fn refused_to_passed(costs: &[Costs]) -> String {
+    let of = |side| match (costs[REFUSED].of(side), costs[PASSED].of(side)) {
+        (Some(refused), Some(passed)) => format!("{} {}", side.name(), ratio(refused, passed)),
+        _ => String::new(),
+    };
+    [Side::Judging, Side::DropIn].map(of).join(", ")
 }
 
 fn spread(mut values: Vec<f64>) -> (f64, f64, f64) {
@@ -55,17 +101,22 @@ pub(crate) fn costs(costs: &[Costs]) -> String {
     table
 }
 
-/// Time to ready and memory of each server; `ready` are all the times that its start took.
-pub(crate) fn processes(peers: &[(Peer, Vec<f64>)]) -> Result<String> {
+/// Time to ready, memory and program of each server; `ready` are all the times that its start took.
+pub(crate) fn processes(peers: &[(Peer, Vec<f64>)], upstream: Option<&Upstream>) -> Result<String> {
     let mut table = String::from(
-        "| server | ready after, ms | resident idle, MB | after the load, MB | at most, MB |\n|---|---|---|---|---|\n",
+        "| server | ready after, ms | resident idle, MB | after the load, MB | at most, MB | program, MB |\n|---|---|---|---|---|---|\n",
     );
-    let megabytes = |kib: u64| kib as f64 * 1024.0 / 1e6;
     for (peer, ready) in peers {
         let (low, middle, high) = spread(ready.clone());
+        // The others are the bench itself.
+        let program = match (peer.side, upstream) {
+            (Side::DropIn, _) => size(Path::new(env!("CARGO_BIN_EXE_podgate")))?,
+            (Side::Upstream, Some(upstream)) => size(&upstream.program())?,
+            _ => String::new(),
+        };
         writeln!(
             table,
-            "| {} | {middle:.1} ({low:.1} to {high:.1}) | {:.1} | {:.1} | {:.1} |",
+            "| {} | {middle:.1} ({low:.1} to {high:.1}) | {:.1} | {:.1} | {:.1} | {program} |",
             peer.side.name(),
             megabytes(peer.idle),
             megabytes(peer.memory("VmRSS:")?),
@@ -73,6 +124,10 @@ pub(crate) fn processes(peers: &[(Peer, Vec<f64>)]) -> Result<String> {
         )?;
     }
     Ok(table)
+}
+
+fn size(program: &Path) -> Result<String> {
+    Ok(format!("{:.1}", fs::metadata(program)?.len() as f64 / 1e6))
 }
 
 /// Puts the tables in place of those that the page has.

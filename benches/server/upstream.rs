@@ -64,9 +64,13 @@ impl Upstream {
         self.folder.path().join("control-plane/kubeconfig")
     }
 
+    pub(crate) fn program(&self) -> PathBuf {
+        self.programs.join("pod-security-webhook")
+    }
+
     /// The webhook as its users run it, for one core.
     pub(crate) fn webhook(&self, port: u16) -> Command {
-        let mut command = Command::new(self.programs.join("pod-security-webhook"));
+        let mut command = Command::new(self.program());
         command
             .env("GOMAXPROCS", "1")
             .args(["--bind-address=127.0.0.1", "--secure-port", &port.to_string()])

@@ -172,7 +172,7 @@ fn object(text: &mut String, index: usize, random: &mut Random) {
             text.push_str("spec:\n");
             pod_spec(text, 2, random);
         }
-        1 | 2 | 3 => {
+        1..=3 => {
             let kind = ["Deployment", "StatefulSet", "DaemonSet"][index % 14 - 1];
             head(text, "apps/v1", kind, random);
             let _ = write!(text, "spec:\n  selector:\n    matchLabels:\n      app: {name}\n  template:\n");

@@ -1,0 +1,157 @@
+//! Instructions of single functions in one process: from the bytes of a review to those of its answer, the evaluator
+//! alone, and both as policies and namespaces become many.
+//!
+//! The process that is counted prepares everything, and then takes turns: it names what comes next, waits for a
+//! line, does it so many times, and says that it is done.
+
+use std::collections::BTreeMap;
+use std::hint::black_box;
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::process::{Command, ExitCode};
+
+use podgate::admission::{Reviewer, Webhook};
+use podgate::controls::Standard;
+use podgate::evaluate::by_standard;
+use podgate::json::Reader;
+use podgate::pod::Pod;
+use podgate::policy::{Answers, BUILT_IN, Policies, Snapshot, read_file};
+
+use crate::callgrind::Callgrind;
+use crate::{DENIED, ONE_CONTAINER, Payload, REPAIRED, Result, SIXTEEN_CONTAINERS, scratch};
+
+/// Enough that the two lines between which is counted are below a thousandth.
+const TIMES: u64 = 100;
+/// The evaluator takes a hundredth of a review.
+const TIMES_OF_EVALUATOR: u64 = 2000;
+
+/// Something to count.
+struct Turn {
+    name: String,
+    times: u64,
+    once: Box<dyn FnMut()>,
+}
+
+/// Each measure's name and figure.
+pub(crate) fn measure() -> Result<Vec<(String, u64)>> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg("functions");
+    let mut process = Callgrind::start(&command, &scratch("functions")?)?;
+    let mut lines = BufReader::new(process.child.stdout.take().ok_or("no output")?).lines();
+    let mut next = move || lines.next().ok_or("the counted process ended")?.map_err(Box::from);
+    let mut figures = Vec::new();
+    loop {
+        let line: String = next()?;
+        let Some((name, times)) = line.split_once(' ') else { return Ok(figures) };
+        if figures.is_empty() {
+            process.instrument()?;
+        }
+        let count = process.count(|child| {
+            child.stdin.as_mut().ok_or("no input")?.write_all(b"\n")?;
+            next()
+        })?;
+        process.child.stdin.as_mut().ok_or("no input")?.write_all(b"\n")?;
+        let figure = (format!("function/{name}"), count / times.parse::<u64>()?);
+        println!("{} {}", figure.0, figure.1);
+        figures.push(figure);
+    }
+}
+
+/// The process that is counted.
+pub(crate) fn serve_turns() -> Result<ExitCode> {
+    let mut turns = turns()?;
+    let (mut input, mut output, mut line) = (io::stdin().lock(), io::stdout().lock(), String::new());
+    for Turn { name, times, once } in &mut turns {
+        // What is made once, at the first call.
+        once();
+        writeln!(output, "{name} {times}")?;
+        output.flush()?;
+        input.read_line(&mut line)?;
+        (0..*times).for_each(|_| once());
+        writeln!(output, "done")?;
+        output.flush()?;
+        input.read_line(&mut line)?;
+    }
+    writeln!(output, "end")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn turns() -> Result<Vec<Turn>> {
+    let mut turns = vec![
+        judging("validate", gate("", 0, 0)?, Webhook::Validate, &ONE_CONTAINER),
+        judging("validate", gate("", 0, 0)?, Webhook::Validate, &SIXTEEN_CONTAINERS),
+        judging("validate", gate("", 0, 0)?, Webhook::Validate, &DENIED),
+        judging("mutate", gate("", 0, 0)?, Webhook::Mutate, &ONE_CONTAINER),
+        judging("mutate", gate("", 0, 0)?, Webhook::Mutate, &REPAIRED),
+        judging("drop-in", drop_in()?, Webhook::Validate, &ONE_CONTAINER),
+        judging("drop-in", drop_in()?, Webhook::Validate, &SIXTEEN_CONTAINERS),
+        judging("drop-in", drop_in()?, Webhook::Validate, &DENIED),
+        evaluating(&ONE_CONTAINER)?,
+        evaluating(&SIXTEEN_CONTAINERS)?,
+    ];
+    for (what, other) in [("by-name", "namespaces: [elsewhere]"), ("by-selector", SELECTOR)] {
+        for count in [1, 10, 1000] {
+            let reviewer = gate(other, count, 0)?;
+            let name = format!("policies-{what}-{count}");
+            turns.push(judging(&name, reviewer, Webhook::Validate, &ONE_CONTAINER));
+        }
+    }
+    for count in [10, 10_000] {
+        let reviewer = gate("", 0, count)?;
+        turns.push(judging(&format!("namespaces-{count}"), reviewer, Webhook::Validate, &ONE_CONTAINER));
+    }
+    Ok(turns)
+}
+
+fn judging(name: &str, reviewer: Reviewer, webhook: Webhook, payload: &'static Payload) -> Turn {
+    let once = move || {
+        let reply = reviewer.review(webhook, black_box(payload.review), &Answers::default());
+        drop(black_box(reply.map(podgate::admission::Reply::answer)));
+    };
+    Turn { name: format!("{name}/{}", payload.name), times: TIMES, once: Box::new(once) }
+}
+
+fn evaluating(payload: &Payload) -> Result<Turn> {
+    let review: serde_json::Value = serde_json::from_slice(payload.review)?;
+    // For as long as the process lives, as the pod borrows from it.
+    let object: &'static [u8] = serde_json::to_vec(&review["request"]["object"])?.leak();
+    let pod = Pod::read(&mut Reader::new(object)?).map_err(|error| format!("{error:?}"))?;
+    let standard: Standard = "restricted:latest".parse().map_err(|error| format!("{error:?}"))?;
+    let once = move || drop(black_box(by_standard(&standard, black_box(&pod))));
+    let name = format!("evaluate/{}", payload.name);
+    Ok(Turn { name, times: TIMES_OF_EVALUATOR, once: Box::new(once) })
+}
+
+const SELECTOR: &str = "namespaceSelector: {matchLabels: {team: elsewhere}}";
+
+/// A reviewer by the built-in policy, which knows the namespace of the payloads; with so many other policies, each
+/// with this `match`, which is not of that namespace, and with so many other namespaces.
+fn gate(other: &str, policies: usize, namespaces: usize) -> Result<Reviewer> {
+    let mut files = vec![BUILT_IN.to_owned()];
+    for index in 0..policies {
+        files.push(format!(
+            "{{apiVersion: podgate.dev/v1alpha1, kind: SecurityPolicy, metadata: {{name: other-{index}}}, \
+             spec: {{match: {{{other}}}, mode: Enforce, standard: {{enforce: \"restricted:latest\"}}}}}}"
+        ));
+    }
+    reviewer(&files, ("podgate.dev/policy", "ml-restricted"), namespaces)
+}
+
+/// A reviewer as a drop-in for Kubernetes' own admission, where the namespace asks for restricted.
+fn drop_in() -> Result<Reviewer> {
+    let configuration =
+        "{apiVersion: pod-security.admission.config.k8s.io/v1, kind: PodSecurityConfiguration}";
+    reviewer(&[configuration.to_owned()], ("pod-security.kubernetes.io/enforce", "restricted"), 0)
+}
+
+fn reviewer(files: &[String], (label, value): (&str, &str), namespaces: usize) -> Result<Reviewer> {
+    let mut policies = Policies::new(vec!["podgate-system".into()]);
+    for file in files {
+        read_file("a policy", file, &mut policies);
+    }
+    let mut snapshot = Snapshot::default();
+    let labels = || BTreeMap::from([(label.to_owned(), value.to_owned())]);
+    snapshot.insert("ml-team-a", labels());
+    (0..namespaces).for_each(|index| snapshot.insert(&format!("namespace-{index}"), labels()));
+    let policies = policies.finish().map_err(|faults| format!("{faults:?}"))?;
+    Ok(Reviewer::new(policies, snapshot))
+}
