@@ -231,7 +231,8 @@ mod tests {
         for number in 0..LINES {
             lines.write_all(line(number).as_bytes()).unwrap();
         }
-        let held = lines.0.lock().gathered.len() + lines.0.lock().in_flight;
+        let held = |state: &LineBuffer| state.gathered.len() + state.in_flight;
+        let held = held(&lines.0.lock());
         assert!(held <= MAX_BYTES, "{held}");
         assert!(lost.get() > 0);
         let reader = thread::spawn(move || {
