@@ -36,7 +36,7 @@ impl Reader<'_> {
     #[inline(always)]
     fn quick_value(&mut self) -> Option<usize> {
         match self.text.as_bytes().get(self.at..)? {
-            [b'"', ..] => self.skip_string().ok().map(|_| self.at),
+            [b'"', ..] => self.skip_quoted().ok().map(|_| self.at),
             [b'{', b'}', ..] | [b'[', b']', ..] => (self.depth < MAX_DEPTH).then_some(self.at + 2),
             [b'{', ..] => self.quick_nested(self.at + 1, 1),
             [b'[', ..] => self.quick_nested(self.at + 1, 0),
@@ -169,7 +169,7 @@ impl Reader<'_> {
     fn slow_value(&mut self) -> Result<()> {
         match self.next_byte() {
             Some(b'{' | b'[') if self.depth == MAX_DEPTH => self.deep_value(),
-            Some(b'"') => self.skip_string().map(drop),
+            Some(b'"') => self.skip_quoted().map(drop),
             Some(b'{') => self.object(|reader, _| reader.slow_value()).map(drop),
             Some(b'[') => self.array(|reader, _| reader.slow_value()),
             Some(b't') => self.literal("true"),

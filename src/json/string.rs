@@ -22,7 +22,7 @@ pub(super) enum EscapeForm {
 impl<'a> Reader<'a> {
     /// Skips a string whose opening quote is next. Its escapes are checked, not undone.
     #[inline]
-    pub(super) fn skip_string(&mut self) -> Result<EscapeForm> {
+    pub(super) fn skip_quoted(&mut self) -> Result<EscapeForm> {
         if let Some(end) = self.plain_end()
             && end - self.at <= MAX_STRING
         {
@@ -32,7 +32,7 @@ impl<'a> Reader<'a> {
         self.skip_long_string()
     }
 
-    /// As [`Reader::skip_string`], for one that is not short.
+    /// As [`Reader::skip_quoted`], for one that is not short.
     #[inline(never)]
     pub(super) fn skip_long_string(&mut self) -> Result<EscapeForm> {
         let (bytes, start) = (self.text.as_bytes(), self.at);
@@ -65,7 +65,7 @@ impl<'a> Reader<'a> {
     /// Reads a string whose opening quote is next.
     pub(super) fn quoted(&mut self) -> Result<Cow<'a, str>> {
         let start = self.at + 1;
-        let form = self.skip_string()?;
+        let form = self.skip_quoted()?;
         let text = self.text.get(start..self.at - 1).unwrap_or_default();
         if form == EscapeForm::Plain {
             return Ok(Cow::Borrowed(text));

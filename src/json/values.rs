@@ -27,6 +27,18 @@ impl<'a> Reader<'a> {
         if self.null()? { Ok(None) } else { self.string().map(Some) }
     }
 
+    /// Skips what [`Reader::string`] reads: it is checked in the same way, and its escapes are not undone.
+    ///
+    /// # Errors
+    /// As [`Reader::string`].
+    pub fn skip_string(&mut self) -> Result<()> {
+        match self.next_byte() {
+            Some(b'"') => self.skip_quoted().map(drop),
+            _ if self.null()? => Ok(()),
+            _ => Err(self.expected("a string")),
+        }
+    }
+
     /// Reads a boolean; `null` is `None`.
     ///
     /// # Errors
