@@ -2,8 +2,8 @@
 
 use crate::json::scan::CHUNK;
 
-/// The fingerprint of a key. It is made of the key's bytes as [`Escaped`](crate::json::string::EscapeForm::Escaped)
-/// spells them: then equal keys are spelt alike.
+/// The fingerprint of a key. It is made of the key's bytes, with escapes as every encoder writes them: then equal keys are
+/// spelt alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct KeyFingerprint {
     /// Of a short key, which has fewer bytes than [`CHUNK`], the first byte is 0, as no byte of a key is.
@@ -69,18 +69,6 @@ impl KeyFingerprint {
             *to = *from;
         }
         Self::of_short(before, key.len())
-    }
-
-    /// Two numbers in the place of a fingerprint.
-    #[inline]
-    pub(super) fn of_two(low: u64, high: u64) -> Self {
-        Self { low, high }
-    }
-
-    /// The two numbers.
-    #[inline]
-    pub(super) fn two(self) -> (u64, u64) {
-        (self.low, self.high)
     }
 
     /// The same number for equal keys.

@@ -1,4 +1,4 @@
-//! The keys of an object, of which none may come twice.
+//! The keys of an object that is read, of which none may come twice.
 //!
 //! Two readers of a repeated key may each take a different value, so neither is safe. Among a few keys a repetition is
 //! found by comparing two numbers for each; many are looked up by hash, so that an object with nothing but keys cannot
@@ -10,11 +10,9 @@ use std::hash::RandomState;
 
 use crate::json::error::{ErrorKind, JsonError, Result, fault};
 use crate::json::fingerprint::KeyFingerprint;
-use crate::json::limits::{MAX_ELEMENTS, MAX_STRING};
 use crate::json::reader::Reader;
 use crate::json::scan::window_at_end;
 use crate::json::seen_keys::{ManyKeys, SeenKeys};
-use crate::json::string::EscapeForm;
 
 /// From this many keys on, an object's keys are looked up by hash.
 pub(super) const SCANNED_KEYS: usize = 24;
@@ -25,11 +23,6 @@ const FULL: u64 = u64::MAX;
 /// Most keys of a text that are compared byte by byte with others of the same fingerprint. Real texts have a few; each
 /// comparison reads the key again. Past it they are hashed.
 const MOST_COMPARED: usize = 10_000;
-
-/// In [`Reader::put_by`]: an array.
-const ARRAY: u8 = u8::MAX;
-/// In it: that a filter is full.
-const IS_FULL: u8 = 0x80;
 
 impl<'a> Reader<'a> {
     /// To call before the first key of an object.
@@ -47,48 +40,6 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// As [`Reader::nothing_seen`], for an object within another one, whose keys are put by.
-    #[inline]
-    pub(super) fn enter(&mut self, outer: SeenKeys) -> SeenKeys {
-        self.fingerprints.push(KeyFingerprint::of_two(outer.first as u64, outer.filter));
-        self.nothing_seen()
-    }
-
-    /// As [`Reader::forget`], for such an object: the keys of the one around it.
-    #[inline]
-    pub(super) fn leave(&mut self, seen: SeenKeys) -> Option<SeenKeys> {
-        self.forget(seen);
-        let (first, filter) = self.fingerprints.pop()?.two();
-        Some(SeenKeys { first: first as usize, filter })
-    }
-
-    /// A level that is put by, in a byte: an array, or an object by the number of fingerprints of its keys and whether its
-    /// filter is full. There are as many fingerprints as a filter has bits, and fewer than [`SCANNED_KEYS`] more.
-    pub(super) fn put_by(&self, level: Option<SeenKeys>) -> u8 {
-        let Some(seen) = level else { return ARRAY };
-        let fingerprints = u8::try_from(self.fingerprints.len() - seen.first).unwrap_or(IS_FULL - 1);
-        if seen.filter == FULL { fingerprints | IS_FULL } else { fingerprints }
-    }
-
-    /// A level that was put by, once the fingerprints of those within it are forgotten.
-    pub(super) fn take_up(&self, level: u8) -> Option<SeenKeys> {
-        if level == ARRAY {
-            return None;
-        }
-        let first = self.fingerprints.len().saturating_sub(usize::from(level & !IS_FULL));
-        let of_object = self.fingerprints.get(first..).unwrap_or_default();
-        let filter = of_object.iter().fold(0, |filter, fingerprint| filter | fingerprint.filter_bit());
-        Some(SeenKeys { first, filter: if level & IS_FULL == 0 { filter } else { FULL } })
-    }
-
-    /// Makes room for the fingerprint of a key. Doubling the capacity, as a list does by itself, would hold three times
-    /// the memory while it moves.
-    pub(super) fn make_room_for_a_key(&mut self) {
-        if self.fingerprints.len() == self.fingerprints.capacity() {
-            self.fingerprints.reserve_exact(self.fingerprints.len() / 4 + SCANNED_KEYS);
-        }
-    }
-
     /// Reads a key and its colon, and checks that the object has no such key yet.
     #[inline(always)]
     pub(super) fn key(&mut self, seen: &mut SeenKeys) -> Result<Cow<'a, str>> {
@@ -97,9 +48,9 @@ impl<'a> Reader<'a> {
             return Err(self.no_key());
         }
         let start = self.at + 1;
-        if let Some(end) = self.plain_end()
+        if let Some((end, true)) = self.string_end_and_form(self.at)
             && let Some(window) = window_at_end(self.text.as_bytes(), end)
-            && let Some(text) = self.text.get(start..end).filter(|text| text.len() <= MAX_STRING)
+            && let Some(text) = self.text.get(start..end)
             && let [before @ .., _, b':', _, _, _, _, _, _] = window
         {
             let Some(with_it) =
@@ -123,16 +74,15 @@ impl<'a> Reader<'a> {
     #[inline(never)]
     fn long_key(&mut self, seen: &mut SeenKeys) -> Result<Cow<'a, str>> {
         let start = self.at + 1;
-        let form = self.skip_long_string()?;
-        let spelt = self.text.get(start..self.at - 1).unwrap_or_default();
-        let key = if form == EscapeForm::Plain { Cow::Borrowed(spelt) } else { unescaped(spelt)? };
+        let key = self.quoted()?;
         let with_it = if seen.filter == FULL {
             // It is hashed as it was read, without a fingerprint: each look at an escape costs more than the rest.
-            let is_new = self.elements <= MAX_ELEMENTS && self.insert_into_many(&key, seen.first);
-            is_new.then_some(*seen)
-        } else if form == EscapeForm::Odd {
-            self.see(KeyFingerprint::of(usual_spelling(&key).as_bytes(), start), start, *seen)
+            self.insert_into_many(&key, seen.first).then_some(*seen)
         } else {
+            let spelt = match &key {
+                Cow::Borrowed(key) => Cow::Borrowed(*key),
+                Cow::Owned(key) => Cow::Owned(usual_spelling(key)),
+            };
             self.see(KeyFingerprint::of(spelt.as_bytes(), start), start, *seen)
         };
         let Some(with_it) = with_it else {
@@ -142,25 +92,9 @@ impl<'a> Reader<'a> {
         Ok(key)
     }
 
-    /// Skips such a key. Usual escapes are not undone: managed fields have such keys (`k:{"name":"c"}`), one for each
-    /// container.
-    pub(super) fn skip_long_key(&mut self, seen: &mut SeenKeys) -> Result<()> {
-        let start = self.at + 1;
-        let form = self.skip_long_string()?;
-        if form == EscapeForm::Odd || seen.filter == FULL {
-            self.at = start - 1;
-            return self.long_key(seen).map(drop);
-        }
-        let spelt = self.text.get(start..self.at - 1).unwrap_or_default();
-        *seen = self
-            .see(KeyFingerprint::of(spelt.as_bytes(), start), start, *seen)
-            .ok_or_else(|| self.repeated(start))?;
-        Ok(())
-    }
-
     /// Adds a key that has just been read, and begins at `start`, to those of its object; nothing if it is there already.
     #[inline(always)]
-    pub(super) fn see(&mut self, key: KeyFingerprint, start: usize, mut seen: SeenKeys) -> Option<SeenKeys> {
+    fn see(&mut self, key: KeyFingerprint, start: usize, mut seen: SeenKeys) -> Option<SeenKeys> {
         let bit = key.filter_bit();
         if seen.filter & bit != 0 {
             return self.see_if_new(key, start, seen);
@@ -172,11 +106,6 @@ impl<'a> Reader<'a> {
 
     #[inline(never)]
     fn see_if_new(&mut self, key: KeyFingerprint, start: usize, mut seen: SeenKeys) -> Option<SeenKeys> {
-        // On the quick way members are counted and the count is looked at in the end, which would be late for many
-        // keys: each of these takes room.
-        if self.elements > MAX_ELEMENTS {
-            return None;
-        }
         let of_object = self.fingerprints.get(seen.first..).unwrap_or_default();
         if seen.filter != FULL && of_object.len() < SCANNED_KEYS {
             let like = of_object.iter().filter(|other| other.is_like(key)).count();
@@ -190,7 +119,7 @@ impl<'a> Reader<'a> {
             }
         }
         seen.filter = FULL;
-        let key = self.reader_at(start - 1).quoted().ok()?;
+        let key = self.string_at(start - 1).ok()?;
         self.insert_into_many(&key, seen.first).then_some(seen)
     }
 
@@ -222,30 +151,26 @@ impl<'a> Reader<'a> {
     /// The key that a fingerprint is of. It was read without an error, and reading it again ends as well.
     fn key_of(&self, fingerprint: KeyFingerprint) -> Option<Cow<'a, str>> {
         if let Some(start) = fingerprint.start() {
-            return self.reader_at(start - 1).quoted().ok();
+            return self.string_at(start - 1).ok();
         }
         let spelt = String::from_utf8(fingerprint.short_key()).ok()?;
         unescaped(&spelt).ok().map(|key| Cow::Owned(key.into_owned()))
     }
 
-    fn reader_at(&self, at: usize) -> Self {
-        Self { at, ..Self::of_part(self.text) }
-    }
-
     #[cold]
-    fn no_key(&self) -> JsonError {
+    pub(super) fn no_key(&self) -> JsonError {
         self.syntax("expected a key in double quotes")
     }
 
     #[cold]
-    fn no_colon(&self) -> JsonError {
+    pub(super) fn no_colon(&self) -> JsonError {
         self.syntax("expected : after a key")
     }
 
     #[cold]
     fn repeated(&self, start: usize) -> JsonError {
         let error = fault(ErrorKind::Repeated, "the key comes twice", start - 1);
-        match self.reader_at(start - 1).quoted() {
+        match self.string_at(start - 1) {
             Ok(text) => error.inside_key(&text),
             Err(error) => error,
         }
@@ -257,7 +182,7 @@ fn unescaped(spelt: &str) -> Result<Cow<'_, str>> {
     Reader::of_part(spelt).unescaped().map(Cow::Owned)
 }
 
-/// A key's characters as [`EscapeForm::Escaped`] spells them.
+/// A key's characters as every encoder spells them: two keys are equal if and only if these are.
 fn usual_spelling(text: &str) -> String {
     let mut spelt = String::with_capacity(text.len());
     for character in text.chars() {
@@ -268,6 +193,8 @@ fn usual_spelling(text: &str) -> String {
             '\n' => spelt.push_str("\\n"),
             '\r' => spelt.push_str("\\r"),
             '\t' => spelt.push_str("\\t"),
+            // A fingerprint takes a byte 0 for none.
+            '\0'..='\u{1f}' => spelt.push_str(&format!("\\u{:04x}", u32::from(character))),
             _ => spelt.push(character),
         }
     }

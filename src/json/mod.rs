@@ -1,9 +1,9 @@
 //! A strict JSON reader that borrows: one pass, no tree, no copy of a string without escapes.
 //!
-//! A review is hostile input on the way to a security decision, so this reader refuses what others ignore, even in the
-//! parts that nobody reads: a repeated key, a lone surrogate, a depth over [`MAX_SKIPPED_DEPTH`], more than
-//! [`MAX_ELEMENTS`] members and items. `serde_json` cannot do that while it skips, and a scan before it would cost more
-//! than the reading; a test holds the two to the same answer on everything else.
+//! A review is hostile input on the way to a security decision, so this reader refuses what others ignore: a repeated key
+//! in an object that is read, and everywhere a lone surrogate, a depth over [`MAX_SKIPPED_DEPTH`], more than
+//! [`MAX_ELEMENTS`] members and items. `serde_json` cannot do that, and a scan before it would cost more than the reading;
+//! a test holds the two to the same answer on everything else.
 //!
 //! The caller pulls: [`Reader::object`] and [`Reader::array`] call back for each member or item,
 //! and the callback must read the value, if only with [`Reader::skip`]. An absent thing may be
@@ -17,6 +17,7 @@ mod limits;
 mod members;
 mod names;
 mod quote_block;
+mod quote_index;
 mod quotes;
 mod reader;
 mod scan;

@@ -12,6 +12,9 @@ impl<'n> Names<'n> {
     /// No names, of which every name may be one.
     pub(super) const ANY: Self = Self { names: &[], filter: u64::MAX };
 
+    /// No names, which no name is one of.
+    pub(super) const NONE: Names<'static> = Names { names: &[], filter: 0 };
+
     /// These names.
     #[must_use]
     pub const fn new(names: &'n [&'n str]) -> Self {

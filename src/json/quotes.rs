@@ -1,96 +1,84 @@
-//! The quotes of a text, one after the other, found for sixty-four bytes at a time.
-//!
-//! Searching for the end of each string from its beginning would make every step wait for the one before. So the places
-//! of quotes are the bits of a word, and the next one is a bit away.
+//! Where strings end.
 
-use std::num::NonZeroU64;
-
-use crate::json::quote_block::{BLOCK, QuoteBlock};
+use crate::json::limits::MAX_STRING;
+use crate::json::quote_block::BLOCK;
+use crate::json::quote_index::NextQuotes;
 use crate::json::reader::Reader;
 
 impl Reader<'_> {
-    /// The quotes from a place on that is not within a string: those of the block that begins there.
+    /// The closing quote of the string whose opening quote is at a place. Nothing if anything in it has to be looked at
+    /// closely: then it may be no string.
     #[inline(always)]
-    pub(super) fn quotes_from(&mut self, start: usize) -> u64 {
-        self.block = QuoteBlock::at(self.text.as_bytes(), start);
-        self.block.quotes
+    pub(super) fn string_end(&mut self, at: usize) -> Option<usize> {
+        match self.quotes.near_end(at) {
+            Some(end) => Some(end),
+            None => self.quotes.end(self.text.as_bytes(), at).filter(|end| end - at <= MAX_STRING),
+        }
     }
 
-    /// Keeps the quotes that have not been taken for the next read.
+    /// As [`Reader::string_end`], for a string whose quotes are the next two.
     #[inline(always)]
-    pub(super) fn leave_quotes(&mut self, quotes: u64) {
-        self.block.quotes = quotes;
-    }
-
-    /// Takes two quotes, the first of which begins a string: the place of the second, and the quotes that are left.
-    /// Nothing if anything but plain bytes and `\"` is between them.
-    #[inline(always)]
-    pub(super) fn take_string(&mut self, mut quotes: u64) -> Option<(usize, u64)> {
-        if quotes == 0 {
-            quotes = self.next_quotes()?.get();
+    pub(super) fn next_string_end(&mut self, at: usize, next: &mut NextQuotes) -> Option<usize> {
+        if next.quotes == 0 {
+            *next = self.quotes.after(self.text.as_bytes(), next.block)?;
         }
-        quotes &= quotes - 1;
-        if quotes == 0 {
-            quotes = self.next_quotes()?.get();
-        }
-        let place = quotes.trailing_zeros();
-        if self.block.specials.trailing_zeros() < place {
+        if next.start + next.quotes.trailing_zeros() as usize != at {
             return None;
         }
-        Some((self.block.start + place as usize, quotes & (quotes - 1)))
-    }
-
-    /// The place of the quote that ends the string whose opening quote is next. Nothing unless every byte between them
-    /// stands for itself.
-    #[inline(always)]
-    pub(super) fn plain_end(&mut self) -> Option<usize> {
-        let QuoteBlock { start, mut quotes, .. } = self.block;
-        if quotes == 0 || start + quotes.trailing_zeros() as usize != self.at {
-            quotes = self.quotes_from(self.at);
+        next.quotes &= next.quotes - 1;
+        if next.quotes == 0 {
+            *next = self.quotes.after(self.text.as_bytes(), next.block)?;
+            if next.start > at + MAX_STRING - BLOCK {
+                return None;
+            }
         }
-        if self.block.escaping != 0 {
-            return None;
-        }
-        let (end, quotes) = self.take_string(quotes)?;
-        if self.block.escaping != 0 {
-            return None;
-        }
-        self.leave_quotes(quotes);
+        let end = next.start + next.quotes.trailing_zeros() as usize;
+        next.quotes &= next.quotes - 1;
         Some(end)
     }
 
-    /// The quotes of the next block that has any, unless something special is passed by or the text ends.
-    #[inline(never)]
-    fn next_quotes(&mut self) -> Option<NonZeroU64> {
-        loop {
-            let QuoteBlock { start, escaping, specials, .. } = self.block;
-            let next = start + BLOCK;
-            if specials != 0 || next >= self.text.len() {
-                return None;
-            }
-            let quotes = self.quotes_from(next);
-            // A caller that wants plain strings must learn of the escapes that were skipped, too.
-            self.block.escaping |= escaping;
-            if let Some(quotes) = NonZeroU64::new(quotes) {
-                return Some(quotes);
-            }
+    /// As [`Reader::string_end`], and whether each byte of the string stands for itself.
+    #[inline(always)]
+    pub(super) fn string_end_and_form(&mut self, at: usize) -> Option<(usize, bool)> {
+        if let Some(end) = self.quotes.near_plain_end(at) {
+            return Some((end, true));
         }
+        self.long_string_end_and_form(at)
+    }
+
+    #[inline(never)]
+    fn long_string_end_and_form(&mut self, at: usize) -> Option<(usize, bool)> {
+        let end = self.string_end(at)?;
+        Some((end, self.quotes.is_plain(self.text.as_bytes(), at, end)))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::json::string::EscapeForm;
     use proptest::prelude::*;
 
     /// What a string is made of, so that ends of blocks fall between any two of them.
     fn pieces() -> impl Strategy<Value = String> {
         let plain = (1..70usize).prop_map(|length| "a".repeat(length));
         let escapes = (1..40usize).prop_map(|count| "\\\"".repeat(count));
-        let others =
-            prop::sample::select(vec!["\\\\", "\\\"", "\\n", "\\u0022", "\\/", "é", "x", "\u{1}", "\\x"]);
-        let piece = prop_oneof![3 => plain, 2 => escapes, 4 => others.prop_map(str::to_owned)];
+        let backslashes = (1..70usize).prop_map(|count| "\\\\".repeat(count));
+        let others = prop::sample::select(vec![
+            "\\\\",
+            "\\\"",
+            "\\n",
+            "\\u0022",
+            "\\/",
+            "é",
+            "x",
+            "\u{1}",
+            "\\x",
+            "\\ud83d\\ude00",
+            "\\ud83d",
+            "\\u00",
+        ]);
+        let piece =
+            prop_oneof![3 => plain, 2 => escapes, 2 => backslashes, 4 => others.prop_map(str::to_owned)];
         prop::collection::vec(piece, 0..7).prop_map(|pieces| pieces.concat())
     }
 
@@ -99,28 +87,19 @@ mod tests {
         #[test]
         fn quotes_tell_where_strings_end(strings in prop::collection::vec(pieces(), 1..6), before in 0..70usize) {
             let text = strings.iter().fold(" ".repeat(before), |text, string| format!("{text}\"{string}\":"));
-            let (mut plain, mut quick) = (Reader::over(&text), Reader::over(&text));
-            plain.at = before;
-            let mut quotes = quick.quotes_from(before);
-            while plain.at < text.len() {
-                let mut looked_at = Reader { at: plain.at, ..Reader::over(&text) };
-                let Ok(form) = looked_at.skip_long_string() else {
-                    prop_assert_eq!(plain.plain_end(), None);
-                    prop_assert_eq!(quick.take_string(quotes), None);
+            let mut reader = Reader::over(&text);
+            let mut at = before;
+            while at < text.len() {
+                let mut looked_at = Reader { at, ..Reader::over(&text) };
+                let found = reader.string_end_and_form(at);
+                let Ok(is_plain) = looked_at.look_at_string() else {
+                    prop_assert_eq!(found, None);
                     return Ok(());
                 };
-                let end = looked_at.at - 1;
-                let found = plain.plain_end();
-                prop_assert!(found.is_none() || (found, form) == (Some(end), EscapeForm::Plain));
-                quotes = match quick.take_string(quotes) {
-                    Some((found, left)) => {
-                        prop_assert_eq!(found, end);
-                        prop_assert_ne!(form, EscapeForm::Odd);
-                        left
-                    }
-                    None => quick.quotes_from(end + 1),
-                };
-                plain.at = end + 2;
+                let expected = (looked_at.at - 1, is_plain);
+                let has_pair = text[at..=expected.0].contains("\\ud83d\\ude00");
+                prop_assert!(found == Some(expected) || (found.is_none() && has_pair), "{:?}", found);
+                at = expected.0 + 2;
             }
         }
     }
@@ -130,13 +109,41 @@ mod tests {
         for length in 0..200 {
             for before in 0..70 {
                 let text = format!("{}\"{}\":\"\"", " ".repeat(before), "a".repeat(length));
-                let mut reader = Reader { at: before, ..Reader::over(&text) };
-                assert_eq!(reader.plain_end(), Some(before + 1 + length));
-                reader.at = before + length + 3;
-                assert_eq!(reader.plain_end(), Some(reader.at + 1));
                 let mut reader = Reader::over(&text);
-                let quotes = reader.quotes_from(before);
-                assert_eq!(reader.take_string(quotes).map(|(end, _)| end), Some(before + 1 + length));
+                let plain = |at| Some((at, true));
+                let second = before + length + 3;
+                assert_eq!(reader.string_end_and_form(before), plain(before + 1 + length));
+                assert_eq!(reader.string_end_and_form(second), plain(second + 1));
+                assert_eq!(reader.string_end_and_form(before), plain(before + 1 + length), "once more");
+            }
+        }
+    }
+
+    #[test]
+    fn escapes_are_told_across_blocks() {
+        for count in 0..200 {
+            for before in 0..70 {
+                let string = "\\".repeat(count);
+                let text = format!("{}\"{string}\"\":", " ".repeat(before));
+                let end = before + 1 + count + count % 2;
+                let found = Reader::over(&text).string_end_and_form(before);
+                assert_eq!(found, Some((end, count == 0)), "{count} after {before}");
+            }
+        }
+    }
+
+    /// A string that is longer than what is looked at at once, and one that goes on where that ends.
+    #[test]
+    fn strings_are_longer_than_what_is_known() {
+        for length in (4000..4200).chain(8100..8300).chain([50_000]) {
+            for escape in ["", "\\\\", "\\\"", "\\u0041"] {
+                for before in [0, 1, 4000, 4032, 4095, 4096] {
+                    let text = format!("{}\"{}{escape}\":\"\"", " ".repeat(before), "a".repeat(length));
+                    let mut reader = Reader::over(&text);
+                    let end = before + 1 + length + escape.len();
+                    assert_eq!(reader.string_end_and_form(before), Some((end, escape.is_empty())));
+                    assert_eq!(reader.string_end_and_form(end + 2), Some((end + 3, true)));
+                }
             }
         }
     }

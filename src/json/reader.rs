@@ -2,7 +2,7 @@
 
 use crate::json::error::{ErrorKind, JsonError, Result, fault};
 use crate::json::fingerprint::KeyFingerprint;
-use crate::json::quote_block::QuoteBlock;
+use crate::json::quote_index::QuoteIndex;
 use crate::json::seen_keys::ManyKeys;
 
 /// Room for the keys of the objects that are open at a time, of a usual pod.
@@ -23,8 +23,8 @@ pub struct Reader<'a> {
     pub(super) fingerprints: Vec<KeyFingerprint>,
     /// Those of the open objects that have many.
     pub(super) many_keys: Vec<ManyKeys>,
-    /// Where strings are searched for while values are skipped.
-    pub(super) block: QuoteBlock,
+    /// Where quotes are, near this position.
+    pub(super) quotes: QuoteIndex,
 }
 
 impl<'a> Reader<'a> {
@@ -33,6 +33,10 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// When they are not UTF-8; the offset is the first byte that is not.
     pub fn new(bytes: &'a [u8]) -> Result<Self> {
+        if let Ok(text) = simdutf8::basic::from_utf8(bytes) {
+            return Ok(Self::over(text));
+        }
+        // The quick check does not tell where.
         match std::str::from_utf8(bytes) {
             Ok(text) => Ok(Self::over(text)),
             Err(error) => Err(fault(ErrorKind::Syntax, "not UTF-8", error.valid_up_to())),
@@ -71,7 +75,7 @@ impl<'a> Reader<'a> {
             refuses_misspelt_case: false,
             fingerprints: Vec::new(),
             many_keys: Vec::new(),
-            block: QuoteBlock::default(),
+            quotes: QuoteIndex::new(),
         }
     }
 

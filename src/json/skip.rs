@@ -1,4 +1,5 @@
-//! Skips values that nobody reads: half of a review and more. They are checked like all others.
+//! Skips values that nobody reads: half of a review and more. They must be JSON like all else, within the same limits. Only
+//! a key may come twice in them: whichever of the two a reader takes, no verdict depends on it.
 //!
 //! There are two ways to skip a value. The quick one knows JSON as an API server writes it: well formed, and without
 //! white space. Where it meets anything else it gives up, and the slow one, which knows all of JSON, starts over and can
@@ -7,13 +8,14 @@
 //!
 //! Nothing here recurses for more than [`MAX_DEPTH`] levels.
 
-use crate::json::error::{ErrorKind, Result};
-use crate::json::fingerprint::KeyFingerprint;
-use crate::json::limits::{MAX_DEPTH, MAX_ELEMENTS, MAX_SKIPPED_DEPTH, MAX_STRING};
+use crate::json::error::{ErrorKind, JsonError, Result};
+use crate::json::limits::{MAX_DEPTH, MAX_ELEMENTS, MAX_SKIPPED_DEPTH};
 use crate::json::reader::Reader;
-use crate::json::scan::window_at_end;
-use crate::json::seen_keys::SeenKeys;
 
+/// From the closing quote of a key on: an empty object, and another key. Most members in managed fields are followed so.
+const EMPTY_OBJECT: u64 = u64::from_le_bytes(*b"\0\0\":{},\"");
+/// How many bytes of that come before the quote of the other key.
+const EMPTY_OBJECT_LENGTH: usize = 5;
 /// From an opening bracket to the closing one, in ASCII.
 const TO_CLOSING: u8 = 2;
 
@@ -21,14 +23,12 @@ impl Reader<'_> {
     /// Skips the next value.
     #[inline]
     pub(super) fn skip_value(&mut self) -> Result<()> {
-        let before = (self.at, self.elements, self.fingerprints.len(), self.many_keys.len());
+        let before = (self.at, self.elements);
         if let Some(end) = self.quick_value() {
             self.at = end;
             return Ok(());
         }
-        (self.at, self.elements) = (before.0, before.1);
-        self.fingerprints.truncate(before.2);
-        self.many_keys.truncate(before.3);
+        (self.at, self.elements) = before;
         self.slow_value()
     }
 
@@ -36,7 +36,7 @@ impl Reader<'_> {
     #[inline(always)]
     fn quick_value(&mut self) -> Option<usize> {
         match self.text.as_bytes().get(self.at..)? {
-            [b'"', ..] => self.skip_string().ok().map(|_| self.at),
+            [b'"', ..] => self.quick_string(self.at),
             [b'{', b'}', ..] | [b'[', b']', ..] => (self.depth < MAX_DEPTH).then_some(self.at + 2),
             [b'{', ..] => self.quick_nested(self.at + 1, 1),
             [b'[', ..] => self.quick_nested(self.at + 1, 0),
@@ -47,130 +47,99 @@ impl Reader<'_> {
     /// Where the object or array ends of which the first member or item begins at `at`, and `is_object` says which of
     /// the two it is: 1 or 0.
     ///
-    /// What is open is not kept on a stack. Of their kinds there is a bit for each, and in the reader's list of
-    /// keys, before the keys of an object, stand those of the object around it.
+    /// What is open is not kept on a stack: of their kinds there is a bit for each.
     fn quick_nested(&mut self, mut at: usize, is_object: u64) -> Option<usize> {
         let bytes = self.text.as_bytes();
-        let mut quotes = self.quotes_from(at);
         // The innermost last, and before the outermost a 1. At `deepest` nothing more is opened but what is empty.
         let mut open = 1 << 1 | is_object;
         let deepest = 1 << (MAX_DEPTH - 1).checked_sub(self.depth).filter(|left| *left > 0)?;
-        let mut seen = self.enter(self.nothing_seen());
+        let mut elements = self.elements;
+        let mut next = self.quotes.from(bytes, at)?;
         loop {
-            self.elements += 1;
-            let mut value = Some(*bytes.get(at)?);
+            elements += 1;
+            let mut first = *bytes.get(at)?;
             if open & 1 == 1 {
-                (at, quotes, seen, value) = self.quick_key(at, quotes, seen)?;
+                at = self.next_string_end(at, &mut next)?;
+                let after = bytes.get(at..)?;
+                if after.first_chunk().is_some_and(|after| u64::from_le_bytes(*after) << 16 == EMPTY_OBJECT) {
+                    at += EMPTY_OBJECT_LENGTH;
+                    continue;
+                }
+                let [_, b':', begins, ..] = after else { return None };
+                (at, first) = (at + 2, *begins);
             }
-            match value {
-                None => {}
-                Some(b'"') => (at, quotes) = self.quick_string(at, quotes)?,
-                Some(bracket @ (b'{' | b'[')) => {
+            match first {
+                b'"' => at = self.next_string_end(at, &mut next)? + 1,
+                b'{' | b'[' => {
                     at += 1;
-                    if *bytes.get(at)? != bracket + TO_CLOSING {
+                    if *bytes.get(at)? != first + TO_CLOSING {
                         if open & deepest != 0 {
                             return None;
                         }
-                        open = open << 1 | u64::from(bracket == b'{');
-                        seen = self.enter(seen);
+                        open = open << 1 | u64::from(first == b'{');
                         continue;
                     }
                     at += 1;
                 }
-                Some(_) => at = self.quick_scalar(at)?,
+                _ => at = self.quick_scalar(at)?,
             }
-            while *bytes.get(at)? != b',' {
-                let bracket = if open & 1 == 1 { b'}' } else { b']' };
-                if *bytes.get(at)? != bracket {
-                    return None;
+            loop {
+                match (*bytes.get(at)?, open & 1) {
+                    (b',', _) => break,
+                    (b'}', 1) | (b']', 0) => {}
+                    _ => return None,
                 }
                 at += 1;
-                seen = self.leave(seen)?;
                 open >>= 1;
                 if open == 1 {
-                    self.leave_quotes(quotes);
-                    return (self.elements <= MAX_ELEMENTS).then_some(at);
+                    self.elements = elements;
+                    return (elements <= MAX_ELEMENTS).then_some(at);
                 }
             }
             at += 1;
         }
     }
 
-    /// Where the value begins whose key begins at `at`, and its first byte. Of an empty object, the value of most members
-    /// in managed fields, where it ends.
-    #[inline(always)]
-    fn quick_key(
-        &mut self,
-        at: usize,
-        quotes: u64,
-        seen: SeenKeys,
-    ) -> Option<(usize, u64, SeenKeys, Option<u8>)> {
-        let bytes = self.text.as_bytes();
-        let start = at + 1;
-        if *bytes.get(at)? != b'"' {
-            return None;
-        }
-        let Some((end, quotes)) = self.take_string(quotes) else {
-            return self.quick_unusual_key(at, seen);
-        };
-        let Some(window) = window_at_end(bytes, end) else {
-            return self.quick_unusual_key(at, seen);
-        };
-        let [before @ .., _, b':', first, second, _, _, _, _] = window else { return None };
-        let key = bytes.get(start..end).filter(|key| key.len() <= MAX_STRING)?;
-        let seen = self.see(KeyFingerprint::of_shown(before, key, start), start, seen)?;
-        if (*first, *second) == (b'{', b'}') {
-            return Some((end + 4, quotes, seen, None));
-        }
-        Some((end + 2, quotes, seen, Some(*first)))
-    }
-
-    #[inline(never)]
-    fn quick_unusual_key(&mut self, at: usize, seen: SeenKeys) -> Option<(usize, u64, SeenKeys, Option<u8>)> {
-        self.at = at;
-        let mut seen = seen;
-        self.skip_long_key(&mut seen).ok()?;
-        let [b':', first, ..] = self.text.as_bytes().get(self.at..)? else { return None };
-        let at = self.at + 1;
-        Some((at, self.quotes_from(at), seen, Some(*first)))
-    }
-
     /// Where the string ends whose opening quote is at `at`.
     #[inline(always)]
-    fn quick_string(&mut self, at: usize, quotes: u64) -> Option<(usize, u64)> {
-        match self.take_string(quotes) {
-            Some((end, quotes)) if end - at <= MAX_STRING => Some((end + 1, quotes)),
-            _ => self.quick_unusual_string(at),
+    fn quick_string(&mut self, at: usize) -> Option<usize> {
+        match self.string_end(at) {
+            Some(end) => Some(end + 1),
+            None => self.quick_unusual_string(at),
         }
     }
 
     #[inline(never)]
-    fn quick_unusual_string(&mut self, at: usize) -> Option<(usize, u64)> {
+    fn quick_unusual_string(&mut self, at: usize) -> Option<usize> {
         self.at = at;
-        self.skip_long_string().ok()?;
-        Some((self.at, self.quotes_from(self.at)))
+        self.look_at_string().ok()?;
+        Some(self.at)
     }
 
+    /// Where the word or number ends that begins at `at`.
     #[inline(never)]
     fn quick_scalar(&mut self, at: usize) -> Option<usize> {
-        self.at = at;
-        match self.byte()? {
-            b't' => self.literal("true"),
-            b'f' => self.literal("false"),
-            b'n' => self.literal("null"),
-            b'-' | b'0'..=b'9' => self.skip_number(),
-            _ => return None,
+        let rest = self.text.as_bytes().get(at..)?;
+        match rest {
+            [b't', b'r', b'u', b'e', ..] | [b'n', b'u', b'l', b'l', ..] => Some(at + 4),
+            [b'f', b'a', b'l', b's', b'e', ..] => Some(at + 5),
+            [b'0'..=b'9', b',' | b'}' | b']', ..] => Some(at + 1),
+            [b'1'..=b'9', b'0'..=b'9', b',' | b'}' | b']', ..] => Some(at + 2),
+            [b'-' | b'0'..=b'9', ..] => {
+                self.at = at;
+                self.skip_number().ok()?;
+                Some(self.at)
+            }
+            _ => None,
         }
-        .ok()?;
-        Some(self.at)
     }
 
     /// Skips the next value, and says what is wrong with it.
     fn slow_value(&mut self) -> Result<()> {
         match self.next_byte() {
             Some(b'{' | b'[') if self.depth == MAX_DEPTH => self.deep_value(),
-            Some(b'"') => self.skip_string().map(drop),
-            Some(b'{') => self.object(|reader, _| reader.slow_value()).map(drop),
+            Some(b'"') => self.look_at_string().map(drop),
+            Some(b'{') => self.slow_object(),
             Some(b'[') => self.array(|reader, _| reader.slow_value()),
             Some(b't') => self.literal("true"),
             Some(b'f') => self.literal("false"),
@@ -180,38 +149,75 @@ impl Reader<'_> {
         }
     }
 
-    /// Skips an object or array that is deeper than anything that is read, without a call for each of its levels. A level
-    /// that is put by takes a byte, and its keys what all keys take.
-    fn deep_value(&mut self) -> Result<()> {
-        let mut outer: Vec<u8> = Vec::new();
-        let Some(mut level) = self.open_deep(0)? else { return Ok(()) };
+    /// As [`Reader::object`], for an object that nobody reads: a key may come twice.
+    fn slow_object(&mut self) -> Result<()> {
+        (self.depth, self.at) = (self.depth + 1, self.at + 1);
+        if self.next_byte() == Some(b'}') {
+            self.close();
+            return Ok(());
+        }
         loop {
-            match &mut level {
-                Some(seen) => {
-                    self.make_room_for_a_key();
-                    self.key(seen)?;
-                }
-                None => self.count()?,
+            let start = self.unread_key()?;
+            self.slow_value().map_err(|error| self.inside_key_at(start, error))?;
+            if !self.another(b'}')? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Skips a key and its colon: the place of its opening quote.
+    fn unread_key(&mut self) -> Result<usize> {
+        self.count()?;
+        if self.next_byte() != Some(b'"') {
+            return Err(self.no_key());
+        }
+        let start = self.at;
+        self.skip_quoted()?;
+        if self.next_byte() != Some(b':') {
+            return Err(self.no_colon());
+        }
+        self.at += 1;
+        Ok(start)
+    }
+
+    #[cold]
+    fn inside_key_at(&self, start: usize, error: JsonError) -> JsonError {
+        match self.string_at(start) {
+            Ok(key) => error.inside_key(&key),
+            Err(_) => error,
+        }
+    }
+
+    /// Skips an object or array that is deeper than anything that is read, without a call for each of its levels: of each
+    /// that is open it is kept whether it is an object.
+    fn deep_value(&mut self) -> Result<()> {
+        let mut outer: Vec<bool> = Vec::new();
+        let Some(mut is_object) = self.open_deep(0)? else { return Ok(()) };
+        loop {
+            if is_object {
+                self.unread_key()?;
+            } else {
+                self.count()?;
             }
             if let Some(b'{' | b'[') = self.next_byte() {
                 if let Some(inner) = self.open_deep(outer.len() + 1)? {
-                    outer.push(self.put_by(level));
-                    level = inner;
+                    outer.push(is_object);
+                    is_object = inner;
                     continue;
                 }
             } else {
                 self.slow_value()?;
             }
-            while !self.another_deep(level)? {
+            while !self.another_deep(is_object)? {
                 let Some(around) = outer.pop() else { return Ok(()) };
-                level = self.take_up(around);
+                is_object = around;
             }
         }
     }
 
-    /// Opens an object or array `within` so many that are deeper than [`MAX_DEPTH`]: of an object, its keys so far. Nothing
-    /// if it is empty; it is then read.
-    fn open_deep(&mut self, within: usize) -> Result<Option<Option<SeenKeys>>> {
+    /// Opens an object or array `within` so many that are deeper than [`MAX_DEPTH`]: whether it is an object. Nothing if it
+    /// is empty; it is then read.
+    fn open_deep(&mut self, within: usize) -> Result<Option<bool>> {
         if MAX_DEPTH + within >= MAX_SKIPPED_DEPTH {
             let message = format!("nested more than {MAX_SKIPPED_DEPTH} levels deep");
             return Err(self.fault(ErrorKind::Syntax, message));
@@ -222,12 +228,12 @@ impl Reader<'_> {
             self.at += 1;
             return Ok(None);
         }
-        Ok(Some(is_object.then(|| self.nothing_seen())))
+        Ok(Some(is_object))
     }
 
     /// After a member or item of a level: whether another follows, or else its end, which is read.
-    fn another_deep(&mut self, level: Option<SeenKeys>) -> Result<bool> {
-        let bracket = if level.is_some() { b'}' } else { b']' };
+    fn another_deep(&mut self, is_object: bool) -> Result<bool> {
+        let bracket = if is_object { b'}' } else { b']' };
         match self.next_byte() {
             Some(b',') => {
                 self.at += 1;
@@ -235,9 +241,6 @@ impl Reader<'_> {
             }
             Some(byte) if byte == bracket => {
                 self.at += 1;
-                if let Some(seen) = level {
-                    self.forget(seen);
-                }
                 Ok(false)
             }
             _ => Err(self.not_another(bracket)),
@@ -352,32 +355,14 @@ mod tests {
     }
 
     #[test]
-    fn keys_past_the_limit_take_no_room() {
-        let members: Vec<_> = (0..MAX_ELEMENTS + 50_000).map(|key| format!("\"{key}\":0")).collect();
-        let text = format!("{{{}}}", members.join(","));
-        let mut reader = Reader::over(&text);
-        assert_eq!(reader.quick_value(), None);
-        let kept = reader.many_keys.last().map_or(0, |many| many.hashes.len());
-        assert!((1..=MAX_ELEMENTS).contains(&kept), "{kept} keys");
-    }
-
-    #[test]
-    fn a_repeated_key_is_found_among_any_number() {
-        for count in [1, 2, 20, 23, 24, 25, 26, 100] {
-            for width in [1, 15, 16, 30] {
-                let object = |last: usize| {
-                    let keys: Vec<_> = (0..count)
-                        .chain([last])
-                        .map(|key| format!("\"{key:0width$}\":{{\"0\":0}}"))
-                        .collect();
-                    format!("[{{{}}},{{}}]", keys.join(","))
-                };
-                assert!(quick(&object(count), 0).is_some());
-                for last in 0..count {
-                    assert_eq!(quick(&object(last), 0), None, "{last} of {count}");
-                    assert_eq!(slow(&object(last), 0), None, "{last} of {count}");
-                }
-            }
+    fn what_nobody_reads_may_repeat_itself() {
+        for text in [
+            r#"{"a":1,"a":2}"#,
+            r#"{"a":{"b":1,"\u0062":{"c":[{"d":0,"d":1}]}}}"#,
+            "{ \"a\" : 1, \"a\" : { \"b\": 1, \"b\": 2 } }",
+        ] {
+            assert_eq!(slow(text, 0).map(|(end, _)| end), Some(text.len()), "{text}");
+            assert!(quick(text, 0).is_none_or(|(end, _)| end == text.len()), "{text}");
         }
     }
 }

@@ -7,49 +7,34 @@ use crate::json::limits::MAX_STRING;
 use crate::json::reader::Reader;
 use crate::json::scan::plain_length;
 
-/// How a string is spelt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum EscapeForm {
-    /// Each character stands for itself.
-    Plain,
-    /// With escapes, each the one that every encoder writes for its character: two strings of this form are equal if and
-    /// only if their bytes are.
-    Escaped,
-    /// With escapes that have other spellings too: `\u0022`, `\/`.
-    Odd,
-}
-
 impl<'a> Reader<'a> {
-    /// Skips a string whose opening quote is next. Its escapes are checked, not undone.
+    /// Skips a string whose opening quote is next, and tells whether each of its bytes stands for itself. Its escapes are
+    /// checked, not undone.
     #[inline]
-    pub(super) fn skip_string(&mut self) -> Result<EscapeForm> {
-        if let Some(end) = self.plain_end()
-            && end - self.at <= MAX_STRING
-        {
-            self.at = end + 1;
-            return Ok(EscapeForm::Plain);
+    pub(super) fn skip_quoted(&mut self) -> Result<bool> {
+        match self.string_end_and_form(self.at) {
+            Some((end, is_plain)) => {
+                self.at = end + 1;
+                Ok(is_plain)
+            }
+            None => self.look_at_string(),
         }
-        self.skip_long_string()
     }
 
-    /// As [`Reader::skip_string`], for one that is not short.
+    /// As [`Reader::skip_quoted`], byte by byte: says what is wrong.
     #[inline(never)]
-    pub(super) fn skip_long_string(&mut self) -> Result<EscapeForm> {
+    pub(super) fn look_at_string(&mut self) -> Result<bool> {
         let (bytes, start) = (self.text.as_bytes(), self.at);
-        let mut form = EscapeForm::Plain;
+        let mut is_plain = true;
         self.at += 1;
         loop {
-            self.at += plain_length(bytes.get(self.at..).unwrap_or_default());
+            self.skip_plain();
             match bytes.get(self.at..).unwrap_or_default() {
                 [b'"', ..] => break,
-                [b'\\', b'"' | b'\\' | b'b' | b'f' | b'n' | b'r' | b't', ..] => {
-                    self.at += 2;
-                    form = form.max(EscapeForm::Escaped);
-                }
                 [b'\\', ..] => {
                     self.at += 1;
                     self.escape()?;
-                    form = EscapeForm::Odd;
+                    is_plain = false;
                 }
                 [_, ..] => return Err(self.syntax("a control character in a string")),
                 [] => return Err(self.syntax("the text ends within a string")),
@@ -59,19 +44,27 @@ impl<'a> Reader<'a> {
             return Err(fault(ErrorKind::Limit, format!("a string of over {MAX_STRING} bytes"), start));
         }
         self.at += 1;
-        Ok(form)
+        Ok(is_plain)
     }
 
     /// Reads a string whose opening quote is next.
     pub(super) fn quoted(&mut self) -> Result<Cow<'a, str>> {
         let start = self.at + 1;
-        let form = self.skip_string()?;
+        let is_plain = self.skip_quoted()?;
+        self.between(start, is_plain)
+    }
+
+    /// The string from a place to the quote that was read last, its escapes undone.
+    fn between(&self, start: usize, is_plain: bool) -> Result<Cow<'a, str>> {
         let text = self.text.get(start..self.at - 1).unwrap_or_default();
-        if form == EscapeForm::Plain {
-            return Ok(Cow::Borrowed(text));
-        }
-        let mut inner = Reader::of_part(text);
-        inner.unescaped().map(Cow::Owned)
+        if is_plain { Ok(Cow::Borrowed(text)) } else { Reader::of_part(text).unescaped().map(Cow::Owned) }
+    }
+
+    /// Reads the string again whose opening quote is at a place.
+    pub(super) fn string_at(&self, at: usize) -> Result<Cow<'a, str>> {
+        let mut reader = Self { at, ..Self::of_part(self.text) };
+        let is_plain = reader.look_at_string()?;
+        reader.between(at + 1, is_plain)
     }
 
     /// The text of this reader as a string's inside, its escapes undone.

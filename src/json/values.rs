@@ -27,6 +27,18 @@ impl<'a> Reader<'a> {
         if self.null()? { Ok(None) } else { self.string().map(Some) }
     }
 
+    /// Skips what [`Reader::string`] reads: it is checked in the same way, and its escapes are not undone.
+    ///
+    /// # Errors
+    /// As [`Reader::string`].
+    pub fn skip_string(&mut self) -> Result<()> {
+        match self.next_byte() {
+            Some(b'"') => self.skip_quoted().map(drop),
+            _ if self.null()? => Ok(()),
+            _ => Err(self.expected("a string")),
+        }
+    }
+
     /// Reads a boolean; `null` is `None`.
     ///
     /// # Errors
@@ -132,7 +144,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Skips any value, and returns its text. It is checked like every other.
+    /// Skips a value that nobody reads, and returns its text. It is checked like every other, but for keys that come twice
+    /// in it.
     ///
     /// # Errors
     /// When it is not JSON or over a limit.
@@ -141,6 +154,28 @@ impl<'a> Reader<'a> {
         let start = self.at;
         self.skip_value()?;
         Ok(self.text.get(start..self.at).unwrap_or_default())
+    }
+
+    /// As [`Reader::skip`], for a list that may be read later: in none of its items a key may come twice.
+    ///
+    /// # Errors
+    /// As [`Reader::skip`], and when a key comes twice.
+    pub fn skip_list(&mut self) -> Result<&'a str> {
+        self.next_byte();
+        let start = self.at;
+        if self.byte() == Some(b'[') {
+            self.array(|reader, _| reader.skip_item())?;
+        } else {
+            self.skip_value()?;
+        }
+        Ok(self.text.get(start..self.at).unwrap_or_default())
+    }
+
+    fn skip_item(&mut self) -> Result<()> {
+        match self.next_byte() {
+            Some(b'{') => self.object_with(&Names::NONE, |reader, _| reader.skip_value()).map(drop),
+            _ => self.skip_value(),
+        }
     }
 
     /// Skips the value of a key that is not among the `known` of its object.

@@ -77,7 +77,7 @@ impl<'a> Container<'a> {
             "name" => container.name = reader.string()?,
             "image" => container.image = reader.string()?,
             "ports" => container.read_ports(reader)?,
-            "volumeMounts" => container.volume_mounts = VolumeMounts::of(reader.skip()?),
+            "volumeMounts" => container.volume_mounts = VolumeMounts::of(reader.skip_list()?),
             "resources" => container.resources = reader.skip()?,
             "securityContext" => container.security = SecurityContext::read(reader)?,
             "livenessProbe" => container.read_handler(reader, "livenessProbe.httpGet.host", "livenessProbe.tcpSocket.host")?,

@@ -71,11 +71,13 @@ impl<'a> Metadata<'a> {
             "namespace" => self.namespace = reader.string()?,
             "labels" => self.labels = read_labels(reader)?,
             "annotations" => reader.object(|reader, key| {
-                let value = reader.string()?;
-                if KEPT_ANNOTATIONS.iter().any(|prefix| key.starts_with(prefix)) {
-                    reader.keep(self.annotations.len(), MAX_ITEMS, "annotations of AppArmor and seccomp")?;
-                    self.annotations.push((key.clone(), value));
+                // Others may be long, and a copy of what was applied last mostly is: nothing but escapes.
+                if !KEPT_ANNOTATIONS.iter().any(|prefix| key.starts_with(prefix)) {
+                    return reader.skip_string();
                 }
+                let value = reader.string()?;
+                reader.keep(self.annotations.len(), MAX_ITEMS, "annotations of AppArmor and seccomp")?;
+                self.annotations.push((key.clone(), value));
                 Ok(())
             })
             .map(drop)?,

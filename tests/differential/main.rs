@@ -26,6 +26,8 @@ mod programs;
 
 mod counted;
 mod desk;
+mod json;
+mod json_text;
 mod oracle;
 mod pod;
 mod random;

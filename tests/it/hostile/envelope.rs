@@ -1,5 +1,6 @@
 //! The envelope: what is not a review, trailing data, repeated keys, and kinds and versions that do not fit.
 
+use podgate::admission::Webhook;
 use serde_json::{Value as Json, json};
 
 use super::Expected::{Allowed, Failed, Refused, Unanswered};
@@ -116,8 +117,8 @@ fn repeated_keys() {
         (r#""hostNetwork":false,"hostNetwork":false,"#, Failed(400)),
         (r#""hostNetwork":true,"\u0068ostNetwork":false,"#, Failed(400)),
         (r#""\u0068ostNetwork":true,"#, Refused),
-        (r#""tolerations":[{"key":"a","key":"b"}],"#, Failed(400)),
-        (r#""future":{"a":1,"\u0061":2},"#, Failed(400)),
+        (r#""os":{"future":1,"name":"linux","future":2},"#, Failed(400)),
+        (r#""nodeSelector":{"a":"b","a":"c"},"#, Failed(400)),
         (r#""future":1,"future":1,"#, Failed(400)),
         (r#""volumes":null,"volumes":[],"#, Failed(400)),
         (r#""containers":[],"#, Failed(400)),
@@ -134,7 +135,9 @@ fn repeated_keys() {
         r#""subResource":"status","subResource":"","#,
         r#""x":1,"x":2,"#,
         r#""x":1,"\u0078":2,"#,
-        r#""x":[[{"y":{"z":1,"z":1}}]],"#,
+        r#""userInfo":{"groups":[],"groups":[]},"#,
+        r#""oldObject":{"metadata":{"name":"p"},"metadata":{"name":"p"}},"#,
+        r#""object":{"spec":{},"spec":{}},"#,
     ] {
         assert_outcome(members, with_request(members), Failed(400));
     }
@@ -148,6 +151,79 @@ fn repeated_keys() {
     assert_outcome("two requests", envelope(r#","request":{"uid":"other"}}"#), Unanswered);
     assert_outcome("two requests", envelope(r#","\u0072equest":null}"#), Unanswered);
     assert_outcome("repeated before the uid", before_uid(r#""x":1,"x":2,"#), Unanswered);
+}
+
+/// Every object of which anything is read, and in each both a key that is known and one that is not.
+#[test]
+fn repeated_keys_in_every_object_that_is_read() {
+    const OBJECTS: [(&str, &str); 24] = [
+        (r#""metadata":{@}"#, "name"),
+        (r#""metadata":{"labels":{@}}"#, "a"),
+        (r#""metadata":{"annotations":{@}}"#, "a"),
+        (r#""metadata":{"ownerReferences":[{@}]}"#, "uid"),
+        (r#""spec":{@}"#, "serviceAccountName"),
+        (r#""spec":{"os":{@}}"#, "name"),
+        (r#""spec":{"securityContext":{@}}"#, "runAsUserName"),
+        (r#""spec":{"securityContext":{"windowsOptions":{@}}}"#, "runAsUserName"),
+        (r#""spec":{"securityContext":{"sysctls":[{@}]}}"#, "name"),
+        (r#""spec":{"securityContext":{"seLinuxOptions":{@}}}"#, "type"),
+        (r#""spec":{"securityContext":{"seccompProfile":{@}}}"#, "type"),
+        (r#""spec":{"volumes":[{@}]}"#, "name"),
+        (r#""spec":{"volumes":[{"hostPath":{@}}]}"#, "path"),
+        (r#""spec":{"volumes":[{"emptyDir":{@}}]}"#, "medium"),
+        (r#""spec":{"initContainers":[{@}]}"#, "image"),
+        (r#""spec":{"containers":[{@}]}"#, "image"),
+        (r#""spec":{"ephemeralContainers":[{@}]}"#, "image"),
+        (r#""spec":{"containers":[{"securityContext":{@}}]}"#, "procMount"),
+        (r#""spec":{"containers":[{"securityContext":{"capabilities":{@}}}]}"#, "future"),
+        (r#""spec":{"containers":[{"ports":[{@}]}]}"#, "name"),
+        (r#""spec":{"containers":[{"volumeMounts":[{@}]}]}"#, "name"),
+        (r#""spec":{"containers":[{"livenessProbe":{@}}]}"#, "future"),
+        (r#""spec":{"containers":[{"lifecycle":{"preStop":{"httpGet":{@}}}}]}"#, "host"),
+        (r#""spec":{"containers":[{"lifecycle":{"postStart":{"tcpSocket":{@}}}}]}"#, "host"),
+    ];
+    for (object, known) in OBJECTS {
+        for key in [known, "unknown"] {
+            let spelt = |first: &str, second: &str| {
+                let members = format!(r#""{first}":"x","between":"y","{second}":"x""#);
+                let object = format!(r#""object":{{{}}}"#, object.replace('@', &members));
+                with_request("")
+                    .replace(r#""object":{"metadata":{"name":"p"},"#, &format!("{object},\"x\":{{"))
+            };
+            let (one, rest) = key.split_at(1);
+            let escaped = format!(r"\u{:04x}{rest}", one.chars().next().map_or(0, u32::from));
+            let (found, response) = outcome(object, Webhook::Validate, spelt(key, "other").as_bytes());
+            assert_ne!(found, Failed(400), "not for its keys: {response}");
+            for (first, second) in [(key, key), (key, escaped.as_str()), (escaped.as_str(), key)] {
+                assert_outcome(
+                    &format!("{first} and {second} in {object}"),
+                    spelt(first, second),
+                    Failed(400),
+                );
+            }
+        }
+    }
+}
+
+/// No verdict depends on it.
+#[test]
+fn repeated_keys_in_what_nobody_reads() {
+    for spec in [
+        r#""tolerations":[{"key":"a","key":"b"}],"#,
+        r#""future":{"a":1,"\u0061":2},"#,
+        r#""affinity":{"nodeAffinity":{"a":[{"b":{},"b":{"c":1,"c":2}}]}},"#,
+    ] {
+        assert_outcome(spec, with_spec(spec), Allowed);
+    }
+    for members in [r#""x":[[{"y":{"z":1,"z":1}}]],"#, r#""options":{"a":1,"a":1},"#] {
+        assert_outcome(members, with_request(members), Allowed);
+    }
+    // It is JSON all the same.
+    for members in
+        [r#""x":{"a":1,"a":},"#, r#""x":{"a":1,"a"},"#, r#""x":{"a":1,"a":"\q"},"#, r#""x":{"a":1 "a":1},"#]
+    {
+        assert_outcome(members, with_request(members), Failed(400));
+    }
 }
 
 /// A path that only looks like the uid's.

@@ -39,6 +39,13 @@ fn texts_that_are_not_unicode() {
         assert_outcome(escape, with_spec(&format!(r#""serviceAccountName":"{escape}","#)), Failed(400));
         assert_outcome(escape, with_spec(&format!(r#""{escape}":1,"#)), Failed(400));
         assert_outcome(escape, before_uid(&format!(r#""x":"{escape}","#)), Unanswered);
+        // Nobody reads this one, and its escapes are not undone.
+        let annotated = format!(r#""metadata":{{"annotations":{{"a":"\"{escape}"}}}}"#);
+        assert_outcome(
+            escape,
+            with_request("").replace(r#""metadata":{"name":"p"}"#, &annotated),
+            Failed(400),
+        );
     }
     assert_outcome("a pair", with_request(r#""x":"\ud83d\ude00","#), Allowed);
 }
