@@ -6,7 +6,7 @@ use crate::path::Path;
 use crate::yaml::{Entry, Node, Value};
 
 /// The lists of a pod's spec that hold containers.
-const LISTS: [&str; 3] = ["containers", "initContainers", "ephemeralContainers"];
+pub(super) const LISTS: [&str; 3] = ["containers", "initContainers", "ephemeralContainers"];
 
 /// What holds lists of containers: the path of each, and itself. The depth is bounded by that of YAML which is read.
 pub(super) fn holders(root: &Node) -> Vec<(Path<'_>, &Node)> {

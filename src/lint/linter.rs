@@ -15,17 +15,19 @@ use crate::lint::wrong_types;
 use crate::path::Path;
 use crate::pod::Pod;
 use crate::policy::{
-    PolicySet, RuleSource, SYSTEM_NAMESPACES, Scope, SecurityPolicy, Snapshot, is_namespace,
+    PolicyIndex, PolicySet, RuleSource, SYSTEM_NAMESPACES, Scope, SecurityPolicy, is_namespace,
 };
 use crate::workload::{Workload, WorkloadObject};
 use crate::yaml::{Node, YamlError};
 
 /// Judges objects by policies.
 pub(super) struct Linter<'o> {
-    policies: &'o PolicySet,
-    namespaces: &'o Snapshot,
+    /// The policies, and which of them hold in each Namespace that is known.
+    index: &'o PolicyIndex,
     /// The namespace of objects that name none.
     namespace: &'o str,
+    /// Whether a policy selects namespaces by their labels, and whether one names them.
+    selects: (bool, bool),
     /// Whether objects are read as a gate reads them. With one standard alone they are read to the
     /// letter: a misspelt field is ignored, and nothing is filled in.
     is_gate: bool,
@@ -38,14 +40,22 @@ struct ObjectName {
 }
 
 impl<'o> Linter<'o> {
-    pub(super) fn new(policies: &'o PolicySet, namespaces: &'o Snapshot, namespace: &'o str) -> Self {
-        Self { policies, namespaces, namespace, is_gate: policies.is_gate() }
+    pub(super) fn new(index: &'o PolicyIndex, namespace: &'o str) -> Self {
+        let PolicySet { security, .. } = index.policies();
+        let by_labels = |policy: &SecurityPolicy| matches!(policy.scope, Scope::Labels(_));
+        let selects = (security.iter().any(by_labels), !security.iter().all(by_labels));
+        Self { index, namespace, selects, is_gate: index.policies().is_gate() }
+    }
+
+    fn policies(&self) -> &'o PolicySet {
+        self.index.policies()
     }
 
     /// The namespaces that no policy may reach.
     pub(super) fn reserved(&self) -> Vec<String> {
         let system = SYSTEM_NAMESPACES.iter().map(|name| (*name).to_owned());
-        let others = self.policies.reserved.iter().filter(|name| !SYSTEM_NAMESPACES.contains(&name.as_str()));
+        let others =
+            self.policies().reserved.iter().filter(|name| !SYSTEM_NAMESPACES.contains(&name.as_str()));
         system.chain(others.cloned()).collect()
     }
 
@@ -110,7 +120,10 @@ impl<'o> Linter<'o> {
 
     fn policies_for(&self, namespace: &str) -> Vec<&'o SecurityPolicy> {
         let namespace = real(namespace);
-        self.policies.security_for(namespace, self.namespaces.labels(namespace)).collect()
+        match self.index.get(namespace) {
+            Some(known) => known.policies().security(self.policies()).collect(),
+            None => self.policies().security_for(namespace, None).collect(),
+        }
     }
 
     fn report(
@@ -149,14 +162,11 @@ impl<'o> Linter<'o> {
     /// Whether enough is known of the namespace: if not, every policy that may hold is taken to hold.
     fn is_known(&self, namespace: &str) -> bool {
         let namespace = real(namespace);
-        self.policies.standard.is_some()
-            || self.policies.security.iter().all(|policy| match policy.scope {
-                Scope::Names(_) => !namespace.is_empty(),
-                Scope::Labels(_) => {
-                    self.policies.reserved.iter().any(|reserved| reserved == namespace)
-                        || self.namespaces.labels(namespace).is_some()
-                }
-            })
+        let (by_labels, by_name) = self.selects;
+        let are_labels_known =
+            || self.policies().is_reserved(namespace) || self.index.get(namespace).is_some();
+        self.policies().standard.is_some()
+            || (!by_name || !namespace.is_empty()) && (!by_labels || are_labels_known())
     }
 }
 

@@ -27,13 +27,19 @@ mod resemblance;
 mod source;
 mod unread;
 mod unresolved;
+mod workers;
 mod wrong_types;
 
-use crate::policy::{PolicySet, Snapshot};
+use std::mem;
+use std::num::NonZero;
+use std::thread;
 
-use known_kinds::NAMESPACE;
+use crate::policy::{Labels, PolicyIndex, PolicySet, Snapshot};
+
 use linter::Linter;
+use objects::{may_hold_namespace, read_namespaces};
 use source::ManifestSource;
+use workers::in_order;
 
 pub use exclude::{ExcludeError, Excludes};
 pub use misplaced::Misplaced;
@@ -42,6 +48,9 @@ pub use report::Report;
 pub use source::Input;
 pub use unread::Unread;
 pub use unresolved::Unresolved;
+
+/// Most files that are read at once: each takes memory while it is.
+const MOST_THREADS: usize = 16;
 
 /// What manifests are judged by.
 #[derive(Debug, Default)]
@@ -59,26 +68,73 @@ pub struct Options {
 /// Judges every object in the files, folders and standard input that are named.
 #[must_use]
 pub fn run(inputs: &[Input], options: Options) -> Report {
+    let threads = thread::available_parallelism().map_or(1, NonZero::get);
+    run_on(threads.min(MOST_THREADS), inputs, options)
+}
+
+fn run_on(threads: usize, inputs: &[Input], options: Options) -> Report {
     let Options { policies, mut namespaces, namespace, excludes } = options;
     let mut found = source::find(inputs, &excludes);
-    let sources = std::mem::take(&mut found.sources);
+    let sources = mem::take(&mut found.sources);
     if policies.selects_by_labels() {
         let mut objects = Objects::default();
-        sources.iter().for_each(|source| add_namespaces(source, &mut objects));
+        for (name, labels) in in_order(threads, &sources, namespaces_of).into_iter().flatten() {
+            objects.add_namespace(name, labels);
+        }
         namespaces.take_from(&objects.snapshot);
         // Nobody can tell which of them is in the cluster, so every policy is taken to hold.
         objects.contradicted.iter().for_each(|name| namespaces.remove(name));
     }
-    let linter = Linter::new(&policies, &namespaces, &namespace);
-    let reports = sources.iter().map(|source| file::lint(source, &linter));
-    Report::of(&policies, found, reports)
+    let index = PolicyIndex::new(policies, &namespaces);
+    let linter = Linter::new(&index, &namespace);
+    let reports = in_order(threads, &sources, |source| file::lint(source, &linter));
+    Report::of(index.policies(), found, reports.into_iter())
 }
 
-/// Adds the Namespaces of a source. What cannot be read here is reported when the source is linted.
-fn add_namespaces(source: &ManifestSource, objects: &mut Objects) {
-    let Ok(text) = source.text() else { return };
-    // Most files name none and need not be parsed for it; a backslash may hide the name.
-    if text.contains(NAMESPACE) || text.contains('\\') {
-        read_objects(&source.name, &text, objects);
+/// The Namespaces of a source. What cannot be read here is reported when the source is linted.
+fn namespaces_of(source: &ManifestSource) -> Vec<(String, Labels)> {
+    match source.text() {
+        Ok(text) if may_hold_namespace(&text) => read_namespaces(&text),
+        Ok(_) | Err(_) => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_report_is_the_same_on_any_number_of_threads() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for index in 0..60 {
+            let text = match index % 6 {
+                0 => format!("apiVersion: v1\nkind: Namespace\nmetadata: {{name: n{index}, labels: {{a: b}}}}\n"),
+                1 => "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {hostPID: true, containers: [{name: c, \
+                      image: i}]}\n---\na: [\n"
+                    .to_owned(),
+                2 => format!("apiVersion: v1\nkind: Namespace\nmetadata: {{name: same, labels: {{a: v{index}}}}}\n"),
+                3 => "kind: Pod\napiVersion: v1\nspec: {Containers: []}\n".to_owned(),
+                4 => "apiVersion: v1\nkind: ConfigMap\ndata: {a: b, a: c}\n".to_owned(),
+                _ => format!("apiVersion: x.y/v1\nkind: K{index}\nspec: {{}}\n"),
+            };
+            fs::write(folder.path().join(format!("{index:02}.yaml")), text).expect("room for it");
+        }
+        let report = |threads| {
+            let mut policies = crate::policy::Policies::new(vec![]);
+            crate::policy::read_file("built in", crate::policy::BUILT_IN, &mut policies);
+            let policies = policies.finish().expect("the built-in policy is sound");
+            run_on(
+                threads,
+                &[Input::Path(folder.path().to_owned())],
+                Options { policies, ..Options::default() },
+            )
+        };
+        let alone = format!("{:?}", report(1));
+        assert_eq!(report(1).summary.files, 60);
+        for threads in [2, 3, 16, 100] {
+            assert_eq!(format!("{:?}", report(threads)), alone, "{threads} threads");
+        }
     }
 }

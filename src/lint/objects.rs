@@ -14,7 +14,7 @@ use crate::lint::wrong_types;
 use crate::path::Path;
 use crate::pod::Metadata;
 use crate::policy::{Labels, Snapshot};
-use crate::yaml::{self, YamlError};
+use crate::yaml::{self, ReadDocument, YamlError};
 
 const SERVICE_ACCOUNT: &str = "ServiceAccount";
 const POD: &str = "Pod";
@@ -31,6 +31,49 @@ pub struct Objects {
     pub contradicted: BTreeSet<String>,
     /// The pods of each namespace, as JSON.
     pub pods: BTreeMap<String, Vec<String>>,
+}
+
+impl Objects {
+    pub(super) fn add_namespace(&mut self, name: String, labels: Labels) {
+        let known = self.snapshot.labels(&name).cloned();
+        self.snapshot.insert(&name, labels);
+        if known.is_some_and(|known| self.snapshot.labels(&name) != Some(&known)) {
+            self.contradicted.insert(name);
+        }
+    }
+}
+
+/// Whether a text may hold a Namespace. Most do not, and need not be parsed for it.
+pub(super) fn may_hold_namespace(text: &str) -> bool {
+    let is_kind = |rest: &str| {
+        let behind = rest.strip_prefix(NAMESPACE);
+        behind.is_some_and(|behind| {
+            behind.starts_with("List") || !behind.starts_with(|next: char| next.is_ascii_alphanumeric())
+        })
+    };
+    // Escapes may hide the name.
+    let is_escape =
+        |rest: &str| rest.get(1..).is_some_and(|rest| rest.starts_with(['x', 'u', 'U', '\n', '\r']));
+    let any = |first: char, is_it: &dyn Fn(&str) -> bool| {
+        text.match_indices(first).any(|(at, _)| text.get(at..).is_some_and(is_it))
+    };
+    any('N', &is_kind) || any('\\', &is_escape)
+}
+
+/// The Namespaces of a text, as far as they can be read.
+pub(super) fn read_namespaces(text: &str) -> Vec<(String, Labels)> {
+    let mut namespaces = Vec::new();
+    yaml::read_each(
+        text,
+        |stated| stated.kind == NAMESPACE,
+        |document| {
+            let Ok(ReadDocument::Document(document)) = document else { return };
+            let items = manifest::items(&document.root).into_iter().flatten();
+            namespaces
+                .extend(items.filter(Item::is_namespace).filter_map(|item| read_namespace(&item, text).ok()));
+        },
+    );
+    namespaces
 }
 
 /// Adds the objects of a file, `text`, which errors call `file`; returns what could not be read.
@@ -62,11 +105,7 @@ fn add(item: &Item<'_>, text: &str, objects: &mut Objects) -> Result<(), Vec<Yam
     match item.kind {
         NAMESPACE => {
             let (name, labels) = read_namespace(item, text)?;
-            let known = objects.snapshot.labels(&name).cloned();
-            objects.snapshot.insert(&name, labels);
-            if known.is_some_and(|known| objects.snapshot.labels(&name) != Some(&known)) {
-                objects.contradicted.insert(name);
-            }
+            objects.add_namespace(name, labels);
         }
         SERVICE_ACCOUNT => {
             let Facts { name, namespace, .. } = read_facts(item, text)?;
@@ -138,6 +177,24 @@ mod tests {
         assert_eq!(label("a", "team").as_deref(), Some("x"));
         assert_eq!(label("b", "kubernetes.io/metadata.name").as_deref(), Some("b"));
         assert!(namespaces.labels("c").is_none());
+    }
+
+    #[test]
+    fn a_text_that_holds_a_namespace_is_known_to() {
+        for (text, expected) in [
+            ("apiVersion: v1\nkind: Namespace\nmetadata: {name: a}", true),
+            ("{\"apiVersion\":\"v1\",\"kind\":\"Namespace\",\"metadata\":{\"name\":\"a\"}}", true),
+            ("apiVersion: v1\nkind: NamespaceList\nitems: [{metadata: {name: a}}]", true),
+            ("apiVersion: v1\nkind: \"N\\x61mespace\"\nmetadata: {name: a}", true),
+            ("apiVersion: v1\nkind: \"Name\\\n  space\"\nmetadata: {name: a}", true),
+            ("{\"apiVersion\":\"v1\",\"kind\":\"\\u004eamespace\",\"metadata\":{\"name\":\"a\"}}", true),
+            ("apiVersion: v1\nkind: 'Namespace' # x\nmetadata: {name: a}", true),
+            ("scope: Namespaced\npattern: ^\\d\\.$", false),
+            ("kind: NamespaceSelector", false),
+        ] {
+            assert_eq!(may_hold_namespace(text), expected, "{text}");
+            assert_eq!(!read_namespaces(text).is_empty(), expected, "{text}");
+        }
     }
 
     #[test]

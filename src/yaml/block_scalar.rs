@@ -38,7 +38,7 @@ pub(super) fn read(cursor: &mut Cursor<'_>, parent: Option<usize>) -> Result<Blo
     let mut scalar = BlockScalar { text: String::new(), start };
     let mut line_end = false;
     let mut was_blank = false;
-    while cursor.mark().column == indent && cursor.byte(0).is_some() {
+    while cursor.column() == indent && cursor.byte(0).is_some() {
         scalar.start = content;
         let is_folded = !header.is_literal && line_end && !was_blank && !cursor.is_blank();
         if is_folded && breaks.is_empty() {
@@ -50,7 +50,7 @@ pub(super) fn read(cursor: &mut Cursor<'_>, parent: Option<usize>) -> Result<Blo
         breaks.clear();
         was_blank = cursor.is_blank();
         let line = cursor.mark();
-        cursor.skip_while(|_| true);
+        cursor.skip_line();
         scalar.text.push_str(cursor.since(line));
         line_end = cursor.skip_line_end();
         read_breaks(cursor, Some(indent), start, &mut breaks)?;
@@ -108,11 +108,11 @@ fn read_breaks(
 ) -> Result<usize, SyntaxError> {
     let mut widest = 0;
     loop {
-        let is_within = |cursor: &Cursor<'_>| indent.is_none_or(|indent| cursor.mark().column < indent);
+        let is_within = |cursor: &Cursor<'_>| indent.is_none_or(|indent| cursor.column() < indent);
         while is_within(cursor) && cursor.is(b' ') {
             cursor.skip();
         }
-        widest = widest.max(cursor.mark().column);
+        widest = widest.max(cursor.column());
         if is_within(cursor) && cursor.is(b'\t') {
             return Err(SyntaxError::at(start, "a tab indents a line of this block of text; use spaces"));
         }

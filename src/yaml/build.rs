@@ -3,13 +3,16 @@
 //! The events of a document are kept until it ends. An alias reads those of its anchor again,
 //! which is what go-yaml does with its nodes, and each such reading is paid for from a budget.
 
+use smallvec::SmallVec;
+
 use crate::yaml::error::{MAX_DEPTH, TOO_DEEP, YamlError, shown};
 use crate::yaml::grammar::Grammar;
 use crate::yaml::lexeme::Notation;
-use crate::yaml::node::{Document, Entry, Node, Span, Value};
-use crate::yaml::outline::{Outline, Token, TokenKind};
+use crate::yaml::node::{Document, Entry, Node, ReadDocument, Span, Value};
+use crate::yaml::outline::{Outline, Stated, Token, TokenKind};
 use crate::yaml::part::Part;
 use crate::yaml::scalar::{self, Tag};
+use crate::yaml::sound;
 
 /// How much aliases may copy in one text. The API server takes requests up to 3 MiB, in which
 /// there is no room for more nodes or text than this.
@@ -25,42 +28,56 @@ impl Default for Budget {
     }
 }
 
-/// Reads the documents of a part up to the first text that cannot be parsed.
-pub(super) fn read(
-    part: &Part<'_>,
-    notation: Notation,
-    budget: &mut Budget,
-    documents: &mut Vec<Result<Document, YamlError>>,
-) {
-    let mut grammar = Grammar::new(part, notation);
-    loop {
-        match grammar.document() {
-            Ok(Some(outline)) => documents.extend(document(&outline, part, notation, budget)),
-            Ok(None) => return,
-            Err(error) => {
-                let place = part.span(error.mark, error.mark);
-                return documents.push(Err(part.malformed(place, &error.message)));
+/// Reads the parts of one text.
+pub(super) struct PartReader<'r> {
+    pub(super) budget: Budget,
+    /// Whether the tree of a document is wanted that says what it is.
+    pub(super) is_wanted: &'r dyn Fn(&Stated<'_>) -> bool,
+    /// What is given each document.
+    pub(super) each: &'r mut dyn FnMut(Result<ReadDocument<'_>, YamlError>),
+}
+
+impl PartReader<'_> {
+    /// Reads the documents of a part up to the first text that cannot be parsed.
+    pub(super) fn read(&mut self, part: &Part<'_>, notation: Notation) {
+        let mut grammar = Grammar::new(part, notation);
+        loop {
+            match grammar.document() {
+                Ok(Some(outline)) => {
+                    self.document(&outline, part, notation);
+                    grammar.reuse(outline);
+                }
+                Ok(None) => return,
+                Err(error) => {
+                    let place = part.span(error.mark, error.mark);
+                    return (self.each)(Err(part.malformed(place, &error.message)));
+                }
             }
         }
     }
-}
 
-/// The document, unless there is nothing in it.
-fn document(
-    outline: &Outline<'_>,
-    part: &Part<'_>,
-    notation: Notation,
-    budget: &mut Budget,
-) -> Option<Result<Document, YamlError>> {
-    if let Some(fault) = &outline.fault {
-        return Some(Err(fault.clone()));
+    /// The document, unless there is nothing in it.
+    fn document(&mut self, outline: &Outline<'_>, part: &Part<'_>, notation: Notation) {
+        if let Some(fault) = &outline.fault {
+            return (self.each)(Err(fault.clone()));
+        }
+        if outline.is_empty() {
+            return;
+        }
+        if let Some(stated) = outline.stated().filter(|stated| !(self.is_wanted)(stated))
+            && sound::is_sound(&outline.tokens, notation)
+        {
+            return (self.each)(Ok(ReadDocument::Unwanted {
+                api_version: stated.api_version,
+                kind: stated.kind,
+            }));
+        }
+        let (next, open, copied) = (0, Vec::new(), None);
+        let mut builder = Builder { outline, part, notation, budget: &mut self.budget, next, open, copied };
+        let document =
+            builder.node().map(|root| ReadDocument::Document(Document { line: root.span.line, root }));
+        (self.each)(document);
     }
-    if outline.is_empty() {
-        return None;
-    }
-    let (next, open, copied) = (0, Vec::new(), None);
-    let mut builder = Builder { outline, part, notation, budget, next, open, copied };
-    Some(builder.node().map(|root| Document { line: root.span.line, root }))
 }
 
 /// Builds the tree by walking over the tokens, once for the text and again for each alias.
@@ -249,6 +266,10 @@ struct Write {
 /// The entries that remain. As in go-yaml a later one replaces an earlier one, also a merged one
 /// that was written out; but a key written out twice is refused.
 fn settle(mut writes: Vec<Write>) -> Result<Vec<Entry>, YamlError> {
+    let hashes = writes.iter().map(|write| sound::hash(&write.entry.key));
+    if sound::are_distinct(&mut hashes.collect::<SmallVec<[u64; 32]>>()) {
+        return Ok(writes.into_iter().map(|write| write.entry).collect());
+    }
     // The sort is stable, so what is written to one key stays in order.
     writes.sort_by(|one, other| one.entry.key.cmp(&other.entry.key));
     let mut kept: Vec<Write> = Vec::with_capacity(writes.len());

@@ -101,6 +101,12 @@ impl<'t> Grammar<'t> {
         Ok(Some(mem::take(&mut self.outline)))
     }
 
+    /// Takes back an outline, for its room.
+    pub(super) fn reuse(&mut self, mut outline: Outline<'t>) {
+        outline.clear();
+        self.outline = outline;
+    }
+
     /// Reads the directives before a document, and returns whether there are any.
     fn directives(&mut self) -> Result<bool> {
         self.handles.clear();

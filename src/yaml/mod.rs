@@ -30,12 +30,14 @@ mod property;
 mod quoted_scalar;
 mod scalar;
 mod scanner;
+mod sound;
 mod stream;
 #[cfg(test)]
 mod tests;
 
 pub use error::YamlError;
-pub use node::{Document, Entry, Located, Node, Span, Value};
+pub use node::{Document, Entry, Located, Node, ReadDocument, Span, Value};
+pub use outline::Stated;
 pub use part::has_template;
 
 /// The extensions of the files that are searched for in folders.
@@ -46,5 +48,23 @@ pub const FILE_EXTENSIONS: [&str; 3] = ["yaml", "yml", "json"];
 /// As for kubectl a line that starts with `---` divides documents whatever it stands in, so a
 /// fault is one document's and the next is read from its own start.
 pub fn read(text: &str) -> Vec<Result<Document, YamlError>> {
-    stream::read(text)
+    let mut documents = Vec::new();
+    let keep = |read: Result<ReadDocument<'_>, YamlError>| match read {
+        Ok(ReadDocument::Document(document)) => documents.push(Ok(document)),
+        Ok(ReadDocument::Unwanted { .. }) => {}
+        Err(fault) => documents.push(Err(fault)),
+    };
+    read_each(text, |_| true, keep);
+    documents
+}
+
+/// Reads a stream as [`read`] does, and hands on each document when it is read.
+///
+/// A document that says what it is and is not wanted is checked as any other, but no tree is made of it.
+pub fn read_each(
+    text: &str,
+    is_wanted: impl Fn(&Stated<'_>) -> bool,
+    mut each: impl FnMut(Result<ReadDocument<'_>, YamlError>),
+) {
+    stream::read(text, &is_wanted, &mut each);
 }

@@ -11,6 +11,20 @@ pub struct Document {
     pub line: usize,
 }
 
+/// What is read of a document.
+#[derive(Debug)]
+pub enum ReadDocument<'d> {
+    /// All of it.
+    Document(Document),
+    /// It is in order, but nobody wants to know what is in it.
+    Unwanted {
+        /// `apiVersion`.
+        api_version: &'d str,
+        /// `kind`.
+        kind: &'d str,
+    },
+}
+
 /// A value and its place.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Node {

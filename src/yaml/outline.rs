@@ -1,10 +1,15 @@
 //! What stands in a document, in order: what the grammar makes of its lexemes.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a token is one of the few that are asked for, or it is not"
+)]
+
 use std::borrow::Cow;
 
 use crate::yaml::error::YamlError;
 use crate::yaml::node::Span;
-use crate::yaml::scalar::Tag;
+use crate::yaml::scalar::{self, Tag};
 
 /// What begins or ends a value.
 pub(super) struct Token<'a> {
@@ -26,6 +31,36 @@ pub(super) enum TokenKind<'a> {
     Alias(usize),
 }
 
+impl<'a> Token<'a> {
+    /// The text that is plainly here, of at least one character.
+    fn text(&self) -> Option<&str> {
+        let TokenKind::Scalar { text, plain, tag: None } = &self.kind else { return None };
+        let is_text = !*plain || scalar::is_text(text);
+        (is_text && !text.is_empty()).then_some(text)
+    }
+
+    /// What is left of the tokens behind this one when its list or mapping has ended.
+    fn behind<'d>(&self, mut tokens: &'d [Token<'a>]) -> Option<&'d [Token<'a>]> {
+        let mut depth = usize::from(self.kind.begins());
+        while depth > 0 {
+            let (next, behind) = tokens.split_first()?;
+            match next.kind {
+                TokenKind::End => depth -= 1,
+                _ => depth += usize::from(next.kind.begins()),
+            }
+            tokens = behind;
+        }
+        Some(tokens)
+    }
+}
+
+impl TokenKind<'_> {
+    /// Whether an [`End`](Self::End) belongs to it.
+    fn begins(&self) -> bool {
+        matches!(self, Self::Sequence | Self::Mapping)
+    }
+}
+
 /// The tokens of one document.
 #[derive(Default)]
 pub(super) struct Outline<'a> {
@@ -36,11 +71,59 @@ pub(super) struct Outline<'a> {
     end: usize,
 }
 
+/// What a document says that it is, before its tree is built.
+pub struct Stated<'d> {
+    /// `apiVersion`.
+    pub api_version: &'d str,
+    /// `kind`.
+    pub kind: &'d str,
+    tokens: &'d [Token<'d>],
+}
+
+impl Stated<'_> {
+    /// Whether one of these texts is a key or value anywhere in the document.
+    pub fn has_text(&self, texts: &[&str]) -> bool {
+        self.tokens.iter().any(|token| match &token.kind {
+            TokenKind::Scalar { text, .. } => texts.contains(&text.as_ref()),
+            TokenKind::Sequence | TokenKind::Mapping | TokenKind::End | TokenKind::Alias(_) => false,
+        })
+    }
+}
+
 impl<'a> Outline<'a> {
+    /// What the document says that it is; `None` if that is not plain, or if it may be a list of objects.
+    pub(super) fn stated(&self) -> Option<Stated<'_>> {
+        let (Token { kind: TokenKind::Mapping, .. }, mut rest) = self.tokens.split_first()? else {
+            return None;
+        };
+        let (mut api_version, mut kind) = (None, None);
+        while let Some((key, behind)) = rest.split_first() {
+            let key = match &key.kind {
+                TokenKind::End => break,
+                TokenKind::Scalar { text, tag: None, .. } if text != "<<" && text != "items" => text.as_ref(),
+                _ => return None,
+            };
+            let (value, behind) = behind.split_first()?;
+            match key {
+                "apiVersion" => api_version = Some(value.text()?),
+                "kind" => kind = Some(value.text()?),
+                _ => {}
+            }
+            rest = value.behind(behind)?;
+        }
+        Some(Stated { api_version: api_version?, kind: kind?, tokens: &self.tokens })
+    }
+
     /// Whether there is nothing between the marks of the document.
     pub(super) fn is_empty(&self) -> bool {
         let [Token { kind, span }] = self.tokens.as_slice() else { return false };
         matches!(kind, TokenKind::Scalar { plain: true, tag: None, .. }) && span.is_empty()
+    }
+
+    /// Makes it empty, and keeps its room.
+    pub(super) fn clear(&mut self) {
+        self.tokens.clear();
+        (self.fault, self.end) = (None, 0);
     }
 
     pub(super) fn push(&mut self, kind: TokenKind<'a>, span: Span) {

@@ -2,9 +2,14 @@
 
 use std::fmt;
 
+use wide::u8x16;
+
 use crate::yaml::cursor::Mark;
 use crate::yaml::error::YamlError;
 use crate::yaml::node::Span;
+
+/// How many bytes are looked at together.
+const BLOCK: usize = 16;
 
 /// A stretch of the stream, made ready for the parser.
 #[derive(Clone, Copy)]
@@ -50,10 +55,7 @@ impl<'a> Part<'a> {
             let message = "a line that starts with `---` divides documents; put a space or nothing behind it";
             return Some(self.start.fault(message));
         }
-        let (byte, character) = self.text.char_indices().find(|(byte, character)| match character {
-            '\r' => self.text.as_bytes().get(byte + 1).is_none_or(|next| *next != b'\n'),
-            _ => !is_plain(*character),
-        })?;
+        let (byte, character) = self.first_refused()?;
         let what = match character {
             '\r' => "ends a line alone, which kubectl and other readers count differently",
             '\u{85}' | '\u{2028}' | '\u{2029}' => "ends a line for kubectl but not for other readers",
@@ -67,6 +69,31 @@ impl<'a> Part<'a> {
         )))
     }
 
+    /// The first character that is refused. Nearly all text is ASCII, and is passed in blocks.
+    fn first_refused(&self) -> Option<(usize, char)> {
+        let bytes = self.text.as_bytes();
+        let is_refused = |byte: usize, character| match character {
+            '\r' => bytes.get(byte + 1).is_none_or(|next| *next != b'\n'),
+            _ => !is_plain(character),
+        };
+        let mut at = 0;
+        while at < bytes.len() {
+            at = behind_plain_ascii(bytes, at);
+            let mut ahead = 0;
+            for character in self.text.get(at..).unwrap_or_default().chars() {
+                if ahead >= BLOCK {
+                    break;
+                }
+                if is_refused(at + ahead, character) {
+                    return Some((at + ahead, character));
+                }
+                ahead += character.len_utf8();
+            }
+            at += ahead;
+        }
+        None
+    }
+
     /// An error in the syntax, with help if the text looks like a template.
     pub(super) fn malformed(&self, place: Span, message: &str) -> YamlError {
         let lines = (self.start.line..=place.line).zip(self.text.split_inclusive('\n'));
@@ -76,6 +103,21 @@ impl<'a> Part<'a> {
         });
         YamlError::at(place, format!("{message}{hint}"))
     }
+}
+
+/// Passes blocks of nothing but printable ASCII, tabs and ends of lines.
+fn behind_plain_ascii(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(block) = bytes.get(at..).and_then(|rest| rest.first_chunk::<BLOCK>()) {
+        let block = u8x16::new(*block);
+        let is_control = block.min(u8x16::splat(0x1f)).simd_eq(block);
+        let is_space = block.simd_eq(u8x16::splat(b'\n')) | block.simd_eq(u8x16::splat(b'\t'));
+        let is_beyond = block.max(u8x16::splat(0x7f)).simd_eq(block);
+        if is_control.to_bitmask() & !is_space.to_bitmask() | is_beyond.to_bitmask() != 0 {
+            break;
+        }
+        at += BLOCK;
+    }
+    at
 }
 
 /// The characters that go-yaml reads, less the line separators of YAML 1.1 and byte order marks.
@@ -103,6 +145,14 @@ impl Place {
             byte: self.byte + text.len(),
             line: self.line + breaks,
             column: if breaks == 0 { self.column + last } else { 1 + last },
+        }
+    }
+
+    /// The place behind a line that starts here, in which no `\r` is.
+    pub(super) fn after_line(self, line: &str) -> Self {
+        match line.ends_with('\n') {
+            true => Self { byte: self.byte + line.len(), line: self.line + 1, column: 1 },
+            false => self.after(line),
         }
     }
 

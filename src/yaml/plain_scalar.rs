@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::yaml::cursor::{Cursor, Mark};
+use crate::yaml::cursor::{Cursor, Mark, find_any};
 use crate::yaml::error::shown;
 use crate::yaml::lexeme::SyntaxError;
 use crate::yaml::quoted_scalar::fold;
@@ -26,18 +26,20 @@ pub(super) fn read<'t>(
     let mut folded: Option<String> = None;
     let mut breaks = 0;
     while cursor.document_indicator().is_none() && !cursor.is(b'#') {
-        let word = cursor.mark();
-        while !cursor.is_space_or_end(0) && !ends(cursor, is_in_flow)? {
-            cursor.skip();
+        let from = cursor.mark();
+        if is_in_flow {
+            pass_word(cursor)?
+        } else {
+            pass_line(cursor)
         }
-        if cursor.mark() != word {
+        if cursor.mark().byte != from.byte {
             if breaks > 0 {
                 fold(folded.get_or_insert_with(|| cursor.between(start, end).to_owned()), breaks);
             } else if let Some(text) = &mut folded {
-                text.push_str(cursor.between(end, word));
+                text.push_str(cursor.between(end, from));
             }
             if let Some(text) = &mut folded {
-                text.push_str(cursor.since(word));
+                text.push_str(cursor.since(from));
             }
             (end, breaks) = (cursor.mark(), 0);
         }
@@ -45,7 +47,7 @@ pub(super) fn read<'t>(
             break;
         }
         breaks += skip_space(cursor, start, indent, breaks > 0)?;
-        if !is_in_flow && cursor.mark().column < indent {
+        if !is_in_flow && cursor.column() < indent {
             break;
         }
     }
@@ -53,15 +55,48 @@ pub(super) fn read<'t>(
     Ok(PlainScalar { text, end, ends_line: breaks > 0 })
 }
 
-/// Whether a character that is no white space ends the scalar.
-fn ends(cursor: &Cursor<'_>, is_in_flow: bool) -> Result<bool, SyntaxError> {
+/// Passes the words of a line in a block, up to the white space behind the last of them.
+fn pass_line(cursor: &mut Cursor<'_>) {
+    let bytes = cursor.rest().as_bytes();
+    let byte = |at: usize| bytes.get(at).copied();
+    let mut at = 0;
+    loop {
+        at = find_any(bytes, at, [b'\n', b'\r', b':', b'#']);
+        let ends = match byte(at) {
+            Some(b':') => matches!(byte(at + 1), None | Some(b' ' | b'\t' | b'\n' | b'\r')),
+            Some(b'#') => at.checked_sub(1).and_then(byte).is_some_and(is_blank),
+            Some(_) | None => true,
+        };
+        if ends {
+            break;
+        }
+        at += 1;
+    }
+    let blanks = bytes.get(..at).unwrap_or_default().iter().rev().take_while(|byte| is_blank(**byte)).count();
+    cursor.skip_bytes(at - blanks);
+}
+
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t')
+}
+
+/// Passes a word within brackets.
+fn pass_word(cursor: &mut Cursor<'_>) -> Result<(), SyntaxError> {
+    while !cursor.is_space_or_end(0) && !ends_in_flow(cursor)? {
+        cursor.skip();
+    }
+    Ok(())
+}
+
+/// Whether a character that is no white space ends the scalar within brackets.
+fn ends_in_flow(cursor: &Cursor<'_>) -> Result<bool, SyntaxError> {
     match cursor.byte(0) {
         Some(b':') if cursor.is_space_or_end(1) => Ok(true),
-        Some(b':') if is_in_flow && matches!(cursor.byte(1), Some(b',' | b'[' | b']' | b'{' | b'}')) => {
+        Some(b':') if matches!(cursor.byte(1), Some(b',' | b'[' | b']' | b'{' | b'}')) => {
             Err(ambiguous(cursor))
         }
-        Some(b'?') if is_in_flow => Err(ambiguous(cursor)),
-        Some(b',' | b'[' | b']' | b'{' | b'}') => Ok(is_in_flow),
+        Some(b'?') => Err(ambiguous(cursor)),
+        Some(b',' | b'[' | b']' | b'{' | b'}') => Ok(true),
         _ => Ok(false),
     }
 }
@@ -91,7 +126,7 @@ fn skip_space(
         if cursor.skip_line_end() {
             breaks += 1;
             is_line_start = true;
-        } else if is_line_start && cursor.is(b'\t') && cursor.mark().column < indent {
+        } else if is_line_start && cursor.is(b'\t') && cursor.column() < indent {
             let message = "a tab indents a further line of this text; use spaces";
             return Err(SyntaxError::at(start, message));
         } else {

@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use crate::yaml::cursor::{Cursor, Mark};
+use crate::yaml::cursor::{Cursor, Mark, find_any};
 use crate::yaml::lexeme::{Notation, SyntaxError};
 
 /// Reads the text in the quotes that begin here.
@@ -23,7 +23,7 @@ pub(super) fn read<'t>(cursor: &mut Cursor<'t>, notation: Notation) -> Result<Co
         if cursor.byte(0).is_none() {
             return Err(SyntaxError::at(start, format!("unclosed quote {quote}")));
         }
-        let is_escaped_break = read_word(cursor, &mut text, start, notation)?;
+        let is_escaped_break = read_line(cursor, &mut text, start, (quote, notation))?;
         if cursor.is(quote as u8) {
             cursor.skip();
             return Ok(Cow::Owned(text));
@@ -32,49 +32,61 @@ pub(super) fn read<'t>(cursor: &mut Cursor<'t>, notation: Notation) -> Result<Co
     }
 }
 
+/// The bytes that are not text of their own within quotes.
+fn marks(quote: char) -> [u8; 4] {
+    let quote = quote as u8;
+    [quote, b'\n', b'\r', if quote == b'"' { b'\\' } else { quote }]
+}
+
 /// What is in the quotes, if nothing in it is escaped or on another line; the quote behind it is passed.
 fn plain_content<'t>(cursor: &mut Cursor<'t>, quote: char) -> Option<&'t str> {
     let rest = cursor.rest();
-    let end = rest.find([quote, '\n', '\r', if quote == '"' { '\\' } else { quote }])?;
+    let end = find_any(rest.as_bytes(), 0, marks(quote));
     let (text, behind) = rest.split_at_checked(end)?;
     let behind = behind.strip_prefix(quote)?;
     if quote == '\'' && behind.starts_with(quote) {
         return None;
     }
-    cursor.skip_many(text.chars().count() + 1);
+    cursor.skip_bytes(text.len() + 1);
     Some(text)
 }
 
-/// Adds the characters up to white space or the end; whether the last was an escaped line break.
-fn read_word(
+/// Adds the text up to the end of the line or of the quotes; whether the last was an escaped line break.
+fn read_line(
     cursor: &mut Cursor<'_>,
     text: &mut String,
     start: Mark,
-    notation: Notation,
+    (quote, notation): (char, Notation),
 ) -> Result<bool, SyntaxError> {
-    let is_single = cursor.between(start, Mark { byte: start.byte + 1, ..start }) == "'";
-    while !cursor.is_space_or_end(0) {
-        match (cursor.byte(0), cursor.byte(1)) {
-            (Some(b'\''), Some(b'\'')) if is_single => {
+    let marks = marks(quote);
+    loop {
+        let rest = cursor.rest();
+        let end = find_any(rest.as_bytes(), 0, marks);
+        let run = rest.get(..end).unwrap_or_default();
+        let next = rest.as_bytes().get(end);
+        if matches!(next, Some(b'\n' | b'\r')) {
+            // Blanks before the end of a line belong to what is folded.
+            let run = run.trim_end_matches([' ', '\t']);
+            text.push_str(run);
+            cursor.skip_bytes(run.len());
+            return Ok(false);
+        }
+        text.push_str(run);
+        cursor.skip_bytes(run.len());
+        match (next, cursor.byte(1)) {
+            (Some(b'\''), Some(b'\'')) if quote == '\'' => {
                 text.push('\'');
                 cursor.skip_many(2);
             }
-            (Some(b'\''), _) if is_single => return Ok(false),
-            (Some(b'"'), _) if !is_single => return Ok(false),
-            (Some(b'\\'), Some(b'\n' | b'\r')) if !is_single => {
+            (Some(b'\\'), Some(b'\n' | b'\r')) => {
                 cursor.skip();
                 cursor.skip_line_end();
                 return Ok(true);
             }
-            (Some(b'\\'), _) if !is_single => text.push(escaped(cursor, start, notation)?),
-            _ => {
-                let from = cursor.mark();
-                cursor.skip();
-                text.push_str(cursor.since(from));
-            }
+            (Some(b'\\'), _) => text.push(escaped(cursor, start, notation)?),
+            _ => return Ok(false),
         }
     }
-    Ok(false)
 }
 
 /// Adds the white space up to the next word: as it is, or folded where lines end in it.

@@ -47,20 +47,29 @@ pub(super) fn resolve_tagged(tag: Tag, text: &str) -> Option<Value> {
 
 /// The value of a plain scalar, which is one without quotes or tag.
 pub(super) fn resolve(text: &str) -> Value {
-    match text {
-        "" | "~" | "null" | "Null" | "NULL" => return Value::Null,
+    word(text).or_else(|| number(text)).unwrap_or_else(|| Value::String(text.to_owned()))
+}
+
+/// Whether a plain scalar is sure to be text.
+pub(super) fn is_text(text: &str) -> bool {
+    word(text).is_none() && !matches!(text.bytes().next(), Some(b'.' | b'0'..=b'9' | b'+' | b'-'))
+}
+
+/// The value of a word that stands for one.
+fn word(text: &str) -> Option<Value> {
+    Some(match text {
+        "" | "~" | "null" | "Null" | "NULL" => Value::Null,
         "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => {
-            return Value::Bool(true);
+            Value::Bool(true)
         }
         "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => {
-            return Value::Bool(false);
+            Value::Bool(false)
         }
-        ".nan" | ".NaN" | ".NAN" => return Value::Float(f64::NAN),
-        ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" => return Value::Float(f64::INFINITY),
-        "-.inf" | "-.Inf" | "-.INF" => return Value::Float(f64::NEG_INFINITY),
-        _ => {}
-    }
-    number(text).unwrap_or_else(|| Value::String(text.to_owned()))
+        ".nan" | ".NaN" | ".NAN" => Value::Float(f64::NAN),
+        ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" => Value::Float(f64::INFINITY),
+        "-.inf" | "-.Inf" | "-.INF" => Value::Float(f64::NEG_INFINITY),
+        _ => return None,
+    })
 }
 
 fn number(text: &str) -> Option<Value> {

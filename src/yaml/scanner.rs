@@ -139,8 +139,11 @@ impl<'t> Scanner<'t> {
     /// Tabs are space within brackets, and in a block where no key may begin.
     fn skip_to_lexeme(&mut self) {
         loop {
-            let takes_tabs = self.is_in_flow() || !self.allows_key;
-            self.cursor.skip_while(|byte| byte == b' ' || takes_tabs && byte == b'\t');
+            if self.is_in_flow() || !self.allows_key {
+                self.cursor.skip_blanks();
+            } else {
+                self.cursor.skip_spaces();
+            }
             self.cursor.skip_comment();
             if !self.cursor.skip_line_end() {
                 return;

@@ -8,17 +8,21 @@ use std::borrow::Cow;
 
 use serde::de::IgnoredAny;
 
-use crate::yaml::build::{self, Budget};
+use crate::yaml::build::{Budget, PartReader};
 use crate::yaml::error::YamlError;
 use crate::yaml::lexeme::Notation;
-use crate::yaml::node::Document;
+use crate::yaml::node::ReadDocument;
+use crate::yaml::outline::Stated;
 use crate::yaml::part::{Part, Place};
 
-pub(super) fn read(text: &str) -> Vec<Result<Document, YamlError>> {
-    let mut documents = Vec::new();
-    let mut budget = Budget::default();
+pub(super) fn read(
+    text: &str,
+    is_wanted: &dyn Fn(&Stated<'_>) -> bool,
+    each: &mut dyn FnMut(Result<ReadDocument<'_>, YamlError>),
+) {
+    let mut reader = PartReader { budget: Budget::default(), is_wanted, each };
     for part in parts(text) {
-        let rest = read_json(part, &mut budget, &mut documents);
+        let rest = read_json(part, &mut reader);
         // kubectl ends every line on its way to the YAML parser, so the last one too.
         let text = if rest.text.ends_with('\n') {
             Cow::Borrowed(rest.text)
@@ -27,11 +31,10 @@ pub(super) fn read(text: &str) -> Vec<Result<Document, YamlError>> {
         };
         let yaml = Part { text: &text, ..rest };
         match yaml.refused_text() {
-            Some(fault) => documents.push(Err(fault)),
-            None => build::read(&yaml, Notation::Yaml, &mut budget, &mut documents),
+            Some(fault) => (reader.each)(Err(fault)),
+            None => reader.read(&yaml, Notation::Yaml),
         }
     }
-    documents
 }
 
 /// Cuts the text at its `---` lines. The line stays with what follows if it holds content.
@@ -40,13 +43,14 @@ fn parts(text: &str) -> Vec<Part<'_>> {
     let mut parts = Vec::new();
     let mut here = Place { byte: text.len() - stream.len(), line: 1, column: 1 };
     let mut start = here;
+    let has_returns = stream.contains('\r');
     let mut header = Header::Empty;
     let mut cut = |start: Place, end: usize| {
         let text = text.get(start.byte..end).unwrap_or_default();
         parts.push(Part { text, start, end });
     };
     for line in stream.split_inclusive('\n') {
-        let next = here.after(line);
+        let next = if has_returns { here.after(line) } else { here.after_line(line) };
         let marker = line.strip_prefix("---");
         if let Some(behind) = marker.filter(|_| header != Header::Directives) {
             cut(start, here.byte);
@@ -89,11 +93,7 @@ fn is_blank(line: &str) -> bool {
 }
 
 /// Reads the JSON values a part starts with and returns what is left of it.
-fn read_json<'a>(
-    part: Part<'a>,
-    budget: &mut Budget,
-    documents: &mut Vec<Result<Document, YamlError>>,
-) -> Part<'a> {
+fn read_json<'a>(part: Part<'a>, reader: &mut PartReader<'_>) -> Part<'a> {
     let mut rest = part;
     if !part.text.trim_ascii_start().starts_with(['{', '[']) {
         return rest;
@@ -104,7 +104,7 @@ fn read_json<'a>(
         // YAML refuses some tabs that JSON allows. Outside strings they are only space, and inside
         // them JSON has none, so a blank in their place keeps all that counts.
         let text = value.text.replace('\t', " ");
-        build::read(&Part { text: &text, ..value }, Notation::Json, budget, documents);
+        reader.read(&Part { text: &text, ..value }, Notation::Json);
         rest = behind;
     }
     rest
