@@ -40,11 +40,11 @@ impl<'n> Names<'n> {
     }
 }
 
-/// A bit of 64, the same for names that differ in case only.
+/// A bit of 64, the same for names that differ in case only: in ASCII, that is one bit of a letter.
 #[inline]
 const fn filter_bit(name: &[u8]) -> u64 {
     match name {
-        [first, ..] => 1 << ((name.len() as u64 * 7 + first.to_ascii_lowercase() as u64) % 64),
+        [first, ..] => 1 << ((name.len() as u64 * 7 + (*first | 0x20) as u64) % 64),
         [] => 1,
     }
 }

@@ -46,23 +46,29 @@ impl QuoteIndex {
         }
     }
 
-    /// The closing quote of the string whose opening quote is at a place, if they are in the same block and no byte of the
-    /// part has to be looked at closely.
+    /// The closing quote of the string whose opening quote is at a place, if it is in the same block or in the next one, and
+    /// no byte of the part has to be looked at closely.
     #[inline(always)]
     pub(super) fn near_end(&self, at: usize) -> Option<usize> {
         let offset = at.wrapping_sub(self.start);
-        let quotes = self.quotes.get(offset / BLOCK)? & (!1 << (offset % BLOCK));
-        if quotes == 0 || self.has_suspects {
+        let (block, place) = (offset / BLOCK, offset % BLOCK);
+        let here = self.quotes.get(block)? & (!1 << place);
+        if self.has_suspects {
             return None;
         }
-        Some(at - offset % BLOCK + quotes.trailing_zeros() as usize)
+        if here != 0 {
+            return Some(at - place + here.trailing_zeros() as usize);
+        }
+        let next = *self.quotes.get(block + 1)?;
+        (next != 0).then_some(at - place + BLOCK + next.trailing_zeros() as usize)
     }
 
     /// As [`near_end`](Self::near_end), if there is no backslash near either.
     #[inline(always)]
     pub(super) fn near_plain_end(&self, at: usize) -> Option<usize> {
-        let block = at.wrapping_sub(self.start) / BLOCK;
-        if *self.backslashes.get(block)? == 0 { self.near_end(at) } else { None }
+        let end = self.near_end(at)?;
+        let of_block = |place: usize| self.backslashes.get(place.wrapping_sub(self.start) / BLOCK);
+        (of_block(at)? | of_block(end)? == 0).then_some(end)
     }
 
     /// The quotes from a place outside of any string on. Nothing if a byte near it has to be looked at closely.
@@ -81,8 +87,19 @@ impl QuoteIndex {
     }
 
     /// Those of the next block that has any.
+    #[inline(always)]
+    pub(super) fn after(&mut self, text: &[u8], block: usize) -> Option<NextQuotes> {
+        match self.quotes.get(block + 1) {
+            Some(quotes) if *quotes != 0 => {
+                let start = self.start + (block + 1) * BLOCK;
+                Some(NextQuotes { start, block: block + 1, quotes: *quotes })
+            }
+            _ => self.far_after(text, block),
+        }
+    }
+
     #[inline(never)]
-    pub(super) fn after(&mut self, text: &[u8], mut block: usize) -> Option<NextQuotes> {
+    fn far_after(&mut self, text: &[u8], mut block: usize) -> Option<NextQuotes> {
         loop {
             block = block.wrapping_add(1);
             match self.quotes.get(block) {
