@@ -1,7 +1,7 @@
 //! Groups findings: each field once, and in one group what a person fixes with one change.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher as _, Hash, RandomState};
+use std::hash::{BuildHasher as _, BuildHasherDefault, Hash, Hasher, RandomState};
 
 use crate::controls::Control;
 use crate::evaluate::code::code;
@@ -25,7 +25,7 @@ pub fn code_of<'p>(verdict: &Verdict<'p>, pod: &'p Pod<'_>, severity: Severity) 
     let of_severity = || verdict.controls().filter(|(_, control)| control.severity() == severity);
     let remains = of_severity().any(|(_, control)| control.remains());
     let key = RandomState::new();
-    let mut narrowest: HashMap<u64, &'static Control> = HashMap::new();
+    let mut narrowest: HashMap<u64, &'static Control, Hashed> = HashMap::default();
     for (policy, JudgedControl { active, .. }) in of_severity() {
         let mut add = |finding: Finding<'p>| {
             let kept = narrowest.entry(key.hash_one(field_of(&finding))).or_insert(active.control);
@@ -116,7 +116,28 @@ pub(super) fn order(subject: Subject<'_>) -> (u8, usize) {
 #[derive(Debug, Default)]
 pub(super) struct IndexOf {
     key: RandomState,
-    indexes: HashMap<u64, usize>,
+    indexes: HashMap<u64, usize, Hashed>,
+}
+
+/// For keys that are hashes already, which need not be hashed again.
+type Hashed = BuildHasherDefault<HashAsItIs>;
+
+#[derive(Debug, Default)]
+struct HashAsItIs(u64);
+
+impl Hasher for HashAsItIs {
+    fn write(&mut self, bytes: &[u8]) {
+        // Not for hashes, but right for anything.
+        self.0 = bytes.iter().fold(self.0, |hash, byte| hash.rotate_left(8) ^ u64::from(*byte));
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 impl IndexOf {

@@ -30,11 +30,15 @@ pub fn cut_as_json<'t>(text: impl Into<Cow<'t, str>>, longest: usize) -> String 
 /// How many bytes a text takes as a JSON string, the quotes around it not counted.
 #[must_use]
 pub fn json_length(text: &str) -> usize {
-    text.chars().map(json_length_of).sum()
+    text.bytes().map(json_length_of_byte).sum()
 }
 
 fn cut_by(length_of: fn(char) -> usize, text: Cow<'_, str>, longest: usize) -> String {
     if text.len() <= longest / LONGEST_ESCAPE {
+        return text.into_owned();
+    }
+    // Nothing takes less as JSON, and this is the quick way to count.
+    if json_length(&text) <= longest {
         return text.into_owned();
     }
     let mut length = 0;
@@ -52,10 +56,18 @@ fn cut_by(length_of: fn(char) -> usize, text: Cow<'_, str>, longest: usize) -> S
 }
 
 fn json_length_of(character: char) -> usize {
-    match character {
-        '"' | '\\' | '\n' | '\r' | '\t' | '\u{8}' | '\u{c}' => 2,
-        '\0'..='\u{1f}' => LONGEST_ESCAPE,
-        _ => character.len_utf8(),
+    u8::try_from(character)
+        .ok()
+        .filter(u8::is_ascii)
+        .map_or_else(|| character.len_utf8(), json_length_of_byte)
+}
+
+/// How many bytes JSON makes of one.
+fn json_length_of_byte(byte: u8) -> usize {
+    match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x8 | 0xc => 2,
+        0..=0x1f => LONGEST_ESCAPE,
+        _ => 1,
     }
 }
 

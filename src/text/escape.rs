@@ -45,6 +45,9 @@ pub struct PrintableUpTo<'t> {
 
 impl fmt::Display for PrintableUpTo<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.text.len() <= self.longest && is_plain(self.text) {
+            return f.write_str(self.text);
+        }
         let mut characters = self.text.chars();
         for character in characters.by_ref().take(self.longest) {
             write_unless(!is_printable_ascii(character), character, f)?;
@@ -86,6 +89,11 @@ impl fmt::Display for OneLine<'_> {
 
 fn write_unless(is_unsafe: bool, character: char, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     if is_unsafe { write!(f, "{}", character.escape_unicode()) } else { f.write_char(character) }
+}
+
+/// Whether all of a text is printable ASCII, as nearly all text is: then it is written as it is.
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 fn is_printable_ascii(character: char) -> bool {
