@@ -31,7 +31,7 @@ pub(super) enum TokenKind<'a> {
     Alias(usize),
 }
 
-impl<'a> Token<'a> {
+impl Token<'_> {
     /// The text that is plainly here, of at least one character.
     fn text(&self) -> Option<&str> {
         let TokenKind::Scalar { text, plain, tag: None } = &self.kind else { return None };
@@ -40,7 +40,7 @@ impl<'a> Token<'a> {
     }
 
     /// What is left of the tokens behind this one when its list or mapping has ended.
-    fn behind<'d>(&self, mut tokens: &'d [Token<'a>]) -> Option<&'d [Token<'a>]> {
+    fn behind<'d>(&self, mut tokens: &'d [Self]) -> Option<&'d [Self]> {
         let mut depth = usize::from(self.kind.begins());
         while depth > 0 {
             let (next, behind) = tokens.split_first()?;

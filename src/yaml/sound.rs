@@ -53,10 +53,7 @@ pub(super) fn is_sound(tokens: &[Token<'_>], notation: Notation) -> bool {
                 continue;
             }
         }
-        is_key = match &token.kind {
-            TokenKind::Sequence => false,
-            _ => in_mapping && !is_key,
-        };
+        is_key = !matches!(token.kind, TokenKind::Sequence) && in_mapping && !is_key;
     }
     open.is_empty()
 }
