@@ -157,14 +157,11 @@ fn ask(address: SocketAddr, certificate: &str) {
         let socket = TcpStream::connect(address).await.unwrap();
         let name = ServerName::try_from("localhost").unwrap();
         let mut stream = TlsConnector::from(Arc::new(config)).connect(name, socket).await.unwrap();
-        let mut space = [0; 4096];
         for _ in 0..=WARM + COUNTED {
             stream.write_all(&request).await.unwrap();
             let mut answer = Vec::new();
             while !answer.ends_with(b"}") {
-                let read = stream.read(&mut space).await.unwrap();
-                assert!(read > 0, "closed");
-                answer.extend_from_slice(&space[..read]);
+                assert!(stream.read_buf(&mut answer).await.unwrap() > 0, "closed");
             }
             assert!(answer.starts_with(b"HTTP/1.1 200 OK"), "{}", String::from_utf8_lossy(&answer));
         }
