@@ -8,9 +8,7 @@ use crate::admission::cluster_view::NamespaceState;
 use crate::admission::decision::{Decision, Operation};
 use crate::admission::error::ReviewError;
 use crate::admission::request::{ObjectField, Request};
-use crate::evaluate::{
-    Context, ControlFindings, ExistingPod, Judged, Refusal, Severity, Subject, Verdict, findings_of, note,
-};
+use crate::evaluate::{Context, ControlFindings, ExistingPod, Judged, Refusal, Subject, Verdict, note};
 use crate::finding::{EditOp, Fix, Found};
 use crate::path::Path;
 use crate::pod::{Changes, Pod};
@@ -52,7 +50,8 @@ impl Task<'_, '_> {
         old.pod.as_ref().filter(|_| is_update).map(ExistingPod::new)
     }
 
-    pub(super) fn refusal(&self, verdict: &Verdict<'_>) -> Refusal {
+    /// The text of a refusal for these findings.
+    pub(super) fn refusal<'p>(&'p self, verdict: &Verdict<'p>, denied: &[Judged<'_, 'p>]) -> Refusal {
         let owner = self.object.metadata().owner.as_ref();
         let subject = Subject {
             kind: self.workload.kind,
@@ -60,18 +59,24 @@ impl Task<'_, '_> {
             owner: owner.map(|owner| (owner.kind.as_ref(), owner.name.as_ref())),
             namespace: &self.request.namespace,
         };
-        Refusal::new(subject, self.pod, verdict, self.existing().as_ref())
+        Refusal::new(subject, self.pod, (verdict, denied), self.existing().as_ref())
     }
 
-    pub(super) fn status(&self, verdict: &Verdict<'_>, message: String) -> Status<'static> {
+    /// The status of a refusal for these findings.
+    pub(super) fn status(
+        &self,
+        verdict: &Verdict<'_>,
+        denied: &[Judged<'_, '_>],
+        message: String,
+    ) -> Status<'static> {
         let base = self.workload.template_steps();
         let existing = self.existing();
-        let causes = findings_of(verdict, Severity::Deny)
-            .into_iter()
+        let causes = denied
+            .iter()
             .take(MOST_CAUSES)
             .map(|judged| {
-                let instead = instead_of_fix(verdict, existing.as_ref(), &judged);
-                cause(&base, &judged, note(self.pod, &judged, instead))
+                let instead = instead_of_fix(verdict, existing.as_ref(), judged);
+                cause(&base, judged, note(self.pod, judged, instead))
             })
             .collect();
         let details = Details {
@@ -102,18 +107,17 @@ fn instead_of_fix(
 
 fn cause(base: &Path<'_>, judged: &Judged<'_, '_>, message: String) -> Cause {
     let finding = judged.finding;
-    let path = finding.whole_path();
-    let path = if base.is_empty() { path } else { base.join(&path) };
+    let field = if base.is_empty() {
+        finding.subject.dotted(&finding.path)
+    } else {
+        base.join(&finding.whole_path()).to_string()
+    };
     let reason = match (finding.found, &finding.fix) {
         (Found::Absent, _) => "FieldValueRequired",
         (_, Fix::Edit { op: EditOp::Remove, .. } | Fix::Edits { .. }) => "FieldValueForbidden",
         (_, Fix::Edit { op: EditOp::Set(_), .. } | Fix::OneOf(_) | Fix::Range { .. }) => "FieldValueInvalid",
     };
-    Cause {
-        reason,
-        message: cut_as_json(message, LONGEST_CAUSE),
-        field: cut_as_json(path.to_string(), LONGEST_FIELD),
-    }
+    Cause { reason, message: cut_as_json(message, LONGEST_CAUSE), field: cut_as_json(field, LONGEST_FIELD) }
 }
 
 /// The name to show: a pod that is made by a controller has none yet when it is mutated.

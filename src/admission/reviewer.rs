@@ -13,7 +13,7 @@ use crate::admission::outcome::{Task, audit_text, enforced, name, one_line, refu
 use crate::admission::reply::{Answer, Reply, Unanswerable};
 use crate::admission::request::{Envelope, ReadMode, Request};
 use crate::admission::{pod_security, unjudged};
-use crate::evaluate::{defaults, evaluate};
+use crate::evaluate::{Refusal, Severity, defaults, evaluate, findings_of};
 use crate::json::{ErrorKind, Reader};
 use crate::mutate::{self, Identity, Mutation};
 use crate::pod::Changes;
@@ -291,10 +291,11 @@ impl Reviewer {
         if !is_pod {
             response.warnings = verdict.template_warnings(task.pod, None);
         } else if is_refused {
-            let refusal = task.refusal(&verdict);
-            decision.deny(403, refusal.code.clone());
+            let denied = findings_of(&verdict, Severity::Deny);
+            let Refusal { message, code } = task.refusal(&verdict, &denied);
+            decision.deny(403, code);
             response.allowed = false;
-            response.status = Some(task.status(&verdict, refusal.message));
+            response.status = Some(task.status(&verdict, &denied, message));
         } else {
             response.warnings = verdict.warnings(task.pod, task.existing().as_ref());
         }

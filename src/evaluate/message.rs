@@ -31,7 +31,7 @@ pub fn line(pod: &Pod<'_>, group: &[Judged<'_, '_>], containers: usize) -> Optio
     let judged = group.first()?;
     let finding = judged.finding;
     let (subject, field) = match finding.subject {
-        Subject::Pod => (format!("spec.{}", field(finding)), String::new()),
+        Subject::Pod => (["spec.", &field(finding)].concat(), String::new()),
         Subject::Metadata => (format!("metadata.{}", finding.path), String::new()),
         Subject::Volume(_, name) => (format!("volume \"{}\"", Printable(name)), field_of_volume(finding)),
         Subject::Container(_) => (containers_of(pod, group, containers), field(finding)),
@@ -55,11 +55,13 @@ fn field_of_volume(finding: &Finding<'_>) -> String {
 fn found(finding: &Finding<'_>) -> String {
     match finding.found {
         Found::Absent => "not set".to_owned(),
+        Found::Bool(true) => "is true".to_owned(),
+        Found::Bool(false) => "is false".to_owned(),
         Found::Text("unknown") if matches!(finding.subject, Subject::Volume(..)) => {
             "has no type that podgate knows".to_owned()
         }
         Found::Text(_) if finding.path.has_index() => finding.found.to_string(),
-        Found::Bool(_) | Found::Integer(_) | Found::Text(_) | Found::List(_) | Found::Hidden => {
+        Found::Integer(_) | Found::Text(_) | Found::List(_) | Found::Hidden => {
             format!("is {}", finding.found)
         }
     }
@@ -76,7 +78,7 @@ fn fix(judged: &Judged<'_, '_>) -> String {
     }
     match judged.help() {
         "" => fix,
-        help => format!("{fix} ({help})"),
+        help => [&fix, " (", help, ")"].concat(),
     }
 }
 
@@ -134,8 +136,8 @@ pub fn note(pod: &Pod<'_>, judged: &Judged<'_, '_>, instead: Option<&str>) -> St
     let Line { subject, found, fix, .. } = line;
     let fix = instead.unwrap_or(&fix);
     match judged.finding.subject {
-        Subject::Container(_) | Subject::Volume(..) => format!("{subject}: {found}; {fix}"),
-        Subject::Pod | Subject::Metadata => format!("{found}; {fix}"),
+        Subject::Container(_) | Subject::Volume(..) => [&subject, ": ", &found, "; ", fix].concat(),
+        Subject::Pod | Subject::Metadata => [&found, "; ", fix].concat(),
     }
 }
 
@@ -153,6 +155,10 @@ impl Line {
     #[must_use]
     pub fn fault(&self) -> String {
         let Self { subject, field, found, .. } = self;
-        if field.is_empty() { format!("{subject} {found}") } else { format!("{subject}: {field} {found}") }
+        if field.is_empty() {
+            [subject, " ", found].concat()
+        } else {
+            [subject, ": ", field, " ", found].concat()
+        }
     }
 }

@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::evaluate::closing::{contacts, distinct, explanations, lint_command};
+use crate::evaluate::code::code;
 use crate::evaluate::control_findings::ControlFindings;
 use crate::evaluate::existing::{ExistingPod, PodPart};
-use crate::evaluate::group::{code_of, findings_of, group_judged, keep_narrower, narrow, order};
+use crate::evaluate::group::{code_of, group_judged, keep_narrower, narrow, order};
 use crate::evaluate::injected::injector_of;
 use crate::evaluate::layout::{push_item, push_note, push_text};
 use crate::evaluate::message::{containers_of, line};
@@ -53,17 +54,17 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// Puts a verdict that denies into words, about a new pod or an update of one that was `existing`.
+    /// Puts a verdict that denies, with its findings that [deny](crate::evaluate::findings_of), into words, about a new pod or an update of
+    /// one that was `existing`.
     #[must_use]
     pub fn new<'p>(
         subject: Subject<'_>,
         pod: &'p Pod<'_>,
-        verdict: &Verdict<'p>,
+        (verdict, denied): (&Verdict<'p>, &[Judged<'_, 'p>]),
         existing: Option<&ExistingPod<'_>>,
     ) -> Self {
         // First, as it takes room of its own for as long as it counts.
-        let code = code_of(verdict, pod, Severity::Deny);
-        let denied = findings_of(verdict, Severity::Deny);
+        let code_of_all = verdict.is_cut().then(|| code_of(verdict, pod, Severity::Deny));
         let (filled, mut changes): (Vec<_>, Vec<_>) = denied.iter().partition(|judged| judged.is_filled_in());
         // Those that were kept may be filled in, and others not.
         let remaining = if verdict.is_cut() { remaining(verdict, pod) } else { Vec::new() };
@@ -74,6 +75,7 @@ impl Refusal {
         if is_lazy {
             changes.clone_from(&filled);
         }
+        let code = code_of_all.unwrap_or_else(|| code(changes.iter().map(Judged::control)));
         let parts =
             Parts { pod, existing, tally: verdict.is_cut().then(|| tally(verdict, pod, existing, is_lazy)) };
         let groups = parts.groups(&changes);

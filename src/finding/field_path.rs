@@ -92,6 +92,16 @@ impl<'p> FieldPath<'p> {
         }
     }
 
+    /// The fields that it consists of, if it consists of fields alone, as nearly every path does. Their names are
+    /// Kubernetes' own and not from the pod.
+    #[must_use]
+    pub fn only_fields(&self) -> Option<&'p str> {
+        match self.first {
+            Segment::Fields(fields) if self.more.is_empty() => Some(fields),
+            Segment::None | Segment::Fields(_) | Segment::Key(_) | Segment::Index(_) => None,
+        }
+    }
+
     /// Whether it consists of exactly these fields.
     #[must_use]
     pub fn is(&self, fields: &str) -> bool {
@@ -138,6 +148,9 @@ impl<'p> From<&'p str> for FieldPath<'p> {
 /// As every [`Path`](crate::path::Path) is written, in printable ASCII: keys are the words of whoever wrote the pod.
 impl fmt::Display for FieldPath<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(fields) = self.only_fields() {
+            return f.write_str(fields);
+        }
         write_dotted(f, self.steps(), |f, key| write!(f, "{}", PrintableKey(key)))
     }
 }

@@ -1,5 +1,7 @@
 //! The part of a pod that a finding is about.
 
+use std::fmt::Write as _;
+
 use crate::finding::field_path::FieldPath;
 use crate::path::Path;
 use crate::pod::ContainerRef;
@@ -32,21 +34,39 @@ impl<'p> Subject<'p> {
     pub fn join(self, field: &FieldPath<'p>) -> Path<'p> {
         // Most paths have five to seven steps.
         let mut path = Path::with_capacity(8);
-        match self {
-            Self::Pod => path.push("spec"),
-            Self::Container(container) => {
-                path.push("spec");
-                path.push(container.kind.list());
-                path.push(container.index);
-            }
-            Self::Volume(index, _) => {
-                path.push("spec");
-                path.push("volumes");
-                path.push(index);
-            }
-            Self::Metadata => path.push("metadata"),
+        let (root, item) = self.place();
+        path.push(root);
+        if let Some((list, index)) = item {
+            path.push(list);
+            path.push(index);
         }
         path.extend(field.steps());
         path
+    }
+
+    /// The same path as people write it.
+    #[must_use]
+    pub fn dotted(self, field: &FieldPath<'p>) -> String {
+        let Some(fields) = field.only_fields() else { return self.join(field).to_string() };
+        match self.place() {
+            (root, None) => [root, ".", fields].concat(),
+            (root, Some((list, index))) => {
+                let mut text =
+                    String::with_capacity(root.len() + list.len() + fields.len() + "..[0000].".len());
+                // Writing to a text cannot fail.
+                let _ = write!(text, "{root}.{list}[{index}].{fields}");
+                text
+            }
+        }
+    }
+
+    /// The field of the object that this part is in and, of an item of a list, the list and the index.
+    fn place(self) -> (&'static str, Option<(&'static str, usize)>) {
+        match self {
+            Self::Pod => ("spec", None),
+            Self::Container(container) => ("spec", Some((container.kind.list(), container.index))),
+            Self::Volume(index, _) => ("spec", Some(("volumes", index))),
+            Self::Metadata => ("metadata", None),
+        }
     }
 }

@@ -3,7 +3,9 @@
 use std::sync::LazyLock;
 
 use podgate::controls::Standard;
-use podgate::evaluate::{Context, Refusal, Severity, StandardText, Subject, Verdict, by_standard, evaluate};
+use podgate::evaluate::{
+    Context, Refusal, Severity, StandardText, Subject, Verdict, by_standard, evaluate, findings_of,
+};
 use podgate::json::Reader;
 use podgate::pod::Pod;
 use podgate::policy::{BUILT_IN, PolicySet, Snapshot};
@@ -91,7 +93,8 @@ fn verdict<'p>(pod: &'p Pod<'_>) -> Verdict<'p> {
 
 fn refusal(pod: &Pod<'_>, verdict: &Verdict<'_>) -> String {
     let subject = Subject { kind: "Pod", name: &pod.metadata.name, owner: None, namespace: NAMESPACE };
-    let message = Refusal::new(subject, pod, verdict, None).message;
+    let denied = findings_of(verdict, Severity::Deny);
+    let message = Refusal::new(subject, pod, (verdict, &denied), None).message;
     let is_plain = |byte: u8| byte == b'\n' || (b' '..=b'~').contains(&byte);
     assert!(message.bytes().all(is_plain) && message.len() <= 16 * 1024, "{message:?}");
     // The lines after it come in the order of the text, and there is an end to them.
