@@ -1,17 +1,28 @@
 //! What users see of podgate through a real kube-apiserver, with kubectl or a client of their own.
 
+use std::fs;
 use std::path::Path;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use futures::StreamExt as _;
+use hyper::Request;
+use hyper::header::{AUTHORIZATION, HeaderValue};
+use hyper_rustls::HttpsConnectorBuilder;
+use hyper_util::client::legacy;
+use hyper_util::rt::TokioExecutor;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::PostParams;
-use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Api, Client, Config};
+use kube::client::Body;
+use kube::client::middleware::BaseUriLayer;
+use kube::{Api, Client};
 use serde_json::{Value as Json, json};
+use tower::ServiceBuilder;
 
 use crate::control_plane::ControlPlane;
 use crate::gate::{Gate, LABEL, bad_pod, good_pod, lazy_pod, pod};
 use crate::wait::eventually;
+use crate::wire::client_config;
 
 #[test]
 fn a_good_pod_is_admitted_as_it_is() {
@@ -235,11 +246,8 @@ fn a_thousand_pods_of_sixty_four_clients_are_all_there() {
 
 /// Creates so many pods with so many clients at once, each on connections of its own. Returns what went wrong.
 async fn create_many(kubeconfig: &Path, namespace: &str, pods: usize, clients: usize) -> Vec<String> {
-    let kubeconfig = Kubeconfig::read_from(kubeconfig).unwrap();
-    let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
-    config.default_namespace = namespace.to_owned();
-    let apis: Vec<Api<Pod>> =
-        (0..clients).map(|_| Api::default_namespaced(Client::try_from(config.clone()).unwrap())).collect();
+    let kubeconfig = fs::read_to_string(kubeconfig).unwrap();
+    let apis: Vec<Api<Pod>> = (0..clients).map(|_| Api::namespaced(client(&kubeconfig), namespace)).collect();
     futures::stream::iter(0..pods)
         .map(|number| {
             let api = apis[number % clients].clone();
@@ -250,6 +258,27 @@ async fn create_many(kubeconfig: &Path, namespace: &str, pods: usize, clients: u
         .filter_map(std::future::ready)
         .collect()
         .await
+}
+
+/// A client of the control plane's API server that shares nothing with podgate's own.
+fn client(kubeconfig: &str) -> Client {
+    let value = |key: &str| {
+        let (_, rest) = kubeconfig.lines().find_map(|line| line.split_once(key)).unwrap();
+        rest.trim_matches([' ', '}'])
+    };
+    let authority =
+        String::from_utf8(STANDARD.decode(value("certificate-authority-data:")).unwrap()).unwrap();
+    let tls = client_config(&authority, rustls::ALL_VERSIONS, &[]);
+    let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_only().enable_http1().build();
+    let bearer: HeaderValue = format!("Bearer {}", value("token:")).parse().unwrap();
+    let service = ServiceBuilder::new()
+        .layer(BaseUriLayer::new(value("server:").parse().unwrap()))
+        .map_request(move |mut request: Request<Body>| {
+            request.headers_mut().insert(AUTHORIZATION, bearer.clone());
+            request
+        })
+        .service(legacy::Client::builder(TokioExecutor::new()).build(connector));
+    Client::new(service, "default")
 }
 
 #[test]

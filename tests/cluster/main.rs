@@ -32,3 +32,6 @@ mod unjudged;
 mod upstream_suite;
 mod wait;
 mod webhooks;
+#[path = "../it/wire.rs"]
+#[allow(dead_code, reason = "some of it is for clients of podgate itself")]
+mod wire;
