@@ -93,7 +93,7 @@ fn judge(now: Option<f64>, goal: &Goal, other: impl Fn(&str) -> Option<f64>) -> 
         AtMost(limit) => (format!("at most {limit}"), now.map(|now| now <= *limit)),
         AtLeast(limit) => (format!("at least {limit}"), now.map(|now| now >= *limit)),
         Within(percent, of) => {
-            let is_within = |now: f64, of: f64| ((now / of - 1.0) * 100.0).abs() <= *percent;
+            let is_within = |now: f64, of: f64| (now - of).abs() * 100.0 <= percent * of;
             (
                 format!("{percent} % of what it is with few"),
                 now.zip(other(of)).map(|(now, of)| is_within(now, of)),
