@@ -12,7 +12,7 @@ use podgate::lint::{Input, Options, Report};
 use podgate::pod::Pod;
 use podgate::policy::PolicySet;
 use podgate::yaml;
-use serde_json::Value as Json;
+use serde_json::{Number, Value as Json};
 
 use super::{changes_when_rewritten, is_plainly_forbidden, within_memory};
 
@@ -94,7 +94,7 @@ fn check_json_text(text: &str, documents: &[Result<yaml::Document, yaml::YamlErr
 /// Whether two values are the same to whoever reads numbers as Go does: `1.0` is `1`.
 fn is_same(one: &Json, other: &Json) -> bool {
     match (one, other) {
-        (Json::Number(one), Json::Number(other)) => one == other || one.as_f64() == other.as_f64(),
+        (Json::Number(one), Json::Number(other)) => one == other || is_same_number(one, other),
         (Json::Array(one), Json::Array(other)) => {
             one.len() == other.len() && one.iter().zip(other).all(|(one, other)| is_same(one, other))
         }
@@ -104,6 +104,12 @@ fn is_same(one: &Json, other: &Json) -> bool {
         }
         _ => one == other,
     }
+}
+
+/// Whether two numbers are the same but for the last bit, which `serde_json` may get wrong where there are many digits.
+fn is_same_number(one: &Number, other: &Number) -> bool {
+    let [Some(one), Some(other)] = [one.as_f64(), other.as_f64()] else { return false };
+    one == other || (one - other).abs() <= f64::EPSILON * one.abs()
 }
 
 fn check_document(place: usize, document: &yaml::Document, report: &Report) {
