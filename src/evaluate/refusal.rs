@@ -54,8 +54,8 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// Puts a verdict that denies, with its findings that [deny](crate::evaluate::findings_of), into words, about a new pod or an update of
-    /// one that was `existing`.
+    /// Puts a verdict that denies into words, about a new pod or an update of one that was `existing`. Beside the verdict are
+    /// its [findings](crate::evaluate::findings_of) that deny.
     #[must_use]
     pub fn new<'p>(
         subject: Subject<'_>,

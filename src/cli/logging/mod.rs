@@ -1,5 +1,5 @@
 //! The log: lines on standard error, written by a thread of its own, so that a reader that does not keep up cannot
-//! delay an admission. Whatever ends the process, what was logged before is written.
+//! delay an admission. When the process ends by itself, what was logged before is written.
 
 mod ascii;
 mod fields;
