@@ -20,6 +20,7 @@ pub mod policy;
 
 pub mod evaluate;
 
+pub mod assess;
 pub mod mutate;
 
 pub mod admission;

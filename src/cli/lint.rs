@@ -13,6 +13,7 @@ use crate::cli::sources::{SourceArgs, StandardArg, namespace};
 use crate::evaluate::Severity;
 use crate::lint::report::{FailOn, Layout, Report};
 use crate::lint::{self, Excludes, Input, Options, report};
+use crate::workload::Kinds;
 
 /// The least width that lines are wrapped at: nobody can read narrower ones.
 const LEAST_WIDTH: usize = 40;
@@ -97,7 +98,8 @@ impl LintArgs {
         let inputs: Vec<Input> = self.inputs.into_iter().map(Input::from).collect();
         let excludes = Excludes::new(self.exclude.iter().map(String::as_str)).context("--exclude")?;
         let namespace = self.namespace.unwrap_or_default();
-        let options = Options { policies, namespaces: objects.snapshot, namespace, excludes };
+        let kinds = Kinds::default();
+        let options = Options { policies, namespaces: objects.snapshot, namespace, excludes, kinds };
         let report = lint::run(&inputs, options);
         match self.output.write(&report, &self.fail_on, output) {
             // The reader has seen enough, but the verdict still counts.

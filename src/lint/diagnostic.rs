@@ -1,9 +1,9 @@
 //! Findings with their places in the file.
 
+use crate::assess::Openness;
 use crate::evaluate::{Judged, Severity, Verdict, narrow};
-use crate::finding::{Finding, Found};
-use crate::path::Path;
-use crate::yaml::{Located, Node, Span};
+use crate::workload::{Place, Places};
+use crate::yaml::{Node, Span};
 
 /// A finding with its place in the file.
 pub(super) struct Diagnostic<'v, 'p> {
@@ -37,27 +37,21 @@ impl Diagnostic<'_, '_> {
     }
 }
 
-/// Whether a fragment may have elsewhere what this finds to be missing.
-pub(super) fn is_missing(finding: &Finding<'_>) -> bool {
-    finding.found == Found::Absent
-}
-
-/// The findings, each field once: with its strictest consequence and, among equal ones, that of the narrower rule. What a
-/// fragment lacks is unresolved.
+/// The findings, each field once: with its strictest consequence and, among equal ones, that of the narrower rule. What may
+/// be elsewhere is unresolved.
 pub(super) fn place_findings<'v, 'p>(
     verdict: &'v Verdict<'p>,
-    base: &Path<'_>,
-    node: &Node,
-    is_fragment: bool,
+    places: &Places<'_>,
+    written: &Node,
+    openness: Openness<'_>,
 ) -> Vec<Diagnostic<'v, 'p>> {
     let placed = verdict.judged().map(|judged| {
-        let path = base.join(&judged.finding.whole_path());
-        let Located { span, alias, .. } = node.locate(&path);
+        let Place { field, span, alias } = places.locate(written, &judged.finding.whole_path());
         Diagnostic {
             judged,
             severity: judged.severity(),
-            is_unresolved: is_fragment && is_missing(judged.finding) && !judged.is_filled_in(),
-            field: path.to_string(),
+            is_unresolved: !judged.is_filled_in() && openness.is_open(judged.finding),
+            field,
             span,
             alias,
         }

@@ -1,6 +1,5 @@
 //! One file → what it adds to the report: each of its documents and objects is judged, counted, or reported as unread.
 
-use crate::lint::containers;
 use crate::lint::known_kinds::{NAMESPACE, is_without_pods, misspelling};
 use crate::lint::linter::Linter;
 use crate::lint::manifest::{self, Item};
@@ -10,7 +9,7 @@ use crate::lint::resemblance::{document_at, is_like_manifest, is_template};
 use crate::lint::source::ManifestSource;
 use crate::lint::unread::{DocumentOrigin, Unread};
 use crate::policy::{Policies, is_of_policy, read_document};
-use crate::workload::Workload;
+use crate::workload::{CONTAINER_LISTS, Workload};
 use crate::yaml::{self, ReadDocument, Stated, YamlError};
 
 /// Lints a file.
@@ -34,16 +33,22 @@ pub(super) fn lint_text(source: &ManifestSource, text: &str, linter: &Linter<'_>
     let policies = Policies::new(linter.reserved());
     let mut file = FileLinter { source, text, linter, policies, report: FileReport::default() };
     let (mut index, mut is_empty) = (0, true);
-    yaml::read_each(text, is_looked_into, |document| {
-        index += 1;
-        let origin = DocumentOrigin { file: &source.name, document: index, text };
-        is_empty &= document.as_ref().is_ok_and(is_null);
-        match document {
-            Ok(ReadDocument::Document(document)) => file.document(&document, &origin),
-            Ok(ReadDocument::Unwanted { api_version, kind }) => file.report.count_other(api_version, kind),
-            Err(fault) => file.broken_document(fault, &origin),
-        }
-    });
+    yaml::read_each(
+        text,
+        |stated| is_looked_into(stated, linter),
+        |document| {
+            index += 1;
+            let origin = DocumentOrigin { file: &source.name, document: index, text };
+            is_empty &= document.as_ref().is_ok_and(is_null);
+            match document {
+                Ok(ReadDocument::Document(document)) => file.document(&document, &origin),
+                Ok(ReadDocument::Unwanted { api_version, kind }) => {
+                    file.report.count_other(api_version, kind)
+                }
+                Err(fault) => file.broken_document(fault, &origin),
+            }
+        },
+    );
     if source.is_named && is_empty {
         let message = "there is nothing in it: did the program fail that should have written it?";
         file.report.unread.push(Unread::file(source.name.clone(), message.to_owned()));
@@ -56,14 +61,15 @@ fn is_null(document: &ReadDocument<'_>) -> bool {
 }
 
 /// Whether a document has to be looked into. If not, it is an object of which there is no more to say than its kind.
-fn is_looked_into(stated: &Stated<'_>) -> bool {
+fn is_looked_into(stated: &Stated<'_>, linter: &Linter<'_>) -> bool {
     let Stated { api_version, kind, .. } = *stated;
     let is_known = Workload::of_kind(api_version, kind).is_some()
         || Workload::of_other_version(api_version, kind).is_some()
+        || linter.knows(api_version, kind)
         || is_of_policy(api_version, kind)
         || kind == NAMESPACE
         || kind.ends_with("List");
-    let may_have_pods = || !is_without_pods(api_version, kind) && stated.has_text(&containers::LISTS);
+    let may_have_pods = || !is_without_pods(api_version, kind) && stated.has_text(&CONTAINER_LISTS);
     is_known || misspelling(api_version, kind).is_some() || may_have_pods()
 }
 
@@ -137,7 +143,7 @@ impl FileLinter<'_> {
             return Err(vec![item.fault(message)]);
         }
         let may_have_pods = !is_without_pods(api_version, kind);
-        Ok(may_have_pods.then(|| self.linter.unknown_kind(item, origin)).flatten())
+        Ok(may_have_pods.then(|| self.linter.custom_resource(item, origin)).flatten())
     }
 
     /// One of our own policies.
@@ -160,6 +166,7 @@ mod tests {
     use super::*;
     use crate::lint::report::ObjectVerdict;
     use crate::policy::{PolicyIndex, PolicySet, Snapshot};
+    use crate::workload::Kinds;
 
     proptest! {
         /// Whatever a text holds, each of its documents is judged, counted, or reported as unread; and what is allowed was
@@ -168,7 +175,8 @@ mod tests {
         fn nothing_panics_and_nothing_is_lost(is_named: bool, text in "(---\n|apiVersion: (v1|apps/v1|app/v1|ray.io/v1|podgate.dev/v1alpha1|podgate.dev/v1|5)\n|kind: (Pod|List|PodList|Deployment|deployment|Namespace|SecurityPolicy|X)\n|metadata: (\\{name: a\\}|b)\n|spec:\n|items: *(\\[\\]|\\[\\{kind: Pod, apiVersion: v1\\}\\])?\n| *- &a \\{[a-c]\\}\n|  (template|selector|containers|hostPID|securityContext): *(true|0|\\*a|\\[\\{name: c\\}\\]|\\[\\{name: c, image: i\\}\\])?\n){0,12}") {
             let policies = PolicySet::of_standard(&"restricted".parse().expect("a standard"));
             let index = PolicyIndex::new(policies, &Snapshot::default());
-            let linter = Linter::new(&index, "");
+            let kinds = Kinds::default();
+            let linter = Linter::new(&index, "", &kinds);
             let source = ManifestSource::of_test(is_named);
             let report = lint_text(&source, &text, &linter);
             for (index, document) in yaml::read(&text).into_iter().enumerate() {

@@ -1,24 +1,27 @@
 //! An object → its entry in the report: the evaluator's verdict, with the place of each finding.
 
+use crate::assess::{Assessed, Openness, assess, assess_pod};
 use crate::controls::{CONTROLS, Standard};
-use crate::evaluate::{Context, ControlFindings, Severity, StandardText, Verdict, evaluate_whole};
+use crate::evaluate::{ControlFindings, Severity, StandardText, Verdict};
 use crate::json::{self, Reader};
-use crate::lint::containers;
-use crate::lint::diagnostic::{is_missing, place_findings};
+use crate::lint::diagnostic::place_findings;
 use crate::lint::manifest::Item;
 use crate::lint::misplaced;
 use crate::lint::pod_summary::PodSummary;
 use crate::lint::report::{FindingReport, ObjectReport, ObjectVerdict, PodReport};
 use crate::lint::unread::DocumentOrigin;
-use crate::lint::unresolved::{Unresolved, missing_parts};
+use crate::lint::unresolved::{missing_part, missing_parts};
 use crate::lint::wrong_types;
 use crate::path::Path;
 use crate::pod::Pod;
 use crate::policy::{
     PolicyIndex, PolicySet, RuleSource, SYSTEM_NAMESPACES, Scope, SecurityPolicy, is_namespace,
 };
-use crate::workload::{Workload, WorkloadObject};
-use crate::yaml::{Node, YamlError};
+use crate::workload::{
+    Carried, Carries, Kinds, Object, Shape, Template, Unresolved, UnresolvedReason, Workload, WorkloadObject,
+    has_placeholder, holders,
+};
+use crate::yaml::{Node, Value, YamlError};
 
 /// Judges objects by policies.
 pub(super) struct Linter<'o> {
@@ -26,6 +29,8 @@ pub(super) struct Linter<'o> {
     index: &'o PolicyIndex,
     /// The namespace of objects that name none.
     namespace: &'o str,
+    /// The custom resources that are known.
+    kinds: &'o Kinds,
     /// Whether a policy selects namespaces by their labels, and whether one names them.
     selects: (bool, bool),
     /// Whether objects are read as a gate reads them. With one standard alone they are read to the
@@ -40,11 +45,16 @@ struct ObjectName {
 }
 
 impl<'o> Linter<'o> {
-    pub(super) fn new(index: &'o PolicyIndex, namespace: &'o str) -> Self {
+    pub(super) fn new(index: &'o PolicyIndex, namespace: &'o str, kinds: &'o Kinds) -> Self {
         let PolicySet { security, .. } = index.policies();
         let by_labels = |policy: &SecurityPolicy| matches!(policy.scope, Scope::Labels(_));
         let selects = (security.iter().any(by_labels), !security.iter().all(by_labels));
-        Self { index, namespace, selects, is_gate: index.policies().is_gate() }
+        Self { index, namespace, kinds, selects, is_gate: index.policies().is_gate() }
+    }
+
+    /// Whether a kind is that of a custom resource that carries pods.
+    pub(super) fn knows(&self, api_version: &str, kind: &str) -> bool {
+        self.kinds.find(api_version, kind).is_some_and(|kind| !matches!(kind.carries, Carries::Nothing))
     }
 
     fn policies(&self) -> &'o PolicySet {
@@ -59,7 +69,7 @@ impl<'o> Linter<'o> {
         system.chain(others.cloned()).collect()
     }
 
-    /// Judges an object that carries a pod.
+    /// Judges an object of one of Kubernetes' own kinds that carry pods.
     pub(super) fn object(
         &self,
         workload: &Workload,
@@ -67,50 +77,134 @@ impl<'o> Linter<'o> {
         origin: &DocumentOrigin<'_>,
     ) -> Result<ObjectReport, Vec<YamlError>> {
         let json = item.node.to_json();
-        let Ok(mut object) = self.read(workload, &json) else {
-            return Err(wrong_types::all(item.node, origin.text, |json| self.read(workload, json).map(drop)));
-        };
-        let metadata = object.metadata();
-        let name = if metadata.name.is_empty() { &metadata.generate_name } else { &metadata.name };
-        let name = self.named(name.to_string(), &metadata.namespace);
-        let policies = self.policies_for(&name.namespace);
-        let mut missing = missing_parts(workload, item, object.pod.as_ref());
-        if policies.is_empty() {
-            // Nobody asks, whatever is elsewhere.
-            missing.clear();
-        }
-        let base = workload.template_steps();
-        let pod = match &mut object.pod {
-            Some(pod) => {
-                // The API server does so with every manifest, before anything judges it.
-                pod.apply_server_defaults();
-                judge(pod, &policies, &base, item.node, missing)
+        let read = self.read(workload, &json);
+        let has_placeholder = has_placeholder(&String::from_utf8_lossy(&json));
+        let name = match &read {
+            Ok(object) => {
+                let metadata = object.metadata();
+                let name = if metadata.name.is_empty() { &metadata.generate_name } else { &metadata.name };
+                self.named(name.to_string(), &metadata.namespace)
             }
-            None => PodReport::unread_pod(&base, missing),
+            Err(_) => self.name_of(item),
+        };
+        let policies = self.policies_for(&name.namespace);
+        let faults = || wrong_types::all(item.node, origin.text, |json| self.read(workload, json).map(drop));
+        let pod = match read {
+            Ok(object) if !has_placeholder => self.workload_pod(workload, item, object, &policies),
+            Ok(_) => self.written_pod(workload, item, &policies).ok_or_else(faults)?,
+            Err(_) if has_placeholder => {
+                let pod = self.written_pod(workload, item, &policies).ok_or_else(faults)?;
+                let is_wrong = |entry: &Unresolved| entry.reason == UnresolvedReason::WrongType;
+                if policies.is_empty() || pod.unresolved.is_empty() || pod.unresolved.iter().any(is_wrong) {
+                    return Err(faults());
+                }
+                pod
+            }
+            Err(_) => return Err(faults()),
         };
         let mut report = self.report(item, origin, name, &policies, vec![pod]);
         report.misplaced = misplaced::find(item.node, workload);
         Ok(report)
     }
 
+    /// Judges the pod of an object that was read.
+    fn workload_pod(
+        &self,
+        workload: &Workload,
+        item: &Item<'_>,
+        mut object: WorkloadObject<'_>,
+        policies: &[&SecurityPolicy],
+    ) -> PodReport {
+        let base = workload.template_steps();
+        let located = item.node.locate(&base);
+        let mut missing = missing_parts(workload, item);
+        match &mut object.pod {
+            Some(pod) if located.exact => {
+                let mut template = Template::in_place(base, located.node);
+                template.unresolved = missing;
+                assess_pod((&template, located.node), policies, pod, |assessed| {
+                    describe(&template, located.node, assessed)
+                })
+            }
+            _ => {
+                missing.push(missing_part(item.node, &base));
+                missing.retain(|_| !policies.is_empty());
+                PodReport::unread_pod(&base, Shape::PodTemplate, missing)
+            }
+        }
+    }
+
+    /// Judges the pod of an object in which not every value is known; `None` where there is none.
+    fn written_pod(
+        &self,
+        workload: &Workload,
+        item: &Item<'_>,
+        policies: &[&SecurityPolicy],
+    ) -> Option<PodReport> {
+        let base = workload.template_steps();
+        let located = item.node.locate(&base);
+        let is_there = located.exact && located.node.value != Value::Null;
+        let mut template = Template::in_place(base.clone(), located.node);
+        template.unresolved = missing_parts(workload, item);
+        if !is_there {
+            template.unresolved.push(missing_part(item.node, &base));
+            template.pod = None;
+        }
+        Some(self.template(&template, policies))
+    }
+
+    /// Judges the pods of a custom resource; `None` if it makes none.
+    pub(super) fn custom_resource(
+        &self,
+        item: &Item<'_>,
+        origin: &DocumentOrigin<'_>,
+    ) -> Option<ObjectReport> {
+        let Item { node, api_version, kind } = *item;
+        let object = Object { node, api_version, kind, kinds: self.kinds };
+        let templates = match object.carried() {
+            Carried::Unknown => return self.unknown_kind(item, origin),
+            Carried::Nothing => return None,
+            Carried::Templates(templates) => templates,
+        };
+        let name = self.name_of(item);
+        let policies = self.policies_for(&name.namespace);
+        let pods = templates.iter().map(|template| self.template(template, &policies)).collect();
+        Some(self.report(item, origin, name, &policies, pods))
+    }
+
+    fn template(&self, template: &Template<'_>, policies: &[&SecurityPolicy]) -> PodReport {
+        assess(template, policies, self.is_gate, |assessed| match (assessed, template.pod.as_deref()) {
+            (Ok(assessed), Some(written)) => describe(template, written, assessed),
+            (Ok(Assessed { unresolved, .. }) | Err(unresolved), _) => {
+                PodReport::unread_pod(&template.path, template.shape, unresolved)
+            }
+        })
+    }
+
     /// Reports the containers in an object of a kind that is not known; `None` if it holds none.
-    pub(super) fn unknown_kind(&self, item: &Item<'_>, origin: &DocumentOrigin<'_>) -> Option<ObjectReport> {
-        let holders = containers::holders(item.node);
+    fn unknown_kind(&self, item: &Item<'_>, origin: &DocumentOrigin<'_>) -> Option<ObjectReport> {
+        let holders = holders(item.node);
         if holders.is_empty() {
             return None;
         }
+        let name = self.name_of(item);
+        let policies = self.policies_for(&name.namespace);
+        let pod = |path: &Path<'_>| {
+            let about = (item.api_version, item.kind);
+            let unresolved = Unresolved::of_unknown_kind(item.node, about, &name.name, path);
+            let unresolved = if policies.is_empty() { Vec::new() } else { vec![unresolved] };
+            PodReport::unread_pod(path, Shape::Opaque, unresolved)
+        };
+        let pods = holders.iter().map(|(path, _)| pod(path)).collect();
+        Some(self.report(item, origin, name, &policies, pods))
+    }
+
+    fn name_of(&self, item: &Item<'_>) -> ObjectName {
         let name = match item.text_at("metadata.name") {
             "" => item.text_at("metadata.generateName"),
             name => name,
         };
-        let name = self.named(name.to_owned(), item.text_at("metadata.namespace"));
-        let policies = self.policies_for(&name.namespace);
-        let pod = |path: &Path<'_>| {
-            let unresolved = Unresolved::of_unknown_kind(item, &name.name, path);
-            PodReport::unread_pod(path, if policies.is_empty() { Vec::new() } else { vec![unresolved] })
-        };
-        let pods = holders.iter().map(|(path, _)| pod(path)).collect();
-        Some(self.report(item, origin, name, &policies, pods))
+        self.named(name.to_owned(), item.text_at("metadata.namespace"))
     }
 
     fn named(&self, name: String, namespace: &str) -> ObjectName {
@@ -175,49 +269,43 @@ fn real(namespace: &str) -> &str {
     if is_namespace(namespace) { namespace } else { "" }
 }
 
-/// Judges a pod of which this is missing.
-fn judge(
-    pod: &Pod<'_>,
-    policies: &[&SecurityPolicy],
-    base: &Path<'_>,
-    node: &Node,
-    unresolved: Vec<Unresolved>,
-) -> PodReport {
-    let is_fragment = !unresolved.is_empty();
-    let verdict = evaluate_whole(policies.iter().copied(), pod, Context::CREATE);
-    let diagnostics = place_findings(&verdict, base, node, is_fragment);
+/// The report of a template that was judged.
+fn describe(template: &Template<'_>, written: &Node, assessed: Assessed<'_, '_>) -> PodReport {
+    let Assessed { pod, verdict, .. } = assessed;
+    let openness = assessed.openness();
+    let diagnostics = place_findings(verdict, &template.places, written, openness);
     let to_do = diagnostics.iter().filter(|diagnostic| diagnostic.is_to_do());
     let strictest = to_do.map(|diagnostic| diagnostic.severity).max();
-    let text = standard_text(&verdict, pod, is_fragment);
+    let text = standard_text(verdict, pod, openness);
     let verdict_of_pod = match strictest {
         Some(Severity::Deny) => ObjectVerdict::Deny,
-        _ if is_fragment => ObjectVerdict::Unresolved,
+        _ if !assessed.unresolved.is_empty() => ObjectVerdict::Unresolved,
         Some(Severity::Warn) => ObjectVerdict::Warn,
         Some(Severity::Audit) | None => ObjectVerdict::Allow,
     };
-    let summary =
-        strictest.map(|severity| PodSummary::new(pod, &verdict, &diagnostics, severity, is_fragment));
+    let summary = strictest.map(|severity| PodSummary::new(pod, verdict, &diagnostics, severity, openness));
     PodReport {
-        path: base.to_string(),
+        path: template.path.to_string(),
+        shape: template.shape,
         allowed: verdict_of_pod.is_allowed(),
         verdict: verdict_of_pod,
         reason: text.reason,
         detail: text.detail,
-        unresolved,
         findings: diagnostics.iter().map(|diagnostic| FindingReport::new(pod, diagnostic)).collect(),
+        unresolved: assessed.unresolved,
         summary,
     }
 }
 
 /// What Kubernetes would say of the pod, or else what the extended controls say.
-fn standard_text<'p>(verdict: &Verdict<'p>, pod: &'p Pod<'_>, is_fragment: bool) -> StandardText {
+fn standard_text<'p>(verdict: &Verdict<'p>, pod: &'p Pod<'_>, openness: Openness<'_>) -> StandardText {
     // Two policies may relax different controls of one standard.
     let mut by_standard: Vec<(&Standard, Vec<ControlFindings<'p>>)> = Vec::new();
     let mut extended = StandardText::default();
     for violation in &verdict.violations {
         let mut remaining = verdict.remaining(violation, pod, |actions| actions.deny, usize::MAX);
-        if is_fragment {
-            let held = |findings: ControlFindings<'p>| findings.retain(|finding| !is_missing(finding));
+        if openness.is_any_open() {
+            let held = |findings: ControlFindings<'p>| findings.retain(|finding| !openness.is_open(finding));
             remaining = remaining.into_iter().filter_map(held).collect();
         }
         match &violation.rule.source {

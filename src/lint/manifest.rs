@@ -5,11 +5,10 @@
 //! without a kind or version takes both from its list: `PodList` holds Pods. The depth of lists is bounded by the depth of
 //! YAML that is read.
 
-use crate::lint::containers;
 use crate::lint::known_kinds::{NAMESPACE, is_near_workload, is_version_of_workload};
 use crate::path::Path;
 use crate::text::Printable;
-use crate::workload::Workload;
+use crate::workload::{Workload, holders};
 use crate::yaml::{Node, Value, YamlError};
 
 /// Where a list has its objects.
@@ -72,7 +71,7 @@ fn looks_like_object(node: &Node) -> bool {
                 (api_version, kind) => {
                     api_version.is_some_and(is_version_of_workload)
                         || kind.is_some_and(is_near_workload)
-                        || !containers::holders(node).is_empty()
+                        || !holders(node).is_empty()
                 }
             }
         }
@@ -121,7 +120,7 @@ fn collect<'d>(node: &'d Node, of_list: Option<Type<'d>>, items: &mut Vec<Result
 /// Whether an object holds containers elsewhere than in its items, which are objects of their own.
 fn has_containers_beside_items(node: &Node) -> bool {
     let Value::Mapping(entries) = &node.value else { return false };
-    entries.iter().any(|entry| entry.key != ITEMS && !containers::holders(&entry.value).is_empty())
+    entries.iter().any(|entry| entry.key != ITEMS && !holders(&entry.value).is_empty())
 }
 
 /// The fault of a list that has something else in place of its items.

@@ -10,7 +10,6 @@
 //! alone and no policy it is judged as it is written, as Kubernetes' own evaluator would: only a volume without a source is
 //! the emptyDir that the API server makes of it before anything judges it.
 
-mod containers;
 mod diagnostic;
 mod exclude;
 mod file;
@@ -35,6 +34,7 @@ use std::num::NonZero;
 use std::thread;
 
 use crate::policy::{Labels, PolicyIndex, PolicySet, Snapshot};
+use crate::workload::Kinds;
 
 use linter::Linter;
 use objects::{may_hold_namespace, read_namespaces};
@@ -47,7 +47,6 @@ pub use objects::{Objects, read_objects};
 pub use report::Report;
 pub use source::Input;
 pub use unread::Unread;
-pub use unresolved::Unresolved;
 
 /// Most files that are read at once: each takes memory while it is.
 const MOST_THREADS: usize = 16;
@@ -63,6 +62,8 @@ pub struct Options {
     pub namespace: String,
     /// What is not read.
     pub excludes: Excludes,
+    /// The custom resources that are known.
+    pub kinds: Kinds,
 }
 
 /// Judges every object in the files, folders and standard input that are named.
@@ -73,7 +74,7 @@ pub fn run(inputs: &[Input], options: Options) -> Report {
 }
 
 fn run_on(threads: usize, inputs: &[Input], options: Options) -> Report {
-    let Options { policies, mut namespaces, namespace, excludes } = options;
+    let Options { policies, mut namespaces, namespace, excludes, kinds } = options;
     let mut found = source::find(inputs, &excludes);
     let sources = mem::take(&mut found.sources);
     if policies.selects_by_labels() {
@@ -86,7 +87,7 @@ fn run_on(threads: usize, inputs: &[Input], options: Options) -> Report {
         objects.contradicted.iter().for_each(|name| namespaces.remove(name));
     }
     let index = PolicyIndex::new(policies, &namespaces);
-    let linter = Linter::new(&index, &namespace);
+    let linter = Linter::new(&index, &namespace, &kinds);
     let reports = in_order(threads, &sources, |source| file::lint(source, &linter));
     Report::of(index.policies(), found, reports.into_iter())
 }

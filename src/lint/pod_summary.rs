@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use crate::assess::Openness;
 use crate::evaluate::{
     Disposition, Judged, JudgedControl, Line, Severity, Verdict, code, code_of, group, line,
 };
-use crate::lint::diagnostic::{Diagnostic, is_missing};
+use crate::lint::diagnostic::Diagnostic;
 use crate::pod::Pod;
 
 /// Most changes that are shown of a pod: past this nobody reads on, and each costs a comparison.
@@ -52,11 +53,11 @@ impl PodSummary {
         verdict: &Verdict<'p>,
         diagnostics: &[Diagnostic<'_, '_>],
         severity: Severity,
-        is_fragment: bool,
+        openness: Openness<'_>,
     ) -> Self {
         let to_do: Vec<&Diagnostic<'_, '_>> =
             diagnostics.iter().filter(|diagnostic| diagnostic.is_to_do()).collect();
-        let code = if is_fragment {
+        let code = if openness.is_any_open() {
             let of_severity = to_do.iter().filter(|diagnostic| diagnostic.severity == severity);
             code(of_severity.map(|diagnostic| diagnostic.judged.control()))
         } else {
@@ -70,7 +71,7 @@ impl PodSummary {
         let filled_in = diagnostics.iter().filter(|diagnostic| diagnostic.judged.is_filled_in());
         Self {
             severity,
-            policies: policies(verdict, severity, is_fragment),
+            policies: policies(verdict, severity, openness),
             code,
             changes,
             more,
@@ -100,7 +101,7 @@ fn is_of_every_container(pod: &Pod<'_>, findings: &[Judged<'_, '_>]) -> bool {
 }
 
 /// The policies that are violated with this consequence, even with what is filled in.
-fn policies(verdict: &Verdict<'_>, severity: Severity, is_fragment: bool) -> Vec<String> {
+fn policies(verdict: &Verdict<'_>, severity: Severity, openness: Openness<'_>) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for (policy, control) in verdict.controls() {
         let actions = control.active.actions;
@@ -110,21 +111,21 @@ fn policies(verdict: &Verdict<'_>, severity: Severity, is_fragment: bool) -> Vec
             Severity::Audit => actions.audit,
         };
         let name: &str = &policy.name;
-        if is_wanted && is_to_do(control, is_fragment) && !names.iter().any(|known| known == name) {
+        if is_wanted && is_to_do(control, openness) && !names.iter().any(|known| known == name) {
             names.push(name.to_owned());
         }
     }
     names
 }
 
-/// Whether anything of a control is left to do: in a fragment, what it forbids is.
-fn is_to_do(control: &JudgedControl<'_>, is_fragment: bool) -> bool {
-    if !is_fragment {
+/// Whether anything of a control is left to do: what is open may be done elsewhere.
+fn is_to_do(control: &JudgedControl<'_>, openness: Openness<'_>) -> bool {
+    if !openness.is_any_open() {
         return control.remains();
     }
     control
         .judged()
-        .any(|(finding, disposition)| disposition != Disposition::FilledIn && !is_missing(finding))
+        .any(|(finding, disposition)| disposition != Disposition::FilledIn && !openness.is_open(finding))
 }
 
 fn field_names<'r, 'v: 'r, 'p: 'v>(diagnostics: impl Iterator<Item = &'r Diagnostic<'v, 'p>>) -> Vec<String> {

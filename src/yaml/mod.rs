@@ -14,6 +14,7 @@
 //! Wider than kubectl on purpose, as more is judged that way and nothing less: content on the line
 //! of a `---`, directives, documents behind a `...`, and JSON in every document.
 
+mod access;
 mod block_scalar;
 mod build;
 mod cursor;

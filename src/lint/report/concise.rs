@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use crate::lint::misplaced::Misplaced;
 use crate::lint::report::{FindingReport, Layout, ObjectReport, ObjectVerdict, Report};
-use crate::lint::unresolved::Unresolved;
 use crate::text::one_line;
+use crate::workload::Unresolved;
 
 /// Writes `FILE:LINE:COLUMN: SEVERITY: CONTROL: what was found; the fix (OBJECT)` for each finding, and a line for
 /// whatever was not read. What podgate fills in is left out.

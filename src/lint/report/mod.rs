@@ -19,13 +19,13 @@ use serde::Serialize;
 use crate::lint::misplaced::Misplaced;
 use crate::lint::source::FoundSources;
 use crate::lint::unread::Unread;
-use crate::lint::unresolved::Unresolved;
 use crate::path::Path;
 use crate::policy::PolicySet;
 use crate::text::Printable;
+use crate::workload::Shape;
 
 pub use crate::lint::pod_summary::{PodSummary, SuggestedChange};
-pub use crate::lint::unresolved::UnresolvedReason;
+pub use crate::workload::{Unresolved, UnresolvedReason};
 pub use finding::{FindingReport, FixReport};
 pub use layout::Layout;
 
@@ -106,6 +106,8 @@ impl ObjectVerdict {
 pub struct PodReport {
     /// Its path in the object; empty for a Pod.
     pub path: String,
+    /// How it is written there.
+    pub shape: Shape,
     /// Whether it is allowed.
     pub allowed: bool,
     /// The webhook's verdict.
@@ -125,10 +127,11 @@ pub struct PodReport {
 
 impl PodReport {
     /// A pod that is not there to be judged: allowed unless something is unresolved about it.
-    pub(super) fn unread_pod(path: &Path<'_>, unresolved: Vec<Unresolved>) -> Self {
+    pub(super) fn unread_pod(path: &Path<'_>, shape: Shape, unresolved: Vec<Unresolved>) -> Self {
         let verdict = if unresolved.is_empty() { ObjectVerdict::Allow } else { ObjectVerdict::Unresolved };
         Self {
             path: path.to_string(),
+            shape,
             allowed: verdict.is_allowed(),
             verdict,
             reason: String::new(),

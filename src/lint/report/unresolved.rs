@@ -2,8 +2,9 @@
 
 use std::io::{self, Write};
 
-use crate::lint::report::{Layout, ObjectReport, ObjectVerdict, PodReport, Report, UnresolvedReason};
-use crate::lint::unresolved::Unresolved;
+use crate::lint::report::{
+    Layout, ObjectReport, ObjectVerdict, PodReport, Report, Unresolved, UnresolvedReason,
+};
 use crate::text::one_line;
 
 /// Most lines for one object: a kind that is not known is one thing to learn.

@@ -16,7 +16,7 @@ const LAYERS: [&[&str]; 12] = [
     &["controls"],
     &["policy"],
     &["evaluate"],
-    &["mutate"],
+    &["mutate", "assess"],
     &["admission"],
     &["server", "cluster", "certificates", "lint", "doctor"],
     &["cli"],

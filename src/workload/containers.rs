@@ -6,10 +6,11 @@ use crate::path::Path;
 use crate::yaml::{Entry, Node, Value};
 
 /// The lists of a pod's spec that hold containers.
-pub(super) const LISTS: [&str; 3] = ["containers", "initContainers", "ephemeralContainers"];
+pub const CONTAINER_LISTS: [&str; 3] = ["containers", "initContainers", "ephemeralContainers"];
 
 /// What holds lists of containers: the path of each, and itself. The depth is bounded by that of YAML which is read.
-pub(super) fn holders(root: &Node) -> Vec<(Path<'_>, &Node)> {
+#[must_use]
+pub fn holders(root: &Node) -> Vec<(Path<'_>, &Node)> {
     let mut found = Vec::new();
     search(root, &mut Path::root(), &mut found);
     found
@@ -40,7 +41,7 @@ fn search<'d>(node: &'d Node, path: &mut Path<'d>, found: &mut Vec<(Path<'d>, &'
 
 fn holds_containers(entry: &Entry) -> bool {
     let Value::Sequence(items) = &entry.value.value else { return false };
-    LISTS.contains(&entry.key.as_str()) && items.iter().any(is_container)
+    CONTAINER_LISTS.contains(&entry.key.as_str()) && items.iter().any(is_container)
 }
 
 fn is_container(item: &Node) -> bool {

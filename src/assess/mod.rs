@@ -1,0 +1,213 @@
+//! A template, as far as it is written → what the policies say of the pods that will be made of it: for the linter and the
+//! webhook alike.
+//!
+//! What is forbidden is refused wherever it is written. What is missing is refused only where nobody else can add it; else
+//! the verdict is open, and says what it needs. A value that is not known (a placeholder, or something of the wrong type) is
+//! neither: the rest is judged as if it were the best that it can be, so that what is found is found whatever it becomes.
+
+mod best;
+mod field_pattern;
+mod unknown;
+
+use crate::evaluate::{Context, Verdict, evaluate_whole};
+use crate::finding::{Finding, Found};
+use crate::json::Reader;
+use crate::path::Path;
+use crate::pod::Pod;
+use crate::policy::SecurityPolicy;
+use crate::text::quoted;
+use crate::workload::{Part, Shape, Template, Unresolved, UnresolvedReason};
+use crate::yaml::Node;
+
+use unknown::Known;
+
+/// The fields that a pod's own security context can set for its containers.
+const OF_POD_LEVEL: [&str; 6] =
+    ["runAsNonRoot", "runAsUser", "seccompProfile", "seLinuxOptions", "windowsOptions", "appArmorProfile"];
+
+/// A template with what the policies say of it.
+pub struct Assessed<'v, 'p> {
+    /// The pod, as far as it is written.
+    pub pod: &'v Pod<'p>,
+    /// What the policies say of that.
+    pub verdict: &'v Verdict<'v>,
+    /// What the verdict lacks.
+    pub unresolved: Vec<Unresolved>,
+    /// What follows where a field is absent.
+    part: Part,
+    known: Option<&'v Known>,
+}
+
+/// Judges a template by the policies that hold, and hands over what came of it; without a verdict where nothing is there
+/// to be judged.
+pub fn assess<R>(
+    template: &Template<'_>,
+    policies: &[&SecurityPolicy],
+    is_gate: bool,
+    describe: impl FnOnce(Result<Assessed<'_, '_>, Vec<Unresolved>>) -> R,
+) -> R {
+    if policies.is_empty() {
+        // Nobody asks, whatever is elsewhere.
+        return describe(Err(Vec::new()));
+    }
+    let mut unresolved = template.unresolved.clone();
+    let Some(written) = template.pod.as_deref() else { return describe(Err(unresolved)) };
+    let known = Known::of(written, &fields_of(policies), is_gate);
+    unresolved.extend(known.unknown.iter().map(|unknown| unknown.unresolved(template, written)));
+    let read = Reader::new(&known.json).and_then(|mut reader| {
+        if is_gate {
+            reader = reader.refusing_misspelt_case();
+        }
+        Pod::read(&mut reader)
+    });
+    let Ok(mut pod) = read else { return describe(Err(unresolved)) };
+    judge((template, written), policies, &mut pod, (unresolved, Some(&known)), |assessed| {
+        describe(Ok(assessed))
+    })
+}
+
+/// Judges a template whose pod was read already, and in which every value is known.
+pub fn assess_pod<R>(
+    (template, written): (&Template<'_>, &Node),
+    policies: &[&SecurityPolicy],
+    pod: &mut Pod<'_>,
+    describe: impl FnOnce(Assessed<'_, '_>) -> R,
+) -> R {
+    let unresolved = if policies.is_empty() { Vec::new() } else { template.unresolved.clone() };
+    judge((template, written), policies, pod, (unresolved, None), describe)
+}
+
+fn judge<R>(
+    (template, written): (&Template<'_>, &Node),
+    policies: &[&SecurityPolicy],
+    pod: &mut Pod<'_>,
+    (mut unresolved, known): (Vec<Unresolved>, Option<&Known>),
+    describe: impl FnOnce(Assessed<'_, '_>) -> R,
+) -> R {
+    // The API server does so with every pod, before anything judges it.
+    pod.apply_server_defaults();
+    if !policies.is_empty() {
+        unresolved.extend(missing_parts(template, written, pod));
+    }
+    let is_whole = unresolved.iter().all(|entry| entry.reason.is_of_value());
+    let part = if is_whole { template.part } else { Part::Overlay };
+    let verdict = evaluate_whole(policies.iter().copied(), pod, Context::CREATE);
+    let mut assessed = Assessed { pod, verdict: &verdict, unresolved, part, known };
+    assessed.add_what_is_elsewhere(template, written);
+    describe(assessed)
+}
+
+impl Assessed<'_, '_> {
+    /// Whether somebody else may still add what this finds to be missing, or the value that it found is not known.
+    #[must_use]
+    pub fn is_open(&self, finding: &Finding<'_>) -> bool {
+        self.openness().is_open(finding)
+    }
+
+    /// The same, to be kept.
+    #[must_use]
+    pub fn openness(&self) -> Openness<'_> {
+        Openness { part: self.part, known: self.known }
+    }
+
+    /// Says what the verdict needs: where it is open only for what is missing, or cannot be whole at all.
+    fn add_what_is_elsewhere(&mut self, template: &Template<'_>, written: &Node) {
+        if self.part == Part::Whole || !self.unresolved.is_empty() {
+            return;
+        }
+        let open =
+            self.verdict.judged().filter(|judged| !judged.is_filled_in() && self.is_open(judged.finding));
+        let mut fields: Vec<String> = open.map(|judged| judged.finding.path.to_string()).collect();
+        fields.sort_unstable();
+        fields.dedup();
+        let text = match (self.part, fields.is_empty()) {
+            (Part::WithoutPodLevel, true) => return,
+            (Part::WithoutPodLevel, false) => format!(
+                "{} may come from the pod's own security context, which this kind has no place for",
+                fields.join(", ")
+            ),
+            _ => "it is merged into a pod that is elsewhere".to_owned(),
+        };
+        let path = template.places.locate(written, &Path::from_keys(["spec"]));
+        let mut entry = Unresolved::new(written, &Path::root(), UnresolvedReason::Fragment, text);
+        entry.path = template.path.to_string();
+        (entry.line, entry.column) = (path.span.line, path.span.column);
+        self.unresolved.push(entry);
+    }
+}
+
+/// Which findings are open.
+#[derive(Clone, Copy)]
+pub struct Openness<'k> {
+    part: Part,
+    known: Option<&'k Known>,
+}
+
+impl Openness<'_> {
+    /// Whether any finding may be.
+    #[must_use]
+    pub fn is_any_open(self) -> bool {
+        self.part != Part::Whole || self.known.is_some_and(Known::has_unknown)
+    }
+
+    /// Whether somebody else may still add what this finds to be missing, or the value that it found is not known.
+    #[must_use]
+    pub fn is_open(self, finding: &Finding<'_>) -> bool {
+        let is_missing = finding.found == Found::Absent;
+        let may_be_elsewhere = match self.part {
+            Part::Whole => false,
+            Part::WithoutPodLevel => is_of_pod_level(finding),
+            Part::Overlay => true,
+        };
+        is_missing && may_be_elsewhere
+            || self.known.is_some_and(|known| known.is_unknown(&finding.whole_path()))
+    }
+}
+
+fn is_of_pod_level(finding: &Finding<'_>) -> bool {
+    finding
+        .path
+        .steps()
+        .nth(1)
+        .is_some_and(|step| step.as_key().is_some_and(|key| OF_POD_LEVEL.contains(&key)))
+}
+
+/// The fields that the controls of these policies look at, as their documentation has them.
+fn fields_of(policies: &[&SecurityPolicy]) -> Vec<&'static str> {
+    let controls = policies.iter().flat_map(|policy| &policy.rules).flat_map(|rule| &rule.controls);
+    let mut fields: Vec<&'static str> =
+        controls.flat_map(|active| active.control.doc.fields).copied().collect();
+    fields.sort_unstable();
+    fields.dedup();
+    fields
+}
+
+/// What a template lacks to be a pod.
+fn missing_parts(template: &Template<'_>, written: &Node, pod: &Pod<'_>) -> Vec<Unresolved> {
+    let at = |path: Path<'_>, reason, text| {
+        let place = template.places.locate(written, &path);
+        let mut entry = Unresolved::new(written, &path, reason, text);
+        entry.path = place.field;
+        entry
+    };
+    let mut missing = Vec::new();
+    let spec = Path::from_keys(["spec"]);
+    let is_empty = match template.part {
+        Part::Whole => pod.spec.containers.is_empty(),
+        Part::WithoutPodLevel => pod.containers().next().is_none(),
+        Part::Overlay => false,
+    };
+    if is_empty {
+        let path = spec.clone().key("containers");
+        let text = format!("no {}", template.places.locate(written, &path).field);
+        missing.push(at(path, UnresolvedReason::NoContainers, text));
+    }
+    if template.shape != Shape::Patch {
+        for (container, read) in pod.containers().filter(|(_, container)| container.image.is_empty()) {
+            let path = spec.clone().key(container.kind.list()).index(container.index);
+            let text = format!("container {} has no image", quoted(&read.name));
+            missing.push(at(path, UnresolvedReason::Fragment, text));
+        }
+    }
+    missing
+}

@@ -1,0 +1,166 @@
+//! An object of any kind → the pods that it makes.
+
+use crate::path::Path;
+use crate::workload::built_in::Workload;
+use crate::workload::containers::holders;
+use crate::workload::kind::{Carries, Kind, Kinds, TemplatePattern};
+use crate::workload::object::Object;
+use crate::workload::pattern::{Match, matches};
+use crate::workload::template::{Shape, Template};
+use crate::workload::unresolved::{Unresolved, UnresolvedReason};
+use crate::yaml::{self, Node, Value};
+
+/// What an object of a custom resource carries.
+#[derive(Debug)]
+pub enum Carried<'d> {
+    /// Its kind is not known.
+    Unknown,
+    /// Its kind is known to make no pods.
+    Nothing,
+    /// Its pods: at least one, of which nothing may be known.
+    Templates(Vec<Template<'d>>),
+}
+
+impl<'d> Object<'d> {
+    /// The pods that an object of a custom resource makes.
+    #[must_use]
+    pub fn carried(&self) -> Carried<'d> {
+        let Some(kind) = self.kinds.find(self.api_version, self.kind) else { return Carried::Unknown };
+        let found = match kind.carries {
+            Carries::Nothing => return Carried::Nothing,
+            Carries::Opaque => vec![self.opaque()],
+            Carries::Templates(patterns) => self.by_patterns(patterns),
+            Carries::Adapter(adapter) => (adapter.find)(self),
+        };
+        match found.is_empty() {
+            true if self.has_objects(kind) => Carried::Nothing,
+            true => Carried::Templates(vec![self.without_templates()]),
+            false => Carried::Templates(found),
+        }
+    }
+
+    /// Whether the kind is one that holds other objects, and this one does: none of them has a pod.
+    fn has_objects(&self, kind: &Kind) -> bool {
+        let mut places = kind.places();
+        places.any(|(pattern, shape)| shape == Shape::Object && !matches(self.node, pattern).is_empty())
+    }
+
+    /// Whether the kind of an object in this one is known.
+    pub(super) fn knows(&self, node: &Node) -> bool {
+        let (api_version, kind) = (node.text_of("apiVersion"), node.text_of("kind"));
+        Workload::of_kind(api_version, kind).is_some() || self.kinds.find(api_version, kind).is_some()
+    }
+
+    /// A PodTemplateSpec at a path.
+    pub(super) fn template_at(&self, path: Path<'d>, node: &'d Node) -> Template<'d> {
+        match node.value {
+            Value::Mapping(_) => Template::in_place(path, node),
+            _ => self.unreadable(path, node, Shape::PodTemplate, "an object"),
+        }
+    }
+
+    fn opaque(&self) -> Template<'d> {
+        let path = Path::from_keys(["spec"]);
+        let text = "its operator makes the pod, and nothing of it is written here that could be judged";
+        let unresolved = self.unresolved(&path, UnresolvedReason::NoContainers, text);
+        Template::unjudged(path, Shape::Opaque, unresolved)
+    }
+
+    fn by_patterns(&self, patterns: &[TemplatePattern]) -> Vec<Template<'d>> {
+        patterns.iter().flat_map(|pattern| self.by_pattern(*pattern)).collect()
+    }
+
+    /// The templates that a pattern leads to.
+    pub(super) fn by_pattern(
+        &self,
+        TemplatePattern { pattern, shape, part }: TemplatePattern,
+    ) -> Vec<Template<'d>> {
+        let of_match = |found| match found {
+            Match::Value(path, node) if !matches!(node.value, Value::Mapping(_)) => {
+                vec![self.unreadable(path, node, shape, "an object")]
+            }
+            Match::Value(path, node) => match shape {
+                Shape::Object => self.embedded(&path, node),
+                Shape::PodTemplate => vec![Template { part, ..Template::in_place(path, node) }],
+                _ => vec![Template::of_spec(path, shape, part, node)],
+            },
+            Match::Unreadable(path, node) => vec![self.unreadable(path, node, shape, "an object or a list")],
+        };
+        matches(self.node, pattern).into_iter().flat_map(of_match).collect()
+    }
+
+    /// The pods of an object of any kind that stands at a path of this one. One that has none says nothing.
+    pub(super) fn embedded(&self, path: &Path<'d>, node: &'d Node) -> Vec<Template<'d>> {
+        if !matches!(node.value, Value::Mapping(_)) {
+            return vec![self.unreadable(path.clone(), node, Shape::Object, "an object")];
+        }
+        let (api_version, kind) = (node.text_of("apiVersion"), node.text_of("kind"));
+        let inner = Object { node, api_version, kind, kinds: self.kinds };
+        if kind.ends_with("List") && !node.items_at("items").is_empty() {
+            let items = node.items_at("items").iter().enumerate();
+            return items
+                .flat_map(|(index, item)| self.embedded(&path.clone().key("items").index(index), item))
+                .collect();
+        }
+        let found = match Workload::of_kind(api_version, kind) {
+            Some(workload) => vec![inner.of_workload(workload)],
+            None => match inner.carried() {
+                Carried::Templates(templates) => templates,
+                Carried::Nothing => Vec::new(),
+                Carried::Unknown if holders(node).is_empty() => Vec::new(),
+                Carried::Unknown => vec![inner.unknown_kind()],
+            },
+        };
+        found.into_iter().map(|template| template.within(path)).collect()
+    }
+
+    /// The pods of the objects in a text at a path of this one.
+    pub(super) fn embedded_text(&self, path: &Path<'d>, text: &'d Node) -> Vec<Template<'d>> {
+        let mut found = Vec::new();
+        for document in yaml::read(text.as_text().unwrap_or_default()) {
+            match document {
+                Ok(document) => {
+                    let node = document.root.moved_to(text.span);
+                    found
+                        .extend(of_text(&node, self.kinds).into_iter().map(|template| template.within(path)));
+                }
+                Err(error) => {
+                    let text = format!("{path} cannot be read as an object: {}", error.message);
+                    let unresolved = self.unresolved(path, UnresolvedReason::Unparsable, text);
+                    found.push(Template::unjudged(path.clone(), Shape::Object, unresolved));
+                }
+            }
+        }
+        found
+    }
+
+    /// The pod of one of Kubernetes' own kinds.
+    fn of_workload(&self, workload: &Workload) -> Template<'d> {
+        let path = workload.template_steps();
+        let located = self.node.locate(&path);
+        match &located.node.value {
+            Value::Mapping(_) if located.exact => Template::in_place(path, located.node),
+            value if located.exact && *value != Value::Null => {
+                self.unreadable(path, located.node, Shape::PodTemplate, "an object")
+            }
+            _ => {
+                let unresolved = self.unresolved(&path, UnresolvedReason::Fragment, format!("no {path}"));
+                Template::unjudged(path, Shape::PodTemplate, unresolved)
+            }
+        }
+    }
+
+    /// An object with containers of which nobody knows what it makes of them.
+    fn unknown_kind(&self) -> Template<'d> {
+        let name = self.node.get("metadata").map(|metadata| metadata.text_of("name")).unwrap_or_default();
+        let about = (self.api_version, self.kind);
+        let unresolved = Unresolved::of_unknown_kind(self.node, about, name, &Path::root());
+        Template::unjudged(Path::root(), Shape::Object, unresolved)
+    }
+}
+
+/// The pods of an object that was written as a text.
+fn of_text<'o>(node: &Node, kinds: &Kinds) -> Vec<Template<'o>> {
+    let object = Object { node, api_version: "", kind: "", kinds };
+    object.embedded(&Path::root(), node).into_iter().map(Template::into_owned).collect()
+}

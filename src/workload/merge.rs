@@ -1,0 +1,81 @@
+//! Merging parts of pods as operators do: a strategic merge of two pod specs, and the replacement of single fields.
+
+use crate::yaml::{Node, Value};
+
+/// The lists of a pod's spec that are merged item by item, and the key that tells items apart.
+const KEYED: [(&str, &str); 12] = [
+    ("containers", "name"),
+    ("initContainers", "name"),
+    ("ephemeralContainers", "name"),
+    ("volumes", "name"),
+    ("imagePullSecrets", "name"),
+    ("hostAliases", "ip"),
+    ("topologySpreadConstraints", "topologyKey"),
+    ("env", "name"),
+    ("ports", "containerPort"),
+    ("volumeMounts", "mountPath"),
+    ("volumeDevices", "devicePath"),
+    ("resourceClaims", "name"),
+];
+/// The key of a patch that says how it is meant.
+const DIRECTIVE: &str = "$patch";
+
+/// Merges a patch into a value as Kubernetes' strategic merge does: objects key by key, the lists of containers, volumes and
+/// so on by name, other lists and all else replaced; `null` removes.
+pub(super) fn merge(base: &mut Node, patch: &Node) {
+    merge_at("", base, patch);
+}
+
+fn merge_at(key: &str, base: &mut Node, patch: &Node) {
+    match (&mut base.value, &patch.value) {
+        (Value::Mapping(_), Value::Mapping(entries)) => {
+            if patch.text_of(DIRECTIVE) == "replace" {
+                *base = patch.clone();
+                base.remove(DIRECTIVE);
+                return;
+            }
+            for entry in entries {
+                merge_entry(base, &entry.key, &entry.value);
+            }
+        }
+        (Value::Sequence(items), Value::Sequence(patches)) => match key_of_list(key) {
+            Some(name) => merge_items(items, name, patches),
+            None => *base = patch.clone(),
+        },
+        _ => *base = patch.clone(),
+    }
+}
+
+fn merge_entry(base: &mut Node, key: &str, patch: &Node) {
+    if patch.value == Value::Null {
+        base.remove(key);
+        return;
+    }
+    match base.locate_mut(&[key.into()]) {
+        Some(known) => merge_at(key, known, patch),
+        None => base.set(key, patch.clone()),
+    }
+}
+
+fn key_of_list(key: &str) -> Option<&'static str> {
+    KEYED.iter().find(|(list, _)| *list == key).map(|(_, name)| *name)
+}
+
+/// Merges lists whose items a key tells apart. New items go last: the order has no
+/// part in a verdict.
+fn merge_items(items: &mut Vec<Node>, name: &str, patches: &[Node]) {
+    for patch in patches {
+        let id = patch.get(name).map(|id| &id.value);
+        let known = items.iter().position(|item| id.is_some() && item.get(name).map(|id| &id.value) == id);
+        match known {
+            Some(known) if patch.text_of(DIRECTIVE) == "delete" => drop(items.remove(known)),
+            Some(known) => {
+                if let Some(item) = items.get_mut(known) {
+                    merge_at("", item, patch);
+                }
+            }
+            None if patch.text_of(DIRECTIVE) == "delete" => {}
+            None => items.push(patch.clone()),
+        }
+    }
+}

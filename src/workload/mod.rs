@@ -1,0 +1,32 @@
+//! Which kinds carry pods, and where: one table for the webhook and the linter.
+//!
+//! Everything is keyed on group *and* kind (or resource): `Job` is also Volcano's, and `Service` is also Knative's. A kind
+//! is one of Kubernetes' own nine ([`Workload`]), or a custom resource ([`Kind`]). Of the latter the table says with
+//! patterns where its templates are or, where no pattern can, an adapter does: it knows how the kind's operator makes pods
+//! of what is written, merges it, and says what is missing.
+//!
+//! [`Object::carried`] takes an object apart into its [`Template`]s. What cannot be said of one is an [`Unresolved`].
+
+mod adapters;
+mod built_in;
+mod containers;
+mod find;
+mod kind;
+mod merge;
+mod object;
+mod pattern;
+mod placeholder;
+mod places;
+mod table;
+mod template;
+mod unresolved;
+
+pub use built_in::{WORKLOADS, Workload, WorkloadObject};
+pub use containers::{CONTAINER_LISTS, holders};
+pub use find::Carried;
+pub use kind::{Adapter, Carries, Kind, Kinds, TemplatePattern};
+pub use object::Object;
+pub use placeholder::has_placeholder;
+pub use places::{Place, Places};
+pub use template::{Part, Shape, Template};
+pub use unresolved::{Unresolved, UnresolvedReason};

@@ -1,0 +1,72 @@
+//! An object, as adapters see it.
+
+use crate::path::Path;
+use crate::text::Printable;
+use crate::workload::kind::Kinds;
+use crate::workload::placeholder::has_placeholder;
+use crate::workload::template::{Shape, Template};
+use crate::workload::unresolved::{Unresolved, UnresolvedReason};
+use crate::yaml::{Node, Value};
+
+/// An object of a kind that carries pods.
+#[derive(Debug, Clone, Copy)]
+pub struct Object<'d> {
+    /// The object.
+    pub node: &'d Node,
+    /// `apiVersion`, perhaps that of its list.
+    pub api_version: &'d str,
+    /// `kind`, likewise.
+    pub kind: &'d str,
+    /// The kinds that are known.
+    pub kinds: &'d Kinds,
+}
+
+impl<'d> Object<'d> {
+    /// The group.
+    #[must_use]
+    pub fn group(&self) -> &'d str {
+        self.api_version.split_once('/').map_or("", |(group, _)| group)
+    }
+
+    /// The value at a path of keys, if it is there and not null.
+    pub(super) fn get(&self, dotted: &str) -> Option<&'d Node> {
+        dotted.split('.').try_fold(self.node, |node, key| node.get(key))
+    }
+
+    /// Something that is not known about the template at a path.
+    pub(super) fn unresolved(
+        &self,
+        path: &Path<'_>,
+        reason: UnresolvedReason,
+        text: impl Into<String>,
+    ) -> Unresolved {
+        Unresolved::new(self.node, path, reason, text.into())
+    }
+
+    /// What stands at a path where an object or a list is wanted: a placeholder, or something else of the wrong type.
+    pub(super) fn unreadable(&self, path: Path<'d>, node: &Node, shape: Shape, wanted: &str) -> Template<'d> {
+        let unresolved = self.unreadable_value(&path, node, wanted);
+        Template::unjudged(path, shape, unresolved)
+    }
+
+    /// The same about a part of a template.
+    pub(super) fn unreadable_value(&self, path: &Path<'_>, node: &Node, wanted: &str) -> Unresolved {
+        match &node.value {
+            Value::String(text) if has_placeholder(text) => {
+                self.unresolved(path, UnresolvedReason::Placeholder, format!("{path} is a placeholder"))
+            }
+            value => {
+                let text = format!("{path}: expected {wanted}, found {}", value.name());
+                self.unresolved(path, UnresolvedReason::WrongType, text)
+            }
+        }
+    }
+
+    /// The whole object as a template of which nothing is known: there is nothing in it that a pod could be made of.
+    pub(super) fn without_templates(&self) -> Template<'d> {
+        let path = Path::from_keys(["spec"]);
+        let text = format!("no pod template in this {}", Printable(self.kind));
+        let unresolved = self.unresolved(&path, UnresolvedReason::NoContainers, text);
+        Template::unjudged(path, Shape::Opaque, unresolved)
+    }
+}

@@ -1,0 +1,147 @@
+//! Where the fields of a template stand in its object, and in the text.
+
+use std::cell::OnceCell;
+use std::collections::HashMap;
+
+use crate::path::{Path, Step};
+use crate::yaml::{Node, Span};
+
+/// Where the fields of a template stand in its object.
+#[derive(Debug)]
+pub enum Places<'d> {
+    /// All under the path of the template, as in a pod.
+    Template(Path<'d>),
+    /// All of its `spec` under a path.
+    Spec(Path<'d>),
+    /// At several places, from which it was put together.
+    Merged(Merged<'d>),
+}
+
+/// The places of a template that was put together from several.
+///
+/// A value keeps its place in the text when it is copied, and no two values of an object have the same. So the place of a
+/// value tells its path.
+#[derive(Debug)]
+pub struct Merged<'d> {
+    object: &'d Node,
+    /// The path to the object, if it stands in another.
+    outer: Path<'d>,
+    /// The path of the template.
+    base: Path<'d>,
+    /// Where a field of the pod would stand that is absent.
+    absent: Vec<(Path<'static>, Path<'d>)>,
+    by_place: OnceCell<HashMap<(usize, usize), Path<'d>>>,
+}
+
+/// A field of a template.
+#[derive(Debug)]
+pub struct Place {
+    /// Its path in the object.
+    pub field: String,
+    /// Where it is written, or what it is missing from.
+    pub span: Span,
+    /// The alias that puts it there.
+    pub alias: Option<Span>,
+}
+
+impl<'d> Places<'d> {
+    /// Those of a template that was put together from parts of an object.
+    pub(super) fn merged(object: &'d Node, base: Path<'d>) -> Self {
+        let (outer, absent, by_place) = (Path::root(), Vec::new(), OnceCell::new());
+        Self::Merged(Merged { object, outer, base, absent, by_place })
+    }
+
+    /// Says where a field of the pod, and all in it, would stand that is absent.
+    pub(super) fn would_be(&mut self, field: Path<'static>, path: Path<'d>) {
+        if let Self::Merged(merged) = self {
+            merged.absent.push((field, path));
+        }
+    }
+
+    /// Where a field of the pod stands.
+    #[must_use]
+    pub fn locate(&self, pod: &Node, path: &Path<'_>) -> Place {
+        let located = pod.locate(path);
+        let field = match self {
+            Self::Template(base) => base.join(path).to_string(),
+            Self::Spec(base) => base.join(under_spec(path)).to_string(),
+            Self::Merged(merged) => merged.field(pod, path).to_string(),
+        };
+        Place { field, span: located.span, alias: located.alias }
+    }
+
+    pub(super) fn within(self, outer: &Path<'d>) -> Self {
+        match self {
+            Self::Template(base) => Self::Template(outer.join(&base)),
+            Self::Spec(base) => Self::Spec(outer.join(&base)),
+            Self::Merged(merged) => Self::Merged(Merged { outer: outer.join(&merged.outer), ..merged }),
+        }
+    }
+
+    /// The same, borrowing nothing. Of what was put together only the path of the template is kept.
+    pub(super) fn into_owned<'o>(self) -> Places<'o> {
+        match self {
+            Self::Template(base) => Places::Template(base.into_owned()),
+            Self::Spec(base) => Places::Spec(base.into_owned()),
+            Self::Merged(merged) => Places::Spec(merged.outer.join(&merged.base).into_owned()),
+        }
+    }
+}
+
+/// The path from the spec of a pod on.
+fn under_spec<'s, 'a>(path: &'s Path<'a>) -> &'s [Step<'a>] {
+    match path.steps() {
+        [Step::Key(first), rest @ ..] if first == "spec" => rest,
+        steps => steps,
+    }
+}
+
+impl<'d> Merged<'d> {
+    /// The path of a field of the pod in the object.
+    fn field<'p>(&self, pod: &Node, path: &Path<'p>) -> Path<'p>
+    where
+        'd: 'p,
+    {
+        let known = nearest_known(pod, path);
+        let would_be = self.absent.iter().filter(|(field, _)| field.len() > known);
+        if let Some((field, place)) =
+            would_be.filter(|(field, _)| path.starts_with(field)).max_by_key(|(field, _)| field.len())
+        {
+            let rest = path.get(field.len()..).unwrap_or_default();
+            return self.outer.join(place).join(rest);
+        }
+        let mut kept = known;
+        loop {
+            let (node, rest) = (pod.locate(path.get(..kept).unwrap_or_default()).node, path.get(kept..));
+            if let Some(place) = self.by_place().get(&(node.span.start, node.span.end)) {
+                return self.outer.join(place).join(rest.unwrap_or_default());
+            }
+            if kept == 0 {
+                return self.outer.join(&self.base).join(under_spec(path));
+            }
+            kept -= 1;
+        }
+    }
+
+    fn by_place(&self) -> &HashMap<(usize, usize), Path<'d>> {
+        self.by_place.get_or_init(|| {
+            let mut places: HashMap<(usize, usize), Path<'d>> = HashMap::new();
+            self.object.for_each(&mut Path::root(), &mut |path, node| {
+                let place = places.entry((node.span.start, node.span.end)).or_insert_with(|| path.clone());
+                // What an alias stands for is written once, and may be meant at several places.
+                if !place.starts_with(&self.base) && path.starts_with(&self.base) {
+                    *place = path.clone();
+                }
+            });
+            places
+        })
+    }
+}
+
+/// How many steps of a path exist.
+fn nearest_known(pod: &Node, path: &Path<'_>) -> usize {
+    (0..=path.len())
+        .rev()
+        .find(|kept| pod.locate(path.get(..*kept).unwrap_or_default()).exact)
+        .unwrap_or_default()
+}

@@ -1,0 +1,270 @@
+//! The table of custom resources that carry pods. `docs/kinds.md` is made from it.
+//!
+//! What operators make of their kinds was read in the schemas of their CustomResourceDefinitions, in their samples and,
+//! where it says so, in their source, as of mid-2026.
+
+use crate::workload::adapters;
+use crate::workload::kind::{Adapter, Carries, Kind, TemplatePattern};
+use crate::workload::template::{Part, Shape};
+
+const fn row(group: &'static str, kind: &'static str, carries: Carries) -> Kind {
+    Kind { group, versions: &[], kind, carries }
+}
+
+const fn old(
+    group: &'static str,
+    versions: &'static [&'static str],
+    kind: &'static str,
+    carries: Carries,
+) -> Kind {
+    Kind { group, versions, kind, carries }
+}
+
+const fn templates(patterns: &'static [TemplatePattern]) -> Carries {
+    Carries::Templates(patterns)
+}
+
+const fn adapter(adapter: Adapter) -> Carries {
+    Carries::Adapter(adapter)
+}
+
+/// A PodTemplateSpec.
+const fn pod(pattern: &'static str) -> TemplatePattern {
+    TemplatePattern { pattern, shape: Shape::PodTemplate, part: Part::Whole }
+}
+
+/// A PodSpec.
+const fn spec(pattern: &'static str) -> TemplatePattern {
+    TemplatePattern { pattern, shape: Shape::PodSpec, part: Part::Whole }
+}
+
+/// Some fields of a PodSpec, without its security context.
+const fn containers(pattern: &'static str) -> TemplatePattern {
+    TemplatePattern { pattern, shape: Shape::PartialPodSpec, part: Part::WithoutPodLevel }
+}
+
+/// Something that is merged into a PodSpec that is elsewhere.
+const fn patch(pattern: &'static str) -> TemplatePattern {
+    TemplatePattern { pattern, shape: Shape::Patch, part: Part::Overlay }
+}
+
+/// A PodTemplateSpec that is merged into another.
+const fn pod_patch(pattern: &'static str) -> TemplatePattern {
+    TemplatePattern { pattern, shape: Shape::PodTemplate, part: Part::Overlay }
+}
+
+/// An object of any kind.
+const fn object(pattern: &'static str) -> TemplatePattern {
+    TemplatePattern { pattern, shape: Shape::Object, part: Part::Whole }
+}
+
+/// Every row.
+pub static KINDS: &[Kind] = &[
+    // Training, batch, gang scheduling.
+    row("kubeflow.org", "PyTorchJob", templates(&[pod("spec.pytorchReplicaSpecs.*.template")])),
+    row("kubeflow.org", "TFJob", templates(&[pod("spec.tfReplicaSpecs.*.template")])),
+    row("kubeflow.org", "XGBoostJob", templates(&[pod("spec.xgbReplicaSpecs.*.template")])),
+    row("kubeflow.org", "PaddleJob", templates(&[pod("spec.paddleReplicaSpecs.*.template")])),
+    row("kubeflow.org", "JAXJob", templates(&[pod("spec.jaxReplicaSpecs.*.template")])),
+    row("kubeflow.org", "MXJob", templates(&[pod("spec.mxReplicaSpecs.*.template")])),
+    // v1alpha1 has one template for launcher and workers.
+    row("kubeflow.org", "MPIJob", templates(&[pod("spec.mpiReplicaSpecs.*.template"), pod("spec.template")])),
+    row(
+        "trainer.kubeflow.org",
+        "TrainingRuntime",
+        templates(&[pod("spec.template.spec.replicatedJobs[].template.spec.template")]),
+    ),
+    row(
+        "trainer.kubeflow.org",
+        "ClusterTrainingRuntime",
+        templates(&[pod("spec.template.spec.replicatedJobs[].template.spec.template")]),
+    ),
+    old(
+        "kubeflow.org",
+        &["v2alpha1"],
+        "TrainingRuntime",
+        templates(&[pod("spec.template.spec.replicatedJobs[].template.spec.template")]),
+    ),
+    old(
+        "kubeflow.org",
+        &["v2alpha1"],
+        "ClusterTrainingRuntime",
+        templates(&[pod("spec.template.spec.replicatedJobs[].template.spec.template")]),
+    ),
+    row("jobset.x-k8s.io", "JobSet", templates(&[pod("spec.replicatedJobs[].template.spec.template")])),
+    row(
+        "batch.x-k8s.io",
+        "JobSet",
+        templates(&[
+            pod("spec.jobs[].template.spec.template"),
+            pod("spec.replicatedJobs[].template.spec.template"),
+        ]),
+    ),
+    row(
+        "leaderworkerset.x-k8s.io",
+        "LeaderWorkerSet",
+        templates(&[
+            pod("spec.leaderWorkerTemplate.leaderTemplate"),
+            pod("spec.leaderWorkerTemplate.workerTemplate"),
+        ]),
+    ),
+    row(
+        "disaggregatedset.x-k8s.io",
+        "DisaggregatedSet",
+        templates(&[
+            pod("spec.roles[].spec.leaderWorkerTemplate.leaderTemplate"),
+            pod("spec.roles[].spec.leaderWorkerTemplate.workerTemplate"),
+        ]),
+    ),
+    row("batch.volcano.sh", "Job", templates(&[pod("spec.tasks[].template")])),
+    row("batch.volcano.sh", "CronJob", templates(&[pod("spec.jobTemplate.spec.tasks[].template")])),
+    row("flow.volcano.sh", "JobTemplate", templates(&[pod("spec.tasks[].template")])),
+    row("flow.volcano.sh", "JobFlow", templates(&[pod_patch("spec.flows[].patch.jobSpec.tasks[].template")])),
+    row(
+        "training.volcano.sh",
+        "HyperJob",
+        templates(&[pod("spec.replicatedJobs[].templateSpec.tasks[].template")]),
+    ),
+    row("kueue.x-k8s.io", "Workload", templates(&[pod("spec.podSets[].template")])),
+    row("workload.codeflare.dev", "AppWrapper", adapter(adapters::APP_WRAPPER)),
+    old(
+        "workload.codeflare.dev",
+        &["v1beta1"],
+        "AppWrapper",
+        templates(&[object("spec.resources.GenericItems[].generictemplate")]),
+    ),
+    row("elastic.iml.github.io", "ElasticJob", templates(&[pod("spec.replicaSpecs.*.template")])),
+    row(
+        "kai.alibabacloud.com",
+        "TrainingJob",
+        templates(&[
+            pod("spec.etReplicaSpecs.launcher.template"),
+            pod("spec.etReplicaSpecs.worker.template"),
+        ]),
+    ),
+    row("apps.kubedl.io", "Cron", templates(&[object("spec.template.workload")])),
+    row("sagemaker.amazonaws.com", "HyperPodPyTorchJob", templates(&[pod("spec.replicaSpecs[].template")])),
+    // Serving and inference.
+    row("serving.kserve.io", "ServingRuntime", templates(RUNTIME)),
+    row("serving.kserve.io", "ClusterServingRuntime", templates(RUNTIME)),
+    row("serving.kubeflow.org", "ServingRuntime", templates(RUNTIME)),
+    row("serving.kserve.io", "InferenceGraph", Carries::Opaque),
+    row("mlops.seldon.io", "ServerConfig", templates(&[spec("spec.podSpec")])),
+    row("mlops.seldon.io", "SeldonConfig", templates(&[spec("spec.components[].podSpec")])),
+    row("mlops.seldon.io", "SeldonRuntime", templates(&[patch("spec.overrides[].podSpec")])),
+    row("grove.io", "PodCliqueSet", templates(&[spec("spec.template.cliques[].spec.podSpec")])),
+    row("grove.io", "PodGangSet", templates(&[spec("spec.template.cliques[].spec.podSpec")])),
+    row("grove.io", "PodClique", templates(&[spec("spec.podSpec")])),
+    row("orchestration.aibrix.ai", "StormService", templates(&[pod("spec.template.spec.roles[].template")])),
+    row("orchestration.aibrix.ai", "RoleSet", templates(&[pod("spec.roles[].template")])),
+    row("orchestration.aibrix.ai", "PodSet", templates(&[pod("spec.template")])),
+    row(
+        "workload.serving.volcano.sh",
+        "ModelServing",
+        templates(&[pod("spec.template.roles[].entryTemplate"), pod("spec.template.roles[].workerTemplate")]),
+    ),
+    row("workload.serving.volcano.sh", "ModelBooster", Carries::Opaque),
+    row("kaito.sh", "Workspace", templates(&[pod("inference.template")])),
+    row("kaito.sh", "InferenceSet", templates(&[pod("spec.template.inference.template")])),
+    row("ome.io", "BenchmarkJob", templates(&[patch("spec.podOverride")])),
+    // Notebooks, pipelines, data.
+    row("kubeflow.org", "Notebook", templates(&[spec("spec.template.spec")])),
+    row("kubeflow.org", "PVCViewer", templates(&[spec("spec.podSpec")])),
+    row("kubeflow.org", "Viewer", templates(&[pod("spec.podTemplateSpec")])),
+    row(
+        "sparkoperator.k8s.io",
+        "SparkConnect",
+        templates(&[pod("spec.server.template"), pod("spec.executor.template")]),
+    ),
+    row(
+        "spark.apache.org",
+        "SparkApplication",
+        templates(&[pod("spec.driverSpec.podTemplateSpec"), pod("spec.executorSpec.podTemplateSpec")]),
+    ),
+    row(
+        "spark.apache.org",
+        "SparkCluster",
+        templates(&[
+            pod("spec.masterSpec.statefulSetSpec.template"),
+            pod("spec.workerSpec.statefulSetSpec.template"),
+        ]),
+    ),
+    row(
+        "kubernetes.dask.org",
+        "DaskCluster",
+        templates(&[spec("spec.worker.spec"), spec("spec.scheduler.spec")]),
+    ),
+    row("kubernetes.dask.org", "DaskWorkerGroup", templates(&[spec("spec.worker.spec")])),
+    row(
+        "kubernetes.dask.org",
+        "DaskJob",
+        templates(&[
+            spec("spec.job.spec"),
+            spec("spec.cluster.spec.worker.spec"),
+            spec("spec.cluster.spec.scheduler.spec"),
+        ]),
+    ),
+    row("agents.x-k8s.io", "Sandbox", templates(&[pod("spec.podTemplate")])),
+    row("extensions.agents.x-k8s.io", "SandboxTemplate", templates(&[pod("spec.podTemplate")])),
+    row("keda.sh", "ScaledJob", templates(&[pod("spec.jobTargetRef.template")])),
+    row("apps.kruise.io", "CloneSet", templates(&[pod("spec.template")])),
+    row("apps.kruise.io", "StatefulSet", templates(&[pod("spec.template")])),
+    row("apps.kruise.io", "DaemonSet", templates(&[pod("spec.template")])),
+    row("apps.kruise.io", "BroadcastJob", templates(&[pod("spec.template")])),
+    row(
+        "apps.kruise.io",
+        "AdvancedCronJob",
+        templates(&[
+            pod("spec.template.jobTemplate.spec.template"),
+            pod("spec.template.broadcastJobTemplate.spec.template"),
+        ]),
+    ),
+    row("apps.kruise.io", "SidecarSet", templates(&[containers("spec")])),
+    row("apps.kruise.io", "WorkloadSpread", templates(&[pod_patch("spec.subsets[].patch")])),
+    row(
+        "actions.github.com",
+        "AutoscalingRunnerSet",
+        templates(&[pod("spec.template"), pod("spec.listenerTemplate")]),
+    ),
+    row("actions.github.com", "EphemeralRunnerSet", templates(&[pod("spec.ephemeralRunnerSpec")])),
+    row("actions.github.com", "EphemeralRunner", templates(&[pod("spec")])),
+    row("sources.knative.dev", "ContainerSource", templates(&[pod("spec.template")])),
+    row("sinks.knative.dev", "JobSink", templates(&[object("spec.job")])),
+    row(
+        "operators.coreos.com",
+        "ClusterServiceVersion",
+        templates(&[pod("spec.install.spec.deployments[].spec.template")]),
+    ),
+    row("nvidia.com", "ClusterPolicy", Carries::Opaque),
+    row("nvidia.com", "NVIDIADriver", Carries::Opaque),
+    row("nvidia.com", "GPUCluster", Carries::Opaque),
+    // Known to make no pods, or to be made into something else first.
+    row("flyte.lyft.com", "FlyteWorkflow", Carries::Nothing),
+    row("kubeai.org", "Model", Carries::Nothing),
+    row("kaito.sh", "RAGEngine", Carries::Nothing),
+    row("kaito.sh", "MultiRoleInference", Carries::Nothing),
+    row("production-stack.vllm.ai", "VLLMRouter", Carries::Nothing),
+    row("production-stack.vllm.ai", "CacheServer", Carries::Nothing),
+    row("production-stack.vllm.ai", "LoraAdapter", Carries::Nothing),
+    row("mlops.seldon.io", "Model", Carries::Nothing),
+    row("mlops.seldon.io", "Pipeline", Carries::Nothing),
+    row("mlops.seldon.io", "Experiment", Carries::Nothing),
+    row("serving.kserve.io", "TrainedModel", Carries::Nothing),
+    row("serving.kserve.io", "LocalModelCache", Carries::Nothing),
+    row("amlarc.azureml.com", "InstanceType", Carries::Nothing),
+    row("amlarc.azureml.com", "InstanceTypeList", Carries::Nothing),
+    row("amlarc.azureml.com", "QuotaOverride", Carries::Nothing),
+    row("kubeflow.org", "Profile", Carries::Nothing),
+    row("tensorboard.kubeflow.org", "Tensorboard", Carries::Nothing),
+    row("scheduling.volcano.sh", "PodGroup", Carries::Nothing),
+    row("scheduling.volcano.sh", "Queue", Carries::Nothing),
+    row("kueue.x-k8s.io", "ClusterQueue", Carries::Nothing),
+    row("kueue.x-k8s.io", "LocalQueue", Carries::Nothing),
+    row("inference.networking.k8s.io", "InferencePool", Carries::Nothing),
+    row("inference.networking.x-k8s.io", "InferencePool", Carries::Nothing),
+    row("serving.knative.dev", "Route", Carries::Nothing),
+    row("inference.sagemaker.aws.amazon.com", "JumpStartModel", Carries::Nothing),
+];
+
+/// A serving runtime of KServe: no field for the pod's own security context.
+const RUNTIME: &[TemplatePattern] = &[containers("spec"), containers("spec.workerSpec")];

@@ -1,0 +1,104 @@
+//! What a verdict cannot be given for: parts of an object that are elsewhere, values that are not known yet, and kinds that
+//! are not known.
+
+use serde::Serialize;
+
+use crate::path::Path;
+use crate::text::printable;
+use crate::yaml::{Node, Span};
+
+/// Longest path in a sentence, in characters.
+const LONGEST_PATH: usize = 200;
+
+/// Something that a verdict lacks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Unresolved {
+    /// Where, from the object on.
+    pub path: String,
+    /// Why.
+    pub reason: UnresolvedReason,
+    /// The kind that is not known or that is referred to, if it is about one.
+    pub kind: Option<String>,
+    /// The name of the object of that kind, if there is one.
+    pub name: Option<String>,
+    /// The reason in words.
+    pub text: String,
+    /// The line of it, or of what it is missing from.
+    #[serde(skip)]
+    pub line: usize,
+    /// Its column.
+    #[serde(skip)]
+    pub column: usize,
+}
+
+/// Why no verdict can be given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum UnresolvedReason {
+    /// The object, or one of its containers, is not whole.
+    Fragment,
+    /// There is no container.
+    NoContainers,
+    /// It is not known where the kind has its pods.
+    UnknownKind,
+    /// Something of the pod is in an object that is referred to.
+    Reference,
+    /// A field that a rule looks at holds what a template is yet to replace.
+    Placeholder,
+    /// A field that a rule looks at holds a value of the wrong type.
+    WrongType,
+    /// A text that should hold an object cannot be read as one.
+    Unparsable,
+}
+
+impl UnresolvedReason {
+    /// Whether it is about a value alone: all else is there.
+    #[must_use]
+    pub fn is_of_value(self) -> bool {
+        matches!(self, Self::Placeholder | Self::WrongType)
+    }
+}
+
+impl Unresolved {
+    /// Something at a path of an object.
+    #[must_use]
+    pub fn new(object: &Node, path: &Path<'_>, reason: UnresolvedReason, text: String) -> Self {
+        let Span { line, column, .. } = object.locate(path).span;
+        Self { path: path.to_string(), reason, kind: None, name: None, text, line, column }
+    }
+
+    /// The same, about an object of this kind and, unless it is empty, name.
+    #[must_use]
+    pub fn about(self, kind: &str, name: &str) -> Self {
+        let name = Some(name.to_owned()).filter(|name| !name.is_empty());
+        Self { kind: Some(kind.to_owned()), name, ..self }
+    }
+
+    /// The same of an object that stands at a path of another.
+    #[must_use]
+    pub fn within(self, outer: &Path<'_>) -> Self {
+        let separator = if self.path.is_empty() || self.path.starts_with('[') { "" } else { "." };
+        Self { path: format!("{outer}{separator}{}", self.path), ..self }
+    }
+
+    /// Containers in an object of a kind that is not known.
+    #[must_use]
+    pub fn of_unknown_kind(
+        object: &Node,
+        (api_version, kind): (&str, &str),
+        name: &str,
+        path: &Path<'_>,
+    ) -> Self {
+        let (shown, version) = (printable(kind, LONGEST_PATH), printable(api_version, LONGEST_PATH));
+        // A key may be anything.
+        let place = if path.is_empty() {
+            String::new()
+        } else {
+            format!(" at {}", printable(&path.to_string(), LONGEST_PATH))
+        };
+        let text = format!(
+            "the containers{place} are not judged: {shown} of {version} is no kind that podgate knows"
+        );
+        Self::new(object, path, UnresolvedReason::UnknownKind, text).about(kind, name)
+    }
+}
