@@ -6,7 +6,7 @@ use crate::workload::containers::holders;
 use crate::workload::kind::{Carries, Kind, Kinds, TemplatePattern};
 use crate::workload::object::Object;
 use crate::workload::pattern::{Match, matches};
-use crate::workload::template::{Shape, Template};
+use crate::workload::template::{Part, Shape, Template};
 use crate::workload::unresolved::{Unresolved, UnresolvedReason};
 use crate::yaml::{self, Node, Value};
 
@@ -67,14 +67,12 @@ impl<'d> Object<'d> {
     }
 
     fn by_patterns(&self, patterns: &[TemplatePattern]) -> Vec<Template<'d>> {
-        patterns.iter().flat_map(|pattern| self.by_pattern(*pattern)).collect()
+        let of_pattern = |TemplatePattern { pattern, shape, part }: &_| self.find(pattern, *shape, *part);
+        patterns.iter().flat_map(of_pattern).collect()
     }
 
     /// The templates that a pattern leads to.
-    pub(super) fn by_pattern(
-        &self,
-        TemplatePattern { pattern, shape, part }: TemplatePattern,
-    ) -> Vec<Template<'d>> {
+    pub(super) fn find(&self, pattern: &str, shape: Shape, part: Part) -> Vec<Template<'d>> {
         let of_match = |found| match found {
             Match::Value(path, node) if !matches!(node.value, Value::Mapping(_)) => {
                 vec![self.unreadable(path, node, shape, "an object")]

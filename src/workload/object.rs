@@ -4,11 +4,14 @@ use crate::path::Path;
 use crate::text::Printable;
 use crate::workload::kind::Kinds;
 use crate::workload::placeholder::has_placeholder;
-use crate::workload::template::{Shape, Template};
+use crate::workload::template::{Part, Shape, Template};
 use crate::workload::unresolved::{Unresolved, UnresolvedReason};
 use crate::yaml::{Node, Value};
 
 /// An object of a kind that carries pods.
+///
+/// Adapters look for templates with [`Object::find`], put others together with [`Template::merged`], and say of each what is
+/// missing.
 #[derive(Debug, Clone, Copy)]
 pub struct Object<'d> {
     /// The object.
@@ -31,6 +34,11 @@ impl<'d> Object<'d> {
     /// The value at a path of keys, if it is there and not null.
     pub(super) fn get(&self, dotted: &str) -> Option<&'d Node> {
         dotted.split('.').try_fold(self.node, |node, key| node.get(key))
+    }
+
+    /// The PodTemplateSpecs where a pattern leads.
+    pub(super) fn pod_templates(&self, pattern: &str) -> Vec<Template<'d>> {
+        self.find(pattern, Shape::PodTemplate, Part::Whole)
     }
 
     /// Something that is not known about the template at a path.
@@ -68,5 +76,13 @@ impl<'d> Object<'d> {
         let text = format!("no pod template in this {}", Printable(self.kind));
         let unresolved = self.unresolved(&path, UnresolvedReason::NoContainers, text);
         Template::unjudged(path, Shape::Opaque, unresolved)
+    }
+}
+
+/// Gives a container an image if it has none: its operator, or another field of the object, does. Which one is not looked at, so
+/// that a rule about images finds a placeholder.
+pub(super) fn give_image(container: &mut Node) {
+    if container.text_of("image").is_empty() {
+        container.set("image", Node::text(container.span, "${image}"));
     }
 }

@@ -144,7 +144,13 @@ pub static KINDS: &[Kind] = &[
     ),
     row("apps.kubedl.io", "Cron", templates(&[object("spec.template.workload")])),
     row("sagemaker.amazonaws.com", "HyperPodPyTorchJob", templates(&[pod("spec.replicaSpecs[].template")])),
-    // Serving and inference.
+    // Ray, serving and inference.
+    row("ray.io", "RayCluster", adapter(adapters::RAY_CLUSTER)),
+    row("ray.io", "RayJob", adapter(adapters::RAY_JOB)),
+    row("ray.io", "RayService", adapter(adapters::RAY_SERVICE)),
+    row("ray.io", "RayCronJob", adapter(adapters::RAY_CRON_JOB)),
+    row("orchestration.aibrix.ai", "RayClusterFleet", adapter(adapters::RAY_CLUSTER_FLEET)),
+    row("orchestration.aibrix.ai", "RayClusterReplicaSet", adapter(adapters::RAY_CLUSTER_FLEET)),
     row("serving.kserve.io", "ServingRuntime", templates(RUNTIME)),
     row("serving.kserve.io", "ClusterServingRuntime", templates(RUNTIME)),
     row("serving.kubeflow.org", "ServingRuntime", templates(RUNTIME)),

@@ -1,5 +1,7 @@
 //! The kinds that no pattern describes: one file for each operator, which says how that makes pods of what is written.
 
 mod app_wrapper;
+mod ray;
 
 pub(super) use app_wrapper::APP_WRAPPER;
+pub(super) use ray::{RAY_CLUSTER, RAY_CLUSTER_FLEET, RAY_CRON_JOB, RAY_JOB, RAY_SERVICE};

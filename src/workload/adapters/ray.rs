@@ -1,0 +1,109 @@
+//! Ray (KubeRay): a head, groups of workers, for a job its submitter; and the autoscaler, a container that the operator adds
+//! to the head pod with what `autoscalerOptions` says of it.
+
+use crate::path::Path;
+use crate::workload::kind::Adapter;
+use crate::workload::object::{Object, give_image};
+use crate::workload::template::{Part, Shape, Template};
+use crate::yaml::{Node, Value};
+
+/// A cluster at `spec`.
+pub(in crate::workload) const RAY_CLUSTER: Adapter = Adapter {
+    find: |object| cluster(object, "spec"),
+    places: &[
+        ("spec.headGroupSpec.template", Shape::PodTemplate),
+        ("spec.workerGroupSpecs[].template", Shape::PodTemplate),
+        ("spec.autoscalerOptions", Shape::Container),
+    ],
+};
+
+/// A cluster at `spec.rayClusterSpec`, unless one is selected, and a submitter.
+pub(in crate::workload) const RAY_JOB: Adapter = Adapter {
+    find: |object| job(object, "spec"),
+    places: &[
+        ("spec.rayClusterSpec.headGroupSpec.template", Shape::PodTemplate),
+        ("spec.rayClusterSpec.workerGroupSpecs[].template", Shape::PodTemplate),
+        ("spec.rayClusterSpec.autoscalerOptions", Shape::Container),
+        ("spec.submitterPodTemplate", Shape::PodTemplate),
+        ("spec.clusterSelector", Shape::Reference),
+    ],
+};
+
+/// A RayJob at `spec.jobTemplate`.
+pub(in crate::workload) const RAY_CRON_JOB: Adapter = Adapter {
+    find: |object| job(object, "spec.jobTemplate"),
+    places: &[
+        ("spec.jobTemplate.rayClusterSpec.headGroupSpec.template", Shape::PodTemplate),
+        ("spec.jobTemplate.rayClusterSpec.workerGroupSpecs[].template", Shape::PodTemplate),
+        ("spec.jobTemplate.rayClusterSpec.autoscalerOptions", Shape::Container),
+        ("spec.jobTemplate.submitterPodTemplate", Shape::PodTemplate),
+        ("spec.jobTemplate.clusterSelector", Shape::Reference),
+    ],
+};
+
+/// A cluster at `spec.rayClusterConfig`.
+pub(in crate::workload) const RAY_SERVICE: Adapter = Adapter {
+    find: |object| cluster(object, "spec.rayClusterConfig"),
+    places: &[
+        ("spec.rayClusterConfig.headGroupSpec.template", Shape::PodTemplate),
+        ("spec.rayClusterConfig.workerGroupSpecs[].template", Shape::PodTemplate),
+        ("spec.rayClusterConfig.autoscalerOptions", Shape::Container),
+    ],
+};
+
+/// A cluster at `spec.template.spec`: of aibrix, which makes RayClusters of it.
+pub(in crate::workload) const RAY_CLUSTER_FLEET: Adapter = Adapter {
+    find: |object| cluster(object, "spec.template.spec"),
+    places: &[
+        ("spec.template.spec.headGroupSpec.template", Shape::PodTemplate),
+        ("spec.template.spec.workerGroupSpecs[].template", Shape::PodTemplate),
+        ("spec.template.spec.autoscalerOptions", Shape::Container),
+    ],
+};
+
+fn job<'d>(object: &Object<'d>, base: &'static str) -> Vec<Template<'d>> {
+    let mut found = Vec::new();
+    if object.get(base).is_some_and(|job| job.get("clusterSelector").is_some()) {
+        let path = Path::from_dotted(base).key("clusterSelector");
+        found.push(Template::reference(object.node, path, "RayCluster", ""));
+    }
+    let of_cluster = match base {
+        "spec" => "spec.rayClusterSpec",
+        _ => "spec.jobTemplate.rayClusterSpec",
+    };
+    found.extend(cluster(object, of_cluster));
+    found.extend(object.pod_templates(&format!("{base}.submitterPodTemplate")));
+    found
+}
+
+fn cluster<'d>(object: &Object<'d>, base: &'static str) -> Vec<Template<'d>> {
+    let mut found = object.pod_templates(&format!("{base}.headGroupSpec.template"));
+    found.extend(object.pod_templates(&format!("{base}.workerGroupSpecs[].template")));
+    found.extend(autoscaler(object, base));
+    found
+}
+
+/// The autoscaler runs under the pod level of the head; without `enableInTreeAutoscaling` there is none.
+fn autoscaler<'d>(object: &Object<'d>, base: &'static str) -> Option<Template<'d>> {
+    let cluster = object.get(base)?;
+    let (options, is_enabled) = (cluster.get("autoscalerOptions")?, cluster.get("enableInTreeAutoscaling")?);
+    let path = Path::from_dotted(base).key("autoscalerOptions");
+    match is_enabled.value {
+        Value::Bool(true) => {}
+        Value::Bool(false) => return None,
+        _ => return Some(object.unreadable(path, is_enabled, Shape::Container, "true or false")),
+    }
+    if !matches!(options.value, Value::Mapping(_)) {
+        return Some(object.unreadable(path, options, Shape::Container, "an object"));
+    }
+    let mut container = options.clone();
+    give_image(&mut container);
+    let mut spec = Node::object(options.span, [("containers", Node::list(options.span, vec![container]))]);
+    let head = cluster.get_in(&["headGroupSpec", "template", "spec"]);
+    for key in ["securityContext", "hostUsers", "os"] {
+        if let Some(value) = head.and_then(|head| head.get(key)) {
+            spec.set(key, value.clone());
+        }
+    }
+    Some(Template::merged(object.node, path, Shape::Container, Part::Whole, spec))
+}
