@@ -6,6 +6,7 @@ use crate::workload::containers::holders;
 use crate::workload::kind::{Carries, Kind, Kinds, TemplatePattern};
 use crate::workload::object::Object;
 use crate::workload::pattern::{Match, matches};
+use crate::workload::placeholder::has_placeholder;
 use crate::workload::template::{Part, Shape, Template};
 use crate::workload::unresolved::{Unresolved, UnresolvedReason};
 use crate::yaml::{self, Node, Value};
@@ -79,6 +80,7 @@ impl<'d> Object<'d> {
             }
             Match::Value(path, node) => match shape {
                 Shape::Object => self.embedded(&path, node),
+                Shape::Container => vec![self.container(path, node, part)],
                 Shape::PodTemplate => vec![Template { part, ..Template::in_place(path, node) }],
                 _ => vec![Template::of_spec(path, shape, part, node)],
             },
@@ -91,6 +93,11 @@ impl<'d> Object<'d> {
     pub(super) fn embedded(&self, path: &Path<'d>, node: &'d Node) -> Vec<Template<'d>> {
         if !matches!(node.value, Value::Mapping(_)) {
             return vec![self.unreadable(path.clone(), node, Shape::Object, "an object")];
+        }
+        if let Some(key) = unknown_identity(node) {
+            let at = path.clone().key(key.0);
+            let unresolved = self.unreadable_value(&at, key.1, "the name of a kind");
+            return vec![Template::unjudged(path.clone(), Shape::Object, unresolved)];
         }
         let (api_version, kind) = (node.text_of("apiVersion"), node.text_of("kind"));
         let inner = Object { node, api_version, kind, kinds: self.kinds };
@@ -155,6 +162,12 @@ impl<'d> Object<'d> {
         let unresolved = Unresolved::of_unknown_kind(self.node, about, name, &Path::root());
         Template::unjudged(Path::root(), Shape::Object, unresolved)
     }
+}
+
+/// What says the kind of an object and is not known: a placeholder, or no text.
+fn unknown_identity(node: &Node) -> Option<(&'static str, &Node)> {
+    let mut keys = ["apiVersion", "kind"].into_iter().filter_map(|key| Some((key, node.get(key)?)));
+    keys.find(|(_, value)| value.as_text().is_none_or(has_placeholder))
 }
 
 /// The pods of an object that was written as a text.

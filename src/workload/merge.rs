@@ -26,6 +26,30 @@ pub(super) fn merge(base: &mut Node, patch: &Node) {
     merge_at("", base, patch);
 }
 
+/// The same with a patch that its operator has read into types before: there `null` is what is not written.
+pub(super) fn merge_typed(base: &mut Node, patch: &Node) {
+    merge(base, &without_nulls(patch));
+}
+
+fn without_nulls(node: &Node) -> Node {
+    let mut kept = node.clone();
+    match &mut kept.value {
+        Value::Mapping(entries) => {
+            entries.retain(|entry| entry.value.value != Value::Null);
+            for entry in entries {
+                entry.value = without_nulls(&entry.value);
+            }
+        }
+        Value::Sequence(items) => {
+            for item in items {
+                *item = without_nulls(item);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::String(_) => {}
+    }
+    kept
+}
+
 fn merge_at(key: &str, base: &mut Node, patch: &Node) {
     match (&mut base.value, &patch.value) {
         (Value::Mapping(_), Value::Mapping(entries)) => {
@@ -42,6 +66,9 @@ fn merge_at(key: &str, base: &mut Node, patch: &Node) {
             Some(name) => merge_items(items, name, patches),
             None => *base = patch.clone(),
         },
+        // What should be an object or a list and is none: a placeholder, say, whose value is not known. It stays, so that
+        // it is told.
+        (known, Value::Mapping(_) | Value::Sequence(_)) if *known != Value::Null => {}
         _ => *base = patch.clone(),
     }
 }
