@@ -51,6 +51,12 @@ impl<'d> Object<'d> {
         Workload::of_kind(api_version, kind).is_some() || self.kinds.find(api_version, kind).is_some()
     }
 
+    /// A pod of the container at a path alone.
+    fn container_at(&self, path: Path<'d>, part: Part, node: &'d Node) -> Template<'d> {
+        let spec = Node::object(node.span, [("containers", Node::list(node.span, vec![node.clone()]))]);
+        Template::merged(self.node, path, Shape::Container, part, spec)
+    }
+
     /// A PodTemplateSpec at a path.
     pub(super) fn template_at(&self, path: Path<'d>, node: &'d Node) -> Template<'d> {
         match node.value {
@@ -80,6 +86,10 @@ impl<'d> Object<'d> {
             Match::Value(path, node) => match shape {
                 Shape::Object => self.embedded(&path, node),
                 Shape::PodTemplate => vec![Template { part, ..Template::in_place(path, node) }],
+                Shape::Container => vec![self.container_at(path, part, node)],
+                Shape::Reference => {
+                    vec![Template::reference(self.node, path, "preset", node.text_of("name"))]
+                }
                 _ => vec![Template::of_spec(path, shape, part, node)],
             },
             Match::Unreadable(path, node) => vec![self.unreadable(path, node, shape, "an object or a list")],

@@ -86,3 +86,44 @@ pub(super) fn give_image(container: &mut Node) {
         container.set("image", Node::text(container.span, "${image}"));
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::workload::find::Carried;
+    use crate::yaml;
+
+    fn each<T>(text: &str, of_template: impl Fn(&Template<'_>) -> T) -> Vec<T> {
+        let document = yaml::read(text).remove(0).expect(text);
+        let (node, kinds) = (&document.root, Kinds::default());
+        let object = Object {
+            node,
+            api_version: node.text_of("apiVersion"),
+            kind: node.text_of("kind"),
+            kinds: &kinds,
+        };
+        match object.carried() {
+            Carried::Templates(templates) => templates.iter().map(of_template).collect(),
+            other => panic!("{other:?}: {text}"),
+        }
+    }
+
+    /// `path shape reason,reason` of each template of an object.
+    pub(in crate::workload) fn found(text: &str) -> Vec<String> {
+        let name = |value| serde_json::to_value(value).expect("a name").as_str().expect("a name").to_owned();
+        each(text, |template| {
+            let shape = serde_json::to_value(template.shape).expect("a name");
+            let reasons =
+                template.unresolved.iter().map(|entry| name(entry.reason)).collect::<Vec<_>>().join(",");
+            format!("{} {} {reasons}", template.path, shape.as_str().expect("a name")).trim_end().to_owned()
+        })
+    }
+
+    /// The pod of each template of an object, as JSON; empty where there is none.
+    pub(in crate::workload) fn pods(text: &str) -> Vec<String> {
+        each(text, |template| {
+            let json = template.pod.as_ref().map(|pod| pod.to_json()).unwrap_or_default();
+            String::from_utf8(json).expect("UTF-8")
+        })
+    }
+}

@@ -92,7 +92,7 @@ impl Case {
         let inputs: Vec<Input> =
             names.iter().map(|name| Input::Path(self.folder.path().join(name))).collect();
         let Self { folder, policies, namespaces, namespace, excludes } = self;
-        let mut report = run(&inputs, Options { policies, namespaces, namespace, excludes });
+        let mut report = run(&inputs, Options { policies, namespaces, namespace, excludes, kinds: Kinds::default() });
         let folder = format!("{}/", folder.path().display());
         let files = report.objects.iter_mut().map(|object| &mut object.file);
         let summary = &mut report.summary;
