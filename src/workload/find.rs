@@ -3,8 +3,7 @@
 use crate::path::Path;
 use crate::workload::built_in::Workload;
 use crate::workload::containers::holders;
-use crate::workload::kind::{Carries, Kind, Kinds, TemplatePattern};
-use crate::workload::object::Object;
+use crate::workload::kind::{Carries, Kind, Kinds, Object, TemplatePattern};
 use crate::workload::pattern::{Match, matches};
 use crate::workload::template::{Part, Shape, Template};
 use crate::workload::unresolved::{Unresolved, UnresolvedReason};

@@ -1,28 +1,12 @@
-//! An object, as adapters see it.
+//! What adapters ask of an object, and say of it.
 
 use crate::path::Path;
 use crate::text::Printable;
-use crate::workload::kind::Kinds;
+use crate::workload::kind::Object;
 use crate::workload::placeholder::has_placeholder;
 use crate::workload::template::{Part, Shape, Template};
 use crate::workload::unresolved::{Unresolved, UnresolvedReason};
 use crate::yaml::{Node, Value};
-
-/// An object of a kind that carries pods.
-///
-/// Adapters look for templates with [`Object::find`], put others together with [`Template::merged`], and say of each what is
-/// missing.
-#[derive(Debug, Clone, Copy)]
-pub struct Object<'d> {
-    /// The object.
-    pub node: &'d Node,
-    /// `apiVersion`, perhaps that of its list.
-    pub api_version: &'d str,
-    /// `kind`, likewise.
-    pub kind: &'d str,
-    /// The kinds that are known.
-    pub kinds: &'d Kinds,
-}
 
 impl<'d> Object<'d> {
     /// The group.
@@ -91,6 +75,7 @@ pub(super) fn give_image(container: &mut Node) {
 pub(super) mod tests {
     use super::*;
     use crate::workload::find::Carried;
+    use crate::workload::kind::Kinds;
     use crate::yaml;
 
     fn each<T>(text: &str, of_template: impl Fn(&Template<'_>) -> T) -> Vec<T> {

@@ -4,7 +4,7 @@
 //! where it says so, in their source, as of mid-2026.
 
 use crate::workload::adapters;
-use crate::workload::kind::{Adapter, Carries, Kind, TemplatePattern};
+use crate::workload::kind::{Adapter, Carries, Kind, Kinds, TemplatePattern};
 use crate::workload::template::{Part, Shape};
 
 const fn row(group: &'static str, kind: &'static str, carries: Carries) -> Kind {
@@ -73,8 +73,22 @@ const fn object(pattern: &'static str) -> TemplatePattern {
     TemplatePattern { pattern, shape: Shape::Object, part: Part::Whole }
 }
 
+impl Kinds {
+    /// The kinds of the table, and these, which go first.
+    #[must_use]
+    pub fn with(added: Vec<Kind>) -> Self {
+        Self { table: KINDS, added }
+    }
+}
+
+impl Default for Kinds {
+    fn default() -> Self {
+        Self::with(Vec::new())
+    }
+}
+
 /// Every row.
-pub static KINDS: &[Kind] = &[
+static KINDS: &[Kind] = &[
     // Training, batch, gang scheduling.
     row("kubeflow.org", "PyTorchJob", templates(&[pod("spec.pytorchReplicaSpecs.*.template")])),
     row("kubeflow.org", "TFJob", templates(&[pod("spec.tfReplicaSpecs.*.template")])),

@@ -3,8 +3,8 @@
 
 use crate::path::Path;
 use crate::text::printable;
-use crate::workload::kind::Adapter;
-use crate::workload::object::{Object, give_image};
+use crate::workload::kind::{Adapter, Object};
+use crate::workload::object::give_image;
 use crate::workload::pattern::{Match, matches};
 use crate::workload::template::{Part, Shape, Template};
 use crate::workload::unresolved::{Unresolved, UnresolvedReason};

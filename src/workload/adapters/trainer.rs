@@ -4,8 +4,7 @@
 //! `podTemplateOverrides` of 2.1, `runtimePatches` since 2.2.
 
 use crate::path::Path;
-use crate::workload::kind::Adapter;
-use crate::workload::object::Object;
+use crate::workload::kind::{Adapter, Object};
 use crate::workload::template::{Part, Shape, Template};
 
 /// What a TrainJob changes in the pods of its runtime.
