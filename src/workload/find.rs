@@ -3,7 +3,7 @@
 use crate::path::Path;
 use crate::workload::built_in::Workload;
 use crate::workload::containers::holders;
-use crate::workload::kind::{Carries, Kind, Kinds, Object, TemplatePattern};
+use crate::workload::kind::{Carries, Kind, Object, TemplatePattern};
 use crate::workload::pattern::{Match, matches};
 use crate::workload::template::{Part, Shape, Template};
 use crate::workload::unresolved::{Unresolved, UnresolvedReason};
@@ -53,7 +53,7 @@ impl<'d> Object<'d> {
     /// A pod of the container at a path alone.
     fn container_at(&self, path: Path<'d>, part: Part, node: &'d Node) -> Template<'d> {
         let spec = Node::object(node.span, [("containers", Node::list(node.span, vec![node.clone()]))]);
-        Template::merged(self.node, path, Shape::Container, part, spec)
+        self.merged(path, Shape::Container, part, spec)
     }
 
     /// A PodTemplateSpec at a path.
@@ -102,7 +102,7 @@ impl<'d> Object<'d> {
             return vec![self.unreadable(path.clone(), node, Shape::Object, "an object")];
         }
         let (api_version, kind) = (node.text_of("apiVersion"), node.text_of("kind"));
-        let inner = Object { node, api_version, kind, kinds: self.kinds };
+        let inner = Object { node, api_version, kind, ..*self };
         if kind.ends_with("List") && !node.items_at("items").is_empty() {
             let items = node.items_at("items").iter().enumerate();
             return items
@@ -128,8 +128,7 @@ impl<'d> Object<'d> {
             match document {
                 Ok(document) => {
                     let node = document.root.moved_to(text.span);
-                    found
-                        .extend(of_text(&node, self.kinds).into_iter().map(|template| template.within(path)));
+                    found.extend(self.of_text(&node).into_iter().map(|template| template.within(path)));
                 }
                 Err(error) => {
                     let text = format!("{path} cannot be read as an object: {}", error.message);
@@ -139,6 +138,12 @@ impl<'d> Object<'d> {
             }
         }
         found
+    }
+
+    /// The pods of an object that was written as a text.
+    fn of_text<'o>(&self, node: &Node) -> Vec<Template<'o>> {
+        let object = Object { node, api_version: "", kind: "", ..*self };
+        object.embedded(&Path::root(), node).into_iter().map(Template::into_owned).collect()
     }
 
     /// The pod of one of Kubernetes' own kinds.
@@ -164,10 +169,4 @@ impl<'d> Object<'d> {
         let unresolved = Unresolved::of_unknown_kind(self.node, about, name, &Path::root());
         Template::unjudged(Path::root(), Shape::Object, unresolved)
     }
-}
-
-/// The pods of an object that was written as a text.
-fn of_text<'o>(node: &Node, kinds: &Kinds) -> Vec<Template<'o>> {
-    let object = Object { node, api_version: "", kind: "", kinds };
-    object.embedded(&Path::root(), node).into_iter().map(Template::into_owned).collect()
 }

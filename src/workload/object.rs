@@ -4,6 +4,8 @@ use crate::path::Path;
 use crate::text::Printable;
 use crate::workload::kind::Object;
 use crate::workload::placeholder::has_placeholder;
+use crate::workload::places::Places;
+use crate::workload::references::Referent;
 use crate::workload::template::{Part, Shape, Template};
 use crate::workload::unresolved::{Unresolved, UnresolvedReason};
 use crate::yaml::{Node, Value};
@@ -23,6 +25,23 @@ impl<'d> Object<'d> {
     /// The PodTemplateSpecs where a pattern leads.
     pub(super) fn pod_templates(&self, pattern: &str) -> Vec<Template<'d>> {
         self.find(pattern, Shape::PodTemplate, Part::Whole)
+    }
+
+    /// A template that is put together from several places of the object: `spec` as in a pod.
+    pub(super) fn merged(&self, path: Path<'d>, shape: Shape, part: Part, spec: Node) -> Template<'d> {
+        let pod = Node::object(spec.span, [("spec", spec)]);
+        self.merged_pod(path, shape, part, pod)
+    }
+
+    /// The same with a whole pod: `metadata` and `spec`.
+    pub(super) fn merged_pod(&self, path: Path<'d>, shape: Shape, part: Part, pod: Node) -> Template<'d> {
+        let places = Places::merged(self.node, self.references, path.clone());
+        Template::merged(places, path, shape, part, pod)
+    }
+
+    /// The object of this group that it refers to by kind and name, if it is known.
+    pub(super) fn referent(&self, group: &str, kind: &str, name: &str) -> Option<&'d Referent> {
+        self.references.find(group, kind, self.namespace, name)
     }
 
     /// Something that is not known about the template at a path.
@@ -76,17 +95,16 @@ pub(super) mod tests {
     use super::*;
     use crate::workload::find::Carried;
     use crate::workload::kind::Kinds;
+    use crate::workload::references::References;
     use crate::yaml;
 
     fn each<T>(text: &str, of_template: impl Fn(&Template<'_>) -> T) -> Vec<T> {
         let document = yaml::read(text).remove(0).expect(text);
         let (node, kinds) = (&document.root, Kinds::default());
-        let object = Object {
-            node,
-            api_version: node.text_of("apiVersion"),
-            kind: node.text_of("kind"),
-            kinds: &kinds,
-        };
+        let (api_version, kind) = (node.text_of("apiVersion"), node.text_of("kind"));
+        let references = References::default();
+        let object =
+            Object { node, api_version, kind, kinds: &kinds, namespace: "", references: &references };
         match object.carried() {
             Carried::Templates(templates) => templates.iter().map(of_template).collect(),
             other => panic!("{other:?}: {text}"),

@@ -2,6 +2,7 @@
 
 mod app_wrapper;
 mod kserve;
+mod kserve_runtime;
 mod ray;
 mod trainer;
 
