@@ -3,8 +3,7 @@
 use crate::path::Path;
 use crate::workload::built_in::Workload;
 use crate::workload::containers::holders;
-use crate::workload::kind::{Carries, Kind, Kinds, TemplatePattern};
-use crate::workload::object::Object;
+use crate::workload::kind::{Carries, Kind, Object, TemplatePattern};
 use crate::workload::pattern::{Match, matches};
 use crate::workload::placeholder::has_placeholder;
 use crate::workload::template::{Part, Shape, Template};
@@ -80,8 +79,11 @@ impl<'d> Object<'d> {
             }
             Match::Value(path, node) => match shape {
                 Shape::Object => self.embedded(&path, node),
-                Shape::Container => vec![self.container(path, node, part)],
                 Shape::PodTemplate => vec![Template { part, ..Template::in_place(path, node) }],
+                Shape::Container => vec![self.container(path, node, part)],
+                Shape::Reference => {
+                    vec![Template::reference(self.node, path, "preset", node.text_of("name"))]
+                }
                 _ => vec![Template::of_spec(path, shape, part, node)],
             },
             Match::Unreadable(path, node) => vec![self.unreadable(path, node, shape, "an object or a list")],
@@ -100,7 +102,7 @@ impl<'d> Object<'d> {
             return vec![Template::unjudged(path.clone(), Shape::Object, unresolved)];
         }
         let (api_version, kind) = (node.text_of("apiVersion"), node.text_of("kind"));
-        let inner = Object { node, api_version, kind, kinds: self.kinds };
+        let inner = Object { node, api_version, kind, ..*self };
         if kind.ends_with("List") && !node.items_at("items").is_empty() {
             let items = node.items_at("items").iter().enumerate();
             return items
@@ -126,8 +128,7 @@ impl<'d> Object<'d> {
             match document {
                 Ok(document) => {
                     let node = document.root.moved_to(text.span);
-                    found
-                        .extend(of_text(&node, self.kinds).into_iter().map(|template| template.within(path)));
+                    found.extend(self.of_text(&node).into_iter().map(|template| template.within(path)));
                 }
                 Err(error) => {
                     let text = format!("{path} cannot be read as an object: {}", error.message);
@@ -137,6 +138,12 @@ impl<'d> Object<'d> {
             }
         }
         found
+    }
+
+    /// The pods of an object that was written as a text.
+    fn of_text<'o>(&self, node: &Node) -> Vec<Template<'o>> {
+        let object = Object { node, api_version: "", kind: "", ..*self };
+        object.embedded(&Path::root(), node).into_iter().map(Template::into_owned).collect()
     }
 
     /// The pod of one of Kubernetes' own kinds.
@@ -168,10 +175,4 @@ impl<'d> Object<'d> {
 fn unknown_identity(node: &Node) -> Option<(&'static str, &Node)> {
     let mut keys = ["apiVersion", "kind"].into_iter().filter_map(|key| Some((key, node.get(key)?)));
     keys.find(|(_, value)| value.as_text().is_none_or(has_placeholder))
-}
-
-/// The pods of an object that was written as a text.
-fn of_text<'o>(node: &Node, kinds: &Kinds) -> Vec<Template<'o>> {
-    let object = Object { node, api_version: "", kind: "", kinds };
-    object.embedded(&Path::root(), node).into_iter().map(Template::into_owned).collect()
 }

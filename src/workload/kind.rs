@@ -1,7 +1,8 @@
 //! A custom resource that carries pods: a row of the table.
 
-use crate::workload::object::Object;
+use crate::workload::references::References;
 use crate::workload::template::{Part, Shape, Template};
+use crate::yaml::Node;
 
 /// A kind of custom resource. What the table says is known for as long as the process lives.
 #[derive(Debug, Clone, Copy)]
@@ -61,22 +62,37 @@ impl Kind {
     }
 }
 
+/// An object of a kind that carries pods.
+///
+/// Adapters look for templates with [`Object::find`], put others together with [`Template::merged`], and say of each what is
+/// missing.
+#[derive(Debug, Clone, Copy)]
+pub struct Object<'d> {
+    /// The object.
+    pub node: &'d Node,
+    /// `apiVersion`, perhaps that of its list.
+    pub api_version: &'d str,
+    /// `kind`, likewise.
+    pub kind: &'d str,
+    /// The kinds that are known.
+    pub kinds: &'d Kinds,
+    /// The namespace that it is in; empty where it is not known.
+    pub namespace: &'d str,
+    /// The objects that it may refer to.
+    pub references: &'d References,
+}
+
 /// The kinds that are known: those of the table, and those that a user has added.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Kinds {
-    added: Vec<Kind>,
+    pub(super) table: &'static [Kind],
+    pub(super) added: Vec<Kind>,
 }
 
 impl Kinds {
-    /// The kinds of the table, and these.
-    #[must_use]
-    pub fn with(added: Vec<Kind>) -> Self {
-        Self { added }
-    }
-
     /// Those that were added, and the table's.
     pub fn iter(&self) -> impl Iterator<Item = &Kind> {
-        self.added.iter().chain(crate::workload::table::KINDS)
+        self.added.iter().chain(self.table)
     }
 
     /// The kind that a manifest names: the row of its version, or else that of all others. Of a version that nobody knows, the first

@@ -1,28 +1,14 @@
-//! An object, as adapters see it.
+//! What adapters ask of an object, and say of it.
 
 use crate::path::Path;
 use crate::text::Printable;
-use crate::workload::kind::Kinds;
+use crate::workload::kind::Object;
 use crate::workload::placeholder::has_placeholder;
+use crate::workload::places::Places;
+use crate::workload::references::Referent;
 use crate::workload::template::{Part, Shape, Template};
 use crate::workload::unresolved::{Unresolved, UnresolvedReason};
 use crate::yaml::{Node, Value};
-
-/// An object of a kind that carries pods.
-///
-/// Adapters look for templates with [`Object::find`], put others together with [`Template::merged`], and say of each what is
-/// missing.
-#[derive(Debug, Clone, Copy)]
-pub struct Object<'d> {
-    /// The object.
-    pub node: &'d Node,
-    /// `apiVersion`, perhaps that of its list.
-    pub api_version: &'d str,
-    /// `kind`, likewise.
-    pub kind: &'d str,
-    /// The kinds that are known.
-    pub kinds: &'d Kinds,
-}
 
 impl<'d> Object<'d> {
     /// The group.
@@ -39,6 +25,23 @@ impl<'d> Object<'d> {
     /// The PodTemplateSpecs where a pattern leads.
     pub(super) fn pod_templates(&self, pattern: &str) -> Vec<Template<'d>> {
         self.find(pattern, Shape::PodTemplate, Part::Whole)
+    }
+
+    /// A template that is put together from several places of the object: `spec` as in a pod.
+    pub(super) fn merged(&self, path: Path<'d>, shape: Shape, part: Part, spec: Node) -> Template<'d> {
+        let pod = Node::object(spec.span, [("spec", spec)]);
+        self.merged_pod(path, shape, part, pod)
+    }
+
+    /// The same with a whole pod: `metadata` and `spec`.
+    pub(super) fn merged_pod(&self, path: Path<'d>, shape: Shape, part: Part, pod: Node) -> Template<'d> {
+        let places = Places::merged(self.node, self.references, path.clone());
+        Template::merged(places, path, shape, part, pod)
+    }
+
+    /// The object of this group that it refers to by kind and name, if it is known.
+    pub(super) fn referent(&self, group: &str, kind: &str, name: &str) -> Option<&'d Referent> {
+        self.references.find(group, kind, self.namespace, name)
     }
 
     /// Something that is not known about the template at a path.
@@ -77,7 +80,7 @@ impl<'d> Object<'d> {
         }
         let containers = Node::list(node.span, vec![node.clone()]);
         let spec = Node::object(node.span, [("containers", containers)]);
-        Template::merged(self.node, path, Shape::Container, part, spec)
+        self.merged(path, Shape::Container, part, spec)
     }
 
     /// A reference to an object that is not there, with what is written here of the pod that comes from it.
@@ -91,7 +94,7 @@ impl<'d> Object<'d> {
         if spec.entries().is_empty() {
             return reference;
         }
-        let overlay = Template::merged(self.node, path, Shape::Reference, Part::Overlay, spec);
+        let overlay = self.merged(path, Shape::Reference, Part::Overlay, spec);
         Template { unresolved: reference.unresolved, ..overlay }
     }
 
@@ -123,5 +126,46 @@ impl<'d> Object<'d> {
 pub(super) fn give_image(container: &mut Node) {
     if container.text_of("image").is_empty() {
         container.set("image", Node::text(container.span, "${image}"));
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::workload::find::Carried;
+    use crate::workload::kind::Kinds;
+    use crate::workload::references::References;
+    use crate::yaml;
+
+    fn each<T>(text: &str, of_template: impl Fn(&Template<'_>) -> T) -> Vec<T> {
+        let document = yaml::read(text).remove(0).expect(text);
+        let (node, kinds) = (&document.root, Kinds::default());
+        let (api_version, kind) = (node.text_of("apiVersion"), node.text_of("kind"));
+        let references = References::default();
+        let object =
+            Object { node, api_version, kind, kinds: &kinds, namespace: "", references: &references };
+        match object.carried() {
+            Carried::Templates(templates) => templates.iter().map(of_template).collect(),
+            other => panic!("{other:?}: {text}"),
+        }
+    }
+
+    /// `path shape reason,reason` of each template of an object.
+    pub(in crate::workload) fn found(text: &str) -> Vec<String> {
+        let name = |value| serde_json::to_value(value).expect("a name").as_str().expect("a name").to_owned();
+        each(text, |template| {
+            let shape = serde_json::to_value(template.shape).expect("a name");
+            let reasons =
+                template.unresolved.iter().map(|entry| name(entry.reason)).collect::<Vec<_>>().join(",");
+            format!("{} {} {reasons}", template.path, shape.as_str().expect("a name")).trim_end().to_owned()
+        })
+    }
+
+    /// The pod of each template of an object, as JSON; empty where there is none.
+    pub(in crate::workload) fn pods(text: &str) -> Vec<String> {
+        each(text, |template| {
+            let json = template.pod.as_ref().map(|pod| pod.to_json()).unwrap_or_default();
+            String::from_utf8(json).expect("UTF-8")
+        })
     }
 }

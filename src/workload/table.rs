@@ -4,7 +4,7 @@
 //! where it says so, in their source, as of mid-2026.
 
 use crate::workload::adapters;
-use crate::workload::kind::{Adapter, Carries, Kind, TemplatePattern};
+use crate::workload::kind::{Adapter, Carries, Kind, Kinds, TemplatePattern};
 use crate::workload::template::{Part, Shape};
 
 const fn row(group: &'static str, kind: &'static str, carries: Carries) -> Kind {
@@ -43,11 +43,6 @@ const fn containers(pattern: &'static str) -> TemplatePattern {
     TemplatePattern { pattern, shape: Shape::PartialPodSpec, part: Part::WithoutPodLevel }
 }
 
-/// A container that goes into pods of others.
-const fn container(pattern: &'static str) -> TemplatePattern {
-    TemplatePattern { pattern, shape: Shape::Container, part: Part::WithoutPodLevel }
-}
-
 /// Something that is merged into a PodSpec that is elsewhere.
 const fn patch(pattern: &'static str) -> TemplatePattern {
     TemplatePattern { pattern, shape: Shape::Patch, part: Part::Overlay }
@@ -58,13 +53,42 @@ const fn pod_patch(pattern: &'static str) -> TemplatePattern {
     TemplatePattern { pattern, shape: Shape::PodTemplate, part: Part::Overlay }
 }
 
+/// A PodSpec to which others of the same name are merged.
+const fn overlay(pattern: &'static str) -> TemplatePattern {
+    TemplatePattern { pattern, shape: Shape::PodSpec, part: Part::Overlay }
+}
+
+/// A container of pods that are elsewhere.
+const fn container(pattern: &'static str) -> TemplatePattern {
+    TemplatePattern { pattern, shape: Shape::Container, part: Part::WithoutPodLevel }
+}
+
+/// The name of what its operator makes the pod of.
+const fn preset(pattern: &'static str) -> TemplatePattern {
+    TemplatePattern { pattern, shape: Shape::Reference, part: Part::Overlay }
+}
+
 /// An object of any kind.
 const fn object(pattern: &'static str) -> TemplatePattern {
     TemplatePattern { pattern, shape: Shape::Object, part: Part::Whole }
 }
 
+impl Kinds {
+    /// The kinds of the table, and these, which go first.
+    #[must_use]
+    pub fn with(added: Vec<Kind>) -> Self {
+        Self { table: KINDS, added }
+    }
+}
+
+impl Default for Kinds {
+    fn default() -> Self {
+        Self::with(Vec::new())
+    }
+}
+
 /// Every row.
-pub static KINDS: &[Kind] = &[
+static KINDS: &[Kind] = &[
     // Training, batch, gang scheduling.
     row("kubeflow.org", "PyTorchJob", templates(&[pod("spec.pytorchReplicaSpecs.*.template")])),
     row("kubeflow.org", "TFJob", templates(&[pod("spec.tfReplicaSpecs.*.template")])),
@@ -74,6 +98,9 @@ pub static KINDS: &[Kind] = &[
     row("kubeflow.org", "MXJob", templates(&[pod("spec.mxReplicaSpecs.*.template")])),
     // v1alpha1 has one template for launcher and workers.
     row("kubeflow.org", "MPIJob", templates(&[pod("spec.mpiReplicaSpecs.*.template"), pod("spec.template")])),
+    row("trainer.kubeflow.org", "TrainJob", adapter(adapters::TRAIN_JOB)),
+    row("trainer.kubeflow.org", "OptimizationJob", adapter(adapters::OPTIMIZATION_JOB)),
+    old("kubeflow.org", &["v2alpha1"], "TrainJob", adapter(adapters::TRAIN_JOB)),
     row(
         "trainer.kubeflow.org",
         "TrainingRuntime",
@@ -159,6 +186,13 @@ pub static KINDS: &[Kind] = &[
     row("serving.kserve.io", "ServingRuntime", templates(RUNTIME)),
     row("serving.kserve.io", "ClusterServingRuntime", templates(RUNTIME)),
     row("serving.kubeflow.org", "ServingRuntime", templates(RUNTIME)),
+    row("serving.kserve.io", "InferenceService", adapter(adapters::INFERENCE_SERVICE)),
+    old("serving.kserve.io", &["v1alpha2"], "InferenceService", adapter(adapters::OLD_INFERENCE_SERVICE)),
+    row("serving.kubeflow.org", "InferenceService", adapter(adapters::INFERENCE_SERVICE)),
+    old("serving.kubeflow.org", &["v1alpha2"], "InferenceService", adapter(adapters::OLD_INFERENCE_SERVICE)),
+    row("serving.kserve.io", "LLMInferenceService", templates(LLM)),
+    row("serving.kserve.io", "LLMInferenceServiceConfig", templates(LLM_CONFIG)),
+    row("serving.kserve.io", "ClusterStorageContainer", templates(&[container("spec.container")])),
     row("serving.kserve.io", "InferenceGraph", Carries::Opaque),
     row("mlops.seldon.io", "ServerConfig", templates(&[spec("spec.podSpec")])),
     row("mlops.seldon.io", "SeldonConfig", templates(&[spec("spec.components[].podSpec")])),
@@ -175,8 +209,16 @@ pub static KINDS: &[Kind] = &[
         templates(&[pod("spec.template.roles[].entryTemplate"), pod("spec.template.roles[].workerTemplate")]),
     ),
     row("workload.serving.volcano.sh", "ModelBooster", Carries::Opaque),
-    row("kaito.sh", "Workspace", templates(&[pod("inference.template")])),
-    row("kaito.sh", "InferenceSet", templates(&[pod("spec.template.inference.template")])),
+    row(
+        "kaito.sh",
+        "Workspace",
+        templates(&[pod("inference.template"), preset("inference.preset"), preset("tuning.preset")]),
+    ),
+    row(
+        "kaito.sh",
+        "InferenceSet",
+        templates(&[pod("spec.template.inference.template"), preset("spec.template.inference.preset")]),
+    ),
     row("ome.io", "BenchmarkJob", templates(&[patch("spec.podOverride")])),
     // Notebooks, pipelines, data.
     row("kubeflow.org", "Notebook", templates(&[spec("spec.template.spec")])),
@@ -319,3 +361,22 @@ const EXECUTOR: TemplatePattern = TemplatePattern {
 
 /// A serving runtime of KServe: no field for the pod's own security context.
 const RUNTIME: &[TemplatePattern] = &[containers("spec"), containers("spec.workerSpec")];
+
+/// Overlays on configurations.
+const LLM: &[TemplatePattern] = &[
+    overlay("spec.template"),
+    overlay("spec.worker"),
+    overlay("spec.prefill.template"),
+    overlay("spec.prefill.worker"),
+    overlay("spec.router.scheduler.template"),
+    overlay("spec.router.scheduler.tokenizer.template"),
+];
+/// Those configurations.
+const LLM_CONFIG: &[TemplatePattern] = &[
+    spec("spec.template"),
+    spec("spec.worker"),
+    spec("spec.prefill.template"),
+    spec("spec.prefill.worker"),
+    spec("spec.router.scheduler.template"),
+    spec("spec.router.scheduler.tokenizer.template"),
+];

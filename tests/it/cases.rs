@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use podgate::lint::report::{FailOn, ObjectVerdict, UnresolvedReason, summary};
+use podgate::lint::report::{FailOn, ObjectVerdict, summary};
 use podgate::lint::{Input, Options, Report, run};
 use podgate::policy::{BUILT_IN, PolicySet, Snapshot};
 
@@ -98,16 +98,13 @@ fn a_kind_of_the_wrong_group_is_not_read() {
 }
 
 #[test]
-fn containers_of_a_kind_that_is_not_known_are_unresolved() {
+fn a_ray_job_is_judged() {
     let Some(folder) = real_data::folder(CASES, "rayjob.yaml") else { return };
     let report = case(&folder, "rayjob.yaml");
     let [job] = report.objects.as_slice() else { panic!("{report:?}") };
     let [head] = job.pods.as_slice() else { panic!("{job:?}") };
-    assert_eq!((job.verdict, head.allowed, exit_code(&report)), (ObjectVerdict::Unresolved, false, 3));
-    let [unresolved] = head.unresolved.as_slice() else { panic!("{head:?}") };
-    assert_eq!(unresolved.path, "spec.rayClusterSpec.headGroupSpec.template.spec");
-    assert_eq!(unresolved.reason, UnresolvedReason::UnknownKind);
-    assert_eq!(unresolved.kind.as_deref(), Some("RayJob"));
+    assert_eq!((job.verdict, head.allowed, exit_code(&report)), (ObjectVerdict::Deny, false, 1));
+    assert_eq!(head.path, "spec.rayClusterSpec.headGroupSpec.template");
 }
 
 #[test]

@@ -1,8 +1,7 @@
 //! AppWrapper (CodeFlare): objects of any kind. Of a kind that is not known, `podSets` says where its pods are.
 
 use crate::path::Path;
-use crate::workload::kind::Adapter;
-use crate::workload::object::Object;
+use crate::workload::kind::{Adapter, Object};
 use crate::workload::pattern::{Match, matches};
 use crate::workload::template::{Shape, Template};
 use crate::yaml::Node;

@@ -2,8 +2,8 @@
 //! triggers make.
 
 use crate::path::Path;
-use crate::workload::kind::Adapter;
-use crate::workload::object::{Object, give_image};
+use crate::workload::kind::{Adapter, Object};
+use crate::workload::object::give_image;
 use crate::workload::pattern::{Match, matches};
 use crate::workload::template::{Part, Shape, Template};
 use crate::workload::unresolved::UnresolvedReason;
@@ -89,7 +89,7 @@ fn of_template<'d>(object: &Object<'d>, path: Path<'d>, template: &'d Node) -> T
         pod.set("metadata", metadata.clone());
     }
     let part = if container.is_some() { Part::Whole } else { Part::Overlay };
-    let made = Template::merged_pod(object.node, path.clone(), Shape::PartialPodSpec, part, pod);
+    let made = object.merged_pod(path.clone(), Shape::PartialPodSpec, part, pod);
     if container.is_some() {
         return made;
     }

@@ -2,8 +2,10 @@
 //! and patches over all of it, which are written as texts.
 
 use crate::path::Path;
+use crate::workload::kind::Object;
 use crate::workload::merge::{merge, merge_typed};
-use crate::workload::object::{Object, give_image};
+use crate::workload::object::give_image;
+use crate::workload::placeholder::has_placeholder;
 use crate::workload::template::{Part, Shape, Template};
 use crate::workload::unresolved::{Unresolved, UnresolvedReason};
 use crate::yaml::{self, Node, Span, Value};
@@ -86,7 +88,7 @@ impl<'o, 'd> Level<'o, 'd> {
             self.apply_patches(&mut spec, None, &mut unresolved);
             let pod = Node::object(spec.span, [("spec", spec)]);
             let path = template.path.clone();
-            let merged = Template::merged_pod(self.object.node, path, Shape::Reference, Part::Overlay, pod);
+            let merged = self.object.merged_pod(path, Shape::Reference, Part::Overlay, pod);
             template = Template { unresolved: template.unresolved, ..merged };
         }
         template.unresolved.extend(unresolved);
@@ -98,19 +100,24 @@ impl<'o, 'd> Level<'o, 'd> {
         self.template(at, kind, Part::Whole)
     }
 
+    /// Says that the main container is Argo's own.
+    fn executor(&self, path: &Path<'_>, what: &str) -> Unresolved {
+        let text = format!("{path}: its container is {what}, which Argo brings");
+        self.object.unresolved(path, UnresolvedReason::NoContainers, text)
+    }
+
     /// A pod around the executor's container.
     fn around(&self, at: At<'_, 'd>, kind: &str) -> Template<'d> {
-        self.template(at, kind, Part::Overlay)
+        self.template(at, kind, Part::Overlay).lacking(self.executor(at.0, "the executor"))
     }
 
     /// The pod of Argo's agent, of which only a patch is written.
     fn agent(&self, (path, template): At<'_, 'd>) -> Template<'d> {
-        let mut unresolved = Vec::new();
+        let mut unresolved = vec![self.executor(path, "the agent")];
         let mut spec = Node::object(template.span, []);
         self.apply_patches(&mut spec, None, &mut unresolved);
         give_images(&mut spec);
-        let made =
-            Template::merged(self.object.node, path.clone(), Shape::PartialPodSpec, Part::Overlay, spec);
+        let made = self.object.merged(path.clone(), Shape::PartialPodSpec, Part::Overlay, spec);
         Template { unresolved, ..made }
     }
 
@@ -131,7 +138,7 @@ impl<'o, 'd> Level<'o, 'd> {
                 }
             }
         }
-        self.add_security(&mut spec, template);
+        self.add_security(&mut spec);
         let is_known = self.apply_patches(&mut spec, Some((path, template)), &mut unresolved);
         let unknown_defaults = self.unknown_defaults();
         let part = if is_known && unknown_defaults.is_none() { part } else { Part::Overlay };
@@ -140,7 +147,7 @@ impl<'o, 'd> Level<'o, 'd> {
             give_images(&mut spec);
         }
         let pod = Node::object(template.span, [("metadata", metadata), ("spec", spec)]);
-        let made = Template::merged_pod(self.object.node, path.clone(), Shape::PartialPodSpec, part, pod);
+        let made = self.object.merged_pod(path.clone(), Shape::PartialPodSpec, part, pod);
         Template { unresolved, ..made }
     }
 
@@ -188,13 +195,10 @@ impl<'o, 'd> Level<'o, 'd> {
     }
 
     /// The security context of a template replaces that of the workflow.
-    fn add_security(&self, spec: &mut Node, template: &Node) {
+    fn add_security(&self, spec: &mut Node) {
         let of_workflow = self.spec.and_then(|workflow| workflow.get("securityContext"));
         if let (None, Some(security)) = (spec.get("securityContext"), of_workflow) {
             spec.set("securityContext", security.clone());
-        }
-        if spec.get("containers").is_none() {
-            spec.set("containers", Node::list(template.span, Vec::new()));
         }
     }
 
@@ -264,7 +268,8 @@ pub(super) fn patch_of(object: &Object<'_>, path: &Path<'_>, owner: &Node) -> Op
         Some(Ok(document)) if matches!(document.root.value, Value::Mapping(_)) => {
             return Some(Ok(document.root.moved_to(written.span)));
         }
-        Some(Err(error)) => error.message.to_string(),
+        _ if has_placeholder(text) => "it has a placeholder".to_owned(),
+        Some(Err(error)) => error.message,
         _ => "it is no object".to_owned(),
     };
     let text = format!("{path} cannot be read: {problem}");

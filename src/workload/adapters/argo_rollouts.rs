@@ -1,8 +1,7 @@
 //! Argo Rollouts: a Rollout has its template, or names a workload that does.
 
 use crate::path::Path;
-use crate::workload::kind::Adapter;
-use crate::workload::object::Object;
+use crate::workload::kind::{Adapter, Object};
 use crate::workload::template::{Shape, Template};
 
 /// `spec.template`, or `spec.workloadRef`.

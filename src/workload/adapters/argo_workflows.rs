@@ -3,8 +3,7 @@
 
 use crate::path::Path;
 use crate::workload::adapters::argo_pod::{Level, patch_of};
-use crate::workload::kind::Adapter;
-use crate::workload::object::Object;
+use crate::workload::kind::{Adapter, Object};
 use crate::workload::pattern::{Match, matches};
 use crate::workload::template::{Part, Shape, Template};
 use crate::workload::unresolved::UnresolvedReason;
@@ -79,7 +78,7 @@ fn scheduled<'d>(object: &Object<'d>) -> Vec<Template<'d>> {
     match documents.pop().filter(|_| documents.is_empty()) {
         Some(Ok(document)) => {
             let node = document.root.moved_to(located.span);
-            let inner = Object { node: &node, kinds: object.kinds, ..*object };
+            let inner = Object { node: &node, ..*object };
             let found = workflow(&inner, &Path::root(), &node);
             found.into_iter().map(|template| template.into_owned().within(&path)).collect()
         }
@@ -189,7 +188,7 @@ fn artifact_removal<'d>(level: &Level<'_, 'd>, path: Path<'d>, node: &'d Node) -
     let patch = patch_of(object, &path, node);
     let path = path.key("podSpecPatch");
     let made = patch.map(|patch| match patch {
-        Ok(spec) => Template::merged(object.node, path, Shape::Patch, Part::Overlay, spec),
+        Ok(spec) => object.merged(path, Shape::Patch, Part::Overlay, spec),
         Err(unresolved) => Template::unjudged(path, Shape::Patch, unresolved),
     });
     made.into_iter().collect()

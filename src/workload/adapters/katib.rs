@@ -2,8 +2,7 @@
 //! collects their metrics.
 
 use crate::path::Path;
-use crate::workload::kind::Adapter;
-use crate::workload::object::Object;
+use crate::workload::kind::{Adapter, Object};
 use crate::workload::template::{Part, Shape, Template};
 
 /// `spec.trialTemplate`, and a collector of metrics, which goes into the pods of its trials.

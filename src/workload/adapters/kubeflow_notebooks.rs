@@ -2,8 +2,8 @@
 //! that they select.
 
 use crate::path::Path;
-use crate::workload::kind::Adapter;
-use crate::workload::object::{Object, give_image};
+use crate::workload::kind::{Adapter, Object};
+use crate::workload::object::give_image;
 use crate::workload::template::{Part, Shape, Template};
 use crate::yaml::{Node, Value};
 
@@ -69,8 +69,7 @@ fn workspace_kind<'d>(object: &Object<'d>) -> Vec<Template<'d>> {
             pod.set("metadata", metadata.clone());
         }
         let path = Path::from_dotted(PATH);
-        let mut made =
-            Template::merged_pod(object.node, path.clone(), Shape::PartialPodSpec, Part::Whole, pod);
+        let mut made = object.merged_pod(path.clone(), Shape::PartialPodSpec, Part::Whole, pod);
         let security = Path::from_dotted("spec.containers").index(0).key("securityContext");
         made.places.would_be(security, path.key("containerSecurityContext"));
         made
@@ -97,6 +96,8 @@ fn pod_default<'d>(object: &Object<'d>) -> Vec<Template<'d>> {
         let metadata = metadata.filter_map(|key| Some((key, written.get(key)?.clone())));
         pod.set("metadata", Node::object(written.span, metadata));
         let path = Path::from_dotted("spec");
-        Template::merged_pod(object.node, path, Shape::Patch, Part::WithoutPodLevel, pod)
+        let mut made = object.merged_pod(path.clone(), Shape::Patch, Part::WithoutPodLevel, pod);
+        made.places.would_be(Path::from_dotted("spec.containers"), path.key("sidecars"));
+        made
     })
 }

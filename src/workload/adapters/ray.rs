@@ -2,8 +2,8 @@
 //! to the head pod with what `autoscalerOptions` says of it.
 
 use crate::path::Path;
-use crate::workload::kind::Adapter;
-use crate::workload::object::{Object, give_image};
+use crate::workload::kind::{Adapter, Object};
+use crate::workload::object::give_image;
 use crate::workload::template::{Part, Shape, Template};
 use crate::yaml::{Node, Value};
 
@@ -105,5 +105,5 @@ fn autoscaler<'d>(object: &Object<'d>, base: &'static str) -> Option<Template<'d
             spec.set(key, value.clone());
         }
     }
-    Some(Template::merged(object.node, path, Shape::Container, Part::Whole, spec))
+    Some(object.merged(path, Shape::Container, Part::Whole, spec))
 }

@@ -2,8 +2,7 @@
 
 use crate::path::Path;
 use crate::workload::adapters::tekton_pod::{Run, name_of};
-use crate::workload::kind::Adapter;
-use crate::workload::object::Object;
+use crate::workload::kind::{Adapter, Object};
 use crate::workload::pattern::{Match, matches};
 use crate::workload::placeholder::has_placeholder;
 use crate::workload::template::{Part, Shape, Template};

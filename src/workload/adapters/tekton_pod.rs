@@ -2,8 +2,9 @@
 //! the run may replace for single tasks.
 
 use crate::path::Path;
+use crate::workload::kind::Object;
 use crate::workload::merge::merge_typed;
-use crate::workload::object::{Object, give_image};
+use crate::workload::object::give_image;
 use crate::workload::placeholder::has_placeholder;
 use crate::workload::template::{Part, Shape, Template};
 use crate::workload::unresolved::{Unresolved, UnresolvedReason};
@@ -129,8 +130,12 @@ impl Run {
         }
         let sidecars = object.list((&path, task), "sidecars", &mut unresolved);
         containers.extend(sidecars.iter().map(|sidecar| of_step(None, sidecar)));
-        spec.set("containers", Node::list(task.span, containers));
-        let made = Template::merged(object.node, path, Shape::PartialPodSpec, part, spec);
+        if !containers.is_empty() {
+            spec.set("containers", Node::list(task.span, containers));
+        }
+        let steps = path.clone().key("steps");
+        let mut made = object.merged(path, Shape::PartialPodSpec, part, spec);
+        made.places.would_be(Path::from_dotted("spec.containers"), steps);
         Template { unresolved, ..made }
     }
 }

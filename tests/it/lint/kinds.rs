@@ -126,14 +126,14 @@ fn other_kinds_are_counted() {
 ---
 {apiVersion: v1, kind: Service}
 ---
-{apiVersion: batch.volcano.sh/v1alpha1, kind: Job, spec: {template: {spec: {hostPID: true}}}}
+{apiVersion: example.org/v1, kind: Job, spec: {template: {spec: {hostPID: true}}}}
 ---
 {apiVersion: example.com/v1, kind: Deployment}
 ";
     assert_snapshot!(Case::of(text).text(), @"
     ----
     0 objects with pods in 1 file: nothing was judged
-    without a pod that podgate knows of: 1 Job (batch.volcano.sh/v1alpha1), 1 Deployment (example.com/v1), 2 Service (v1)
+    without a pod that podgate knows of: 1 Deployment (example.com/v1), 1 Job (example.org/v1), 2 Service (v1)
     exit 0
     ");
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{Case, GOOD, LENIENT, as_json, shown};
 
 const RAY: &str = "\
-apiVersion: ray.io/v1
+apiVersion: ray.example.com/v1
 kind: RayCluster
 metadata: {name: tune, namespace: ml}
 spec:
@@ -27,8 +27,8 @@ spec:
 fn containers_in_an_unknown_kind_are_unresolved() {
     let report = Case::of(RAY).run(&[""]);
     assert_snapshot!(shown(&report), @"
-    a.yaml:7:7: RayCluster ml/tune is unresolved: the containers at spec.headGroupSpec.template.spec are not judged: RayCluster of ray.io/v1 is no kind that podgate knows
-    a.yaml:12:7: RayCluster ml/tune is unresolved: the containers at spec.workerGroupSpecs[0].template.spec are not judged: RayCluster of ray.io/v1 is no kind that podgate knows
+    a.yaml:7:7: RayCluster ml/tune is unresolved: the containers at spec.headGroupSpec.template.spec are not judged: RayCluster of ray.example.com/v1 is no kind that podgate knows
+    a.yaml:12:7: RayCluster ml/tune is unresolved: the containers at spec.workerGroupSpecs[0].template.spec are not judged: RayCluster of ray.example.com/v1 is no kind that podgate knows
     ----
     1 object with pods in 1 file: 1 unresolved
     exit 3
@@ -40,13 +40,14 @@ fn containers_in_an_unknown_kind_are_unresolved() {
       "findings": [],
       "path": "spec.workerGroupSpecs[0].template.spec",
       "reason": "",
+      "shape": "opaque",
       "unresolved": [
         {
           "kind": "RayCluster",
           "name": "tune",
           "path": "spec.workerGroupSpecs[0].template.spec",
           "reason": "unknownKind",
-          "text": "the containers at spec.workerGroupSpecs[0].template.spec are not judged: RayCluster of ray.io/v1 is no kind that podgate knows"
+          "text": "the containers at spec.workerGroupSpecs[0].template.spec are not judged: RayCluster of ray.example.com/v1 is no kind that podgate knows"
         }
       ],
       "verdict": "unresolved"

@@ -245,6 +245,7 @@ fn json_holds_every_object() {
             "findings": null,
             "path": "spec.template",
             "reason": "unrestricted capabilities",
+            "shape": "podTemplate",
             "unresolved": [],
             "verdict": "deny"
           }
