@@ -38,16 +38,32 @@ const OF_POD: [&str; 8] = [
 fn sensor<'d>(object: &Object<'d>) -> Vec<Template<'d>> {
     let mut found = vec![pod(object)];
     for matched in matches(object.node, "spec.triggers[]") {
-        let (Match::Value(path, trigger) | Match::Unreadable(path, trigger)) = matched;
-        if !matches!(trigger.value, Value::Mapping(_)) {
-            found.push(object.unreadable(path, trigger, Shape::Object, "an object or a list"));
-            continue;
-        }
-        for pattern in ["template.k8s.source.resource", "template.argoWorkflow.source.resource"] {
-            for matched in matches(trigger, pattern) {
-                let (Match::Value(at, node) | Match::Unreadable(at, node)) = matched;
-                found.extend(object.embedded(&path.join(&at), node));
+        match matched {
+            Match::Value(path, trigger) => found.extend(resources(object, &path, trigger)),
+            Match::Unreadable(path, node) => {
+                found.push(object.unreadable(path, node, Shape::Object, "an object or a list"));
             }
+        }
+    }
+    found
+}
+
+/// The objects that a trigger makes.
+fn resources<'d>(object: &Object<'d>, path: &Path<'d>, trigger: &'d Node) -> Vec<Template<'d>> {
+    let patterns = ["template.k8s.source.resource", "template.argoWorkflow.source.resource"].into_iter();
+    let of_match = |matched| match matched {
+        Match::Value(at, node) => object.embedded(&path.join(&at), node),
+        Match::Unreadable(at, node) => {
+            vec![object.unreadable(path.join(&at), node, Shape::Object, "an object")]
+        }
+    };
+    let mut found: Vec<Template<'d>> = Vec::new();
+    for matched in patterns.flat_map(|pattern| matches(trigger, pattern)) {
+        let templates = of_match(matched);
+        // Both patterns meet what is no object on their common way.
+        let is_known = |template: &Template<'d>| found.iter().any(|known| known.path == template.path);
+        if !templates.iter().any(is_known) {
+            found.extend(templates);
         }
     }
     found

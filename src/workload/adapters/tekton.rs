@@ -114,9 +114,10 @@ fn tasks<'d>(
     let mut found = Vec::new();
     let lists = ["tasks[]", "finally[]"].into_iter().flat_map(|pattern| matches(pipeline, pattern));
     for matched in lists {
+        let is_task = matches!(&matched, Match::Value(_, Node { value: Value::Mapping(_), .. }));
         let (Match::Value(at, task) | Match::Unreadable(at, task)) = matched;
         let path = path.join(&at);
-        if !matches!(task.value, Value::Mapping(_)) {
+        if !is_task {
             found.push(object.unreadable(path, task, Shape::PartialPodSpec, "an object or a list"));
             continue;
         }

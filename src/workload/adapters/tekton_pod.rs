@@ -158,8 +158,8 @@ fn replaced(template: &Node, own: &Node) -> Node {
                 let items = volumes.iter().chain(kept).cloned().collect();
                 all.set("volumes", Node::list(entry.value.span, items));
             }
-            // A placeholder stays, to be told: what it stands for is added.
-            ("volumes", Some(Value::String(_)), _) => {}
+            // What is no list stays, to be told: whatever it stands for is added.
+            ("volumes", Some(_), _) => {}
             ("hostNetwork", Some(_), Value::Bool(false)) => {}
             (key, _, _) => all.set(key, entry.value.clone()),
         }
