@@ -193,3 +193,99 @@ fn artifact_removal<'d>(level: &Level<'_, 'd>, path: Path<'d>, node: &'d Node) -
     });
     made.into_iter().collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::workload::object::tests::found;
+
+    #[test]
+    fn all_that_makes_pods_is_found() {
+        for (kind, spec, expected) in [
+            (
+                "Workflow",
+                "{templates: [{container: {image: a}}, {steps: [[{template: a}, {inline: {script: {image: a}}}]]}, {suspend: {}}]}",
+                &["spec.templates[0] partialPodSpec", "spec.templates[1].steps[0][1].inline partialPodSpec"]
+                    [..],
+            ),
+            (
+                "ClusterWorkflowTemplate",
+                "{templates: [{dag: {tasks: [{templateRef: {name: a}}, '${X}', {inline: '${X}'}]}}, '${X}']}",
+                &[
+                    "spec.templates[0].dag.tasks[0].templateRef reference reference",
+                    "spec.templates[0].dag.tasks[1] partialPodSpec placeholder",
+                    "spec.templates[0].dag.tasks[2].inline partialPodSpec placeholder",
+                    "spec.templates[1] partialPodSpec placeholder",
+                ],
+            ),
+            (
+                "WorkflowTemplate",
+                "{templates: [{http: {}}, {data: {}}, {containerSet: {containers: [{image: a}]}}]}",
+                &[
+                    "spec.templates[0] partialPodSpec noContainers",
+                    "spec.templates[1] partialPodSpec noContainers",
+                    "spec.templates[2] partialPodSpec",
+                ],
+            ),
+            (
+                "CronWorkflow",
+                "{workflowSpec: {workflowTemplateRef: {name: a}, hooks: {exit: {templateRef: {name: b}}}}}",
+                &[
+                    "spec.workflowSpec.hooks.exit.templateRef reference reference",
+                    "spec.workflowSpec.workflowTemplateRef reference reference",
+                ],
+            ),
+            (
+                "Workflow",
+                "{executorPlugins: [{spec: {sidecar: {container: {image: a}}}}], artifactGC: {podSpecPatch: 'a: 1'}}",
+                &[
+                    "spec.executorPlugins[0].spec.sidecar.container container",
+                    "spec.artifactGC.podSpecPatch patch",
+                ],
+            ),
+            ("WorkflowTaskSet", "{tasks: {a: {plugin: {}}}}", &["spec.tasks.a partialPodSpec noContainers"]),
+            ("Workflow", "{entrypoint: a, templates: [{suspend: {}}]}", &["spec opaque noContainers"]),
+            ("Workflow", "'${X}'", &["spec partialPodSpec placeholder"]),
+        ] {
+            let text = format!("{{apiVersion: argoproj.io/v1alpha1, kind: {kind}, spec: {spec}}}");
+            assert_eq!(found(&text), expected, "{spec}");
+        }
+    }
+
+    #[test]
+    fn an_object_in_a_text_is_what_it_would_be_alone() {
+        for (resource, expected) in [
+            (
+                "{action: create, manifest: '{apiVersion: batch/v1, kind: Job, spec: {template: {spec: {}}}}'}",
+                "spec.templates[0].resource.manifest.spec.template podTemplate",
+            ),
+            ("{action: create, manifest: '{{x}}'}", "spec.templates[0].resource.manifest object unparsable"),
+            ("{action: create, manifest: '${X}'}", "spec.templates[0].resource.manifest object placeholder"),
+            ("{action: create, manifest: 5}", "spec.templates[0].resource.manifest object wrongType"),
+            ("{manifestFrom: {}}", "spec.templates[0].resource.manifestFrom reference reference"),
+            ("'${X}'", "spec.templates[0].resource partialPodSpec placeholder"),
+        ] {
+            let spec = format!("{{templates: [{{resource: {resource}}}]}}");
+            let text = format!("{{apiVersion: argoproj.io/v1alpha1, kind: Workflow, spec: {spec}}}");
+            assert_eq!(found(&text), [expected], "{resource}");
+        }
+    }
+
+    #[test]
+    fn a_scheduled_workflow_may_be_a_text() {
+        for (spec, expected) in [
+            ("{templates: [{container: {image: a}}]}", "spec.workflow.spec.templates[0] partialPodSpec"),
+            (
+                r#"'{"templates": [{"container": {"image": "a"}}]}'"#,
+                "spec.workflow.spec.templates[0] partialPodSpec",
+            ),
+            ("'{\"templates\": ['", "spec.workflow.spec partialPodSpec unparsable"),
+            ("'${X}'", "spec.workflow.spec partialPodSpec placeholder"),
+            ("''", "spec.workflow.spec partialPodSpec wrongType"),
+        ] {
+            let text = format!(
+                "{{apiVersion: kubeflow.org/v1beta1, kind: ScheduledWorkflow, spec: {{workflow: {{spec: {spec}}}}}}}"
+            );
+            assert_eq!(found(&text), [expected], "{spec}");
+        }
+    }
+}

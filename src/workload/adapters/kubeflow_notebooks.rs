@@ -101,3 +101,35 @@ fn pod_default<'d>(object: &Object<'d>) -> Vec<Template<'d>> {
         made
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::workload::object::tests::{found, pods};
+
+    #[test]
+    fn a_workspace_names_its_kind() {
+        let text = "{apiVersion: kubeflow.org/v1beta1, kind: Workspace, spec: {kind: a, podTemplate: {}}}";
+        assert_eq!(found(text), ["spec.kind reference reference"]);
+    }
+
+    #[test]
+    fn what_is_written_of_a_pod_goes_where_a_pod_has_it() {
+        for (version, kind, spec, expected) in [
+            (
+                "v1beta1",
+                "WorkspaceKind",
+                "{podTemplate: {securityContext: {runAsUser: 1}, containerSecurityContext: {privileged: true}, extraVolumes: [{name: a}]}}",
+                r#"{"spec":{"containers":[{"name":"main","image":"${image}","securityContext":{"privileged":true}}],"securityContext":{"runAsUser":1},"volumes":[{"name":"a"}]}}"#,
+            ),
+            (
+                "v1alpha1",
+                "PodDefault",
+                "{selector: {}, annotations: {a: b}, sidecars: [{name: a}], volumes: [{name: b}]}",
+                r#"{"spec":{"containers":[{"name":"a"}],"volumes":[{"name":"b"}]},"metadata":{"annotations":{"a":"b"}}}"#,
+            ),
+        ] {
+            let text = format!("{{apiVersion: kubeflow.org/{version}, kind: {kind}, spec: {spec}}}");
+            assert_eq!(pods(&text), [expected], "{spec}");
+        }
+    }
+}

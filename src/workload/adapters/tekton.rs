@@ -152,3 +152,85 @@ fn is_custom(task: &Node) -> bool {
     let api_version = task.text_of("apiVersion");
     api_version.split_once('/').is_some_and(|(group, _)| group != GROUP && !has_placeholder(group))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::workload::object::tests::{found, pods};
+
+    #[test]
+    fn tasks_are_found_wherever_they_stand() {
+        for (version, kind, spec, expected) in [
+            ("v1", "Task", "{steps: [{image: a}]}", &["spec partialPodSpec"][..]),
+            ("v1", "Task", "{steps: [{ref: {name: a}}]}", &["spec partialPodSpec reference"]),
+            ("v1beta1", "ClusterTask", "{steps: '${X}'}", &["spec partialPodSpec placeholder"]),
+            ("v1", "TaskRun", "{taskRef: {name: a}}", &["spec.taskRef reference reference"]),
+            (
+                "v1",
+                "Pipeline",
+                "{tasks: [{taskSpec: {steps: []}}, {taskRef: {apiVersion: a.dev/v1, kind: A}}, {taskSpec: {apiVersion: a.dev/v1, kind: A}}, {pipelineRef: {resolver: hub}}, {pipelineSpec: {tasks: [{taskSpec: {steps: []}}]}}], finally: [{taskRef: {name: a}}, '${X}']}",
+                &[
+                    "spec.tasks[0].taskSpec partialPodSpec",
+                    "spec.tasks[3].pipelineRef reference reference",
+                    "spec.tasks[4].pipelineSpec.tasks[0].taskSpec partialPodSpec",
+                    "spec.finally[0].taskRef reference reference",
+                    "spec.finally[1] partialPodSpec placeholder",
+                ],
+            ),
+            (
+                "v1",
+                "PipelineRun",
+                "{taskRunTemplate: '${X}', taskRunSpecs: '${X}', pipelineSpec: {tasks: [{name: a, taskSpec: {steps: []}}]}}",
+                &["spec.pipelineSpec.tasks[0].taskSpec partialPodSpec placeholder,placeholder"],
+            ),
+            (
+                "v1",
+                "PipelineRun",
+                "{taskRunSpecs: [{pipelineTaskName: '${X}', podTemplate: {}}], pipelineSpec: {tasks: [{name: a, taskSpec: {steps: []}}]}}",
+                &["spec.pipelineSpec.tasks[0].taskSpec partialPodSpec placeholder"],
+            ),
+            ("v1", "StepAction", "{image: a}", &["spec container"]),
+        ] {
+            let text = format!("{{apiVersion: tekton.dev/{version}, kind: {kind}, spec: {spec}}}");
+            assert_eq!(found(&text), expected, "{spec}");
+        }
+    }
+
+    #[test]
+    fn a_pod_is_put_together_as_tekton_does() {
+        let run = "podTemplate: {hostNetwork: true, securityContext: {runAsUser: 1}, volumes: [{name: a}, {name: b}]}";
+        let own = "odTemplate: {hostNetwork: false, securityContext: {fsGroup: 2}, volumes: [{name: b, emptyDir: {}}]}";
+        let pipeline = "pipelineSpec: {tasks: [{name: t, taskSpec: {steps: [{image: a}]}}]}";
+        let replaced = r#"{"spec":{"hostNetwork":true,"securityContext":{"fsGroup":2},"volumes":[{"name":"b","emptyDir":{}},{"name":"a"}],"containers":[{"image":"a"}]}}"#;
+        for (version, kind, spec, expected) in [
+            (
+                "v1",
+                "Task",
+                "{stepTemplate: {image: a, securityContext: {runAsUser: 1}}, steps: [{securityContext: {privileged: true}, computeResources: {}}], sidecars: [{image: b}]}".to_owned(),
+                r#"{"spec":{"containers":[{"image":"a","securityContext":{"runAsUser":1,"privileged":true},"resources":{}},{"image":"b"}]}}"#,
+            ),
+            (
+                "v1",
+                "PipelineRun",
+                format!("{{taskRunTemplate: {{{run}}}, taskRunSpecs: [{{pipelineTaskName: t, p{own}}}], {pipeline}}}"),
+                replaced,
+            ),
+            (
+                "v1beta1",
+                "PipelineRun",
+                format!("{{{run}, taskRunSpecs: [{{pipelineTaskName: t, taskP{own}}}], {pipeline}}}"),
+                replaced,
+            ),
+            // Of another version than this.
+            ("v1", "PipelineRun", format!("{{{run}, {pipeline}}}"), r#"{"spec":{"containers":[{"image":"a"}]}}"#),
+            (
+                "v1",
+                "TaskRun",
+                format!("{{{run}, taskRef: {{name: a}}}}"),
+                r#"{"spec":{"hostNetwork":true,"securityContext":{"runAsUser":1},"volumes":[{"name":"a"},{"name":"b"}]}}"#,
+            ),
+        ] {
+            let text = format!("{{apiVersion: tekton.dev/{version}, kind: {kind}, spec: {spec}}}");
+            assert_eq!(pods(&text), [expected], "{spec}");
+        }
+    }
+}

@@ -51,8 +51,9 @@ fn what_is_not_known_is_never_allowed_in_what_was_refused() {
         assert_eq!(verdict, "denied", "{text}");
     }
     let unknown = UNKNOWN.map(|text| Value::String(text.to_owned())).into_iter().chain([Value::Int(5)]);
-    let variants: Vec<(String, String)> =
-        unknown.flat_map(|value| objects.iter().flat_map(move |object| variants(object, &value)).collect::<Vec<_>>()).collect();
+    let variants: Vec<(String, String)> = unknown
+        .flat_map(|value| objects.iter().flat_map(move |object| variants(object, &value)).collect::<Vec<_>>())
+        .collect();
     let (paths, texts): (Vec<String>, Vec<String>) = variants.into_iter().unzip();
     for ((verdict, path), text) in verdicts(&texts).iter().zip(&paths).zip(&texts) {
         assert!(["denied", "unresolved"].contains(&verdict.as_str()), "{verdict} with {path}: {text}");
