@@ -43,6 +43,8 @@ pub(super) struct Level<'o, 'd> {
     spec: Option<&'d Node>,
     defaults: Option<&'d Node>,
     patch: Option<Patch>,
+    /// Whether it is about what is elsewhere: what that refers to is not followed.
+    pub(super) is_elsewhere: bool,
 }
 
 /// A template, and its place.
@@ -52,12 +54,19 @@ impl<'o, 'd> Level<'o, 'd> {
     /// That of a workflow's spec.
     pub(super) fn of(object: &'o Object<'d>, path: Path<'d>, spec: &'d Node) -> Self {
         let patch = patch_of(object, &path, spec);
-        Self { object, path, spec: Some(spec), defaults: spec.get("templateDefaults"), patch }
+        Self {
+            object,
+            path,
+            spec: Some(spec),
+            defaults: spec.get("templateDefaults"),
+            patch,
+            is_elsewhere: false,
+        }
     }
 
     /// That of templates without a workflow.
     pub(super) fn none(object: &'o Object<'d>) -> Self {
-        Self { object, path: Path::root(), spec: None, defaults: None, patch: None }
+        Self { object, path: Path::root(), spec: None, defaults: None, patch: None, is_elsewhere: false }
     }
 
     /// The pod of a template, if it makes one.
@@ -71,6 +80,17 @@ impl<'o, 'd> Level<'o, 'd> {
             "http" | "plugin" => Some(self.agent(at)),
             _ => None,
         }
+    }
+
+    /// The same for the templates of another workflow, which this one refers to.
+    pub(super) fn elsewhere(&self) -> Self {
+        Self { path: self.path.clone(), patch: self.patch.clone(), is_elsewhere: true, ..*self }
+    }
+
+    /// The spec of the workflow that a reference names, if that is known.
+    pub(super) fn referent(&self, reference: &Node) -> Option<&'d Node> {
+        let name = reference.text_of("name");
+        self.object.referent("argoproj.io", kind_of(reference), name)?.node.get("spec")
     }
 
     /// A reference to a template that is elsewhere: what the workflow says of all pods holds for that, too.
@@ -244,6 +264,14 @@ impl<'o, 'd> Level<'o, 'd> {
             || template.get("securityContext").is_some()
             || writes(template)
             || self.defaults.is_some_and(writes)
+    }
+}
+
+/// The kind of the object that a reference names.
+fn kind_of(reference: &Node) -> &'static str {
+    match reference.get("clusterScope").map(|scope| &scope.value) {
+        Some(Value::Bool(true)) => "ClusterWorkflowTemplate",
+        _ => "WorkflowTemplate",
     }
 }
 

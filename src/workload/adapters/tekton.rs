@@ -1,7 +1,7 @@
 //! Tekton: tasks, alone, in pipelines, and in the runs of either.
 
 use crate::path::Path;
-use crate::workload::adapters::tekton_pod::{Run, name_of};
+use crate::workload::adapters::tekton_pod::{Run, name_of, referent};
 use crate::workload::kind::{Adapter, Object};
 use crate::workload::pattern::{Match, matches};
 use crate::workload::placeholder::has_placeholder;
@@ -46,6 +46,8 @@ pub(in crate::workload) const PIPELINE_RUN: Adapter = Adapter {
 };
 
 const GROUP: &str = "tekton.dev";
+/// Most templates of one pipeline that are found before references to others are left alone.
+const MOST_FOLLOWED: usize = 1000;
 
 fn task<'d>(object: &Object<'d>) -> Vec<Template<'d>> {
     let path = Path::from_dotted("spec");
@@ -99,6 +101,13 @@ fn of_pipeline<'d>(
     }
     if let Some(reference) = owner.get("pipelineRef") {
         let path = path.clone().key("pipelineRef");
+        let known = referent(object, "Pipeline", reference).filter(|_| run.follows());
+        if let Some(pipeline) = known {
+            let run = run.deeper();
+            let of_pipeline = tasks(object, (&path, pipeline), &run, part);
+            found.extend(of_pipeline.into_iter().map(|template| Template { path: path.clone(), ..template }));
+            return found;
+        }
         found.push(object.reference_with(path, ("Pipeline", name_of(reference)), run.spec(reference)));
     }
     found
@@ -121,7 +130,10 @@ fn tasks<'d>(
             found.push(object.unreadable(path, task, Shape::PartialPodSpec, "an object or a list"));
             continue;
         }
-        let run = run.of_task(object, &path, task);
+        let mut run = run.of_task(object, &path, task);
+        if found.len() >= MOST_FOLLOWED {
+            run = run.deeper();
+        }
         found.extend(of_task(object, (&path, task), &run, part));
         found.extend(of_pipeline(object, (&path, task), &run, part));
     }
@@ -142,6 +154,10 @@ fn of_task<'d>(
     if let Some(reference) = owner.get("taskRef").filter(|reference| !is_custom(reference)) {
         let kind = Some(reference.text_of("kind")).filter(|kind| !kind.is_empty()).unwrap_or("Task");
         let path = path.clone().key("taskRef");
+        if let Some(task) = referent(object, kind, reference) {
+            found.push(run.pod(object, (path, task), part));
+            return found;
+        }
         found.push(object.reference_with(path, (kind, name_of(reference)), run.spec(reference)));
     }
     found
