@@ -284,8 +284,8 @@ fn real(namespace: &str) -> &str {
 
 /// The report of a template that was judged.
 fn describe(template: &Template<'_>, written: &Node, assessed: Assessed<'_, '_>) -> PodReport {
-    let Assessed { pod, verdict, .. } = assessed;
     let openness = assessed.openness();
+    let Assessed { pod, ref verdict, .. } = assessed;
     let diagnostics = place_findings(verdict, &template.places, written, openness);
     let to_do = diagnostics.iter().filter(|diagnostic| diagnostic.is_to_do());
     let strictest = to_do.map(|diagnostic| diagnostic.severity).max();
