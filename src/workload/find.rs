@@ -5,6 +5,7 @@ use crate::workload::built_in::Workload;
 use crate::workload::containers::holders;
 use crate::workload::kind::{Carries, Kind, Object, TemplatePattern};
 use crate::workload::pattern::{Match, matches};
+use crate::workload::placeholder::has_placeholder;
 use crate::workload::template::{Part, Shape, Template};
 use crate::workload::unresolved::{Unresolved, UnresolvedReason};
 use crate::yaml::{self, Node, Value};
@@ -50,12 +51,6 @@ impl<'d> Object<'d> {
         Workload::of_kind(api_version, kind).is_some() || self.kinds.find(api_version, kind).is_some()
     }
 
-    /// A pod of the container at a path alone.
-    fn container_at(&self, path: Path<'d>, part: Part, node: &'d Node) -> Template<'d> {
-        let spec = Node::object(node.span, [("containers", Node::list(node.span, vec![node.clone()]))]);
-        self.merged(path, Shape::Container, part, spec)
-    }
-
     /// A PodTemplateSpec at a path.
     pub(super) fn template_at(&self, path: Path<'d>, node: &'d Node) -> Template<'d> {
         match node.value {
@@ -85,7 +80,7 @@ impl<'d> Object<'d> {
             Match::Value(path, node) => match shape {
                 Shape::Object => self.embedded(&path, node),
                 Shape::PodTemplate => vec![Template { part, ..Template::in_place(path, node) }],
-                Shape::Container => vec![self.container_at(path, part, node)],
+                Shape::Container => vec![self.container(path, node, part)],
                 Shape::Reference => {
                     vec![Template::reference(self.node, path, "preset", node.text_of("name"))]
                 }
@@ -100,6 +95,11 @@ impl<'d> Object<'d> {
     pub(super) fn embedded(&self, path: &Path<'d>, node: &'d Node) -> Vec<Template<'d>> {
         if !matches!(node.value, Value::Mapping(_)) {
             return vec![self.unreadable(path.clone(), node, Shape::Object, "an object")];
+        }
+        if let Some(key) = unknown_identity(node) {
+            let at = path.clone().key(key.0);
+            let unresolved = self.unreadable_value(&at, key.1, "the name of a kind");
+            return vec![Template::unjudged(path.clone(), Shape::Object, unresolved)];
         }
         let (api_version, kind) = (node.text_of("apiVersion"), node.text_of("kind"));
         let inner = Object { node, api_version, kind, ..*self };
@@ -169,4 +169,10 @@ impl<'d> Object<'d> {
         let unresolved = Unresolved::of_unknown_kind(self.node, about, name, &Path::root());
         Template::unjudged(Path::root(), Shape::Object, unresolved)
     }
+}
+
+/// What says the kind of an object and is not known: a placeholder, or no text.
+fn unknown_identity(node: &Node) -> Option<(&'static str, &Node)> {
+    let mut keys = ["apiVersion", "kind"].into_iter().filter_map(|key| Some((key, node.get(key)?)));
+    keys.find(|(_, value)| value.as_text().is_none_or(has_placeholder))
 }

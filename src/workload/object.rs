@@ -73,6 +73,45 @@ impl<'d> Object<'d> {
         }
     }
 
+    /// One container at a path, as if it were alone in its pod.
+    pub(super) fn container(&self, path: Path<'d>, node: &'d Node, part: Part) -> Template<'d> {
+        if !matches!(node.value, Value::Mapping(_)) {
+            return self.unreadable(path, node, Shape::Container, "an object");
+        }
+        let containers = Node::list(node.span, vec![node.clone()]);
+        let spec = Node::object(node.span, [("containers", containers)]);
+        self.merged(path, Shape::Container, part, spec)
+    }
+
+    /// A reference to an object that is not there, with what is written here of the pod that comes from it.
+    pub(super) fn reference_with(
+        &self,
+        path: Path<'d>,
+        (kind, name): (&str, &str),
+        spec: Node,
+    ) -> Template<'d> {
+        let reference = Template::reference(self.node, path.clone(), kind, name);
+        if spec.entries().is_empty() {
+            return reference;
+        }
+        let overlay = self.merged(path, Shape::Reference, Part::Overlay, spec);
+        Template { unresolved: reference.unresolved, ..overlay }
+    }
+
+    /// The items of the list at a key of what stands at a path. Where no list is, that is told.
+    pub(super) fn list<'n>(
+        &self,
+        (path, owner): (&Path<'_>, &'n Node),
+        key: &str,
+        unresolved: &mut Vec<Unresolved>,
+    ) -> &'n [Node] {
+        let Some(list) = owner.get(key) else { return &[] };
+        if !matches!(list.value, Value::Sequence(_)) {
+            unresolved.push(self.unreadable_value(&path.clone().key(key.to_owned()), list, "a list"));
+        }
+        list.items()
+    }
+
     /// The whole object as a template of which nothing is known: there is nothing in it that a pod could be made of.
     pub(super) fn without_templates(&self) -> Template<'d> {
         let path = Path::from_keys(["spec"]);
