@@ -51,7 +51,7 @@ impl<'d> Object<'d> {
     }
 
     /// A pod of the container at a path alone.
-    fn container_at(&self, path: Path<'d>, part: Part, node: &'d Node) -> Template<'d> {
+    pub(super) fn container_at(&self, path: Path<'d>, part: Part, node: &'d Node) -> Template<'d> {
         let spec = Node::object(node.span, [("containers", Node::list(node.span, vec![node.clone()]))]);
         Template::merged(self.node, path, Shape::Container, part, spec)
     }

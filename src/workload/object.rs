@@ -54,6 +54,13 @@ impl<'d> Object<'d> {
         }
     }
 
+    /// The same about a part that would be merged into a template: what it would set is not known either.
+    pub(super) fn unknown_part(&self, path: &Path<'_>, node: &Node) -> [Unresolved; 2] {
+        let text = format!("what {path} would add to the pod is not known");
+        let missing = self.unresolved(path, UnresolvedReason::Fragment, text);
+        [self.unreadable_value(path, node, "an object"), missing]
+    }
+
     /// The whole object as a template of which nothing is known: there is nothing in it that a pod could be made of.
     pub(super) fn without_templates(&self) -> Template<'d> {
         let path = Path::from_keys(["spec"]);

@@ -1,0 +1,229 @@
+//! Spark (the operator of Kubeflow): a driver and executors. What `template` says of a role is what Spark begins with; the flat
+//! fields of the role are then written over it by the operator's webhook, and Spark adds what `sparkConf` says.
+
+use crate::path::Path;
+use crate::text::printable;
+use crate::workload::assembly::Assembly;
+use crate::workload::kind::{Adapter, Object};
+use crate::workload::merge::merge;
+use crate::workload::object::give_image;
+use crate::workload::pattern::{Match, matches};
+use crate::workload::placeholder::has_placeholder;
+use crate::workload::template::{Part, Shape, Template};
+use crate::workload::unresolved::UnresolvedReason;
+use crate::yaml::{Node, Value};
+
+/// The roles, and what Spark calls the main container of each.
+const ROLES: [(&str, &[&str]); 2] =
+    [("driver", &["spark-kubernetes-driver"]), ("executor", &["spark-kubernetes-executor", "executor"])];
+/// Fields of a role that are called as in a pod's spec.
+const OF_POD: [&str; 2] = ["hostNetwork", "shareProcessNamespace"];
+/// Fields of a role that are called as in a container, and replace those of the main one.
+const OF_CONTAINER: [&str; 2] = ["securityContext", "lifecycle"];
+/// Longest name in a sentence, in characters.
+const LONGEST_NAME: usize = 200;
+
+/// An application at `spec`.
+pub(in crate::workload) const SPARK_APPLICATION: Adapter = Adapter {
+    find: |object| application(object, "spec"),
+    places: &[("spec.driver", Shape::PartialPodSpec), ("spec.executor", Shape::PartialPodSpec)],
+};
+
+/// An application at `spec.template`.
+pub(in crate::workload) const SCHEDULED_SPARK_APPLICATION: Adapter = Adapter {
+    find: |object| application(object, "spec.template"),
+    places: &[
+        ("spec.template.driver", Shape::PartialPodSpec),
+        ("spec.template.executor", Shape::PartialPodSpec),
+    ],
+};
+
+/// A role of an application.
+struct Role<'o, 'd> {
+    object: &'o Object<'d>,
+    application: Option<&'d Node>,
+    /// Where the application stands.
+    base: &'static str,
+    name: &'static str,
+    main_containers: &'static [&'static str],
+    path: Path<'d>,
+    node: &'d Node,
+}
+
+fn application<'d>(object: &Object<'d>, base: &'static str) -> Vec<Template<'d>> {
+    let application = object.get(base);
+    let of_role = |(name, main_containers): (&'static str, &'static [&'static str])| {
+        let found = matches(object.node, &format!("{base}.{name}")).pop()?;
+        Some(match found {
+            Match::Value(path, node) if matches!(node.value, Value::Mapping(_)) => {
+                Role { object, application, base, name, main_containers, path, node }.pod()
+            }
+            Match::Value(path, node) | Match::Unreadable(path, node) => {
+                object.unreadable(path, node, Shape::PartialPodSpec, "an object")
+            }
+        })
+    };
+    ROLES.into_iter().filter_map(of_role).collect()
+}
+
+impl<'d> Role<'_, 'd> {
+    fn pod(&self) -> Template<'d> {
+        let mut pod = self.template();
+        self.write_main_container(&mut pod);
+        pod.push_all("containers", &self.path, self.node, "sidecars");
+        pod.push_all("initContainers", &self.path, self.node, "initContainers");
+        pod.copy(self.node, &OF_POD);
+        if let Some(context) = self.node.get("podSecurityContext") {
+            pod.spec.set("securityContext", context.clone());
+        }
+        self.add_volumes(&mut pod);
+        self.add_configured(&mut pod);
+        let metadata = self.metadata(&mut pod);
+        let context = self.path.clone().key("podSecurityContext");
+        let mut template = pod.template(self.path.clone(), Shape::PartialPodSpec, Part::Whole, metadata);
+        template.places.would_be(Path::from_keys(["spec", "securityContext"]), context);
+        template
+    }
+
+    /// What Spark begins with.
+    fn template(&self) -> Assembly<'_, 'd> {
+        let at = self.path.clone().key("template");
+        let nothing = Node::object(self.node.span, []);
+        let Some(template) = self.node.get("template") else {
+            return Assembly::new(self.object, self.path.clone(), &nothing);
+        };
+        let (at, part) = match template.get("spec") {
+            Some(spec) => (at.key("spec"), spec),
+            None => (at, template),
+        };
+        match (&part.value, template.get("spec")) {
+            (Value::Mapping(_), Some(spec)) => Assembly::new(self.object, at, spec),
+            (Value::Mapping(_), None) => Assembly::new(self.object, at, &nothing),
+            _ => {
+                let mut pod = Assembly::new(self.object, at.clone(), &nothing);
+                pod.note_unknown_part(&at, part);
+                pod
+            }
+        }
+    }
+
+    /// The labels of a pod have no part in any verdict.
+    fn metadata(&self, pod: &mut Assembly<'_, 'd>) -> Option<Node> {
+        let written = self.node.get_in(&["template", "metadata"]);
+        let annotations = self.node.get("annotations");
+        if let Some(other) = written.filter(|written| !matches!(written.value, Value::Mapping(_))) {
+            pod.note_unreadable(&self.path.clone().key("template").key("metadata"), other, "an object");
+        }
+        let mut metadata = written.or(annotations).map(|node| Node::object(node.span, []))?;
+        if let Some(written) = written {
+            merge(&mut metadata, written);
+        }
+        if let Some(annotations) = annotations {
+            merge(&mut metadata, &Node::object(annotations.span, [("annotations", annotations.clone())]));
+        }
+        Some(metadata)
+    }
+
+    /// Spark's own container is the one of that name, else the first, else a new one.
+    fn write_main_container(&self, pod: &mut Assembly<'_, 'd>) {
+        let is_object = |item: &Node| matches!(item.value, Value::Mapping(_));
+        let is_named = |item: &Node| self.main_containers.contains(&item.text_of("name"));
+        let items = pod.spec.items_at("containers");
+        let first = || items.first().filter(|item| is_object(item)).map(|_| 0);
+        let known = items.iter().position(is_named).or_else(first);
+        let index = known.unwrap_or(items.len());
+        if known.is_none() {
+            let name = self.main_containers.first().copied().unwrap_or_default();
+            let container = Node::object(self.node.span, [("name", Node::text(self.node.span, name))]);
+            pod.push("containers", container);
+        }
+        let Some(container) = pod.spec.locate_mut(&["containers".into(), index.into()]) else { return };
+        for key in OF_CONTAINER {
+            if let Some(value) = self.node.get(key) {
+                container.set(key, value.clone());
+            }
+        }
+        give_image(container);
+    }
+
+    /// Of the volumes of the application a role has those that its own mounts name.
+    fn add_volumes(&self, pod: &mut Assembly<'_, 'd>) {
+        let shared = self.application.and_then(|application| application.get("volumes"));
+        let (Some(mounts), Some(volumes)) = (self.node.get("volumeMounts"), shared) else { return };
+        let mounts_at = self.path.clone().key("volumeMounts");
+        let volumes_at = Path::from_dotted(self.base).key("volumes");
+        for (path, list) in [(&mounts_at, mounts), (&volumes_at, volumes)] {
+            if !matches!(list.value, Value::Sequence(_)) {
+                pod.note_unreadable(path, list, "a list");
+            }
+        }
+        let is_in = |list: &Node, name: &str| list.items().iter().any(|item| item.text_of("name") == name);
+        for volume in volumes.items() {
+            if is_in(mounts, volume.text_of("name")) && !volume.text_of("name").is_empty() {
+                pod.push("volumes", volume.clone());
+            }
+        }
+        if mounts.items().is_empty() || volumes.items().is_empty() {
+            return;
+        }
+        for (list, other, at) in [(mounts, volumes, &mounts_at), (volumes, mounts, &volumes_at)] {
+            for (index, item) in list.items().iter().enumerate() {
+                if let Some(name) = unknown_name(item)
+                    && !is_in(other, name.as_text().unwrap_or_default())
+                {
+                    pod.note_unreadable(&at.clone().index(index).key("name"), name, "the name of a volume");
+                }
+            }
+        }
+    }
+
+    /// What the configuration of Spark adds to the pod.
+    fn add_configured(&self, pod: &mut Assembly<'_, 'd>) {
+        let Some(settings) = self.application.and_then(|application| application.get("sparkConf")) else {
+            return;
+        };
+        let at = Path::from_dotted(self.base).key("sparkConf");
+        if !matches!(settings.value, Value::Mapping(_)) {
+            pod.note_unreadable(&at, settings, "an object");
+        }
+        let prefix = format!("spark.kubernetes.{}.", self.name);
+        let mut known = Vec::new();
+        for entry in settings.entries().iter().filter(|entry| entry.value.value != Value::Null) {
+            let Some(setting) = entry.key.strip_prefix(&prefix) else { continue };
+            let path = at.clone().key(entry.key.as_str());
+            if setting == "podTemplateFile" {
+                let file = printable(entry.value.as_text().unwrap_or_default(), LONGEST_NAME);
+                let text = format!("its pod begins with the template file {file}");
+                pod.note(self.object.unresolved(&path, UnresolvedReason::Reference, text));
+            }
+            let Some(volume) = configured_volume(setting).filter(|volume| !known.contains(volume)) else {
+                continue;
+            };
+            known.push(volume);
+            let (kind, name) = volume;
+            if has_placeholder(kind) {
+                let text = format!("the type of volume {} is a placeholder", printable(name, LONGEST_NAME));
+                pod.note(self.object.unresolved(&path, UnresolvedReason::Placeholder, text));
+                continue;
+            }
+            let span = entry.value.span;
+            let source = Node::object(span, []);
+            pod.push("volumes", Node::object(span, [("name", Node::text(span, name)), (kind, source)]));
+        }
+    }
+}
+
+/// The type and the name of a volume that a setting is about: `volumes.hostPath.data.mount.path`.
+fn configured_volume(setting: &str) -> Option<(&str, &str)> {
+    let (kind, rest) = setting.strip_prefix("volumes.")?.split_once('.')?;
+    Some((kind, rest.split('.').next().unwrap_or(rest)))
+}
+
+/// The name of an item of a list, or the item, where it is not known what it is called.
+fn unknown_name(item: &Node) -> Option<&Node> {
+    match &item.value {
+        Value::Mapping(_) => item.get("name").filter(|name| name.as_text().is_none_or(has_placeholder)),
+        Value::Null => None,
+        _ => Some(item),
+    }
+}
