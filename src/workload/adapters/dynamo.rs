@@ -89,3 +89,63 @@ fn lacks_main(object: &Object<'_>, path: &Path<'_>) -> Unresolved {
     let text = "the operator adds its main container, which is not written";
     object.unresolved(path, UnresolvedReason::Fragment, text)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::workload::object::tests::{found, pods};
+
+    fn graph(spec: &str) -> String {
+        format!("{{apiVersion: nvidia.com/v1alpha1, kind: DynamoGraphDeployment, spec: {spec}}}")
+    }
+
+    #[test]
+    fn each_service_is_a_pod() {
+        for (spec, expected) in [
+            (
+                "{services: {a: {extraPodSpec: {mainContainer: {image: i}}}, b: {extraPodSpec: {}}, c: {}}}",
+                &[
+                    "spec.services.a.extraPodSpec extendedPodSpec",
+                    "spec.services.b.extraPodSpec extendedPodSpec fragment",
+                    "spec.services.c podTemplate fragment",
+                ][..],
+            ),
+            ("{services: {a: '${X}'}}", &["spec.services.a podTemplate placeholder"]),
+            (
+                "{services: {a: {extraPodSpec: {mainContainer: '${X}'}}}}",
+                &["spec.services.a.extraPodSpec extendedPodSpec placeholder,fragment"],
+            ),
+            (
+                "{components: [{podTemplate: {spec: {containers: [{name: main}]}}}, {podTemplate: {}}, {}]}",
+                &[
+                    "spec.components[0].podTemplate podTemplate",
+                    "spec.components[1].podTemplate podTemplate fragment",
+                    "spec.components[2] podTemplate fragment",
+                ],
+            ),
+            ("{}", &["spec opaque noContainers"]),
+        ] {
+            assert_eq!(found(&graph(spec)), expected, "{spec}");
+        }
+        for (spec, expected) in [
+            ("{extraPodSpec: {mainContainer: {}}}", "spec.extraPodSpec extendedPodSpec"),
+            ("{podTemplate: {spec: {containers: [{name: main}]}}}", "spec.podTemplate podTemplate"),
+            ("{}", "spec podTemplate fragment"),
+        ] {
+            let text =
+                format!("{{apiVersion: nvidia.com/v1beta1, kind: DynamoComponentDeployment, spec: {spec}}}");
+            assert_eq!(found(&text), [expected], "{spec}");
+        }
+    }
+
+    #[test]
+    fn the_main_container_is_one_more() {
+        let text = graph(
+            "{services: {a: {extraPodMetadata: {b: c}, extraPodSpec: {containers: '${X}', mainContainer: {d: e}}}}}",
+        );
+        let pod = r#"{"metadata":{"b":"c"},"spec":{"containers":[{"d":"e","name":"main"}]}}"#;
+        assert_eq!(
+            (pods(&text), found(&text).concat().ends_with(" placeholder")),
+            (vec![pod.to_owned()], true)
+        );
+    }
+}

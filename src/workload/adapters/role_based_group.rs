@@ -5,7 +5,6 @@
 use crate::path::Path;
 use crate::text::printable;
 use crate::workload::kind::{Adapter, Object};
-use crate::workload::merge::merge;
 use crate::workload::pattern::{Match, matches};
 use crate::workload::template::{Part, Shape, Template};
 use crate::workload::unresolved::{Unresolved, UnresolvedReason};
@@ -153,6 +152,9 @@ impl<'d> Group<'_, 'd> {
             let Some(patch) = patches.get(key) else { continue };
             let mut pod = base.clone();
             pod.path = at.clone().key(key);
+            if pod.shape == Shape::Reference || pod.pod.is_none() {
+                pod.shape = Shape::Patch;
+            }
             self.apply(&mut pod, &at.clone().key(key), patch);
             pods.push(pod);
         }
@@ -212,7 +214,7 @@ impl<'d> Group<'_, 'd> {
     /// Merges what stands at a path.
     fn apply(&self, pod: &mut Draft<'d>, at: &Path<'d>, patch: &'d Node) {
         match (&patch.value, &mut pod.pod) {
-            (Value::Mapping(_), Some(known)) => merge(known, patch),
+            (Value::Mapping(_), Some(known)) => pod.unresolved.extend(self.object.merge(known, patch)),
             (Value::Mapping(_), none) => *none = Some(patch.clone()),
             _ => pod.unresolved.extend(self.object.unknown_part(at, patch)),
         }

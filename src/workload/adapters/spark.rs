@@ -5,7 +5,6 @@ use crate::path::Path;
 use crate::text::printable;
 use crate::workload::assembly::Assembly;
 use crate::workload::kind::{Adapter, Object};
-use crate::workload::merge::merge;
 use crate::workload::object::give_image;
 use crate::workload::pattern::{Match, matches};
 use crate::workload::placeholder::has_placeholder;
@@ -111,15 +110,12 @@ impl<'d> Role<'_, 'd> {
     fn metadata(&self, pod: &mut Assembly<'_, 'd>) -> Option<Node> {
         let written = self.node.get_in(&["template", "metadata"]);
         let annotations = self.node.get("annotations");
-        if let Some(other) = written.filter(|written| !matches!(written.value, Value::Mapping(_))) {
-            pod.note_unreadable(&self.path.clone().key("template").key("metadata"), other, "an object");
-        }
-        let mut metadata = written.or(annotations).map(|node| Node::object(node.span, []))?;
-        if let Some(written) = written {
-            merge(&mut metadata, written);
-        }
+        let mut metadata = written.cloned().or(annotations.map(|node| Node::object(node.span, [])))?;
         if let Some(annotations) = annotations {
-            merge(&mut metadata, &Node::object(annotations.span, [("annotations", annotations.clone())]));
+            let added = Node::object(annotations.span, [("annotations", annotations.clone())]);
+            for dropped in self.object.merge(&mut metadata, &added) {
+                pod.note(dropped);
+            }
         }
         Some(metadata)
     }
@@ -225,5 +221,89 @@ fn unknown_name(item: &Node) -> Option<&Node> {
         Value::Mapping(_) => item.get("name").filter(|name| name.as_text().is_none_or(has_placeholder)),
         Value::Null => None,
         _ => Some(item),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::workload::object::tests::{found, pods};
+
+    fn application(spec: &str) -> String {
+        format!("{{apiVersion: sparkoperator.k8s.io/v1beta2, kind: SparkApplication, spec: {spec}}}")
+    }
+
+    #[test]
+    fn each_role_is_a_pod() {
+        for (spec, expected) in [
+            (
+                "{driver: {}, executor: {}}",
+                &["spec.driver partialPodSpec", "spec.executor partialPodSpec"][..],
+            ),
+            ("{executor: {}}", &["spec.executor partialPodSpec"]),
+            ("{driver: '${X}'}", &["spec.driver partialPodSpec placeholder"]),
+            ("{driver: {template: '${X}'}}", &["spec.driver partialPodSpec placeholder,fragment"]),
+            ("{driver: {template: {spec: 5}}}", &["spec.driver partialPodSpec wrongType,fragment"]),
+            ("{driver: {sidecars: '${X}'}}", &["spec.driver partialPodSpec placeholder"]),
+            ("{driver: {}, sparkConf: '${X}'}", &["spec.driver partialPodSpec placeholder"]),
+            (
+                "{driver: {}, sparkConf: {spark.kubernetes.driver.podTemplateFile: /a}}",
+                &["spec.driver partialPodSpec reference"],
+            ),
+            ("{}", &["spec opaque noContainers"]),
+        ] {
+            assert_eq!(found(&application(spec)), expected, "{spec}");
+        }
+        let scheduled = "{apiVersion: sparkoperator.k8s.io/v1beta2, kind: ScheduledSparkApplication, spec: {template: \
+                         {driver: {}}}}";
+        assert_eq!(found(scheduled), ["spec.template.driver partialPodSpec"]);
+    }
+
+    #[test]
+    fn the_fields_of_a_role_replace_those_of_its_template() {
+        let spec = "{driver: {template: {spec: {securityContext: {a: 1}, containers: [{name: x}, {name: \
+                    spark-kubernetes-driver, securityContext: {b: 1}}]}}, podSecurityContext: {c: 1}, securityContext: \
+                    {d: 1}, hostNetwork: true, sidecars: [{name: s}], annotations: {e: f}}}";
+        assert_eq!(
+            pods(&application(spec)),
+            [concat!(
+                r#"{"metadata":{"annotations":{"e":"f"}},"spec":{"securityContext":{"c":1},"containers":[{"name":"x"},"#,
+                r#"{"name":"spark-kubernetes-driver","securityContext":{"d":1},"image":"${image}"},{"name":"s"}],"#,
+                r#""hostNetwork":true}}"#
+            )]
+        );
+    }
+
+    #[test]
+    fn a_role_has_the_volumes_that_it_mounts_and_those_of_its_settings() {
+        for (mounts, volumes, expected) in [
+            ("[{name: a}]", "[{name: a}, {name: b}]", r#""volumes":[{"name":"a"}]"#),
+            ("[{name: '${X}'}]", "[{name: '${X}'}]", r#""volumes":[{"name":"${X}"}]"#),
+            ("[{name: b}]", "[{name: a}]", "}]}}"),
+            ("null", "[{name: a}]", "}]}}"),
+        ] {
+            let pod =
+                pods(&application(&format!("{{volumes: {volumes}, driver: {{volumeMounts: {mounts}}}}}")))
+                    .concat();
+            assert!(pod.contains(expected), "{pod}");
+        }
+        for (mounts, volumes) in [
+            ("'${X}'", "[{name: a}]"),
+            ("[{name: a}]", "5"),
+            ("[{name: a}]", "['${X}']"),
+            ("[5]", "[{name: a}]"),
+        ] {
+            let found =
+                found(&application(&format!("{{volumes: {volumes}, driver: {{volumeMounts: {mounts}}}}}")))
+                    .concat();
+            assert!(
+                found.ends_with("placeholder") || found.ends_with("wrongType"),
+                "{mounts} {volumes}: {found}"
+            );
+        }
+        let spec = "{driver: {}, sparkConf: {spark.kubernetes.driver.volumes.nfs.a.mount.path: /a, \
+                    spark.kubernetes.driver.volumes.nfs.a.options.path: /b, spark.kubernetes.executor.volumes.nfs.c.x: d}}";
+        assert!(pods(&application(spec)).concat().ends_with(r#""volumes":[{"name":"a","nfs":{}}]}}"#));
+        let unknown = "{driver: {}, sparkConf: {'spark.kubernetes.driver.volumes.${X}.a.mount.path': /a}}";
+        assert_eq!(found(&application(unknown)), ["spec.driver partialPodSpec placeholder"]);
     }
 }
