@@ -8,6 +8,7 @@
 //! [`Object::carried`] takes an object apart into its [`Template`]s. What cannot be said of one is an [`Unresolved`].
 
 mod adapters;
+mod assembly;
 mod built_in;
 mod containers;
 mod find;

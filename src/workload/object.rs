@@ -3,6 +3,7 @@
 use crate::path::Path;
 use crate::text::Printable;
 use crate::workload::kind::Object;
+use crate::workload::merge::{dropped, merge};
 use crate::workload::placeholder::has_placeholder;
 use crate::workload::places::Places;
 use crate::workload::references::Referent;
@@ -110,6 +111,32 @@ impl<'d> Object<'d> {
             unresolved.push(self.unreadable_value(&path.clone().key(key.to_owned()), list, "a list"));
         }
         list.items()
+    }
+
+    /// The same about a part that would be merged into a template: what it would set is not known either.
+    pub(super) fn unknown_part(&self, path: &Path<'_>, node: &Node) -> [Unresolved; 2] {
+        let text = format!("what {path} would add to the pod is not known");
+        let missing = self.unresolved(path, UnresolvedReason::Fragment, text);
+        [self.unreadable_value(path, node, "an object"), missing]
+    }
+
+    /// Merges a patch into a value of this object, and says what of that was dropped without being known.
+    pub(super) fn merge(&self, base: &mut Node, patch: &Node) -> Vec<Unresolved> {
+        let describe = |node: &Node| self.unreadable_value(&self.path_of(node), node, "an object or a list");
+        let unresolved = dropped(base, patch).into_iter().map(describe).collect();
+        merge(base, patch);
+        unresolved
+    }
+
+    /// The path of a copy of a value of this object: a value keeps its place in the text.
+    fn path_of(&self, copy: &Node) -> Path<'d> {
+        let mut found = Path::root();
+        self.node.for_each(&mut Path::root(), &mut |path, node| {
+            if (node.span.start, node.span.end) == (copy.span.start, copy.span.end) {
+                found = path.clone();
+            }
+        });
+        found
     }
 
     /// The whole object as a template of which nothing is known: there is nothing in it that a pod could be made of.
