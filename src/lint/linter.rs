@@ -18,8 +18,8 @@ use crate::policy::{
     PolicyIndex, PolicySet, RuleSource, SYSTEM_NAMESPACES, Scope, SecurityPolicy, is_namespace,
 };
 use crate::workload::{
-    Carried, Carries, Kinds, Object, Shape, Template, Unresolved, UnresolvedReason, Workload, WorkloadObject,
-    has_placeholder, holders,
+    Carried, Carries, Kinds, Object, References, Shape, Template, Unresolved, UnresolvedReason, Workload,
+    WorkloadObject, has_placeholder, holders,
 };
 use crate::yaml::{Node, Value, YamlError};
 
@@ -29,8 +29,9 @@ pub(super) struct Linter<'o> {
     index: &'o PolicyIndex,
     /// The namespace of objects that name none.
     namespace: &'o str,
-    /// The custom resources that are known.
+    /// The custom resources that are known, and the objects that they may refer to.
     kinds: &'o Kinds,
+    references: &'o References,
     /// Whether a policy selects namespaces by their labels, and whether one names them.
     selects: (bool, bool),
     /// Whether objects are read as a gate reads them. With one standard alone they are read to the
@@ -45,11 +46,15 @@ struct ObjectName {
 }
 
 impl<'o> Linter<'o> {
-    pub(super) fn new(index: &'o PolicyIndex, namespace: &'o str, kinds: &'o Kinds) -> Self {
+    pub(super) fn new(
+        index: &'o PolicyIndex,
+        namespace: &'o str,
+        (kinds, references): (&'o Kinds, &'o References),
+    ) -> Self {
         let PolicySet { security, .. } = index.policies();
         let by_labels = |policy: &SecurityPolicy| matches!(policy.scope, Scope::Labels(_));
         let selects = (security.iter().any(by_labels), !security.iter().all(by_labels));
-        Self { index, namespace, kinds, selects, is_gate: index.policies().is_gate() }
+        Self { index, namespace, kinds, references, selects, is_gate: index.policies().is_gate() }
     }
 
     /// Whether a kind is that of a custom resource that carries pods.
@@ -160,15 +165,23 @@ impl<'o> Linter<'o> {
         origin: &DocumentOrigin<'_>,
     ) -> Option<ObjectReport> {
         let Item { node, api_version, kind } = *item;
-        let object = Object { node, api_version, kind, kinds: self.kinds };
+        let name = self.name_of(item);
+        let object = Object {
+            node,
+            api_version,
+            kind,
+            kinds: self.kinds,
+            namespace: &name.namespace,
+            references: self.references,
+        };
         let templates = match object.carried() {
             Carried::Unknown => return self.unknown_kind(item, origin),
             Carried::Nothing => return None,
             Carried::Templates(templates) => templates,
         };
-        let name = self.name_of(item);
         let policies = self.policies_for(&name.namespace);
         let pods = templates.iter().map(|template| self.template(template, &policies)).collect();
+        drop(templates);
         Some(self.report(item, origin, name, &policies, pods))
     }
 
@@ -271,8 +284,8 @@ fn real(namespace: &str) -> &str {
 
 /// The report of a template that was judged.
 fn describe(template: &Template<'_>, written: &Node, assessed: Assessed<'_, '_>) -> PodReport {
-    let Assessed { pod, verdict, .. } = assessed;
     let openness = assessed.openness();
+    let Assessed { pod, ref verdict, .. } = assessed;
     let diagnostics = place_findings(verdict, &template.places, written, openness);
     let to_do = diagnostics.iter().filter(|diagnostic| diagnostic.is_to_do());
     let strictest = to_do.map(|diagnostic| diagnostic.severity).max();

@@ -89,7 +89,7 @@ impl<'o, 'd> Assembly<'o, 'd> {
             pod.set("metadata", metadata);
         }
         pod.set("spec", self.spec);
-        let template = Template::merged_pod(self.object.node, path, shape, part, pod);
+        let template = self.object.merged_pod(path, shape, part, pod);
         Template { unresolved: self.unresolved, ..template }
     }
 }

@@ -17,9 +17,6 @@ const KEYED: [(&str, &str); 12] = [
     ("volumeDevices", "devicePath"),
     ("resourceClaims", "name"),
 ];
-/// What no rule looks at, so that it does not matter what it holds.
-const NOT_READ: [&str; 8] =
-    ["env", "envFrom", "resources", "labels", "nodeSelector", "affinity", "tolerations", "volumeMounts"];
 /// The key of a patch that says how it is meant.
 const DIRECTIVE: &str = "$patch";
 
@@ -27,6 +24,30 @@ const DIRECTIVE: &str = "$patch";
 /// so on by name, other lists and all else replaced; `null` removes.
 pub(super) fn merge(base: &mut Node, patch: &Node) {
     merge_at("", base, patch);
+}
+
+/// The same with a patch that its operator has read into types before: there `null` is what is not written.
+pub(super) fn merge_typed(base: &mut Node, patch: &Node) {
+    merge(base, &without_nulls(patch));
+}
+
+fn without_nulls(node: &Node) -> Node {
+    let mut kept = node.clone();
+    match &mut kept.value {
+        Value::Mapping(entries) => {
+            entries.retain(|entry| entry.value.value != Value::Null);
+            for entry in entries {
+                entry.value = without_nulls(&entry.value);
+            }
+        }
+        Value::Sequence(items) => {
+            for item in items {
+                *item = without_nulls(item);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::String(_) => {}
+    }
+    kept
 }
 
 fn merge_at(key: &str, base: &mut Node, patch: &Node) {
@@ -45,6 +66,13 @@ fn merge_at(key: &str, base: &mut Node, patch: &Node) {
             Some(name) => merge_items(items, name, patches),
             None => *base = patch.clone(),
         },
+        // One of them is of the wrong type, and nobody knows which: nor is this of the right one.
+        (Value::Mapping(_), Value::Sequence(_)) | (Value::Sequence(_), Value::Mapping(_)) => {
+            *base = Node::text(patch.span, "");
+        }
+        // What should be an object or a list and is none: a placeholder, say, whose value is not known. It stays, so that
+        // it is told.
+        (known, Value::Mapping(_) | Value::Sequence(_)) if *known != Value::Null => {}
         _ => *base = patch.clone(),
     }
 }
@@ -57,40 +85,6 @@ fn merge_entry(base: &mut Node, key: &str, patch: &Node) {
     match base.locate_mut(&[key.into()]) {
         Some(known) => merge_at(key, known, patch),
         None => base.set(key, patch.clone()),
-    }
-}
-
-/// The values of a base that a merge drops although they may hold an object or a list, as the patch does: placeholders, and what is
-/// of the wrong type. What they would have set is not known.
-pub(super) fn dropped<'b>(base: &'b Node, patch: &Node) -> Vec<&'b Node> {
-    let mut found = Vec::new();
-    find_dropped("", base, patch, &mut found);
-    found
-}
-
-fn find_dropped<'b>(key: &str, base: &'b Node, patch: &Node, found: &mut Vec<&'b Node>) {
-    match (&base.value, &patch.value) {
-        (Value::Mapping(_), Value::Mapping(entries)) if patch.text_of(DIRECTIVE) != "replace" => {
-            for entry in entries.iter().filter(|entry| !NOT_READ.contains(&entry.key.as_str())) {
-                if let Some(known) = base.get(&entry.key) {
-                    find_dropped(&entry.key, known, &entry.value, found);
-                }
-            }
-        }
-        (Value::Sequence(items), Value::Sequence(patches)) => {
-            let Some(name) = key_of_list(key) else { return };
-            for patch in patches {
-                let id = patch.get(name).map(|id| &id.value);
-                let is_meant = |item: &&Node| id.is_some() && item.get(name).map(|id| &id.value) == id;
-                if let Some(known) = items.iter().find(is_meant) {
-                    find_dropped("", known, patch, found);
-                }
-            }
-        }
-        (Value::Null | Value::Mapping(_) | Value::Sequence(_), _) => {}
-        (_, Value::Mapping(_)) => found.push(base),
-        (_, Value::Sequence(_)) if key_of_list(key).is_some() => found.push(base),
-        _ => {}
     }
 }
 
@@ -122,32 +116,38 @@ mod tests {
     use super::*;
     use crate::yaml;
 
-    fn node(text: &str) -> Node {
-        yaml::read(text).remove(0).expect(text).root
+    fn merged(base: &str, patch: &str, merge: fn(&mut Node, &Node)) -> String {
+        let [mut base, patch] = [base, patch].map(|text| yaml::read(text).remove(0).expect(text).root);
+        merge(&mut base, &patch);
+        String::from_utf8(base.to_json()).expect("UTF-8")
     }
 
     #[test]
-    fn a_merge_drops_what_is_not_known() {
+    fn a_patch_changes_what_it_names() {
         for (base, patch, expected) in [
-            ("{a: '${X}'}", "{a: {b: 1}}", &["\"${X}\""][..]),
-            ("{a: {b: 5}}", "{a: {b: {c: 1}}}", &["5"]),
-            ("{volumes: '${X}', command: '${X}'}", "{volumes: [{name: v}], command: [a]}", &["\"${X}\""]),
+            ("{a: 1, b: {c: 2}}", "{b: {d: 3}, e: 4}", r#"{"a":1,"b":{"c":2,"d":3},"e":4}"#),
+            ("{a: 1, b: 2}", "{a: null}", r#"{"b":2}"#),
+            ("{a: {b: 1}}", "{a: {$patch: replace, c: 2}}", r#"{"a":{"c":2}}"#),
             (
-                "{containers: [{name: a, securityContext: '${X}'}]}",
-                "{containers: [{name: a, securityContext: {}}]}",
-                &["\"${X}\""],
+                "{containers: [{name: a, image: x}, {name: b}]}",
+                "{containers: [{name: a, image: z}, {name: c}, {name: b, $patch: delete}]}",
+                r#"{"containers":[{"name":"a","image":"z"},{"name":"c"}]}"#,
             ),
-            // Nothing is dropped that was known, and nothing that no rule looks at.
-            ("{a: '${X}'}", "{a: b}", &[]),
-            ("{a: '${X}'}", "{b: {c: 1}}", &[]),
-            ("{a: {b: 1}, c: null}", "{a: {c: 1}, c: {d: 1}}", &[]),
-            ("{resources: '${X}', env: '${X}'}", "{resources: {limits: 1}, env: []}", &[]),
-            ("{containers: [{name: a}]}", "{containers: [{name: b}, {image: c}]}", &[]),
+            ("{drop: [A]}", "{drop: [B]}", r#"{"drop":["B"]}"#),
+            // What is not known stays so.
+            ("{a: '${X}'}", "{a: {b: 1}}", r#"{"a":"${X}"}"#),
+            ("{a: {b: 1}}", "{a: '${X}'}", r#"{"a":"${X}"}"#),
+            ("{a: {b: 1}}", "{a: [c]}", r#"{"a":""}"#),
+            ("{volumes: [{name: a}]}", "{volumes: {name: a}}", r#"{"volumes":""}"#),
         ] {
-            let (base, patch) = (node(base), node(patch));
-            let found = dropped(&base, &patch).into_iter().map(Node::to_json);
-            let found: Vec<String> = found.map(|json| String::from_utf8(json).expect("UTF-8")).collect();
-            assert_eq!(found, expected);
+            assert_eq!(merged(base, patch, merge), expected, "{base} {patch}");
         }
+    }
+
+    #[test]
+    fn what_was_read_into_types_has_no_null() {
+        let merged =
+            merged("{a: 1, b: {c: 2}}", "{a: null, b: {c: null, d: [{e: null, f: 1}]}}", merge_typed);
+        assert_eq!(merged, r#"{"a":1,"b":{"c":2,"d":[{"f":1}]}}"#);
     }
 }

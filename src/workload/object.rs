@@ -3,8 +3,9 @@
 use crate::path::Path;
 use crate::text::Printable;
 use crate::workload::kind::Object;
-use crate::workload::merge::{dropped, merge};
 use crate::workload::placeholder::has_placeholder;
+use crate::workload::places::Places;
+use crate::workload::references::Referent;
 use crate::workload::template::{Part, Shape, Template};
 use crate::workload::unresolved::{Unresolved, UnresolvedReason};
 use crate::yaml::{Node, Value};
@@ -24,6 +25,23 @@ impl<'d> Object<'d> {
     /// The PodTemplateSpecs where a pattern leads.
     pub(super) fn pod_templates(&self, pattern: &str) -> Vec<Template<'d>> {
         self.find(pattern, Shape::PodTemplate, Part::Whole)
+    }
+
+    /// A template that is put together from several places of the object: `spec` as in a pod.
+    pub(super) fn merged(&self, path: Path<'d>, shape: Shape, part: Part, spec: Node) -> Template<'d> {
+        let pod = Node::object(spec.span, [("spec", spec)]);
+        self.merged_pod(path, shape, part, pod)
+    }
+
+    /// The same with a whole pod: `metadata` and `spec`.
+    pub(super) fn merged_pod(&self, path: Path<'d>, shape: Shape, part: Part, pod: Node) -> Template<'d> {
+        let places = Places::merged(self.node, self.references, path.clone());
+        Template::merged(places, path, shape, part, pod)
+    }
+
+    /// The object of this group that it refers to by kind and name, if it is known.
+    pub(super) fn referent(&self, group: &str, kind: &str, name: &str) -> Option<&'d Referent> {
+        self.references.find(group, kind, self.namespace, name)
     }
 
     /// Something that is not known about the template at a path.
@@ -55,30 +73,50 @@ impl<'d> Object<'d> {
         }
     }
 
+    /// One container at a path, as if it were alone in its pod.
+    pub(super) fn container(&self, path: Path<'d>, node: &'d Node, part: Part) -> Template<'d> {
+        if !matches!(node.value, Value::Mapping(_)) {
+            return self.unreadable(path, node, Shape::Container, "an object");
+        }
+        let containers = Node::list(node.span, vec![node.clone()]);
+        let spec = Node::object(node.span, [("containers", containers)]);
+        self.merged(path, Shape::Container, part, spec)
+    }
+
+    /// A reference to an object that is not there, with what is written here of the pod that comes from it.
+    pub(super) fn reference_with(
+        &self,
+        path: Path<'d>,
+        (kind, name): (&str, &str),
+        spec: Node,
+    ) -> Template<'d> {
+        let reference = Template::reference(self.node, path.clone(), kind, name);
+        if spec.entries().is_empty() {
+            return reference;
+        }
+        let overlay = self.merged(path, Shape::Reference, Part::Overlay, spec);
+        Template { unresolved: reference.unresolved, ..overlay }
+    }
+
+    /// The items of the list at a key of what stands at a path. Where no list is, that is told.
+    pub(super) fn list<'n>(
+        &self,
+        (path, owner): (&Path<'_>, &'n Node),
+        key: &str,
+        unresolved: &mut Vec<Unresolved>,
+    ) -> &'n [Node] {
+        let Some(list) = owner.get(key) else { return &[] };
+        if !matches!(list.value, Value::Sequence(_)) {
+            unresolved.push(self.unreadable_value(&path.clone().key(key.to_owned()), list, "a list"));
+        }
+        list.items()
+    }
+
     /// The same about a part that would be merged into a template: what it would set is not known either.
     pub(super) fn unknown_part(&self, path: &Path<'_>, node: &Node) -> [Unresolved; 2] {
         let text = format!("what {path} would add to the pod is not known");
         let missing = self.unresolved(path, UnresolvedReason::Fragment, text);
         [self.unreadable_value(path, node, "an object"), missing]
-    }
-
-    /// Merges a patch into a value of this object, and says what of that was dropped without being known.
-    pub(super) fn merge(&self, base: &mut Node, patch: &Node) -> Vec<Unresolved> {
-        let describe = |node: &Node| self.unreadable_value(&self.path_of(node), node, "an object or a list");
-        let unresolved = dropped(base, patch).into_iter().map(describe).collect();
-        merge(base, patch);
-        unresolved
-    }
-
-    /// The path of a copy of a value of this object: a value keeps its place in the text.
-    fn path_of(&self, copy: &Node) -> Path<'d> {
-        let mut found = Path::root();
-        self.node.for_each(&mut Path::root(), &mut |path, node| {
-            if (node.span.start, node.span.end) == (copy.span.start, copy.span.end) {
-                found = path.clone();
-            }
-        });
-        found
     }
 
     /// The whole object as a template of which nothing is known: there is nothing in it that a pod could be made of.
@@ -103,17 +141,16 @@ pub(super) mod tests {
     use super::*;
     use crate::workload::find::Carried;
     use crate::workload::kind::Kinds;
+    use crate::workload::references::References;
     use crate::yaml;
 
     fn each<T>(text: &str, of_template: impl Fn(&Template<'_>) -> T) -> Vec<T> {
         let document = yaml::read(text).remove(0).expect(text);
         let (node, kinds) = (&document.root, Kinds::default());
-        let object = Object {
-            node,
-            api_version: node.text_of("apiVersion"),
-            kind: node.text_of("kind"),
-            kinds: &kinds,
-        };
+        let (api_version, kind) = (node.text_of("apiVersion"), node.text_of("kind"));
+        let references = References::default();
+        let object =
+            Object { node, api_version, kind, kinds: &kinds, namespace: "", references: &references };
         match object.carried() {
             Carried::Templates(templates) => templates.iter().map(of_template).collect(),
             other => panic!("{other:?}: {text}"),

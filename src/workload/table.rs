@@ -322,6 +322,36 @@ static KINDS: &[Kind] = &[
     row("inference.networking.x-k8s.io", "InferencePool", Carries::Nothing),
     row("serving.knative.dev", "Route", Carries::Nothing),
     row("inference.sagemaker.aws.amazon.com", "JumpStartModel", Carries::Nothing),
+    // Argo, Tekton, Katib, Kubeflow Pipelines and Notebooks.
+    row("argoproj.io", "Workflow", adapter(adapters::WORKFLOW)),
+    row("argoproj.io", "WorkflowTemplate", adapter(adapters::WORKFLOW)),
+    row("argoproj.io", "ClusterWorkflowTemplate", adapter(adapters::WORKFLOW)),
+    row("argoproj.io", "CronWorkflow", adapter(adapters::CRON_WORKFLOW)),
+    row("argoproj.io", "WorkflowTaskSet", adapter(adapters::WORKFLOW_TASK_SET)),
+    row("argoproj.io", "ExecutorPlugin", templates(&[container("spec.sidecar.container")])),
+    row("argoproj.io", "Sensor", adapter(adapters::SENSOR)),
+    row("argoproj.io", "EventSource", adapter(adapters::EVENT_SOURCE)),
+    row("argoproj.io", "Rollout", adapter(adapters::ROLLOUT)),
+    row("argoproj.io", "Experiment", templates(&[pod("spec.templates[].template")])),
+    row("argoproj.io", "AnalysisTemplate", templates(ANALYSIS)),
+    row("argoproj.io", "ClusterAnalysisTemplate", templates(ANALYSIS)),
+    row("argoproj.io", "AnalysisRun", templates(ANALYSIS)),
+    row("tekton.dev", "Task", adapter(adapters::TASK)),
+    row("tekton.dev", "ClusterTask", adapter(adapters::TASK)),
+    row("tekton.dev", "TaskRun", adapter(adapters::TASK_RUN)),
+    row("tekton.dev", "Pipeline", adapter(adapters::PIPELINE)),
+    row("tekton.dev", "PipelineRun", adapter(adapters::PIPELINE_RUN)),
+    row("tekton.dev", "StepAction", templates(&[container("spec")])),
+    row("kubeflow.org", "Experiment", adapter(adapters::EXPERIMENT)),
+    row("kubeflow.org", "Trial", templates(&[object("spec.runSpec")])),
+    row("kubeflow.org", "Suggestion", Carries::Opaque),
+    row("config.kubeflow.org", "KatibConfig", templates(&[container("runtime.suggestions[]")])),
+    row("kubeflow.org", "ScheduledWorkflow", adapter(adapters::SCHEDULED_WORKFLOW)),
+    row("pipelines.kubeflow.org", "PipelineVersion", templates(&[EXECUTOR])),
+    row("pipelines.kubeflow.org", "Pipeline", Carries::Nothing),
+    row("kubeflow.org", "WorkspaceKind", adapter(adapters::WORKSPACE_KIND)),
+    row("kubeflow.org", "Workspace", adapter(adapters::WORKSPACE)),
+    row("kubeflow.org", "PodDefault", adapter(adapters::POD_DEFAULT)),
     // Spark, Flink, Dynamo, OME, Seldon, RoleBasedGroup, NIM, aibrix KVCache, Kruise, Knative.
     row("sparkoperator.k8s.io", "SparkApplication", adapter(adapters::SPARK_APPLICATION)),
     row("sparkoperator.k8s.io", "ScheduledSparkApplication", adapter(adapters::SCHEDULED_SPARK_APPLICATION)),
@@ -388,6 +418,16 @@ static KINDS: &[Kind] = &[
     row("serving.knative.dev", "Configuration", templates(&[pod("spec.template")])),
     row("serving.knative.dev", "Revision", templates(&[spec("spec")])),
 ];
+
+/// The Jobs that an analysis of Argo Rollouts measures with.
+const ANALYSIS: &[TemplatePattern] = &[pod("spec.metrics[].provider.job.spec.template")];
+
+/// The container of a step, in the form that Kubeflow Pipelines compiles pipelines to: nothing of its security is written.
+const EXECUTOR: TemplatePattern = TemplatePattern {
+    pattern: "spec.pipelineSpec.deploymentSpec.executors.*.container",
+    shape: Shape::Container,
+    part: Part::Overlay,
+};
 
 /// A serving runtime of KServe: no field for the pod's own security context.
 const RUNTIME: &[TemplatePattern] = &[containers("spec"), containers("spec.workerSpec")];

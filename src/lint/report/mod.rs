@@ -24,6 +24,7 @@ use crate::policy::PolicySet;
 use crate::text::Printable;
 use crate::workload::Shape;
 
+pub use crate::lint::found_in::FoundIn;
 pub use crate::lint::pod_summary::{PodSummary, SuggestedChange};
 pub use crate::workload::{Unresolved, UnresolvedReason};
 pub use finding::{FindingReport, FixReport};

@@ -3,6 +3,7 @@
 
 use crate::path::Path;
 use crate::workload::kind::{Adapter, Object};
+use crate::workload::merge::merge_typed;
 use crate::workload::object::give_image;
 use crate::workload::pattern::{Match, matches};
 use crate::workload::template::{Part, Shape, Template};
@@ -41,7 +42,7 @@ fn pod<'d>(object: &Object<'d>, base: &'static str, role: &'static str) -> Templ
     for pattern in [format!("{base}.podTemplate"), format!("{base}.{role}.podTemplate")] {
         match matches(object.node, &pattern).pop() {
             Some(Match::Value(_, node)) if matches!(node.value, Value::Mapping(_)) => match &mut written {
-                Some(common) => unresolved.extend(object.merge(common, node)),
+                Some(common) => merge_typed(common, node),
                 None => written = Some(node.clone()),
             },
             Some(Match::Value(at, node) | Match::Unreadable(at, node)) => {
@@ -59,7 +60,7 @@ fn pod<'d>(object: &Object<'d>, base: &'static str, role: &'static str) -> Templ
             unresolved.push(object.unresolved(&path, UnresolvedReason::Fragment, text));
         }
     }
-    let template = Template::merged_pod(object.node, path, Shape::PodTemplate, Part::Whole, written);
+    let template = object.merged_pod(path, Shape::PodTemplate, Part::Whole, written);
     Template { unresolved, ..template }
 }
 

@@ -1,10 +1,17 @@
 //! The kinds that no pattern describes: one file for each operator, which says how that makes pods of what is written.
 
 mod app_wrapper;
+mod argo_events;
+mod argo_pod;
+mod argo_rollouts;
+mod argo_workflows;
 mod dynamo;
 mod flink;
+mod katib;
 mod kruise;
 mod kserve;
+mod kserve_runtime;
+mod kubeflow_notebooks;
 mod kv_cache;
 mod model_service;
 mod nim;
@@ -13,14 +20,21 @@ mod ray;
 mod role_based_group;
 mod seldon;
 mod spark;
+mod tekton;
+mod tekton_pod;
 mod trainer;
 mod vllm_runtime;
 
 pub(super) use app_wrapper::APP_WRAPPER;
+pub(super) use argo_events::{EVENT_SOURCE, SENSOR};
+pub(super) use argo_rollouts::ROLLOUT;
+pub(super) use argo_workflows::{CRON_WORKFLOW, SCHEDULED_WORKFLOW, WORKFLOW, WORKFLOW_TASK_SET};
 pub(super) use dynamo::{DYNAMO_COMPONENT, DYNAMO_GRAPH};
 pub(super) use flink::{FLINK_BLUE_GREEN_DEPLOYMENT, FLINK_DEPLOYMENT};
+pub(super) use katib::EXPERIMENT;
 pub(super) use kruise::UNITED_DEPLOYMENT;
 pub(super) use kserve::{INFERENCE_SERVICE, OLD_INFERENCE_SERVICE};
+pub(super) use kubeflow_notebooks::{POD_DEFAULT, WORKSPACE, WORKSPACE_KIND};
 pub(super) use kv_cache::KV_CACHE;
 pub(super) use model_service::MODEL_SERVICE;
 pub(super) use nim::{NIM, NIM_PIPELINE};
@@ -29,5 +43,6 @@ pub(super) use ray::{RAY_CLUSTER, RAY_CLUSTER_FLEET, RAY_CRON_JOB, RAY_JOB, RAY_
 pub(super) use role_based_group::{ROLE_BASED_GROUP, ROLE_BASED_GROUP_SET};
 pub(super) use seldon::{SELDON_DEPLOYMENT, SELDON_SERVER};
 pub(super) use spark::{SCHEDULED_SPARK_APPLICATION, SPARK_APPLICATION};
+pub(super) use tekton::{PIPELINE, PIPELINE_RUN, TASK, TASK_RUN};
 pub(super) use trainer::{OPTIMIZATION_JOB, TRAIN_JOB};
 pub(super) use vllm_runtime::VLLM_RUNTIME;

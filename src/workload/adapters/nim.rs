@@ -44,7 +44,7 @@ fn service<'d>(object: &Object<'d>, path: Path<'d>, node: &'d Node) -> Vec<Templ
     if let Some(container) = node.get_in(&picker) {
         let path = path.join(&Path::from_keys(picker));
         found.push(match container.value {
-            Value::Mapping(_) => object.container_at(path, Part::WithoutPodLevel, container),
+            Value::Mapping(_) => object.container(path, container, Part::WithoutPodLevel),
             _ => object.unreadable(path, container, Shape::Container, "an object"),
         });
     }

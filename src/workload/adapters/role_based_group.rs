@@ -5,6 +5,7 @@
 use crate::path::Path;
 use crate::text::printable;
 use crate::workload::kind::{Adapter, Object};
+use crate::workload::merge::merge;
 use crate::workload::pattern::{Match, matches};
 use crate::workload::template::{Part, Shape, Template};
 use crate::workload::unresolved::{Unresolved, UnresolvedReason};
@@ -214,7 +215,7 @@ impl<'d> Group<'_, 'd> {
     /// Merges what stands at a path.
     fn apply(&self, pod: &mut Draft<'d>, at: &Path<'d>, patch: &'d Node) {
         match (&patch.value, &mut pod.pod) {
-            (Value::Mapping(_), Some(known)) => pod.unresolved.extend(self.object.merge(known, patch)),
+            (Value::Mapping(_), Some(known)) => merge(known, patch),
             (Value::Mapping(_), none) => *none = Some(patch.clone()),
             _ => pod.unresolved.extend(self.object.unknown_part(at, patch)),
         }
@@ -223,8 +224,7 @@ impl<'d> Group<'_, 'd> {
     fn template(&self, draft: Draft<'d>) -> Template<'d> {
         let Draft { path, shape, pod, unresolved } = draft;
         let places = Node::object(self.object.node.span, []);
-        let template =
-            Template::merged_pod(self.object.node, path, shape, Part::Whole, pod.clone().unwrap_or(places));
+        let template = self.object.merged_pod(path, shape, Part::Whole, pod.clone().unwrap_or(places));
         Template { unresolved, pod: pod.and(template.pod), ..template }
     }
 

@@ -103,7 +103,7 @@ fn of_explainer<'d>(object: &Object<'d>, path: Path<'d>, explainer: &'d Node) ->
     }
     match explainer.get("containerSpec") {
         Some(container) if matches!(container.value, Value::Mapping(_)) => {
-            object.container_at(path.key("containerSpec"), Part::WithoutPodLevel, container)
+            object.container(path.key("containerSpec"), container, Part::WithoutPodLevel)
         }
         Some(other) => object.unreadable(path.key("containerSpec"), other, Shape::Container, "an object"),
         None => {

@@ -44,5 +44,5 @@ fn sidecar<'d>(object: &Object<'d>, path: Path<'d>, configuration: &'d Node) -> 
     }
     give_image(&mut container);
     let spec = Node::object(sidecar.span, [("containers", Node::list(sidecar.span, vec![container]))]);
-    Some(Template::merged(object.node, path, Shape::Container, Part::WithoutPodLevel, spec))
+    Some(object.merged(path, Shape::Container, Part::WithoutPodLevel, spec))
 }

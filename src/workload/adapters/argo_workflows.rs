@@ -1,0 +1,195 @@
+//! Argo Workflows: where a workflow has templates, beside each other and in each other's steps, and what else it holds that
+//! makes pods.
+
+use crate::path::Path;
+use crate::workload::adapters::argo_pod::{Level, patch_of};
+use crate::workload::kind::{Adapter, Object};
+use crate::workload::pattern::{Match, matches};
+use crate::workload::template::{Part, Shape, Template};
+use crate::workload::unresolved::UnresolvedReason;
+use crate::yaml::{self, Node, Value};
+
+/// A workflow at `spec`.
+pub(in crate::workload) const WORKFLOW: Adapter = Adapter {
+    find: |object| at(object, "spec"),
+    places: &[
+        ("spec.templates[]", Shape::PartialPodSpec),
+        ("spec.templates[].steps[][].inline", Shape::PartialPodSpec),
+        ("spec.templates[].steps[][].templateRef", Shape::Reference),
+        ("spec.templates[].dag.tasks[].inline", Shape::PartialPodSpec),
+        ("spec.templates[].dag.tasks[].templateRef", Shape::Reference),
+        ("spec.templates[].resource.manifest", Shape::Object),
+        ("spec.executorPlugins[].spec.sidecar.container", Shape::Container),
+        ("spec.artifactGC.podSpecPatch", Shape::Patch),
+        ("spec.workflowTemplateRef", Shape::Reference),
+    ],
+};
+
+/// A workflow at `spec.workflowSpec`.
+pub(in crate::workload) const CRON_WORKFLOW: Adapter = Adapter {
+    find: |object| at(object, "spec.workflowSpec"),
+    places: &[
+        ("spec.workflowSpec.templates[]", Shape::PartialPodSpec),
+        ("spec.workflowSpec.templates[].steps[][].inline", Shape::PartialPodSpec),
+        ("spec.workflowSpec.templates[].steps[][].templateRef", Shape::Reference),
+        ("spec.workflowSpec.templates[].dag.tasks[].inline", Shape::PartialPodSpec),
+        ("spec.workflowSpec.templates[].dag.tasks[].templateRef", Shape::Reference),
+        ("spec.workflowSpec.templates[].resource.manifest", Shape::Object),
+        ("spec.workflowSpec.executorPlugins[].spec.sidecar.container", Shape::Container),
+        ("spec.workflowSpec.artifactGC.podSpecPatch", Shape::Patch),
+        ("spec.workflowSpec.workflowTemplateRef", Shape::Reference),
+    ],
+};
+
+/// Templates that a controller hands to Argo's agent.
+pub(in crate::workload) const WORKFLOW_TASK_SET: Adapter =
+    Adapter { find: task_set, places: &[("spec.tasks.*", Shape::PartialPodSpec)] };
+
+/// A workflow at `spec.workflow.spec`, perhaps as a text: of Kubeflow Pipelines.
+pub(in crate::workload) const SCHEDULED_WORKFLOW: Adapter =
+    Adapter { find: scheduled, places: &[("spec.workflow.spec.templates[]", Shape::PartialPodSpec)] };
+
+/// Longest manifest in a workflow that is itself in a text, all of which stands at one place: each level of them takes room on
+/// the stack.
+const LONGEST_TEXT_IN_TEXT: usize = 16 << 10;
+
+fn at<'d>(object: &Object<'d>, path: &'static str) -> Vec<Template<'d>> {
+    let of_match = |found| match found {
+        Match::Value(path, spec) => workflow(object, &path, spec),
+        Match::Unreadable(path, node) => {
+            vec![object.unreadable(path, node, Shape::PartialPodSpec, "an object")]
+        }
+    };
+    matches(object.node, path).into_iter().flat_map(of_match).collect()
+}
+
+fn task_set<'d>(object: &Object<'d>) -> Vec<Template<'d>> {
+    let level = Level::none(object);
+    each(&level, (&Path::root(), object.node), "spec.tasks.*", &mut template)
+}
+
+fn scheduled<'d>(object: &Object<'d>) -> Vec<Template<'d>> {
+    let path = Path::from_dotted("spec.workflow.spec");
+    let Some(Value::String(text)) = object.get("spec.workflow.spec").map(|spec| &spec.value) else {
+        return at(object, "spec.workflow.spec");
+    };
+    let located = object.node.locate(&path).node;
+    let mut documents = yaml::read(text);
+    match documents.pop().filter(|_| documents.is_empty()) {
+        Some(Ok(document)) => {
+            let node = document.root.moved_to(located.span);
+            let inner = Object { node: &node, ..*object };
+            let found = workflow(&inner, &Path::root(), &node);
+            found.into_iter().map(|template| template.into_owned().within(&path)).collect()
+        }
+        Some(Err(error)) => {
+            let text = format!("{path} cannot be read as a workflow: {}", error.message);
+            let unresolved = object.unresolved(&path, UnresolvedReason::Unparsable, text);
+            vec![Template::unjudged(path, Shape::PartialPodSpec, unresolved)]
+        }
+        None => vec![object.unreadable(path, located, Shape::PartialPodSpec, "a workflow")],
+    }
+}
+
+/// All that a workflow holds.
+fn workflow<'d>(object: &Object<'d>, path: &Path<'d>, spec: &'d Node) -> Vec<Template<'d>> {
+    let level = Level::of(object, path.clone(), spec);
+    let mut found = each(&level, (path, spec), "templates[]", &mut template);
+    found.extend(each(&level, (path, spec), "hooks.*", &mut reference));
+    found.extend(each(
+        &level,
+        (path, spec),
+        "executorPlugins[].spec.sidecar.container",
+        &mut |_, at, node| vec![object.container(at, node, Part::WithoutPodLevel)],
+    ));
+    found.extend(each(&level, (path, spec), "artifactGC", &mut artifact_removal));
+    if let Some(reference) = spec.get("workflowTemplateRef") {
+        found.push(level.reference(path.clone().key("workflowTemplateRef"), reference));
+    }
+    found
+}
+
+/// Takes everything that a pattern leads to and that is an object.
+fn each<'o, 'd>(
+    level: &Level<'o, 'd>,
+    (path, node): (&Path<'d>, &'d Node),
+    pattern: &str,
+    take: &mut dyn FnMut(&Level<'o, 'd>, Path<'d>, &'d Node) -> Vec<Template<'d>>,
+) -> Vec<Template<'d>> {
+    let mut found = Vec::new();
+    for matched in matches(node, pattern) {
+        let (Match::Value(at, value) | Match::Unreadable(at, value)) = &matched;
+        let at = path.join(at);
+        match (&matched, &value.value) {
+            (Match::Value(..), Value::Mapping(_)) => found.extend(take(level, at, value)),
+            _ => found.push(level.object.unreadable(at, value, Shape::PartialPodSpec, "an object or a list")),
+        }
+    }
+    found
+}
+
+/// A template: its own pod, the object that it makes, and the templates in its steps.
+fn template<'d>(level: &Level<'_, 'd>, path: Path<'d>, node: &'d Node) -> Vec<Template<'d>> {
+    let mut found: Vec<Template<'d>> = level.pod(&path, node).into_iter().collect();
+    found.extend(each(level, (&path, node), "resource", &mut resource));
+    for pattern in ["steps[][]", "dag.tasks[]"] {
+        found.extend(each(level, (&path, node), pattern, &mut step));
+    }
+    found.extend(reference(level, path, node));
+    found
+}
+
+fn step<'d>(level: &Level<'_, 'd>, path: Path<'d>, node: &'d Node) -> Vec<Template<'d>> {
+    let mut found = each(level, (&path, node), "inline", &mut template);
+    found.extend(each(level, (&path, node), "hooks.*", &mut reference));
+    found.extend(reference(level, path, node));
+    found
+}
+
+/// The template of another workflow that a step, a hook or a template names.
+fn reference<'d>(level: &Level<'_, 'd>, path: Path<'d>, node: &'d Node) -> Vec<Template<'d>> {
+    let reference = node.get("templateRef");
+    reference.map(|reference| level.reference(path.key("templateRef"), reference)).into_iter().collect()
+}
+
+/// The object that a template makes, unless it only looks at one or deletes it.
+fn resource<'d>(level: &Level<'_, 'd>, path: Path<'d>, node: &'d Node) -> Vec<Template<'d>> {
+    let object = level.object;
+    let action = node.text_of("action");
+    if ["get", "delete"].contains(&action) {
+        return Vec::new();
+    }
+    if node.get("manifestFrom").is_some() {
+        let path = path.key("manifestFrom");
+        let text = "the object that it makes comes from an artifact";
+        let unresolved = object.unresolved(&path, UnresolvedReason::Reference, text);
+        return vec![Template::unjudged(path, Shape::Reference, unresolved)];
+    }
+    let Some(manifest) = node.get("manifest") else { return Vec::new() };
+    let path = path.key("manifest");
+    let made = match &manifest.value {
+        Value::String(text) if object.node.span == manifest.span && text.len() > LONGEST_TEXT_IN_TEXT => {
+            let text = format!("{path} is a text in a text, of more than {LONGEST_TEXT_IN_TEXT} bytes");
+            let unresolved = object.unresolved(&path, UnresolvedReason::Unparsable, text);
+            vec![Template::unjudged(path, Shape::Object, unresolved)]
+        }
+        Value::String(_) => object.embedded_text(&path, manifest),
+        _ => vec![object.unreadable(path, manifest, Shape::Object, "a text")],
+    };
+    // A patch changes an object that is there.
+    let of_action =
+        |made: Template<'d>| if action == "patch" { Template { part: Part::Overlay, ..made } } else { made };
+    made.into_iter().map(of_action).collect()
+}
+
+/// The pods that remove artifacts, of which a patch may be written.
+fn artifact_removal<'d>(level: &Level<'_, 'd>, path: Path<'d>, node: &'d Node) -> Vec<Template<'d>> {
+    let object = level.object;
+    let patch = patch_of(object, &path, node);
+    let path = path.key("podSpecPatch");
+    let made = patch.map(|patch| match patch {
+        Ok(spec) => object.merged(path, Shape::Patch, Part::Overlay, spec),
+        Err(unresolved) => Template::unjudged(path, Shape::Patch, unresolved),
+    });
+    made.into_iter().collect()
+}
