@@ -6,7 +6,7 @@ use crate::workload::kind::{Adapter, Object};
 use crate::workload::merge::merge_typed;
 use crate::workload::object::give_image;
 use crate::workload::pattern::{Match, matches};
-use crate::workload::template::{Part, Shape, Template};
+use crate::workload::template::{Shape, Template};
 use crate::workload::unresolved::UnresolvedReason;
 use crate::yaml::{Node, Value};
 
@@ -51,17 +51,15 @@ fn pod<'d>(object: &Object<'d>, base: &'static str, role: &'static str) -> Templ
             None => {}
         }
     }
-    let span = object.get(base).unwrap_or(object.node).span;
-    let mut written = written.unwrap_or_else(|| Node::object(span, []));
-    match main_container(&mut written) {
+    let main = written.as_mut().and_then(main_container);
+    match main {
         Some(container) => give_image(container),
         None => {
             let text = format!("the operator adds the container {MAIN}, which is not written");
             unresolved.push(object.unresolved(&path, UnresolvedReason::Fragment, text));
         }
     }
-    let template = object.merged_pod(path, Shape::PodTemplate, Part::Whole, written);
-    Template { unresolved, ..template }
+    object.as_far_as_written(path, Shape::PodTemplate, written, unresolved)
 }
 
 fn main_container(pod: &mut Node) -> Option<&mut Node> {
