@@ -17,9 +17,6 @@ const KEYED: [(&str, &str); 12] = [
     ("volumeDevices", "devicePath"),
     ("resourceClaims", "name"),
 ];
-/// What no rule looks at, so that it does not matter what it holds.
-const NOT_READ: [&str; 8] =
-    ["env", "envFrom", "resources", "labels", "nodeSelector", "affinity", "tolerations", "volumeMounts"];
 /// The key of a patch that says how it is meant.
 const DIRECTIVE: &str = "$patch";
 
@@ -91,40 +88,6 @@ fn merge_entry(base: &mut Node, key: &str, patch: &Node) {
     }
 }
 
-/// The values of a base that a merge drops although they may hold an object or a list, as the patch does: placeholders, and what is
-/// of the wrong type. What they would have set is not known.
-pub(super) fn dropped<'b>(base: &'b Node, patch: &Node) -> Vec<&'b Node> {
-    let mut found = Vec::new();
-    find_dropped("", base, patch, &mut found);
-    found
-}
-
-fn find_dropped<'b>(key: &str, base: &'b Node, patch: &Node, found: &mut Vec<&'b Node>) {
-    match (&base.value, &patch.value) {
-        (Value::Mapping(_), Value::Mapping(entries)) if patch.text_of(DIRECTIVE) != "replace" => {
-            for entry in entries.iter().filter(|entry| !NOT_READ.contains(&entry.key.as_str())) {
-                if let Some(known) = base.get(&entry.key) {
-                    find_dropped(&entry.key, known, &entry.value, found);
-                }
-            }
-        }
-        (Value::Sequence(items), Value::Sequence(patches)) => {
-            let Some(name) = key_of_list(key) else { return };
-            for patch in patches {
-                let id = patch.get(name).map(|id| &id.value);
-                let is_meant = |item: &&Node| id.is_some() && item.get(name).map(|id| &id.value) == id;
-                if let Some(known) = items.iter().find(is_meant) {
-                    find_dropped("", known, patch, found);
-                }
-            }
-        }
-        (Value::Null | Value::Mapping(_) | Value::Sequence(_), _) => {}
-        (_, Value::Mapping(_)) => found.push(base),
-        (_, Value::Sequence(_)) if key_of_list(key).is_some() => found.push(base),
-        _ => {}
-    }
-}
-
 fn key_of_list(key: &str) -> Option<&'static str> {
     KEYED.iter().find(|(list, _)| *list == key).map(|(_, name)| *name)
 }
@@ -186,33 +149,5 @@ mod tests {
         let merged =
             merged("{a: 1, b: {c: 2}}", "{a: null, b: {c: null, d: [{e: null, f: 1}]}}", merge_typed);
         assert_eq!(merged, r#"{"a":1,"b":{"c":2,"d":[{"f":1}]}}"#);
-    }
-    fn node(text: &str) -> Node {
-        yaml::read(text).remove(0).expect(text).root
-    }
-
-    #[test]
-    fn a_merge_drops_what_is_not_known() {
-        for (base, patch, expected) in [
-            ("{a: '${X}'}", "{a: {b: 1}}", &["\"${X}\""][..]),
-            ("{a: {b: 5}}", "{a: {b: {c: 1}}}", &["5"]),
-            ("{volumes: '${X}', command: '${X}'}", "{volumes: [{name: v}], command: [a]}", &["\"${X}\""]),
-            (
-                "{containers: [{name: a, securityContext: '${X}'}]}",
-                "{containers: [{name: a, securityContext: {}}]}",
-                &["\"${X}\""],
-            ),
-            // Nothing is dropped that was known, and nothing that no rule looks at.
-            ("{a: '${X}'}", "{a: b}", &[]),
-            ("{a: '${X}'}", "{b: {c: 1}}", &[]),
-            ("{a: {b: 1}, c: null}", "{a: {c: 1}, c: {d: 1}}", &[]),
-            ("{resources: '${X}', env: '${X}'}", "{resources: {limits: 1}, env: []}", &[]),
-            ("{containers: [{name: a}]}", "{containers: [{name: b}, {image: c}]}", &[]),
-        ] {
-            let (base, patch) = (node(base), node(patch));
-            let found = dropped(&base, &patch).into_iter().map(Node::to_json);
-            let found: Vec<String> = found.map(|json| String::from_utf8(json).expect("UTF-8")).collect();
-            assert_eq!(found, expected);
-        }
     }
 }

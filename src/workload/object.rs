@@ -1,9 +1,10 @@
 //! What adapters ask of an object, and say of it.
 
+use std::borrow::Cow;
+
 use crate::path::Path;
 use crate::text::Printable;
 use crate::workload::kind::Object;
-use crate::workload::merge::{dropped, merge};
 use crate::workload::placeholder::has_placeholder;
 use crate::workload::places::Places;
 use crate::workload::references::Referent;
@@ -38,6 +39,19 @@ impl<'d> Object<'d> {
     pub(super) fn merged_pod(&self, path: Path<'d>, shape: Shape, part: Part, pod: Node) -> Template<'d> {
         let places = Places::merged(self.node, self.references, path.clone());
         Template::merged(places, path, shape, part, pod)
+    }
+
+    /// What is written of a pod, if anything is, with what is not known of it.
+    pub(super) fn as_far_as_written(
+        &self,
+        path: Path<'d>,
+        shape: Shape,
+        pod: Option<Node>,
+        unresolved: Vec<Unresolved>,
+    ) -> Template<'d> {
+        let part = if pod.is_some() { Part::Whole } else { Part::Overlay };
+        let places = Places::merged(self.node, self.references, path.clone());
+        Template { path, shape, part, pod: pod.map(Cow::Owned), places, unresolved }
     }
 
     /// The object of this group that it refers to by kind and name, if it is known.
@@ -118,25 +132,6 @@ impl<'d> Object<'d> {
         let text = format!("what {path} would add to the pod is not known");
         let missing = self.unresolved(path, UnresolvedReason::Fragment, text);
         [self.unreadable_value(path, node, "an object"), missing]
-    }
-
-    /// Merges a patch into a value of this object, and says what of that was dropped without being known.
-    pub(super) fn merge(&self, base: &mut Node, patch: &Node) -> Vec<Unresolved> {
-        let describe = |node: &Node| self.unreadable_value(&self.path_of(node), node, "an object or a list");
-        let unresolved = dropped(base, patch).into_iter().map(describe).collect();
-        merge(base, patch);
-        unresolved
-    }
-
-    /// The path of a copy of a value of this object: a value keeps its place in the text.
-    fn path_of(&self, copy: &Node) -> Path<'d> {
-        let mut found = Path::root();
-        self.node.for_each(&mut Path::root(), &mut |path, node| {
-            if (node.span.start, node.span.end) == (copy.span.start, copy.span.end) {
-                found = path.clone();
-            }
-        });
-        found
     }
 
     /// The whole object as a template of which nothing is known: there is nothing in it that a pod could be made of.

@@ -3,9 +3,10 @@
 
 use crate::path::Path;
 use crate::workload::kind::{Adapter, Object};
+use crate::workload::merge::merge_typed;
 use crate::workload::object::give_image;
 use crate::workload::pattern::{Match, matches};
-use crate::workload::template::{Part, Shape, Template};
+use crate::workload::template::{Shape, Template};
 use crate::workload::unresolved::UnresolvedReason;
 use crate::yaml::{Node, Value};
 
@@ -41,7 +42,7 @@ fn pod<'d>(object: &Object<'d>, base: &'static str, role: &'static str) -> Templ
     for pattern in [format!("{base}.podTemplate"), format!("{base}.{role}.podTemplate")] {
         match matches(object.node, &pattern).pop() {
             Some(Match::Value(_, node)) if matches!(node.value, Value::Mapping(_)) => match &mut written {
-                Some(common) => unresolved.extend(object.merge(common, node)),
+                Some(common) => merge_typed(common, node),
                 None => written = Some(node.clone()),
             },
             Some(Match::Value(at, node) | Match::Unreadable(at, node)) => {
@@ -50,17 +51,15 @@ fn pod<'d>(object: &Object<'d>, base: &'static str, role: &'static str) -> Templ
             None => {}
         }
     }
-    let span = object.get(base).unwrap_or(object.node).span;
-    let mut written = written.unwrap_or_else(|| Node::object(span, []));
-    match main_container(&mut written) {
+    let main = written.as_mut().and_then(main_container);
+    match main {
         Some(container) => give_image(container),
         None => {
             let text = format!("the operator adds the container {MAIN}, which is not written");
             unresolved.push(object.unresolved(&path, UnresolvedReason::Fragment, text));
         }
     }
-    let template = object.merged_pod(path, Shape::PodTemplate, Part::Whole, written);
-    Template { unresolved, ..template }
+    object.as_far_as_written(path, Shape::PodTemplate, written, unresolved)
 }
 
 fn main_container(pod: &mut Node) -> Option<&mut Node> {

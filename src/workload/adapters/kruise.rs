@@ -18,3 +18,19 @@ fn find<'d>(object: &Object<'d>) -> Vec<Template<'d>> {
     found.extend(patches.into_iter().map(|template| Template { shape: Shape::Patch, ..template }));
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::workload::object::tests::found;
+
+    #[test]
+    fn subsets_patch_the_template() {
+        let text = "{apiVersion: apps.kruise.io/v1alpha1, kind: UnitedDeployment, spec: {template: {cloneSetTemplate: {spec: \
+                    {template: {}}}}, topology: {subsets: [{name: a}, {patch: {spec: {}}}]}}}";
+        let expected = [
+            "spec.template.cloneSetTemplate.spec.template podTemplate",
+            "spec.topology.subsets[1].patch patch",
+        ];
+        assert_eq!(found(text), expected);
+    }
+}

@@ -42,3 +42,28 @@ fn template<'d>(object: &Object<'d>, path: Path<'d>, part: &'d Node) -> Template
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::workload::object::tests::found;
+
+    #[test]
+    fn each_part_is_a_template_or_open() {
+        for (spec, expected) in [
+            (
+                "{cache: {template: {}}, watcher: {image: a}}",
+                &["spec.cache.template podTemplate", "spec.watcher container fragment"][..],
+            ),
+            (
+                "{metadata: {redis: {runtime: {template: '${X}'}}, etcd: {}}}",
+                &["spec.metadata.redis.runtime.template podTemplate placeholder"],
+            ),
+            ("{cache: '${X}'}", &["spec.cache podTemplate placeholder"]),
+            ("{mode: a}", &["spec opaque noContainers"]),
+        ] {
+            let text =
+                format!("{{apiVersion: orchestration.aibrix.ai/v1alpha1, kind: KVCache, spec: {spec}}}");
+            assert_eq!(found(&text), expected, "{spec}");
+        }
+    }
+}

@@ -35,3 +35,22 @@ fn find<'d>(object: &Object<'d>) -> Vec<Template<'d>> {
         .map(|template| if template.pod.is_some() { template.lacking(needed.clone()) } else { template })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::workload::object::tests::found;
+
+    #[test]
+    fn roles_have_lists_of_containers() {
+        for (spec, expected) in [
+            ("{decode: {containers: []}}", &["spec.decode partialPodSpec"][..]),
+            (
+                "{baseConfigMapRef: {name: a}, prefill: {}, decode: '${X}'}",
+                &["spec.prefill partialPodSpec reference", "spec.decode partialPodSpec placeholder"],
+            ),
+        ] {
+            let text = format!("{{apiVersion: llm-d.ai/v1alpha1, kind: ModelService, spec: {spec}}}");
+            assert_eq!(found(&text), expected, "{spec}");
+        }
+    }
+}

@@ -84,3 +84,40 @@ fn pod<'d>(object: &Object<'d>, path: Path<'d>, node: &'d Node) -> Template<'d> 
     let metadata = node.get("annotations").map(|all| Node::object(node.span, [("annotations", all.clone())]));
     pod.template(path, Shape::Container, Part::Overlay, metadata)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::workload::object::tests::{found, pods};
+
+    #[test]
+    fn what_is_written_of_a_service_is_a_part_of_its_pod() {
+        for (kind, spec, expected) in [
+            ("NIMService", "{}", &["spec container fragment"][..]),
+            ("NIMCache", "{storage: '${X}'}", &["spec container placeholder,fragment"]),
+            (
+                "NIMService",
+                "{expose: {router: {eppConfig: {containerSpec: {}}}}}",
+                &["spec container fragment", "spec.expose.router.eppConfig.containerSpec container"],
+            ),
+            (
+                "NemoCustomizer",
+                "{modelDownloadJobs: {securityContext: {}}}",
+                &["spec container fragment", "spec.modelDownloadJobs partialPodSpec"],
+            ),
+            ("NIMPipeline", "{services: [{spec: {}}]}", &["spec.services[0].spec container fragment"]),
+            ("NIMPipeline", "{services: '${X}'}", &["spec.services container placeholder"]),
+        ] {
+            let text = format!("{{apiVersion: apps.nvidia.com/v1alpha1, kind: {kind}, spec: {spec}}}");
+            assert_eq!(found(&text), expected, "{spec}");
+        }
+        let text = "{apiVersion: apps.nvidia.com/v1alpha1, kind: NIMService, spec: {userID: 0, storage: {hostPath: /a}, \
+                    sidecarContainers: [{name: b}]}}";
+        assert_eq!(
+            pods(text),
+            [concat!(
+                r#"{"spec":{"containers":[{"name":"b"}],"securityContext":{"runAsUser":0},"#,
+                r#""volumes":[{"name":"storage","hostPath":{"path":"/a"}}]}}"#
+            )]
+        );
+    }
+}

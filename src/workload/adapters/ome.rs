@@ -5,6 +5,7 @@ use crate::path::Path;
 use crate::text::printable;
 use crate::workload::assembly::Assembly;
 use crate::workload::kind::{Adapter, Object};
+use crate::workload::merge::merge_typed;
 use crate::workload::pattern::{Match, matches};
 use crate::workload::template::{Part, Shape, Template};
 use crate::workload::unresolved::{Unresolved, UnresolvedReason};
@@ -64,50 +65,82 @@ pub(in crate::workload) const OME_SERVING_RUNTIME: Adapter = Adapter {
     ],
 };
 
+/// The components of a service, and those of a runtime into which they are merged.
+const COMPONENTS: [(&str, &[&str]); 4] = [
+    ("spec.engine", &["spec", "engineConfig"]),
+    ("spec.decoder", &["spec", "decoderConfig"]),
+    ("spec.router", &["spec", "routerConfig"]),
+    ("spec.predictor", &["spec"]),
+];
+
 fn service<'d>(object: &Object<'d>) -> Vec<Template<'d>> {
-    let components = ["spec.engine", "spec.decoder", "spec.router", "spec.predictor"];
-    let found: Vec<Template<'d>> = components
-        .into_iter()
-        .flat_map(|pattern| component(object, pattern))
-        .map(|template| if template.pod.is_some() { template.lacking(needed(object)) } else { template })
-        .collect();
-    let referred = ["runtime", "model"]
-        .into_iter()
-        .find(|key| object.get("spec").is_some_and(|spec| spec.get(key).is_some()));
-    match referred {
+    let needed = needed(object);
+    let (kind, name) = (needed.kind.as_deref().unwrap_or_default(), needed.name.as_deref());
+    let runtime = name.and_then(|name| object.referent(object.group(), kind, name));
+    let mut found = Vec::new();
+    for (pattern, of_runtime) in COMPONENTS {
+        let (path, node) = match object_at(object, pattern) {
+            Some(Ok(component)) => component,
+            Some(Err(unreadable)) => {
+                found.push(unreadable);
+                continue;
+            }
+            None => continue,
+        };
+        match runtime.and_then(|runtime| runtime.node.get_in(of_runtime)) {
+            Some(base) => {
+                let mut merged = base.clone();
+                merge_typed(&mut merged, node);
+                found.extend(pods(object, &path, &merged));
+            }
+            None => found.extend(pods(object, &path, node).into_iter().map(|pod| match pod.pod {
+                Some(_) => pod.lacking(needed.clone()),
+                None => pod,
+            })),
+        }
+    }
+    let refers = |key: &&str| object.get("spec").is_some_and(|spec| spec.get(key).is_some());
+    match ["runtime", "model"].into_iter().find(refers) {
         Some(key) if found.is_empty() => {
-            let path = Path::from_keys(["spec", key]);
-            vec![Template::unjudged(path, Shape::Reference, needed(object))]
+            vec![Template::unjudged(Path::from_keys(["spec", key]), Shape::Reference, needed)]
         }
         _ => found,
     }
 }
 
 fn runtime<'d>(object: &Object<'d>) -> Vec<Template<'d>> {
-    let whole = matches(object.node, "spec").pop();
-    let mut found = match whole {
-        Some(Match::Value(path, node)) if has_any(node, &OF_POD) => vec![pod(object, path, node)],
+    let mut found = match object_at(object, "spec") {
+        Some(Ok((path, node))) if has_any(node, &OF_POD) => vec![pod(object, path, node)],
+        Some(Err(unreadable)) => return vec![unreadable],
         _ => Vec::new(),
     };
     for pattern in ["spec.engineConfig", "spec.decoderConfig", "spec.routerConfig", "spec.workers"] {
-        found.extend(component(object, pattern));
+        match object_at(object, pattern) {
+            Some(Ok((path, node))) => found.extend(pods(object, &path, node)),
+            Some(Err(unreadable)) => found.push(unreadable),
+            None => {}
+        }
     }
     found
 }
 
-/// The pods of a component: its own, unless all of it is said of its nodes, and theirs.
-fn component<'d>(object: &Object<'d>, pattern: &str) -> Vec<Template<'d>> {
-    let (path, node) = match matches(object.node, pattern).pop() {
-        Some(Match::Value(path, node)) if matches!(node.value, Value::Mapping(_)) => (path, node),
-        Some(Match::Value(path, node) | Match::Unreadable(path, node)) => {
-            return vec![object.unreadable(path, node, Shape::ExtendedPodSpec, "an object")];
+/// The object at a path, where there is one; or the template that says that it cannot be read.
+fn object_at<'d>(object: &Object<'d>, pattern: &str) -> Option<Result<(Path<'d>, &'d Node), Template<'d>>> {
+    Some(match matches(object.node, pattern).pop()? {
+        Match::Value(path, node) if matches!(node.value, Value::Mapping(_)) => Ok((path, node)),
+        Match::Value(path, node) | Match::Unreadable(path, node) => {
+            Err(object.unreadable(path, node, Shape::ExtendedPodSpec, "an object"))
         }
-        None => return Vec::new(),
-    };
-    let own = (has_any(node, &OF_POD) || !has_any(node, &NODES)).then(|| pod(object, path.clone(), node));
+    })
+}
+
+/// The pods of a component: its own, unless all of it is said of its nodes, and theirs.
+fn pods<'d>(object: &Object<'d>, path: &Path<'d>, component: &Node) -> Vec<Template<'d>> {
+    let is_pod = has_any(component, &OF_POD) || !has_any(component, &NODES);
+    let own = is_pod.then(|| pod(object, path.clone(), component));
     let of_nodes = NODES.into_iter().filter_map(|key| {
-        let path = path.clone().key(key);
-        node.get(key).map(|node| match node.value {
+        let (path, node) = (path.clone().key(key), component.get(key)?);
+        Some(match node.value {
             Value::Mapping(_) => pod(object, path, node),
             _ => object.unreadable(path, node, Shape::ExtendedPodSpec, "an object"),
         })
@@ -119,7 +152,7 @@ fn has_any(node: &Node, keys: &[&str]) -> bool {
     keys.iter().any(|key| node.get(key).is_some())
 }
 
-fn pod<'d>(object: &Object<'d>, path: Path<'d>, node: &'d Node) -> Template<'d> {
+fn pod<'d>(object: &Object<'d>, path: Path<'d>, node: &Node) -> Template<'d> {
     let mut pod = Assembly::new(object, path.clone(), node);
     for key in CONTAINERS {
         pod.spec.remove(key);
@@ -151,4 +184,68 @@ fn needed(object: &Object<'_>) -> Unresolved {
         ),
     };
     object.unresolved(&path, UnresolvedReason::Reference, text).about(kind, name)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::workload::object::tests::{found, pods};
+
+    #[test]
+    fn each_component_and_each_of_its_nodes_is_a_pod() {
+        for (kind, spec, expected) in [
+            (
+                "InferenceService",
+                "{engine: {runner: {image: a}}, router: {}}",
+                &["spec.engine extendedPodSpec reference", "spec.router extendedPodSpec reference"][..],
+            ),
+            (
+                "InferenceService",
+                "{decoder: {minReplicas: 1, leader: {}, worker: '${X}'}}",
+                &[
+                    "spec.decoder.leader extendedPodSpec reference",
+                    "spec.decoder.worker extendedPodSpec placeholder",
+                ],
+            ),
+            (
+                "InferenceService",
+                "{predictor: {model: 5, workerSpec: {runner: {}}}}",
+                &[
+                    "spec.predictor extendedPodSpec wrongType,fragment,reference",
+                    "spec.predictor.workerSpec extendedPodSpec reference",
+                ],
+            ),
+            ("InferenceService", "{model: {name: a}}", &["spec.model reference reference"]),
+            (
+                "InferenceService",
+                "{model: {name: a}, runtime: '${X}'}",
+                &["spec.runtime reference reference"],
+            ),
+            (
+                "ServingRuntime",
+                "{engineConfig: {leader: {}, worker: {}}, routerConfig: {runner: {}}}",
+                &[
+                    "spec.engineConfig.leader extendedPodSpec",
+                    "spec.engineConfig.worker extendedPodSpec",
+                    "spec.routerConfig extendedPodSpec",
+                ],
+            ),
+            (
+                "ClusterServingRuntime",
+                "{containers: [{name: a}], workers: {size: 1}}",
+                &["spec extendedPodSpec", "spec.workers extendedPodSpec"],
+            ),
+            ("ClusterServingRuntime", "'${X}'", &["spec extendedPodSpec placeholder"]),
+            ("ClusterServingRuntime", "{}", &["spec opaque noContainers"]),
+        ] {
+            let text = format!("{{apiVersion: ome.io/v1beta1, kind: {kind}, spec: {spec}}}");
+            assert_eq!(found(&text), expected, "{spec}");
+        }
+    }
+
+    #[test]
+    fn the_runner_is_one_more_container() {
+        let text = "{apiVersion: ome.io/v1beta1, kind: ServingRuntime, spec: {engineConfig: {hostIPC: true, containers: \
+                    [{name: a}], runner: {name: b}}}}";
+        assert_eq!(pods(text), [r#"{"spec":{"hostIPC":true,"containers":[{"name":"a"},{"name":"b"}]}}"#]);
+    }
 }

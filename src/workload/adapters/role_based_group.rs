@@ -5,6 +5,7 @@
 use crate::path::Path;
 use crate::text::printable;
 use crate::workload::kind::{Adapter, Object};
+use crate::workload::merge::merge;
 use crate::workload::pattern::{Match, matches};
 use crate::workload::template::{Part, Shape, Template};
 use crate::workload::unresolved::{Unresolved, UnresolvedReason};
@@ -214,7 +215,7 @@ impl<'d> Group<'_, 'd> {
     /// Merges what stands at a path.
     fn apply(&self, pod: &mut Draft<'d>, at: &Path<'d>, patch: &'d Node) {
         match (&patch.value, &mut pod.pod) {
-            (Value::Mapping(_), Some(known)) => pod.unresolved.extend(self.object.merge(known, patch)),
+            (Value::Mapping(_), Some(known)) => merge(known, patch),
             (Value::Mapping(_), none) => *none = Some(patch.clone()),
             _ => pod.unresolved.extend(self.object.unknown_part(at, patch)),
         }
@@ -222,9 +223,7 @@ impl<'d> Group<'_, 'd> {
 
     fn template(&self, draft: Draft<'d>) -> Template<'d> {
         let Draft { path, shape, pod, unresolved } = draft;
-        let places = Node::object(self.object.node.span, []);
-        let template = self.object.merged_pod(path, shape, Part::Whole, pod.clone().unwrap_or(places));
-        Template { unresolved, pod: pod.and(template.pod), ..template }
+        self.object.as_far_as_written(path, shape, pod, unresolved)
     }
 
     /// Containers that are merged into those of a profile.
@@ -246,5 +245,76 @@ impl<'d> Group<'_, 'd> {
             }
         };
         matches(role, "engineRuntimes[]").into_iter().filter_map(of_match).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::workload::object::tests::{found, pods};
+
+    fn group(spec: &str) -> String {
+        format!("{{apiVersion: workloads.x-k8s.io/v1alpha2, kind: RoleBasedGroup, spec: {spec}}}")
+    }
+
+    #[test]
+    fn templates_are_judged_where_roles_use_them() {
+        let pod = "template: {spec: {containers: []}}";
+        for (role, expected) in [
+            ("template: {}", &["template podTemplate"][..]),
+            ("template: '${X}'", &["template podTemplate placeholder,fragment"]),
+            ("templateRef: {name: a}, templatePatch: {}", &["templateRef podTemplate"]),
+            ("templateRef: {name: b}", &["templateRef reference reference"]),
+            ("template: {}, leaderWorkerSet: {size: 2}", &["template podTemplate"]),
+            (
+                "template: {}, leaderWorkerSet: {patchLeaderTemplate: {}, patchWorkerTemplate: 5}",
+                &[
+                    "leaderWorkerSet.patchLeaderTemplate podTemplate",
+                    "leaderWorkerSet.patchWorkerTemplate podTemplate wrongType,fragment",
+                ],
+            ),
+            ("standalonePattern: {template: {}}", &["standalonePattern.template podTemplate"]),
+            ("standalonePattern: '${X}'", &["standalonePattern podTemplate placeholder"]),
+            (
+                "leaderWorkerPattern: {templateRef: {name: a}, workerTemplatePatch: {}}",
+                &[
+                    "leaderWorkerPattern.templateRef podTemplate",
+                    "leaderWorkerPattern.workerTemplatePatch podTemplate",
+                ],
+            ),
+            (
+                "leaderWorkerPattern: {templateRef: {name: b}, leaderTemplatePatch: {}, workerTemplatePatch: {}}",
+                &[
+                    "leaderWorkerPattern.leaderTemplatePatch patch reference",
+                    "leaderWorkerPattern.workerTemplatePatch patch reference",
+                ],
+            ),
+            (
+                "customComponentsPattern: {components: [{template: {}}]}, engineRuntimes: [{containers: []}, {}]",
+                &[
+                    "customComponentsPattern.components[0].template podTemplate",
+                    "engineRuntimes[0] patch reference",
+                ],
+            ),
+        ] {
+            let text = group(&format!("{{roleTemplates: [{{name: a, {pod}}}], roles: [{{{role}}}]}}"));
+            let expected: Vec<String> =
+                expected.iter().map(|entry| format!("spec.roles[0].{entry}")).collect();
+            assert_eq!(found(&text), expected, "{role}");
+        }
+        assert_eq!(found(&group("{roles: [{name: a}]}")), ["spec.roles[0] podTemplate fragment"]);
+        assert_eq!(found(&group("{roles: '${X}'}")), ["spec.roles podTemplate placeholder"]);
+        let set = "{apiVersion: workloads.x-k8s.io/v1alpha2, kind: RoleBasedGroupSet, spec: {groupTemplate: {spec: {roles: \
+                   [{template: {}}]}}}}";
+        assert_eq!(found(set), ["spec.groupTemplate.spec.roles[0].template podTemplate"]);
+    }
+
+    #[test]
+    fn patches_are_merged_in_their_order() {
+        let text = group(
+            "{roleTemplates: [{name: a, template: {spec: {b: 1, c: 1, d: 1}}}], roles: [{leaderWorkerPattern: {templateRef: \
+             {name: a, patch: {spec: {c: 2, d: 2}}}, leaderTemplatePatch: {spec: {d: 3}}}}]}",
+        );
+        let expected = [r#"{"spec":{"b":1,"c":2,"d":2}}"#, r#"{"spec":{"b":1,"c":2,"d":3}}"#];
+        assert_eq!(pods(&text), expected);
     }
 }

@@ -4,6 +4,7 @@
 use crate::path::Path;
 use crate::text::printable;
 use crate::workload::kind::{Adapter, Object};
+use crate::workload::merge::merge_typed;
 use crate::workload::pattern::{Match, matches};
 use crate::workload::template::{Part, Shape, Template};
 use crate::workload::unresolved::{Unresolved, UnresolvedReason};
@@ -12,6 +13,8 @@ use crate::yaml::{Node, Value};
 /// What the operator's own container does: no further one is made for it.
 const BUILT_IN: [&str; 5] =
     ["SIMPLE_MODEL", "SIMPLE_ROUTER", "RANDOM_ABTEST", "AVERAGE_COMBINER", "UNKNOWN_IMPLEMENTATION"];
+/// The containers of a server that can be changed by name.
+const OVERRIDDEN: [&str; 2] = ["agent", "rclone"];
 /// Longest name in a sentence, in characters.
 const LONGEST_NAME: usize = 63;
 
@@ -116,9 +119,15 @@ fn of_explainer<'d>(object: &Object<'d>, path: Path<'d>, explainer: &'d Node) ->
 
 fn server<'d>(object: &Object<'d>) -> Vec<Template<'d>> {
     let needed = configuration(object);
+    let name = needed.name.as_deref().unwrap_or_default();
+    if let Some(base) = object.referent(object.group(), "ServerConfig", name).map(|found| &found.node)
+        && let Some(base) = base.get_in(&["spec", "podSpec"])
+    {
+        return vec![merged(object, base)];
+    }
     let mut found = object.find("spec.podSpec", Shape::Patch, Part::Overlay);
-    for pattern in ["spec.imageOverrides.agent", "spec.imageOverrides.rclone"] {
-        found.extend(object.find(pattern, Shape::Container, Part::Overlay));
+    for image in OVERRIDDEN {
+        found.extend(object.find(&format!("spec.imageOverrides.{image}"), Shape::Container, Part::Overlay));
     }
     if found.is_empty() && object.get("spec").is_some() {
         let path = Path::from_keys(["spec", "serverConfig"]);
@@ -131,9 +140,93 @@ fn server<'d>(object: &Object<'d>) -> Vec<Template<'d>> {
     found.into_iter().map(of_configuration).collect()
 }
 
+/// The pod of a configuration, with what the server changes in it.
+fn merged<'d>(object: &Object<'d>, base: &Node) -> Template<'d> {
+    let mut spec = base.clone();
+    let overrides = object.get("spec.imageOverrides");
+    for image in OVERRIDDEN {
+        let Some(container) = overrides.and_then(|overrides| overrides.get(image)) else { continue };
+        let mut container = container.clone();
+        // What is not an object stays what it is, so that it is told.
+        if matches!(container.value, Value::Mapping(_)) {
+            container.set("name", Node::text(container.span, image));
+        }
+        let containers = Node::list(container.span, vec![container]);
+        merge_typed(&mut spec, &Node::object(containers.span, [("containers", containers)]));
+    }
+    let own = object.get("spec.podSpec");
+    if let Some(own) = own {
+        merge_typed(&mut spec, own);
+    }
+    let (key, shape) =
+        if own.is_some() { ("podSpec", Shape::PodSpec) } else { ("serverConfig", Shape::Reference) };
+    let mut template = object.merged(Path::from_keys(["spec", key]), shape, Part::Whole, spec);
+    if let Some(other) = overrides.filter(|overrides| !matches!(overrides.value, Value::Mapping(_))) {
+        let path = Path::from_keys(["spec", "imageOverrides"]);
+        template.unresolved.push(object.unreadable_value(&path, other, "an object"));
+    }
+    template
+}
+
 fn configuration(object: &Object<'_>) -> Unresolved {
     let name = object.get("spec.serverConfig").and_then(Node::as_text).unwrap_or_default();
     let text = format!("its pod comes from ServerConfig {}", printable(name, LONGEST_NAME));
     let path = Path::from_keys(["spec", "serverConfig"]);
     object.unresolved(&path, UnresolvedReason::Reference, text).about("ServerConfig", name)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::workload::object::tests::found;
+
+    #[test]
+    fn a_predictor_has_pods_and_servers_and_an_explainer() {
+        for (predictor, expected) in [
+            (
+                "{graph: {name: a, implementation: X_SERVER}, componentSpecs: [{spec: {containers: [{name: a}]}}]}",
+                &["spec.predictors[0].componentSpecs[0] podTemplate"][..],
+            ),
+            (
+                "{graph: {name: a, implementation: RANDOM_ABTEST, children: [{name: b, implementation: X_SERVER}]}}",
+                &["spec.predictors[0].graph reference reference"],
+            ),
+            (
+                "{graph: '${X}', componentSpecs: '${X}'}",
+                &[
+                    "spec.predictors[0].componentSpecs podTemplate placeholder",
+                    "spec.predictors[0].graph reference placeholder",
+                ],
+            ),
+            (
+                "{explainer: {containerSpec: {name: a}}}",
+                &["spec.predictors[0].explainer.containerSpec container"],
+            ),
+            ("{explainer: {type: a}}", &["spec.predictors[0].explainer container fragment"]),
+            ("'${X}'", &["spec.predictors[0] podTemplate placeholder"]),
+            ("{name: a}", &["spec opaque noContainers"]),
+        ] {
+            let text = format!(
+                "{{apiVersion: machinelearning.seldon.io/v1, kind: SeldonDeployment, spec: {{predictors: [{predictor}]}}}}"
+            );
+            assert_eq!(found(&text), expected, "{predictor}");
+        }
+    }
+
+    #[test]
+    fn a_server_changes_a_configuration() {
+        for (spec, expected) in [
+            ("{serverConfig: a}", &["spec.serverConfig reference reference"][..]),
+            ("{podSpec: {hostPID: true}}", &["spec.podSpec patch reference"]),
+            (
+                "{imageOverrides: {agent: {image: a}, rclone: 5}}",
+                &[
+                    "spec.imageOverrides.agent container reference",
+                    "spec.imageOverrides.rclone container wrongType",
+                ],
+            ),
+        ] {
+            let text = format!("{{apiVersion: mlops.seldon.io/v1alpha1, kind: Server, spec: {spec}}}");
+            assert_eq!(found(&text), expected, "{spec}");
+        }
+    }
 }

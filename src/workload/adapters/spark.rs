@@ -5,6 +5,7 @@ use crate::path::Path;
 use crate::text::printable;
 use crate::workload::assembly::Assembly;
 use crate::workload::kind::{Adapter, Object};
+use crate::workload::merge::merge_typed;
 use crate::workload::object::give_image;
 use crate::workload::pattern::{Match, matches};
 use crate::workload::placeholder::has_placeholder;
@@ -113,9 +114,7 @@ impl<'d> Role<'_, 'd> {
         let mut metadata = written.cloned().or(annotations.map(|node| Node::object(node.span, [])))?;
         if let Some(annotations) = annotations {
             let added = Node::object(annotations.span, [("annotations", annotations.clone())]);
-            for dropped in self.object.merge(&mut metadata, &added) {
-                pod.note(dropped);
-            }
+            merge_typed(&mut metadata, &added);
         }
         Some(metadata)
     }

@@ -46,3 +46,24 @@ fn sidecar<'d>(object: &Object<'d>, path: Path<'d>, configuration: &'d Node) -> 
     let spec = Node::object(sidecar.span, [("containers", Node::list(sidecar.span, vec![container]))]);
     Some(object.merged(path, Shape::Container, Part::WithoutPodLevel, spec))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::workload::object::tests::found;
+
+    #[test]
+    fn the_pod_is_its_operators_but_for_a_sidecar() {
+        let opaque = "spec.deploymentConfig opaque fragment";
+        let sidecar = "spec.deploymentConfig.sidecarConfig container";
+        for (spec, expected) in [
+            ("{deploymentConfig: {}}", &[opaque][..]),
+            ("{deploymentConfig: {sidecarConfig: {name: a, image: {name: b}}}}", &[opaque, sidecar]),
+            ("{deploymentConfig: {sidecarConfig: {enabled: false}}}", &[opaque]),
+            ("{deploymentConfig: '${X}', podTemplate: {}}", &[opaque, "spec.podTemplate podTemplate"]),
+        ] {
+            let text =
+                format!("{{apiVersion: production-stack.vllm.ai/v1alpha1, kind: VLLMRuntime, spec: {spec}}}");
+            assert_eq!(found(&text), expected, "{spec}");
+        }
+    }
+}

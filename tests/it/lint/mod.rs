@@ -5,6 +5,7 @@ mod kinds;
 mod layouts;
 mod misplaced;
 mod notations;
+mod placeholders;
 mod same_verdicts;
 mod unjudged;
 mod unread;

@@ -11,6 +11,11 @@ const REFUSED: &[&str] = &[
     include_str!("refused/argo.yaml"),
     include_str!("refused/tekton.yaml"),
     include_str!("refused/kubeflow.yaml"),
+    include_str!("refused/spark.yaml"),
+    include_str!("refused/flink.yaml"),
+    include_str!("refused/role_based_group.yaml"),
+    include_str!("refused/serving.yaml"),
+    include_str!("refused/kruise.yaml"),
 ];
 /// What may stand where something else should.
 const UNKNOWN: [&str; 4] = ["${X}", "{{x}}", "$(params.x)", "<name>"];
@@ -51,8 +56,9 @@ fn what_is_not_known_is_never_allowed_in_what_was_refused() {
         assert_eq!(verdict, "denied", "{text}");
     }
     let unknown = UNKNOWN.map(|text| Value::String(text.to_owned())).into_iter().chain([Value::Int(5)]);
-    let variants: Vec<(String, String)> =
-        unknown.flat_map(|value| objects.iter().flat_map(move |object| variants(object, &value)).collect::<Vec<_>>()).collect();
+    let variants: Vec<(String, String)> = unknown
+        .flat_map(|value| objects.iter().flat_map(move |object| variants(object, &value)).collect::<Vec<_>>())
+        .collect();
     let (paths, texts): (Vec<String>, Vec<String>) = variants.into_iter().unzip();
     for ((verdict, path), text) in verdicts(&texts).iter().zip(&paths).zip(&texts) {
         assert!(["denied", "unresolved"].contains(&verdict.as_str()), "{verdict} with {path}: {text}");
