@@ -26,12 +26,16 @@ impl<'d> Object<'d> {
     #[must_use]
     pub fn carried(&self) -> Carried<'d> {
         let Some(kind) = self.kinds.find(self.api_version, self.kind) else { return Carried::Unknown };
-        let found = match kind.carries {
+        let mut found = match kind.carries {
             Carries::Nothing => return Carried::Nothing,
             Carries::Opaque => vec![self.opaque()],
             Carries::Templates(patterns) => self.by_patterns(patterns),
             Carries::Adapter(adapter) => (adapter.find)(self),
         };
+        // Several patterns meet the same placeholder on their common way.
+        found.dedup_by(|next, known| {
+            next.pod.is_none() && next.path == known.path && next.unresolved == known.unresolved
+        });
         match found.is_empty() {
             true if self.has_objects(kind) => Carried::Nothing,
             true => Carried::Templates(vec![self.without_templates()]),

@@ -57,16 +57,7 @@ fn resources<'d>(object: &Object<'d>, path: &Path<'d>, trigger: &'d Node) -> Vec
             vec![object.unreadable(path.join(&at), node, Shape::Object, "an object")]
         }
     };
-    let mut found: Vec<Template<'d>> = Vec::new();
-    for matched in patterns.flat_map(|pattern| matches(trigger, pattern)) {
-        let templates = of_match(matched);
-        // Both patterns meet what is no object on their common way.
-        let is_known = |template: &Template<'d>| found.iter().any(|known| known.path == template.path);
-        if !templates.iter().any(is_known) {
-            found.extend(templates);
-        }
-    }
-    found
+    patterns.flat_map(|pattern| matches(trigger, pattern)).flat_map(of_match).collect()
 }
 
 /// The pod of the sensor or the event source itself. There is one, whatever is written.
@@ -111,4 +102,47 @@ fn of_template<'d>(object: &Object<'d>, path: Path<'d>, template: &'d Node) -> T
     }
     let text = format!("no {path}.container: the operator makes it");
     made.lacking(object.unresolved(&path.key("container"), UnresolvedReason::NoContainers, text))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::workload::object::tests::{found, pods};
+
+    #[test]
+    fn a_sensor_is_a_pod_and_what_its_triggers_make() {
+        for (kind, spec, expected) in [
+            ("EventSource", "{template: {container: {}}}", &["spec.template partialPodSpec"][..]),
+            (
+                "EventSource",
+                "{template: {serviceAccountName: a}}",
+                &["spec.template partialPodSpec noContainers"],
+            ),
+            ("EventSource", "{}", &["spec.template partialPodSpec noContainers"]),
+            ("EventSource", "{template: '${X}'}", &["spec.template partialPodSpec placeholder"]),
+            (
+                "Sensor",
+                "{template: {container: {}}, triggers: [{template: {k8s: {source: {resource: {apiVersion: batch/v1, kind: Job, spec: {template: {spec: {}}}}}}}}, {template: '${X}'}]}",
+                &[
+                    "spec.template partialPodSpec",
+                    "spec.triggers[0].template.k8s.source.resource.spec.template podTemplate",
+                    "spec.triggers[1].template object placeholder",
+                ],
+            ),
+        ] {
+            let text = format!("{{apiVersion: argoproj.io/v1alpha1, kind: {kind}, spec: {spec}}}");
+            assert_eq!(found(&text), expected, "{spec}");
+        }
+    }
+
+    #[test]
+    fn the_operator_brings_the_image() {
+        let spec = "{template: {container: {tty: true}, securityContext: {runAsUser: 1}}}";
+        let text = format!("{{apiVersion: argoproj.io/v1alpha1, kind: EventSource, spec: {spec}}}");
+        assert_eq!(
+            pods(&text),
+            [
+                r#"{"spec":{"securityContext":{"runAsUser":1},"containers":[{"tty":true,"name":"main","image":"${image}"}]}}"#
+            ]
+        );
+    }
 }

@@ -43,6 +43,8 @@ pub(super) struct Level<'o, 'd> {
     spec: Option<&'d Node>,
     defaults: Option<&'d Node>,
     patch: Option<Patch>,
+    /// Whether it is about what is elsewhere: what that refers to is not followed.
+    pub(super) is_elsewhere: bool,
 }
 
 /// A template, and its place.
@@ -52,12 +54,19 @@ impl<'o, 'd> Level<'o, 'd> {
     /// That of a workflow's spec.
     pub(super) fn of(object: &'o Object<'d>, path: Path<'d>, spec: &'d Node) -> Self {
         let patch = patch_of(object, &path, spec);
-        Self { object, path, spec: Some(spec), defaults: spec.get("templateDefaults"), patch }
+        Self {
+            object,
+            path,
+            spec: Some(spec),
+            defaults: spec.get("templateDefaults"),
+            patch,
+            is_elsewhere: false,
+        }
     }
 
     /// That of templates without a workflow.
     pub(super) fn none(object: &'o Object<'d>) -> Self {
-        Self { object, path: Path::root(), spec: None, defaults: None, patch: None }
+        Self { object, path: Path::root(), spec: None, defaults: None, patch: None, is_elsewhere: false }
     }
 
     /// The pod of a template, if it makes one.
@@ -71,6 +80,17 @@ impl<'o, 'd> Level<'o, 'd> {
             "http" | "plugin" => Some(self.agent(at)),
             _ => None,
         }
+    }
+
+    /// The same for the templates of another workflow, which this one refers to.
+    pub(super) fn elsewhere(&self) -> Self {
+        Self { path: self.path.clone(), patch: self.patch.clone(), is_elsewhere: true, ..*self }
+    }
+
+    /// The spec of the workflow that a reference names, if that is known.
+    pub(super) fn referent(&self, reference: &Node) -> Option<&'d Node> {
+        let name = reference.text_of("name");
+        self.object.referent("argoproj.io", kind_of(reference), name)?.node.get("spec")
     }
 
     /// A reference to a template that is elsewhere: what the workflow says of all pods holds for that, too.
@@ -247,6 +267,14 @@ impl<'o, 'd> Level<'o, 'd> {
     }
 }
 
+/// The kind of the object that a reference names.
+fn kind_of(reference: &Node) -> &'static str {
+    match reference.get("clusterScope").map(|scope| &scope.value) {
+        Some(Value::Bool(true)) => "ClusterWorkflowTemplate",
+        _ => "WorkflowTemplate",
+    }
+}
+
 /// What a template is: of several things the one that Argo takes.
 fn type_of(template: &Node) -> Option<&'static str> {
     TYPES.into_iter().find(|kind| template.get(kind).is_some())
@@ -316,4 +344,79 @@ fn complete(container: &mut Node) {
     }
     container.set("securityContext", security);
     give_image(container);
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::workload::object::tests::{found, pods};
+
+    fn workflow(spec: &str) -> String {
+        format!("{{apiVersion: argoproj.io/v1alpha1, kind: Workflow, spec: {spec}}}")
+    }
+
+    #[test]
+    fn a_pod_is_put_together_as_argo_does() {
+        for (spec, expected) in [
+            (
+                "{securityContext: {runAsUser: 1}, hostNetwork: true, templates: [{container: {image: a}}]}",
+                r#"{"hostNetwork":true,"containers":[{"image":"a","name":"main"}],"securityContext":{"runAsUser":1}}"#,
+            ),
+            (
+                "{securityContext: {runAsUser: 1}, templates: [{securityContext: {fsGroup: 2}, script: {image: a}}]}",
+                r#"{"securityContext":{"fsGroup":2},"containers":[{"image":"a","name":"main"}]}"#,
+            ),
+            (
+                "{templateDefaults: {container: {image: a, tty: true}, sidecars: [{name: s}]}, templates: [{container: {image: b}}]}",
+                r#"{"containers":[{"image":"b","tty":true,"name":"main"},{"name":"s"}]}"#,
+            ),
+            (
+                "{volumes: [{name: a}], templates: [{volumes: [{name: b}], container: {image: a}}]}",
+                r#"{"volumes":[{"name":"a"},{"name":"b"}],"containers":[{"image":"a","name":"main"}]}"#,
+            ),
+            (
+                "{podSpecPatch: 'hostPID: true', templates: [{podSpecPatch: '{\"hostPID\": false}', container: {image: a}}]}",
+                r#"{"containers":[{"image":"a","name":"main"}],"hostPID":false}"#,
+            ),
+            ("{podSpecPatch: 'hostPID: true', templates: [{http: {}}]}", r#"{"hostPID":true}"#),
+        ] {
+            assert_eq!(pods(&workflow(spec)).join(" "), pod_of(expected), "{spec}");
+        }
+    }
+
+    /// A pod as it is put together: with metadata, but for the agent's.
+    fn pod_of(spec: &str) -> String {
+        let metadata = if spec.contains("containers") { r#""metadata":{},"# } else { "" };
+        format!(r#"{{{metadata}"spec":{spec}}}"#)
+    }
+
+    #[test]
+    fn a_container_of_the_executor_is_complete_but_for_what_a_patch_says() {
+        let spec = "{templates: [{container: {image: a}, podSpecPatch: '{containers: [{name: wait, securityContext: {runAsUser: 0}}]}'}]}";
+        let pods = pods(&workflow(spec)).join(" ");
+        assert!(pods.contains(r#""runAsNonRoot":true"#) && pods.contains(r#""runAsUser":0"#), "{pods}");
+    }
+
+    #[test]
+    fn a_patch_or_defaults_that_are_not_known_leave_the_pod_open() {
+        for (spec, expected) in [
+            ("{podSpecPatch: '{{x}}', templates: [{container: {image: a}}]}", "unparsable"),
+            ("{podSpecPatch: '$(x)', templates: [{container: {image: a}}]}", "unparsable"),
+            ("{podSpecPatch: {a: 1}, templates: [{container: {image: a}}]}", "wrongType"),
+            ("{templateDefaults: '${X}', templates: [{container: {image: a}}]}", "placeholder"),
+            ("{templates: [{sidecars: '${X}', container: {image: a}}]}", "placeholder"),
+        ] {
+            assert_eq!(
+                found(&workflow(spec)),
+                [format!("spec.templates[0] partialPodSpec {expected}")],
+                "{spec}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_a_workflow_says_holds_for_what_it_refers_to() {
+        let spec = "{hostNetwork: true, podSpecPatch: 'hostPID: true', workflowTemplateRef: {name: a}}";
+        assert_eq!(pods(&workflow(spec)), [r#"{"spec":{"hostNetwork":true,"hostPID":true}}"#]);
+        assert_eq!(pods(&workflow("{workflowTemplateRef: {name: a}}")), [""]);
+    }
 }

@@ -19,3 +19,25 @@ fn find<'d>(object: &Object<'d>) -> Vec<Template<'d>> {
     }
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::workload::object::tests::found;
+
+    #[test]
+    fn a_rollout_has_a_template_or_names_a_workload() {
+        for (kind, spec, expected) in [
+            ("Rollout", "{template: {spec: {}}}", "spec.template podTemplate"),
+            ("Rollout", "{workloadRef: {kind: Deployment, name: a}}", "spec.workloadRef reference reference"),
+            ("Experiment", "{templates: [{template: {spec: {}}}]}", "spec.templates[0].template podTemplate"),
+            (
+                "AnalysisRun",
+                "{metrics: [{provider: {web: {}}}, {provider: {job: {spec: {template: {spec: {}}}}}}]}",
+                "spec.metrics[1].provider.job.spec.template podTemplate",
+            ),
+        ] {
+            let text = format!("{{apiVersion: argoproj.io/v1alpha1, kind: {kind}, spec: {spec}}}");
+            assert_eq!(found(&text), [expected], "{spec}");
+        }
+    }
+}

@@ -3,6 +3,7 @@
 
 use crate::path::Path;
 use crate::workload::adapters::argo_pod::{Level, patch_of};
+use crate::workload::adapters::argo_references::{of_other_workflow, template_elsewhere};
 use crate::workload::kind::{Adapter, Object};
 use crate::workload::pattern::{Match, matches};
 use crate::workload::template::{Part, Shape, Template};
@@ -52,6 +53,9 @@ pub(in crate::workload) const SCHEDULED_WORKFLOW: Adapter =
 /// Longest manifest in a workflow that is itself in a text, all of which stands at one place: each level of them takes room on
 /// the stack.
 const LONGEST_TEXT_IN_TEXT: usize = 16 << 10;
+
+/// Most templates that are found in one list before references to other workflows are left alone.
+const MOST_FOLLOWED: usize = 1000;
 
 fn at<'d>(object: &Object<'d>, path: &'static str) -> Vec<Template<'d>> {
     let of_match = |found| match found {
@@ -104,20 +108,25 @@ fn workflow<'d>(object: &Object<'d>, path: &Path<'d>, spec: &'d Node) -> Vec<Tem
     ));
     found.extend(each(&level, (path, spec), "artifactGC", &mut artifact_removal));
     if let Some(reference) = spec.get("workflowTemplateRef") {
-        found.push(level.reference(path.clone().key("workflowTemplateRef"), reference));
+        found.extend(of_other_workflow(&level, path.clone().key("workflowTemplateRef"), (spec, reference)));
     }
     found
 }
 
 /// Takes everything that a pattern leads to and that is an object.
-fn each<'o, 'd>(
+pub(super) fn each<'o, 'd>(
     level: &Level<'o, 'd>,
     (path, node): (&Path<'d>, &'d Node),
     pattern: &str,
     take: &mut dyn FnMut(&Level<'o, 'd>, Path<'d>, &'d Node) -> Vec<Template<'d>>,
 ) -> Vec<Template<'d>> {
     let mut found = Vec::new();
+    let mut elsewhere = None;
     for matched in matches(node, pattern) {
+        let level = match found.len() < MOST_FOLLOWED {
+            true => level,
+            false => elsewhere.get_or_insert_with(|| level.elsewhere()),
+        };
         let (Match::Value(at, value) | Match::Unreadable(at, value)) = &matched;
         let at = path.join(at);
         match (&matched, &value.value) {
@@ -129,7 +138,7 @@ fn each<'o, 'd>(
 }
 
 /// A template: its own pod, the object that it makes, and the templates in its steps.
-fn template<'d>(level: &Level<'_, 'd>, path: Path<'d>, node: &'d Node) -> Vec<Template<'d>> {
+pub(super) fn template<'d>(level: &Level<'_, 'd>, path: Path<'d>, node: &'d Node) -> Vec<Template<'d>> {
     let mut found: Vec<Template<'d>> = level.pod(&path, node).into_iter().collect();
     found.extend(each(level, (&path, node), "resource", &mut resource));
     for pattern in ["steps[][]", "dag.tasks[]"] {
@@ -148,8 +157,8 @@ fn step<'d>(level: &Level<'_, 'd>, path: Path<'d>, node: &'d Node) -> Vec<Templa
 
 /// The template of another workflow that a step, a hook or a template names.
 fn reference<'d>(level: &Level<'_, 'd>, path: Path<'d>, node: &'d Node) -> Vec<Template<'d>> {
-    let reference = node.get("templateRef");
-    reference.map(|reference| level.reference(path.key("templateRef"), reference)).into_iter().collect()
+    let Some(reference) = node.get("templateRef") else { return Vec::new() };
+    template_elsewhere(level, path.key("templateRef"), reference)
 }
 
 /// The object that a template makes, unless it only looks at one or deletes it.
@@ -192,4 +201,100 @@ fn artifact_removal<'d>(level: &Level<'_, 'd>, path: Path<'d>, node: &'d Node) -
         Err(unresolved) => Template::unjudged(path, Shape::Patch, unresolved),
     });
     made.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::workload::object::tests::found;
+
+    #[test]
+    fn all_that_makes_pods_is_found() {
+        for (kind, spec, expected) in [
+            (
+                "Workflow",
+                "{templates: [{container: {image: a}}, {steps: [[{template: a}, {inline: {script: {image: a}}}]]}, {suspend: {}}]}",
+                &["spec.templates[0] partialPodSpec", "spec.templates[1].steps[0][1].inline partialPodSpec"]
+                    [..],
+            ),
+            (
+                "ClusterWorkflowTemplate",
+                "{templates: [{dag: {tasks: [{templateRef: {name: a}}, '${X}', {inline: '${X}'}]}}, '${X}']}",
+                &[
+                    "spec.templates[0].dag.tasks[0].templateRef reference reference",
+                    "spec.templates[0].dag.tasks[1] partialPodSpec placeholder",
+                    "spec.templates[0].dag.tasks[2].inline partialPodSpec placeholder",
+                    "spec.templates[1] partialPodSpec placeholder",
+                ],
+            ),
+            (
+                "WorkflowTemplate",
+                "{templates: [{http: {}}, {data: {}}, {containerSet: {containers: [{image: a}]}}]}",
+                &[
+                    "spec.templates[0] partialPodSpec noContainers",
+                    "spec.templates[1] partialPodSpec noContainers",
+                    "spec.templates[2] partialPodSpec",
+                ],
+            ),
+            (
+                "CronWorkflow",
+                "{workflowSpec: {workflowTemplateRef: {name: a}, hooks: {exit: {templateRef: {name: b}}}}}",
+                &[
+                    "spec.workflowSpec.hooks.exit.templateRef reference reference",
+                    "spec.workflowSpec.workflowTemplateRef reference reference",
+                ],
+            ),
+            (
+                "Workflow",
+                "{executorPlugins: [{spec: {sidecar: {container: {image: a}}}}], artifactGC: {podSpecPatch: 'a: 1'}}",
+                &[
+                    "spec.executorPlugins[0].spec.sidecar.container container",
+                    "spec.artifactGC.podSpecPatch patch",
+                ],
+            ),
+            ("WorkflowTaskSet", "{tasks: {a: {plugin: {}}}}", &["spec.tasks.a partialPodSpec noContainers"]),
+            ("Workflow", "{entrypoint: a, templates: [{suspend: {}}]}", &["spec opaque noContainers"]),
+            ("Workflow", "'${X}'", &["spec partialPodSpec placeholder"]),
+        ] {
+            let text = format!("{{apiVersion: argoproj.io/v1alpha1, kind: {kind}, spec: {spec}}}");
+            assert_eq!(found(&text), expected, "{spec}");
+        }
+    }
+
+    #[test]
+    fn an_object_in_a_text_is_what_it_would_be_alone() {
+        for (resource, expected) in [
+            (
+                "{action: create, manifest: '{apiVersion: batch/v1, kind: Job, spec: {template: {spec: {}}}}'}",
+                "spec.templates[0].resource.manifest.spec.template podTemplate",
+            ),
+            ("{action: create, manifest: '{{x}}'}", "spec.templates[0].resource.manifest object unparsable"),
+            ("{action: create, manifest: '${X}'}", "spec.templates[0].resource.manifest object placeholder"),
+            ("{action: create, manifest: 5}", "spec.templates[0].resource.manifest object wrongType"),
+            ("{manifestFrom: {}}", "spec.templates[0].resource.manifestFrom reference reference"),
+            ("'${X}'", "spec.templates[0].resource partialPodSpec placeholder"),
+        ] {
+            let spec = format!("{{templates: [{{resource: {resource}}}]}}");
+            let text = format!("{{apiVersion: argoproj.io/v1alpha1, kind: Workflow, spec: {spec}}}");
+            assert_eq!(found(&text), [expected], "{resource}");
+        }
+    }
+
+    #[test]
+    fn a_scheduled_workflow_may_be_a_text() {
+        for (spec, expected) in [
+            ("{templates: [{container: {image: a}}]}", "spec.workflow.spec.templates[0] partialPodSpec"),
+            (
+                r#"'{"templates": [{"container": {"image": "a"}}]}'"#,
+                "spec.workflow.spec.templates[0] partialPodSpec",
+            ),
+            ("'{\"templates\": ['", "spec.workflow.spec partialPodSpec unparsable"),
+            ("'${X}'", "spec.workflow.spec partialPodSpec placeholder"),
+            ("''", "spec.workflow.spec partialPodSpec wrongType"),
+        ] {
+            let text = format!(
+                "{{apiVersion: kubeflow.org/v1beta1, kind: ScheduledWorkflow, spec: {{workflow: {{spec: {spec}}}}}}}"
+            );
+            assert_eq!(found(&text), [expected], "{spec}");
+        }
+    }
 }

@@ -26,3 +26,34 @@ fn find<'d>(object: &Object<'d>) -> Vec<Template<'d>> {
     found.extend(object.find(collector, Shape::Container, Part::WithoutPodLevel));
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::workload::object::tests::found;
+
+    #[test]
+    fn an_experiment_holds_an_object_or_names_a_text() {
+        for (spec, expected) in [
+            (
+                "{trialTemplate: {trialSpec: {apiVersion: kubeflow.org/v1, kind: TFJob, spec: {tfReplicaSpecs: {Worker: {template: {}}}}}}}",
+                &["spec.trialTemplate.trialSpec.spec.tfReplicaSpecs.Worker.template podTemplate"][..],
+            ),
+            (
+                "{trialTemplate: {trialSpec: {apiVersion: '${X}', kind: TFJob}}}",
+                &["spec.trialTemplate.trialSpec object placeholder"],
+            ),
+            (
+                "{trialTemplate: {configMap: {configMapName: a}}, metricsCollectorSpec: {collector: {customCollector: {image: a}}}}",
+                &[
+                    "spec.trialTemplate.configMap reference reference",
+                    "spec.metricsCollectorSpec.collector.customCollector container",
+                ],
+            ),
+        ] {
+            let text = format!("{{apiVersion: kubeflow.org/v1beta1, kind: Experiment, spec: {spec}}}");
+            assert_eq!(found(&text), expected, "{spec}");
+        }
+        let text = "{apiVersion: config.kubeflow.org/v1beta1, kind: KatibConfig, runtime: {suggestions: [{image: a}]}}";
+        assert_eq!(found(text), ["runtime.suggestions[0] container"]);
+    }
+}

@@ -20,12 +20,14 @@ pub(in crate::workload) const POD_DEFAULT: Adapter =
     Adapter { find: pod_default, places: &[("spec", Shape::Patch)] };
 
 fn workspace<'d>(object: &Object<'d>) -> Vec<Template<'d>> {
-    let kind = object.get("spec.kind");
-    let reference = |kind: &Node| {
-        let name = kind.as_text().unwrap_or_default();
-        Template::reference(object.node, Path::from_dotted("spec.kind"), "WorkspaceKind", name)
-    };
-    kind.map(reference).into_iter().collect()
+    let Some(kind) = object.get("spec.kind") else { return Vec::new() };
+    let (path, name) = (Path::from_dotted("spec.kind"), kind.as_text().unwrap_or_default());
+    let known = object.referent(object.group(), "WorkspaceKind", name);
+    let template = known.and_then(|known| known.node.get_in(&["spec", "podTemplate"]));
+    vec![match template.filter(|template| matches!(template.value, Value::Mapping(_))) {
+        Some(template) => pod_of_kind(object, path, template),
+        None => Template::reference(object.node, path, "WorkspaceKind", name),
+    }]
 }
 
 /// What stands at a path, if it is an object; else what is to be said of it.
@@ -47,33 +49,37 @@ fn object_at<'d>(
 fn workspace_kind<'d>(object: &Object<'d>) -> Vec<Template<'d>> {
     const PATH: &str = "spec.podTemplate";
     object_at(object, PATH, Shape::PartialPodSpec, |template| {
-        let mut container = Node::object(template.span, [("name", Node::text(template.span, "main"))]);
-        give_image(&mut container);
-        if let Some(security) = template.get("containerSecurityContext") {
-            container.set("securityContext", security.clone());
-        }
-        for (written, field) in [("extraEnv", "env"), ("extraVolumeMounts", "volumeMounts")] {
-            if let Some(value) = template.get(written) {
-                container.set(field, value.clone());
-            }
-        }
-        let containers = Node::list(template.span, vec![container]);
-        let mut spec = Node::object(template.span, [("containers", containers)]);
-        for (written, field) in [("securityContext", "securityContext"), ("extraVolumes", "volumes")] {
-            if let Some(value) = template.get(written) {
-                spec.set(field, value.clone());
-            }
-        }
-        let mut pod = Node::object(template.span, [("spec", spec)]);
-        if let Some(metadata) = template.get("podMetadata") {
-            pod.set("metadata", metadata.clone());
-        }
-        let path = Path::from_dotted(PATH);
-        let mut made = object.merged_pod(path.clone(), Shape::PartialPodSpec, Part::Whole, pod);
-        let security = Path::from_dotted("spec.containers").index(0).key("securityContext");
-        made.places.would_be(security, path.key("containerSecurityContext"));
-        made
+        pod_of_kind(object, Path::from_dotted(PATH), template)
     })
+}
+
+/// The pod of a workspace, from what its kind says of it.
+fn pod_of_kind<'d>(object: &Object<'d>, path: Path<'d>, template: &'d Node) -> Template<'d> {
+    let mut container = Node::object(template.span, [("name", Node::text(template.span, "main"))]);
+    give_image(&mut container);
+    if let Some(security) = template.get("containerSecurityContext") {
+        container.set("securityContext", security.clone());
+    }
+    for (written, field) in [("extraEnv", "env"), ("extraVolumeMounts", "volumeMounts")] {
+        if let Some(value) = template.get(written) {
+            container.set(field, value.clone());
+        }
+    }
+    let containers = Node::list(template.span, vec![container]);
+    let mut spec = Node::object(template.span, [("containers", containers)]);
+    for (written, field) in [("securityContext", "securityContext"), ("extraVolumes", "volumes")] {
+        if let Some(value) = template.get(written) {
+            spec.set(field, value.clone());
+        }
+    }
+    let mut pod = Node::object(template.span, [("spec", spec)]);
+    if let Some(metadata) = template.get("podMetadata") {
+        pod.set("metadata", metadata.clone());
+    }
+    let mut made = object.merged_pod(path.clone(), Shape::PartialPodSpec, Part::Whole, pod);
+    let security = Path::from_dotted("spec.containers").index(0).key("securityContext");
+    made.places.would_be(security, path.key("containerSecurityContext"));
+    made
 }
 
 fn pod_default<'d>(object: &Object<'d>) -> Vec<Template<'d>> {
@@ -100,4 +106,36 @@ fn pod_default<'d>(object: &Object<'d>) -> Vec<Template<'d>> {
         made.places.would_be(Path::from_dotted("spec.containers"), path.key("sidecars"));
         made
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::workload::object::tests::{found, pods};
+
+    #[test]
+    fn a_workspace_names_its_kind() {
+        let text = "{apiVersion: kubeflow.org/v1beta1, kind: Workspace, spec: {kind: a, podTemplate: {}}}";
+        assert_eq!(found(text), ["spec.kind reference reference"]);
+    }
+
+    #[test]
+    fn what_is_written_of_a_pod_goes_where_a_pod_has_it() {
+        for (version, kind, spec, expected) in [
+            (
+                "v1beta1",
+                "WorkspaceKind",
+                "{podTemplate: {securityContext: {runAsUser: 1}, containerSecurityContext: {privileged: true}, extraVolumes: [{name: a}]}}",
+                r#"{"spec":{"containers":[{"name":"main","image":"${image}","securityContext":{"privileged":true}}],"securityContext":{"runAsUser":1},"volumes":[{"name":"a"}]}}"#,
+            ),
+            (
+                "v1alpha1",
+                "PodDefault",
+                "{selector: {}, annotations: {a: b}, sidecars: [{name: a}], volumes: [{name: b}]}",
+                r#"{"spec":{"containers":[{"name":"a"}],"volumes":[{"name":"b"}]},"metadata":{"annotations":{"a":"b"}}}"#,
+            ),
+        ] {
+            let text = format!("{{apiVersion: kubeflow.org/{version}, kind: {kind}, spec: {spec}}}");
+            assert_eq!(pods(&text), [expected], "{spec}");
+        }
+    }
 }

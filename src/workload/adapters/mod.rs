@@ -3,6 +3,7 @@
 mod app_wrapper;
 mod argo_events;
 mod argo_pod;
+mod argo_references;
 mod argo_rollouts;
 mod argo_workflows;
 mod dynamo;

@@ -1,7 +1,7 @@
 //! Tekton: tasks, alone, in pipelines, and in the runs of either.
 
 use crate::path::Path;
-use crate::workload::adapters::tekton_pod::{Run, name_of};
+use crate::workload::adapters::tekton_pod::{Run, name_of, referent};
 use crate::workload::kind::{Adapter, Object};
 use crate::workload::pattern::{Match, matches};
 use crate::workload::placeholder::has_placeholder;
@@ -46,6 +46,8 @@ pub(in crate::workload) const PIPELINE_RUN: Adapter = Adapter {
 };
 
 const GROUP: &str = "tekton.dev";
+/// Most templates of one pipeline that are found before references to others are left alone.
+const MOST_FOLLOWED: usize = 1000;
 
 fn task<'d>(object: &Object<'d>) -> Vec<Template<'d>> {
     let path = Path::from_dotted("spec");
@@ -99,6 +101,13 @@ fn of_pipeline<'d>(
     }
     if let Some(reference) = owner.get("pipelineRef") {
         let path = path.clone().key("pipelineRef");
+        let known = referent(object, "Pipeline", reference).filter(|_| run.follows());
+        if let Some(pipeline) = known {
+            let run = run.deeper();
+            let of_pipeline = tasks(object, (&path, pipeline), &run, part);
+            found.extend(of_pipeline.into_iter().map(|template| Template { path: path.clone(), ..template }));
+            return found;
+        }
         found.push(object.reference_with(path, ("Pipeline", name_of(reference)), run.spec(reference)));
     }
     found
@@ -121,7 +130,10 @@ fn tasks<'d>(
             found.push(object.unreadable(path, task, Shape::PartialPodSpec, "an object or a list"));
             continue;
         }
-        let run = run.of_task(object, &path, task);
+        let mut run = run.of_task(object, &path, task);
+        if found.len() >= MOST_FOLLOWED {
+            run = run.deeper();
+        }
         found.extend(of_task(object, (&path, task), &run, part));
         found.extend(of_pipeline(object, (&path, task), &run, part));
     }
@@ -142,6 +154,10 @@ fn of_task<'d>(
     if let Some(reference) = owner.get("taskRef").filter(|reference| !is_custom(reference)) {
         let kind = Some(reference.text_of("kind")).filter(|kind| !kind.is_empty()).unwrap_or("Task");
         let path = path.clone().key("taskRef");
+        if let Some(task) = referent(object, kind, reference) {
+            found.push(run.pod(object, (path, task), part));
+            return found;
+        }
         found.push(object.reference_with(path, (kind, name_of(reference)), run.spec(reference)));
     }
     found
@@ -151,4 +167,86 @@ fn of_task<'d>(
 fn is_custom(task: &Node) -> bool {
     let api_version = task.text_of("apiVersion");
     api_version.split_once('/').is_some_and(|(group, _)| group != GROUP && !has_placeholder(group))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::workload::object::tests::{found, pods};
+
+    #[test]
+    fn tasks_are_found_wherever_they_stand() {
+        for (version, kind, spec, expected) in [
+            ("v1", "Task", "{steps: [{image: a}]}", &["spec partialPodSpec"][..]),
+            ("v1", "Task", "{steps: [{ref: {name: a}}]}", &["spec partialPodSpec reference"]),
+            ("v1beta1", "ClusterTask", "{steps: '${X}'}", &["spec partialPodSpec placeholder"]),
+            ("v1", "TaskRun", "{taskRef: {name: a}}", &["spec.taskRef reference reference"]),
+            (
+                "v1",
+                "Pipeline",
+                "{tasks: [{taskSpec: {steps: []}}, {taskRef: {apiVersion: a.dev/v1, kind: A}}, {taskSpec: {apiVersion: a.dev/v1, kind: A}}, {pipelineRef: {resolver: hub}}, {pipelineSpec: {tasks: [{taskSpec: {steps: []}}]}}], finally: [{taskRef: {name: a}}, '${X}']}",
+                &[
+                    "spec.tasks[0].taskSpec partialPodSpec",
+                    "spec.tasks[3].pipelineRef reference reference",
+                    "spec.tasks[4].pipelineSpec.tasks[0].taskSpec partialPodSpec",
+                    "spec.finally[0].taskRef reference reference",
+                    "spec.finally[1] partialPodSpec placeholder",
+                ],
+            ),
+            (
+                "v1",
+                "PipelineRun",
+                "{taskRunTemplate: '${X}', taskRunSpecs: '${X}', pipelineSpec: {tasks: [{name: a, taskSpec: {steps: []}}]}}",
+                &["spec.pipelineSpec.tasks[0].taskSpec partialPodSpec placeholder,placeholder"],
+            ),
+            (
+                "v1",
+                "PipelineRun",
+                "{taskRunSpecs: [{pipelineTaskName: '${X}', podTemplate: {}}], pipelineSpec: {tasks: [{name: a, taskSpec: {steps: []}}]}}",
+                &["spec.pipelineSpec.tasks[0].taskSpec partialPodSpec placeholder"],
+            ),
+            ("v1", "StepAction", "{image: a}", &["spec container"]),
+        ] {
+            let text = format!("{{apiVersion: tekton.dev/{version}, kind: {kind}, spec: {spec}}}");
+            assert_eq!(found(&text), expected, "{spec}");
+        }
+    }
+
+    #[test]
+    fn a_pod_is_put_together_as_tekton_does() {
+        let run = "podTemplate: {hostNetwork: true, securityContext: {runAsUser: 1}, volumes: [{name: a}, {name: b}]}";
+        let own = "odTemplate: {hostNetwork: false, securityContext: {fsGroup: 2}, volumes: [{name: b, emptyDir: {}}]}";
+        let pipeline = "pipelineSpec: {tasks: [{name: t, taskSpec: {steps: [{image: a}]}}]}";
+        let replaced = r#"{"spec":{"hostNetwork":true,"securityContext":{"fsGroup":2},"volumes":[{"name":"b","emptyDir":{}},{"name":"a"}],"containers":[{"image":"a"}]}}"#;
+        for (version, kind, spec, expected) in [
+            (
+                "v1",
+                "Task",
+                "{stepTemplate: {image: a, securityContext: {runAsUser: 1}}, steps: [{securityContext: {privileged: true}, computeResources: {}}], sidecars: [{image: b}]}".to_owned(),
+                r#"{"spec":{"containers":[{"image":"a","securityContext":{"runAsUser":1,"privileged":true},"resources":{}},{"image":"b"}]}}"#,
+            ),
+            (
+                "v1",
+                "PipelineRun",
+                format!("{{taskRunTemplate: {{{run}}}, taskRunSpecs: [{{pipelineTaskName: t, p{own}}}], {pipeline}}}"),
+                replaced,
+            ),
+            (
+                "v1beta1",
+                "PipelineRun",
+                format!("{{{run}, taskRunSpecs: [{{pipelineTaskName: t, taskP{own}}}], {pipeline}}}"),
+                replaced,
+            ),
+            // Of another version than this.
+            ("v1", "PipelineRun", format!("{{{run}, {pipeline}}}"), r#"{"spec":{"containers":[{"image":"a"}]}}"#),
+            (
+                "v1",
+                "TaskRun",
+                format!("{{{run}, taskRef: {{name: a}}}}"),
+                r#"{"spec":{"hostNetwork":true,"securityContext":{"runAsUser":1},"volumes":[{"name":"a"},{"name":"b"}]}}"#,
+            ),
+        ] {
+            let text = format!("{{apiVersion: tekton.dev/{version}, kind: {kind}, spec: {spec}}}");
+            assert_eq!(pods(&text), [expected], "{spec}");
+        }
+    }
 }

@@ -19,6 +19,8 @@ pub(super) struct Run {
     unresolved: Vec<Unresolved>,
     /// The pod templates of single tasks: name, and what is written.
     of_tasks: Vec<(Option<String>, Node)>,
+    /// Whether it is about a pipeline that is elsewhere: what that refers to is not followed, and may be in a circle.
+    is_elsewhere: bool,
 }
 
 impl Run {
@@ -59,6 +61,16 @@ impl Run {
             }
         }
         self
+    }
+
+    /// The same for a pipeline that is elsewhere.
+    pub(super) fn deeper(&self) -> Self {
+        Self { is_elsewhere: true, ..self.clone() }
+    }
+
+    /// Whether pipelines that are elsewhere are looked for.
+    pub(super) fn follows(&self) -> bool {
+        !self.is_elsewhere
     }
 
     fn take(&mut self, object: &Object<'_>, path: &Path<'_>, template: &Node) {
@@ -122,11 +134,17 @@ impl Run {
         let mut containers = Vec::new();
         for (index, step) in object.list((&path, task), "steps", &mut unresolved).iter().enumerate() {
             let at = path.clone().key("steps").index(index);
-            if let Some(elsewhere) = step.get("ref") {
+            let elsewhere = step.get("ref");
+            let action = elsewhere.and_then(|reference| referent(object, "StepAction", reference));
+            if let (Some(reference), None) = (elsewhere, action) {
                 part = Part::Overlay;
-                unresolved.push(step_action(object, &at.key("ref"), elsewhere));
+                unresolved.push(step_action(object, &at.key("ref"), reference));
             }
-            containers.push(of_step(known, step));
+            let container = of_step(known, step);
+            containers.push(match action {
+                Some(action) => of_step(Some(&container), action),
+                None => container,
+            });
         }
         let sidecars = object.list((&path, task), "sidecars", &mut unresolved);
         containers.extend(sidecars.iter().map(|sidecar| of_step(None, sidecar)));
@@ -194,6 +212,15 @@ fn step_action(object: &Object<'_>, path: &Path<'_>, reference: &Node) -> Unreso
         name => format!("a step comes from StepAction {name}"),
     };
     object.unresolved(path, UnresolvedReason::Reference, text).about("StepAction", name)
+}
+
+/// The spec of what a reference means, if that is known. What a resolver fetches is not.
+pub(super) fn referent<'d>(object: &Object<'d>, kind: &str, reference: &Node) -> Option<&'d Node> {
+    if ["resolver", "bundle"].iter().any(|key| reference.get(key).is_some()) {
+        return None;
+    }
+    let spec = object.referent("tekton.dev", kind, reference.text_of("name"))?.node.get("spec")?;
+    Some(spec).filter(|spec| matches!(spec.value, Value::Mapping(_)))
 }
 
 /// The name of what a reference means: its own or, of one that a resolver finds, the parameter of that name.
