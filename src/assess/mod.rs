@@ -7,6 +7,7 @@
 
 mod best;
 mod field_pattern;
+mod injected;
 mod unknown;
 
 use crate::evaluate::{Context, Disposition, Verdict, evaluate_whole};
@@ -19,6 +20,7 @@ use crate::text::quoted;
 use crate::workload::{Part, Shape, Template, Unresolved, UnresolvedReason};
 use crate::yaml::Node;
 
+pub use injected::{InjectedOutcome, assess_injected};
 use unknown::Known;
 
 /// The fields that a pod's own security context can set for its containers.
