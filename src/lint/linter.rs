@@ -5,6 +5,7 @@ use crate::controls::{CONTROLS, Standard};
 use crate::evaluate::{ControlFindings, Severity, StandardText, Verdict};
 use crate::json::{self, Reader};
 use crate::lint::diagnostic::place_findings;
+use crate::lint::injected::Injected;
 use crate::lint::manifest::Item;
 use crate::lint::misplaced;
 use crate::lint::pod_summary::PodSummary;
@@ -19,7 +20,7 @@ use crate::policy::{
 };
 use crate::workload::{
     Carried, Carries, Kinds, Object, References, Shape, Template, Unresolved, UnresolvedReason, Workload,
-    WorkloadObject, has_placeholder, holders,
+    WorkloadObject, has_placeholder, holders, injected_by_metadata,
 };
 use crate::yaml::{Node, Value, YamlError};
 
@@ -108,6 +109,10 @@ impl<'o> Linter<'o> {
             Err(_) => return Err(faults()),
         };
         let mut report = self.report(item, origin, name, &policies, vec![pod]);
+        let template = item.node.locate(&workload.template_steps());
+        if template.exact {
+            report.injected = Injected::of(injected_by_metadata(template.node), &policies);
+        }
         report.misplaced = misplaced::find(item.node, workload);
         Ok(report)
     }
@@ -181,8 +186,11 @@ impl<'o> Linter<'o> {
         };
         let policies = self.policies_for(&name.namespace);
         let pods = templates.iter().map(|template| self.template(template, &policies)).collect();
+        let by_webhooks =
+            templates.iter().filter_map(|template| template.pod.as_deref()).flat_map(injected_by_metadata);
+        let injected = Injected::of(object.injected().into_iter().chain(by_webhooks), &policies);
         drop(templates);
-        Some(self.report(item, origin, name, &policies, pods))
+        Some(ObjectReport { injected, ..self.report(item, origin, name, &policies, pods) })
     }
 
     fn template(&self, template: &Template<'_>, policies: &[&SecurityPolicy]) -> PodReport {
@@ -255,6 +263,7 @@ impl<'o> Linter<'o> {
             policies: policies.iter().map(|policy| policy.name.to_string()).collect(),
             pods,
             misplaced: Vec::new(),
+            injected: Vec::new(),
         }
     }
 
@@ -284,8 +293,8 @@ fn real(namespace: &str) -> &str {
 
 /// The report of a template that was judged.
 fn describe(template: &Template<'_>, written: &Node, assessed: Assessed<'_, '_>) -> PodReport {
-    let Assessed { pod, verdict, .. } = assessed;
     let openness = assessed.openness();
+    let Assessed { pod, ref verdict, .. } = assessed;
     let diagnostics = place_findings(verdict, &template.places, written, openness);
     let to_do = diagnostics.iter().filter(|diagnostic| diagnostic.is_to_do());
     let strictest = to_do.map(|diagnostic| diagnostic.severity).max();

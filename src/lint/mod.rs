@@ -14,6 +14,7 @@ mod diagnostic;
 mod exclude;
 mod file;
 mod found_in;
+mod injected;
 mod known_kinds;
 mod legal_fields;
 mod linter;

@@ -8,9 +8,11 @@
 //! [`Object::carried`] takes an object apart into its [`Template`]s. What cannot be said of one is an [`Unresolved`].
 
 mod adapters;
+mod assembly;
 mod built_in;
 mod containers;
 mod find;
+mod injected;
 mod kind;
 mod merge;
 mod object;
@@ -25,6 +27,7 @@ mod unresolved;
 pub use built_in::{WORKLOADS, Workload, WorkloadObject};
 pub use containers::{CONTAINER_LISTS, holders};
 pub use find::Carried;
+pub use injected::{InjectedContainer, injected_by_metadata};
 pub use kind::{Adapter, Carries, Kind, Kinds, Object, TemplatePattern};
 pub use placeholder::has_placeholder;
 pub use places::{Place, Places};

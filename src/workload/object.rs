@@ -1,5 +1,7 @@
 //! What adapters ask of an object, and say of it.
 
+use std::borrow::Cow;
+
 use crate::path::Path;
 use crate::text::Printable;
 use crate::workload::kind::Object;
@@ -37,6 +39,19 @@ impl<'d> Object<'d> {
     pub(super) fn merged_pod(&self, path: Path<'d>, shape: Shape, part: Part, pod: Node) -> Template<'d> {
         let places = Places::merged(self.node, self.references, path.clone());
         Template::merged(places, path, shape, part, pod)
+    }
+
+    /// What is written of a pod, if anything is, with what is not known of it.
+    pub(super) fn as_far_as_written(
+        &self,
+        path: Path<'d>,
+        shape: Shape,
+        pod: Option<Node>,
+        unresolved: Vec<Unresolved>,
+    ) -> Template<'d> {
+        let part = if pod.is_some() { Part::Whole } else { Part::Overlay };
+        let places = Places::merged(self.node, self.references, path.clone());
+        Template { path, shape, part, pod: pod.map(Cow::Owned), places, unresolved }
     }
 
     /// The object of this group that it refers to by kind and name, if it is known.
@@ -110,6 +125,13 @@ impl<'d> Object<'d> {
             unresolved.push(self.unreadable_value(&path.clone().key(key.to_owned()), list, "a list"));
         }
         list.items()
+    }
+
+    /// The same about a part that would be merged into a template: what it would set is not known either.
+    pub(super) fn unknown_part(&self, path: &Path<'_>, node: &Node) -> [Unresolved; 2] {
+        let text = format!("what {path} would add to the pod is not known");
+        let missing = self.unresolved(path, UnresolvedReason::Fragment, text);
+        [self.unreadable_value(path, node, "an object"), missing]
     }
 
     /// The whole object as a template of which nothing is known: there is nothing in it that a pod could be made of.

@@ -63,6 +63,11 @@ const fn container(pattern: &'static str) -> TemplatePattern {
     TemplatePattern { pattern, shape: Shape::Container, part: Part::WithoutPodLevel }
 }
 
+/// What is written of a container that its operator makes.
+const fn part_of_container(pattern: &'static str) -> TemplatePattern {
+    TemplatePattern { pattern, shape: Shape::Container, part: Part::Overlay }
+}
+
 /// The name of what its operator makes the pod of.
 const fn preset(pattern: &'static str) -> TemplatePattern {
     TemplatePattern { pattern, shape: Shape::Reference, part: Part::Overlay }
@@ -347,6 +352,71 @@ static KINDS: &[Kind] = &[
     row("kubeflow.org", "WorkspaceKind", adapter(adapters::WORKSPACE_KIND)),
     row("kubeflow.org", "Workspace", adapter(adapters::WORKSPACE)),
     row("kubeflow.org", "PodDefault", adapter(adapters::POD_DEFAULT)),
+    // Spark, Flink, Dynamo, OME, Seldon, RoleBasedGroup, NIM, aibrix KVCache, Kruise, Knative.
+    row("sparkoperator.k8s.io", "SparkApplication", adapter(adapters::SPARK_APPLICATION)),
+    row("sparkoperator.k8s.io", "ScheduledSparkApplication", adapter(adapters::SCHEDULED_SPARK_APPLICATION)),
+    row("flink.apache.org", "FlinkDeployment", adapter(adapters::FLINK_DEPLOYMENT)),
+    row("flink.apache.org", "FlinkBlueGreenDeployment", adapter(adapters::FLINK_BLUE_GREEN_DEPLOYMENT)),
+    row("flink.apache.org", "FlinkSessionJob", Carries::Nothing),
+    row("flink.apache.org", "FlinkStateSnapshot", Carries::Nothing),
+    row("nvidia.com", "DynamoGraphDeployment", adapter(adapters::DYNAMO_GRAPH)),
+    row("nvidia.com", "DynamoComponentDeployment", adapter(adapters::DYNAMO_COMPONENT)),
+    row("ome.io", "InferenceService", adapter(adapters::OME_INFERENCE_SERVICE)),
+    row("ome.io", "ServingRuntime", adapter(adapters::OME_SERVING_RUNTIME)),
+    row("ome.io", "ClusterServingRuntime", adapter(adapters::OME_SERVING_RUNTIME)),
+    row("machinelearning.seldon.io", "SeldonDeployment", adapter(adapters::SELDON_DEPLOYMENT)),
+    row("mlops.seldon.io", "Server", adapter(adapters::SELDON_SERVER)),
+    row("workloads.x-k8s.io", "RoleBasedGroup", adapter(adapters::ROLE_BASED_GROUP)),
+    row("workloads.x-k8s.io", "RoleBasedGroupSet", adapter(adapters::ROLE_BASED_GROUP_SET)),
+    row(
+        "workloads.x-k8s.io",
+        "RoleBasedGroupWarmup",
+        templates(&[
+            containers("spec.targetNodes.customizedAction"),
+            containers("spec.targetRoleBasedGroup.roles.*.customizedAction"),
+        ]),
+    ),
+    row("workloads.x-k8s.io", "ClusterEngineRuntimeProfile", templates(&[containers("spec")])),
+    row("workloads.x-k8s.io", "Instance", templates(&[pod("spec.components[].template")])),
+    row(
+        "workloads.x-k8s.io",
+        "InstanceSet",
+        templates(&[pod("spec.instanceTemplate.components[].template")]),
+    ),
+    row("workloads.x-k8s.io", "RoleInstance", templates(&[pod("spec.components[].template")])),
+    // Its schema leaves open what is in it.
+    row(
+        "workloads.x-k8s.io",
+        "RoleInstanceSet",
+        templates(&[
+            pod("spec.roleInstanceTemplate.components[].template"),
+            pod("spec.roleInstanceTemplate.spec.components[].template"),
+        ]),
+    ),
+    row("workloads.x-k8s.io", "RoleBasedGroupScalingAdapter", Carries::Nothing),
+    row("apps.nvidia.com", "NIMService", adapter(adapters::NIM)),
+    row("apps.nvidia.com", "NIMCache", adapter(adapters::NIM)),
+    row("apps.nvidia.com", "NIMBuild", adapter(adapters::NIM)),
+    row("apps.nvidia.com", "NIMPipeline", adapter(adapters::NIM_PIPELINE)),
+    row("apps.nvidia.com", "NemoCustomizer", adapter(adapters::NIM)),
+    row("apps.nvidia.com", "NemoDatastore", adapter(adapters::NIM)),
+    row("apps.nvidia.com", "NemoEntitystore", adapter(adapters::NIM)),
+    row("apps.nvidia.com", "NemoEvaluator", adapter(adapters::NIM)),
+    row("apps.nvidia.com", "NemoGuardrail", adapter(adapters::NIM)),
+    row("apps.nvidia.com", "NemoGuardrails", adapter(adapters::NIM)),
+    row("production-stack.vllm.ai", "VLLMRuntime", adapter(adapters::VLLM_RUNTIME)),
+    row("llm-d.ai", "ModelService", adapter(adapters::MODEL_SERVICE)),
+    row(
+        "inference.sagemaker.aws.amazon.com",
+        "InferenceEndpointConfig",
+        templates(&[part_of_container("spec.worker"), containers("spec.kubernetes")]),
+    ),
+    row("orchestration.aibrix.ai", "KVCache", adapter(adapters::KV_CACHE)),
+    row("apps.kruise.io", "UnitedDeployment", adapter(adapters::UNITED_DEPLOYMENT)),
+    row("apps.kruise.io", "EphemeralJob", templates(&[containers("spec.template")])),
+    row("serving.knative.dev", "Service", templates(&[pod("spec.template")])),
+    row("serving.knative.dev", "Configuration", templates(&[pod("spec.template")])),
+    row("serving.knative.dev", "Revision", templates(&[spec("spec")])),
 ];
 
 /// The Jobs that an analysis of Argo Rollouts measures with.

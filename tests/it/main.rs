@@ -11,6 +11,7 @@
 
 mod any_certificate;
 mod cases;
+mod cases_kinds;
 mod cases_reading;
 mod cases_review;
 mod cluster_api;
@@ -31,6 +32,7 @@ mod fields;
 mod findings;
 mod guarded_labels;
 mod hostile;
+mod kinds;
 mod kubeconfig;
 mod left_out;
 mod lint;

@@ -11,6 +11,11 @@ const REFUSED: &[&str] = &[
     include_str!("refused/argo.yaml"),
     include_str!("refused/tekton.yaml"),
     include_str!("refused/kubeflow.yaml"),
+    include_str!("refused/spark.yaml"),
+    include_str!("refused/flink.yaml"),
+    include_str!("refused/role_based_group.yaml"),
+    include_str!("refused/serving.yaml"),
+    include_str!("refused/kruise.yaml"),
 ];
 /// What may stand where something else should.
 const UNKNOWN: [&str; 4] = ["${X}", "{{x}}", "$(params.x)", "<name>"];
