@@ -56,10 +56,10 @@ fn what_is_not_known_is_never_allowed_in_what_was_refused() {
     for (text, verdict) in texts.iter().zip(verdicts(&texts)) {
         assert_eq!(verdict, "Deny", "{text}");
     }
-    let unknown: Vec<Value> =
-        UNKNOWN.map(|text| Value::String(text.to_owned())).into_iter().chain([Value::Int(5)]).collect();
-    let (paths, texts): (Vec<String>, Vec<String>) =
-        objects.iter().flat_map(|object| variants(object, &unknown)).unzip();
+    let unknown = UNKNOWN.map(|text| Value::String(text.to_owned())).into_iter().chain([Value::Int(5)]);
+    let unknown: Vec<Value> = unknown.collect();
+    let variants = objects.iter().flat_map(|object| variants(object, &unknown));
+    let (paths, texts): (Vec<String>, Vec<String>) = variants.unzip();
     for ((verdict, path), text) in verdicts(&texts).iter().zip(&paths).zip(&texts) {
         assert!(["Deny", "Unresolved"].contains(&verdict.as_str()), "{verdict} with {path}: {text}");
     }
