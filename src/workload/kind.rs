@@ -85,14 +85,14 @@ pub struct Object<'d> {
 /// The kinds that are known: those of the table, and those that a user has added.
 #[derive(Debug)]
 pub struct Kinds {
-    pub(super) table: &'static [Kind],
+    pub(super) table: &'static [&'static [Kind]],
     pub(super) added: Vec<Kind>,
 }
 
 impl Kinds {
     /// Those that were added, and the table's.
     pub fn iter(&self) -> impl Iterator<Item = &Kind> {
-        self.added.iter().chain(self.table)
+        self.added.iter().chain(self.table.iter().copied().flatten())
     }
 
     /// The kind that a manifest names: the row of its version, or else that of all others. Of a version that nobody knows, the first
