@@ -20,9 +20,10 @@ impl<'o, 'd> Assembly<'o, 'd> {
     /// Begins with what is written at a path. What is absent stands where `written` does; of anything but an object no more
     /// than that is taken.
     pub(super) fn new(object: &'o Object<'d>, at: Path<'d>, written: &Node) -> Self {
-        let spec = match written.value {
-            Value::Mapping(_) => written.clone(),
-            _ => Node::object(written.span, []),
+        let spec = if matches!(written.value, Value::Mapping(_)) {
+            written.clone()
+        } else {
+            Node::object(written.span, [])
         };
         Self { object, at, spec, unresolved: Vec::new() }
     }
@@ -61,10 +62,10 @@ impl<'o, 'd> Assembly<'o, 'd> {
     /// Adds the items of the list at a key of `from`, which stands at a path.
     pub(super) fn push_all(&mut self, list: &'static str, path: &Path<'_>, from: &Node, key: &'static str) {
         let Some(added) = from.get(key) else { return };
-        match &added.value {
-            Value::Sequence(items) => items.iter().for_each(|item| self.push(list, item.clone())),
-            _ => self.note_unreadable(&path.clone().key(key), added, "a list"),
+        if !matches!(added.value, Value::Sequence(_)) {
+            self.note_unreadable(&path.clone().key(key), added, "a list");
         }
+        added.items().iter().for_each(|item| self.push(list, item.clone()));
     }
 
     /// Copies fields that are called alike.

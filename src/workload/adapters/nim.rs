@@ -44,16 +44,14 @@ fn service<'d>(object: &Object<'d>, path: Path<'d>, node: &'d Node) -> Vec<Templ
     let picker = ["expose", "router", "eppConfig", "containerSpec"];
     if let Some(container) = node.get_in(&picker) {
         let path = path.join(&Path::from_keys(picker));
-        found.push(match container.value {
-            Value::Mapping(_) => object.container(path, container, Part::WithoutPodLevel),
-            _ => object.unreadable(path, container, Shape::Container, "an object"),
-        });
+        found.push(object.container(path, container, Part::WithoutPodLevel));
     }
     if let Some(jobs) = node.get("modelDownloadJobs") {
         let path = path.key("modelDownloadJobs");
-        found.push(match jobs.value {
-            Value::Mapping(_) => Template::of_spec(path, Shape::PartialPodSpec, Part::Overlay, jobs),
-            _ => object.unreadable(path, jobs, Shape::PartialPodSpec, "an object"),
+        found.push(if matches!(jobs.value, Value::Mapping(_)) {
+            Template::of_spec(path, Shape::PartialPodSpec, Part::Overlay, jobs)
+        } else {
+            object.unreadable(path, jobs, Shape::PartialPodSpec, "an object")
         });
     }
     found

@@ -140,9 +140,10 @@ fn pods<'d>(object: &Object<'d>, path: &Path<'d>, component: &Node) -> Vec<Templ
     let own = is_pod.then(|| pod(object, path.clone(), component));
     let of_nodes = NODES.into_iter().filter_map(|key| {
         let (path, node) = (path.clone().key(key), component.get(key)?);
-        Some(match node.value {
-            Value::Mapping(_) => pod(object, path, node),
-            _ => object.unreadable(path, node, Shape::ExtendedPodSpec, "an object"),
+        Some(if matches!(node.value, Value::Mapping(_)) {
+            pod(object, path, node)
+        } else {
+            object.unreadable(path, node, Shape::ExtendedPodSpec, "an object")
         })
     });
     own.into_iter().chain(of_nodes).collect()

@@ -118,9 +118,10 @@ impl<'d> Group<'_, 'd> {
     ) -> Option<Result<(Path<'d>, &'d Node), Template<'d>>> {
         let value = node.get(key)?;
         let path = path.clone().key(key);
-        Some(match value.value {
-            Value::Mapping(_) => Ok((path, value)),
-            _ => Err(self.object.unreadable(path, value, Shape::PodTemplate, "an object")),
+        Some(if matches!(value.value, Value::Mapping(_)) {
+            Ok((path, value))
+        } else {
+            Err(self.object.unreadable(path, value, Shape::PodTemplate, "an object"))
         })
     }
 

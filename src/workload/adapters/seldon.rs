@@ -105,10 +105,7 @@ fn of_explainer<'d>(object: &Object<'d>, path: Path<'d>, explainer: &'d Node) ->
         return object.unreadable(path, explainer, Shape::Container, "an object");
     }
     match explainer.get("containerSpec") {
-        Some(container) if matches!(container.value, Value::Mapping(_)) => {
-            object.container(path.key("containerSpec"), container, Part::WithoutPodLevel)
-        }
-        Some(other) => object.unreadable(path.key("containerSpec"), other, Shape::Container, "an object"),
+        Some(container) => object.container(path.key("containerSpec"), container, Part::WithoutPodLevel),
         None => {
             let text = "the operator brings the container of the explainer";
             let unresolved = object.unresolved(&path, UnresolvedReason::Fragment, text);

@@ -78,7 +78,7 @@ impl<'d> Role<'_, 'd> {
         }
         self.add_volumes(&mut pod);
         self.add_configured(&mut pod);
-        let metadata = self.metadata(&mut pod);
+        let metadata = self.metadata();
         let context = self.path.clone().key("podSecurityContext");
         let mut template = pod.template(self.path.clone(), Shape::PartialPodSpec, Part::Whole, metadata);
         template.places.would_be(Path::from_keys(["spec", "securityContext"]), context);
@@ -108,7 +108,7 @@ impl<'d> Role<'_, 'd> {
     }
 
     /// The labels of a pod have no part in any verdict.
-    fn metadata(&self, pod: &mut Assembly<'_, 'd>) -> Option<Node> {
+    fn metadata(&self) -> Option<Node> {
         let written = self.node.get_in(&["template", "metadata"]);
         let annotations = self.node.get("annotations");
         let mut metadata = written.cloned().or(annotations.map(|node| Node::object(node.span, [])))?;
@@ -219,7 +219,9 @@ fn unknown_name(item: &Node) -> Option<&Node> {
     match &item.value {
         Value::Mapping(_) => item.get("name").filter(|name| name.as_text().is_none_or(has_placeholder)),
         Value::Null => None,
-        _ => Some(item),
+        Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::String(_) | Value::Sequence(_) => {
+            Some(item)
+        }
     }
 }
 
