@@ -134,12 +134,11 @@ impl Unknown {
     pub(super) fn unresolved(&self, template: &Template<'_>, written: &Node) -> Unresolved {
         let place = template.places.locate(written, &self.path);
         let field = printable(&place.field, LONGEST_PATH).to_string();
-        let text = match self.reason {
-            UnresolvedReason::Placeholder if !self.message.starts_with("is ") => {
-                format!("{field} is a placeholder")
-            }
-            UnresolvedReason::Placeholder => format!("{field} {}", self.message),
-            _ => format!("{field}: {}", self.message),
+        let is_placeholder = self.reason == UnresolvedReason::Placeholder;
+        let text = match (is_placeholder, self.message.starts_with("is ")) {
+            (true, false) => format!("{field} is a placeholder"),
+            (true, true) => format!("{field} {}", self.message),
+            (false, _) => format!("{field}: {}", self.message),
         };
         let mut entry = Unresolved::new(written, &self.path, self.reason, text);
         entry.path = place.field;

@@ -20,11 +20,7 @@ impl<'o, 'd> Assembly<'o, 'd> {
     /// Begins with what is written at a path. What is absent stands where `written` does; of anything but an object no more
     /// than that is taken.
     pub(super) fn new(object: &'o Object<'d>, at: Path<'d>, written: &Node) -> Self {
-        let spec = if matches!(written.value, Value::Mapping(_)) {
-            written.clone()
-        } else {
-            Node::object(written.span, [])
-        };
+        let spec = if written.is_object() { written.clone() } else { Node::object(written.span, []) };
         Self { object, at, spec, unresolved: Vec::new() }
     }
 
@@ -62,7 +58,7 @@ impl<'o, 'd> Assembly<'o, 'd> {
     /// Adds the items of the list at a key of `from`, which stands at a path.
     pub(super) fn push_all(&mut self, list: &'static str, path: &Path<'_>, from: &Node, key: &'static str) {
         let Some(added) = from.get(key) else { return };
-        if !matches!(added.value, Value::Sequence(_)) {
+        if !added.is_list() {
             self.note_unreadable(&path.clone().key(key), added, "a list");
         }
         added.items().iter().for_each(|item| self.push(list, item.clone()));

@@ -57,9 +57,10 @@ impl<'d> Object<'d> {
 
     /// A PodTemplateSpec at a path.
     pub(super) fn template_at(&self, path: Path<'d>, node: &'d Node) -> Template<'d> {
-        match node.value {
-            Value::Mapping(_) => Template::in_place(path, node),
-            _ => self.unreadable(path, node, Shape::PodTemplate, "an object"),
+        if node.is_object() {
+            Template::in_place(path, node)
+        } else {
+            self.unreadable(path, node, Shape::PodTemplate, "an object")
         }
     }
 
@@ -78,7 +79,7 @@ impl<'d> Object<'d> {
     /// The templates that a pattern leads to.
     pub(super) fn find(&self, pattern: &str, shape: Shape, part: Part) -> Vec<Template<'d>> {
         let of_match = |found| match found {
-            Match::Value(path, node) if !matches!(node.value, Value::Mapping(_)) => {
+            Match::Value(path, node) if !node.is_object() => {
                 vec![self.unreadable(path, node, shape, "an object")]
             }
             Match::Value(path, node) => match shape {
@@ -88,7 +89,13 @@ impl<'d> Object<'d> {
                 Shape::Reference => {
                     vec![Template::reference(self.node, path, "preset", node.text_of("name"))]
                 }
-                _ => vec![Template::of_spec(path, shape, part, node)],
+                Shape::PodSpec
+                | Shape::ExtendedPodSpec
+                | Shape::PartialPodSpec
+                | Shape::Patch
+                | Shape::Opaque => {
+                    vec![Template::of_spec(path, shape, part, node)]
+                }
             },
             Match::Unreadable(path, node) => vec![self.unreadable(path, node, shape, "an object or a list")],
         };
@@ -97,7 +104,7 @@ impl<'d> Object<'d> {
 
     /// The pods of an object of any kind that stands at a path of this one. One that has none says nothing.
     pub(super) fn embedded(&self, path: &Path<'d>, node: &'d Node) -> Vec<Template<'d>> {
-        if !matches!(node.value, Value::Mapping(_)) {
+        if !node.is_object() {
             return vec![self.unreadable(path.clone(), node, Shape::Object, "an object")];
         }
         if let Some(key) = unknown_identity(node) {
@@ -131,7 +138,7 @@ impl<'d> Object<'d> {
         for document in yaml::read(text.as_text().unwrap_or_default()) {
             match document {
                 Ok(document) if document.root.value == Value::Null => {}
-                Ok(document) if !matches!(document.root.value, Value::Mapping(_)) => {
+                Ok(document) if !document.root.is_object() => {
                     found.push(self.unreadable(path.clone(), &document.root, Shape::Object, "an object"));
                 }
                 Ok(document) => {
@@ -158,16 +165,11 @@ impl<'d> Object<'d> {
     fn of_workload(&self, workload: &Workload) -> Template<'d> {
         let path = workload.template_steps();
         let located = self.node.locate(&path);
-        match &located.node.value {
-            Value::Mapping(_) if located.exact => Template::in_place(path, located.node),
-            value if located.exact && *value != Value::Null => {
-                self.unreadable(path, located.node, Shape::PodTemplate, "an object")
-            }
-            _ => {
-                let unresolved = self.unresolved(&path, UnresolvedReason::Fragment, format!("no {path}"));
-                Template::unjudged(path, Shape::PodTemplate, unresolved)
-            }
+        if located.exact && located.node.value != Value::Null {
+            return self.template_at(path, located.node);
         }
+        let unresolved = self.unresolved(&path, UnresolvedReason::Fragment, format!("no {path}"));
+        Template::unjudged(path, Shape::PodTemplate, unresolved)
     }
 
     /// An object with containers of which nobody knows what it makes of them.

@@ -10,7 +10,7 @@ use crate::workload::places::Places;
 use crate::workload::references::Referent;
 use crate::workload::template::{Part, Shape, Template};
 use crate::workload::unresolved::{Unresolved, UnresolvedReason};
-use crate::yaml::{Node, Value};
+use crate::yaml::Node;
 
 impl<'d> Object<'d> {
     /// The group.
@@ -77,20 +77,17 @@ impl<'d> Object<'d> {
 
     /// The same about a part of a template.
     pub(super) fn unreadable_value(&self, path: &Path<'_>, node: &Node, wanted: &str) -> Unresolved {
-        match &node.value {
-            Value::String(text) if has_placeholder(text) => {
-                self.unresolved(path, UnresolvedReason::Placeholder, format!("{path} is a placeholder"))
-            }
-            value => {
-                let text = format!("{path}: expected {wanted}, found {}", value.name());
-                self.unresolved(path, UnresolvedReason::WrongType, text)
-            }
+        if node.as_text().is_some_and(has_placeholder) {
+            self.unresolved(path, UnresolvedReason::Placeholder, format!("{path} is a placeholder"))
+        } else {
+            let text = format!("{path}: expected {wanted}, found {}", node.value.name());
+            self.unresolved(path, UnresolvedReason::WrongType, text)
         }
     }
 
     /// One container at a path, as if it were alone in its pod.
     pub(super) fn container(&self, path: Path<'d>, node: &'d Node, part: Part) -> Template<'d> {
-        if !matches!(node.value, Value::Mapping(_)) {
+        if !node.is_object() {
             return self.unreadable(path, node, Shape::Container, "an object");
         }
         let containers = Node::list(node.span, vec![node.clone()]);
@@ -121,7 +118,7 @@ impl<'d> Object<'d> {
         unresolved: &mut Vec<Unresolved>,
     ) -> &'n [Node] {
         let Some(list) = owner.get(key) else { return &[] };
-        if !matches!(list.value, Value::Sequence(_)) {
+        if !list.is_list() {
             unresolved.push(self.unreadable_value(&path.clone().key(key.to_owned()), list, "a list"));
         }
         list.items()
@@ -168,7 +165,7 @@ pub(super) mod tests {
             Object { node, api_version, kind, kinds: &kinds, namespace: "", references: &references };
         match object.carried() {
             Carried::Templates(templates) => templates.iter().map(of_template).collect(),
-            other => panic!("{other:?}: {text}"),
+            other @ (Carried::Unknown | Carried::Nothing) => panic!("{other:?}: {text}"),
         }
     }
 

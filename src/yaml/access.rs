@@ -32,6 +32,18 @@ impl Node {
         keys.iter().try_fold(self, |node, key| node.get(key))
     }
 
+    /// Whether it is an object.
+    #[must_use]
+    pub fn is_object(&self) -> bool {
+        matches!(self.value, Value::Mapping(_))
+    }
+
+    /// Whether it is a list.
+    #[must_use]
+    pub fn is_list(&self) -> bool {
+        matches!(self.value, Value::Sequence(_))
+    }
+
     /// The keys and values of an object; of anything else none.
     #[must_use]
     pub fn entries(&self) -> &[Entry] {

@@ -65,7 +65,7 @@ fn pod<'d>(object: &Object<'d>) -> Template<'d> {
     let path = Path::from_dotted("spec.template");
     let located = object.node.locate(&path);
     let template = located.node;
-    let is_object = matches!(template.value, Value::Mapping(_));
+    let is_object = template.is_object();
     if is_object && located.exact {
         return of_template(object, path, template);
     }
@@ -84,7 +84,7 @@ fn of_template<'d>(object: &Object<'d>, path: Path<'d>, template: &'d Node) -> T
     let container = template.get("container");
     if let Some(container) = container {
         let mut container = container.clone();
-        if matches!(container.value, Value::Mapping(_)) {
+        if container.is_object() {
             container.set("name", Node::text(container.span, "main"));
             give_image(&mut container);
         }

@@ -27,7 +27,7 @@ pub(super) fn patch_of(object: &Object<'_>, path: &Path<'_>, owner: &Node) -> Op
     let mut documents = yaml::read(text);
     let document = documents.pop().filter(|_| documents.is_empty());
     let problem = match document {
-        Some(Ok(document)) if matches!(document.root.value, Value::Mapping(_)) => {
+        Some(Ok(document)) if document.root.is_object() => {
             return Some(Ok(document.root.moved_to(written.span)));
         }
         _ if has_placeholder(text) => "it has a placeholder".to_owned(),
@@ -76,7 +76,7 @@ fn containers_mut(spec: &mut Node) -> Vec<&mut Node> {
     let items = lists.filter_map(|entry| {
         if let Value::Sequence(items) = &mut entry.value.value { Some(items) } else { None }
     });
-    items.flatten().filter(|item| matches!(item.value, Value::Mapping(_))).collect()
+    items.flatten().filter(|item| item.is_object()).collect()
 }
 
 /// The executor brings the images of what is only patched here.

@@ -138,7 +138,7 @@ impl<'o, 'd> Level<'o, 'd> {
         let layers =
             [(self.path.clone().key("templateDefaults"), self.defaults), (path.clone(), Some(template))];
         for (path, layer) in layers.iter().filter_map(|(path, layer)| Some((path, (*layer)?))) {
-            if matches!(layer.value, Value::Mapping(_)) {
+            if layer.is_object() {
                 merge_typed(&mut spec, &self.layer((path, layer), kind, &mut unresolved));
                 if let Some(written) = layer.get("metadata") {
                     merge_typed(&mut metadata, written);
@@ -160,7 +160,7 @@ impl<'o, 'd> Level<'o, 'd> {
 
     /// What stands where defaults should, if it is no object.
     fn unknown_defaults(&self) -> Option<Unresolved> {
-        let defaults = self.defaults.filter(|defaults| !matches!(defaults.value, Value::Mapping(_)))?;
+        let defaults = self.defaults.filter(|defaults| !defaults.is_object())?;
         let path = self.path.clone().key("templateDefaults");
         Some(self.object.unreadable_value(&path, defaults, "an object"))
     }
@@ -181,13 +181,13 @@ impl<'o, 'd> Level<'o, 'd> {
         }
         let mut containers = Vec::new();
         match (kind, layer.get(kind)) {
-            ("containerSet", Some(set)) if matches!(set.value, Value::Mapping(_)) => {
+            ("containerSet", Some(set)) if set.is_object() => {
                 let at = (&path.clone().key("containerSet"), set);
                 containers.extend_from_slice(self.object.list(at, "containers", unresolved));
             }
             ("container" | "script" | "containerSet", Some(container)) => {
                 let mut container = container.clone();
-                if matches!(container.value, Value::Mapping(_)) {
+                if container.is_object() {
                     container.set("name", Node::text(container.span, MAIN));
                 }
                 containers.push(container);

@@ -7,7 +7,7 @@ use crate::workload::kind::{Adapter, Object};
 use crate::workload::pattern::{Match, matches};
 use crate::workload::template::{Part, Shape, Template};
 use crate::workload::unresolved::{Unresolved, UnresolvedReason};
-use crate::yaml::{Node, Value};
+use crate::yaml::Node;
 
 /// The main container in a pod template of v1beta1.
 const MAIN: &str = "main";
@@ -38,7 +38,7 @@ type ToPod = for<'o, 'd> fn(&'o Object<'d>, Path<'d>, &'d Node) -> Template<'d>;
 
 fn each<'d>(object: &Object<'d>, pattern: &str, to_pod: ToPod) -> Vec<Template<'d>> {
     let of_match = |found| match found {
-        Match::Value(path, node) if matches!(node.value, Value::Mapping(_)) => to_pod(object, path, node),
+        Match::Value(path, node) if node.is_object() => to_pod(object, path, node),
         Match::Value(path, node) | Match::Unreadable(path, node) => {
             object.unreadable(path, node, Shape::PodTemplate, "an object")
         }
@@ -52,13 +52,13 @@ fn service<'d>(object: &Object<'d>, path: Path<'d>, node: &'d Node) -> Template<
         return Template::unjudged(path, Shape::PodTemplate, lacks_main);
     };
     let path = path.key("extraPodSpec");
-    if !matches!(extra.value, Value::Mapping(_)) {
+    if !extra.is_object() {
         return object.unreadable(path, extra, Shape::ExtendedPodSpec, "an object");
     }
     let mut pod = Assembly::new(object, path.clone(), extra);
     pod.spec.remove("mainContainer");
     match extra.get("mainContainer") {
-        Some(main) if matches!(main.value, Value::Mapping(_)) => {
+        Some(main) if main.is_object() => {
             let mut main = main.clone();
             main.set("name", Node::text(main.span, MAIN));
             pod.push("containers", main);

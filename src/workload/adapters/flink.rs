@@ -41,7 +41,7 @@ fn pod<'d>(object: &Object<'d>, base: &'static str, role: &'static str) -> Templ
     let mut unresolved = Vec::new();
     for pattern in [format!("{base}.podTemplate"), format!("{base}.{role}.podTemplate")] {
         match matches(object.node, &pattern).pop() {
-            Some(Match::Value(_, node)) if matches!(node.value, Value::Mapping(_)) => match &mut written {
+            Some(Match::Value(_, node)) if node.is_object() => match &mut written {
                 Some(common) => merge_typed(common, node),
                 None => written = Some(node.clone()),
             },

@@ -80,7 +80,7 @@ pub(in crate::workload) const OLD_INFERENCE_SERVICE: Adapter = Adapter {
 
 fn components<'d>(object: &Object<'d>, pattern: &str) -> Vec<Template<'d>> {
     let of_match = |found| match found {
-        Match::Value(path, node) if matches!(node.value, Value::Mapping(_)) => component(object, path, node),
+        Match::Value(path, node) if node.is_object() => component(object, path, node),
         Match::Value(path, node) | Match::Unreadable(path, node) => {
             vec![object.unreadable(path, node, Shape::ExtendedPodSpec, "an object")]
         }
@@ -96,7 +96,7 @@ fn component<'d>(object: &Object<'d>, path: Path<'d>, node: &'d Node) -> Vec<Tem
     for framework in FRAMEWORKS {
         let Some(container) = node.get(framework) else { continue };
         let at = path.clone().key(framework);
-        if !matches!(container.value, Value::Mapping(_)) {
+        if !container.is_object() {
             missing.push(object.unreadable_value(&at, container, "an object"));
             missing.push(object.unresolved(&at, UnresolvedReason::Fragment, "its container is not known"));
             continue;
@@ -115,9 +115,10 @@ fn component<'d>(object: &Object<'d>, path: Path<'d>, node: &'d Node) -> Vec<Tem
     let workers = node.get("workerSpec").map(|workers| {
         let path = path.key("workerSpec");
         let base = runtime.and_then(|runtime| runtime.node.get_in(&["spec", "workerSpec"]));
-        match workers.value {
-            Value::Mapping(_) => object.merged(path, Shape::PodSpec, part, merged(base, workers)),
-            _ => object.unreadable(path, workers, Shape::PodSpec, "an object"),
+        if workers.is_object() {
+            object.merged(path, Shape::PodSpec, part, merged(base, workers))
+        } else {
+            object.unreadable(path, workers, Shape::PodSpec, "an object")
         }
     });
     std::iter::once(pod).chain(workers).collect()

@@ -24,7 +24,7 @@ fn workspace<'d>(object: &Object<'d>) -> Vec<Template<'d>> {
     let (path, name) = (Path::from_dotted("spec.kind"), kind.as_text().unwrap_or_default());
     let known = object.referent(object.group(), "WorkspaceKind", name);
     let template = known.and_then(|known| known.node.get_in(&["spec", "podTemplate"]));
-    vec![match template.filter(|template| matches!(template.value, Value::Mapping(_))) {
+    vec![match template.filter(|template| template.is_object()) {
         Some(template) => pod_of_kind(object, path, template),
         None => Template::reference(object.node, path, "WorkspaceKind", name),
     }]
@@ -39,7 +39,7 @@ fn object_at<'d>(
 ) -> Vec<Template<'d>> {
     let path = Path::from_dotted(path);
     let located = object.node.locate(&path);
-    let is_object = matches!(located.node.value, Value::Mapping(_));
+    let is_object = located.node.is_object();
     match is_object || located.node.value == Value::Null {
         true if is_object && located.exact => vec![take(located.node)],
         true => Vec::new(),

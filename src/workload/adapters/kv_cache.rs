@@ -6,7 +6,7 @@ use crate::workload::kind::{Adapter, Object};
 use crate::workload::pattern::{Match, matches};
 use crate::workload::template::{Shape, Template};
 use crate::workload::unresolved::UnresolvedReason;
-use crate::yaml::{Node, Value};
+use crate::yaml::Node;
 
 /// The parts, each with an optional template.
 const PARTS: [&str; 4] =
@@ -25,7 +25,7 @@ pub(in crate::workload) const KV_CACHE: Adapter = Adapter {
 
 fn part<'d>(object: &Object<'d>, pattern: &str) -> Option<Template<'d>> {
     Some(match matches(object.node, pattern).pop()? {
-        Match::Value(path, node) if matches!(node.value, Value::Mapping(_)) => template(object, path, node),
+        Match::Value(path, node) if node.is_object() => template(object, path, node),
         Match::Value(path, node) | Match::Unreadable(path, node) => {
             object.unreadable(path, node, Shape::PodTemplate, "an object")
         }

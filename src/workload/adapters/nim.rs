@@ -8,7 +8,7 @@ use crate::workload::object::give_image;
 use crate::workload::pattern::{Match, matches};
 use crate::workload::template::{Part, Shape, Template};
 use crate::workload::unresolved::UnresolvedReason;
-use crate::yaml::{Node, Value};
+use crate::yaml::Node;
 
 /// A service, a cache, or a microservice at `spec`.
 pub(in crate::workload) const NIM: Adapter = Adapter {
@@ -31,7 +31,7 @@ pub(in crate::workload) const NIM_PIPELINE: Adapter = Adapter {
 
 fn services<'d>(object: &Object<'d>, pattern: &str) -> Vec<Template<'d>> {
     let of_match = |found| match found {
-        Match::Value(path, node) if matches!(node.value, Value::Mapping(_)) => service(object, path, node),
+        Match::Value(path, node) if node.is_object() => service(object, path, node),
         Match::Value(path, node) | Match::Unreadable(path, node) => {
             vec![object.unreadable(path, node, Shape::Container, "an object")]
         }
@@ -48,7 +48,7 @@ fn service<'d>(object: &Object<'d>, path: Path<'d>, node: &'d Node) -> Vec<Templ
     }
     if let Some(jobs) = node.get("modelDownloadJobs") {
         let path = path.key("modelDownloadJobs");
-        found.push(if matches!(jobs.value, Value::Mapping(_)) {
+        found.push(if jobs.is_object() {
             Template::of_spec(path, Shape::PartialPodSpec, Part::Overlay, jobs)
         } else {
             object.unreadable(path, jobs, Shape::PartialPodSpec, "an object")
@@ -73,7 +73,7 @@ fn pod<'d>(object: &Object<'d>, path: Path<'d>, node: &'d Node) -> Template<'d> 
         pod.spec.set("securityContext", context);
     }
     match node.get("storage") {
-        Some(storage) if !matches!(storage.value, Value::Mapping(_)) => {
+        Some(storage) if !storage.is_object() => {
             pod.note_unreadable(&path.clone().key("storage"), storage, "an object");
         }
         storage => {

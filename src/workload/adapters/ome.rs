@@ -9,7 +9,7 @@ use crate::workload::merge::merge_typed;
 use crate::workload::pattern::{Match, matches};
 use crate::workload::template::{Part, Shape, Template};
 use crate::workload::unresolved::{Unresolved, UnresolvedReason};
-use crate::yaml::{Node, Value};
+use crate::yaml::Node;
 
 /// Fields of a component of which each is a further container.
 const CONTAINERS: [&str; 2] = ["runner", "model"];
@@ -127,7 +127,7 @@ fn runtime<'d>(object: &Object<'d>) -> Vec<Template<'d>> {
 /// The object at a path, where there is one; or the template that says that it cannot be read.
 fn object_at<'d>(object: &Object<'d>, pattern: &str) -> Option<Result<(Path<'d>, &'d Node), Template<'d>>> {
     Some(match matches(object.node, pattern).pop()? {
-        Match::Value(path, node) if matches!(node.value, Value::Mapping(_)) => Ok((path, node)),
+        Match::Value(path, node) if node.is_object() => Ok((path, node)),
         Match::Value(path, node) | Match::Unreadable(path, node) => {
             Err(object.unreadable(path, node, Shape::ExtendedPodSpec, "an object"))
         }
@@ -140,7 +140,7 @@ fn pods<'d>(object: &Object<'d>, path: &Path<'d>, component: &Node) -> Vec<Templ
     let own = is_pod.then(|| pod(object, path.clone(), component));
     let of_nodes = NODES.into_iter().filter_map(|key| {
         let (path, node) = (path.clone().key(key), component.get(key)?);
-        Some(if matches!(node.value, Value::Mapping(_)) {
+        Some(if node.is_object() {
             pod(object, path, node)
         } else {
             object.unreadable(path, node, Shape::ExtendedPodSpec, "an object")
@@ -158,7 +158,7 @@ fn pod<'d>(object: &Object<'d>, path: Path<'d>, node: &Node) -> Template<'d> {
     for key in CONTAINERS {
         pod.spec.remove(key);
         match node.get(key) {
-            Some(container) if matches!(container.value, Value::Mapping(_)) => {
+            Some(container) if container.is_object() => {
                 pod.push("containers", container.clone());
             }
             Some(other) => pod.note_unknown_part(&path.clone().key(key), other),

@@ -88,12 +88,13 @@ fn autoscaler<'d>(object: &Object<'d>, base: &'static str) -> Option<Template<'d
     let cluster = object.get(base)?;
     let (options, is_enabled) = (cluster.get("autoscalerOptions")?, cluster.get("enableInTreeAutoscaling")?);
     let path = Path::from_dotted(base).key("autoscalerOptions");
-    match is_enabled.value {
-        Value::Bool(true) => {}
-        Value::Bool(false) => return None,
-        _ => return Some(object.unreadable(path, is_enabled, Shape::Container, "true or false")),
+    if is_enabled.value == Value::Bool(false) {
+        return None;
     }
-    if !matches!(options.value, Value::Mapping(_)) {
+    if is_enabled.value != Value::Bool(true) {
+        return Some(object.unreadable(path, is_enabled, Shape::Container, "true or false"));
+    }
+    if !options.is_object() {
         return Some(object.unreadable(path, options, Shape::Container, "an object"));
     }
     let mut container = options.clone();

@@ -72,7 +72,7 @@ struct Draft<'d> {
 fn group<'d>(object: &Object<'d>, base: &'static str) -> Vec<Template<'d>> {
     let group = Group { object, base };
     let of_match = |found| match found {
-        Match::Value(path, role) if matches!(role.value, Value::Mapping(_)) => group.role(&path, role),
+        Match::Value(path, role) if role.is_object() => group.role(&path, role),
         Match::Value(path, node) | Match::Unreadable(path, node) => {
             vec![object.unreadable(path, node, Shape::PodTemplate, "an object")]
         }
@@ -118,7 +118,7 @@ impl<'d> Group<'_, 'd> {
     ) -> Option<Result<(Path<'d>, &'d Node), Template<'d>>> {
         let value = node.get(key)?;
         let path = path.clone().key(key);
-        Some(if matches!(value.value, Value::Mapping(_)) {
+        Some(if value.is_object() {
             Ok((path, value))
         } else {
             Err(self.object.unreadable(path, value, Shape::PodTemplate, "an object"))
@@ -230,7 +230,7 @@ impl<'d> Group<'_, 'd> {
     /// Containers that are merged into those of a profile.
     fn engine_runtimes(&self, path: &Path<'d>, role: &'d Node) -> Vec<Template<'d>> {
         let of_match = |found| match found {
-            Match::Value(at, node) if matches!(node.value, Value::Mapping(_)) => {
+            Match::Value(at, node) if node.is_object() => {
                 node.get("containers")?;
                 let (path, profile) = (path.join(&at), node.text_of("profileName"));
                 let text = format!(

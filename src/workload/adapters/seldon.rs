@@ -8,7 +8,7 @@ use crate::workload::merge::merge_typed;
 use crate::workload::pattern::{Match, matches};
 use crate::workload::template::{Part, Shape, Template};
 use crate::workload::unresolved::{Unresolved, UnresolvedReason};
-use crate::yaml::{Node, Value};
+use crate::yaml::Node;
 
 /// What the operator's own container does: no further one is made for it.
 const BUILT_IN: [&str; 5] =
@@ -41,7 +41,7 @@ pub(in crate::workload) const SELDON_SERVER: Adapter = Adapter {
 
 fn deployment<'d>(object: &Object<'d>) -> Vec<Template<'d>> {
     let of_match = |found| match found {
-        Match::Value(path, node) if matches!(node.value, Value::Mapping(_)) => predictor(object, &path, node),
+        Match::Value(path, node) if node.is_object() => predictor(object, &path, node),
         Match::Value(path, node) | Match::Unreadable(path, node) => {
             vec![object.unreadable(path, node, Shape::PodTemplate, "an object")]
         }
@@ -71,7 +71,7 @@ fn server_of_graph<'d>(
     predictor: &'d Node,
     graph: &'d Node,
 ) -> Option<Template<'d>> {
-    if !matches!(graph.value, Value::Mapping(_)) {
+    if !graph.is_object() {
         return Some(object.unreadable(path, graph, Shape::Reference, "an object"));
     }
     let containers: Vec<&str> = predictor
@@ -101,7 +101,7 @@ fn unit_without_container<'d>(unit: &'d Node, containers: &[&str]) -> Option<&'d
 }
 
 fn of_explainer<'d>(object: &Object<'d>, path: Path<'d>, explainer: &'d Node) -> Template<'d> {
-    if !matches!(explainer.value, Value::Mapping(_)) {
+    if !explainer.is_object() {
         return object.unreadable(path, explainer, Shape::Container, "an object");
     }
     match explainer.get("containerSpec") {
@@ -145,7 +145,7 @@ fn merged<'d>(object: &Object<'d>, base: &Node) -> Template<'d> {
         let Some(container) = overrides.and_then(|overrides| overrides.get(image)) else { continue };
         let mut container = container.clone();
         // What is not an object stays what it is, so that it is told.
-        if matches!(container.value, Value::Mapping(_)) {
+        if container.is_object() {
             container.set("name", Node::text(container.span, image));
         }
         let containers = Node::list(container.span, vec![container]);
@@ -158,7 +158,7 @@ fn merged<'d>(object: &Object<'d>, base: &Node) -> Template<'d> {
     let (key, shape) =
         if own.is_some() { ("podSpec", Shape::PodSpec) } else { ("serverConfig", Shape::Reference) };
     let mut template = object.merged(Path::from_keys(["spec", key]), shape, Part::Whole, spec);
-    if let Some(other) = overrides.filter(|overrides| !matches!(overrides.value, Value::Mapping(_))) {
+    if let Some(other) = overrides.filter(|overrides| !overrides.is_object()) {
         let path = Path::from_keys(["spec", "imageOverrides"]);
         template.unresolved.push(object.unreadable_value(&path, other, "an object"));
     }

@@ -55,7 +55,7 @@ fn application<'d>(object: &Object<'d>, base: &'static str) -> Vec<Template<'d>>
     let of_role = |(name, main_containers): (&'static str, &'static [&'static str])| {
         let found = matches(object.node, &format!("{base}.{name}")).pop()?;
         Some(match found {
-            Match::Value(path, node) if matches!(node.value, Value::Mapping(_)) => {
+            Match::Value(path, node) if node.is_object() => {
                 Role { object, application, base, name, main_containers, path, node }.pod()
             }
             Match::Value(path, node) | Match::Unreadable(path, node) => {
@@ -121,7 +121,7 @@ impl<'d> Role<'_, 'd> {
 
     /// Spark's own container is the one of that name, else the first, else a new one.
     fn write_main_container(&self, pod: &mut Assembly<'_, 'd>) {
-        let is_object = |item: &Node| matches!(item.value, Value::Mapping(_));
+        let is_object = |item: &Node| item.is_object();
         let is_named = |item: &Node| self.main_containers.contains(&item.text_of("name"));
         let items = pod.spec.items_at("containers");
         let first = || items.first().filter(|item| is_object(item)).map(|_| 0);
@@ -148,7 +148,7 @@ impl<'d> Role<'_, 'd> {
         let mounts_at = self.path.clone().key("volumeMounts");
         let volumes_at = Path::from_dotted(self.base).key("volumes");
         for (path, list) in [(&mounts_at, mounts), (&volumes_at, volumes)] {
-            if !matches!(list.value, Value::Sequence(_)) {
+            if !list.is_list() {
                 pod.note_unreadable(path, list, "a list");
             }
         }
@@ -178,7 +178,7 @@ impl<'d> Role<'_, 'd> {
             return;
         };
         let at = Path::from_dotted(self.base).key("sparkConf");
-        if !matches!(settings.value, Value::Mapping(_)) {
+        if !settings.is_object() {
             pod.note_unreadable(&at, settings, "an object");
         }
         let prefix = format!("spark.kubernetes.{}.", self.name);

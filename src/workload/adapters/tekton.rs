@@ -59,7 +59,7 @@ fn task_run<'d>(object: &Object<'d>) -> Vec<Template<'d>> {
     let Some(spec) = object.get("spec") else { return Vec::new() };
     let run = Run::of(object, "spec.podTemplate");
     let path = Path::from_dotted("spec");
-    if !matches!(spec.value, Value::Mapping(_)) {
+    if !spec.is_object() {
         return vec![object.unreadable(path, spec, Shape::PartialPodSpec, "an object")];
     }
     of_task(object, (&path, spec), &run, Part::Whole)
@@ -82,7 +82,7 @@ fn pipeline_run<'d>(object: &Object<'d>) -> Vec<Template<'d>> {
     };
     let run = Run::of(object, template).with_tasks(object, of_tasks);
     let path = Path::from_dotted("spec");
-    if !matches!(spec.value, Value::Mapping(_)) {
+    if !spec.is_object() {
         return vec![object.unreadable(path, spec, Shape::PartialPodSpec, "an object")];
     }
     of_pipeline(object, (&path, spec), &run, Part::Whole)

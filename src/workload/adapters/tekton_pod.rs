@@ -32,7 +32,7 @@ impl Run {
         }
         // What stands above it may not be known either.
         let above = dotted.rsplit_once('.').map_or("", |(above, _)| above);
-        if let Some(node) = object.get(above).filter(|node| !matches!(node.value, Value::Mapping(_))) {
+        if let Some(node) = object.get(above).filter(|node| !node.is_object()) {
             run.unresolved.push(object.unreadable_value(&Path::from_dotted(above), node, "an object"));
         }
         run
@@ -49,7 +49,7 @@ impl Run {
             let path = path.clone().index(index);
             match (&item.value, item.get(key)) {
                 (Value::Null, _) => {}
-                (Value::Mapping(_), Some(template)) if matches!(template.value, Value::Mapping(_)) => {
+                (Value::Mapping(_), Some(template)) if template.is_object() => {
                     self.of_tasks.push((known_text(item.get("pipelineTaskName")), template.clone()));
                 }
                 (Value::Mapping(_), None) => {}
@@ -74,7 +74,7 @@ impl Run {
     }
 
     fn take(&mut self, object: &Object<'_>, path: &Path<'_>, template: &Node) {
-        if matches!(template.value, Value::Mapping(_)) {
+        if template.is_object() {
             self.template = Some(template.clone());
         } else {
             self.unresolved.push(object.unreadable_value(path, template, "an object"));
@@ -115,7 +115,7 @@ impl Run {
         (path, task): (Path<'d>, &'d Node),
         part: Part,
     ) -> Template<'d> {
-        if !matches!(task.value, Value::Mapping(_)) {
+        if !task.is_object() {
             return object.unreadable(path, task, Shape::PartialPodSpec, "an object");
         }
         let mut unresolved = self.unresolved.clone();
@@ -126,7 +126,7 @@ impl Run {
             merge_typed(&mut spec, &Node::object(task.span, [("volumes", volumes.clone())]));
         }
         let step_template = task.get("stepTemplate");
-        let known = step_template.filter(|template| matches!(template.value, Value::Mapping(_)));
+        let known = step_template.filter(|template| template.is_object());
         if let (Some(template), None) = (step_template, known) {
             let path = path.clone().key("stepTemplate");
             unresolved.push(object.unreadable_value(&path, template, "an object"));
@@ -221,7 +221,7 @@ pub(super) fn referent<'d>(object: &Object<'d>, kind: &str, reference: &Node) ->
         return None;
     }
     let spec = object.referent("tekton.dev", kind, reference.text_of("name"))?.node.get("spec")?;
-    Some(spec).filter(|spec| matches!(spec.value, Value::Mapping(_)))
+    Some(spec).filter(|spec| spec.is_object())
 }
 
 /// The name of what a reference means: its own or, of one that a resolver finds, the parameter of that name.

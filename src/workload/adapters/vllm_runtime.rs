@@ -32,7 +32,7 @@ fn find<'d>(object: &Object<'d>) -> Vec<Template<'d>> {
 
 fn sidecar<'d>(object: &Object<'d>, path: Path<'d>, configuration: &'d Node) -> Option<Template<'d>> {
     let sidecar = configuration.get("sidecarConfig")?;
-    if !matches!(sidecar.value, Value::Mapping(_)) {
+    if !sidecar.is_object() {
         return Some(object.unreadable(path, sidecar, Shape::Container, "an object"));
     }
     if sidecar.get("enabled").is_some_and(|enabled| enabled.value == Value::Bool(false)) {
