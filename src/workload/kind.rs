@@ -90,6 +90,12 @@ impl Kinds {
         self.added.iter().chain(self.table)
     }
 
+    /// Whether a row is one of those that were added.
+    #[must_use]
+    pub fn is_added(&self, row: &Kind) -> bool {
+        self.added.iter().any(|added| std::ptr::eq(added, row))
+    }
+
     /// The kind that a manifest names: the row of its version, or else that of all others. Of a version that nobody knows, the first
     /// row: a kind is not unknown because it is newer.
     #[must_use]

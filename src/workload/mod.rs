@@ -25,6 +25,7 @@ pub use built_in::{WORKLOADS, Workload, WorkloadObject};
 pub use containers::{CONTAINER_LISTS, holders};
 pub use find::Carried;
 pub use kind::{Adapter, Carries, Kind, Kinds, Object, TemplatePattern};
+pub use pattern::fault as pattern_fault;
 pub use placeholder::has_placeholder;
 pub use places::{Place, Places};
 pub use template::{Part, Shape, Template};
