@@ -1,38 +1,62 @@
 //! The list of kinds as JSON, version 1: for other programs, which must be able to tell what they read.
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::kinds::listing::{KindSource, ListedCarries, ListedKind, ListedKinds, ListedPlace};
-use crate::kinds::words::{part_name, shape_name};
+use crate::kinds::words::part_name;
+use crate::workload::Shape;
 
 /// The version of the format. A change that could break a reader is a new one.
 const VERSION: u32 = 1;
 
+#[derive(Serialize)]
+struct VersionedKinds<'l> {
+    version: u32,
+    kinds: Vec<KindObject<'l>>,
+}
+
+#[derive(Serialize)]
+struct KindObject<'l> {
+    group: &'l str,
+    versions: &'l [&'static str],
+    kind: &'l str,
+    carries: &'static str,
+    places: Vec<PlaceObject<'l>>,
+    source: &'static str,
+}
+
+#[derive(Serialize)]
+struct PlaceObject<'l> {
+    path: &'l str,
+    shape: Shape,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    part: Option<&'static str>,
+}
+
 impl ListedKinds {
-    /// The list.
-    #[must_use]
-    pub fn json(&self) -> Value {
-        json!({ "version": VERSION, "kinds": self.kinds.iter().map(of_kind).collect::<Vec<_>>() })
+    /// The list on one line.
+    ///
+    /// # Errors
+    /// None that is known: names and paths can always be written.
+    pub fn json(&self) -> serde_json::Result<String> {
+        let kinds = self.kinds.iter().map(object).collect();
+        serde_json::to_string(&VersionedKinds { version: VERSION, kinds })
     }
 }
 
-fn of_kind(listed: &ListedKind) -> Value {
-    json!({
-        "group": listed.group,
-        "versions": listed.versions,
-        "kind": listed.kind,
-        "carries": carries_name(listed.carries),
-        "places": listed.places.iter().map(of_place).collect::<Vec<_>>(),
-        "source": source_name(listed.source),
-    })
+fn object(listed: &ListedKind) -> KindObject<'_> {
+    KindObject {
+        group: listed.group,
+        versions: &listed.versions,
+        kind: listed.kind,
+        carries: carries_name(listed.carries),
+        places: listed.places.iter().map(of_place).collect(),
+        source: source_name(listed.source),
+    }
 }
 
-fn of_place(place: &ListedPlace) -> Value {
-    let mut object = json!({ "path": place.path, "shape": shape_name(place.shape) });
-    if let (Some(part), Value::Object(members)) = (place.part, &mut object) {
-        members.insert("part".to_owned(), part_name(part).into());
-    }
-    object
+fn of_place(ListedPlace { path, shape, part }: &ListedPlace) -> PlaceObject<'_> {
+    PlaceObject { path, shape: *shape, part: part.map(part_name) }
 }
 
 fn carries_name(carries: ListedCarries) -> &'static str {

@@ -6,7 +6,7 @@ use crate::kinds::listing::{ListedCarries, ListedKind, ListedKinds};
 use crate::kinds::words::shape_name;
 
 /// The heads of the columns.
-const HEADS: [&str; 4] = ["GROUP/VERSION", "KIND", "WHERE", "SHAPE"];
+const HEADS: [&str; 4] = ["GROUP/VERSION", "KIND", "SHAPE", "WHERE"];
 
 impl ListedKinds {
     /// The table, and behind it the kinds without pods.
@@ -33,11 +33,11 @@ impl ListedKinds {
 fn rows(listed: &ListedKind) -> Vec<[String; 4]> {
     let (group, kind) = (group_and_versions(listed), listed.kind.to_owned());
     if listed.places.is_empty() {
-        return vec![[group, kind, "-".to_owned(), "opaque".to_owned()]];
+        return vec![[group, kind, "opaque".to_owned(), "-".to_owned()]];
     }
     let row = |(index, (path, shape)): (usize, (&str, &str))| {
         let (group, kind) = if index == 0 { (group.clone(), kind.clone()) } else { Default::default() };
-        [group, kind, if path.is_empty() { "the object" } else { path }.to_owned(), shape.to_owned()]
+        [group, kind, shape.to_owned(), if path.is_empty() { "the object" } else { path }.to_owned()]
     };
     let places = listed.places.iter().map(|place| (place.path.as_str(), shape_name(place.shape)));
     places.enumerate().map(row).collect()
@@ -49,8 +49,8 @@ fn push_table(text: &mut String, rows: Vec<[String; 4]>) {
         |of: fn(&[String; 4]) -> &String| rows.iter().map(|row| of(row).len()).max().unwrap_or_default();
     let (first, second, third) =
         (width(|[first, ..]| first), width(|[_, second, ..]| second), width(|[.., third, _]| third));
-    for [group, kind, path, shape] in &rows {
-        let _ = writeln!(text, "{group:first$}  {kind:second$}  {path:third$}  {shape}");
+    for [group, kind, shape, path] in &rows {
+        let _ = writeln!(text, "{group:first$}  {kind:second$}  {shape:third$}  {path}");
     }
 }
 

@@ -28,6 +28,13 @@ pub(super) struct DefinedVersion {
 /// A fault and where it is.
 pub(super) type Fault = (Path<'static>, String);
 
+/// Whether an object of the kind is only what kustomize is to change in another.
+pub(super) fn is_patch(object: &Node) -> bool {
+    let has = |key: &str| object.get_in(&["spec", key]).is_some();
+    object.get("spec").is_none_or(|spec| matches!(spec.value, Value::Mapping(_)))
+        && !["group", "names", "version", "versions"].into_iter().any(has)
+}
+
 /// Reads an object of the kind.
 ///
 /// # Errors

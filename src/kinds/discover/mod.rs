@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 
 use crate::path::Path;
 use crate::policy::{PolicyError, yaml_fault};
+use crate::text::counted;
 use crate::workload::Kinds;
 use crate::yaml::{self, Node, ReadDocument, Stated};
 
@@ -26,6 +27,8 @@ pub struct Discovery {
     kinds: Kinds,
     definitions: BTreeMap<(String, String), FoundDefinition>,
     faults: Vec<PolicyError>,
+    /// How many patches of definitions were passed over.
+    patches: usize,
 }
 
 /// A definition, and where it was found first.
@@ -41,7 +44,7 @@ impl Discovery {
     /// Of no file yet, beside the kinds that are known.
     #[must_use]
     pub fn new(kinds: Kinds) -> Self {
-        Self { kinds, definitions: BTreeMap::new(), faults: Vec::new() }
+        Self { kinds, definitions: BTreeMap::new(), faults: Vec::new(), patches: 0 }
     }
 
     /// Reads one file, `text`, which errors and comments call `file`. What is no CustomResourceDefinition is passed over.
@@ -70,6 +73,16 @@ impl Discovery {
         self.definitions.len()
     }
 
+    /// What was read, in words.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let read = counted(self.definitions.len(), "CustomResourceDefinition");
+        match self.patches {
+            0 => format!("{read} read"),
+            count => format!("{read} read, {} of kustomize passed over", patches(count)),
+        }
+    }
+
     fn object(&mut self, file: &str, document: &yaml::Document, at: &Path<'_>, depth: usize) {
         let object = document.root.locate(at).node;
         let kind = object.text_of("kind");
@@ -83,6 +96,10 @@ impl Discovery {
     }
 
     fn definition(&mut self, file: &str, document: &yaml::Document, at: &Path<'_>, object: &Node) {
+        if definition::is_patch(object) {
+            self.patches += 1;
+            return;
+        }
         let place = |path: &Path<'_>| document.root.locate(path).span;
         match definition::read(object) {
             Ok(definition) => {
@@ -107,11 +124,20 @@ impl Discovery {
         let versions = &mut known.definition.versions;
         let mut differs = false;
         for version in definition.versions {
-            match versions.iter().find(|other| other.name == version.name) {
-                Some(other) => differs |= other.found != version.found,
+            match versions.iter_mut().find(|other| other.name == version.name) {
+                // Some projects ship a definition without schema beside the whole one.
+                Some(other) => match (other.found.has_pods(), version.found.has_pods()) {
+                    (false, true) => *other = version,
+                    (true, false) => {}
+                    (true, true) | (false, false) => differs |= other.found != version.found,
+                },
                 None => versions.push(version),
             }
         }
         known.others.extend(differs.then_some(place));
     }
+}
+
+fn patches(count: usize) -> String {
+    if count == 1 { "1 patch".to_owned() } else { format!("{count} patches") }
 }

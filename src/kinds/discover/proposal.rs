@@ -15,7 +15,8 @@ use crate::yaml;
 /// What stands above the entries.
 const HEAD: &str = "\
 # Proposed by podgate kinds discover. Look at each entry before you use it: a schema says what may be written, not what the
-# operator makes of it. If others add to the pod, its shape is patch or partialPodSpec.
+# operator makes of it. Where it adds containers, or anything else that a policy demands, the shape is patch. What looks like a
+# container is one of a pod only if the operator makes it so: its shape is container.
 ";
 
 /// The file in parts.
@@ -53,33 +54,26 @@ impl Discovery {
 impl Proposal {
     fn add_new(&mut self, found: &FoundDefinition) {
         let FoundDefinition { place, definition, others } = found;
-        let name = format!("{}/{}", definition.group, definition.kind);
-        let has_places = definition.versions.iter().any(|version| !version.found.places.is_empty());
         let mut notes: Vec<String> =
             others.iter().map(|other| format!("{other} says otherwise, and is left out")).collect();
         for (names, findings) in by(definition, |version| &version.found) {
-            let versions =
-                if definition.versions.len() > 1 { format!("{}: ", names.join(", ")) } else { String::new() };
+            let is_only = definition.versions.len() == names.len();
+            let versions = if is_only { String::new() } else { format!("{}: ", names.join(", ")) };
             notes.extend(open_questions(findings).into_iter().map(|note| format!("{versions}{note}")));
         }
-        if !has_places {
-            if notes.is_empty() {
-                self.without.push(name)
-            } else {
-                self.unclear.extend(notes.into_iter().map(|note| format!("{name} ({place}): {note}")));
-            }
-            return;
-        }
-        for (index, (names, places)) in by(definition, |version| &version.found.places)
-            .into_iter()
-            .filter(|(_, places)| !places.is_empty())
-            .enumerate()
-        {
+        let mut entries = by(definition, |version| version.found.places.as_slice());
+        entries.retain(|(_, places)| !places.is_empty());
+        if !entries.is_empty() {
             let _ = writeln!(self.entries, "  # {}", one_line(place));
-            if index == 0 {
-                push_comments(&mut self.entries, "  # ", &notes);
-            }
-            push_entry(&mut self.entries, definition, &names, places);
+            push_comments(&mut self.entries, "  # ", &notes);
+        } else if notes.is_empty() {
+            self.without.push(format!("{}/{}", definition.group, definition.kind));
+        } else {
+            self.unclear.push(format!("{}/{} ({place})", definition.group, definition.kind));
+            self.unclear.extend(notes.into_iter().map(|note| format!("  {note}")));
+        }
+        for (versions, places) in entries {
+            push_entry(&mut self.entries, definition, &versions, places);
         }
     }
 
@@ -141,19 +135,19 @@ fn by<'d, T: PartialEq + ?Sized>(
 
 /// What the findings leave to a person.
 fn open_questions(found: &SchemaFindings) -> Vec<String> {
-    let hidden = found.hidden.iter().map(|path| {
-        let of_what = if path.is_empty() { "the object" } else { path };
-        format!("the schema does not say what is in {of_what}, so a pod may be")
-    });
-    let containers = found.containers.iter().map(|path| {
+    let loose = found.loose.iter().map(|path| {
         format!(
-            "{path} looks like a container: if a pod is made of it, add its path with the shape container"
+            "{path} may be written without containers: then the operator adds some, and the shape is patch"
         )
     });
-    let cut = found.is_cut.then(|| {
-        "the schema is too large to be searched whole, or has keys that no path can name".to_owned()
+    let hidden = found.hidden.iter().map(|path| {
+        let place = if path.is_empty() { "the object" } else { path };
+        format!("the schema does not say what is in {place}")
     });
-    hidden.chain(containers).chain(cut).collect()
+    let containers = found.containers.iter().map(|path| format!("{path} looks like a container"));
+    let cut = "the schema is too large to be searched whole, or has keys that no path can name";
+    let cut = found.is_cut.then(|| cut.to_owned());
+    loose.chain(hidden).chain(containers).chain(cut).collect()
 }
 
 fn push_comments(text: &mut String, start: &str, lines: &[String]) {

@@ -28,6 +28,8 @@ const NOT_OF_PODS: [&str; 3] = ["claim", "volume", "service"];
 pub(super) struct SchemaFindings {
     /// Where pods are.
     pub(super) places: Vec<FoundPlace>,
+    /// The places among them at which a pod may be written without containers.
+    pub(super) loose: Vec<String>,
     /// What looks like a container that stands by itself.
     pub(super) containers: Vec<String>,
     /// Where a pod may be, of which the schema says nothing; empty for the whole object.
@@ -54,9 +56,9 @@ pub(super) fn search(schema: Option<&Node>) -> SchemaFindings {
 }
 
 impl SchemaFindings {
-    /// Whether there is nothing to say.
-    pub(super) fn is_empty(&self) -> bool {
-        *self == Self::default()
+    /// Whether something of pods was found.
+    pub(super) fn has_pods(&self) -> bool {
+        !(self.places.is_empty() && self.containers.is_empty())
     }
 
     /// Where the PodSpecs are, or what is like one.
@@ -78,11 +80,8 @@ impl SchemaFindings {
         if is_lone_container(node) {
             return self.containers.push(path.to_owned());
         }
-        if is_taken || !is_pod_spec(node) {
-        } else if has_pod_level(node) {
-            self.keep(path.to_owned(), ShapeWord::PodSpec);
-        } else {
-            self.keep(path.to_owned(), ShapeWord::PartialPodSpec);
+        if !is_taken && is_pod_spec(node) {
+            self.keep_pod(node, path, path.to_owned(), ShapeWord::PodSpec);
         }
         let is_template = self.template(node, path);
         self.fields(node, path, depth, is_template);
@@ -95,17 +94,25 @@ impl SchemaFindings {
         self.places.push(FoundPlace { path, shape });
     }
 
+    /// Keeps the PodSpec at `spec_path`, as what stands at `path` if the pod's own security context can be written in it.
+    fn keep_pod(&mut self, spec: &Node, path: &str, spec_path: String, shape: ShapeWord) {
+        if !has_pod_level(spec) {
+            return self.keep(spec_path, ShapeWord::PartialPodSpec);
+        }
+        let is_required = |item: &Node| item.as_text() == Some("containers");
+        if !spec.items_at("required").iter().any(is_required) {
+            self.loose.push(path.to_owned());
+        }
+        self.keep(path.to_owned(), shape);
+    }
+
     /// Whether it is a PodTemplateSpec, which then is kept.
     fn template(&mut self, node: &Node, path: &str) -> bool {
         let is_named = last_key(path).ends_with("template");
         let spec = property(node, "spec").filter(|spec| is_pod_spec(spec));
         let is_template = !path.is_empty() && (is_named || property(node, "metadata").is_some());
         let Some(spec) = spec.filter(|_| is_template) else { return false };
-        if has_pod_level(spec) {
-            self.keep(path.to_owned(), ShapeWord::PodTemplate);
-        } else {
-            self.keep(format!("{path}.spec"), ShapeWord::PartialPodSpec);
-        }
+        self.keep_pod(spec, path, format!("{path}.spec"), ShapeWord::PodTemplate);
         true
     }
 
@@ -211,13 +218,15 @@ mod tests {
         let document = yaml::read(schema).remove(0).expect(schema);
         let found = search(Some(&document.root));
         let places = found.places.iter().map(|place| format!("{} {:?}", place.path, place.shape));
+        assert!(found.loose.is_empty(), "{:?}", found.loose);
         let containers = found.containers.iter().map(|path| format!("c {path}"));
         let hidden = found.hidden.iter().map(|path| format!("? {path}"));
         let cut = found.is_cut.then(|| "...".to_owned());
         places.chain(containers).chain(hidden).chain(cut).collect()
     }
 
-    const POD: &str = "{properties: {containers: {type: array}, securityContext: {}, volumes: {}}}";
+    const POD: &str =
+        "{required: [containers], properties: {containers: {type: array}, securityContext: {}, volumes: {}}}";
     const PART: &str = "{properties: {containers: {type: array}, volumes: {}}}";
     const CONTAINER: &str = "{properties: {image: {}, args: {}, env: {}, volumeMounts: {}}}";
 
@@ -296,6 +305,14 @@ mod tests {
         ] {
             assert_eq!(found(schema), expected, "{schema}");
         }
+    }
+
+    #[test]
+    fn a_pod_without_containers_may_be_a_part_of_one() {
+        let schema = format!("{{properties: {{spec: {}}}}}", POD.replace("required: [containers], ", ""));
+        let document = yaml::read(&schema).remove(0).unwrap();
+        let found = search(Some(&document.root));
+        assert_eq!((found.places.len(), found.loose), (1, vec!["spec".to_owned()]));
     }
 
     #[test]
