@@ -13,7 +13,7 @@ use crate::policy::schema::{self, describe};
 use crate::policy::{API_VERSION, KIND_TABLE, PlacedFaults, PolicyError, yaml_fault};
 use crate::text::quoted;
 use crate::workload::{Kinds, pattern_fault};
-use crate::yaml;
+use crate::yaml::{self, YamlError};
 
 /// The kinds of some files, as far as they were read, and what is wrong with the files.
 #[derive(Debug, Default)]
@@ -32,7 +32,7 @@ impl KindFiles {
         for document in documents {
             match document {
                 Ok(document) => self.document(file, &document),
-                Err(fault) => self.faults.push(yaml_fault(file, text, &fault)),
+                Err(fault) => self.faults.push(broken(file, text, fault)),
             }
         }
     }
@@ -55,6 +55,15 @@ impl KindFiles {
         reader.object(document);
         self.faults.extend(reader.faults.in_order());
     }
+}
+
+/// What is wrong with a document that is no YAML. A path with `[]` between brackets is one often.
+fn broken(file: &str, text: &str, mut fault: YamlError) -> PolicyError {
+    let line = text.lines().nth(fault.line.saturating_sub(1)).unwrap_or_default();
+    if line.contains(['{', '[']) && line.contains("[]") {
+        fault.message.push_str("; between brackets, put a path with [] into quotes");
+    }
+    yaml_fault(file, text, &fault)
 }
 
 /// Reads one document of a file.

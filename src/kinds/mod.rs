@@ -23,9 +23,6 @@ pub use file::KindFiles;
 pub use listing::ListedKinds;
 pub use page::page;
 
-/// The kind of the files that [`KindFiles`] reads.
-pub use crate::policy::KIND_TABLE;
-
 /// The JSON Schema of such a file, for editors.
 #[must_use]
 pub fn json_schema() -> Value {

@@ -47,8 +47,8 @@ podgate kinds discover crds/ > kinds.yaml     # propose one from CustomResourceD
 
 A file may hold several of them with `---` between, `--kinds` may be given more than once, and the variable is
 `PODGATE_KINDS`. Files are strict: an unknown key or shape, a path that is none, or a kind that the table or another entry
-has already, is an error with file, line and column, and the exit code is 2. A path that leads to nothing in an object makes
-that object unresolved. A shape is `podTemplate`, `podSpec`, `partialPodSpec`, `container`, `patch` or `object`; in place of
+has already, is an error with file, line and column, and the exit code is 2. An object in which no path leads to anything is
+unresolved. A shape is `podTemplate`, `podSpec`, `partialPodSpec`, `container`, `patch` or `object`; in place of
 `templates`, `carries` is `opaque` or `nothing`. The [JSON Schema](schemas/KindTable.json) has the same in the form that
 editors read.
 

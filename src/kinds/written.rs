@@ -52,7 +52,6 @@ pub(super) struct KindTableSpec {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct WrittenKind {
     /// The API group: `example.com`.
-    #[schemars(length(min = 1))]
     pub(super) group: String,
     /// The versions that this is about; if omitted, all that no other entry of the kind names.
     #[schemars(length(min = 1))]

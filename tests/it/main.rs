@@ -31,6 +31,7 @@ mod fields;
 mod findings;
 mod guarded_labels;
 mod hostile;
+mod kind_table;
 mod kubeconfig;
 mod left_out;
 mod lint;

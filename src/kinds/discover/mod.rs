@@ -106,11 +106,16 @@ impl Discovery {
                 let line = place(&at.clone().key("kind")).line;
                 self.keep(format!("{file}:{line}"), definition);
             }
-            Err(faults) => self.faults.extend(faults.into_iter().map(|(path, message)| {
-                let path = at.join(&path);
-                let span = place(&path);
-                PolicyError::new(file, span.line, span.column, format!("{path}: {message}"))
-            })),
+            Err(faults) => {
+                let error = |(path, message): definition::Fault| {
+                    let path = at.join(&path);
+                    let span = place(&path);
+                    PolicyError::new(file, span.line, span.column, format!("{path}: {message}"))
+                };
+                let mut faults: Vec<PolicyError> = faults.into_iter().map(error).collect();
+                faults.sort_by_key(|fault| (fault.line, fault.column));
+                self.faults.append(&mut faults);
+            }
         }
     }
 
