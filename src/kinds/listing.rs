@@ -170,8 +170,8 @@ mod tests {
             listed.retain(&texts)?;
             Ok::<_, String>(listed.kinds.iter().map(|one| one.kind).collect::<Vec<_>>())
         };
-        assert_eq!(narrowed(&["pytorchj"]).unwrap(), ["PyTorchJob"]);
-        assert_eq!(narrowed(&["TFJob", "pytorchjob"]).unwrap(), ["PyTorchJob", "TFJob"]);
+        assert_eq!(narrowed(&["xgboostj"]).unwrap(), ["XGBoostJob"]);
+        assert_eq!(narrowed(&["TFJob", "xgboostjob"]).unwrap(), ["TFJob", "XGBoostJob"]);
         assert!(narrowed(&["ray.io"]).unwrap().contains(&"RayCluster"));
         assert!(narrowed(&[]).unwrap().len() > 100);
         let unknown = narrowed(&["PyTorchJbo"]).unwrap_err();
