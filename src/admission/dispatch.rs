@@ -6,11 +6,12 @@
 use crate::admission::decision::Operation;
 use crate::admission::envelope;
 use crate::admission::error::ReviewError;
-use crate::admission::request::{Envelope, ObjectField, Request};
+use crate::admission::request::{Envelope, NamedObject, ObjectField, Request};
 use crate::admission::subresource::is_ignored;
+use crate::admission::templates::is_changed;
 use crate::pod::Changes;
 use crate::text::{Printable, quoted};
-use crate::workload::{Workload, WorkloadObject};
+use crate::workload::{Kinds, Workload, WorkloadObject};
 
 /// Resources of the core group, with their kinds, that carry no pod and that a webhook's rules often name
 /// beside pods.
@@ -27,24 +28,39 @@ pub(super) fn check_version(envelope: &Envelope<'_>) -> Result<(), ReviewError> 
     Err(ReviewError::bad_request(message))
 }
 
-/// The object that a request asks about; `None` for a request that is allowed unjudged.
+/// What a request asks about.
+pub(super) enum ToJudge<'r, 'b> {
+    /// Nothing that is judged: it is allowed.
+    Nothing,
+    /// A pod, or an object of Kubernetes' own with a template of one; and what is new about it.
+    Workload(&'static Workload, &'r WorkloadObject<'b>, Changes),
+    /// A custom resource that carries pods.
+    CustomResource(&'r NamedObject<'b>),
+}
+
+/// What a request asks about.
 pub(super) fn to_judge<'r, 'b>(
     request: &'r Request<'b>,
     operation: Operation,
-) -> Result<Option<(&'static Workload, &'r WorkloadObject<'b>, Changes)>, ReviewError> {
+    kinds: &Kinds,
+) -> Result<ToJudge<'r, 'b>, ReviewError> {
     let Some(workload) = Workload::of_resource(&request.group, &request.resource) else {
         let without = WITHOUT_PODS.iter().find(|(resource, _)| *resource == request.resource);
-        return match without.filter(|_| request.group.is_empty()) {
-            Some(known) => envelope::check_other(request, operation, *known).map(|()| None),
-            None => Err(unknown_resource(request)),
-        };
+        if let Some(known) = without.filter(|_| request.group.is_empty()) {
+            return envelope::check_other(request, operation, *known).map(|()| ToJudge::Nothing);
+        }
+        let api_version = format!("{}/{}", request.kind_group, request.kind_version);
+        if kinds.find(&api_version, &request.kind).is_none() || request.kind_group != request.group {
+            return Err(unknown_resource(request));
+        }
+        return custom_resource(request, operation);
     };
     envelope::check(request, operation, workload)?;
     if is_ignored(workload, &request.subresource) {
-        return Ok(None);
+        return Ok(ToJudge::Nothing);
     }
     match (operation, &request.object) {
-        (Operation::Delete, _) => Ok(None),
+        (Operation::Delete, _) => Ok(ToJudge::Nothing),
         (Operation::Connect, _) => {
             let subresource = Printable(&request.subresource);
             Err(ReviewError::bad_request(format!("CONNECT to {}/{subresource}", workload.resource)))
@@ -54,7 +70,7 @@ pub(super) fn to_judge<'r, 'b>(
                 Operation::Update => changes(request, workload, object)?,
                 Operation::Create | Operation::Delete | Operation::Connect => Changes::ALL,
             };
-            Ok(Some((workload, object.as_ref(), changes)))
+            Ok(ToJudge::Workload(workload, object.as_ref(), changes))
         }
         (Operation::Create | Operation::Update, ObjectField::Faulty(error)) => {
             Err(ReviewError::bad_request(format!("the object cannot be read: {error}")))
@@ -63,6 +79,28 @@ pub(super) fn to_judge<'r, 'b>(
             Operation::Create | Operation::Update,
             ObjectField::Absent | ObjectField::Unread | ObjectField::Named(_) | ObjectField::Deferred { .. },
         ) => Err(ReviewError::bad_request(format!("no object: expected a {}", workload.kind))),
+    }
+}
+
+/// A custom resource is judged when it is created, and when an update changes what its pods depend on. Its subresources
+/// carry none.
+fn custom_resource<'r, 'b>(
+    request: &'r Request<'b>,
+    operation: Operation,
+) -> Result<ToJudge<'r, 'b>, ReviewError> {
+    if !request.subresource.is_empty() {
+        return Ok(ToJudge::Nothing);
+    }
+    envelope::check_custom_resource(request, operation)?;
+    let ObjectField::Named(object) = &request.object else { return Ok(ToJudge::Nothing) };
+    match (operation, &request.old_object) {
+        (Operation::Create, _) => Ok(ToJudge::CustomResource(object)),
+        (Operation::Update, ObjectField::Named(old)) => {
+            let is_changed = is_changed(old.text, object.text)
+                .map_err(|error| ReviewError::bad_request(format!("the object cannot be read: {error}")))?;
+            Ok(if is_changed { ToJudge::CustomResource(object) } else { ToJudge::Nothing })
+        }
+        (Operation::Update | Operation::Delete | Operation::Connect, _) => Ok(ToJudge::Nothing),
     }
 }
 

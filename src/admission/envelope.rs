@@ -89,6 +89,13 @@ pub(super) fn check(
     check_objects(request, operation, known.map_or(workload.kind, |known| known.kind))
 }
 
+/// Checks a request about a custom resource that carries pods. What it is called is known from its kind alone: a definition
+/// may give its resource any name.
+pub(super) fn check_custom_resource(request: &Request<'_>, operation: Operation) -> Result<(), ReviewError> {
+    check_converted(request)?;
+    check_objects(request, operation, &request.kind)
+}
+
 /// What was asked for, and what it was converted to.
 fn check_converted(request: &Request<'_>) -> Result<(), ReviewError> {
     let (plain, requested) = (request.plain_subresource.as_ref(), request.requested_subresource.as_ref());

@@ -18,6 +18,7 @@ mod reply;
 mod request;
 mod reviewer;
 mod subresource;
+mod templates;
 mod unjudged;
 
 pub use decision::{Counted, CountedResource, Decision, Operation, Outcome, Webhook};

@@ -50,14 +50,22 @@ impl Task<'_, '_> {
         old.pod.as_ref().filter(|_| is_update).map(ExistingPod::new)
     }
 
+    /// Whether the template is not the one that was there before.
+    pub(super) fn is_new_template(&self) -> bool {
+        let ObjectField::Read(old) = &self.request.old_object else { return true };
+        self.operation == Operation::Create || old.template_text != self.object.template_text
+    }
+
     /// The text of a refusal for these findings.
     pub(super) fn refusal<'p>(&'p self, verdict: &Verdict<'p>, denied: &[Judged<'_, 'p>]) -> Refusal {
         let owner = self.object.metadata().owner.as_ref();
+        let template = self.workload.template_steps().to_string();
         let subject = Subject {
             kind: self.workload.kind,
             name: name(self.request, self.object),
             owner: owner.map(|owner| (owner.kind.as_ref(), owner.name.as_ref())),
             namespace: &self.request.namespace,
+            template: &template,
         };
         Refusal::new(subject, self.pod, (verdict, denied), self.existing().as_ref())
     }
@@ -112,6 +120,12 @@ fn cause(base: &Path<'_>, judged: &Judged<'_, '_>, message: String) -> Cause {
     } else {
         base.join(&finding.whole_path()).to_string()
     };
+    cause_at(field, judged, message)
+}
+
+/// A finding as a cause, at this field of the object.
+pub(super) fn cause_at(field: String, judged: &Judged<'_, '_>, message: String) -> Cause {
+    let finding = judged.finding;
     let reason = match (finding.found, &finding.fix) {
         (Found::Absent, _) => "FieldValueRequired",
         (_, Fix::Edit { op: EditOp::Remove, .. } | Fix::Edits { .. }) => "FieldValueForbidden",

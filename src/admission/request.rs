@@ -83,6 +83,8 @@ pub(super) struct NamedObject<'b> {
     pub(super) api_version: Cow<'b, str>,
     pub(super) kind: Cow<'b, str>,
     pub(super) metadata: Metadata<'b>,
+    /// Its text, if it may be a custom resource.
+    pub(super) text: &'b str,
 }
 
 /// How a review is read.
@@ -300,6 +302,7 @@ fn read_workload<'b>(workload: &Workload, reader: &mut Reader<'b>) -> Result<Obj
 /// Reads what an object without pods says that it is, and which.
 fn read_names<'b>(reader: &mut Reader<'b>) -> Result<ObjectField<'b>> {
     let mut named = NamedObject::default();
+    let start = reader.offset();
     members!(reader, {
         "apiVersion" => named.api_version = reader.string()?,
         "kind" => named.kind = reader.string()?,
@@ -309,6 +312,7 @@ fn read_names<'b>(reader: &mut Reader<'b>) -> Result<ObjectField<'b>> {
         })
         .map(drop)?,
     })?;
+    named.text = reader.text_since(start);
     Ok(ObjectField::Named(Box::new(named)))
 }
 

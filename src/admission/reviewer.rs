@@ -3,17 +3,18 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::admission::answer::Response;
-use crate::admission::bounds::LONGEST_ANSWER;
+use crate::admission::answer::{Details, Response, Status};
+use crate::admission::bounds::{LONGEST_ANSWER, LONGEST_NAME};
 use crate::admission::cluster_view::{ClusterView, NamespaceState};
 use crate::admission::decision::{CountedResource, Decision, Operation, Webhook};
-use crate::admission::dispatch::{check_version, to_judge};
+use crate::admission::dispatch::{ToJudge, check_version, to_judge};
 use crate::admission::error::{Interrupt, ReviewError};
 use crate::admission::outcome::{Task, audit_text, enforced, name, one_line, refuse_unjudged, too_long};
 use crate::admission::reply::{Answer, Reply, Unanswerable};
-use crate::admission::request::{Envelope, ReadMode, Request};
+use crate::admission::request::{Envelope, NamedObject, ReadMode, Request};
+use crate::admission::templates::{TemplateRefusal, TemplateReview, TemplatesVerdict};
 use crate::admission::{pod_security, unjudged};
-use crate::evaluate::{Refusal, Severity, defaults, evaluate, findings_of};
+use crate::evaluate::{Refusal, Severity, Subject, defaults, evaluate, findings_of};
 use crate::json::{ErrorKind, Reader};
 use crate::mutate::{self, Identity, Mutation};
 use crate::pod::Changes;
@@ -21,7 +22,8 @@ use crate::policy::{
     Answers, IdentityPolicy, Lookup, LookupAnswer, LookupError, NamespacePolicies, PodSecurityConfiguration,
     PolicyIndex, PolicySet, SecurityPolicy, Snapshot,
 };
-use crate::text::quoted;
+use crate::text::{cut_as_json, quoted};
+use crate::workload::Kinds;
 
 /// Judges reviews by one set of policies and one snapshot of the cluster. Immutable, cheap to share, and cheap
 /// to make anew when one of the two changes.
@@ -31,6 +33,8 @@ pub struct Reviewer {
     snapshot: Arc<Snapshot>,
     /// The changes of an existing pod that any control depends on.
     depends_on: Changes,
+    /// The custom resources that are known.
+    kinds: Arc<Kinds>,
 }
 
 impl Reviewer {
@@ -39,7 +43,7 @@ impl Reviewer {
     pub fn new(policies: PolicySet, snapshot: Snapshot) -> Self {
         let depends_on = policies.depends_on();
         let index = Arc::new(PolicyIndex::new(policies, &snapshot));
-        Self { index, snapshot: Arc::new(snapshot), depends_on }
+        Self { index, snapshot: Arc::new(snapshot), depends_on, kinds: Arc::new(Kinds::default()) }
     }
 
     /// The same policies, in a changed cluster. Only namespaces whose labels changed are resolved again.
@@ -50,7 +54,7 @@ impl Reviewer {
         } else {
             Arc::new(self.index.with_snapshot(&snapshot))
         };
-        Self { index, snapshot, depends_on: self.depends_on }
+        Self { index, snapshot, depends_on: self.depends_on, kinds: Arc::clone(&self.kinds) }
     }
 
     /// The snapshot of the cluster.
@@ -178,8 +182,13 @@ impl Reviewer {
             return self.judge_labels(configuration, (request, operation), view, response, decision);
         }
         response.allowed = true;
-        let Some((workload, object, changes)) = to_judge(request, operation)? else {
-            return Ok(());
+        let (workload, object, changes) = match to_judge(request, operation, &self.kinds)? {
+            ToJudge::Nothing => return Ok(()),
+            ToJudge::CustomResource(object) if webhook == Webhook::Validate => {
+                return self.judge_templates(request, object, view, response, decision);
+            }
+            ToJudge::CustomResource(_) => return Ok(()),
+            ToJudge::Workload(workload, object, changes) => (workload, object, changes),
         };
         if !changes.intersect(self.depends_on) {
             return Ok(());
@@ -194,6 +203,48 @@ impl Reviewer {
                 self.mutate(&task, view, response, decision)?;
             }
             Webhook::Mutate => {}
+        }
+        Ok(())
+    }
+
+    /// Fills in the response to a request about a custom resource.
+    fn judge_templates<'r, 'b>(
+        &'r self,
+        request: &Request<'b>,
+        object: &NamedObject<'b>,
+        view: ClusterView<'_>,
+        response: &mut Response<'r>,
+        decision: &mut Decision<'b>,
+    ) -> Result<(), Interrupt> {
+        let (_, policies) = self.namespace(&request.namespace, view)?;
+        if policies.is_unjudged() {
+            decision.is_unjudged = true;
+            return Ok(());
+        }
+        let name = [&request.name, &object.metadata.name].into_iter().find(|name| !name.is_empty());
+        let name = name.map_or("", AsRef::as_ref);
+        let (kind, namespace) = (request.kind.as_ref(), request.namespace.as_ref());
+        let review = TemplateReview {
+            kinds: &self.kinds,
+            policies: policies.security(self.policies()).collect(),
+            is_gate: self.policies().is_gate(),
+            subject: Subject { kind, name, owner: None, namespace, template: "" },
+            api_version: &object.api_version,
+        };
+        let TemplatesVerdict { warnings, audit, refusal } = review.judge(object.text, decision);
+        response.audit_annotations.audit_violations = audit;
+        match refusal {
+            None => response.warnings = warnings,
+            Some(TemplateRefusal { message, code, causes, .. }) => {
+                decision.deny(403, code);
+                response.allowed = false;
+                let details = Details {
+                    name: cut_as_json(name, LONGEST_NAME),
+                    kind: cut_as_json(request.resource.as_ref(), LONGEST_NAME).into(),
+                    causes,
+                };
+                response.status = Some(Status { details: Some(details), ..Status::failure(403, message) });
+            }
         }
         Ok(())
     }
@@ -289,6 +340,9 @@ impl Reviewer {
         }
         response.audit_annotations.audit_violations = audit_text(&verdict, task.pod, is_refused);
         if !is_pod {
+            if self.refuse_template(task, response, decision) {
+                return;
+            }
             response.warnings = verdict.template_warnings(task.pod, None);
         } else if is_refused {
             let denied = findings_of(&verdict, Severity::Deny);
@@ -299,6 +353,29 @@ impl Reviewer {
         } else {
             response.warnings = verdict.warnings(task.pod, task.existing().as_ref());
         }
+    }
+
+    /// Refuses an object whose pods would be refused, if a policy says so and its template is new. Whether it is refused.
+    fn refuse_template<'r, 'b>(
+        &'r self,
+        task: &Task<'_, 'b>,
+        response: &mut Response<'r>,
+        decision: &mut Decision<'b>,
+    ) -> bool {
+        let refusing = || self.security(task).filter(|policy| policy.refuses_templates);
+        if refusing().next().is_none() || !task.is_new_template() {
+            return false;
+        }
+        let verdict = evaluate(refusing(), task.pod, task.context());
+        if !verdict.is_denied_with_defaults() {
+            return false;
+        }
+        let denied = findings_of(&verdict, Severity::Deny);
+        let Refusal { message, code } = task.refusal(&verdict, &denied);
+        decision.deny(403, code);
+        response.allowed = false;
+        response.status = Some(task.status(&verdict, &denied, message));
+        true
     }
 
     fn mutate<'b>(

@@ -7,9 +7,10 @@
 
 mod best;
 mod field_pattern;
+mod injected;
 mod unknown;
 
-use crate::evaluate::{Context, Verdict, evaluate_whole};
+use crate::evaluate::{Context, Disposition, Verdict, evaluate_whole};
 use crate::finding::{Finding, Found};
 use crate::json::Reader;
 use crate::path::Path;
@@ -19,6 +20,7 @@ use crate::text::quoted;
 use crate::workload::{Part, Shape, Template, Unresolved, UnresolvedReason};
 use crate::yaml::Node;
 
+pub use injected::{InjectedOutcome, assess_injected};
 use unknown::Known;
 
 /// The fields that a pod's own security context can set for its containers.
@@ -30,7 +32,7 @@ pub struct Assessed<'v, 'p> {
     /// The pod, as far as it is written.
     pub pod: &'v Pod<'p>,
     /// What the policies say of that.
-    pub verdict: &'v Verdict<'v>,
+    pub verdict: Verdict<'v>,
     /// What the verdict lacks.
     pub unresolved: Vec<Unresolved>,
     /// What follows where a field is absent.
@@ -92,21 +94,29 @@ fn judge<R>(
     let is_whole = unresolved.iter().all(|entry| entry.reason.is_of_value());
     let part = if is_whole { template.part } else { Part::Overlay };
     let verdict = evaluate_whole(policies.iter().copied(), pod, Context::CREATE);
-    let mut assessed = Assessed { pod, verdict: &verdict, unresolved, part, known };
+    let mut assessed = Assessed { pod, verdict, unresolved, part, known };
     assessed.add_what_is_elsewhere(template, written);
     describe(assessed)
 }
 
-impl Assessed<'_, '_> {
+impl<'v> Assessed<'v, '_> {
     /// Whether somebody else may still add what this finds to be missing, or the value that it found is not known.
     #[must_use]
     pub fn is_open(&self, finding: &Finding<'_>) -> bool {
         self.openness().is_open(finding)
     }
 
+    /// What the policies say of what is not open.
+    #[must_use]
+    pub fn closed_verdict(self) -> Verdict<'v> {
+        let openness = Openness { part: self.part, known: self.known };
+        self.verdict
+            .without(|finding, disposition| disposition != Disposition::FilledIn && openness.is_open(finding))
+    }
+
     /// The same, to be kept.
     #[must_use]
-    pub fn openness(&self) -> Openness<'_> {
+    pub fn openness(&self) -> Openness<'v> {
         Openness { part: self.part, known: self.known }
     }
 

@@ -18,7 +18,7 @@ const LONGEST_PATH: usize = 200;
 
 /// A template with the best in place of what is not known.
 #[derive(Debug)]
-pub struct Known {
+pub(super) struct Known {
     /// Its JSON text.
     pub(super) json: Vec<u8>,
     pub(super) unknown: Vec<Unknown>,

@@ -101,7 +101,14 @@ impl LintArgs {
         let excludes = Excludes::new(self.exclude.iter().map(String::as_str)).context("--exclude")?;
         let namespace = self.namespace.unwrap_or_default();
         let kinds = self.kinds.load()?;
-        let options = Options { policies, namespaces: objects.snapshot, namespace, excludes, kinds };
+        let options = Options {
+            policies,
+            namespaces: objects.snapshot,
+            references: objects.references,
+            namespace,
+            excludes,
+            kinds,
+        };
         let report = lint::run(&inputs, options);
         match self.output.write(&report, &self.fail_on, output) {
             // The reader has seen enough, but the verdict still counts.

@@ -44,7 +44,7 @@ impl<'p> ControlFindings<'p> {
 
     /// Those that were kept and are wanted; `None` if there are none.
     #[must_use]
-    pub fn retain(mut self, is_wanted: impl Fn(&Finding<'p>) -> bool) -> Option<Self> {
+    pub fn retain(mut self, is_wanted: impl FnMut(&Finding<'p>) -> bool) -> Option<Self> {
         self.kept.retain(is_wanted);
         (!self.kept.is_empty()).then_some(self)
     }

@@ -19,7 +19,7 @@ use crate::evaluate::verdict::{Disposition, Judged, JudgedControl, Severity, Ver
 use crate::finding::Sink;
 use crate::pod::Pod;
 use crate::policy::{ActiveControl, SecurityPolicy};
-use crate::text::{Printable, counted};
+use crate::text::{Printable, counted, printable};
 
 /// Most lines of changes in a refusal; a terminal shows them with the lines around them.
 const MOST_LINES: usize = 12;
@@ -30,6 +30,9 @@ const MOST_SHOWN: usize = 64;
 const LONGEST_HEADLINE: usize = 120;
 /// Longest list of policies that is shown in it.
 const LONGEST_POLICIES: usize = 50;
+
+/// Longest path of a template that is shown, in characters.
+const LONGEST_TEMPLATE: usize = 200;
 
 /// What a refusal is about.
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +45,8 @@ pub struct Subject<'s> {
     pub owner: Option<(&'s str, &'s str)>,
     /// The namespace; may be empty.
     pub namespace: &'s str,
+    /// The path of the pod's template in it; empty for a pod.
+    pub template: &'s str,
 }
 
 /// The text of a refusal, and its code.
@@ -83,6 +88,10 @@ impl Refusal {
         let policies = distinct(denying(verdict, is_lazy).map(|(policy, _)| policy));
         let mut message = headline(subject, &policy_names(&policies), count, is_lazy);
         let _ = write!(message, "  [code {code}]");
+        if !subject.template.is_empty() {
+            let template = printable(subject.template, LONGEST_TEMPLATE);
+            push_text(&mut message, &format!("in the pods of {template}:"));
+        }
         parts.push_lines(&mut message, &groups);
         if is_lazy {
             push_note(

@@ -157,6 +157,17 @@ impl<'p> Verdict<'p> {
         }
     }
 
+    /// The same without these findings: those of which nobody can tell yet what comes of them.
+    #[must_use]
+    pub fn without(mut self, is_left_out: impl Fn(&Finding<'p>, Disposition) -> bool) -> Self {
+        for violation in &mut self.violations {
+            let controls = std::mem::take(&mut violation.controls).into_iter();
+            violation.controls = controls.filter_map(|control| control.without(&is_left_out)).collect();
+        }
+        self.violations.retain(|violation| !violation.controls.is_empty());
+        self
+    }
+
     /// Whether the pod is refused as it is.
     #[must_use]
     pub fn is_denied(&self) -> bool {
@@ -275,6 +286,22 @@ impl<'p> JudgedControl<'p> {
             let kept = self.dispositions.len() - self.dispositions.iter().filter(filled_in).count();
             self.omitted_remaining = remaining - kept;
         }
+    }
+
+    /// The same without these of the findings that were kept; `None` if none is left.
+    fn without(self, is_left_out: &impl Fn(&Finding<'p>, Disposition) -> bool) -> Option<Self> {
+        let Self { active, findings, dispositions, omitted_remaining } = self;
+        let is_kept: Vec<bool> = findings
+            .kept()
+            .iter()
+            .zip(&dispositions)
+            .map(|(finding, disposition)| !is_left_out(finding, *disposition))
+            .collect();
+        let mut of_findings = is_kept.iter().copied();
+        let findings = findings.retain(|_| of_findings.next().unwrap_or(true))?;
+        let dispositions =
+            dispositions.into_iter().zip(&is_kept).filter(|(_, is_kept)| **is_kept).map(|(kept, _)| kept);
+        Some(Self { active, findings, dispositions: dispositions.collect(), omitted_remaining })
     }
 
     /// The strictest consequence that the policy asks for.

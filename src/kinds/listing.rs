@@ -57,7 +57,8 @@ impl ListedKinds {
     #[must_use]
     pub fn new(kinds: &Kinds) -> Self {
         let mut listed: Vec<ListedKind> = WORKLOADS.iter().flat_map(of_workload).collect();
-        listed.extend(kinds.iter().map(|row| of_row(row, kinds.is_added(row))));
+        listed.extend(kinds.added().iter().map(|row| of_row(row, KindSource::File)));
+        listed.extend(Kinds::default().iter().map(|row| of_row(row, KindSource::Table)));
         listed.sort_by_key(|listed| (listed.group, listed.kind, listed.versions.clone()));
         Self { kinds: listed }
     }
@@ -113,7 +114,7 @@ fn of_workload(workload: &'static Workload) -> Vec<ListedKind> {
     listed
 }
 
-fn of_row(row: &Kind, is_added: bool) -> ListedKind {
+fn of_row(row: &Kind, source: KindSource) -> ListedKind {
     let carries = match row.carries {
         Carries::Templates(_) => ListedCarries::Templates,
         Carries::Adapter(_) => ListedCarries::Adapter,
@@ -126,7 +127,7 @@ fn of_row(row: &Kind, is_added: bool) -> ListedKind {
         kind: row.kind,
         carries,
         places: places(row),
-        source: if is_added { KindSource::File } else { KindSource::Table },
+        source,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::assess::Openness;
 use crate::evaluate::{Judged, Severity, Verdict, narrow};
-use crate::workload::{Place, Places};
+use crate::workload::{Place, Places, Referent};
 use crate::yaml::{Node, Span};
 
 /// A finding with its place in the file.
@@ -17,6 +17,8 @@ pub(super) struct Diagnostic<'v, 'p> {
     pub(super) span: Span,
     /// The alias that puts it there.
     pub(super) alias: Option<Span>,
+    /// The object that it comes from, if it is another one.
+    pub(super) referent: Option<&'v Referent>,
 }
 
 impl Diagnostic<'_, '_> {
@@ -41,17 +43,18 @@ impl Diagnostic<'_, '_> {
 /// be elsewhere is unresolved.
 pub(super) fn place_findings<'v, 'p>(
     verdict: &'v Verdict<'p>,
-    places: &Places<'_>,
+    places: &'v Places<'_>,
     written: &Node,
     openness: Openness<'_>,
 ) -> Vec<Diagnostic<'v, 'p>> {
     let placed = verdict.judged().map(|judged| {
-        let Place { field, span, alias } = places.locate(written, &judged.finding.whole_path());
+        let Place { field, span, alias, referent } = places.locate(written, &judged.finding.whole_path());
         Diagnostic {
             judged,
             severity: judged.severity(),
             is_unresolved: !judged.is_filled_in() && openness.is_open(judged.finding),
             field,
+            referent,
             span,
             alias,
         }

@@ -166,7 +166,7 @@ mod tests {
     use super::*;
     use crate::lint::report::ObjectVerdict;
     use crate::policy::{PolicyIndex, PolicySet, Snapshot};
-    use crate::workload::Kinds;
+    use crate::workload::{Kinds, References};
 
     proptest! {
         /// Whatever a text holds, each of its documents is judged, counted, or reported as unread; and what is allowed was
@@ -175,8 +175,8 @@ mod tests {
         fn nothing_panics_and_nothing_is_lost(is_named: bool, text in "(---\n|apiVersion: (v1|apps/v1|app/v1|ray.io/v1|podgate.dev/v1alpha1|podgate.dev/v1|5)\n|kind: (Pod|List|PodList|Deployment|deployment|Namespace|SecurityPolicy|X)\n|metadata: (\\{name: a\\}|b)\n|spec:\n|items: *(\\[\\]|\\[\\{kind: Pod, apiVersion: v1\\}\\])?\n| *- &a \\{[a-c]\\}\n|  (template|selector|containers|hostPID|securityContext): *(true|0|\\*a|\\[\\{name: c\\}\\]|\\[\\{name: c, image: i\\}\\])?\n){0,12}") {
             let policies = PolicySet::of_standard(&"restricted".parse().expect("a standard"));
             let index = PolicyIndex::new(policies, &Snapshot::default());
-            let kinds = Kinds::default();
-            let linter = Linter::new(&index, "", &kinds);
+            let (kinds, references) = (Kinds::default(), References::default());
+            let linter = Linter::new(&index, "", (&kinds, &references));
             let source = ManifestSource::of_test(is_named);
             let report = lint_text(&source, &text, &linter);
             for (index, document) in yaml::read(&text).into_iter().enumerate() {

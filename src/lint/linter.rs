@@ -5,6 +5,7 @@ use crate::controls::{CONTROLS, Standard};
 use crate::evaluate::{ControlFindings, Severity, StandardText, Verdict};
 use crate::json::{self, Reader};
 use crate::lint::diagnostic::place_findings;
+use crate::lint::injected::Injected;
 use crate::lint::manifest::Item;
 use crate::lint::misplaced;
 use crate::lint::pod_summary::PodSummary;
@@ -18,8 +19,8 @@ use crate::policy::{
     PolicyIndex, PolicySet, RuleSource, SYSTEM_NAMESPACES, Scope, SecurityPolicy, is_namespace,
 };
 use crate::workload::{
-    Carried, Carries, Kinds, Object, Shape, Template, Unresolved, UnresolvedReason, Workload, WorkloadObject,
-    has_placeholder, holders,
+    Carried, Carries, Kinds, Object, References, Shape, Template, Unresolved, UnresolvedReason, Workload,
+    WorkloadObject, has_placeholder, holders, injected_by_metadata,
 };
 use crate::yaml::{Node, Value, YamlError};
 
@@ -29,8 +30,9 @@ pub(super) struct Linter<'o> {
     index: &'o PolicyIndex,
     /// The namespace of objects that name none.
     namespace: &'o str,
-    /// The custom resources that are known.
+    /// The custom resources that are known, and the objects that they may refer to.
     kinds: &'o Kinds,
+    references: &'o References,
     /// Whether a policy selects namespaces by their labels, and whether one names them.
     selects: (bool, bool),
     /// Whether objects are read as a gate reads them. With one standard alone they are read to the
@@ -45,11 +47,15 @@ struct ObjectName {
 }
 
 impl<'o> Linter<'o> {
-    pub(super) fn new(index: &'o PolicyIndex, namespace: &'o str, kinds: &'o Kinds) -> Self {
+    pub(super) fn new(
+        index: &'o PolicyIndex,
+        namespace: &'o str,
+        (kinds, references): (&'o Kinds, &'o References),
+    ) -> Self {
         let PolicySet { security, .. } = index.policies();
         let by_labels = |policy: &SecurityPolicy| matches!(policy.scope, Scope::Labels(_));
         let selects = (security.iter().any(by_labels), !security.iter().all(by_labels));
-        Self { index, namespace, kinds, selects, is_gate: index.policies().is_gate() }
+        Self { index, namespace, kinds, references, selects, is_gate: index.policies().is_gate() }
     }
 
     /// Whether a kind is that of a custom resource that carries pods.
@@ -103,6 +109,10 @@ impl<'o> Linter<'o> {
             Err(_) => return Err(faults()),
         };
         let mut report = self.report(item, origin, name, &policies, vec![pod]);
+        let template = item.node.locate(&workload.template_steps());
+        if template.exact {
+            report.injected = Injected::of(injected_by_metadata(template.node), &policies);
+        }
         report.misplaced = misplaced::find(item.node, workload);
         Ok(report)
     }
@@ -160,16 +170,27 @@ impl<'o> Linter<'o> {
         origin: &DocumentOrigin<'_>,
     ) -> Option<ObjectReport> {
         let Item { node, api_version, kind } = *item;
-        let object = Object { node, api_version, kind, kinds: self.kinds };
+        let name = self.name_of(item);
+        let object = Object {
+            node,
+            api_version,
+            kind,
+            kinds: self.kinds,
+            namespace: &name.namespace,
+            references: self.references,
+        };
         let templates = match object.carried() {
             Carried::Unknown => return self.unknown_kind(item, origin),
             Carried::Nothing => return None,
             Carried::Templates(templates) => templates,
         };
-        let name = self.name_of(item);
         let policies = self.policies_for(&name.namespace);
         let pods = templates.iter().map(|template| self.template(template, &policies)).collect();
-        Some(self.report(item, origin, name, &policies, pods))
+        let by_webhooks =
+            templates.iter().filter_map(|template| template.pod.as_deref()).flat_map(injected_by_metadata);
+        let injected = Injected::of(object.injected().into_iter().chain(by_webhooks), &policies);
+        drop(templates);
+        Some(ObjectReport { injected, ..self.report(item, origin, name, &policies, pods) })
     }
 
     fn template(&self, template: &Template<'_>, policies: &[&SecurityPolicy]) -> PodReport {
@@ -242,6 +263,7 @@ impl<'o> Linter<'o> {
             policies: policies.iter().map(|policy| policy.name.to_string()).collect(),
             pods,
             misplaced: Vec::new(),
+            injected: Vec::new(),
         }
     }
 
@@ -271,8 +293,8 @@ fn real(namespace: &str) -> &str {
 
 /// The report of a template that was judged.
 fn describe(template: &Template<'_>, written: &Node, assessed: Assessed<'_, '_>) -> PodReport {
-    let Assessed { pod, verdict, .. } = assessed;
     let openness = assessed.openness();
+    let Assessed { pod, ref verdict, .. } = assessed;
     let diagnostics = place_findings(verdict, &template.places, written, openness);
     let to_do = diagnostics.iter().filter(|diagnostic| diagnostic.is_to_do());
     let strictest = to_do.map(|diagnostic| diagnostic.severity).max();

@@ -13,6 +13,8 @@
 mod diagnostic;
 mod exclude;
 mod file;
+mod found_in;
+mod injected;
 mod known_kinds;
 mod legal_fields;
 mod linter;
@@ -33,11 +35,11 @@ use std::mem;
 use std::num::NonZero;
 use std::thread;
 
-use crate::policy::{Labels, PolicyIndex, PolicySet, Snapshot};
-use crate::workload::Kinds;
+use crate::policy::{PolicyIndex, PolicySet, Snapshot};
+use crate::workload::{Kinds, References};
 
 use linter::Linter;
-use objects::{may_hold_namespace, read_namespaces};
+use objects::{FoundObjects, find_objects};
 use source::ManifestSource;
 use workers::in_order;
 
@@ -64,6 +66,8 @@ pub struct Options {
     pub excludes: Excludes,
     /// The custom resources that are known.
     pub kinds: Kinds,
+    /// What others may take their pods from, besides what is among the manifests, which takes precedence.
+    pub references: References,
 }
 
 /// Judges every object in the files, folders and standard input that are named.
@@ -74,29 +78,31 @@ pub fn run(inputs: &[Input], options: Options) -> Report {
 }
 
 fn run_on(threads: usize, inputs: &[Input], options: Options) -> Report {
-    let Options { policies, mut namespaces, namespace, excludes, kinds } = options;
+    let Options { policies, mut namespaces, namespace, excludes, kinds, references } = options;
     let mut found = source::find(inputs, &excludes);
     let sources = mem::take(&mut found.sources);
-    if policies.selects_by_labels() {
-        let mut objects = Objects::default();
-        for (name, labels) in in_order(threads, &sources, namespaces_of).into_iter().flatten() {
+    let mut objects = Objects::default();
+    for found in in_order(threads, &sources, |source| objects_of(source, &namespace)) {
+        for (name, labels) in found.namespaces {
             objects.add_namespace(name, labels);
         }
-        namespaces.take_from(&objects.snapshot);
-        // Nobody can tell which of them is in the cluster, so every policy is taken to hold.
-        objects.contradicted.iter().for_each(|name| namespaces.remove(name));
+        objects.references.extend(found.referents);
     }
+    namespaces.take_from(&objects.snapshot);
+    // Nobody can tell which of them is in the cluster, so every policy is taken to hold.
+    objects.contradicted.iter().for_each(|name| namespaces.remove(name));
+    objects.references.extend_unless_known(references);
     let index = PolicyIndex::new(policies, &namespaces);
-    let linter = Linter::new(&index, &namespace, &kinds);
+    let linter = Linter::new(&index, &namespace, (&kinds, &objects.references));
     let reports = in_order(threads, &sources, |source| file::lint(source, &linter));
     Report::of(index.policies(), found, reports.into_iter())
 }
 
-/// The Namespaces of a source. What cannot be read here is reported when the source is linted.
-fn namespaces_of(source: &ManifestSource) -> Vec<(String, Labels)> {
+/// What verdicts on other objects depend on, of a source. What cannot be read here is reported when the source is linted.
+fn objects_of(source: &ManifestSource, namespace: &str) -> FoundObjects {
     match source.text() {
-        Ok(text) if may_hold_namespace(&text) => read_namespaces(&text),
-        Ok(_) | Err(_) => Vec::new(),
+        Ok(text) => find_objects(&source.name, &text, namespace),
+        Err(_) => FoundObjects::default(),
     }
 }
 

@@ -14,7 +14,8 @@ use crate::lint::wrong_types;
 use crate::path::Path;
 use crate::pod::Metadata;
 use crate::policy::{Labels, Snapshot};
-use crate::yaml::{self, ReadDocument, YamlError};
+use crate::workload::{References, Referent};
+use crate::yaml::{self, ReadDocument, Stated, YamlError};
 
 const SERVICE_ACCOUNT: &str = "ServiceAccount";
 const POD: &str = "Pod";
@@ -31,6 +32,8 @@ pub struct Objects {
     pub contradicted: BTreeSet<String>,
     /// The pods of each namespace, as JSON.
     pub pods: BTreeMap<String, Vec<String>>,
+    /// What others take their pods from.
+    pub references: References,
 }
 
 impl Objects {
@@ -44,7 +47,7 @@ impl Objects {
 }
 
 /// Whether a text may hold a Namespace. Most do not, and need not be parsed for it.
-pub(super) fn may_hold_namespace(text: &str) -> bool {
+fn may_hold_namespace(text: &str) -> bool {
     let is_kind = |rest: &str| {
         let behind = rest.strip_prefix(NAMESPACE);
         behind.is_some_and(|behind| {
@@ -60,20 +63,56 @@ pub(super) fn may_hold_namespace(text: &str) -> bool {
     any('N', &is_kind) || any('\\', &is_escape)
 }
 
-/// The Namespaces of a text, as far as they can be read.
-pub(super) fn read_namespaces(text: &str) -> Vec<(String, Labels)> {
-    let mut namespaces = Vec::new();
-    yaml::read_each(
-        text,
-        |stated| stated.kind == NAMESPACE,
-        |document| {
-            let Ok(ReadDocument::Document(document)) = document else { return };
-            let items = manifest::items(&document.root).into_iter().flatten();
-            namespaces
-                .extend(items.filter(Item::is_namespace).filter_map(|item| read_namespace(&item, text).ok()));
-        },
-    );
-    namespaces
+/// What verdicts on other objects depend on.
+#[derive(Debug, Default)]
+pub(super) struct FoundObjects {
+    /// The Namespaces.
+    pub(super) namespaces: Vec<(String, Labels)>,
+    /// What others take their pods from.
+    pub(super) referents: Vec<Referent>,
+}
+
+/// The Namespaces of a text and what others take their pods from, as far as they can be read.
+pub(super) fn find_objects(file: &str, text: &str, default_namespace: &str) -> FoundObjects {
+    let mut found = FoundObjects::default();
+    if !may_hold_namespace(text) && !References::may_be_in(text) {
+        return found;
+    }
+    let is_wanted = |stated: &Stated<'_>| {
+        stated.kind == NAMESPACE
+            || stated.kind.ends_with("List")
+            || References::are_of(stated.api_version, stated.kind)
+    };
+    yaml::read_each(text, is_wanted, |document| {
+        let Ok(ReadDocument::Document(document)) = document else { return };
+        for item in manifest::items(&document.root).into_iter().flatten() {
+            if item.is_namespace() {
+                found.namespaces.extend(read_namespace(&item, text));
+            } else {
+                found.referents.extend(referent(file, &item, default_namespace));
+            }
+        }
+    });
+    found
+}
+
+/// An object that others may take their pods from, if it is one.
+fn referent(file: &str, item: &Item<'_>, default_namespace: &str) -> Option<Referent> {
+    if !References::are_of(item.api_version, item.kind) {
+        return None;
+    }
+    let namespace = match item.text_at("metadata.namespace") {
+        "" => default_namespace,
+        namespace => namespace,
+    };
+    Some(Referent {
+        file: file.to_owned(),
+        api_version: item.api_version.to_owned(),
+        kind: item.kind.to_owned(),
+        namespace: namespace.to_owned(),
+        name: item.text_at("metadata.name").to_owned(),
+        node: item.node.clone(),
+    })
 }
 
 /// Adds the objects of a file, `text`, which errors call `file`; returns what could not be read.
@@ -81,7 +120,7 @@ pub fn read_objects(file: &str, text: &str, objects: &mut Objects) -> Vec<Unread
     let mut unread = Vec::new();
     for (index, document) in yaml::read(text).into_iter().enumerate() {
         let faults = match document {
-            Ok(document) => add_document(&document, text, objects),
+            Ok(document) => add_document(file, &document, text, objects),
             Err(fault) => vec![fault],
         };
         let origin = DocumentOrigin { file, document: index + 1, text };
@@ -90,15 +129,16 @@ pub fn read_objects(file: &str, text: &str, objects: &mut Objects) -> Vec<Unread
     unread
 }
 
-fn add_document(document: &yaml::Document, text: &str, objects: &mut Objects) -> Vec<YamlError> {
+fn add_document(file: &str, document: &yaml::Document, text: &str, objects: &mut Objects) -> Vec<YamlError> {
     let added = manifest::items(&document.root).into_iter().map(|item| match item {
-        Ok(item) => add(&item, text, objects),
+        Ok(item) => add(file, &item, text, objects),
         Err(fault) => Err(vec![fault]),
     });
     added.filter_map(Result::err).flatten().collect()
 }
 
-fn add(item: &Item<'_>, text: &str, objects: &mut Objects) -> Result<(), Vec<YamlError>> {
+fn add(file: &str, item: &Item<'_>, text: &str, objects: &mut Objects) -> Result<(), Vec<YamlError>> {
+    objects.references.extend(referent(file, item, DEFAULT_NAMESPACE));
     if item.api_version != "v1" {
         return Ok(());
     }
@@ -193,7 +233,7 @@ mod tests {
             ("kind: NamespaceSelector", false),
         ] {
             assert_eq!(may_hold_namespace(text), expected, "{text}");
-            assert_eq!(!read_namespaces(text).is_empty(), expected, "{text}");
+            assert_eq!(!find_objects("", text, "").namespaces.is_empty(), expected, "{text}");
         }
     }
 

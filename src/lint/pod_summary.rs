@@ -7,6 +7,7 @@ use crate::evaluate::{
     Disposition, Judged, JudgedControl, Line, Severity, Verdict, code, code_of, group, line,
 };
 use crate::lint::diagnostic::Diagnostic;
+use crate::lint::found_in::FoundIn;
 use crate::pod::Pod;
 
 /// Most changes that are shown of a pod: past this nobody reads on, and each costs a comparison.
@@ -38,6 +39,8 @@ pub struct SuggestedChange {
     pub column: usize,
     /// The line of the alias that puts the field there, if one does.
     pub alias: Option<usize>,
+    /// The object that it is to be made in, if that is another one.
+    pub from: Option<FoundIn>,
     /// The consequence if it is not made.
     pub severity: Severity,
     /// The change in words.
@@ -83,11 +86,12 @@ impl PodSummary {
 /// The change that fixes a group, in the words of the refusal.
 fn change_of(pod: &Pod<'_>, group: &[&Diagnostic<'_, '_>]) -> Option<SuggestedChange> {
     let findings: Vec<Judged<'_, '_>> = group.iter().map(|diagnostic| diagnostic.judged).collect();
-    let Diagnostic { span, alias, severity, .. } = group.first()?;
+    let Diagnostic { span, alias, referent, severity, .. } = group.first()?;
     Some(SuggestedChange {
         line: span.line,
         column: span.column,
         alias: alias.map(|alias| alias.line),
+        from: referent.map(FoundIn::new),
         severity: *severity,
         text: line(pod, &findings, 0)?,
         is_of_every_container: is_of_every_container(pod, &findings),

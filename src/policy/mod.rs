@@ -92,6 +92,8 @@ pub struct SecurityPolicy {
     pub enforce: Option<Standard>,
     /// What it judges by, each thing once.
     pub rules: Vec<Rule>,
+    /// Whether an object is refused whose pods would be.
+    pub refuses_templates: bool,
     /// Whether what is absent and safe is filled in for a pod that would be refused for it.
     pub fills_in_defaults: bool,
     /// Whether it would be if the policy, which is only tried out, were enforced.
@@ -156,6 +158,7 @@ impl PolicySet {
             scope: Scope::Labels(Selector::default()),
             enforce: Some(standard.clone()),
             rules: vec![Rule::of_standard(standard.clone(), Actions::ALL, Mode::Enforce, &BTreeMap::new())],
+            refuses_templates: false,
             fills_in_defaults: false,
             would_fill_in_defaults: false,
         };

@@ -8,7 +8,9 @@ use crate::controls::{CONTROLS, Control, Origin, Standard};
 use crate::policy::document::{DocumentReader, path};
 use crate::policy::help_url::help_fault;
 use crate::policy::rule::{Actions, ActiveControl, Mode, Relaxation, Rule, RuleSource};
-use crate::policy::written::{ExtendedControl, Object, SecurityContextDefaults, SecuritySpec, Standards};
+use crate::policy::written::{
+    ExtendedControl, Object, SecurityContextDefaults, SecuritySpec, Standards, Templates,
+};
 use crate::policy::{PolicyOrigin, SecurityPolicy};
 use crate::text::not_ascii;
 
@@ -51,6 +53,7 @@ impl DocumentReader<'_> {
             scope,
             enforce,
             rules,
+            refuses_templates: spec.templates == Templates::Enforce,
             fills_in_defaults: has_defaults && spec.mode == Mode::Enforce,
             would_fill_in_defaults: has_defaults && spec.mode != Mode::Enforce,
         });

@@ -52,6 +52,9 @@ pub(super) struct SecuritySpec {
     /// How strictly it is enforced.
     #[serde(default)]
     pub(super) mode: Mode,
+    /// What is done about an object whose pods would be refused: a Deployment, a RayJob.
+    #[serde(default)]
+    pub(super) templates: Templates,
     /// The Pod Security Standard for each action; an omitted action is not taken.
     #[serde(default)]
     pub(super) standard: Standards,
@@ -65,6 +68,16 @@ pub(super) struct SecuritySpec {
     /// Permissions to violate a control. None can be given yet.
     #[serde(default)]
     pub(super) exceptions: Vec<Value>,
+}
+
+/// What is done about an object whose pods would be refused.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
+pub(super) enum Templates {
+    /// Whoever applies it is warned.
+    #[default]
+    Warn,
+    /// It is refused, if the policy refuses its pods.
+    Enforce,
 }
 
 #[derive(Debug, Default, Deserialize, schemars::JsonSchema)]

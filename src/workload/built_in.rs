@@ -63,6 +63,8 @@ pub struct WorkloadObject<'a> {
     pub text: &'a str,
     /// The pod or template; `None` if the object has none.
     pub pod: Option<Pod<'a>>,
+    /// The JSON text of a template; empty if the object is a pod or has none.
+    pub template_text: &'a str,
     /// `metadata` of an object that is not itself a pod.
     outer: Metadata<'a>,
     is_pod: bool,
@@ -183,7 +185,7 @@ impl<'a> WorkloadObject<'a> {
                 "apiVersion" => self.api_version = reader.string()?,
                 "kind" => self.kind = reader.string()?,
                 "metadata" => drop(self.outer.read(reader)?),
-                key if key == *first => self.pod = descend(reader, rest)?,
+                key if key == *first => (self.pod, self.template_text) = descend(reader, rest)?,
                 key => reader.skip_unknown(key, &Names::new(&[first]))?,
             }
             Ok(())
@@ -191,21 +193,26 @@ impl<'a> WorkloadObject<'a> {
     }
 }
 
-/// Reads what has the shape of a pod at the end of the path; `None` where the path ends before.
-fn descend<'a>(reader: &mut Reader<'a>, path: &[&str]) -> Result<Option<Pod<'a>>> {
+/// Reads what has the shape of a pod at the end of the path, and its text; `None` where the path ends before.
+fn descend<'a>(reader: &mut Reader<'a>, path: &[&str]) -> Result<(Option<Pod<'a>>, &'a str)> {
     let Some((first, rest)) = path.split_first() else {
-        return if reader.null()? { Ok(None) } else { Pod::read(reader).map(Some) };
+        if reader.null()? {
+            return Ok((None, ""));
+        }
+        let start = reader.offset();
+        let pod = Pod::read(reader)?;
+        return Ok((Some(pod), reader.text_since(start)));
     };
-    let mut pod = None;
+    let mut found = (None, "");
     reader.object(|reader, key| {
         if key == first {
-            pod = descend(reader, rest)?;
+            found = descend(reader, rest)?;
             Ok(())
         } else {
             reader.skip_unknown(key, &Names::new(&[first]))
         }
     })?;
-    Ok(pod)
+    Ok(found)
 }
 
 #[cfg(test)]

@@ -3,8 +3,9 @@
 use crate::path::Path;
 use crate::workload::built_in::Workload;
 use crate::workload::containers::holders;
-use crate::workload::kind::{Carries, Kind, Kinds, Object, TemplatePattern};
+use crate::workload::kind::{Carries, Kind, Object, TemplatePattern};
 use crate::workload::pattern::{Match, matches};
+use crate::workload::placeholder::has_placeholder;
 use crate::workload::template::{Part, Shape, Template};
 use crate::workload::unresolved::{Unresolved, UnresolvedReason};
 use crate::yaml::{self, Node, Value};
@@ -25,12 +26,16 @@ impl<'d> Object<'d> {
     #[must_use]
     pub fn carried(&self) -> Carried<'d> {
         let Some(kind) = self.kinds.find(self.api_version, self.kind) else { return Carried::Unknown };
-        let found = match kind.carries {
+        let mut found = match kind.carries {
             Carries::Nothing => return Carried::Nothing,
             Carries::Opaque => vec![self.opaque()],
             Carries::Templates(patterns) => self.by_patterns(patterns),
             Carries::Adapter(adapter) => (adapter.find)(self),
         };
+        // Several patterns meet the same placeholder on their common way.
+        found.dedup_by(|next, known| {
+            next.pod.is_none() && next.path == known.path && next.unresolved == known.unresolved
+        });
         match found.is_empty() {
             true if self.has_objects(kind) => Carried::Nothing,
             true => Carried::Templates(vec![self.without_templates()]),
@@ -48,12 +53,6 @@ impl<'d> Object<'d> {
     pub(super) fn knows(&self, node: &Node) -> bool {
         let (api_version, kind) = (node.text_of("apiVersion"), node.text_of("kind"));
         Workload::of_kind(api_version, kind).is_some() || self.kinds.find(api_version, kind).is_some()
-    }
-
-    /// A pod of the container at a path alone.
-    fn container_at(&self, path: Path<'d>, part: Part, node: &'d Node) -> Template<'d> {
-        let spec = Node::object(node.span, [("containers", Node::list(node.span, vec![node.clone()]))]);
-        Template::merged(self.node, path, Shape::Container, part, spec)
     }
 
     /// A PodTemplateSpec at a path.
@@ -85,7 +84,7 @@ impl<'d> Object<'d> {
             Match::Value(path, node) => match shape {
                 Shape::Object => self.embedded(&path, node),
                 Shape::PodTemplate => vec![Template { part, ..Template::in_place(path, node) }],
-                Shape::Container => vec![self.container_at(path, part, node)],
+                Shape::Container => vec![self.container(path, node, part)],
                 Shape::Reference => {
                     vec![Template::reference(self.node, path, "preset", node.text_of("name"))]
                 }
@@ -101,8 +100,13 @@ impl<'d> Object<'d> {
         if !matches!(node.value, Value::Mapping(_)) {
             return vec![self.unreadable(path.clone(), node, Shape::Object, "an object")];
         }
+        if let Some(key) = unknown_identity(node) {
+            let at = path.clone().key(key.0);
+            let unresolved = self.unreadable_value(&at, key.1, "the name of a kind");
+            return vec![Template::unjudged(path.clone(), Shape::Object, unresolved)];
+        }
         let (api_version, kind) = (node.text_of("apiVersion"), node.text_of("kind"));
-        let inner = Object { node, api_version, kind, kinds: self.kinds };
+        let inner = Object { node, api_version, kind, ..*self };
         if kind.ends_with("List") && !node.items_at("items").is_empty() {
             let items = node.items_at("items").iter().enumerate();
             return items
@@ -128,8 +132,7 @@ impl<'d> Object<'d> {
             match document {
                 Ok(document) => {
                     let node = document.root.moved_to(text.span);
-                    found
-                        .extend(of_text(&node, self.kinds).into_iter().map(|template| template.within(path)));
+                    found.extend(self.of_text(&node).into_iter().map(|template| template.within(path)));
                 }
                 Err(error) => {
                     let text = format!("{path} cannot be read as an object: {}", error.message);
@@ -139,6 +142,12 @@ impl<'d> Object<'d> {
             }
         }
         found
+    }
+
+    /// The pods of an object that was written as a text.
+    fn of_text<'o>(&self, node: &Node) -> Vec<Template<'o>> {
+        let object = Object { node, api_version: "", kind: "", ..*self };
+        object.embedded(&Path::root(), node).into_iter().map(Template::into_owned).collect()
     }
 
     /// The pod of one of Kubernetes' own kinds.
@@ -166,8 +175,8 @@ impl<'d> Object<'d> {
     }
 }
 
-/// The pods of an object that was written as a text.
-fn of_text<'o>(node: &Node, kinds: &Kinds) -> Vec<Template<'o>> {
-    let object = Object { node, api_version: "", kind: "", kinds };
-    object.embedded(&Path::root(), node).into_iter().map(Template::into_owned).collect()
+/// What says the kind of an object and is not known: a placeholder, or no text.
+fn unknown_identity(node: &Node) -> Option<(&'static str, &Node)> {
+    let mut keys = ["apiVersion", "kind"].into_iter().filter_map(|key| Some((key, node.get(key)?)));
+    keys.find(|(_, value)| value.as_text().is_none_or(has_placeholder))
 }

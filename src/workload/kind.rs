@@ -1,5 +1,6 @@
 //! A custom resource that carries pods: a row of the table.
 
+use crate::workload::references::References;
 use crate::workload::template::{Part, Shape, Template};
 use crate::yaml::Node;
 
@@ -75,6 +76,10 @@ pub struct Object<'d> {
     pub kind: &'d str,
     /// The kinds that are known.
     pub kinds: &'d Kinds,
+    /// The namespace that it is in; empty where it is not known.
+    pub namespace: &'d str,
+    /// The objects that it may refer to.
+    pub references: &'d References,
 }
 
 /// The kinds that are known: those of the table, and those that a user has added.
@@ -90,10 +95,10 @@ impl Kinds {
         self.added.iter().chain(self.table)
     }
 
-    /// Whether a row is one of those that were added.
+    /// Those that were added.
     #[must_use]
-    pub fn is_added(&self, row: &Kind) -> bool {
-        self.added.iter().any(|added| std::ptr::eq(added, row))
+    pub fn added(&self) -> &[Kind] {
+        &self.added
     }
 
     /// The kind that a manifest names: the row of its version, or else that of all others. Of a version that nobody knows, the first

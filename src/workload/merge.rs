@@ -26,6 +26,30 @@ pub(super) fn merge(base: &mut Node, patch: &Node) {
     merge_at("", base, patch);
 }
 
+/// The same with a patch that its operator has read into types before: there `null` is what is not written.
+pub(super) fn merge_typed(base: &mut Node, patch: &Node) {
+    merge(base, &without_nulls(patch));
+}
+
+fn without_nulls(node: &Node) -> Node {
+    let mut kept = node.clone();
+    match &mut kept.value {
+        Value::Mapping(entries) => {
+            entries.retain(|entry| entry.value.value != Value::Null);
+            for entry in entries {
+                entry.value = without_nulls(&entry.value);
+            }
+        }
+        Value::Sequence(items) => {
+            for item in items {
+                *item = without_nulls(item);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::String(_) => {}
+    }
+    kept
+}
+
 fn merge_at(key: &str, base: &mut Node, patch: &Node) {
     match (&mut base.value, &patch.value) {
         (Value::Mapping(_), Value::Mapping(entries)) => {
@@ -42,6 +66,13 @@ fn merge_at(key: &str, base: &mut Node, patch: &Node) {
             Some(name) => merge_items(items, name, patches),
             None => *base = patch.clone(),
         },
+        // One of them is of the wrong type, and nobody knows which: nor is this of the right one.
+        (Value::Mapping(_), Value::Sequence(_)) | (Value::Sequence(_), Value::Mapping(_)) => {
+            *base = Node::text(patch.span, "");
+        }
+        // What should be an object or a list and is none: a placeholder, say, whose value is not known. It stays, so that
+        // it is told.
+        (known, Value::Mapping(_) | Value::Sequence(_)) if *known != Value::Null => {}
         _ => *base = patch.clone(),
     }
 }
@@ -77,5 +108,46 @@ fn merge_items(items: &mut Vec<Node>, name: &str, patches: &[Node]) {
             None if patch.text_of(DIRECTIVE) == "delete" => {}
             None => items.push(patch.clone()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::yaml;
+
+    fn merged(base: &str, patch: &str, merge: fn(&mut Node, &Node)) -> String {
+        let [mut base, patch] = [base, patch].map(|text| yaml::read(text).remove(0).expect(text).root);
+        merge(&mut base, &patch);
+        String::from_utf8(base.to_json()).expect("UTF-8")
+    }
+
+    #[test]
+    fn a_patch_changes_what_it_names() {
+        for (base, patch, expected) in [
+            ("{a: 1, b: {c: 2}}", "{b: {d: 3}, e: 4}", r#"{"a":1,"b":{"c":2,"d":3},"e":4}"#),
+            ("{a: 1, b: 2}", "{a: null}", r#"{"b":2}"#),
+            ("{a: {b: 1}}", "{a: {$patch: replace, c: 2}}", r#"{"a":{"c":2}}"#),
+            (
+                "{containers: [{name: a, image: x}, {name: b}]}",
+                "{containers: [{name: a, image: z}, {name: c}, {name: b, $patch: delete}]}",
+                r#"{"containers":[{"name":"a","image":"z"},{"name":"c"}]}"#,
+            ),
+            ("{drop: [A]}", "{drop: [B]}", r#"{"drop":["B"]}"#),
+            // What is not known stays so.
+            ("{a: '${X}'}", "{a: {b: 1}}", r#"{"a":"${X}"}"#),
+            ("{a: {b: 1}}", "{a: '${X}'}", r#"{"a":"${X}"}"#),
+            ("{a: {b: 1}}", "{a: [c]}", r#"{"a":""}"#),
+            ("{volumes: [{name: a}]}", "{volumes: {name: a}}", r#"{"volumes":""}"#),
+        ] {
+            assert_eq!(merged(base, patch, merge), expected, "{base} {patch}");
+        }
+    }
+
+    #[test]
+    fn what_was_read_into_types_has_no_null() {
+        let merged =
+            merged("{a: 1, b: {c: 2}}", "{a: null, b: {c: null, d: [{e: null, f: 1}]}}", merge_typed);
+        assert_eq!(merged, r#"{"a":1,"b":{"c":2,"d":[{"f":1}]}}"#);
     }
 }

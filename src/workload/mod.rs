@@ -8,15 +8,18 @@
 //! [`Object::carried`] takes an object apart into its [`Template`]s. What cannot be said of one is an [`Unresolved`].
 
 mod adapters;
+mod assembly;
 mod built_in;
 mod containers;
 mod find;
+mod injected;
 mod kind;
 mod merge;
 mod object;
 mod pattern;
 mod placeholder;
 mod places;
+mod references;
 mod table;
 mod template;
 mod unresolved;
@@ -24,9 +27,11 @@ mod unresolved;
 pub use built_in::{WORKLOADS, Workload, WorkloadObject};
 pub use containers::{CONTAINER_LISTS, holders};
 pub use find::Carried;
+pub use injected::{InjectedContainer, injected_by_metadata};
 pub use kind::{Adapter, Carries, Kind, Kinds, Object, TemplatePattern};
 pub use pattern::fault as pattern_fault;
 pub use placeholder::has_placeholder;
 pub use places::{Place, Places};
+pub use references::{References, Referent};
 pub use template::{Part, Shape, Template};
 pub use unresolved::{Unresolved, UnresolvedReason};

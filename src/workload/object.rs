@@ -1,9 +1,13 @@
 //! What adapters ask of an object, and say of it.
 
+use std::borrow::Cow;
+
 use crate::path::Path;
 use crate::text::Printable;
 use crate::workload::kind::Object;
 use crate::workload::placeholder::has_placeholder;
+use crate::workload::places::Places;
+use crate::workload::references::Referent;
 use crate::workload::template::{Part, Shape, Template};
 use crate::workload::unresolved::{Unresolved, UnresolvedReason};
 use crate::yaml::{Node, Value};
@@ -23,6 +27,36 @@ impl<'d> Object<'d> {
     /// The PodTemplateSpecs where a pattern leads.
     pub(super) fn pod_templates(&self, pattern: &str) -> Vec<Template<'d>> {
         self.find(pattern, Shape::PodTemplate, Part::Whole)
+    }
+
+    /// A template that is put together from several places of the object: `spec` as in a pod.
+    pub(super) fn merged(&self, path: Path<'d>, shape: Shape, part: Part, spec: Node) -> Template<'d> {
+        let pod = Node::object(spec.span, [("spec", spec)]);
+        self.merged_pod(path, shape, part, pod)
+    }
+
+    /// The same with a whole pod: `metadata` and `spec`.
+    pub(super) fn merged_pod(&self, path: Path<'d>, shape: Shape, part: Part, pod: Node) -> Template<'d> {
+        let places = Places::merged(self.node, self.references, path.clone());
+        Template::merged(places, path, shape, part, pod)
+    }
+
+    /// What is written of a pod, if anything is, with what is not known of it.
+    pub(super) fn as_far_as_written(
+        &self,
+        path: Path<'d>,
+        shape: Shape,
+        pod: Option<Node>,
+        unresolved: Vec<Unresolved>,
+    ) -> Template<'d> {
+        let part = if pod.is_some() { Part::Whole } else { Part::Overlay };
+        let places = Places::merged(self.node, self.references, path.clone());
+        Template { path, shape, part, pod: pod.map(Cow::Owned), places, unresolved }
+    }
+
+    /// The object of this group that it refers to by kind and name, if it is known.
+    pub(super) fn referent(&self, group: &str, kind: &str, name: &str) -> Option<&'d Referent> {
+        self.references.find(group, kind, self.namespace, name)
     }
 
     /// Something that is not known about the template at a path.
@@ -54,6 +88,52 @@ impl<'d> Object<'d> {
         }
     }
 
+    /// One container at a path, as if it were alone in its pod.
+    pub(super) fn container(&self, path: Path<'d>, node: &'d Node, part: Part) -> Template<'d> {
+        if !matches!(node.value, Value::Mapping(_)) {
+            return self.unreadable(path, node, Shape::Container, "an object");
+        }
+        let containers = Node::list(node.span, vec![node.clone()]);
+        let spec = Node::object(node.span, [("containers", containers)]);
+        self.merged(path, Shape::Container, part, spec)
+    }
+
+    /// A reference to an object that is not there, with what is written here of the pod that comes from it.
+    pub(super) fn reference_with(
+        &self,
+        path: Path<'d>,
+        (kind, name): (&str, &str),
+        spec: Node,
+    ) -> Template<'d> {
+        let reference = Template::reference(self.node, path.clone(), kind, name);
+        if spec.entries().is_empty() {
+            return reference;
+        }
+        let overlay = self.merged(path, Shape::Reference, Part::Overlay, spec);
+        Template { unresolved: reference.unresolved, ..overlay }
+    }
+
+    /// The items of the list at a key of what stands at a path. Where no list is, that is told.
+    pub(super) fn list<'n>(
+        &self,
+        (path, owner): (&Path<'_>, &'n Node),
+        key: &str,
+        unresolved: &mut Vec<Unresolved>,
+    ) -> &'n [Node] {
+        let Some(list) = owner.get(key) else { return &[] };
+        if !matches!(list.value, Value::Sequence(_)) {
+            unresolved.push(self.unreadable_value(&path.clone().key(key.to_owned()), list, "a list"));
+        }
+        list.items()
+    }
+
+    /// The same about a part that would be merged into a template: what it would set is not known either.
+    pub(super) fn unknown_part(&self, path: &Path<'_>, node: &Node) -> [Unresolved; 2] {
+        let text = format!("what {path} would add to the pod is not known");
+        let missing = self.unresolved(path, UnresolvedReason::Fragment, text);
+        [self.unreadable_value(path, node, "an object"), missing]
+    }
+
     /// The whole object as a template of which nothing is known: there is nothing in it that a pod could be made of.
     pub(super) fn without_templates(&self) -> Template<'d> {
         let path = Path::from_keys(["spec"]);
@@ -76,17 +156,16 @@ pub(super) mod tests {
     use super::*;
     use crate::workload::find::Carried;
     use crate::workload::kind::Kinds;
+    use crate::workload::references::References;
     use crate::yaml;
 
     fn each<T>(text: &str, of_template: impl Fn(&Template<'_>) -> T) -> Vec<T> {
         let document = yaml::read(text).remove(0).expect(text);
         let (node, kinds) = (&document.root, Kinds::default());
-        let object = Object {
-            node,
-            api_version: node.text_of("apiVersion"),
-            kind: node.text_of("kind"),
-            kinds: &kinds,
-        };
+        let (api_version, kind) = (node.text_of("apiVersion"), node.text_of("kind"));
+        let references = References::default();
+        let object =
+            Object { node, api_version, kind, kinds: &kinds, namespace: "", references: &references };
         match object.carried() {
             Carried::Templates(templates) => templates.iter().map(of_template).collect(),
             other => panic!("{other:?}: {text}"),

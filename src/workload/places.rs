@@ -4,6 +4,7 @@ use std::cell::OnceCell;
 use std::collections::HashMap;
 
 use crate::path::{Path, Step};
+use crate::workload::references::{References, Referent};
 use crate::yaml::{Node, Span};
 
 /// Where the fields of a template stand in its object.
@@ -24,6 +25,8 @@ pub enum Places<'d> {
 #[derive(Debug)]
 pub struct Merged<'d> {
     object: &'d Node,
+    /// The objects that parts of it may come from.
+    references: &'d References,
     /// The path to the object, if it stands in another.
     outer: Path<'d>,
     /// The path of the template.
@@ -35,9 +38,11 @@ pub struct Merged<'d> {
 
 /// A field of a template.
 #[derive(Debug)]
-pub struct Place {
-    /// Its path in the object.
+pub struct Place<'d> {
+    /// Its path in the object, or in the one that it comes from.
     pub field: String,
+    /// The object that it comes from, if it is another one.
+    pub referent: Option<&'d Referent>,
     /// Where it is written, or what it is missing from.
     pub span: Span,
     /// The alias that puts it there.
@@ -46,9 +51,9 @@ pub struct Place {
 
 impl<'d> Places<'d> {
     /// Those of a template that was put together from parts of an object.
-    pub(super) fn merged(object: &'d Node, base: Path<'d>) -> Self {
+    pub(super) fn merged(object: &'d Node, references: &'d References, base: Path<'d>) -> Self {
         let (outer, absent, by_place) = (Path::root(), Vec::new(), OnceCell::new());
-        Self::Merged(Merged { object, outer, base, absent, by_place })
+        Self::Merged(Merged { object, references, outer, base, absent, by_place })
     }
 
     /// Says where a field of the pod, and all in it, would stand that is absent.
@@ -60,14 +65,17 @@ impl<'d> Places<'d> {
 
     /// Where a field of the pod stands.
     #[must_use]
-    pub fn locate(&self, pod: &Node, path: &Path<'_>) -> Place {
+    pub fn locate(&self, pod: &Node, path: &Path<'_>) -> Place<'d> {
         let located = pod.locate(path);
-        let field = match self {
-            Self::Template(base) => base.join(path).to_string(),
-            Self::Spec(base) => base.join(under_spec(path)).to_string(),
-            Self::Merged(merged) => merged.field(pod, path).to_string(),
+        let (field, referent) = match self {
+            Self::Template(base) => (base.join(path).to_string(), None),
+            Self::Spec(base) => (base.join(under_spec(path)).to_string(), None),
+            Self::Merged(merged) => {
+                let referent = merged.references.of_source(located.span.source());
+                (merged.field(pod, path).to_string(), referent)
+            }
         };
-        Place { field, span: located.span, alias: located.alias }
+        Place { field, referent, span: located.span, alias: located.alias }
     }
 
     pub(super) fn within(self, outer: &Path<'d>) -> Self {
@@ -112,9 +120,15 @@ impl<'d> Merged<'d> {
         }
         let mut kept = known;
         loop {
-            let (node, rest) = (pod.locate(path.get(..kept).unwrap_or_default()).node, path.get(kept..));
+            let node = pod.locate(path.get(..kept).unwrap_or_default()).node;
+            let rest = path.get(kept..).unwrap_or_default();
+            if let Some(referent) = self.references.of_source(node.span.source())
+                && let Some(place) = path_of(&referent.node, node.span)
+            {
+                return place.join(rest);
+            }
             if let Some(place) = self.by_place().get(&(node.span.start, node.span.end)) {
-                return self.outer.join(place).join(rest.unwrap_or_default());
+                return self.outer.join(place).join(rest);
             }
             if kept == 0 {
                 return self.outer.join(&self.base).join(under_spec(path));
@@ -136,6 +150,17 @@ impl<'d> Merged<'d> {
             places
         })
     }
+}
+
+/// The path of what stands at a place of an object.
+fn path_of<'d>(object: &'d Node, span: Span) -> Option<Path<'d>> {
+    let mut found = None;
+    object.for_each(&mut Path::root(), &mut |path, node| {
+        if node.span == span && found.is_none() {
+            found = Some(path.clone());
+        }
+    });
+    found
 }
 
 /// How many steps of a path exist.

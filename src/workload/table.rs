@@ -63,6 +63,11 @@ const fn container(pattern: &'static str) -> TemplatePattern {
     TemplatePattern { pattern, shape: Shape::Container, part: Part::WithoutPodLevel }
 }
 
+/// What is written of a container that its operator makes.
+const fn part_of_container(pattern: &'static str) -> TemplatePattern {
+    TemplatePattern { pattern, shape: Shape::Container, part: Part::Overlay }
+}
+
 /// The name of what its operator makes the pod of.
 const fn preset(pattern: &'static str) -> TemplatePattern {
     TemplatePattern { pattern, shape: Shape::Reference, part: Part::Overlay }
@@ -317,7 +322,112 @@ static KINDS: &[Kind] = &[
     row("inference.networking.x-k8s.io", "InferencePool", Carries::Nothing),
     row("serving.knative.dev", "Route", Carries::Nothing),
     row("inference.sagemaker.aws.amazon.com", "JumpStartModel", Carries::Nothing),
+    // Argo, Tekton, Katib, Kubeflow Pipelines and Notebooks.
+    row("argoproj.io", "Workflow", adapter(adapters::WORKFLOW)),
+    row("argoproj.io", "WorkflowTemplate", adapter(adapters::WORKFLOW)),
+    row("argoproj.io", "ClusterWorkflowTemplate", adapter(adapters::WORKFLOW)),
+    row("argoproj.io", "CronWorkflow", adapter(adapters::CRON_WORKFLOW)),
+    row("argoproj.io", "WorkflowTaskSet", adapter(adapters::WORKFLOW_TASK_SET)),
+    row("argoproj.io", "ExecutorPlugin", templates(&[container("spec.sidecar.container")])),
+    row("argoproj.io", "Sensor", adapter(adapters::SENSOR)),
+    row("argoproj.io", "EventSource", adapter(adapters::EVENT_SOURCE)),
+    row("argoproj.io", "Rollout", adapter(adapters::ROLLOUT)),
+    row("argoproj.io", "Experiment", templates(&[pod("spec.templates[].template")])),
+    row("argoproj.io", "AnalysisTemplate", templates(ANALYSIS)),
+    row("argoproj.io", "ClusterAnalysisTemplate", templates(ANALYSIS)),
+    row("argoproj.io", "AnalysisRun", templates(ANALYSIS)),
+    row("tekton.dev", "Task", adapter(adapters::TASK)),
+    row("tekton.dev", "ClusterTask", adapter(adapters::TASK)),
+    row("tekton.dev", "TaskRun", adapter(adapters::TASK_RUN)),
+    row("tekton.dev", "Pipeline", adapter(adapters::PIPELINE)),
+    row("tekton.dev", "PipelineRun", adapter(adapters::PIPELINE_RUN)),
+    row("tekton.dev", "StepAction", templates(&[container("spec")])),
+    row("kubeflow.org", "Experiment", adapter(adapters::EXPERIMENT)),
+    row("kubeflow.org", "Trial", templates(&[object("spec.runSpec")])),
+    row("kubeflow.org", "Suggestion", Carries::Opaque),
+    row("config.kubeflow.org", "KatibConfig", templates(&[container("runtime.suggestions[]")])),
+    row("kubeflow.org", "ScheduledWorkflow", adapter(adapters::SCHEDULED_WORKFLOW)),
+    row("pipelines.kubeflow.org", "PipelineVersion", templates(&[EXECUTOR])),
+    row("pipelines.kubeflow.org", "Pipeline", Carries::Nothing),
+    row("kubeflow.org", "WorkspaceKind", adapter(adapters::WORKSPACE_KIND)),
+    row("kubeflow.org", "Workspace", adapter(adapters::WORKSPACE)),
+    row("kubeflow.org", "PodDefault", adapter(adapters::POD_DEFAULT)),
+    // Spark, Flink, Dynamo, OME, Seldon, RoleBasedGroup, NIM, aibrix KVCache, Kruise, Knative.
+    row("sparkoperator.k8s.io", "SparkApplication", adapter(adapters::SPARK_APPLICATION)),
+    row("sparkoperator.k8s.io", "ScheduledSparkApplication", adapter(adapters::SCHEDULED_SPARK_APPLICATION)),
+    row("flink.apache.org", "FlinkDeployment", adapter(adapters::FLINK_DEPLOYMENT)),
+    row("flink.apache.org", "FlinkBlueGreenDeployment", adapter(adapters::FLINK_BLUE_GREEN_DEPLOYMENT)),
+    row("flink.apache.org", "FlinkSessionJob", Carries::Nothing),
+    row("flink.apache.org", "FlinkStateSnapshot", Carries::Nothing),
+    row("nvidia.com", "DynamoGraphDeployment", adapter(adapters::DYNAMO_GRAPH)),
+    row("nvidia.com", "DynamoComponentDeployment", adapter(adapters::DYNAMO_COMPONENT)),
+    row("ome.io", "InferenceService", adapter(adapters::OME_INFERENCE_SERVICE)),
+    row("ome.io", "ServingRuntime", adapter(adapters::OME_SERVING_RUNTIME)),
+    row("ome.io", "ClusterServingRuntime", adapter(adapters::OME_SERVING_RUNTIME)),
+    row("machinelearning.seldon.io", "SeldonDeployment", adapter(adapters::SELDON_DEPLOYMENT)),
+    row("mlops.seldon.io", "Server", adapter(adapters::SELDON_SERVER)),
+    row("workloads.x-k8s.io", "RoleBasedGroup", adapter(adapters::ROLE_BASED_GROUP)),
+    row("workloads.x-k8s.io", "RoleBasedGroupSet", adapter(adapters::ROLE_BASED_GROUP_SET)),
+    row(
+        "workloads.x-k8s.io",
+        "RoleBasedGroupWarmup",
+        templates(&[
+            containers("spec.targetNodes.customizedAction"),
+            containers("spec.targetRoleBasedGroup.roles.*.customizedAction"),
+        ]),
+    ),
+    row("workloads.x-k8s.io", "ClusterEngineRuntimeProfile", templates(&[containers("spec")])),
+    row("workloads.x-k8s.io", "Instance", templates(&[pod("spec.components[].template")])),
+    row(
+        "workloads.x-k8s.io",
+        "InstanceSet",
+        templates(&[pod("spec.instanceTemplate.components[].template")]),
+    ),
+    row("workloads.x-k8s.io", "RoleInstance", templates(&[pod("spec.components[].template")])),
+    // Its schema leaves open what is in it.
+    row(
+        "workloads.x-k8s.io",
+        "RoleInstanceSet",
+        templates(&[
+            pod("spec.roleInstanceTemplate.components[].template"),
+            pod("spec.roleInstanceTemplate.spec.components[].template"),
+        ]),
+    ),
+    row("workloads.x-k8s.io", "RoleBasedGroupScalingAdapter", Carries::Nothing),
+    row("apps.nvidia.com", "NIMService", adapter(adapters::NIM)),
+    row("apps.nvidia.com", "NIMCache", adapter(adapters::NIM)),
+    row("apps.nvidia.com", "NIMBuild", adapter(adapters::NIM)),
+    row("apps.nvidia.com", "NIMPipeline", adapter(adapters::NIM_PIPELINE)),
+    row("apps.nvidia.com", "NemoCustomizer", adapter(adapters::NIM)),
+    row("apps.nvidia.com", "NemoDatastore", adapter(adapters::NIM)),
+    row("apps.nvidia.com", "NemoEntitystore", adapter(adapters::NIM)),
+    row("apps.nvidia.com", "NemoEvaluator", adapter(adapters::NIM)),
+    row("apps.nvidia.com", "NemoGuardrail", adapter(adapters::NIM)),
+    row("apps.nvidia.com", "NemoGuardrails", adapter(adapters::NIM)),
+    row("production-stack.vllm.ai", "VLLMRuntime", adapter(adapters::VLLM_RUNTIME)),
+    row("llm-d.ai", "ModelService", adapter(adapters::MODEL_SERVICE)),
+    row(
+        "inference.sagemaker.aws.amazon.com",
+        "InferenceEndpointConfig",
+        templates(&[part_of_container("spec.worker"), containers("spec.kubernetes")]),
+    ),
+    row("orchestration.aibrix.ai", "KVCache", adapter(adapters::KV_CACHE)),
+    row("apps.kruise.io", "UnitedDeployment", adapter(adapters::UNITED_DEPLOYMENT)),
+    row("apps.kruise.io", "EphemeralJob", templates(&[containers("spec.template")])),
+    row("serving.knative.dev", "Service", templates(&[pod("spec.template")])),
+    row("serving.knative.dev", "Configuration", templates(&[pod("spec.template")])),
+    row("serving.knative.dev", "Revision", templates(&[spec("spec")])),
 ];
+
+/// The Jobs that an analysis of Argo Rollouts measures with.
+const ANALYSIS: &[TemplatePattern] = &[pod("spec.metrics[].provider.job.spec.template")];
+
+/// The container of a step, in the form that Kubeflow Pipelines compiles pipelines to: nothing of its security is written.
+const EXECUTOR: TemplatePattern = TemplatePattern {
+    pattern: "spec.pipelineSpec.deploymentSpec.executors.*.container",
+    shape: Shape::Container,
+    part: Part::Overlay,
+};
 
 /// A serving runtime of KServe: no field for the pod's own security context.
 const RUNTIME: &[TemplatePattern] = &[containers("spec"), containers("spec.workerSpec")];

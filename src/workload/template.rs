@@ -84,17 +84,9 @@ impl<'d> Template<'d> {
         Self { path, shape, part, pod: Some(Cow::Owned(pod)), places, unresolved: Vec::new() }
     }
 
-    /// One that was put together from several places of an object: `spec` as in a pod.
+    /// One that was put together from several places of an object: a whole pod.
     #[must_use]
-    pub fn merged(object: &'d Node, path: Path<'d>, shape: Shape, part: Part, spec: Node) -> Self {
-        let pod = Node::object(spec.span, [("spec", spec)]);
-        Self::merged_pod(object, path, shape, part, pod)
-    }
-
-    /// The same with a whole pod: `metadata` and `spec`.
-    #[must_use]
-    pub fn merged_pod(object: &'d Node, path: Path<'d>, shape: Shape, part: Part, pod: Node) -> Self {
-        let places = Places::merged(object, path.clone());
+    pub fn merged(places: Places<'d>, path: Path<'d>, shape: Shape, part: Part, pod: Node) -> Self {
         Self { path, shape, part, pod: Some(Cow::Owned(pod)), places, unresolved: Vec::new() }
     }
 

@@ -137,6 +137,28 @@ impl Node {
         }
     }
 
+    /// The same, marked as one of another text than the object that it is used in: a number from 1.
+    #[must_use]
+    pub fn of_source(mut self, source: usize) -> Self {
+        self.mark(source);
+        self
+    }
+
+    fn mark(&mut self, source: usize) {
+        self.span = self.span.of_source(source);
+        self.alias = self.alias.map(|alias| alias.of_source(source));
+        match &mut self.value {
+            Value::Mapping(entries) => {
+                for entry in entries {
+                    entry.key_span = entry.key_span.of_source(source);
+                    entry.value.mark(source);
+                }
+            }
+            Value::Sequence(items) => items.iter_mut().for_each(|item| item.mark(source)),
+            Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::String(_) => {}
+        }
+    }
+
     /// Gives every value in it, with its path, from outside inwards.
     pub fn for_each<'d>(&'d self, path: &mut Path<'d>, each: &mut impl FnMut(&Path<'d>, &'d Self)) {
         each(path, self);
@@ -157,6 +179,23 @@ impl Node {
             }
             Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::String(_) => {}
         }
+    }
+}
+
+/// The bits of a place above those that a byte of a text can have: no text is as long.
+const SOURCE_BITS: u32 = usize::BITS - 24;
+
+impl Span {
+    /// The text that it belongs to, where it is not that of the object: a number from 1.
+    #[must_use]
+    pub fn source(self) -> usize {
+        self.start >> SOURCE_BITS
+    }
+
+    fn of_source(self, source: usize) -> Self {
+        let mark = source << SOURCE_BITS;
+        let marked = |at: usize| at & ((1 << SOURCE_BITS) - 1) | mark;
+        Self { start: marked(self.start), end: marked(self.end), ..self }
     }
 }
 

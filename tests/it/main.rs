@@ -11,6 +11,7 @@
 
 mod any_certificate;
 mod cases;
+mod cases_kinds;
 mod cases_reading;
 mod cases_review;
 mod cluster_api;
@@ -32,6 +33,7 @@ mod findings;
 mod guarded_labels;
 mod hostile;
 mod kind_table;
+mod kinds;
 mod kubeconfig;
 mod left_out;
 mod lint;

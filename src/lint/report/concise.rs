@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use crate::lint::misplaced::Misplaced;
 use crate::lint::report::{FindingReport, Layout, ObjectReport, ObjectVerdict, Report};
-use crate::text::one_line;
+use crate::text::{Printable, one_line};
 use crate::workload::Unresolved;
 
 /// Writes `FILE:LINE:COLUMN: SEVERITY: CONTROL: what was found; the fix (OBJECT)` for each finding, and a line for
@@ -36,8 +36,15 @@ pub fn write(report: &Report, layout: Layout, output: &mut impl Write) -> io::Re
 }
 
 fn write_finding(object: &ObjectReport, finding: &FindingReport, output: &mut impl Write) -> io::Result<()> {
-    let FindingReport { control, severity, message, line, column, .. } = finding;
-    let (file, subject) = (one_line(&object.file), object.subject());
+    let FindingReport { control, severity, message, line, column, from, .. } = finding;
+    let (file, subject) = match from {
+        Some(from) => (
+            &from.file,
+            format!("{} {}, for {}", Printable(&from.kind), Printable(&from.name), object.subject()),
+        ),
+        None => (&object.file, object.subject()),
+    };
+    let file = one_line(file);
     let message = one_line(message);
     writeln!(output, "{file}:{line}:{column}: {}: {control}: {message} ({subject})", severity.name())
 }

@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 use crate::evaluate::{Severity, sentence};
 use crate::finding::{EditOp, Fix, Found};
 use crate::lint::diagnostic::Diagnostic;
+use crate::lint::found_in::FoundIn;
 use crate::pod::Pod;
 
 /// One violation of one control.
@@ -38,6 +39,9 @@ pub struct FindingReport {
     pub line: usize,
     /// Its column.
     pub column: usize,
+    /// The object that it comes from, if that is another one: `field` and `line` are then in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<FoundIn>,
     /// The line of the alias, if it is one that puts the field there; `line` is then that of its anchor.
     pub alias_line: Option<usize>,
 }
@@ -58,7 +62,7 @@ pub enum FixReport {
 
 impl FindingReport {
     pub(in crate::lint) fn new(pod: &Pod<'_>, diagnostic: &Diagnostic<'_, '_>) -> Self {
-        let Diagnostic { judged, severity, field, span, alias, .. } = diagnostic;
+        let Diagnostic { judged, severity, field, span, alias, referent, .. } = diagnostic;
         let finding = judged.finding;
         Self {
             control: judged.control().id,
@@ -73,6 +77,7 @@ impl FindingReport {
             is_filled_in: judged.is_filled_in(),
             line: span.line,
             column: span.column,
+            from: referent.map(FoundIn::new),
             alias_line: alias.map(|alias| alias.line),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::lint::report::{Layout, ObjectReport, PodReport, PodSummary, Report, SuggestedChange};
+use crate::lint::report::{FoundIn, Layout, ObjectReport, PodReport, PodSummary, Report, SuggestedChange};
 
 /// Pods for which the same has to be done.
 #[derive(Debug)]
@@ -40,6 +40,7 @@ struct ChangeKey<'r> {
     found: &'r str,
     fix: &'r str,
     is_by_alias: bool,
+    from: Option<&'r FoundIn>,
 }
 
 /// The pods for which something has to be done, those with the same changes together, each where its first one is.
@@ -85,6 +86,7 @@ impl<'r> ChangeKey<'r> {
             found: &change.text.found,
             fix: &change.text.fix,
             is_by_alias: change.alias.is_some(),
+            from: change.from.as_ref(),
         }
     }
 }

@@ -24,6 +24,8 @@ use crate::policy::PolicySet;
 use crate::text::Printable;
 use crate::workload::Shape;
 
+pub use crate::lint::found_in::FoundIn;
+pub use crate::lint::injected::Injected;
 pub use crate::lint::pod_summary::{PodSummary, SuggestedChange};
 pub use crate::workload::{Unresolved, UnresolvedReason};
 pub use finding::{FindingReport, FixReport};
@@ -75,6 +77,9 @@ pub struct ObjectReport {
     pub pods: Vec<PodReport>,
     /// Fields that have no effect where they stand. They do not change the verdict.
     pub misplaced: Vec<Misplaced>,
+    /// Containers that operators and webhooks add to its pods, and that are not in order as they are. They do not change the
+    /// verdict: nobody has written them here.
+    pub injected: Vec<Injected>,
 }
 
 /// The webhook's verdict, once it has filled in defaults.

@@ -32,7 +32,19 @@ pub fn write(report: &Report, output: &mut impl Write) -> io::Result<()> {
     if summary.excluded > 0 {
         writeln!(output, "left out by --exclude: {} that was named", counted(summary.excluded, "path"))?;
     }
+    write_injected(report, output)?;
     write_other_kinds(summary, output)
+}
+
+/// A line for each container that somebody else adds, and that is not in order as it is.
+fn write_injected(report: &Report, output: &mut impl Write) -> io::Result<()> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    let added = report.objects.iter().flat_map(|object| &object.injected);
+    added.for_each(|added| *counts.entry(&added.text).or_default() += 1);
+    for (text, count) in counts {
+        writeln!(output, "not judged, of {}: {text}", counted(count, "object"))?;
+    }
+    Ok(())
 }
 
 /// What came of the objects: `: 1 denied, 2 not read`.

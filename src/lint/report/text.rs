@@ -10,10 +10,12 @@ use crate::evaluate::{Line, Severity};
 use crate::lint::misplaced::Misplaced;
 use crate::lint::report::fold::{Fold, FoldedPod, fold};
 use crate::lint::report::{Layout, ObjectReport, Report, SuggestedChange, statistics, unresolved};
-use crate::text::{counted, one_line};
+use crate::text::{counted, one_line, printable};
 
 /// How far in the lines are that belong to a headline.
 const INDENT: usize = 2;
+/// Longest path of a pod that is shown, in characters.
+const LONGEST_PATH: usize = 200;
 /// Most lines of a file that are named for one of several pods.
 const MOST_LINES: usize = 6;
 
@@ -62,7 +64,7 @@ fn write_fold(fold: &Fold<'_>, layout: Layout, output: &mut impl Write) -> io::R
     let is_alone = fold.pods.len() == 1;
     let headline = if is_alone {
         let place = layout.place(&place(first.object));
-        format!("{place}: {}: {}", first.object.subject(), needs(fold, first, layout))
+        format!("{place}: {}: {}", subject(first), needs(fold, first, layout))
     } else {
         format!("{}: {}", counted(fold.pods.len(), "object"), needs(fold, first, layout))
     };
@@ -70,7 +72,7 @@ fn write_fold(fold: &Fold<'_>, layout: Layout, output: &mut impl Write) -> io::R
     if !is_alone {
         for folded in &fold.pods {
             let place = layout.place(&place(folded.object));
-            let text = format!("{place}: {} ({})", folded.object.subject(), lines(folded));
+            let text = format!("{place}: {}{}", subject(folded), lines(folded));
             writeln!(output, "{}", layout.wrapped("  ", INDENT + 2, &text))?;
         }
     }
@@ -136,14 +138,27 @@ fn place(object: &ObjectReport) -> String {
     format!("{}:{}:{}", one_line(&object.file), object.line, object.column)
 }
 
-/// The lines to change: `lines 4, 7`.
+/// What people call a pod: of several of one object, by its path.
+fn subject(FoldedPod { object, pod, .. }: &FoldedPod<'_>) -> String {
+    match object.pods.len() {
+        0 | 1 => object.subject(),
+        _ => format!("{}, {}", object.subject(), printable(&pod.path, LONGEST_PATH)),
+    }
+}
+
+/// The lines to change: ` (lines 4, 7)`.
 fn lines(folded: &FoldedPod<'_>) -> String {
-    let mut lines: Vec<usize> = folded.summary.changes.iter().map(|change| change.line).collect();
+    let own = folded.summary.changes.iter().filter(|change| change.from.is_none());
+    let mut lines: Vec<usize> = own.map(|change| change.line).collect();
     lines.sort_unstable();
     lines.dedup();
     let shown: Vec<String> = lines.iter().take(MOST_LINES).map(ToString::to_string).collect();
     let more = if lines.len() > MOST_LINES { ", ..." } else { "" };
-    format!("{} {}{more}", if lines.len() == 1 { "line" } else { "lines" }, shown.join(", "))
+    match lines.len() {
+        0 => String::new(),
+        1 => format!(" (line {}{more})", shown.join(", ")),
+        _ => format!(" (lines {}{more})", shown.join(", ")),
+    }
 }
 
 /// A line for each change, with its place if it is that of one pod.
@@ -153,8 +168,11 @@ fn write_changes(
     layout: Layout,
     output: &mut impl Write,
 ) -> io::Result<()> {
-    let places: Vec<String> =
-        summary.changes.iter().map(|change| format!("{}:{}", change.line, change.column)).collect();
+    let place = |change: &SuggestedChange| match change.from {
+        Some(_) => String::new(),
+        None => format!("{}:{}", change.line, change.column),
+    };
+    let places: Vec<String> = summary.changes.iter().map(place).collect();
     let width = places.iter().map(String::len).max().unwrap_or_default();
     for (place, change) in places.iter().zip(&summary.changes) {
         let start = if is_alone { format!("  {place:width$}  ") } else { "  - ".to_owned() };
@@ -181,7 +199,11 @@ fn change_of(change: &SuggestedChange, is_alone: bool, layout: Layout) -> String
         Some(_) => " [by an alias]".to_owned(),
         None => String::new(),
     };
-    format!("{fault} {}{alias}", layout.fix(&format!("-> {fix}")))
+    let from = match &change.from {
+        Some(from) => format!(" ({})", from.text(change.line)),
+        None => String::new(),
+    };
+    format!("{fault} {}{alias}{from}", layout.fix(&format!("-> {fix}")))
 }
 
 /// The mark of a change that matters less than others of the same pod.

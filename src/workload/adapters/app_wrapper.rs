@@ -4,7 +4,7 @@ use crate::path::Path;
 use crate::workload::kind::{Adapter, Object};
 use crate::workload::pattern::{Match, matches};
 use crate::workload::template::{Shape, Template};
-use crate::yaml::Node;
+use crate::yaml::{Node, Value};
 
 /// `spec.components[].template`, and where `podSets` says.
 pub(in crate::workload) const APP_WRAPPER: Adapter =
@@ -19,6 +19,9 @@ fn find<'d>(object: &Object<'d>) -> Vec<Template<'d>> {
 }
 
 fn of_component<'d>(object: &Object<'d>, path: &Path<'d>, component: &'d Node) -> Vec<Template<'d>> {
+    if !matches!(component.value, Value::Mapping(_)) {
+        return vec![object.unreadable(path.clone(), component, Shape::Object, "an object")];
+    }
     let Some(template) = component.get("template") else { return Vec::new() };
     let pod_sets = component.items_at("podSets");
     if pod_sets.is_empty() || object.knows(template) {

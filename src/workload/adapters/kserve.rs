@@ -3,7 +3,9 @@
 
 use crate::path::Path;
 use crate::text::printable;
+use crate::workload::adapters::kserve_runtime;
 use crate::workload::kind::{Adapter, Object};
+use crate::workload::merge::merge;
 use crate::workload::object::give_image;
 use crate::workload::pattern::{Match, matches};
 use crate::workload::template::{Part, Shape, Template};
@@ -88,56 +90,75 @@ fn components<'d>(object: &Object<'d>, pattern: &str) -> Vec<Template<'d>> {
 
 /// The pods of a component: its own and, of a predictor on several nodes, that of its workers.
 fn component<'d>(object: &Object<'d>, path: Path<'d>, node: &'d Node) -> Vec<Template<'d>> {
-    let mut spec = node.clone();
     let mut missing = Vec::new();
-    let mut containers = Vec::new();
+    let mut containers: Vec<Node> = node.get_in(&["custom", "container"]).cloned().into_iter().collect();
+    let mut runtime = None;
     for framework in FRAMEWORKS {
         let Some(container) = node.get(framework) else { continue };
         let at = path.clone().key(framework);
-        if let Value::Mapping(_) = container.value {
-            containers.push(framework_container(container));
-            missing.push(runtime(object, &at, container));
-        } else {
+        if !matches!(container.value, Value::Mapping(_)) {
             missing.push(object.unreadable_value(&at, container, "an object"));
             missing.push(object.unresolved(&at, UnresolvedReason::Fragment, "its container is not known"));
+            continue;
         }
-    }
-    if let Some(container) = node.get_in(&["custom", "container"]) {
-        containers.push(container.clone());
-    }
-    if !containers.is_empty() {
-        match spec.locate_mut(&["containers".into()]) {
-            Some(Node { value: Value::Sequence(own), .. }) => own.extend(containers),
-            // A placeholder stays one.
-            Some(other) if other.value != Value::Null => {}
-            _ => spec.set("containers", Node::list(node.span, containers)),
+        runtime = kserve_runtime::find(object, framework, container);
+        if runtime.is_none() {
+            missing.push(missing_runtime(object, &at, container));
         }
+        containers.push(framework_container(container, runtime.is_none()));
     }
     let part = if missing.is_empty() { Part::Whole } else { Part::Overlay };
-    let mut pod = Template::merged(object.node, path.clone(), Shape::ExtendedPodSpec, part, spec);
+    let own = with_containers(node, containers);
+    let spec = merged(runtime.and_then(|runtime| runtime.node.get("spec")), &own);
+    let mut pod = object.merged(path.clone(), Shape::ExtendedPodSpec, part, spec);
     pod.unresolved = missing;
-    let mut pods = vec![pod];
-    if let Some(worker) = node.get("workerSpec") {
+    let workers = node.get("workerSpec").map(|workers| {
         let path = path.key("workerSpec");
-        pods.push(match worker.value {
-            Value::Mapping(_) => Template::of_spec(path, Shape::PodSpec, part, worker),
-            _ => object.unreadable(path, worker, Shape::PodSpec, "an object"),
-        });
-    }
-    pods
+        let base = runtime.and_then(|runtime| runtime.node.get_in(&["spec", "workerSpec"]));
+        match workers.value {
+            Value::Mapping(_) => object.merged(path, Shape::PodSpec, part, merged(base, workers)),
+            _ => object.unreadable(path, workers, Shape::PodSpec, "an object"),
+        }
+    });
+    std::iter::once(pod).chain(workers).collect()
 }
 
-fn framework_container(container: &Node) -> Node {
+/// A pod spec merged into that of a runtime, if there is one.
+fn merged(runtime: Option<&Node>, own: &Node) -> Node {
+    let Some(runtime) = runtime else { return own.clone() };
+    let mut spec = runtime.clone();
+    merge(&mut spec, own);
+    spec
+}
+
+/// A pod spec with further containers.
+fn with_containers(node: &Node, containers: Vec<Node>) -> Node {
+    let mut spec = node.clone();
+    if containers.is_empty() {
+        return spec;
+    }
+    match spec.locate_mut(&["containers".into()]) {
+        Some(Node { value: Value::Sequence(own), .. }) => own.extend(containers),
+        // A placeholder stays one.
+        Some(other) if other.value != Value::Null => {}
+        _ => spec.set("containers", Node::list(node.span, containers)),
+    }
+    spec
+}
+
+fn framework_container(container: &Node, has_image: bool) -> Node {
     let mut container = container.clone();
     if container.text_of("name").is_empty() {
         container.set("name", Node::text(container.span, MAIN));
     }
-    give_image(&mut container);
+    if has_image {
+        give_image(&mut container);
+    }
     container
 }
 
 /// What the containers of a framework come from.
-fn runtime(object: &Object<'_>, at: &Path<'_>, container: &Node) -> Unresolved {
+fn missing_runtime(object: &Object<'_>, at: &Path<'_>, container: &Node) -> Unresolved {
     let name = container.text_of("runtime");
     let format = container.get("modelFormat").map(|format| format.text_of("name")).unwrap_or_default();
     let text = match (name, format) {

@@ -105,5 +105,5 @@ fn autoscaler<'d>(object: &Object<'d>, base: &'static str) -> Option<Template<'d
             spec.set(key, value.clone());
         }
     }
-    Some(Template::merged(object.node, path, Shape::Container, Part::Whole, spec))
+    Some(object.merged(path, Shape::Container, Part::Whole, spec))
 }

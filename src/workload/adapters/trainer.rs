@@ -5,7 +5,9 @@
 
 use crate::path::Path;
 use crate::workload::kind::{Adapter, Object};
+use crate::workload::merge::merge;
 use crate::workload::template::{Part, Shape, Template};
+use crate::yaml::Node;
 
 /// What a TrainJob changes in the pods of its runtime.
 const PATCHES: [&str; 3] = [
@@ -45,15 +47,57 @@ pub(in crate::workload) const OPTIMIZATION_JOB: Adapter = Adapter {
 };
 
 fn job<'d>(object: &Object<'d>, base: &'static str) -> Vec<Template<'d>> {
-    let mut found = Vec::new();
-    if let Some(runtime) = object.get(base).and_then(|job| job.get("runtimeRef")) {
-        let kind = Some(runtime.text_of("kind")).filter(|kind| !kind.is_empty()).unwrap_or(DEFAULT_RUNTIME);
-        let path = Path::from_dotted(base).key("runtimeRef");
-        found.push(Template::reference(object.node, path, kind, runtime.text_of("name")));
-    }
+    let Some(job) = object.get(base) else { return Vec::new() };
     let of_pattern = |pattern| object.find(&format!("{base}.{pattern}"), Shape::Patch, Part::Overlay);
-    found.extend(PATCHES.into_iter().flat_map(of_pattern));
+    let mut patches: Vec<Template<'d>> = PATCHES.into_iter().flat_map(of_pattern).collect();
+    let Some(reference) = job.get("runtimeRef") else { return patches };
+    let kind = Some(reference.text_of("kind")).filter(|kind| !kind.is_empty()).unwrap_or(DEFAULT_RUNTIME);
+    let name = reference.text_of("name");
+    let path = Path::from_dotted(base).key("runtimeRef");
+    let runtime = object.referent(object.group(), kind, name);
+    let mut found = runtime.map(|runtime| merged(object, job, &path, &runtime.node)).unwrap_or_default();
+    if found.is_empty() {
+        found.push(Template::reference(object.node, path, kind, name));
+    } else {
+        // Of the others, the merge has all.
+        patches.retain(|patch| patch.pod.is_none());
+    }
+    found.extend(patches);
     found
+}
+
+/// The pods of a runtime, with what the job changes in them.
+fn merged<'d>(object: &Object<'d>, job: &Node, path: &Path<'d>, runtime: &Node) -> Vec<Template<'d>> {
+    let jobs =
+        runtime.get_in(&["spec", "template", "spec", "replicatedJobs"]).map(Node::items).unwrap_or_default();
+    let pod_of = |replicated: &Node| {
+        let mut pod = replicated.get_in(&["template", "spec", "template"])?.clone();
+        for patch in patches_for(job, replicated.text_of("name")) {
+            match pod.locate_mut(&["spec".into()]) {
+                Some(spec) => merge(spec, patch),
+                None => pod.set("spec", patch.clone()),
+            }
+        }
+        Some(object.merged_pod(path.clone(), Shape::PodTemplate, Part::Whole, pod))
+    };
+    jobs.iter().filter_map(pod_of).collect()
+}
+
+/// The pod specs that a job merges into the pods of a replicated job.
+fn patches_for<'d>(job: &'d Node, name: &str) -> Vec<&'d Node> {
+    let is_meant = |patch: &&Node| {
+        let targets = patch.items_at("targetJobs");
+        targets.is_empty() || targets.iter().any(|target| target.text_of("name") == name)
+    };
+    let specs = job.items_at("podSpecOverrides").iter().filter(is_meant);
+    let templates = job.items_at("podTemplateOverrides").iter().filter(is_meant);
+    let of_runtime = job.items_at("runtimePatches").iter().flat_map(|patch| {
+        let jobs = patch.get_in(&["trainingRuntimeSpec", "template", "spec", "replicatedJobs"]);
+        let jobs = jobs.map(Node::items).unwrap_or_default().iter();
+        jobs.filter(|replicated| replicated.text_of("name") == name)
+            .filter_map(|replicated| replicated.get_in(&["template", "spec", "template", "spec"]))
+    });
+    specs.chain(templates.filter_map(|patch| patch.get("spec"))).chain(of_runtime).collect()
 }
 
 #[cfg(test)]

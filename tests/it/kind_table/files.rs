@@ -36,7 +36,7 @@ fn words(row: &Kind) -> String {
 }
 
 fn added(kinds: &Kinds) -> Vec<String> {
-    let mut added: Vec<String> = kinds.iter().filter(|row| kinds.is_added(row)).map(words).collect();
+    let mut added: Vec<String> = kinds.added().iter().map(words).collect();
     added.sort();
     added
 }

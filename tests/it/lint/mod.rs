@@ -5,6 +5,7 @@ mod kinds;
 mod layouts;
 mod misplaced;
 mod notations;
+mod placeholders;
 mod same_verdicts;
 mod unjudged;
 mod unread;
@@ -19,7 +20,7 @@ use std::io::Write as _;
 use podgate::lint::report::{FailOn, Layout, json, summary, text};
 use podgate::lint::{Excludes, Input, Options, Report, run};
 use podgate::policy::{BUILT_IN, PolicySet, Snapshot};
-use podgate::workload::Kinds;
+use podgate::workload::{Kinds, References};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -93,8 +94,17 @@ impl Case {
         let inputs: Vec<Input> =
             names.iter().map(|name| Input::Path(self.folder.path().join(name))).collect();
         let Self { folder, policies, namespaces, namespace, excludes } = self;
-        let mut report =
-            run(&inputs, Options { policies, namespaces, namespace, excludes, kinds: Kinds::default() });
+        let mut report = run(
+            &inputs,
+            Options {
+                policies,
+                namespaces,
+                namespace,
+                excludes,
+                kinds: Kinds::default(),
+                references: References::default(),
+            },
+        );
         let folder = format!("{}/", folder.path().display());
         let files = report.objects.iter_mut().map(|object| &mut object.file);
         let summary = &mut report.summary;

@@ -1,0 +1,300 @@
+//! Argo Workflows: where a workflow has templates, beside each other and in each other's steps, and what else it holds that
+//! makes pods.
+
+use crate::path::Path;
+use crate::workload::adapters::argo_pod::{Level, patch_of};
+use crate::workload::adapters::argo_references::{of_other_workflow, template_elsewhere};
+use crate::workload::kind::{Adapter, Object};
+use crate::workload::pattern::{Match, matches};
+use crate::workload::template::{Part, Shape, Template};
+use crate::workload::unresolved::UnresolvedReason;
+use crate::yaml::{self, Node, Value};
+
+/// A workflow at `spec`.
+pub(in crate::workload) const WORKFLOW: Adapter = Adapter {
+    find: |object| at(object, "spec"),
+    places: &[
+        ("spec.templates[]", Shape::PartialPodSpec),
+        ("spec.templates[].steps[][].inline", Shape::PartialPodSpec),
+        ("spec.templates[].steps[][].templateRef", Shape::Reference),
+        ("spec.templates[].dag.tasks[].inline", Shape::PartialPodSpec),
+        ("spec.templates[].dag.tasks[].templateRef", Shape::Reference),
+        ("spec.templates[].resource.manifest", Shape::Object),
+        ("spec.executorPlugins[].spec.sidecar.container", Shape::Container),
+        ("spec.artifactGC.podSpecPatch", Shape::Patch),
+        ("spec.workflowTemplateRef", Shape::Reference),
+    ],
+};
+
+/// A workflow at `spec.workflowSpec`.
+pub(in crate::workload) const CRON_WORKFLOW: Adapter = Adapter {
+    find: |object| at(object, "spec.workflowSpec"),
+    places: &[
+        ("spec.workflowSpec.templates[]", Shape::PartialPodSpec),
+        ("spec.workflowSpec.templates[].steps[][].inline", Shape::PartialPodSpec),
+        ("spec.workflowSpec.templates[].steps[][].templateRef", Shape::Reference),
+        ("spec.workflowSpec.templates[].dag.tasks[].inline", Shape::PartialPodSpec),
+        ("spec.workflowSpec.templates[].dag.tasks[].templateRef", Shape::Reference),
+        ("spec.workflowSpec.templates[].resource.manifest", Shape::Object),
+        ("spec.workflowSpec.executorPlugins[].spec.sidecar.container", Shape::Container),
+        ("spec.workflowSpec.artifactGC.podSpecPatch", Shape::Patch),
+        ("spec.workflowSpec.workflowTemplateRef", Shape::Reference),
+    ],
+};
+
+/// Templates that a controller hands to Argo's agent.
+pub(in crate::workload) const WORKFLOW_TASK_SET: Adapter =
+    Adapter { find: task_set, places: &[("spec.tasks.*", Shape::PartialPodSpec)] };
+
+/// A workflow at `spec.workflow.spec`, perhaps as a text: of Kubeflow Pipelines.
+pub(in crate::workload) const SCHEDULED_WORKFLOW: Adapter =
+    Adapter { find: scheduled, places: &[("spec.workflow.spec.templates[]", Shape::PartialPodSpec)] };
+
+/// Longest manifest in a workflow that is itself in a text, all of which stands at one place: each level of them takes room on
+/// the stack.
+const LONGEST_TEXT_IN_TEXT: usize = 16 << 10;
+
+/// Most templates that are found in one list before references to other workflows are left alone.
+const MOST_FOLLOWED: usize = 1000;
+
+fn at<'d>(object: &Object<'d>, path: &'static str) -> Vec<Template<'d>> {
+    let of_match = |found| match found {
+        Match::Value(path, spec) => workflow(object, &path, spec),
+        Match::Unreadable(path, node) => {
+            vec![object.unreadable(path, node, Shape::PartialPodSpec, "an object")]
+        }
+    };
+    matches(object.node, path).into_iter().flat_map(of_match).collect()
+}
+
+fn task_set<'d>(object: &Object<'d>) -> Vec<Template<'d>> {
+    let level = Level::none(object);
+    each(&level, (&Path::root(), object.node), "spec.tasks.*", &mut template)
+}
+
+fn scheduled<'d>(object: &Object<'d>) -> Vec<Template<'d>> {
+    let path = Path::from_dotted("spec.workflow.spec");
+    let Some(Value::String(text)) = object.get("spec.workflow.spec").map(|spec| &spec.value) else {
+        return at(object, "spec.workflow.spec");
+    };
+    let located = object.node.locate(&path).node;
+    let mut documents = yaml::read(text);
+    match documents.pop().filter(|_| documents.is_empty()) {
+        Some(Ok(document)) => {
+            let node = document.root.moved_to(located.span);
+            let inner = Object { node: &node, ..*object };
+            let found = workflow(&inner, &Path::root(), &node);
+            found.into_iter().map(|template| template.into_owned().within(&path)).collect()
+        }
+        Some(Err(error)) => {
+            let text = format!("{path} cannot be read as a workflow: {}", error.message);
+            let unresolved = object.unresolved(&path, UnresolvedReason::Unparsable, text);
+            vec![Template::unjudged(path, Shape::PartialPodSpec, unresolved)]
+        }
+        None => vec![object.unreadable(path, located, Shape::PartialPodSpec, "a workflow")],
+    }
+}
+
+/// All that a workflow holds.
+fn workflow<'d>(object: &Object<'d>, path: &Path<'d>, spec: &'d Node) -> Vec<Template<'d>> {
+    let level = Level::of(object, path.clone(), spec);
+    let mut found = each(&level, (path, spec), "templates[]", &mut template);
+    found.extend(each(&level, (path, spec), "hooks.*", &mut reference));
+    found.extend(each(
+        &level,
+        (path, spec),
+        "executorPlugins[].spec.sidecar.container",
+        &mut |_, at, node| vec![object.container(at, node, Part::WithoutPodLevel)],
+    ));
+    found.extend(each(&level, (path, spec), "artifactGC", &mut artifact_removal));
+    if let Some(reference) = spec.get("workflowTemplateRef") {
+        found.extend(of_other_workflow(&level, path.clone().key("workflowTemplateRef"), (spec, reference)));
+    }
+    found
+}
+
+/// Takes everything that a pattern leads to and that is an object.
+pub(super) fn each<'o, 'd>(
+    level: &Level<'o, 'd>,
+    (path, node): (&Path<'d>, &'d Node),
+    pattern: &str,
+    take: &mut dyn FnMut(&Level<'o, 'd>, Path<'d>, &'d Node) -> Vec<Template<'d>>,
+) -> Vec<Template<'d>> {
+    let mut found = Vec::new();
+    let mut elsewhere = None;
+    for matched in matches(node, pattern) {
+        let level = match found.len() < MOST_FOLLOWED {
+            true => level,
+            false => elsewhere.get_or_insert_with(|| level.elsewhere()),
+        };
+        let (Match::Value(at, value) | Match::Unreadable(at, value)) = &matched;
+        let at = path.join(at);
+        match (&matched, &value.value) {
+            (Match::Value(..), Value::Mapping(_)) => found.extend(take(level, at, value)),
+            _ => found.push(level.object.unreadable(at, value, Shape::PartialPodSpec, "an object or a list")),
+        }
+    }
+    found
+}
+
+/// A template: its own pod, the object that it makes, and the templates in its steps.
+pub(super) fn template<'d>(level: &Level<'_, 'd>, path: Path<'d>, node: &'d Node) -> Vec<Template<'d>> {
+    let mut found: Vec<Template<'d>> = level.pod(&path, node).into_iter().collect();
+    found.extend(each(level, (&path, node), "resource", &mut resource));
+    for pattern in ["steps[][]", "dag.tasks[]"] {
+        found.extend(each(level, (&path, node), pattern, &mut step));
+    }
+    found.extend(reference(level, path, node));
+    found
+}
+
+fn step<'d>(level: &Level<'_, 'd>, path: Path<'d>, node: &'d Node) -> Vec<Template<'d>> {
+    let mut found = each(level, (&path, node), "inline", &mut template);
+    found.extend(each(level, (&path, node), "hooks.*", &mut reference));
+    found.extend(reference(level, path, node));
+    found
+}
+
+/// The template of another workflow that a step, a hook or a template names.
+fn reference<'d>(level: &Level<'_, 'd>, path: Path<'d>, node: &'d Node) -> Vec<Template<'d>> {
+    let Some(reference) = node.get("templateRef") else { return Vec::new() };
+    template_elsewhere(level, path.key("templateRef"), reference)
+}
+
+/// The object that a template makes, unless it only looks at one or deletes it.
+fn resource<'d>(level: &Level<'_, 'd>, path: Path<'d>, node: &'d Node) -> Vec<Template<'d>> {
+    let object = level.object;
+    let action = node.text_of("action");
+    if ["get", "delete"].contains(&action) {
+        return Vec::new();
+    }
+    if node.get("manifestFrom").is_some() {
+        let path = path.key("manifestFrom");
+        let text = "the object that it makes comes from an artifact";
+        let unresolved = object.unresolved(&path, UnresolvedReason::Reference, text);
+        return vec![Template::unjudged(path, Shape::Reference, unresolved)];
+    }
+    let Some(manifest) = node.get("manifest") else { return Vec::new() };
+    let path = path.key("manifest");
+    let made = match &manifest.value {
+        Value::String(text) if object.node.span == manifest.span && text.len() > LONGEST_TEXT_IN_TEXT => {
+            let text = format!("{path} is a text in a text, of more than {LONGEST_TEXT_IN_TEXT} bytes");
+            let unresolved = object.unresolved(&path, UnresolvedReason::Unparsable, text);
+            vec![Template::unjudged(path, Shape::Object, unresolved)]
+        }
+        Value::String(_) => object.embedded_text(&path, manifest),
+        _ => vec![object.unreadable(path, manifest, Shape::Object, "a text")],
+    };
+    // A patch changes an object that is there.
+    let of_action =
+        |made: Template<'d>| if action == "patch" { Template { part: Part::Overlay, ..made } } else { made };
+    made.into_iter().map(of_action).collect()
+}
+
+/// The pods that remove artifacts, of which a patch may be written.
+fn artifact_removal<'d>(level: &Level<'_, 'd>, path: Path<'d>, node: &'d Node) -> Vec<Template<'d>> {
+    let object = level.object;
+    let patch = patch_of(object, &path, node);
+    let path = path.key("podSpecPatch");
+    let made = patch.map(|patch| match patch {
+        Ok(spec) => object.merged(path, Shape::Patch, Part::Overlay, spec),
+        Err(unresolved) => Template::unjudged(path, Shape::Patch, unresolved),
+    });
+    made.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::workload::object::tests::found;
+
+    #[test]
+    fn all_that_makes_pods_is_found() {
+        for (kind, spec, expected) in [
+            (
+                "Workflow",
+                "{templates: [{container: {image: a}}, {steps: [[{template: a}, {inline: {script: {image: a}}}]]}, {suspend: {}}]}",
+                &["spec.templates[0] partialPodSpec", "spec.templates[1].steps[0][1].inline partialPodSpec"]
+                    [..],
+            ),
+            (
+                "ClusterWorkflowTemplate",
+                "{templates: [{dag: {tasks: [{templateRef: {name: a}}, '${X}', {inline: '${X}'}]}}, '${X}']}",
+                &[
+                    "spec.templates[0].dag.tasks[0].templateRef reference reference",
+                    "spec.templates[0].dag.tasks[1] partialPodSpec placeholder",
+                    "spec.templates[0].dag.tasks[2].inline partialPodSpec placeholder",
+                    "spec.templates[1] partialPodSpec placeholder",
+                ],
+            ),
+            (
+                "WorkflowTemplate",
+                "{templates: [{http: {}}, {data: {}}, {containerSet: {containers: [{image: a}]}}]}",
+                &[
+                    "spec.templates[0] partialPodSpec noContainers",
+                    "spec.templates[1] partialPodSpec noContainers",
+                    "spec.templates[2] partialPodSpec",
+                ],
+            ),
+            (
+                "CronWorkflow",
+                "{workflowSpec: {workflowTemplateRef: {name: a}, hooks: {exit: {templateRef: {name: b}}}}}",
+                &[
+                    "spec.workflowSpec.hooks.exit.templateRef reference reference",
+                    "spec.workflowSpec.workflowTemplateRef reference reference",
+                ],
+            ),
+            (
+                "Workflow",
+                "{executorPlugins: [{spec: {sidecar: {container: {image: a}}}}], artifactGC: {podSpecPatch: 'a: 1'}}",
+                &[
+                    "spec.executorPlugins[0].spec.sidecar.container container",
+                    "spec.artifactGC.podSpecPatch patch",
+                ],
+            ),
+            ("WorkflowTaskSet", "{tasks: {a: {plugin: {}}}}", &["spec.tasks.a partialPodSpec noContainers"]),
+            ("Workflow", "{entrypoint: a, templates: [{suspend: {}}]}", &["spec opaque noContainers"]),
+            ("Workflow", "'${X}'", &["spec partialPodSpec placeholder"]),
+        ] {
+            let text = format!("{{apiVersion: argoproj.io/v1alpha1, kind: {kind}, spec: {spec}}}");
+            assert_eq!(found(&text), expected, "{spec}");
+        }
+    }
+
+    #[test]
+    fn an_object_in_a_text_is_what_it_would_be_alone() {
+        for (resource, expected) in [
+            (
+                "{action: create, manifest: '{apiVersion: batch/v1, kind: Job, spec: {template: {spec: {}}}}'}",
+                "spec.templates[0].resource.manifest.spec.template podTemplate",
+            ),
+            ("{action: create, manifest: '{{x}}'}", "spec.templates[0].resource.manifest object unparsable"),
+            ("{action: create, manifest: '${X}'}", "spec.templates[0].resource.manifest object placeholder"),
+            ("{action: create, manifest: 5}", "spec.templates[0].resource.manifest object wrongType"),
+            ("{manifestFrom: {}}", "spec.templates[0].resource.manifestFrom reference reference"),
+            ("'${X}'", "spec.templates[0].resource partialPodSpec placeholder"),
+        ] {
+            let spec = format!("{{templates: [{{resource: {resource}}}]}}");
+            let text = format!("{{apiVersion: argoproj.io/v1alpha1, kind: Workflow, spec: {spec}}}");
+            assert_eq!(found(&text), [expected], "{resource}");
+        }
+    }
+
+    #[test]
+    fn a_scheduled_workflow_may_be_a_text() {
+        for (spec, expected) in [
+            ("{templates: [{container: {image: a}}]}", "spec.workflow.spec.templates[0] partialPodSpec"),
+            (
+                r#"'{"templates": [{"container": {"image": "a"}}]}'"#,
+                "spec.workflow.spec.templates[0] partialPodSpec",
+            ),
+            ("'{\"templates\": ['", "spec.workflow.spec partialPodSpec unparsable"),
+            ("'${X}'", "spec.workflow.spec partialPodSpec placeholder"),
+            ("''", "spec.workflow.spec partialPodSpec wrongType"),
+        ] {
+            let text = format!(
+                "{{apiVersion: kubeflow.org/v1beta1, kind: ScheduledWorkflow, spec: {{workflow: {{spec: {spec}}}}}}}"
+            );
+            assert_eq!(found(&text), [expected], "{spec}");
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! The objects that others take their pods from, as far as they are known: runtimes, templates of workflows, tasks.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
+
+use crate::yaml::Node;
+
+/// Kinds that others refer to, by their group.
+const KINDS: [(&str, &[&str]); 9] = [
+    ("serving.kserve.io", &["ServingRuntime", "ClusterServingRuntime", "LLMInferenceServiceConfig"]),
+    ("ome.io", &["ServingRuntime", "ClusterServingRuntime"]),
+    ("trainer.kubeflow.org", &["TrainingRuntime", "ClusterTrainingRuntime"]),
+    ("argoproj.io", &["WorkflowTemplate", "ClusterWorkflowTemplate"]),
+    ("tekton.dev", &["Task", "ClusterTask", "Pipeline", "StepAction"]),
+    ("mlops.seldon.io", &["ServerConfig"]),
+    ("extensions.agents.x-k8s.io", &["SandboxTemplate"]),
+    ("kubeflow.org", &["WorkspaceKind", "TrainingRuntime", "ClusterTrainingRuntime"]),
+    ("ray.io", &["RayCluster"]),
+];
+
+/// Those of them that have no namespace.
+const WITHOUT_NAMESPACE: [&str; 5] = [
+    "ClusterServingRuntime",
+    "ClusterTrainingRuntime",
+    "ClusterWorkflowTemplate",
+    "ClusterTask",
+    "WorkspaceKind",
+];
+
+/// Finds the names of all of them at once.
+static NAMES: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+    let names = KINDS.iter().flat_map(|(_, kinds)| kinds.iter());
+    AhoCorasick::new(names).ok()
+});
+
+/// An object that others may take their pods from.
+#[derive(Debug, Clone)]
+pub struct Referent {
+    /// The file that it is in.
+    pub file: String,
+    /// `apiVersion`.
+    pub api_version: String,
+    /// `kind`.
+    pub kind: String,
+    /// Its namespace; empty if it has none, or none is known.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// The object.
+    pub node: Node,
+}
+
+/// All of them that are known.
+#[derive(Debug, Default, Clone)]
+pub struct References {
+    referents: Vec<Referent>,
+    /// By kind, namespace and name; `None` where two contradict each other: nobody can tell which of them is in the cluster.
+    by_name: HashMap<(String, String, String), Option<usize>>,
+}
+
+impl References {
+    /// Whether others may take their pods from an object of this kind.
+    #[must_use]
+    pub fn are_of(api_version: &str, kind: &str) -> bool {
+        let group = api_version.split_once('/').map_or("", |(group, _)| group);
+        KINDS.iter().any(|(of, kinds)| *of == group && kinds.contains(&kind))
+    }
+
+    /// Whether a text may hold such an object. Most do not, and need not be parsed for it.
+    #[must_use]
+    pub fn may_be_in(text: &str) -> bool {
+        NAMES.as_ref().is_none_or(|names| names.is_match(text))
+    }
+
+    /// Adds one.
+    pub fn add(&mut self, mut referent: Referent) {
+        let index = self.referents.len();
+        if WITHOUT_NAMESPACE.contains(&referent.kind.as_str()) {
+            referent.namespace.clear();
+        }
+        referent.node = referent.node.of_source(index + 1);
+        let key = name_of(&referent);
+        let is_same = |known: &Option<usize>| {
+            let known = known.and_then(|known| self.referents.get(known));
+            known.is_some_and(|known| known.node.to_json() == referent.node.to_json())
+        };
+        match self.by_name.get(&key) {
+            Some(known) if is_same(known) => return,
+            Some(_) => drop(self.by_name.insert(key, None)),
+            None => drop(self.by_name.insert(key, Some(index))),
+        }
+        self.referents.push(referent);
+    }
+
+    /// Adds others.
+    pub fn extend(&mut self, others: impl IntoIterator<Item = Referent>) {
+        others.into_iter().for_each(|other| self.add(other));
+    }
+
+    /// Adds those of others of which none has the name.
+    pub fn extend_unless_known(&mut self, others: Self) {
+        let known = self.by_name.clone();
+        let is_known = |other: &Referent| known.contains_key(&name_of(other));
+        self.extend(others.referents.into_iter().filter(|other| !is_known(other)));
+    }
+
+    /// The object of a kind and name that another object of a namespace refers to.
+    pub(super) fn find(&self, group: &str, kind: &str, namespace: &str, name: &str) -> Option<&Referent> {
+        let namespace = if WITHOUT_NAMESPACE.contains(&kind) { "" } else { namespace };
+        let key = (format!("{group}/{kind}"), namespace.to_owned(), name.to_owned());
+        self.by_name.get(&key).copied().flatten().and_then(|index| self.referents.get(index))
+    }
+
+    /// Those of a kind that objects of a namespace may refer to, in the order in which they were read.
+    pub(super) fn all<'r>(
+        &'r self,
+        group: &'r str,
+        kind: &'r str,
+        namespace: &'r str,
+    ) -> impl Iterator<Item = &'r Referent> {
+        let namespace = if WITHOUT_NAMESPACE.contains(&kind) { "" } else { namespace };
+        let key = format!("{group}/{kind}");
+        self.referents.iter().filter(move |referent| {
+            key_of(&referent.api_version, &referent.kind) == key && referent.namespace == namespace
+        })
+    }
+
+    /// The object that a place in the text belongs to, if it is one of these.
+    pub(super) fn of_source(&self, source: usize) -> Option<&Referent> {
+        self.referents.get(source.checked_sub(1)?)
+    }
+}
+
+/// Its kind, namespace and name.
+fn name_of(referent: &Referent) -> (String, String, String) {
+    let Referent { api_version, kind, namespace, name, .. } = referent;
+    (key_of(api_version, kind), namespace.clone(), name.clone())
+}
+
+fn key_of(api_version: &str, kind: &str) -> String {
+    format!("{}/{kind}", api_version.split_once('/').map_or("", |(group, _)| group))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::yaml;
+
+    fn referent(kind: &str, namespace: &str, name: &str, spec: &str) -> Referent {
+        Referent {
+            file: "a.yaml".to_owned(),
+            api_version: "serving.kserve.io/v1alpha1".to_owned(),
+            kind: kind.to_owned(),
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+            node: yaml::read(spec).remove(0).expect(spec).root,
+        }
+    }
+
+    #[test]
+    fn an_object_is_found_by_its_name_unless_it_is_contradicted() {
+        let mut references = References::default();
+        references.extend([
+            referent("ServingRuntime", "ml", "a", "{x: 1}"),
+            referent("ServingRuntime", "ml", "a", "{x: 1}"),
+            referent("ServingRuntime", "ml", "b", "{x: 1}"),
+            referent("ServingRuntime", "ml", "b", "{x: 2}"),
+            referent("ClusterServingRuntime", "ignored", "c", "{x: 1}"),
+        ]);
+        let found =
+            |kind, namespace, name| references.find("serving.kserve.io", kind, namespace, name).is_some();
+        assert!(found("ServingRuntime", "ml", "a") && !found("ServingRuntime", "", "a"));
+        assert!(!found("ServingRuntime", "ml", "b"), "which of them?");
+        assert!(found("ClusterServingRuntime", "other", "c"));
+        assert_eq!(references.all("serving.kserve.io", "ServingRuntime", "ml").count(), 3);
+    }
+
+    #[test]
+    fn texts_without_the_name_of_a_kind_are_not_parsed() {
+        assert!(References::may_be_in("kind: ServingRuntime"));
+        assert!(References::may_be_in("kind: Task\n"));
+        assert!(!References::may_be_in("kind: Deployment"));
+    }
+}
