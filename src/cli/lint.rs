@@ -20,7 +20,7 @@ const LEAST_WIDTH: usize = 40;
 /// Judge manifests as the server judges pods.
 ///
 /// Reads YAML and JSON: Pods, the kinds with pod templates that podgate kinds lists, and lists of them. Exit codes: 0 what was found was
-/// judged and is not refused, 1 something would be refused, 2 wrong usage or policies or kinds, 3 nothing would be refused but
+/// judged and is not refused, 1 something would be refused, 2 wrong usage, faulty policies or kinds, 3 nothing would be refused but
 /// something could not be read or is unresolved.
 #[derive(Debug, clap::Args)]
 pub(crate) struct LintArgs {
