@@ -130,6 +130,10 @@ impl<'d> Object<'d> {
         let mut found = Vec::new();
         for document in yaml::read(text.as_text().unwrap_or_default()) {
             match document {
+                Ok(document) if document.root.value == Value::Null => {}
+                Ok(document) if !matches!(document.root.value, Value::Mapping(_)) => {
+                    found.push(self.unreadable(path.clone(), &document.root, Shape::Object, "an object"));
+                }
                 Ok(document) => {
                     let node = document.root.moved_to(text.span);
                     found.extend(self.of_text(&node).into_iter().map(|template| template.within(path)));

@@ -65,18 +65,17 @@ fn pod<'d>(object: &Object<'d>) -> Template<'d> {
     let path = Path::from_dotted("spec.template");
     let located = object.node.locate(&path);
     let template = located.node;
-    match &template.value {
-        Value::Mapping(_) if located.exact => of_template(object, path, template),
-        // The template, or the spec above it.
-        value if !matches!(value, Value::Null | Value::Mapping(_)) => {
-            object.unreadable(path, template, Shape::PartialPodSpec, "an object")
-        }
-        _ => {
-            let text = format!("no {path}: the operator makes the whole pod");
-            let unresolved = object.unresolved(&path, UnresolvedReason::NoContainers, text);
-            Template::unjudged(path, Shape::PartialPodSpec, unresolved)
-        }
+    let is_object = matches!(template.value, Value::Mapping(_));
+    if is_object && located.exact {
+        return of_template(object, path, template);
     }
+    if !is_object && template.value != Value::Null {
+        // The template, or the spec above it.
+        return object.unreadable(path, template, Shape::PartialPodSpec, "an object");
+    }
+    let text = format!("no {path}: the operator makes the whole pod");
+    let unresolved = object.unresolved(&path, UnresolvedReason::NoContainers, text);
+    Template::unjudged(path, Shape::PartialPodSpec, unresolved)
 }
 
 fn of_template<'d>(object: &Object<'d>, path: Path<'d>, template: &'d Node) -> Template<'d> {

@@ -2,13 +2,12 @@
 //! and patches over all of it, which are written as texts.
 
 use crate::path::Path;
+use crate::workload::adapters::argo_patch::{Patch, apply, give_images, patch_of};
 use crate::workload::kind::Object;
-use crate::workload::merge::{merge, merge_typed};
-use crate::workload::object::give_image;
-use crate::workload::placeholder::has_placeholder;
+use crate::workload::merge::merge_typed;
 use crate::workload::template::{Part, Shape, Template};
 use crate::workload::unresolved::{Unresolved, UnresolvedReason};
-use crate::yaml::{self, Node, Span, Value};
+use crate::yaml::{Node, Span, Value};
 
 /// What a template can be, in the order in which Argo asks.
 const TYPES: [&str; 10] =
@@ -28,12 +27,7 @@ const OF_POD: [&str; 12] = [
     "imagePullSecrets",
     "dnsPolicy",
 ];
-/// The containers that Argo adds to each pod: its operator answers for them, and a patch for what it writes into them.
-const OF_EXECUTOR: [&str; 3] = ["init", "wait", "supervisor"];
 const MAIN: &str = "main";
-
-/// What a patch is: itself, or why it is not known.
-type Patch = Result<Node, Unresolved>;
 
 /// What a workflow says for all its templates.
 pub(super) struct Level<'o, 'd> {
@@ -43,8 +37,8 @@ pub(super) struct Level<'o, 'd> {
     spec: Option<&'d Node>,
     defaults: Option<&'d Node>,
     patch: Option<Patch>,
-    /// Whether it is about what is elsewhere: what that refers to is not followed.
-    pub(super) is_elsewhere: bool,
+    /// Whether references to other workflows are followed.
+    pub(super) follows: bool,
 }
 
 /// A template, and its place.
@@ -54,19 +48,12 @@ impl<'o, 'd> Level<'o, 'd> {
     /// That of a workflow's spec.
     pub(super) fn of(object: &'o Object<'d>, path: Path<'d>, spec: &'d Node) -> Self {
         let patch = patch_of(object, &path, spec);
-        Self {
-            object,
-            path,
-            spec: Some(spec),
-            defaults: spec.get("templateDefaults"),
-            patch,
-            is_elsewhere: false,
-        }
+        Self { object, path, spec: Some(spec), defaults: spec.get("templateDefaults"), patch, follows: true }
     }
 
     /// That of templates without a workflow.
     pub(super) fn none(object: &'o Object<'d>) -> Self {
-        Self { object, path: Path::root(), spec: None, defaults: None, patch: None, is_elsewhere: false }
+        Self { object, path: Path::root(), spec: None, defaults: None, patch: None, follows: true }
     }
 
     /// The pod of a template, if it makes one.
@@ -82,9 +69,9 @@ impl<'o, 'd> Level<'o, 'd> {
         }
     }
 
-    /// The same for the templates of another workflow, which this one refers to.
-    pub(super) fn elsewhere(&self) -> Self {
-        Self { path: self.path.clone(), patch: self.patch.clone(), is_elsewhere: true, ..*self }
+    /// The same without following references.
+    pub(super) fn alone(&self) -> Self {
+        Self { path: self.path.clone(), patch: self.patch.clone(), follows: false, ..*self }
     }
 
     /// The spec of the workflow that a reference names, if that is known.
@@ -233,24 +220,7 @@ impl<'o, 'd> Level<'o, 'd> {
             let own = patch_of(self.object, path, template);
             own.or_else(|| patch_of(self.object, &self.path.clone().key("templateDefaults"), self.defaults?))
         });
-        let written = names(spec);
-        let mut are_known = true;
-        for patch in [self.patch.as_ref(), of_template.as_ref()].into_iter().flatten() {
-            match patch {
-                Ok(patch) => merge(spec, patch),
-                Err(unknown) => {
-                    are_known = false;
-                    unresolved.push(unknown.clone());
-                }
-            }
-        }
-        for container in containers_mut(spec) {
-            let name = container.text_of("name").to_owned();
-            if OF_EXECUTOR.contains(&name.as_str()) && !written.contains(&name) {
-                complete(container);
-            }
-        }
-        are_known
+        apply(spec, [self.patch.as_ref(), of_template.as_ref()].into_iter().flatten(), unresolved)
     }
 
     /// Whether something is written of the pod around the executor's own container.
@@ -278,72 +248,6 @@ fn kind_of(reference: &Node) -> &'static str {
 /// What a template is: of several things the one that Argo takes.
 fn type_of(template: &Node) -> Option<&'static str> {
     TYPES.into_iter().find(|kind| template.get(kind).is_some())
-}
-
-/// The `podSpecPatch` of a workflow or a template.
-pub(super) fn patch_of(object: &Object<'_>, path: &Path<'_>, owner: &Node) -> Option<Patch> {
-    let written = owner.get("podSpecPatch")?;
-    let path = path.clone().key("podSpecPatch");
-    let Value::String(text) = &written.value else {
-        return Some(Err(object.unreadable_value(&path, written, "a text")));
-    };
-    if text.trim().is_empty() {
-        return None;
-    }
-    let mut documents = yaml::read(text);
-    let document = documents.pop().filter(|_| documents.is_empty());
-    let problem = match document {
-        Some(Ok(document)) if matches!(document.root.value, Value::Mapping(_)) => {
-            return Some(Ok(document.root.moved_to(written.span)));
-        }
-        _ if has_placeholder(text) => "it has a placeholder".to_owned(),
-        Some(Err(error)) => error.message,
-        _ => "it is no object".to_owned(),
-    };
-    let text = format!("{path} cannot be read: {problem}");
-    Some(Err(object.unresolved(&path, UnresolvedReason::Unparsable, text)))
-}
-
-fn names(spec: &Node) -> Vec<String> {
-    let lists = ["containers", "initContainers"].into_iter();
-    lists.flat_map(|list| spec.items_at(list)).map(|item| item.text_of("name").to_owned()).collect()
-}
-
-fn containers_mut(spec: &mut Node) -> Vec<&mut Node> {
-    let Value::Mapping(entries) = &mut spec.value else { return Vec::new() };
-    let lists =
-        entries.iter_mut().filter(|entry| ["containers", "initContainers"].contains(&entry.key.as_str()));
-    let items = lists.filter_map(|entry| match &mut entry.value.value {
-        Value::Sequence(items) => Some(items),
-        _ => None,
-    });
-    items.flatten().filter(|item| matches!(item.value, Value::Mapping(_))).collect()
-}
-
-/// The executor brings the images of what is only patched here.
-fn give_images(spec: &mut Node) {
-    containers_mut(spec).into_iter().for_each(give_image);
-}
-
-/// Gives a container of the executor what a patch does not write: nobody asks its author for that.
-fn complete(container: &mut Node) {
-    let span = container.span;
-    let boolean = |value| Node { value: Value::Bool(value), span, alias: None };
-    let drop = Node::list(span, vec![Node::text(span, "ALL")]);
-    let mut security = Node::object(
-        span,
-        [
-            ("allowPrivilegeEscalation", boolean(false)),
-            ("capabilities", Node::object(span, [("drop", drop)])),
-            ("runAsNonRoot", boolean(true)),
-            ("seccompProfile", Node::object(span, [("type", Node::text(span, "RuntimeDefault"))])),
-        ],
-    );
-    if let Some(written) = container.get("securityContext") {
-        merge(&mut security, written);
-    }
-    container.set("securityContext", security);
-    give_image(container);
 }
 
 #[cfg(test)]

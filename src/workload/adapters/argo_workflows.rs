@@ -1,10 +1,15 @@
 //! Argo Workflows: where a workflow has templates, beside each other and in each other's steps, and what else it holds that
 //! makes pods.
 
+use std::borrow::Cow;
+
 use crate::path::Path;
-use crate::workload::adapters::argo_pod::{Level, patch_of};
-use crate::workload::adapters::argo_references::{of_other_workflow, template_elsewhere};
+use crate::workload::adapters::argo_patch::patch_of;
+use crate::workload::adapters::argo_pod::Level;
+use crate::workload::adapters::argo_references::template_elsewhere;
+use crate::workload::adapters::argo_template::{each, own};
 use crate::workload::kind::{Adapter, Object};
+use crate::workload::merge::merge_typed;
 use crate::workload::pattern::{Match, matches};
 use crate::workload::template::{Part, Shape, Template};
 use crate::workload::unresolved::UnresolvedReason;
@@ -49,13 +54,6 @@ pub(in crate::workload) const WORKFLOW_TASK_SET: Adapter =
 /// A workflow at `spec.workflow.spec`, perhaps as a text: of Kubeflow Pipelines.
 pub(in crate::workload) const SCHEDULED_WORKFLOW: Adapter =
     Adapter { find: scheduled, places: &[("spec.workflow.spec.templates[]", Shape::PartialPodSpec)] };
-
-/// Longest manifest in a workflow that is itself in a text, all of which stands at one place: each level of them takes room on
-/// the stack.
-const LONGEST_TEXT_IN_TEXT: usize = 16 << 10;
-
-/// Most templates that are found in one list before references to other workflows are left alone.
-const MOST_FOLLOWED: usize = 1000;
 
 fn at<'d>(object: &Object<'d>, path: &'static str) -> Vec<Template<'d>> {
     let of_match = |found| match found {
@@ -113,34 +111,9 @@ fn workflow<'d>(object: &Object<'d>, path: &Path<'d>, spec: &'d Node) -> Vec<Tem
     found
 }
 
-/// Takes everything that a pattern leads to and that is an object.
-pub(super) fn each<'o, 'd>(
-    level: &Level<'o, 'd>,
-    (path, node): (&Path<'d>, &'d Node),
-    pattern: &str,
-    take: &mut dyn FnMut(&Level<'o, 'd>, Path<'d>, &'d Node) -> Vec<Template<'d>>,
-) -> Vec<Template<'d>> {
-    let mut found = Vec::new();
-    let mut elsewhere = None;
-    for matched in matches(node, pattern) {
-        let level = match found.len() < MOST_FOLLOWED {
-            true => level,
-            false => elsewhere.get_or_insert_with(|| level.elsewhere()),
-        };
-        let (Match::Value(at, value) | Match::Unreadable(at, value)) = &matched;
-        let at = path.join(at);
-        match (&matched, &value.value) {
-            (Match::Value(..), Value::Mapping(_)) => found.extend(take(level, at, value)),
-            _ => found.push(level.object.unreadable(at, value, Shape::PartialPodSpec, "an object or a list")),
-        }
-    }
-    found
-}
-
 /// A template: its own pod, the object that it makes, and the templates in its steps.
-pub(super) fn template<'d>(level: &Level<'_, 'd>, path: Path<'d>, node: &'d Node) -> Vec<Template<'d>> {
-    let mut found: Vec<Template<'d>> = level.pod(&path, node).into_iter().collect();
-    found.extend(each(level, (&path, node), "resource", &mut resource));
+fn template<'d>(level: &Level<'_, 'd>, path: Path<'d>, node: &'d Node) -> Vec<Template<'d>> {
+    let mut found = own(level, &path, node);
     for pattern in ["steps[][]", "dag.tasks[]"] {
         found.extend(each(level, (&path, node), pattern, &mut step));
     }
@@ -158,37 +131,40 @@ fn step<'d>(level: &Level<'_, 'd>, path: Path<'d>, node: &'d Node) -> Vec<Templa
 /// The template of another workflow that a step, a hook or a template names.
 fn reference<'d>(level: &Level<'_, 'd>, path: Path<'d>, node: &'d Node) -> Vec<Template<'d>> {
     let Some(reference) = node.get("templateRef") else { return Vec::new() };
-    template_elsewhere(level, path.key("templateRef"), reference)
+    template_elsewhere(level, &path.key("templateRef"), reference)
 }
 
-/// The object that a template makes, unless it only looks at one or deletes it.
-fn resource<'d>(level: &Level<'_, 'd>, path: Path<'d>, node: &'d Node) -> Vec<Template<'d>> {
-    let object = level.object;
-    let action = node.text_of("action");
-    if ["get", "delete"].contains(&action) {
-        return Vec::new();
-    }
-    if node.get("manifestFrom").is_some() {
-        let path = path.key("manifestFrom");
-        let text = "the object that it makes comes from an artifact";
-        let unresolved = object.unresolved(&path, UnresolvedReason::Reference, text);
-        return vec![Template::unjudged(path, Shape::Reference, unresolved)];
-    }
-    let Some(manifest) = node.get("manifest") else { return Vec::new() };
-    let path = path.key("manifest");
-    let made = match &manifest.value {
-        Value::String(text) if object.node.span == manifest.span && text.len() > LONGEST_TEXT_IN_TEXT => {
-            let text = format!("{path} is a text in a text, of more than {LONGEST_TEXT_IN_TEXT} bytes");
-            let unresolved = object.unresolved(&path, UnresolvedReason::Unparsable, text);
-            vec![Template::unjudged(path, Shape::Object, unresolved)]
-        }
-        Value::String(_) => object.embedded_text(&path, manifest),
-        _ => vec![object.unreadable(path, manifest, Shape::Object, "a text")],
-    };
-    // A patch changes an object that is there.
-    let of_action =
-        |made: Template<'d>| if action == "patch" { Template { part: Part::Overlay, ..made } } else { made };
-    made.into_iter().map(of_action).collect()
+/// All templates of the workflow that this one is made of, with what is written here over what is written there.
+fn of_other_workflow<'d>(
+    level: &Level<'_, 'd>,
+    path: Path<'d>,
+    (spec, reference): (&Node, &Node),
+) -> Vec<Template<'d>> {
+    let Some(known) = level.referent(reference) else { return vec![level.reference(path, reference)] };
+    let mut own = spec.clone();
+    own.remove("templates");
+    own.remove("workflowTemplateRef");
+    let mut whole = known.clone();
+    merge_typed(&mut whole, &own);
+    let object: Object<'_> = *level.object;
+    let made = of_templates(&object, &level.path, &whole);
+    let made: Vec<Template<'d>> = made.into_iter().map(|made| adopted(level.object, &path, made)).collect();
+    if made.is_empty() { vec![level.reference(path, reference)] } else { made }
+}
+
+fn of_templates<'n>(object: &Object<'n>, path: &Path<'n>, spec: &'n Node) -> Vec<Template<'n>> {
+    let level = Level::of(object, path.clone(), spec);
+    each(&level, (path, spec), "templates[]", &mut template)
+}
+
+/// A template that was made of a copy, as one of the object itself: its values know where they come from.
+fn adopted<'d>(object: &Object<'d>, path: &Path<'d>, made: Template<'_>) -> Template<'d> {
+    let Template { shape, part, pod, unresolved, .. } = made;
+    let is_known = pod.is_some();
+    let pod = pod.map_or_else(|| Node::object(object.node.span, []), Cow::into_owned);
+    let adopted = object.merged_pod(path.clone(), shape, part, pod);
+    let pod = adopted.pod.filter(|_| is_known);
+    Template { pod, unresolved, ..adopted }
 }
 
 /// The pods that remove artifacts, of which a patch may be written.

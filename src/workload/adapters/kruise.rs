@@ -8,7 +8,7 @@ pub(in crate::workload) const UNITED_DEPLOYMENT: Adapter = Adapter {
     find,
     places: &[
         ("spec.template.*.spec.template", Shape::PodTemplate),
-        ("spec.topology.subsets[].patch", Shape::Patch),
+        ("spec.topology.subsets[].patch", Shape::PodTemplate),
     ],
 };
 

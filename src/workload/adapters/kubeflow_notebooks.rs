@@ -39,10 +39,11 @@ fn object_at<'d>(
 ) -> Vec<Template<'d>> {
     let path = Path::from_dotted(path);
     let located = object.node.locate(&path);
-    match &located.node.value {
-        Value::Mapping(_) if located.exact => vec![take(located.node)],
-        Value::Mapping(_) | Value::Null => Vec::new(),
-        _ => vec![object.unreadable(path, located.node, shape, "an object")],
+    let is_object = matches!(located.node.value, Value::Mapping(_));
+    match is_object || located.node.value == Value::Null {
+        true if is_object && located.exact => vec![take(located.node)],
+        true => Vec::new(),
+        false => vec![object.unreadable(path, located.node, shape, "an object")],
     }
 }
 

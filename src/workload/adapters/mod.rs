@@ -2,9 +2,11 @@
 
 mod app_wrapper;
 mod argo_events;
+mod argo_patch;
 mod argo_pod;
 mod argo_references;
 mod argo_rollouts;
+mod argo_template;
 mod argo_workflows;
 mod dynamo;
 mod flink;

@@ -4,6 +4,7 @@
 use crate::path::Path;
 use crate::workload::assembly::Assembly;
 use crate::workload::kind::{Adapter, Object};
+use crate::workload::object::give_image;
 use crate::workload::pattern::{Match, matches};
 use crate::workload::template::{Part, Shape, Template};
 use crate::workload::unresolved::UnresolvedReason;
@@ -61,6 +62,12 @@ fn service<'d>(object: &Object<'d>, path: Path<'d>, node: &'d Node) -> Vec<Templ
 /// The pod of a service, without the container that the operator makes of it.
 fn pod<'d>(object: &Object<'d>, path: Path<'d>, node: &'d Node) -> Template<'d> {
     let mut pod = Assembly::new(object, path.clone(), &Node::object(node.span, []));
+    // The schema has no place for it; where it is written all the same, it is as good as written in a container.
+    if let Some(context) = node.get("securityContext") {
+        let mut container = Node::object(node.span, [("securityContext", context.clone())]);
+        give_image(&mut container);
+        pod.push("containers", container);
+    }
     pod.push_all("containers", &path, node, "sidecarContainers");
     pod.push_all("initContainers", &path, node, "initContainers");
     if let Some(user) = node.get("userID") {

@@ -152,7 +152,12 @@ fn of_task<'d>(
         found.push(run.pod(object, (path.clone().key("taskSpec"), task), part));
     }
     if let Some(reference) = owner.get("taskRef").filter(|reference| !is_custom(reference)) {
-        let kind = Some(reference.text_of("kind")).filter(|kind| !kind.is_empty()).unwrap_or("Task");
+        let kind = match reference.text_of("kind") {
+            // Tekton takes the name of a kind in any case.
+            kind if kind.is_empty() || kind.eq_ignore_ascii_case("task") => "Task",
+            kind if kind.eq_ignore_ascii_case("clustertask") => "ClusterTask",
+            kind => kind,
+        };
         let path = path.clone().key("taskRef");
         if let Some(task) = referent(object, kind, reference) {
             found.push(run.pod(object, (path, task), part));

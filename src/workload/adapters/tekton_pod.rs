@@ -74,9 +74,10 @@ impl Run {
     }
 
     fn take(&mut self, object: &Object<'_>, path: &Path<'_>, template: &Node) {
-        match template.value {
-            Value::Mapping(_) => self.template = Some(template.clone()),
-            _ => self.unresolved.push(object.unreadable_value(path, template, "an object")),
+        if matches!(template.value, Value::Mapping(_)) {
+            self.template = Some(template.clone());
+        } else {
+            self.unresolved.push(object.unreadable_value(path, template, "an object"));
         }
     }
 
