@@ -84,7 +84,8 @@ fn versions(object: &Node, faults: &mut Vec<Fault>) -> Vec<DefinedVersion> {
     let mut versions = Vec::new();
     for (index, item) in items.iter().enumerate().filter(|(_, item)| !is_any_served || is_served(item)) {
         let name = item.text_of("name");
-        if let Some(fault) = version_fault(name) {
+        let is_again = versions.iter().any(|other: &DefinedVersion| other.name == name);
+        if let Some(fault) = version_fault(name).or_else(|| is_again.then(|| "is named twice".to_owned())) {
             faults.push((Path::from_dotted("spec.versions").index(index).key("name"), fault));
         }
         let own = item.get_in(&["schema", "openAPIV3Schema"]);

@@ -194,6 +194,8 @@ spec:
   versions:
   - name: V1
   - {}
+  - name: v2
+  - name: v2
 ---
 apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
@@ -222,13 +224,14 @@ spec: none
         "b.yaml:5:17: spec.names.kind: must be a kind as in a manifest, such as TrainingRun",
         "b.yaml:7:11: spec.versions[0].name: must be a version such as v1 or v1beta1",
         "b.yaml:8:5: spec.versions[1].name: must be a version such as v1 or v1beta1",
-        "b.yaml:12:1: spec.names.kind: is missing",
-        "b.yaml:13:3: spec.group: is missing",
-        "b.yaml:14:3: spec.versions: expected a list of versions",
-        "b.yaml:18:48: unclosed bracket '['",
-        "b.yaml:27:1: spec.group: is missing",
-        "b.yaml:27:1: spec.names.kind: is missing",
-        "b.yaml:27:1: spec.versions: expected a list of versions",
+        "b.yaml:10:11: spec.versions[3].name: is named twice",
+        "b.yaml:14:1: spec.names.kind: is missing",
+        "b.yaml:15:3: spec.group: is missing",
+        "b.yaml:16:3: spec.versions: expected a list of versions",
+        "b.yaml:20:48: unclosed bracket '['",
+        "b.yaml:29:1: spec.group: is missing",
+        "b.yaml:29:1: spec.names.kind: is missing",
+        "b.yaml:29:1: spec.versions: expected a list of versions",
     ];
     assert_eq!(faults, expected);
 }
