@@ -28,6 +28,7 @@ pub mod admission;
 pub mod certificates;
 pub mod cluster;
 pub mod doctor;
+pub mod kinds;
 pub mod lint;
 pub mod server;
 

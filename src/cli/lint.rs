@@ -9,19 +9,18 @@ use anyhow::{Context as _, Result, bail};
 use clap::ColorChoice;
 use terminal_size::{Width, terminal_size_of};
 
-use crate::cli::sources::{SourceArgs, StandardArg, namespace};
+use crate::cli::sources::{KindsArg, SourceArgs, StandardArg, namespace};
 use crate::evaluate::Severity;
 use crate::lint::report::{FailOn, Layout, Report};
 use crate::lint::{self, Excludes, Input, Options, report};
-use crate::workload::Kinds;
 
 /// The least width that lines are wrapped at: nobody can read narrower ones.
 const LEAST_WIDTH: usize = 40;
 
 /// Judge manifests as the server judges pods.
 ///
-/// Reads YAML and JSON: Pods, the built-in kinds with pod templates, and lists of them. Exit codes: 0 what was found was
-/// judged and is not refused, 1 something would be refused, 2 wrong usage or policies, 3 nothing would be refused but
+/// Reads YAML and JSON: Pods, the kinds with pod templates that podgate kinds lists, and lists of them. Exit codes: 0 what was found was
+/// judged and is not refused, 1 something would be refused, 2 wrong usage, faulty policies or kinds, 3 nothing would be refused but
 /// something could not be read or is unresolved.
 #[derive(Debug, clap::Args)]
 pub(crate) struct LintArgs {
@@ -43,6 +42,9 @@ pub(crate) struct LintArgs {
     /// What makes it fail, besides what is refused or could not be read; repeat it for more. Exit code 3 for unresolved, 1 for the others.
     #[arg(long, value_name = "OUTCOME", env = "PODGATE_FAIL_ON", value_delimiter = ',', default_values = ["deny", "unresolved"])]
     fail_on: Vec<FailOn>,
+
+    #[command(flatten)]
+    kinds: KindsArg,
 
     #[command(flatten)]
     sources: SourceArgs,
@@ -98,7 +100,7 @@ impl LintArgs {
         let inputs: Vec<Input> = self.inputs.into_iter().map(Input::from).collect();
         let excludes = Excludes::new(self.exclude.iter().map(String::as_str)).context("--exclude")?;
         let namespace = self.namespace.unwrap_or_default();
-        let kinds = Kinds::default();
+        let kinds = self.kinds.load()?;
         let options = Options {
             policies,
             namespaces: objects.snapshot,

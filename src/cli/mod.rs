@@ -5,6 +5,7 @@ mod doctor;
 mod exit_code;
 mod explain;
 mod installation;
+mod kinds;
 mod lint;
 mod logging;
 mod policy;
@@ -37,6 +38,7 @@ enum Command {
     Review(review::ReviewArgs),
     Explain(explain::ExplainArgs),
     Policy(policy::PolicyArgs),
+    Kinds(kinds::KindsArgs),
     Doctor(Box<doctor::Doctor>),
     Completions(completions::CompletionsArgs),
     Man(completions::ManArgs),
@@ -59,6 +61,7 @@ pub fn run() -> ExitCode {
         Command::Review(review) => review.run(&mut output),
         Command::Explain(explain) => explain.run(&mut output),
         Command::Policy(policy) => policy.run(&mut output),
+        Command::Kinds(kinds) => kinds.run(&mut output),
         Command::Doctor(doctor) => doctor.run(&mut output),
         Command::Completions(completions) => completions.run(Cli::command(), &mut output),
         Command::Man(man) => man.run(Cli::command()),

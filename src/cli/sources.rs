@@ -9,10 +9,12 @@ use anyhow::{Context, Result, anyhow, bail};
 
 use crate::admission::Reviewer;
 use crate::controls::Standard;
+use crate::kinds::KindFiles;
 use crate::lint::{Objects, read_objects};
 use crate::policy::{
     BUILT_IN, Policies, PolicySet, SYSTEM_NAMESPACES, Snapshot, is_namespace, is_policy_file, read_file,
 };
+use crate::workload::Kinds;
 
 /// The namespace that podgate itself is installed in by default.
 pub(crate) const OWN_NAMESPACE: &str = "podgate-system";
@@ -32,6 +34,25 @@ pub(crate) struct SourceArgs {
     /// The namespace that podgate runs in, which no policy may reach.
     #[arg(long, value_name = "NAME", env = "PODGATE_OWN_NAMESPACE", default_value = OWN_NAMESPACE, value_parser = namespace)]
     own_namespace: String,
+}
+
+/// Which custom resources are known, besides those of podgate's own table.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct KindsArg {
+    /// File or folder with a platform's own kinds that carry pods (podgate kinds discover proposes one); repeat it for more.
+    #[arg(long = "kinds", value_name = "PATH", env = "PODGATE_KINDS", value_delimiter = ',')]
+    paths: Vec<PathBuf>,
+}
+
+impl KindsArg {
+    /// The kinds of the table and of the files.
+    pub(crate) fn load(&self) -> Result<Kinds> {
+        let mut files = KindFiles::default();
+        for SourceFile { name, text } in read_paths(&self.paths, "kinds")? {
+            files.read(&name, &text);
+        }
+        files.finish().map_err(|faults| all_of(&faults, "kinds"))
+    }
 }
 
 /// Reads a flag that names a namespace.

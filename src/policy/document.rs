@@ -1,35 +1,35 @@
-//! A document of a policy file, and the faults found in it, each with its line and column.
+//! A document of a policy file, and the faults found in it.
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::controls::Control;
 use crate::path::{Path, Step};
-use crate::policy::error::PolicyError;
+use crate::policy::placed::PlacedFaults;
 use crate::policy::policies::Policies;
-use crate::policy::schema::{At, Mismatch, describe, suggestion};
-use crate::text::either;
+use crate::policy::schema::Mismatch;
 use crate::yaml;
 
 /// Reads one document of a file.
 pub(super) struct DocumentReader<'r> {
-    file: &'r str,
     pub(super) document: &'r yaml::Document,
     pub(super) policies: &'r mut Policies,
-    pub(super) faults: Vec<PolicyError>,
-    /// What does not fit the schema: whatever else is wrong there may only be a consequence.
-    mismatched: Vec<Path<'static>>,
+    faults: PlacedFaults<'r>,
 }
 
 impl<'r> DocumentReader<'r> {
     pub(super) fn new(file: &'r str, document: &'r yaml::Document, policies: &'r mut Policies) -> Self {
-        Self { file, document, policies, faults: Vec::new(), mismatched: Vec::new() }
+        Self { document, policies, faults: PlacedFaults::new(file, document) }
     }
 
     /// Hands the faults over, in the order of the text.
-    pub(super) fn finish(mut self) {
-        self.faults.sort_by_key(|fault| (fault.line, fault.column));
-        self.policies.faults.append(&mut self.faults);
+    pub(super) fn finish(self) {
+        self.policies.faults.extend(self.faults.in_order());
+    }
+
+    /// Whether nothing is wrong so far.
+    pub(super) fn is_in_order(&self) -> bool {
+        self.faults.is_empty()
     }
 
     /// Decodes what fits the schema.
@@ -45,51 +45,18 @@ impl<'r> DocumentReader<'r> {
 
     /// Reports a key that holds none of the `words`, or is missing.
     pub(super) fn check_word(&mut self, key: &str, found: Option<&Value>, words: &[&str]) {
-        let Some(found) = found else {
-            let message = format!("the key \"{key}\" is missing, expected {}", either(words));
-            return self.fault(&Path::root(), message);
-        };
-        if words.iter().all(|word| found != word) {
-            let nearest = suggestion(found.as_str().unwrap_or_default(), words.iter().copied());
-            self.fault(&path(key), format!("expected {}, found {}{nearest}", either(words), describe(found)));
-        }
+        self.faults.check_word(key, found, words);
     }
 
     /// Reports what does not fit the schema.
-    pub(super) fn mismatch(&mut self, Mismatch { path, at, message }: Mismatch) {
-        let mut parent = path.clone();
-        let last = parent.pop();
-        let (shown, place) = match (at, last) {
-            (At::Value, _) | (_, None) => (&path, self.place(&path)),
-            (At::Parent, _) => (&parent, self.place(&parent)),
-            (At::Key, Some(step)) => (&path, self.place_of_key(&parent, &step)),
-        };
-        let message = misplaced_control(shown).unwrap_or(message);
-        self.faults.push(PolicyError::new(self.file, place.line, place.column, placed(shown, message)));
-        self.mismatched.push(path);
+    pub(super) fn mismatch(&mut self, mismatch: Mismatch) {
+        let message = misplaced_control(&mismatch.path).unwrap_or(mismatch.message);
+        self.faults.mismatch(Mismatch { message, ..mismatch });
     }
 
     /// Reports a fault, unless it may only be a consequence of what does not fit the schema in the same place.
     pub(super) fn fault(&mut self, path: &Path<'_>, message: impl Into<String>) {
-        if self.mismatched.iter().any(|other| other.starts_with(path) || path.starts_with(other)) {
-            return;
-        }
-        let at = self.place(path);
-        self.faults.push(PolicyError::new(self.file, at.line, at.column, placed(path, message.into())));
-    }
-
-    fn place(&self, path: &Path<'_>) -> yaml::Span {
-        self.document.root.locate(path).span
-    }
-
-    fn place_of_key(&self, parent: &Path<'_>, step: &Step<'_>) -> yaml::Span {
-        let parent = self.document.root.locate(parent);
-        match (&parent.node.value, step) {
-            (yaml::Value::Mapping(entries), Step::Key(key)) => {
-                entries.iter().find(|entry| entry.key == *key).map_or(parent.span, |entry| entry.key_span)
-            }
-            _ => parent.span,
-        }
+        self.faults.fault(path, message);
     }
 }
 
@@ -111,9 +78,4 @@ fn misplaced_control(path: &Path<'_>) -> Option<String> {
 /// The path of a field as messages write it: `spec.match`.
 pub(super) fn path(dotted: &str) -> Path<'_> {
     Path::from_dotted(dotted)
-}
-
-/// A message with its path: `spec.match: needs one of ...`.
-fn placed(path: &Path<'_>, message: String) -> String {
-    if path.is_empty() { message } else { format!("{path}: {message}") }
 }

@@ -1,10 +1,10 @@
-//! What is wrong with a policy file, and where.
+//! What is wrong with a policy file or another of podgate's own, and where.
 
 use std::fmt;
 
 use crate::text::one_line_of_yaml;
 
-/// A fault in a policy file.
+/// A fault in a policy file or another of podgate's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PolicyError {
     /// The file, as it was named.
@@ -19,7 +19,7 @@ pub struct PolicyError {
 
 impl PolicyError {
     /// The message may quote the file, so it is made one line of printable characters.
-    pub(super) fn new(file: &str, line: usize, column: usize, message: impl Into<String>) -> Self {
+    pub(crate) fn new(file: &str, line: usize, column: usize, message: impl Into<String>) -> Self {
         Self { file: file.to_owned(), line, column, message: one_line_of_yaml(&message.into()).to_string() }
     }
 }

@@ -4,7 +4,7 @@ use crate::policy::error::PolicyError;
 use crate::policy::object;
 use crate::policy::policies::Policies;
 use crate::text::look_alikes;
-use crate::yaml;
+use crate::yaml::{self, YamlError};
 
 /// Reads a document that was parsed already, of a file that errors call `file`, and returns what is wrong with it.
 pub fn read_document(file: &str, document: &yaml::Document, policies: &mut Policies) -> Vec<PolicyError> {
@@ -22,12 +22,15 @@ pub fn read_file(file: &str, text: &str, policies: &mut Policies) {
     for document in documents {
         match document {
             Ok(document) => object::read(file, &document, policies),
-            Err(fault) => {
-                let message = format!("{}{}", fault.message, look_alikes_before(text, fault.line));
-                policies.faults.push(PolicyError::new(file, fault.line, fault.column, message));
-            }
+            Err(fault) => policies.faults.push(yaml_fault(file, text, &fault)),
         }
     }
+}
+
+/// What is wrong with a document of `text` that is no YAML.
+pub(crate) fn yaml_fault(file: &str, text: &str, fault: &YamlError) -> PolicyError {
+    let message = format!("{}{}", fault.message, look_alikes_before(text, fault.line));
+    PolicyError::new(file, fault.line, fault.column, message)
 }
 
 /// How many lines before a fault of YAML may be its cause.

@@ -7,14 +7,17 @@ use crate::policy::schema;
 use crate::policy::written::{IdentitySpec, Object, SecuritySpec};
 
 /// The version of their API.
-pub(super) const API_VERSION: &str = "podgate.dev/v1alpha1";
+pub(crate) const API_VERSION: &str = "podgate.dev/v1alpha1";
 
 /// The group of their API.
 pub(super) const GROUP: &str = "podgate.dev";
+/// The kind of their API that is no policy: a platform's own kinds with pods, which `--kinds` names.
+pub const KIND_TABLE: &str = "KindTable";
 /// How many letters of the group may be wrong.
 const MISSPELT_LETTERS: usize = 2;
 
-/// Whether an object is meant as a policy: its group is podgate's, or nearly; or it has one of our kinds and no group.
+/// Whether an object is meant as a policy: its group is podgate's, or nearly; or it has one of our kinds and no group. A
+/// table of kinds is none.
 #[must_use]
 pub fn is_of_policy(api_version: &str, kind: &str) -> bool {
     let is_named = |name: &str| kind.eq_ignore_ascii_case(name);
@@ -22,6 +25,9 @@ pub fn is_of_policy(api_version: &str, kind: &str) -> bool {
         return PolicyKind::ALL.map(PolicyKind::name).into_iter().any(is_named)
             || is_named(configuration::KIND);
     };
+    if group == GROUP && kind == KIND_TABLE {
+        return false;
+    }
     let is_near = group.len().abs_diff(GROUP.len()) <= MISSPELT_LETTERS
         && strsim::damerau_levenshtein(&group.to_lowercase(), GROUP) <= MISSPELT_LETTERS;
     is_near || group == configuration::GROUP

@@ -19,10 +19,11 @@ mod index;
 mod kind;
 mod lookup;
 mod object;
+mod placed;
 mod pod_security;
 mod policies;
 mod rule;
-mod schema;
+pub(crate) mod schema;
 mod security;
 mod selector;
 mod snapshot;
@@ -41,7 +42,7 @@ pub use file_name::is_policy_file;
 pub use guarded::{GUARDED_LABELS, GuardedLabels, UnguardedLabel};
 pub use help_url::help_with_code;
 pub use index::{IndexedNamespace, NamespacePolicies, PolicyIndex};
-pub use kind::{PolicyKind, is_of_policy};
+pub use kind::{KIND_TABLE, PolicyKind, is_of_policy};
 pub use lookup::{Answers, Lookup, LookupAnswer, LookupError, MOST_LOOKUPS, PodsQuery};
 pub use pod_security::{Action, LabelFault, LevelVersion, Levels, PodSecurityConfiguration, joined};
 pub use policies::Policies;
@@ -49,6 +50,9 @@ pub use rule::{Actions, ActiveControl, Mode, Relaxation, Rule, RuleSource};
 pub use selector::{Selector, is_namespace};
 pub use snapshot::{Labels, Snapshot, complete};
 
+pub(crate) use file::yaml_fault;
+pub(crate) use kind::API_VERSION;
+pub(crate) use placed::PlacedFaults;
 #[cfg(test)]
 pub(crate) use selector::MATCHES;
 

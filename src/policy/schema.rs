@@ -35,18 +35,18 @@ const SHORT_NAMES: [(&str, &str); 9] = [
 const LONGEST_QUOTED: usize = 63;
 
 /// A fault of a value.
-pub(super) struct Mismatch {
+pub(crate) struct Mismatch {
     /// What it is about.
-    pub(super) path: Path<'static>,
+    pub(crate) path: Path<'static>,
     /// Where it shows.
-    pub(super) at: At,
+    pub(crate) at: At,
     /// What is wrong.
-    pub(super) message: String,
+    pub(crate) message: String,
 }
 
 /// Where a fault shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum At {
+pub(crate) enum At {
     /// In the value.
     Value,
     /// In its key.
@@ -56,13 +56,13 @@ pub(super) enum At {
 }
 
 /// The JSON Schema of a type.
-pub(super) fn of<T: JsonSchema>() -> Value {
+pub(crate) fn of<T: JsonSchema>() -> Value {
     schemars::schema_for!(T).to_value()
 }
 
 /// Compares a value with a schema. What is wrong is reported and taken out of the value, or replaced by
 /// something harmless where it cannot be left out, so that the rest can be read and judged in the same go.
-pub(super) fn check(root: &Value, value: &mut Value) -> Vec<Mismatch> {
+pub(crate) fn check(root: &Value, value: &mut Value) -> Vec<Mismatch> {
     let mut walk = Walk { root, path: Path::root(), mismatches: Vec::new() };
     walk.value(root, value);
     walk.mismatches
@@ -328,7 +328,7 @@ fn named_type(name: &str) -> &str {
 }
 
 /// What was found, as a sentence has it: itself if it is short.
-pub(super) fn describe(value: &Value) -> String {
+pub(crate) fn describe(value: &Value) -> String {
     match value {
         Value::Null => "nothing".to_owned(),
         Value::Bool(_) | Value::Number(_) => value.to_string(),
@@ -340,7 +340,7 @@ pub(super) fn describe(value: &Value) -> String {
 }
 
 /// `, did you mean "x"?`, if one of the words is near, is called so for short, or alone begins so.
-pub(super) fn suggestion<'w>(found: &str, words: impl IntoIterator<Item = &'w str>) -> String {
+pub(crate) fn suggestion<'w>(found: &str, words: impl IntoIterator<Item = &'w str>) -> String {
     let words: Vec<&str> = words.into_iter().collect();
     let start = found.to_lowercase();
     let of_short_name = || {

@@ -34,7 +34,7 @@ impl DocumentReader<'_> {
         let relaxed = self.relaxed(&spec.standard, spec.mode);
         let (enforce, mut rules) = rules(&spec.standard, &relaxed, spec.mode);
         rules.extend(self.extended(spec.controls, spec.mode));
-        if rules.is_empty() && self.faults.is_empty() {
+        if rules.is_empty() && self.is_in_order() {
             self.fault(&path("spec"), "judges nothing: give it a standard or controls");
         }
         if let Some(help) = spec.help.as_deref()

@@ -95,6 +95,12 @@ impl Workload {
         WORKLOADS.iter().find(is_meant).map(|workload| workload.api_versions)
     }
 
+    /// The groups and versions, as in `apiVersion`, that a manifest may name it by, the newest first.
+    #[must_use]
+    pub fn api_versions(&self) -> &'static [&'static str] {
+        self.api_versions
+    }
+
     /// The newest version, as in `apiVersion`.
     #[must_use]
     pub fn newest_version(&self) -> &'static str {

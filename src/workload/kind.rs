@@ -95,6 +95,12 @@ impl Kinds {
         self.added.iter().chain(self.table.iter().copied().flatten())
     }
 
+    /// Those that were added.
+    #[must_use]
+    pub fn added(&self) -> &[Kind] {
+        &self.added
+    }
+
     /// The kind that a manifest names: the row of its version, or else that of all others. Of a version that nobody knows, the first
     /// row: a kind is not unknown because it is newer.
     #[must_use]

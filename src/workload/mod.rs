@@ -29,6 +29,7 @@ pub use containers::{CONTAINER_LISTS, holders};
 pub use find::Carried;
 pub use injected::{InjectedContainer, injected_by_metadata};
 pub use kind::{Adapter, Carries, Kind, Kinds, Object, TemplatePattern};
+pub use pattern::fault as pattern_fault;
 pub use placeholder::has_placeholder;
 pub use places::{Place, Places};
 pub use references::{References, Referent};

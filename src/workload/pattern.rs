@@ -24,7 +24,8 @@ enum Segment<'p> {
 }
 
 /// What is wrong with a pattern, if something is.
-pub(super) fn fault(pattern: &str) -> Option<String> {
+#[must_use]
+pub fn fault(pattern: &str) -> Option<String> {
     let is_name = |key: &str| !key.is_empty() && !key.contains(['[', ']', '*', '{', '}', ' ']);
     let wrong = pattern.split('.').find(|part| {
         let name = part.trim_end_matches("[]");

@@ -61,7 +61,18 @@ fn manual_pages_are_whole() {
     let folder = tempfile::tempdir().unwrap();
     let pages = folder.path().join("man/man1");
     run(folder.path(), &["man", "man/man1"], "").with(0);
-    for command in ["serve", "lint", "review", "explain", "policy-check", "doctor", "completions", "man"] {
+    for command in [
+        "serve",
+        "lint",
+        "review",
+        "explain",
+        "policy-check",
+        "kinds",
+        "kinds-discover",
+        "doctor",
+        "completions",
+        "man",
+    ] {
         let page = fs::read_to_string(pages.join(format!("podgate-{command}.1"))).expect(command);
         let page = page.replace("\\-", "-");
         let words: Vec<&str> = command.split('-').chain(["--help"]).collect();

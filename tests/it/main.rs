@@ -32,6 +32,7 @@ mod fields;
 mod findings;
 mod guarded_labels;
 mod hostile;
+mod kind_table;
 mod kinds;
 mod kubeconfig;
 mod left_out;

@@ -3,8 +3,9 @@
 
 use std::fs;
 
+use podgate::kinds::KindFiles;
 use podgate::lint::{Input, Options, run};
-use podgate::policy::BUILT_IN;
+use podgate::policy::{BUILT_IN, KIND_TABLE};
 use podgate::yaml;
 use serde_json::{Map, Value as Json, json};
 
@@ -17,6 +18,8 @@ use crate::policies::{policies, read};
 /// What a document of a page is.
 #[derive(Debug, PartialEq, Eq)]
 enum Snippet {
+    /// A platform's own kinds.
+    KindTable,
     /// A policy of podgate's, or Kubernetes' own configuration in its place.
     Policy,
     /// The spec of a SecurityPolicy, or a part of it.
@@ -48,6 +51,7 @@ const UNUSABLE: &str = "podgate: the policies cannot be used:\n";
 fn snippet(document: &Json) -> Option<&'static Snippet> {
     let api = document["apiVersion"].as_str();
     match api.and_then(|api| api.split('/').next()) {
+        Some("podgate.dev") if document["kind"] == KIND_TABLE => Some(&Snippet::KindTable),
         Some("podgate.dev" | "pod-security.admission.config.k8s.io") => Some(&Snippet::Policy),
         Some("kustomize.config.k8s.io") => Some(&Snippet::Kustomization),
         Some(_) if document["kind"].is_string() => Some(&Snippet::Object),
@@ -112,6 +116,11 @@ fn check(block: &Block) -> Result<(), String> {
         .iter()
         .map(|document| snippet(document).ok_or(format!("no test knows what this is part of: {document:#}")))
         .collect::<Result<_, _>>()?;
+    if kinds.iter().all(|kind| **kind == Snippet::KindTable) {
+        let mut files = KindFiles::default();
+        files.read("snippet.yaml", &block.text);
+        return files.finish().map(|_| ()).map_err(|faults| format!("{faults:#?}"));
+    }
     if kinds.iter().all(|kind| **kind == Snippet::Policy) {
         return read_policy(&block.text);
     }
@@ -124,7 +133,9 @@ fn check(block: &Block) -> Result<(), String> {
         Snippet::OfPod => lint(&whole_pod(document), 1),
         // Kustomize reads these below, where it is there; Argo CD's are its own.
         Snippet::Kustomization | Snippet::OfApplication => Ok(()),
-        Snippet::Policy | Snippet::Object => Err("policies and objects in one block".to_owned()),
+        Snippet::KindTable | Snippet::Policy | Snippet::Object => {
+            Err("policies, kinds and objects in one block".to_owned())
+        }
     }
 }
 

@@ -18,7 +18,7 @@ const LAYERS: [&[&str]; 12] = [
     &["evaluate"],
     &["mutate", "assess"],
     &["admission"],
-    &["server", "cluster", "certificates", "lint", "doctor"],
+    &["server", "cluster", "certificates", "lint", "kinds", "doctor"],
     &["cli"],
 ];
 

@@ -79,6 +79,13 @@ fn the_page_of_controls_is_current() {
 }
 
 #[test]
+fn the_page_of_kinds_is_current() {
+    check_generated("docs/kinds.md", &podgate::kinds::page());
+    let schema = format!("{:#}\n", podgate::kinds::json_schema());
+    check_generated(&format!("docs/schemas/{}.json", podgate::policy::KIND_TABLE), &schema);
+}
+
+#[test]
 fn the_schemas_of_policy_files_are_current() {
     for kind in PolicyKind::ALL {
         let schema = format!("{:#}\n", kind.json_schema());
