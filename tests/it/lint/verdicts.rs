@@ -232,6 +232,7 @@ fn json_holds_every_object() {
         "column": 1,
         "document": 1,
         "file": "a.yaml",
+        "injected": [],
         "kind": "Deployment",
         "line": 1,
         "misplaced": [],
