@@ -7,6 +7,7 @@ mod misplaced;
 mod notations;
 mod placeholders;
 mod same_verdicts;
+mod templates;
 mod unjudged;
 mod unread;
 mod unresolved;
