@@ -49,11 +49,6 @@ pub(super) const fn pod_patch(pattern: &'static str) -> TemplatePattern {
     TemplatePattern { pattern, shape: Shape::PodTemplate, part: Part::Overlay }
 }
 
-/// A PodSpec to which others of the same name are merged.
-pub(super) const fn overlay(pattern: &'static str) -> TemplatePattern {
-    TemplatePattern { pattern, shape: Shape::PodSpec, part: Part::Overlay }
-}
-
 /// A container of pods that are elsewhere.
 pub(super) const fn container(pattern: &'static str) -> TemplatePattern {
     TemplatePattern { pattern, shape: Shape::Container, part: Part::WithoutPodLevel }

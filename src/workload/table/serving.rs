@@ -3,7 +3,7 @@
 use crate::workload::adapters;
 use crate::workload::kind::{Carries, Kind, TemplatePattern};
 use crate::workload::table::rows::{
-    adapter, container, containers, old, overlay, part_of_container, patch, pod, preset, row, spec, templates,
+    adapter, container, containers, old, part_of_container, patch, pod, preset, row, spec, templates,
 };
 
 /// Those rows.
@@ -18,7 +18,7 @@ pub(super) static KINDS: &[Kind] = &[
     row("serving.kserve.io", "ClusterServingRuntime", templates(RUNTIME)),
     row("serving.kserve.io", "InferenceService", adapter(adapters::INFERENCE_SERVICE)),
     old("serving.kserve.io", &["v1alpha2"], "InferenceService", adapter(adapters::OLD_INFERENCE_SERVICE)),
-    row("serving.kserve.io", "LLMInferenceService", templates(LLM)),
+    row("serving.kserve.io", "LLMInferenceService", adapter(adapters::LLM_INFERENCE_SERVICE)),
     row("serving.kserve.io", "LLMInferenceServiceConfig", templates(LLM_CONFIG)),
     row("serving.kserve.io", "ClusterStorageContainer", templates(&[container("spec.container")])),
     row("serving.kserve.io", "InferenceGraph", Carries::Opaque),
@@ -122,17 +122,7 @@ pub(super) static KINDS: &[Kind] = &[
 /// A serving runtime of KServe: no field for the pod's own security context.
 const RUNTIME: &[TemplatePattern] = &[containers("spec"), containers("spec.workerSpec")];
 
-/// Overlays on configurations.
-const LLM: &[TemplatePattern] = &[
-    overlay("spec.template"),
-    overlay("spec.worker"),
-    overlay("spec.prefill.template"),
-    overlay("spec.prefill.worker"),
-    overlay("spec.router.scheduler.template"),
-    overlay("spec.router.scheduler.tokenizer.template"),
-];
-
-/// Those configurations.
+/// The configurations of an LLMInferenceService.
 const LLM_CONFIG: &[TemplatePattern] = &[
     spec("spec.template"),
     spec("spec.worker"),
