@@ -35,7 +35,9 @@ impl<'p> ControlFindings<'p> {
         let (mut count, mut first) = (0usize, None);
         check(&mut |finding| {
             count += 1;
-            first = first.take().or(Some(finding));
+            if first.is_none() {
+                first = Some(finding);
+            }
         });
         let first = first?;
         if count == 1 && most > 0 {
