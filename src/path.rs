@@ -1,6 +1,6 @@
 //! Paths through an object, and the two forms in which they are written: dotted for people, JSON Pointer for patches.
 
-use std::borrow::{Borrow, Cow};
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Deref;
 
@@ -149,31 +149,52 @@ impl<'a> Path<'a> {
 /// Keys are written as they are. Where the text goes to a terminal or a log, see [`text`](crate::text).
 impl fmt::Display for Path<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_dotted(f, self.0.iter(), |f, key| f.write_str(key))
+        self.write_to(f)
     }
 }
 
-/// Writes steps as a [`Path`] of them is written, each key by a function of the caller's.
-pub(crate) fn write_dotted<'a>(
-    f: &mut fmt::Formatter<'_>,
-    steps: impl Iterator<Item = impl Borrow<Step<'a>>>,
-    write_key: impl Fn(&mut fmt::Formatter<'_>, &str) -> fmt::Result,
-) -> fmt::Result {
-    for (at, step) in steps.enumerate() {
-        match step.borrow() {
-            Step::Key(key) if key.contains(['.', '/']) => {
-                f.write_str("[")?;
-                write_key(f, key)?;
-                f.write_str("]")?;
+impl Path<'_> {
+    fn write_to(&self, text: &mut impl fmt::Write) -> fmt::Result {
+        for (at, step) in self.0.iter().enumerate() {
+            match step {
+                Step::Key(key) => write_key(text, at == 0, key, |text| text.write_str(key))?,
+                Step::Index(index) => write_index(text, *index)?,
             }
-            Step::Key(key) => {
-                f.write_str(if at == 0 { "" } else { "." })?;
-                write_key(f, key)?;
-            }
-            Step::Index(index) => write!(f, "[{index}]")?,
         }
+        Ok(())
     }
-    Ok(())
+}
+
+/// Writes a key as it stands in the dotted form of a path, the first step of it or a further one, with these words for it.
+pub(crate) fn write_key<W: fmt::Write>(
+    text: &mut W,
+    is_first: bool,
+    key: &str,
+    write: impl FnOnce(&mut W) -> fmt::Result,
+) -> fmt::Result {
+    if key.bytes().any(|byte| matches!(byte, b'.' | b'/')) {
+        text.write_str("[")?;
+        write(text)?;
+        return text.write_str("]");
+    }
+    text.write_str(if is_first { "" } else { "." })?;
+    write(text)
+}
+
+/// Writes an index as it stands in the dotted form of a path.
+pub(crate) fn write_index(text: &mut impl fmt::Write, index: usize) -> fmt::Result {
+    text.write_str("[")?;
+    write_number(text, index)?;
+    text.write_str("]")
+}
+
+/// Writes a number digit by digit: the machinery of formatting takes many times as long.
+fn write_number(text: &mut impl fmt::Write, number: usize) -> fmt::Result {
+    if number >= 10 {
+        write_number(text, number / 10)?;
+    }
+    let digit = u8::try_from(number % 10).unwrap_or_default();
+    text.write_char(char::from(b'0' + digit))
 }
 
 impl<'a> Deref for Path<'a> {
@@ -223,6 +244,7 @@ mod tests {
             (annotation.key("d"), "metadata.annotations[a.b/c].d", "/metadata/annotations/a.b~1c/d"),
             (Path::from_keys(["~1", "~/"]), "~1[~/]", "/~01/~0~1"),
             (Path::root().key("").key(""), ".", "//"),
+            (Path::root().index(10).index(987), "[10][987]", "/10/987"),
             (Path::root().index(1).key("a"), "[1].a", "/1/a"),
             (Path::root().key("a.b"), "[a.b]", "/a.b"),
             (Path::root().key("é\n"), "é\n", "/é\n"),

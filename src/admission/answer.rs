@@ -2,59 +2,37 @@
 
 use std::borrow::Cow;
 
+use crate::admission::answer_json::AnswerJson;
+use crate::mutate::PatchText;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use serde::Serialize;
-
-use crate::mutate::PatchText;
 
 /// How every answer begins, up to the uid; how one goes on that allows; and how it names the policy.
 const BEGINNING: &str = r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","response":{"uid":""#;
 const ALLOWED: &str = r#"","allowed":true"#;
 const ENFORCED: &str = r#","auditAnnotations":{"enforce-policy":""#;
 
-/// An AdmissionReview with a response and nothing of the request: the API server looks at no more,
-/// and reading an echo would cost it more than we take to judge.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ReviewBody<'r> {
-    api_version: &'static str,
-    kind: &'static str,
-    response: &'r Response<'r>,
-}
-
 /// `response`.
-#[derive(Debug, Default, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Default)]
 pub(super) struct Response<'r> {
     pub(super) uid: &'r str,
     pub(super) allowed: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) status: Option<Status<'r>>,
     /// `JSONPatch`, if and only if there is a patch.
-    #[serde(skip_serializing_if = "Option::is_none")]
     patch_type: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     patch: Option<String>,
-    #[serde(skip_serializing_if = "AuditAnnotations::is_empty")]
     pub(super) audit_annotations: AuditAnnotations<'r>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) warnings: Vec<String>,
 }
 
 /// The audit annotations, named as Pod Security Admission's; the API server puts our webhook's name
 /// in front of each.
-#[derive(Debug, Default, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Default)]
 pub(super) struct AuditAnnotations<'r> {
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) enforce_policy: Option<Cow<'r, str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) audit_violations: Option<String>,
     /// Who was exempt: `namespace`, `user` or `runtimeClass`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) exempt: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) error: Option<Cow<'r, str>>,
 }
 
@@ -65,43 +43,39 @@ impl AuditAnnotations<'_> {
             && self.exempt.is_none()
             && self.error.is_none()
     }
+
+    fn write(&self, json: &mut AnswerJson) {
+        json.optional_member("enforce-policy", self.enforce_policy.as_deref());
+        json.optional_member("audit-violations", self.audit_violations.as_deref());
+        json.optional_member("exempt", self.exempt);
+        json.optional_member("error", self.error.as_deref());
+    }
 }
 
 /// A `Status` of the meta/v1 API, as the client sees it.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub(super) struct Status<'r> {
-    pub(super) metadata: Empty,
     pub(super) status: &'static str,
     pub(super) message: Cow<'r, str>,
     pub(super) reason: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) details: Option<Details>,
     pub(super) code: u16,
 }
 
-/// `metadata` of a status: always there, never anything in it.
-#[derive(Debug, Default, Serialize)]
-pub(super) struct Empty {}
-
 /// `details` of a status.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub(super) struct Details {
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) name: String,
     /// The resource, as Kubernetes has it here, or the kind.
-    #[serde(skip_serializing_if = "str::is_empty")]
     pub(super) kind: Cow<'static, str>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) causes: Vec<Cause>,
 }
 
 /// One fault, for programs.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default)]
 pub(super) struct Cause {
-    #[serde(skip_serializing_if = "str::is_empty")]
     pub(super) reason: &'static str,
     pub(super) message: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) field: String,
 }
 
@@ -118,8 +92,47 @@ impl<'r> Status<'r> {
             504 => "Timeout",
             _ => "InternalError",
         };
-        Self { metadata: Empty {}, status: "Failure", message: message.into(), reason, details: None, code }
+        Self { status: "Failure", message: message.into(), reason, details: None, code }
     }
+
+    fn length(&self) -> usize {
+        let causes = self.details.as_ref().map_or(&[][..], |details| &details.causes);
+        // Beside them there are keys, reasons and escapes.
+        let of_cause = |cause: &Cause| 96 + cause.message.len() + cause.field.len();
+        self.message.len() * 9 / 8 + causes.iter().map(of_cause).sum::<usize>()
+    }
+
+    /// `metadata` is always there, and never anything in it.
+    fn write(&self, json: &mut AnswerJson) {
+        json.object_member("metadata", |_| ());
+        json.text_member("status", self.status);
+        json.text_member("message", &self.message);
+        json.text_member("reason", self.reason);
+        if let Some(details) = &self.details {
+            json.object_member("details", |json| details.write(json));
+        }
+        json.plain_member("code", &self.code.to_string());
+    }
+}
+
+impl Details {
+    fn write(&self, json: &mut AnswerJson) {
+        json.optional_member("name", unless_empty(&self.name));
+        json.optional_member("kind", unless_empty(&self.kind));
+        json.list_member("causes", &self.causes, |json, cause| json.braced(*b"{}", |json| cause.write(json)));
+    }
+}
+
+impl Cause {
+    fn write(&self, json: &mut AnswerJson) {
+        json.optional_member("reason", unless_empty(self.reason));
+        json.text_member("message", &self.message);
+        json.optional_member("field", unless_empty(&self.field));
+    }
+}
+
+fn unless_empty(text: &str) -> Option<&str> {
+    (!text.is_empty()).then_some(text)
 }
 
 impl<'r> Response<'r> {
@@ -144,7 +157,7 @@ impl<'r> Response<'r> {
 
     /// The length of what may be long, so that the buffer need not grow step by step.
     fn length(&self) -> usize {
-        let status = self.status.as_ref().map_or(0, |status| status.message.len());
+        let status = self.status.as_ref().map_or(0, Status::length);
         let patch = self.patch.as_ref().map_or(0, String::len);
         let audit = self.audit_annotations.audit_violations.as_ref().map_or(0, String::len);
         status + patch + audit + self.warnings.iter().map(String::len).sum::<usize>()
@@ -152,7 +165,7 @@ impl<'r> Response<'r> {
 
     /// The bytes to send.
     pub(super) fn to_bytes(&self) -> Vec<u8> {
-        self.plain_bytes().unwrap_or_else(|| self.serialized())
+        self.plain_bytes().unwrap_or_else(|| self.written())
     }
 
     /// The bytes of an answer that allows and says nothing but the policy, in a buffer of just that size; `None` for any
@@ -182,13 +195,28 @@ impl<'r> Response<'r> {
         Some(parts.concat().into_bytes())
     }
 
-    fn serialized(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(256 + self.length());
-        let review =
-            ReviewBody { api_version: "admission.k8s.io/v1", kind: "AdmissionReview", response: self };
-        // Strings, booleans and numbers again, and a `Vec` takes every byte.
-        let _ = serde_json::to_writer(&mut bytes, &review);
-        bytes
+    /// An AdmissionReview with a response and nothing of the request: the API server looks at no more, and reading an echo would
+    /// cost it more than we take to judge.
+    fn written(&self) -> Vec<u8> {
+        AnswerJson::object(512 + self.length(), |json| {
+            json.text_member("apiVersion", "admission.k8s.io/v1");
+            json.text_member("kind", "AdmissionReview");
+            json.object_member("response", |json| self.write(json));
+        })
+    }
+
+    fn write(&self, json: &mut AnswerJson) {
+        json.text_member("uid", self.uid);
+        json.plain_member("allowed", if self.allowed { "true" } else { "false" });
+        if let Some(status) = &self.status {
+            json.object_member("status", |json| status.write(json));
+        }
+        json.optional_member("patchType", self.patch_type);
+        json.optional_member("patch", self.patch.as_deref());
+        if !self.audit_annotations.is_empty() {
+            json.object_member("auditAnnotations", |json| self.audit_annotations.write(json));
+        }
+        json.list_member("warnings", &self.warnings, |json, warning| json.text(warning));
     }
 }
 
@@ -205,7 +233,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_plain_answer_is_what_serde_would_write(
+        fn a_plain_answer_is_what_any_other_way_would_write(
             uid in "([a-f0-9-]{36}|.{0,9}|[\"\\\\\x00-\x1fé]{1,3})",
             policy in proptest::option::of("(restricted:latest|baseline:v1.2, restricted|.{0,5})"),
         ) {
@@ -217,9 +245,54 @@ mod tests {
             prop_assert_eq!(plain.is_some(), is_short);
             if let Some(bytes) = plain {
                 prop_assert_eq!(bytes.capacity(), bytes.len());
-                prop_assert_eq!(bytes, response.serialized());
+                prop_assert_eq!(bytes, response.written());
             }
         }
+    }
+
+    /// In the order of Kubernetes' own types, and without what is empty.
+    #[test]
+    fn an_answer_is_written_whole() {
+        let cause = |reason, message: &str, field: &str| Cause {
+            reason,
+            message: message.to_owned(),
+            field: field.to_owned(),
+        };
+        let causes = vec![cause("FieldValueInvalid", "is \"a\"", "spec.x"), cause("", "m", "")];
+        let details = Details { name: "n".to_owned(), kind: "pods".into(), causes };
+        let mut response = Response {
+            status: Some(Status { details: Some(details), ..Status::failure(403, "no\n") }),
+            audit_annotations: AuditAnnotations {
+                enforce_policy: Some("p".into()),
+                audit_violations: Some("v".to_owned()),
+                exempt: Some("user"),
+                error: Some("e".into()),
+            },
+            warnings: vec!["one".to_owned(), "two".to_owned()],
+            ..Response::refusing("u")
+        };
+        (response.patch_type, response.patch) = (Some("JSONPatch"), Some("W10=".to_owned()));
+        let written = |response: &Response<'_>| String::from_utf8(response.to_bytes()).expect("text");
+        assert_eq!(
+            written(&response),
+            concat!(
+                r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","response":{"uid":"u","allowed":false,"#,
+                r#""status":{"metadata":{},"status":"Failure","message":"no\n","reason":"Forbidden","details":{"name":"n","#,
+                r#""kind":"pods","causes":[{"reason":"FieldValueInvalid","message":"is \"a\"","field":"spec.x"},"#,
+                r#"{"message":"m"}]},"code":403},"patchType":"JSONPatch","patch":"W10=","auditAnnotations":{"#,
+                r#""enforce-policy":"p","audit-violations":"v","exempt":"user","error":"e"},"warnings":["one","two"]}}"#,
+            )
+        );
+        let details = Details { name: String::new(), kind: "".into(), causes: Vec::new() };
+        let status = Status { details: Some(details), ..Status::failure(500, "") };
+        assert_eq!(
+            written(&Response { status: Some(status), ..Response::refusing("") }),
+            concat!(
+                r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","response":{"uid":"","allowed":false,"#,
+                r#""status":{"metadata":{},"status":"Failure","message":"","reason":"InternalError","details":{},"#,
+                r#""code":500}}}"#,
+            )
+        );
     }
 
     /// Whatever else an answer says, it is written.

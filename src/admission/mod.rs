@@ -4,6 +4,7 @@
 //! subject to `failurePolicy`, a refusal is not.
 
 mod answer;
+mod answer_json;
 mod bounds;
 mod cluster_view;
 mod decision;

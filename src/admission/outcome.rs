@@ -173,13 +173,13 @@ pub(super) fn audit_text<'p>(verdict: &Verdict<'p>, pod: &'p Pod<'_>, is_refused
         let findings: Vec<&ControlFindings<'_>> = if with_defaults {
             audited.map(|control| &control.findings).collect()
         } else {
-            remaining = verdict.remaining(violation, pod, |actions| actions.audit, MOST_NOTED);
-            remaining.iter().collect()
+            remaining = verdict.look_at_remaining(violation, pod, |actions| actions.audit, MOST_NOTED);
+            remaining.iter().map(AsRef::as_ref).collect()
         };
         if findings.is_empty() {
             continue;
         }
-        let text = format!("would violate {}", violation.text_of(findings));
+        let text = ["would violate ", &violation.text_of(findings)].concat();
         if !texts.contains(&text) {
             length += text.len();
             texts.push(text);

@@ -69,12 +69,9 @@ fn violation(findings: &[Finding<'_>]) -> Violation {
 pub(super) fn detail(findings: &[Finding<'_>], what: &str, which: &str) -> String {
     let names = text::volume_names(findings);
     let types = text::sorted_set(text::found_texts(findings));
-    format!(
-        "{} {} {} {}{which} {}",
-        text::plural("volume", names.len()),
-        text::quoted(names.iter().copied()),
-        text::uses(names.len()),
-        text::plural(what, types.len()),
-        text::quoted(types)
-    )
+    let volumes = if names.len() == 1 { "volume " } else { "volumes " };
+    let names_quoted = text::quoted(names.iter().copied());
+    let plural = if types.len() == 1 { "" } else { "s" };
+    let uses = text::uses(names.len());
+    [volumes, &names_quoted, " ", uses, " ", what, plural, which, " ", &text::quoted(types)].concat()
 }

@@ -19,18 +19,22 @@ fn shown(text: &str) -> &str {
     prefix(text, LONGEST_SHOWN)
 }
 
+/// Room for a usual list of names and the words around it.
+const USUAL: usize = 96;
+
 /// `"a", "b"`: no escaping.
 pub(super) fn quoted<'t>(items: impl IntoIterator<Item = &'t str>) -> String {
-    let mut text = String::new();
-    for item in items {
-        if !text.is_empty() {
-            text.push_str(", ");
-        }
-        text.push('"');
+    let mut text = String::with_capacity(USUAL);
+    push_quoted(&mut text, items);
+    text
+}
+
+fn push_quoted<'t>(text: &mut String, items: impl IntoIterator<Item = &'t str>) {
+    for (index, item) in items.into_iter().enumerate() {
+        text.push_str(if index == 0 { "\"" } else { ", \"" });
         text.push_str(item);
         text.push('"');
     }
-    text
 }
 
 /// The distinct values, in byte order.
@@ -51,7 +55,10 @@ pub(super) fn container_names<'p>(findings: &[Finding<'p>]) -> Vec<&'p str> {
 
 /// `container "a"`, or `containers "a", "b"`.
 pub(super) fn containers(names: &[&str]) -> String {
-    format!("{} {}", plural("container", names.len()), quoted(names.iter().copied()))
+    let mut text = String::with_capacity(USUAL);
+    text.push_str(if names.len() == 1 { "container " } else { "containers " });
+    push_quoted(&mut text, names.iter().copied());
+    text
 }
 
 /// `pod`, `container "a"`, `pod and containers "a", "b"`: who set a value that must not be set.

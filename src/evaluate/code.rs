@@ -33,14 +33,17 @@ pub fn controls_of(code: &str) -> Option<Vec<&'static Control>> {
 }
 
 fn write(numbers: impl Iterator<Item = u16>) -> String {
-    let (bits, others): (BTreeSet<u16>, BTreeSet<u16>) = numbers.partition(|number| *number < BITS);
-    let mut rest = bits.into_iter().fold(0u64, |bits, number| bits | 1 << number);
-    let mut digits = Vec::new();
-    while rest != 0 || digits.len() < LEAST_DIGITS {
-        digits.push(digit(rest % 32));
-        rest /= 32;
+    let (mut bits, mut others) = (0u64, BTreeSet::new());
+    for number in numbers {
+        match number.checked_sub(BITS) {
+            None => bits |= 1 << number,
+            Some(_) => drop(others.insert(number)),
+        }
     }
-    let mut code: String = CODE_PREFIX.chars().chain(digits.into_iter().rev()).collect();
+    let digits = (u64::BITS - bits.leading_zeros()).div_ceil(5).max(LEAST_DIGITS as u32);
+    let mut code = String::with_capacity(CODE_PREFIX.len() + digits as usize);
+    code.push_str(CODE_PREFIX);
+    code.extend((0..digits).rev().map(|at| digit(bits >> (5 * at) & 31)));
     if !others.is_empty() {
         code.push('-');
     }

@@ -1,6 +1,6 @@
 //! What is filled in for a pod: for every container, however many there are, and in little memory.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use crate::controls::Control;
 use crate::evaluate::obstacles::RefusedObstacles;
@@ -12,8 +12,8 @@ use crate::pod::{ContainerKind, ContainerRef, Pod};
 pub struct Defaults<'p> {
     /// What is filled in anywhere: each field once.
     fields: Vec<DefaultField<'p>>,
-    /// For each container, by its list and its index there.
-    of_containers: HashMap<(ContainerKind, u32), FilledFields>,
+    /// For each container, by its list and its index there. Most pods have a few, which are not worth hashing.
+    of_containers: BTreeMap<(ContainerKind, u32), FilledFields>,
 }
 
 /// A bit for each of the fields that are filled in for a container.

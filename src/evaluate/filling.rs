@@ -1,5 +1,6 @@
 //! What is filled in for a pod, and what the policies would fill in that are only tried out.
 
+use crate::evaluate::control_findings::ControlFindings;
 use crate::evaluate::defaults::Defaults;
 use crate::evaluate::obstacles::RefusedObstacles;
 use crate::finding::Finding;
@@ -28,24 +29,34 @@ pub(super) struct Filling<'v, 'p> {
     trial: Option<&'v Defaults<'p>>,
 }
 
+/// A control that is violated.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ViolatedControl<'v, 'p> {
+    pub(super) policy: &'p SecurityPolicy,
+    pub(super) active: &'p ActiveControl,
+    pub(super) findings: &'v ControlFindings<'p>,
+}
+
 impl<'p> AllDefaults<'p> {
-    /// What is filled in for a pod that violates these controls, each with its policy: also for findings that are not kept.
-    pub(super) fn new<C>(violated: impl Fn() -> C, pod: &'p Pod<'_>) -> Self
+    /// What is filled in for a pod that violates these controls: also for findings that are not kept.
+    pub(super) fn new<'v, C>(violated: impl Fn() -> C, pod: &'p Pod<'_>) -> Self
     where
-        C: Iterator<Item = (&'p SecurityPolicy, &'p ActiveControl)>,
+        'p: 'v,
+        C: Iterator<Item = ViolatedControl<'v, 'p>>,
     {
         let mut all = Self::default();
         let mut waits = false;
-        for (policy, active) in violated().filter(|(_, active)| active.enforced.deny) {
+        for control in violated().filter(|control| control.active.enforced.deny) {
+            let policy = control.policy;
             if policy.fills_in_defaults {
-                waits |= fill_in(&mut all.real, policy, active, pod);
+                waits |= control.fill_in(&mut all.real, pod);
             } else if policy.would_fill_in_defaults {
                 // The rules of a policy come one after the other.
                 if all.by(policy).trial.is_none() {
                     all.trials.push(Trial { policy, defaults: Defaults::default() });
                 }
                 if let Some(trial) = all.trials.last_mut() {
-                    waits |= fill_in(&mut trial.defaults, policy, active, pod);
+                    waits |= control.fill_in(&mut trial.defaults, pod);
                 }
             }
         }
@@ -56,28 +67,29 @@ impl<'p> AllDefaults<'p> {
     }
 
     /// Adds what is filled in once the author has fixed the rest.
-    fn fill_in_later<C>(&mut self, violated: impl Fn() -> C, pod: &'p Pod<'_>)
+    fn fill_in_later<'v, C>(&mut self, violated: impl Fn() -> C, pod: &'p Pod<'_>)
     where
-        C: Iterator<Item = (&'p SecurityPolicy, &'p ActiveControl)>,
+        'p: 'v,
+        C: Iterator<Item = ViolatedControl<'v, 'p>>,
     {
         let mut refused = RefusedObstacles::default();
-        for (_, active) in violated().filter(|(_, active)| active.actions.deny) {
-            active.check(pod, &mut |finding| refused.add(&finding));
+        for control in violated().filter(|control| control.active.actions.deny) {
+            control.each(pod, |finding| refused.add(finding));
         }
-        for (policy, active) in violated().filter(|(policy, _)| policy.fills_in_defaults) {
-            if active.actions.deny {
-                fill_in_later(&mut self.real, policy, active, pod, &refused);
+        for control in violated().filter(|control| control.policy.fills_in_defaults) {
+            if control.active.actions.deny {
+                control.fill_in_later(&mut self.real, pod, &refused);
             }
         }
         for Trial { policy: tried, defaults } in &mut self.trials {
-            let own = || {
-                violated().filter(|(policy, active)| std::ptr::eq(*policy, *tried) && active.enforced.deny)
+            let is_own = |control: &ViolatedControl<'v, 'p>| {
+                std::ptr::eq(control.policy, *tried) && control.active.enforced.deny
             };
             let mut refused = refused.clone();
-            for (_, active) in own() {
-                active.check(pod, &mut |finding| refused.add(&finding));
+            for control in violated().filter(is_own) {
+                control.each(pod, |finding| refused.add(finding));
             }
-            own().for_each(|(policy, active)| fill_in_later(defaults, policy, active, pod, &refused));
+            violated().filter(is_own).for_each(|control| control.fill_in_later(defaults, pod, &refused));
         }
     }
 
@@ -93,28 +105,23 @@ impl<'p> AllDefaults<'p> {
     }
 }
 
-/// Fills in what a control refuses the pod for. Returns whether more is filled in once something else is fixed.
-pub(super) fn fill_in<'p>(
-    defaults: &mut Defaults<'p>,
-    policy: &'p SecurityPolicy,
-    active: &'p ActiveControl,
-    pod: &'p Pod<'_>,
-) -> bool {
-    let mut waits = false;
-    active.check(pod, &mut |finding| waits |= defaults.add(&policy.name, active.control, &finding));
-    waits
-}
+impl<'p> ViolatedControl<'_, 'p> {
+    fn each(self, pod: &'p Pod<'_>, show: impl FnMut(&Finding<'p>)) {
+        self.findings.each(self.active, pod, show);
+    }
 
-fn fill_in_later<'p>(
-    defaults: &mut Defaults<'p>,
-    policy: &'p SecurityPolicy,
-    active: &'p ActiveControl,
-    pod: &'p Pod<'_>,
-    refused: &RefusedObstacles,
-) {
-    active.check(pod, &mut |finding| {
-        defaults.add_later(&policy.name, active.control, &finding, refused);
-    });
+    /// Fills in what it refuses the pod for. Returns whether more is filled in once something else is fixed.
+    fn fill_in(self, defaults: &mut Defaults<'p>, pod: &'p Pod<'_>) -> bool {
+        let mut waits = false;
+        self.each(pod, |finding| waits |= defaults.add(&self.policy.name, self.active.control, finding));
+        waits
+    }
+
+    fn fill_in_later(self, defaults: &mut Defaults<'p>, pod: &'p Pod<'_>, refused: &RefusedObstacles) {
+        self.each(pod, |finding| {
+            defaults.add_later(&self.policy.name, self.active.control, finding, refused);
+        });
+    }
 }
 
 impl Filling<'_, '_> {

@@ -50,8 +50,9 @@ pub fn narrow<'v, 'p: 'v, T>(
 ) -> Vec<T> {
     let mut narrowest: Vec<T> = Vec::new();
     let mut at = IndexOf::default();
+    let field = |item: &T| Some(field_of(judged(item).finding));
     for item in items {
-        let index = at.get_or_insert(field_of(judged(&item).finding), narrowest.len());
+        let index = at.get_or_insert(&narrowest, field, field_of(judged(&item).finding));
         match narrowest.get_mut(index) {
             Some(kept) => merge(kept, item),
             None => narrowest.push(item),
@@ -69,20 +70,21 @@ pub(super) fn keep_narrower<'v, 'p>(kept: &mut Judged<'v, 'p>, next: Judged<'v, 
 
 /// Findings that a person fixes with one change: the same violation in several containers, unless `apart` distinguishes
 /// them. In the order of a file.
-pub fn group<'v, 'p: 'v, T: Clone, K: Hash>(
+pub fn group<'v, 'p: 'v, T: Clone, K: Hash + Eq>(
     items: &[T],
     judged: impl Fn(&T) -> &Judged<'v, 'p>,
     apart: impl Fn(&T) -> K,
 ) -> Vec<Vec<T>> {
     let mut groups: Vec<Vec<T>> = Vec::new();
     let mut at = IndexOf::default();
-    for item in items {
+    let change = |item: &T| {
         let Judged { active, finding, .. } = judged(item);
-        let index = match finding.subject {
-            Subject::Container(_) => {
-                at.get_or_insert((change_of(active, finding), apart(item)), groups.len())
-            }
-            Subject::Pod | Subject::Volume(..) | Subject::Metadata => groups.len(),
+        finding.subject.container().map(|_| (change_of(active, finding), apart(item)))
+    };
+    for item in items {
+        let index = match change(item) {
+            Some(own) => at.get_or_insert(&groups, |group| group.first().and_then(change), own),
+            None => groups.len(),
         };
         match groups.get_mut(index) {
             Some(group) => group.push(item.clone()),
@@ -111,10 +113,14 @@ pub(super) fn order(subject: Subject<'_>) -> (u8, usize) {
     }
 }
 
-/// The index of something in a list. Only a hash of each is kept, with a key that nobody knows: the thing itself is many
-/// times larger.
+/// How many items of a list are compared with each other. To hash one costs more than some thirty comparisons, most of which
+/// end with the first number.
+const COMPARED: usize = 32;
+
+/// The index of something in a list. Of a long one only a hash of each item is kept, with a key that nobody knows: the item
+/// itself is many times larger.
 #[derive(Debug, Default)]
-pub(super) struct IndexOf {
+struct IndexOf {
     key: RandomState,
     indexes: HashMap<u64, usize, Hashed>,
 }
@@ -141,7 +147,50 @@ impl Hasher for HashAsItIs {
 }
 
 impl IndexOf {
-    pub(super) fn get_or_insert(&mut self, what: impl Hash, next: usize) -> usize {
-        *self.indexes.entry(self.key.hash_one(what)).or_insert(next)
+    /// The index of the first item of the `list` with a key, or the one behind its end, where the caller then puts it. Items
+    /// without a key are none of these.
+    fn get_or_insert<T, K: Hash + Eq>(
+        &mut self,
+        list: &[T],
+        key_of: impl Fn(&T) -> Option<K>,
+        key: K,
+    ) -> usize {
+        if list.len() < COMPARED {
+            let is_it = |item: &T| key_of(item).is_some_and(|other| other == key);
+            return list.iter().position(is_it).unwrap_or(list.len());
+        }
+        if self.indexes.is_empty() {
+            for (index, known) in
+                list.iter().enumerate().filter_map(|(index, item)| Some((index, key_of(item)?)))
+            {
+                self.indexes.entry(self.key.hash_one(known)).or_insert(index);
+            }
+        }
+        *self.indexes.entry(self.key.hash_one(key)).or_insert(list.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether a list is short or has become long, each key keeps its first index.
+    #[test]
+    fn a_key_has_one_index() {
+        let keys = |count: usize| (0..count).chain(0..count).map(|key| (key % 7 != 3).then_some(key));
+        for count in [0, 1, COMPARED - 1, COMPARED, COMPARED + 1, 3 * COMPARED] {
+            let (mut list, mut at) = (Vec::new(), IndexOf::default());
+            for key in keys(count) {
+                let expected = key.and_then(|_| list.iter().position(|known| *known == key));
+                let found = match key {
+                    Some(key) => at.get_or_insert(&list, |known: &Option<usize>| *known, key),
+                    None => list.len(),
+                };
+                assert_eq!(found, expected.unwrap_or(list.len()), "{key:?} of {count}");
+                if found == list.len() {
+                    list.push(key);
+                }
+            }
+        }
     }
 }

@@ -37,21 +37,30 @@ pub(super) fn push_item(message: &mut String, fault: &str, fix: &str) {
     push_wrapped(message, fix, INDENT.len() - 1 + "-> ".len());
 }
 
-/// Adds a text word by word; `column` is where it begins. A word that is longer than a line stays whole, so that it can be
-/// copied.
+/// Adds a text, broken between words; `column` is where it begins. A word that is longer than a line stays whole, so that it can
+/// be copied.
 fn push_wrapped(message: &mut String, text: &str, column: usize) {
-    let mut column = column;
-    for (index, word) in text.split(' ').enumerate() {
-        if index > 0 && column + 1 + word.len() > WIDTH {
-            message.push_str(INDENT);
-            column = INDENT.len() - 1;
-        } else if index > 0 {
-            message.push(' ');
-            column += 1;
-        }
-        message.push_str(word);
-        column += word.len();
+    let (mut left, mut column) = (text, column);
+    while column + left.len() > WIDTH
+        && let Some((line, rest)) = first_line(left, WIDTH.saturating_sub(column))
+    {
+        message.push_str(line);
+        message.push_str(INDENT);
+        (left, column) = (rest, INDENT.len() - 1);
     }
+    message.push_str(left);
+}
+
+/// As many words of a text as have room, at least one, and the rest. Nothing if it is one word.
+fn first_line(text: &str, room: usize) -> Option<(&str, &str)> {
+    let bytes = text.as_bytes();
+    let is_space = |byte: &u8| *byte == b' ';
+    let fitting = bytes.get(..=room).unwrap_or(bytes);
+    let end = match fitting.iter().rposition(is_space) {
+        Some(end) => end,
+        None => bytes.iter().position(is_space)?,
+    };
+    Some((text.get(..end)?, text.get(end + 1..)?))
 }
 
 #[cfg(test)]

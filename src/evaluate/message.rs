@@ -2,10 +2,14 @@
 //!
 //! ASCII only, and nothing of the pod but names and values of the offending fields.
 
+use std::fmt::{self, Write as _};
+
+use smallvec::SmallVec;
+
 use crate::evaluate::injected::{Injector, injector_of};
 use crate::evaluate::verdict::Judged;
 use crate::finding::{Choices, Finding, Fix, Found, Subject};
-use crate::pod::{ContainerKind, Pod};
+use crate::pod::{ContainerKind, ContainerRef, Pod};
 use crate::text::Printable;
 
 /// Longest warning: what the Kubernetes documentation recommends.
@@ -29,116 +33,177 @@ pub struct Line {
 #[must_use]
 pub fn line(pod: &Pod<'_>, group: &[Judged<'_, '_>], containers: usize) -> Option<Line> {
     let judged = group.first()?;
-    let finding = judged.finding;
-    let (subject, field) = match finding.subject {
-        Subject::Pod => (["spec.", &field(finding)].concat(), String::new()),
-        Subject::Metadata => (format!("metadata.{}", finding.path), String::new()),
-        Subject::Volume(_, name) => (format!("volume \"{}\"", Printable(name)), field_of_volume(finding)),
-        Subject::Container(_) => (containers_of(pod, group, containers), field(finding)),
+    let of = |push: &dyn Fn(&mut String)| {
+        let mut text = String::new();
+        push(&mut text);
+        text
     };
-    Some(Line { subject, field, found: found(finding), fix: fix(judged) })
+    Some(Line {
+        subject: of(&|text| push_subject(text, pod, group, containers)),
+        field: of(&|text| push_field(text, judged.finding)),
+        found: of(&|text| push_found(text, judged.finding)),
+        fix: of(&|text| push_fix(text, judged)),
+    })
+}
+
+/// Adds what is wrong with a group of findings: [`Line::fault`].
+pub(super) fn push_fault(text: &mut String, pod: &Pod<'_>, group: &[Judged<'_, '_>], containers: usize) {
+    let Some(judged) = group.first() else { return };
+    push_subject(text, pod, group, containers);
+    let subject = text.len();
+    text.push_str(": ");
+    let before = text.len();
+    push_field(text, judged.finding);
+    if text.len() == before {
+        text.truncate(subject);
+    }
+    text.push(' ');
+    push_found(text, judged.finding);
+}
+
+fn push_subject(text: &mut String, pod: &Pod<'_>, group: &[Judged<'_, '_>], containers: usize) {
+    let Some(finding) = group.first().map(|judged| judged.finding) else { return };
+    match finding.subject {
+        Subject::Pod => {
+            text.push_str("spec.");
+            push_path(text, finding);
+        }
+        Subject::Metadata => {
+            text.push_str("metadata.");
+            let _ = finding.path.write_to(text);
+        }
+        Subject::Volume(_, name) => {
+            text.push_str("volume ");
+            push_quoted(text, name);
+        }
+        Subject::Container(_) => push_containers(text, pod, group, containers),
+    }
+}
+
+/// The field of a container or volume. The value names the source of a volume.
+fn push_field(text: &mut String, finding: &Finding<'_>) {
+    match finding.subject {
+        Subject::Container(_) => push_path(text, finding),
+        Subject::Volume(..) if finding.path.steps().nth(1).is_some() => drop(finding.path.write_to(text)),
+        Subject::Pod | Subject::Metadata | Subject::Volume(..) => {}
+    }
 }
 
 /// The field as it is written, without the index into a list of names if the value itself is the name.
-fn field(finding: &Finding<'_>) -> String {
-    if matches!(finding.found, Found::Text(_)) && finding.path.has_index() {
-        return finding.path.before_index().to_string();
-    }
-    finding.path.to_string()
-}
-
-/// The value names the source of a volume.
-fn field_of_volume(finding: &Finding<'_>) -> String {
-    if finding.path.steps().nth(1).is_none() { String::new() } else { finding.path.to_string() }
-}
-
-fn found(finding: &Finding<'_>) -> String {
-    match finding.found {
-        Found::Absent => "not set".to_owned(),
-        Found::Bool(true) => "is true".to_owned(),
-        Found::Bool(false) => "is false".to_owned(),
-        Found::Text("unknown") if matches!(finding.subject, Subject::Volume(..)) => {
-            "has no type that podgate knows".to_owned()
-        }
-        Found::Text(_) if finding.path.has_index() => finding.found.to_string(),
-        Found::Integer(_) | Found::Text(_) | Found::List(_) | Found::Hidden => {
-            format!("is {}", finding.found)
-        }
-    }
-}
-
-fn fix(judged: &Judged<'_, '_>) -> String {
-    let Finding { subject, fix, .. } = judged.finding;
-    let fix = match fix {
-        Fix::OneOf(types) if matches!(subject, Subject::Volume(..)) => fix_of_volume(*types),
-        Fix::Edit { .. } | Fix::Edits { .. } | Fix::OneOf(_) | Fix::Range { .. } => fix.to_string(),
-    };
-    if let Some(Injector { name, knob, .. }) = injector_of(*subject).filter(|_| !judged.is_filled_in()) {
-        return format!("{fix} (injected by {name}: {knob})");
-    }
-    match judged.help() {
-        "" => fix,
-        help => [&fix, " (", help, ")"].concat(),
-    }
-}
-
-fn fix_of_volume(types: Choices<'_>) -> String {
-    const CLAIM: &str = "persistentVolumeClaim";
-    if types.contains(CLAIM) {
-        let others: Vec<&str> = types.iter().filter(|name| *name != CLAIM).collect();
-        match others.as_slice() {
-            [] => format!("use a {CLAIM}"),
-            others => format!("use a {CLAIM}; also allowed: {}", others.join(", ")),
-        }
+fn push_path(text: &mut String, finding: &Finding<'_>) {
+    let _ = if matches!(finding.found, Found::Text(_)) && finding.path.has_index() {
+        finding.path.before_index().write_to(text)
     } else {
-        format!("use one of: {}", types.iter().collect::<Vec<_>>().join(", "))
-    }
+        finding.path.write_to(text)
+    };
 }
 
-/// `container "a"`, `init container "b"`, `containers "a", "b"`, `all 3 containers`. There may be more of them than the
+fn push_found(text: &mut String, finding: &Finding<'_>) {
+    match finding.found {
+        Found::Absent => return text.push_str("not set"),
+        Found::Text("unknown") if matches!(finding.subject, Subject::Volume(..)) => {
+            return text.push_str("has no type that podgate knows");
+        }
+        Found::Text(_) if finding.path.has_index() => {}
+        Found::Bool(_) | Found::Integer(_) | Found::Text(_) | Found::List(_) | Found::Hidden => {
+            text.push_str("is ");
+        }
+    }
+    let _ = finding.found.write_to(text);
+}
+
+/// Adds what to do.
+pub(super) fn push_fix(text: &mut String, judged: &Judged<'_, '_>) {
+    let Finding { subject, fix, .. } = judged.finding;
+    let _ = match fix {
+        Fix::OneOf(types) if matches!(subject, Subject::Volume(..)) => push_fix_of_volume(text, *types),
+        Fix::Edit { .. } | Fix::Edits { .. } | Fix::OneOf(_) | Fix::Range { .. } => fix.write_to(text),
+    };
+    let injector = injector_of(*subject).filter(|_| !judged.is_filled_in());
+    let parts = match (injector, judged.help()) {
+        (Some(Injector { name, knob, .. }), _) => [" (injected by ", name, ": ", knob, ")"],
+        (None, "") => return,
+        (None, help) => [" (", help, ")", "", ""],
+    };
+    parts.into_iter().for_each(|part| text.push_str(part));
+}
+
+fn push_fix_of_volume(text: &mut String, types: Choices<'_>) -> fmt::Result {
+    const CLAIM: &str = "persistentVolumeClaim";
+    if !types.contains(CLAIM) {
+        text.push_str("use one of: ");
+        return types.write_to(text, ", ");
+    }
+    text.push_str("use a persistentVolumeClaim");
+    let others = types.iter().filter(|name| *name != CLAIM);
+    for (index, name) in others.enumerate() {
+        text.push_str(if index == 0 { "; also allowed: " } else { ", " });
+        text.push_str(name);
+    }
+    Ok(())
+}
+
+fn push_quoted(text: &mut String, name: &str) {
+    text.push('"');
+    let _ = Printable(name).write_to(text);
+    text.push('"');
+}
+
+/// Adds `container "a"`, `init container "b"`, `containers "a", "b"`, `all 3 containers`. There may be more of them than the
 /// findings name: at `least` this many.
-pub(super) fn containers_of(pod: &Pod<'_>, findings: &[Judged<'_, '_>], least: usize) -> String {
-    let mut containers: Vec<_> =
-        findings.iter().filter_map(|judged| judged.finding.subject.container()).collect();
-    containers.dedup();
-    let mut distinct = Vec::new();
-    for container in containers {
+pub(super) fn push_containers(text: &mut String, pod: &Pod<'_>, findings: &[Judged<'_, '_>], least: usize) {
+    let mut distinct = SmallVec::<[ContainerRef<'_>; 8]>::new();
+    for container in findings.iter().filter_map(|judged| judged.finding.subject.container()) {
         if !distinct.contains(&container) {
             distinct.push(container);
         }
     }
     let count = distinct.len().max(least);
     if let ([container], 1) = (distinct.as_slice(), count) {
-        let kind = match container.kind {
-            ContainerKind::Init => "init container",
-            ContainerKind::Regular => "container",
-            ContainerKind::Ephemeral => "ephemeral container",
-        };
-        return format!("{kind} \"{}\"", Printable(container.name));
+        text.push_str(match container.kind {
+            ContainerKind::Init => "init container ",
+            ContainerKind::Regular => "container ",
+            ContainerKind::Ephemeral => "ephemeral container ",
+        });
+        return push_quoted(text, container.name);
     }
     if count == pod.containers().count() {
-        return format!("all {count} containers");
+        let _ = write!(text, "all {count} containers");
+        return;
     }
-    let names: Vec<String> =
-        distinct.iter().take(4).map(|container| format!("\"{}\"", Printable(container.name))).collect();
-    let more = match count.saturating_sub(names.len()) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    format!("containers {}{more}", names.join(", "))
+    text.push_str("containers ");
+    let named = distinct.iter().take(4);
+    let more = count.saturating_sub(named.len());
+    for (index, container) in named.enumerate() {
+        text.push_str(if index == 0 { "" } else { ", " });
+        push_quoted(text, container.name);
+    }
+    if more > 0 {
+        let _ = write!(text, " and {more} more");
+    }
 }
 
 /// What to say beside a finding's path: `container "c": is 0; remove it`, with other words `instead` of its fix if they are
 /// given.
 #[must_use]
 pub fn note(pod: &Pod<'_>, judged: &Judged<'_, '_>, instead: Option<&str>) -> String {
-    let Some(line) = line(pod, &[*judged], 0) else { return String::new() };
-    let Line { subject, found, fix, .. } = line;
-    let fix = instead.unwrap_or(&fix);
+    /// Room for most.
+    const USUAL: usize = 160;
+    let mut text = String::with_capacity(USUAL);
     match judged.finding.subject {
-        Subject::Container(_) | Subject::Volume(..) => [&subject, ": ", &found, "; ", fix].concat(),
-        Subject::Pod | Subject::Metadata => [&found, "; ", fix].concat(),
+        Subject::Container(_) | Subject::Volume(..) => {
+            push_subject(&mut text, pod, &[*judged], 0);
+            text.push_str(": ");
+        }
+        Subject::Pod | Subject::Metadata => {}
     }
+    push_found(&mut text, judged.finding);
+    text.push_str("; ");
+    match instead {
+        Some(fix) => text.push_str(fix),
+        None => push_fix(&mut text, judged),
+    }
+    text
 }
 
 /// A finding as one sentence: `container "c": securityContext.runAsUser is 0; remove it`.

@@ -1,6 +1,6 @@
 //! The values for which a pod is refused, and which keep podgate from filling in other fields as long as they stand.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use crate::finding::{Finding, Found, Obstacles, Subject, is_sys_admin};
 use crate::pod::ContainerKind;
@@ -9,7 +9,7 @@ use crate::pod::ContainerKind;
 #[derive(Debug, Default, Clone)]
 pub(super) struct RefusedObstacles {
     of_pod: Obstacles,
-    of_containers: HashMap<(ContainerKind, usize), Obstacles>,
+    of_containers: BTreeMap<(ContainerKind, usize), Obstacles>,
 }
 
 impl RefusedObstacles {

@@ -13,7 +13,7 @@ use crate::evaluate::existing::{ExistingPod, PodPart};
 use crate::evaluate::group::{code_of, group_judged, keep_narrower, narrow, order};
 use crate::evaluate::injected::injector_of;
 use crate::evaluate::layout::{push_item, push_note, push_text};
-use crate::evaluate::message::{containers_of, line};
+use crate::evaluate::message::{push_containers, push_fault, push_fix};
 use crate::evaluate::tally::Tally;
 use crate::evaluate::verdict::{Disposition, Judged, JudgedControl, Severity, Verdict};
 use crate::finding::Sink;
@@ -26,6 +26,9 @@ const MOST_LINES: usize = 12;
 /// Most findings of a control, in all rules, that lines are made from if not all were kept: each line names a few
 /// containers and a count.
 const MOST_SHOWN: usize = 64;
+/// Room for a usual refusal, and for one of its lines.
+const USUAL_MESSAGE: usize = 2048;
+const USUAL_LINE: usize = 256;
 /// Longest first line before the code: event lists and web pages cut it there.
 const LONGEST_HEADLINE: usize = 120;
 /// Longest list of policies that is shown in it.
@@ -86,7 +89,8 @@ impl Refusal {
         let groups = parts.groups(&changes);
         let count = parts.tally.as_ref().map_or(groups.len(), Tally::changes);
         let policies = distinct(denying(verdict, is_lazy).map(|(policy, _)| policy));
-        let mut message = headline(subject, &policy_names(&policies), count, is_lazy);
+        let mut message = String::with_capacity(USUAL_MESSAGE);
+        message.push_str(&headline(subject, &policy_names(&policies), count, is_lazy));
         let _ = write!(message, "  [code {code}]");
         if !subject.template.is_empty() {
             let template = printable(subject.template, LONGEST_TEMPLATE);
@@ -148,12 +152,11 @@ impl Parts<'_, '_, '_> {
     }
 
     fn push_lines(&self, message: &mut String, groups: &[Vec<Judged<'_, '_>>]) {
-        let mut shown = 0;
-        for group in groups.iter().take(MOST_LINES) {
-            self.push_line(message, group);
-            shown += 1;
-        }
-        let more = self.tally.as_ref().map_or(groups.len(), Tally::changes).saturating_sub(shown);
+        // Each line's parts are put together here, as their length decides where they go.
+        let mut parts = String::with_capacity(USUAL_LINE);
+        let shown = groups.iter().take(MOST_LINES);
+        let more = self.tally.as_ref().map_or(groups.len(), Tally::changes).saturating_sub(shown.len());
+        shown.for_each(|group| self.push_line(message, &mut parts, group));
         if more > 0 {
             push_text(message, &format!("and {more} more"));
         }
@@ -176,20 +179,23 @@ impl Parts<'_, '_, '_> {
         }
     }
 
-    fn push_line(&self, message: &mut String, group: &[Judged<'_, '_>]) {
+    fn push_line(&self, message: &mut String, parts: &mut String, group: &[Judged<'_, '_>]) {
         let Some(judged) = group.first() else { return };
         let part = self.part(judged);
+        parts.clear();
         if part == PodPart::OldEphemeral {
-            let containers = containers_of(self.pod, group, 0);
-            let was = if containers.starts_with("ephemeral container ") { "was" } else { "were" };
+            push_containers(parts, self.pod, group, 0);
+            let was = if parts.starts_with("ephemeral container ") { "was" } else { "were" };
             let fields = field_list(group);
-            let fault =
-                format!("{containers} {was} there before this request and cannot be changed ({fields})");
-            return push_item(message, &fault, "recreate the pod");
+            let _ = write!(parts, " {was} there before this request and cannot be changed ({fields})");
+            return push_item(message, parts, "recreate the pod");
         }
         let containers = self.tally.as_ref().map_or(0, |tally| tally.containers(judged, part));
-        if let Some(line) = line(self.pod, group, containers) {
-            push_item(message, &line.fault(), &line.fix);
+        push_fault(parts, self.pod, group, containers);
+        let fault = parts.len();
+        push_fix(parts, judged);
+        if let Some((fault, fix)) = parts.split_at_checked(fault) {
+            push_item(message, fault, fix);
         }
     }
 }
@@ -346,12 +352,10 @@ fn push_filled<'v, 'p>(message: &mut String, pod: &Pod<'_>, filled: &[Judged<'v,
         }
     }
     for (fields, containers) in by_fields.iter().take(MOST) {
-        let containers = containers_of(pod, containers, 0);
-        push_item(
-            message,
-            &format!("{containers}: {fields} not set"),
-            "filled in for you when the rest is fixed",
-        );
+        let mut text = String::new();
+        push_containers(&mut text, pod, containers, 0);
+        let _ = write!(text, ": {fields} not set");
+        push_item(message, &text, "filled in for you when the rest is fixed");
     }
     if by_fields.len() > MOST {
         push_text(message, "what other containers leave out is filled in likewise");

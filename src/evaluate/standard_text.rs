@@ -26,7 +26,9 @@ impl StandardText {
     /// were not kept, and it omits the end of a text over 100 KiB.
     #[must_use]
     pub fn of<'f, 'p: 'f>(findings: impl IntoIterator<Item = &'f ControlFindings<'p>>) -> Self {
-        let mut text = Self::default();
+        /// Room for the words about a pod with many faults.
+        const USUAL: usize = 1024;
+        let mut text = Self { reason: String::new(), detail: String::with_capacity(USUAL) };
         let mut left_out = 0;
         for of_control in findings {
             let Violation { reason, detail } = (of_control.control.violation)(of_control.kept());
@@ -37,7 +39,8 @@ impl StandardText {
             text.reason.push_str(reason);
             text.detail.push_str(reason);
             if !detail.is_empty() {
-                let _ = write!(text.detail, " ({detail}");
+                text.detail.push_str(" (");
+                text.detail.push_str(&detail);
                 match of_control.omitted() {
                     0 => {}
                     more => drop(write!(text.detail, "; and {more} more")),
@@ -66,9 +69,10 @@ impl RuleViolations<'_> {
     #[must_use]
     pub fn text_of<'f, 'p: 'f>(&self, findings: impl IntoIterator<Item = &'f ControlFindings<'p>>) -> String {
         let detail = StandardText::of(findings).detail;
-        match &self.rule.source {
-            RuleSource::Standard(standard) => format!("PodSecurity \"{standard}\": {detail}"),
-            RuleSource::Extended => format!("policy \"{}\": {detail}", self.policy.name),
-        }
+        let (what, name) = match &self.rule.source {
+            RuleSource::Standard(standard) => ("PodSecurity", standard.text()),
+            RuleSource::Extended => ("policy", &*self.policy.name),
+        };
+        [what, " \"", name, "\": ", &detail].concat()
     }
 }

@@ -1,10 +1,14 @@
 //! What the policies say about one pod: each finding with its disposition, decided once.
 
+use std::borrow::Cow;
+
+use smallvec::SmallVec;
+
 use crate::controls::Control;
 use crate::evaluate::context::Context;
 use crate::evaluate::control_findings::ControlFindings;
 use crate::evaluate::defaults::Defaults;
-use crate::evaluate::filling::{AllDefaults, Filling};
+use crate::evaluate::filling::{AllDefaults, Filling, ViolatedControl};
 use crate::finding::{Finding, Sink};
 use crate::pod::Pod;
 use crate::policy::{Actions, ActiveControl, Rule, SecurityPolicy};
@@ -36,7 +40,7 @@ pub struct JudgedControl<'p> {
     /// Its findings.
     pub findings: ControlFindings<'p>,
     /// One for each finding that was kept.
-    dispositions: Vec<Disposition>,
+    dispositions: SmallVec<[Disposition; 8]>,
     /// How many of those that were not kept remain once defaults are filled in.
     pub(super) omitted_remaining: usize,
 }
@@ -143,7 +147,7 @@ impl<'p> Verdict<'p> {
             }
         }
         if context.fills_in_defaults && !pod.is_mirror() {
-            let violated = || verdict.controls().map(|(policy, control)| (policy, control.active));
+            let violated = || verdict.controls().map(|(policy, control)| control.of(policy));
             verdict.all_defaults = AllDefaults::new(violated, pod);
         }
         verdict.decide(pod);
@@ -227,19 +231,34 @@ impl<'p> Verdict<'p> {
         is_chosen: impl Fn(Actions) -> bool,
         most: usize,
     ) -> Vec<ControlFindings<'p>> {
-        let chosen = violation.controls.iter().map(|control| control.active);
+        let remaining = self.look_at_remaining(violation, pod, is_chosen, most);
+        remaining.into_iter().map(Cow::into_owned).collect()
+    }
+
+    /// As [`Verdict::remaining`], without a copy where nothing is filled in.
+    pub(crate) fn look_at_remaining<'v>(
+        &self,
+        violation: &'v RuleViolations<'p>,
+        pod: &'p Pod<'_>,
+        is_chosen: impl Fn(Actions) -> bool,
+        most: usize,
+    ) -> Vec<Cow<'v, ControlFindings<'p>>> {
+        let filling = self.all_defaults.by(violation.policy);
+        let remains = |finding: &Finding<'_>| !filling.cover_now(finding);
+        let chosen = violation.controls.iter().filter(|control| is_chosen(control.active.actions));
         chosen
-            .filter(|active| is_chosen(active.actions))
-            .filter_map(|active| {
-                let filling = self.all_defaults.by(violation.policy);
+            .filter_map(|JudgedControl { active, findings, .. }| {
+                if findings.omitted() == 0 {
+                    return findings.some(remains, most);
+                }
                 let check = |sink: &mut Sink<'_, 'p>| {
                     active.check(pod, &mut |finding| {
-                        if !filling.cover_now(&finding) {
+                        if remains(&finding) {
                             sink(finding);
                         }
                     });
                 };
-                ControlFindings::of(active.control, check, most)
+                ControlFindings::of(active.control, check, most).map(Cow::Owned)
             })
             .collect()
     }
@@ -267,12 +286,16 @@ fn violated<'p>(rule: &'p Rule, pod: &'p Pod<'_>, context: Context, most: usize)
     concerned
         .filter_map(|active| {
             let findings = ControlFindings::of(active.control, |sink| active.check(pod, sink), most)?;
-            Some(JudgedControl { active, findings, dispositions: Vec::new(), omitted_remaining: 0 })
+            Some(JudgedControl { active, findings, dispositions: SmallVec::new(), omitted_remaining: 0 })
         })
         .collect()
 }
 
 impl<'p> JudgedControl<'p> {
+    fn of(&self, policy: &'p SecurityPolicy) -> ViolatedControl<'_, 'p> {
+        ViolatedControl { policy, active: self.active, findings: &self.findings }
+    }
+
     fn decide(&mut self, filling: Filling<'_, '_>, pod: &'p Pod<'_>) {
         let otherwise = Disposition::of(self.active.actions);
         let of_finding =

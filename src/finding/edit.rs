@@ -44,21 +44,41 @@ impl From<Value<'_>> for serde_json::Value {
     }
 }
 
+impl EditOp<'_> {
+    /// Adds it to a text, without the machinery of formatting.
+    pub(crate) fn write_to(&self, text: &mut impl fmt::Write) -> fmt::Result {
+        match self {
+            Self::Set(value) => {
+                text.write_str("set it to ")?;
+                value.write_to(text)
+            }
+            Self::Remove => text.write_str("remove it"),
+        }
+    }
+}
+
+impl Value<'_> {
+    fn write_to(&self, text: &mut impl fmt::Write) -> fmt::Result {
+        match self {
+            Self::Bool(value) => text.write_str(if *value { "true" } else { "false" }),
+            Self::Text(value) => text.write_str(value),
+            Self::ListOf(value) => {
+                text.write_str("[")?;
+                text.write_str(value)?;
+                text.write_str("]")
+            }
+        }
+    }
+}
+
 impl fmt::Display for EditOp<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Set(value) => write!(f, "set it to {value}"),
-            Self::Remove => f.write_str("remove it"),
-        }
+        self.write_to(f)
     }
 }
 
 impl fmt::Display for Value<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Bool(value) => write!(f, "{value}"),
-            Self::Text(text) => f.write_str(text),
-            Self::ListOf(text) => write!(f, "[{text}]"),
-        }
+        self.write_to(f)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::path::{Step, write_dotted};
+use crate::path::{Step, write_index, write_key};
 use crate::text::PrintableKey;
 
 /// A path below a [`Subject`](super::Subject): `securityContext.capabilities.add[2]`, `ports[0].hostPort`,
@@ -145,13 +145,40 @@ impl<'p> From<&'p str> for FieldPath<'p> {
     }
 }
 
+impl FieldPath<'_> {
+    /// Adds it to a text, without the machinery of formatting.
+    pub(crate) fn write_to(&self, text: &mut impl fmt::Write) -> fmt::Result {
+        self.write_further(text, true, |text, key| PrintableKey(key).write_to(text))
+    }
+
+    /// Adds it to the text of a path that goes on with it, unless it is the first of it, with these words for keys.
+    pub(super) fn write_further<W: fmt::Write>(
+        &self,
+        text: &mut W,
+        is_first: bool,
+        write: impl Fn(&mut W, &str) -> fmt::Result,
+    ) -> fmt::Result {
+        for (at, segment) in self.segments().enumerate() {
+            let is_first = is_first && at == 0;
+            match segment {
+                Segment::None => {}
+                // Names of Kubernetes' own, with the dots that belong between them.
+                Segment::Fields(fields) => {
+                    text.write_str(if is_first { "" } else { "." })?;
+                    text.write_str(fields)?;
+                }
+                Segment::Key(key) => write_key(text, is_first, key, |text| write(text, key))?,
+                Segment::Index(index) => write_index(text, index)?,
+            }
+        }
+        Ok(())
+    }
+}
+
 /// As every [`Path`](crate::path::Path) is written, in printable ASCII: keys are the words of whoever wrote the pod.
 impl fmt::Display for FieldPath<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(fields) = self.only_fields() {
-            return f.write_str(fields);
-        }
-        write_dotted(f, self.steps(), |f, key| write!(f, "{}", PrintableKey(key)))
+        self.write_to(f)
     }
 }
 

@@ -123,18 +123,28 @@ impl<'p> Fix<'p> {
     }
 }
 
+impl Fix<'_> {
+    /// Adds it to a text, without the machinery of formatting.
+    pub(crate) fn write_to(&self, text: &mut impl fmt::Write) -> fmt::Result {
+        match self {
+            Self::Edit { op, .. } => op.write_to(text),
+            Self::Edits { edits, .. } => match edits.as_slice() {
+                [edit] => edit.op.write_to(text),
+                edits => write!(text, "make {} changes", edits.len()),
+            },
+            Self::OneOf(choices) => {
+                text.write_str("use ")?;
+                choices.write_to(text, " or ")
+            }
+            Self::Range { least, most: LARGEST_ID } => write!(text, "set it to a number above {}", least - 1),
+            Self::Range { least, most } => write!(text, "use a number from {least} to {most}"),
+        }
+    }
+}
+
 impl fmt::Display for Fix<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Edit { op, .. } => write!(f, "{op}"),
-            Self::Edits { edits, .. } => match edits.as_slice() {
-                [edit] => write!(f, "{}", edit.op),
-                edits => write!(f, "make {} changes", edits.len()),
-            },
-            Self::OneOf(choices) => write!(f, "use {choices}"),
-            Self::Range { least, most: LARGEST_ID } => write!(f, "set it to a number above {}", least - 1),
-            Self::Range { least, most } => write!(f, "use a number from {least} to {most}"),
-        }
+        self.write_to(f)
     }
 }
 
@@ -153,12 +163,21 @@ impl<'p> Choices<'p> {
     pub fn contains(self, value: &str) -> bool {
         self.iter().any(|own| own == value)
     }
+
+    /// Adds the values to a text, with these words between them.
+    pub(crate) fn write_to(self, text: &mut impl fmt::Write, between: &str) -> fmt::Result {
+        for (index, value) in self.iter().enumerate() {
+            text.write_str(if index == 0 { "" } else { between })?;
+            text.write_str(value)?;
+        }
+        Ok(())
+    }
 }
 
 /// `a or b or c`
 impl fmt::Display for Choices<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.iter().collect::<Vec<_>>().join(" or "))
+        self.write_to(f, " or ")
     }
 }
 

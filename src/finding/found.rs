@@ -25,24 +25,31 @@ pub enum Found<'p> {
 /// Most items of a list that are shown: enough to recognize it.
 const MOST_ITEMS: usize = 8;
 
+impl Found<'_> {
+    /// Adds it to a text, without the machinery of formatting.
+    pub(crate) fn write_to(&self, text: &mut impl fmt::Write) -> fmt::Result {
+        match self {
+            Self::Absent => text.write_str("not set"),
+            Self::Bool(value) => text.write_str(if *value { "true" } else { "false" }),
+            Self::Integer(value) => write!(text, "{value}"),
+            Self::Text("") => text.write_str("\"\""),
+            Self::Text(found) => Printable(found).write_to(text),
+            Self::List(items) => {
+                text.write_str("[")?;
+                for (index, item) in items.iter().take(MOST_ITEMS).enumerate() {
+                    text.write_str(if index == 0 { "" } else { ", " })?;
+                    Printable(item).write_to(text)?;
+                }
+                text.write_str(if items.len() > MOST_ITEMS { ", ...]" } else { "]" })
+            }
+            Self::Hidden => text.write_str("set (value not shown)"),
+        }
+    }
+}
+
 impl fmt::Display for Found<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Absent => f.write_str("not set"),
-            Self::Bool(value) => write!(f, "{value}"),
-            Self::Integer(value) => write!(f, "{value}"),
-            Self::Text("") => f.write_str("\"\""),
-            Self::Text(text) => write!(f, "{}", Printable(text)),
-            Self::List(items) => {
-                f.write_str("[")?;
-                for (index, item) in items.iter().take(MOST_ITEMS).enumerate() {
-                    let separator = if index == 0 { "" } else { ", " };
-                    write!(f, "{separator}{}", Printable(item))?;
-                }
-                f.write_str(if items.len() > MOST_ITEMS { ", ...]" } else { "]" })
-            }
-            Self::Hidden => f.write_str("set (value not shown)"),
-        }
+        self.write_to(f)
     }
 }
 

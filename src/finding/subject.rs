@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::finding::field_path::FieldPath;
-use crate::path::Path;
+use crate::path::{Path, write_index};
 use crate::pod::ContainerRef;
 
 /// A part of a pod: what people name when they talk about it.
@@ -47,17 +47,19 @@ impl<'p> Subject<'p> {
     /// The same path as people write it.
     #[must_use]
     pub fn dotted(self, field: &FieldPath<'p>) -> String {
-        let Some(fields) = field.only_fields() else { return self.join(field).to_string() };
-        match self.place() {
-            (root, None) => [root, ".", fields].concat(),
-            (root, Some((list, index))) => {
-                let mut text =
-                    String::with_capacity(root.len() + list.len() + fields.len() + "..[0000].".len());
-                // Writing to a text cannot fail.
-                let _ = write!(text, "{root}.{list}[{index}].{fields}");
-                text
-            }
+        /// Room for most paths.
+        const USUAL: usize = 80;
+        let mut text = String::with_capacity(USUAL);
+        let (root, item) = self.place();
+        text.push_str(root);
+        // Writing to a text cannot fail.
+        if let Some((list, index)) = item {
+            text.push('.');
+            text.push_str(list);
+            let _ = write_index(&mut text, index);
         }
+        let _ = field.write_further(&mut text, false, |text, key| text.write_str(key));
+        text
     }
 
     /// The field of the object that this part is in and, of an item of a list, the list and the index.
@@ -67,6 +69,35 @@ impl<'p> Subject<'p> {
             Self::Container(container) => ("spec", Some((container.kind.list(), container.index))),
             Self::Volume(index, _) => ("spec", Some(("volumes", index))),
             Self::Metadata => ("metadata", None),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pod::ContainerKind;
+
+    /// The text is put together without the path, and is that of the path.
+    #[test]
+    fn a_path_is_dotted_as_every_path_is() {
+        let container = ContainerRef { kind: ContainerKind::Init, index: 12, name: "c" };
+        for subject in
+            [Subject::Pod, Subject::Container(container), Subject::Volume(3, "v"), Subject::Metadata]
+        {
+            for field in [
+                FieldPath::default(),
+                FieldPath::from("hostPID"),
+                FieldPath::from("securityContext.capabilities.add").index(10),
+                FieldPath::from("ports").index(0).fields("hostPort"),
+                FieldPath::from("annotations").key("example.com/a"),
+                FieldPath::from("annotations").key("a/b").index(1).key("c").fields("d.e"),
+                FieldPath::default().key("plain").index(0),
+                FieldPath::default().index(7),
+                FieldPath::from("labels").key("").key("é\n"),
+            ] {
+                assert_eq!(subject.dotted(&field), subject.join(&field).to_string());
+            }
         }
     }
 }

@@ -53,12 +53,24 @@ impl<'a> Reader<'a> {
     #[inline(never)]
     fn known_key(&mut self, seen: &mut SeenKeys, known: &Names<'_>) -> Result<Option<Cow<'a, str>>> {
         loop {
-            let key = self.key(seen)?;
-            if known.may_have(&key) {
-                return Ok(Some(key));
-            }
-            if let Err(error) = self.skip_value() {
-                return Err(error.inside_key(&key));
+            match self.plain_key(seen)? {
+                Some((start, end)) => {
+                    // Most are skipped, and need not be texts for that.
+                    let name = self.text.as_bytes().get(start..end).unwrap_or_default();
+                    let text = self.text;
+                    let key = move || text.get(start..end).map_or(Cow::Borrowed(""), Cow::Borrowed);
+                    if known.may_have(name) {
+                        return Ok(Some(key()));
+                    }
+                    self.skip_value().map_err(|error| error.inside_key(&key()))?;
+                }
+                None => {
+                    let key = self.unusual_key(seen)?;
+                    if known.may_have(key.as_bytes()) {
+                        return Ok(Some(key));
+                    }
+                    self.skip_value().map_err(|error| error.inside_key(&key))?;
+                }
             }
             if !self.another(b'}')? {
                 return Ok(None);
@@ -152,6 +164,23 @@ impl<'a> Reader<'a> {
     /// After a member or item: whether another follows, or else the closing `bracket`, which is read.
     #[inline]
     pub(super) fn another(&mut self, bracket: u8) -> Result<bool> {
+        match self.byte() {
+            Some(b',') => {
+                self.at += 1;
+                Ok(true)
+            }
+            Some(byte) if byte == bracket => {
+                self.close();
+                Ok(false)
+            }
+            _ => self.another_after_white_space(bracket),
+        }
+    }
+
+    /// An API server writes none.
+    #[cold]
+    #[inline(never)]
+    fn another_after_white_space(&mut self, bracket: u8) -> Result<bool> {
         match self.next_byte() {
             Some(b',') => {
                 self.at += 1;

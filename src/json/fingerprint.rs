@@ -53,10 +53,14 @@ impl KeyFingerprint {
         Self { low, high: first ^ last.rotate_left(29) ^ (key.len() as u64).wrapping_mul(MIXER) ^ low }
     }
 
-    /// The fingerprint of a key by its bytes, those before the quote that ends it, and the place of the first one.
+    /// The fingerprint of a key by the bytes before the quote that ends it and, if it is long, by the text that it stands in.
+    /// Nothing if it stands nowhere.
     #[inline(always)]
-    pub(super) fn of_shown(before: &[u8; CHUNK], key: &[u8], start: usize) -> Self {
-        if key.len() < CHUNK { Self::of_short(*before, key.len()) } else { Self::of_long(key, start) }
+    pub(super) fn of_shown(before: &[u8; CHUNK], text: &[u8], (start, end): (usize, usize)) -> Option<Self> {
+        match end.checked_sub(start)? {
+            length @ ..CHUNK => Some(Self::of_short(*before, length)),
+            _ => Some(Self::of_long(text.get(start..end)?, start)),
+        }
     }
 
     /// The fingerprint of any key.

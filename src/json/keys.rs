@@ -40,28 +40,32 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads a key and its colon, and checks that the object has no such key yet.
+    /// Reads a key and its colon, and checks that the object has no such key yet: from where to where it stands, if each
+    /// of its bytes stands for itself. Otherwise [`Reader::unusual_key`] reads it.
     #[inline(always)]
-    pub(super) fn key(&mut self, seen: &mut SeenKeys) -> Result<Cow<'a, str>> {
+    pub(super) fn plain_key(&mut self, seen: &mut SeenKeys) -> Result<Option<(usize, usize)>> {
         self.count()?;
-        if self.next_byte() != Some(b'"') {
+        // Nearly always the first of these is enough.
+        if self.byte() != Some(b'"') && self.next_byte() != Some(b'"') {
             return Err(self.no_key());
         }
-        let start = self.at + 1;
-        if let Some((end, true)) = self.string_end_and_form(self.at)
-            && let Some(window) = window_at_end(self.text.as_bytes(), end)
-            && let Some(text) = self.text.get(start..end)
-            && let [before @ .., _, b':', _, _, _, _, _, _] = window
+        let (start, bytes) = (self.at + 1, self.text.as_bytes());
+        if let Some(end) = self.plain_string_end(self.at)
+            && let Some([before @ .., _, b':']) = window_at_end(bytes, end)
+            && let Some(key) = KeyFingerprint::of_shown(before, bytes, (start, end))
         {
-            let Some(with_it) =
-                self.see(KeyFingerprint::of_shown(before, text.as_bytes(), start), start, *seen)
-            else {
+            if !self.see(key, start, seen) {
                 return Err(self.repeated(start));
-            };
-            *seen = with_it;
+            }
             self.at = end + 2;
-            return Ok(Cow::Borrowed(text));
+            return Ok(Some((start, end)));
         }
+        Ok(None)
+    }
+
+    /// Reads a key, of which [`Reader::plain_key`] has seen the opening quote, and its colon.
+    #[inline(never)]
+    pub(super) fn unusual_key(&mut self, seen: &mut SeenKeys) -> Result<Cow<'a, str>> {
         let key = self.long_key(seen)?;
         if self.next_byte() != Some(b':') {
             return Err(self.no_colon());
@@ -71,56 +75,50 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a key that is long or has escapes, and checks that the object has no such key yet.
-    #[inline(never)]
     fn long_key(&mut self, seen: &mut SeenKeys) -> Result<Cow<'a, str>> {
         let start = self.at + 1;
         let key = self.quoted()?;
-        let with_it = if seen.filter == FULL {
+        let is_new = if seen.filter == FULL {
             // It is hashed as it was read, without a fingerprint: each look at an escape costs more than the rest.
-            self.insert_into_many(&key, seen.first).then_some(*seen)
+            self.insert_into_many(&key, seen.first)
         } else {
             let spelt = match &key {
                 Cow::Borrowed(key) => Cow::Borrowed(*key),
                 Cow::Owned(key) => Cow::Owned(usual_spelling(key)),
             };
-            self.see(KeyFingerprint::of(spelt.as_bytes(), start), start, *seen)
+            self.see(KeyFingerprint::of(spelt.as_bytes(), start), start, seen)
         };
-        let Some(with_it) = with_it else {
-            return Err(self.repeated(start));
-        };
-        *seen = with_it;
-        Ok(key)
+        if is_new { Ok(key) } else { Err(self.repeated(start)) }
     }
 
-    /// Adds a key that has just been read, and begins at `start`, to those of its object; nothing if it is there already.
+    /// Adds a key that has just been read, and begins at `start`, to those of its object: whether it is new.
     #[inline(always)]
-    fn see(&mut self, key: KeyFingerprint, start: usize, mut seen: SeenKeys) -> Option<SeenKeys> {
+    fn see(&mut self, key: KeyFingerprint, start: usize, seen: &mut SeenKeys) -> bool {
         let bit = key.filter_bit();
         if seen.filter & bit != 0 {
             return self.see_if_new(key, start, seen);
         }
         seen.filter |= bit;
         self.fingerprints.push(key);
-        Some(seen)
+        true
     }
 
     #[inline(never)]
-    fn see_if_new(&mut self, key: KeyFingerprint, start: usize, mut seen: SeenKeys) -> Option<SeenKeys> {
+    fn see_if_new(&mut self, key: KeyFingerprint, start: usize, seen: &mut SeenKeys) -> bool {
         let of_object = self.fingerprints.get(seen.first..).unwrap_or_default();
         if seen.filter != FULL && of_object.len() < SCANNED_KEYS {
             let like = of_object.iter().filter(|other| other.is_like(key)).count();
             // Long keys of one fingerprint may be equal. Comparing them all pairwise in a hostile text would keep us busy.
             let is_compared = key.start().is_some() && like > 0;
             if !is_compared || self.compared + like <= MOST_COMPARED {
-                let is_among = if is_compared { self.is_among(key, seen) } else { like > 0 };
+                let is_among = if is_compared { self.is_among(key, *seen) } else { like > 0 };
                 self.compared += if is_compared { like } else { 0 };
                 self.fingerprints.push(key);
-                return (!is_among).then_some(seen);
+                return !is_among;
             }
         }
         seen.filter = FULL;
-        let key = self.string_at(start - 1).ok()?;
-        self.insert_into_many(&key, seen.first).then_some(seen)
+        self.string_at(start - 1).is_ok_and(|key| self.insert_into_many(&key, seen.first))
     }
 
     /// Whether a long key is equal to one of its object that is like it.

@@ -33,3 +33,4 @@ pub use limits::{MAX_DEPTH, MAX_ELEMENTS, MAX_KEPT, MAX_SKIPPED_DEPTH, MAX_STRIN
 pub(crate) use members::members;
 pub use names::Names;
 pub use reader::Reader;
+pub(crate) use scan::plain_length;

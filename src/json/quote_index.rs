@@ -175,26 +175,28 @@ impl QuoteIndex {
     #[inline(never)]
     fn look(&mut self, text: &[u8], start: usize, is_first_escaped: u64) {
         let (blocks, rest) = text.get(start..).unwrap_or_default().as_chunks::<BLOCK>();
-        let (mut at, mut escapes_next, mut any) = (start, is_first_escaped, 0);
-        let mut places = self.quotes.iter_mut().zip(&mut self.backslashes).zip(&mut self.suspects);
-        let mut put = |((quotes, backslashes), suspects): ((&mut u64, &mut u64), &mut u64), block| {
-            let found = QuoteBlock::of(block, escapes_next, (text, at));
-            (*quotes, *backslashes, *suspects) = (found.quotes, found.backslashes, found.suspects);
-            escapes_next = found.escapes_next;
-            any |= found.suspects;
-            at += BLOCK;
-        };
-        blocks.iter().zip(&mut places).for_each(|(block, place)| put(place, block));
+        (self.start, self.escapes_next, self.has_suspects) = (start, is_first_escaped, false);
+        // By number: three lists side by side would be three more things to count.
+        for (place, block) in (0..BLOCKS).zip(blocks) {
+            self.put(place, QuoteBlock::of(block, self.escapes_next, (text, start + place * BLOCK)));
+        }
         if blocks.len() < BLOCKS {
             // The end of the text.
-            if let Some(place) = places.next() {
-                put(place, &padded(rest));
-            }
-            for ((quotes, backslashes), suspects) in places {
-                (*quotes, *backslashes, *suspects) = (0, 0, 0);
-            }
+            let end = (text, start + blocks.len() * BLOCK);
+            self.put(blocks.len(), QuoteBlock::of(&padded(rest), self.escapes_next, end));
+            (blocks.len() + 1..BLOCKS).for_each(|place| self.put(place, QuoteBlock::default()));
         }
-        (self.start, self.escapes_next, self.has_suspects) = (start, escapes_next, any != 0);
+    }
+
+    #[inline(always)]
+    fn put(&mut self, place: usize, found: QuoteBlock) {
+        let places =
+            (self.quotes.get_mut(place), self.backslashes.get_mut(place), self.suspects.get_mut(place));
+        if let (Some(quotes), Some(backslashes), Some(suspects)) = places {
+            (*quotes, *backslashes, *suspects) = (found.quotes, found.backslashes, found.suspects);
+        }
+        self.escapes_next = found.escapes_next;
+        self.has_suspects |= found.suspects != 0;
     }
 }
 

@@ -46,6 +46,15 @@ impl Reader<'_> {
         self.long_string_end_and_form(at)
     }
 
+    /// As [`Reader::string_end`], if each byte of the string stands for itself.
+    #[inline(always)]
+    pub(super) fn plain_string_end(&mut self, at: usize) -> Option<usize> {
+        match self.quotes.near_plain_end(at) {
+            Some(end) => Some(end),
+            None => self.long_string_end_and_form(at).and_then(|(end, is_plain)| is_plain.then_some(end)),
+        }
+    }
+
     #[inline(never)]
     fn long_string_end_and_form(&mut self, at: usize) -> Option<(usize, bool)> {
         let end = self.string_end(at)?;

@@ -131,6 +131,7 @@ impl<'a> Reader<'a> {
 
     /// An API server writes none.
     #[cold]
+    #[inline(never)]
     fn next_after_white_space(&mut self) -> Option<u8> {
         loop {
             let byte = self.byte();

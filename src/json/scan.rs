@@ -7,7 +7,7 @@ pub(super) const CHUNK: usize = 16;
 
 /// How many bytes come before the first quote, backslash or control character.
 #[inline]
-pub(super) fn plain_length(bytes: &[u8]) -> usize {
+pub(crate) fn plain_length(bytes: &[u8]) -> usize {
     let mut rest = bytes;
     while let Some((chunk, more)) = rest.split_first_chunk() {
         let special = special_bytes(*chunk);
@@ -23,14 +23,15 @@ fn is_special(byte: u8) -> bool {
     matches!(byte, b'"' | b'\\' | 0..=0x1f)
 }
 
-/// The bytes around the end of a string: [`CHUNK`] bytes, the closing quote, and a few that follow. With it the length of
-/// the text need not be checked for each of them.
-pub(super) type Window = [u8; CHUNK + 8];
+/// The bytes around the end of a key: [`CHUNK`] bytes, the closing quote, and a colon. With it the length of the text need not
+/// be checked for each of them.
+pub(super) type Window = [u8; CHUNK + 2];
 
 /// The window at a closing quote, unless the text begins or ends within it.
 #[inline(always)]
 pub(super) fn window_at_end(bytes: &[u8], end: usize) -> Option<&Window> {
-    bytes.get(end.checked_sub(CHUNK)?..)?.first_chunk()
+    let start = end.checked_sub(CHUNK)?;
+    bytes.get(start..start + size_of::<Window>())?.first_chunk()
 }
 
 /// A bit for each byte that is a quote, a backslash or a control character.

@@ -50,6 +50,17 @@ impl<'a> Reader<'a> {
     /// Reads a string whose opening quote is next.
     pub(super) fn quoted(&mut self) -> Result<Cow<'a, str>> {
         let start = self.at + 1;
+        if let Some(end) = self.quotes.near_plain_end(self.at)
+            && let Some(text) = self.text.get(start..end)
+        {
+            self.at = end + 1;
+            return Ok(Cow::Borrowed(text));
+        }
+        self.long_quoted(start)
+    }
+
+    #[inline(never)]
+    fn long_quoted(&mut self, start: usize) -> Result<Cow<'a, str>> {
         let is_plain = self.skip_quoted()?;
         self.between(start, is_plain)
     }

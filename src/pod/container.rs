@@ -8,7 +8,7 @@ use crate::pod::security::SecurityContext;
 use crate::pod::volume_mount::VolumeMounts;
 
 /// Which list a container stands in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ContainerKind {
     /// `initContainers`.
     Init,

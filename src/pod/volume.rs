@@ -1,6 +1,7 @@
 //! A volume of a pod, and which sources it names.
 
 use std::borrow::Cow;
+use std::iter;
 
 use crate::json::{Names, Reader, Result, members};
 use crate::pod::projected_token::is_token_projection;
@@ -157,7 +158,12 @@ impl<'a> Volume<'a> {
 
     /// The sources that are set, in the standard's order.
     pub fn sources(&self) -> impl Iterator<Item = VolumeSource> {
-        VolumeSource::all().filter(|source| self.has(*source))
+        let mut left = self.sources;
+        iter::from_fn(move || {
+            let place = left.trailing_zeros();
+            left &= left.checked_sub(1)?;
+            u8::try_from(place).ok().map(VolumeSource)
+        })
     }
 
     /// Whether this source is set.

@@ -107,8 +107,9 @@ where
     let (stream, state) = TimeoutStream::new(stream, shared.limits);
     let service = service_fn(|request: Request<Incoming>| {
         let (state, activity) = (&state, &activity);
-        state.begin(body_deadline(request.uri().query(), shared.limits.body_timeout));
-        let answer = shared.answer(request.map(|body| TrackedBody::new(body, activity)));
+        let limit = body_deadline(request.uri().query(), shared.limits.body_timeout);
+        state.begin(limit);
+        let answer = shared.answer(request.map(|body| TrackedBody::new(body, activity)), limit);
         async move {
             let mut response = answer.await;
             finish(shared, state, activity, &mut response, peer);

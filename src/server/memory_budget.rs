@@ -5,7 +5,7 @@
 //! keeps out one that sends. While nobody waits, a slow body harms nobody and keeps its reservation.
 
 use std::collections::BTreeMap;
-use std::future::pending;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -37,6 +37,8 @@ pub(super) struct MemoryBudget {
     max_queued: usize,
     permits: Arc<Semaphore>,
     state: Mutex<BudgetState>,
+    /// Told when somebody begins to wait for memory.
+    waited_for: Notify,
     gauges: BudgetGauges,
 }
 
@@ -47,13 +49,15 @@ struct BudgetState {
     queued: usize,
     /// The bytes of reservations that were asked to give up, by id.
     giving_up: BTreeMap<u64, usize>,
-    /// Stalled bodies, in the order in which they stalled.
-    stalled: BTreeMap<u64, StalledBody>,
+    /// Bodies that wait for their peers, by the moment since which they have made no progress.
+    receiving: BTreeMap<(Instant, u64), ReceivingBody>,
     last_id: u64,
 }
 
 #[derive(Debug)]
-struct StalledBody {
+struct ReceivingBody {
+    /// Whether its own task has seen that it has stalled: only that knows whether anything of it has come meanwhile.
+    has_stalled: bool,
     reservation: u64,
     bytes: usize,
     give_up: Arc<Notify>,
@@ -80,7 +84,8 @@ impl MemoryBudget {
     /// Once more than `max_queued` bytes would be waited for, nobody else waits.
     pub(super) fn new(size: usize, max_queued: usize, gauges: BudgetGauges) -> Arc<Self> {
         let permits = Arc::new(Semaphore::new(size.min(Semaphore::MAX_PERMITS)));
-        Arc::new(Self { size, max_queued, permits, state: Mutex::default(), gauges })
+        let (state, waited_for) = (Mutex::default(), Notify::new());
+        Arc::new(Self { size, max_queued, permits, state, waited_for, gauges })
     }
 
     /// Reserves so many bytes as soon as they are free; `None` if they are not by the deadline.
@@ -117,8 +122,10 @@ impl BudgetState {
     fn reclaim(&mut self, size: usize) {
         let mut reclaimed: usize = self.giving_up.values().sum();
         while self.reserved + self.queued > size + reclaimed
-            && let Some((_, StalledBody { reservation, bytes, give_up })) = self.stalled.pop_first()
+            && let Some(longest) = self.receiving.first_entry()
+            && longest.get().has_stalled
         {
+            let ReceivingBody { reservation, bytes, give_up, .. } = longest.remove();
             reclaimed += bytes;
             self.giving_up.insert(reservation, bytes);
             give_up.notify_one();
@@ -153,17 +160,26 @@ impl Reservation {
     }
 
     /// Ends when the body has stalled and somebody else needs the memory.
+    ///
+    /// There is a timer only once somebody waits for memory: to set one for each wait for the peer, of some milliseconds,
+    /// wakes the runtime each time.
     pub(super) async fn must_give_up(&self, progress: &BodyProgress) {
+        // It learns of all that happens from here on.
+        let waited_for = self.budget.waited_for.notified();
+        let mut give_up = pin!(self.give_up.notified());
+        let receiving = ReceivingGuard::new(self, progress);
         let stalled = async {
+            if !receiving.is_waited_for {
+                waited_for.await;
+            }
             sleep_until(progress.since + STALL_TIMEOUT).await;
-            let _stalled = StalledGuard::new(self);
-            pending::<()>().await;
         };
         tokio::select! {
             biased;
-            () = self.give_up.notified() => {}
-            () = stalled => {}
+            () = give_up.as_mut() => return,
+            () = stalled => receiving.has_stalled(),
         }
+        give_up.await;
     }
 }
 
@@ -204,6 +220,7 @@ impl<'b> QueuedGuard<'b> {
             may_wait
         });
         may_wait.then(|| {
+            budget.waited_for.notify_waiters();
             budget.gauges.waiting.inc();
             Self { budget, bytes }
         })
@@ -217,28 +234,39 @@ impl Drop for QueuedGuard<'_> {
     }
 }
 
-/// Lists a body as stalled, until it is dropped.
-struct StalledGuard<'r> {
+/// Lists a body that waits for its peer, until it is dropped.
+struct ReceivingGuard<'r> {
     reservation: &'r Reservation,
-    id: u64,
+    key: (Instant, u64),
+    /// Whether somebody waited for memory when it was made.
+    is_waited_for: bool,
 }
 
-impl<'r> StalledGuard<'r> {
-    fn new(reservation: &'r Reservation) -> Self {
+impl<'r> ReceivingGuard<'r> {
+    fn new(reservation: &'r Reservation, progress: &BodyProgress) -> Self {
         let Reservation { id, bytes, ref give_up, .. } = *reservation;
-        let stalled = StalledBody { reservation: id, bytes, give_up: Arc::clone(give_up) };
-        let id = reservation.budget.change(|state| {
-            let id = state.next_id();
-            state.stalled.insert(id, stalled);
-            id
+        let give_up = Arc::clone(give_up);
+        let receiving = ReceivingBody { has_stalled: false, reservation: id, bytes, give_up };
+        let key = (progress.since, id);
+        let is_waited_for = reservation.budget.change(|state| {
+            state.receiving.insert(key, receiving);
+            state.queued > 0
         });
-        Self { reservation, id }
+        Self { reservation, key, is_waited_for }
+    }
+
+    fn has_stalled(&self) {
+        self.reservation.budget.change(|state| {
+            if let Some(body) = state.receiving.get_mut(&self.key) {
+                body.has_stalled = true;
+            }
+        });
     }
 }
 
-impl Drop for StalledGuard<'_> {
+impl Drop for ReceivingGuard<'_> {
     fn drop(&mut self) {
-        self.reservation.budget.change(|state| state.stalled.remove(&self.id));
+        self.reservation.budget.change(|state| state.receiving.remove(&self.key));
     }
 }
 
@@ -324,6 +352,26 @@ mod tests {
         drop(old);
         assert!(third.await.is_some());
         assert!(new_gives_up.as_mut().now_or_never().is_none());
+    }
+
+    /// Nobody takes the memory of a body that has not been looked at for long: its next piece may have come.
+    #[tokio::test(start_paused = true)]
+    async fn a_body_gives_up_only_once_its_own_task_has_looked() {
+        let budget = budget(100);
+        let reservation = budget.reserve(100, in_a_second()).await.unwrap();
+        let progress = BodyProgress::new(0);
+        let mut gives_up = Box::pin(reservation.must_give_up(&progress));
+        assert!(gives_up.as_mut().now_or_never().is_none());
+        advance(STALL_TIMEOUT * 2).await;
+        let mut other = Box::pin(budget.reserve(10, in_a_second()));
+        assert!(other.as_mut().now_or_never().is_none());
+        // A piece has come.
+        drop(gives_up);
+        let progress = BodyProgress::new(PROGRESS_BYTES);
+        let mut gives_up = Box::pin(reservation.must_give_up(&progress));
+        assert!(gives_up.as_mut().now_or_never().is_none());
+        advance(STALL_TIMEOUT * 2).await;
+        assert!(gives_up.as_mut().now_or_never().is_some());
     }
 
     #[tokio::test(start_paused = true)]

@@ -110,13 +110,13 @@ impl Port {
 }
 
 impl PortState {
-    /// Answers a request.
-    pub(super) async fn answer<B>(&self, request: Request<B>) -> Response<AnswerBody>
+    /// Answers a request whose body may take so long.
+    pub(super) async fn answer<B>(&self, request: Request<B>, limit: Duration) -> Response<AnswerBody>
     where
         B: HttpBody<Data = Bytes, Error = hyper::Error> + Send + Unpin + 'static,
     {
         match &self.service {
-            PortService::Reviews(service) => service.answer(request).await.map(Either::Left),
+            PortService::Reviews(service) => service.answer(request, limit).await.map(Either::Left),
             PortService::Admin(router) => {
                 let Ok(response) = router.clone().call(request).await;
                 response.map(Either::Right)

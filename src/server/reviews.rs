@@ -26,7 +26,6 @@ use crate::admission::{Answer, Decision, Reply, Reviewer, Unanswerable, Webhook,
 use crate::policy::{Answers, Lookup, MOST_LOOKUPS};
 use crate::server::args::ServerLimits;
 use crate::server::body::{BodyReader, IncompleteBody, RequestBody, ReviewDeadlines, WholeBody};
-use crate::server::deadline::body_deadline;
 use crate::server::evaluation_slots::EvaluationSlots;
 use crate::server::lookups::{Resolver, resolve};
 use crate::server::metrics::Metrics;
@@ -76,7 +75,6 @@ pub(super) struct ReviewService {
     slots: EvaluationSlots,
     /// A permit for each byte of long answers.
     answers: Arc<Semaphore>,
-    body_timeout: Duration,
 }
 
 /// The handler, guarded against panics, and where its decisions are recorded.
@@ -120,17 +118,20 @@ impl ReviewService {
             bodies: BodyReader::new(limits, metrics),
             slots: EvaluationSlots::new(limits.max_body_bytes, metrics.waiting_for_slot()),
             answers: Arc::new(Semaphore::new(ANSWER_BYTES)),
-            body_timeout: limits.body_timeout,
         }
     }
 
-    pub(super) async fn answer(&self, request: Request<impl RequestBody>) -> Response<Full<Bytes>> {
+    pub(super) async fn answer(
+        &self,
+        request: Request<impl RequestBody>,
+        limit: Duration,
+    ) -> Response<Full<Bytes>> {
         let (parts, body) = request.into_parts();
         let webhook = match webhook_of(&parts) {
             Ok(webhook) => webhook,
             Err(rejection) => return rejection.response(),
         };
-        let deadlines = ReviewDeadlines::within(body_deadline(parts.uri.query(), self.body_timeout));
+        let deadlines = ReviewDeadlines::within(limit);
         let mut headers = parts.headers;
         headers.clear();
         let head = ReviewHead { webhook, deadlines, headers };

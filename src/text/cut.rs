@@ -17,53 +17,46 @@ pub fn prefix(text: &str, longest: usize) -> &str {
 /// A text in so many bytes: where it is cut, it ends with `...`.
 #[must_use]
 pub fn cut<'t>(text: impl Into<Cow<'t, str>>, longest: usize) -> String {
-    cut_by(char::len_utf8, text.into(), longest)
+    let text = text.into();
+    if text.len() <= longest {
+        return text.into_owned();
+    }
+    [prefix(&text, longest.saturating_sub(MARK.len())), MARK].concat()
 }
 
 /// A text that takes so many bytes as a JSON string, where a line break takes two and a NUL six: where it is cut, it ends
 /// with `...`. The quotes around it are not counted.
 #[must_use]
 pub fn cut_as_json<'t>(text: impl Into<Cow<'t, str>>, longest: usize) -> String {
-    cut_by(json_length_of, text.into(), longest)
+    let text = text.into();
+    if text.len() <= longest / LONGEST_ESCAPE || json_length(&text) <= longest {
+        return text.into_owned();
+    }
+    let (mut length, room) = (0, longest.saturating_sub(MARK.len()));
+    let mut fits = |byte: &u8| {
+        length += json_length_of(*byte);
+        length <= room
+    };
+    let fitting = text.as_bytes().iter().take_while(|byte| fits(byte)).count();
+    [prefix(&text, fitting), MARK].concat()
 }
 
 /// How many bytes a text takes as a JSON string, the quotes around it not counted.
 #[must_use]
 pub fn json_length(text: &str) -> usize {
-    text.bytes().map(json_length_of_byte).sum()
+    let short = count(text, |byte| json_length_of(byte) == 2);
+    let long = count(text, |byte| json_length_of(byte) == LONGEST_ESCAPE);
+    text.len() + short + long * (LONGEST_ESCAPE - 1)
 }
 
-fn cut_by(length_of: fn(char) -> usize, text: Cow<'_, str>, longest: usize) -> String {
-    if text.len() <= longest / LONGEST_ESCAPE {
-        return text.into_owned();
-    }
-    // Nothing takes less as JSON, and this is the quick way to count.
-    if json_length(&text) <= longest {
-        return text.into_owned();
-    }
-    let mut length = 0;
-    let mut end = 0;
-    for (at, character) in text.char_indices() {
-        length += length_of(character);
-        if length > longest {
-            return format!("{}{MARK}", text.get(..end).unwrap_or_default());
-        }
-        if length + MARK.len() <= longest {
-            end = at + character.len_utf8();
-        }
-    }
-    text.into_owned()
-}
-
-fn json_length_of(character: char) -> usize {
-    u8::try_from(character)
-        .ok()
-        .filter(u8::is_ascii)
-        .map_or_else(|| character.len_utf8(), json_length_of_byte)
+/// How many bytes are such. They are counted in bytes, so that many are looked at together.
+fn count(text: &str, is_such: impl Fn(u8) -> bool) -> usize {
+    let in_part = |part: &[u8]| usize::from(part.iter().map(|byte| u8::from(is_such(*byte))).sum::<u8>());
+    text.as_bytes().chunks(usize::from(u8::MAX)).map(in_part).sum()
 }
 
 /// How many bytes JSON makes of one.
-fn json_length_of_byte(byte: u8) -> usize {
+fn json_length_of(byte: u8) -> usize {
     match byte {
         b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x8 | 0xc => 2,
         0..=0x1f => LONGEST_ESCAPE,

@@ -13,9 +13,16 @@ const LONGEST_NAME: usize = 63;
 #[derive(Debug, Clone, Copy)]
 pub struct Printable<'t>(pub &'t str);
 
+impl Printable<'_> {
+    /// Adds it to a text, without the machinery of formatting.
+    pub(crate) fn write_to(self, text: &mut impl Write) -> fmt::Result {
+        printable(self.0, LONGEST_NAME).write_to(text)
+    }
+}
+
 impl fmt::Display for Printable<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        printable(self.0, LONGEST_NAME).fmt(f)
+        self.write_to(f)
     }
 }
 
@@ -23,9 +30,16 @@ impl fmt::Display for Printable<'_> {
 #[derive(Debug, Clone, Copy)]
 pub struct PrintableKey<'t>(pub &'t str);
 
+impl PrintableKey<'_> {
+    /// As [`Printable::write_to`].
+    pub(crate) fn write_to(self, text: &mut impl Write) -> fmt::Result {
+        printable(self.0, LONGEST_KEY).write_to(text)
+    }
+}
+
 impl fmt::Display for PrintableKey<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        printable(self.0, LONGEST_KEY).fmt(f)
+        self.write_to(f)
     }
 }
 
@@ -43,16 +57,22 @@ pub struct PrintableUpTo<'t> {
     longest: usize,
 }
 
-impl fmt::Display for PrintableUpTo<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl PrintableUpTo<'_> {
+    fn write_to(self, text: &mut impl Write) -> fmt::Result {
         if self.text.len() <= self.longest && is_plain(self.text) {
-            return f.write_str(self.text);
+            return text.write_str(self.text);
         }
         let mut characters = self.text.chars();
         for character in characters.by_ref().take(self.longest) {
-            write_unless(!is_printable_ascii(character), character, f)?;
+            write_unless(!is_printable_ascii(character), character, text)?;
         }
-        if characters.next().is_some() { f.write_str("...") } else { Ok(()) }
+        if characters.next().is_some() { text.write_str("...") } else { Ok(()) }
+    }
+}
+
+impl fmt::Display for PrintableUpTo<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write_to(f)
     }
 }
 
@@ -87,8 +107,8 @@ impl fmt::Display for OneLine<'_> {
     }
 }
 
-fn write_unless(is_unsafe: bool, character: char, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    if is_unsafe { write!(f, "{}", character.escape_unicode()) } else { f.write_char(character) }
+fn write_unless(is_unsafe: bool, character: char, text: &mut impl Write) -> fmt::Result {
+    if is_unsafe { write!(text, "{}", character.escape_unicode()) } else { text.write_char(character) }
 }
 
 /// Whether all of a text is printable ASCII, as nearly all text is: then it is written as it is.

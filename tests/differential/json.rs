@@ -4,9 +4,7 @@
 //! Kubernetes is asked through `json-oracle`, which `tests/upstream/build` makes. `PODGATE_DIFFERENTIAL_JSON` asks for a
 //! longer run and `PODGATE_DIFFERENTIAL_SEED` for other texts.
 
-use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::mpsc::sync_channel;
 use std::thread;
 
@@ -14,10 +12,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use podgate::json::{ErrorKind, JsonError, MAX_DEPTH, MAX_SKIPPED_DEPTH, Reader, Result};
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
+use crate::json_shape::{JsonShape, is_only_theirs};
 use crate::oracle::Oracle;
 use crate::random::Random;
 use crate::{given, json_text, left_out};
@@ -163,17 +161,12 @@ fn agrees(ours: &Ours, theirs: &Theirs, text: &[u8]) -> std::result::Result<(), 
     }
 }
 
-/// Whether it is a limit of `serde_json` alone.
-fn is_only_theirs(error: &str) -> bool {
-    error.starts_with("number out of range") || error.starts_with("recursion limit exceeded")
-}
-
 /// The reason for which ours may refuse a text that others take, if the text shows it.
 fn why(error: &JsonError, text: &[u8]) -> Option<Difference> {
     let message = error.to_string();
     let brackets = text.iter().filter(|byte| b"[{".contains(byte)).count();
     let (difference, is_shown) = if error.kind() == ErrorKind::Repeated {
-        (Difference::Repeated, Shape::of(text).repeats)
+        (Difference::Repeated, JsonShape::of(text).repeats)
     } else if message.contains(&format!("nested more than {MAX_DEPTH} levels deep")) {
         (Difference::Depth, brackets > MAX_DEPTH)
     } else if message.contains(&format!("nested more than {MAX_SKIPPED_DEPTH} levels deep")) {
@@ -253,83 +246,4 @@ fn number_at(text: &[u8], at: usize) -> &str {
     let rest = &text[at..];
     let end = rest.iter().position(|byte| !b"+-.eE0123456789".contains(byte)).unwrap_or(rest.len());
     std::str::from_utf8(&rest[..end]).unwrap()
-}
-
-/// What `serde_json` sees of a text that it does not tell of: whether a key comes twice.
-#[derive(Debug, Default)]
-struct Shape {
-    repeats: bool,
-}
-
-impl Shape {
-    fn of(text: &[u8]) -> Self {
-        let repeats = Cell::new(false);
-        let mut deserializer = serde_json::Deserializer::from_slice(text);
-        // What is wrong further on is no matter; a number before it that only `serde_json` does not take ends the walk.
-        let walked = Walk { repeats: &repeats }.deserialize(&mut deserializer);
-        let has_ended = walked.is_err_and(|error| is_only_theirs(&error.to_string()));
-        Self { repeats: repeats.get() || has_ended }
-    }
-}
-
-/// A walk over a text.
-#[derive(Clone, Copy)]
-struct Walk<'w> {
-    repeats: &'w Cell<bool>,
-}
-
-impl<'de> DeserializeSeed<'de> for Walk<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> std::result::Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Walk<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<(), A::Error> {
-        let mut keys = std::collections::BTreeSet::new();
-        while let Some(key) = map.next_key::<String>()? {
-            if !keys.insert(key) {
-                self.repeats.set(true);
-            }
-            map.next_value_seed(self)?;
-        }
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> std::result::Result<(), A::Error> {
-        while items.next_element_seed(self)?.is_some() {}
-        Ok(())
-    }
-
-    fn visit_bool<E>(self, _: bool) -> std::result::Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> std::result::Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_u64<E>(self, _: u64) -> std::result::Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> std::result::Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_str<E>(self, _: &str) -> std::result::Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_unit<E>(self) -> std::result::Result<(), E> {
-        Ok(())
-    }
 }

@@ -24,6 +24,10 @@ mod real_data;
 #[path = "../cluster/programs.rs"]
 mod programs;
 
+#[path = "../fuzz/json_shape.rs"]
+#[expect(dead_code, reason = "how deep a text is is asked by the fuzz target alone")]
+mod json_shape;
+
 mod counted;
 mod desk;
 mod json;

@@ -3,12 +3,10 @@
 //! What only `serde_json` accepts must be refused for one of the reasons that our reader has and it has not, and
 //! the text must show it: a key that comes twice in what is read, or too great a depth.
 
-use std::cell::Cell;
-use std::fmt;
-
 use podgate::json::{ErrorKind, MAX_DEPTH, MAX_ELEMENTS, MAX_STRING, Reader, Result};
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
+
+use super::json_shape::{JsonShape, is_only_theirs};
 
 /// The keys of open objects, each with what it takes to find it again.
 const MEMORY_TIMES: usize = 32;
@@ -50,14 +48,9 @@ fn may_be_too_deep(text: &[u8]) -> bool {
     text.iter().filter(|byte| b"[{".contains(byte)).count() > MAX_DEPTH
 }
 
-/// Whether it is a limit of `serde_json` alone: numbers that no `f64` holds, and its own depth.
-fn is_only_theirs(error: &str) -> bool {
-    error.starts_with("number out of range") || error.starts_with("recursion limit exceeded")
-}
-
 /// Whether a text that is JSON has what our reader refuses it for.
 fn is_strictness(text: &[u8], kind: ErrorKind) -> bool {
-    let shape = Shape::of(text);
+    let shape = JsonShape::of(text);
     match kind {
         ErrorKind::Repeated => shape.repeats,
         ErrorKind::Syntax => shape.depth > MAX_DEPTH || shape.repeats,
@@ -91,93 +84,4 @@ fn rebuild(text: &[u8], reader: &mut Reader<'_>) -> Result<Value> {
         // A number may be one that `serde_json` has no value for.
         _ => serde_json::from_str(reader.skip()?).unwrap_or_default(),
     })
-}
-
-/// What `serde_json` sees of a text that it does not tell of: its depth, and whether a key comes twice.
-#[derive(Debug, Default)]
-struct Shape {
-    depth: usize,
-    repeats: bool,
-}
-
-impl Shape {
-    fn of(text: &[u8]) -> Self {
-        let (deepest, repeats) = (Cell::new(0), Cell::new(false));
-        let seed = Walk { depth: 0, deepest: &deepest, repeats: &repeats };
-        let _ = seed.deserialize(&mut serde_json::Deserializer::from_slice(text));
-        Self { depth: deepest.get(), repeats: repeats.get() }
-    }
-}
-
-/// A walk over a text, which stands at this depth.
-#[derive(Clone, Copy)]
-struct Walk<'w> {
-    depth: usize,
-    deepest: &'w Cell<usize>,
-    repeats: &'w Cell<bool>,
-}
-
-impl Walk<'_> {
-    fn deeper(self) -> Self {
-        self.deepest.set(self.deepest.get().max(self.depth + 1));
-        Self { depth: self.depth + 1, ..self }
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for Walk<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> std::result::Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Walk<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<(), A::Error> {
-        let walk = self.deeper();
-        let mut keys = std::collections::BTreeSet::new();
-        while let Some(key) = map.next_key::<String>()? {
-            if !keys.insert(key) {
-                self.repeats.set(true);
-            }
-            map.next_value_seed(walk)?;
-        }
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> std::result::Result<(), A::Error> {
-        let walk = self.deeper();
-        while items.next_element_seed(walk)?.is_some() {}
-        Ok(())
-    }
-
-    fn visit_bool<E>(self, _: bool) -> std::result::Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> std::result::Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_u64<E>(self, _: u64) -> std::result::Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> std::result::Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_str<E>(self, _: &str) -> std::result::Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_unit<E>(self) -> std::result::Result<(), E> {
-        Ok(())
-    }
 }

@@ -9,6 +9,7 @@
 
 pub mod envelope;
 pub mod json;
+mod json_shape;
 pub mod manifest;
 pub mod patch;
 pub mod pem;

@@ -196,8 +196,8 @@ impl<'j, 'r, 'b> PodSecurityReview<'j, 'r, 'b> {
                 self.findings(pod, levels.audit)
             }
         };
-        if !audited.is_empty() {
-            let text = would_violate(levels.audit, &audited);
+        if !audited.controls.is_empty() {
+            let text = audited.would_violate(levels.audit);
             self.response.audit_annotations.audit_violations = Some(text);
             self.note(Severity::Audit, &audited);
             self.count_evaluation(false, levels.audit, Action::Audit);
@@ -211,24 +211,23 @@ impl<'j, 'r, 'b> PodSecurityReview<'j, 'r, 'b> {
             drop(audited);
             self.findings(pod, levels.warn)
         };
-        if !warned.is_empty() {
-            self.response.warnings.push(would_violate(levels.warn, &warned));
+        if !warned.controls.is_empty() {
+            self.response.warnings.push(warned.would_violate(levels.warn));
             self.note(Severity::Warn, &warned);
             self.count_evaluation(false, levels.warn, Action::Warn);
         }
     }
 
-    fn enforce<'p>(&mut self, pod: &'p Pod<'_>, of: LevelVersion) -> Vec<ControlFindings<'p>> {
+    fn enforce<'p>(&mut self, pod: &'p Pod<'_>, of: LevelVersion) -> LevelFindings<'p> {
         let standard = self.configuration.standard(of);
         let is_as_asked = standard.version() == of.version;
         self.response.audit_annotations.enforce_policy =
             Some(if is_as_asked { Cow::Borrowed(standard.text()) } else { of.to_string().into() });
         let findings = self.findings(pod, of);
-        self.count_evaluation(findings.is_empty(), of, Action::Enforce);
-        if !findings.is_empty() {
-            let detail = StandardText::of(&findings).detail;
-            let message =
-                format!("{} is forbidden: violates PodSecurity \"{of}\": {detail}", self.object_name());
+        self.count_evaluation(findings.controls.is_empty(), of, Action::Enforce);
+        if !findings.controls.is_empty() {
+            let (name, detail) = (self.object_name(), &findings.detail);
+            let message = format!("{name} is forbidden: violates PodSecurity \"{of}\": {detail}");
             let message = cut_as_json(message, LONGEST_TEXT);
             let name = cut_as_json(&*self.request.name, LONGEST_NAME);
             let details = Details { name, kind: "pods".into(), causes: Vec::new() };
@@ -247,12 +246,14 @@ impl<'j, 'r, 'b> PodSecurityReview<'j, 'r, 'b> {
         }
     }
 
-    fn findings<'p>(&self, pod: &'p Pod<'_>, of: LevelVersion) -> Vec<ControlFindings<'p>> {
-        by_standard(self.configuration.standard(of), pod)
+    fn findings<'p>(&self, pod: &'p Pod<'_>, of: LevelVersion) -> LevelFindings<'p> {
+        let controls = by_standard(self.configuration.standard(of), pod);
+        let detail = if controls.is_empty() { String::new() } else { StandardText::of(&controls).detail };
+        LevelFindings { controls, detail }
     }
 
-    fn note(&mut self, severity: Severity, findings: &[ControlFindings<'_>]) {
-        for of_control in findings {
+    fn note(&mut self, severity: Severity, findings: &LevelFindings<'_>) {
+        for of_control in &findings.controls {
             self.decision.found(severity, of_control.control);
         }
     }
@@ -267,11 +268,16 @@ impl<'j, 'r, 'b> PodSecurityReview<'j, 'r, 'b> {
     }
 }
 
-fn would_violate(of: LevelVersion, findings: &[ControlFindings<'_>]) -> String {
-    cut_as_json(
-        format!("would violate PodSecurity \"{of}\": {}", StandardText::of(findings).detail),
-        LONGEST_TEXT,
-    )
+/// What a pod violates at a level, and the words for it: what is enforced is mostly audited and warned about, too.
+struct LevelFindings<'p> {
+    controls: Vec<ControlFindings<'p>>,
+    detail: String,
+}
+
+impl LevelFindings<'_> {
+    fn would_violate(&self, of: LevelVersion) -> String {
+        cut_as_json(format!("would violate PodSecurity \"{of}\": {}", self.detail), LONGEST_TEXT)
+    }
 }
 
 fn is_significant(new: &WorkloadObject<'_>, old: &WorkloadObject<'_>) -> bool {
