@@ -1,5 +1,7 @@
 //! An object of any kind → the pods that it makes.
 
+use std::rc::Rc;
+
 use crate::path::Path;
 use crate::workload::built_in::Workload;
 use crate::workload::containers::holders;
@@ -36,6 +38,8 @@ impl<'d> Object<'d> {
         found.dedup_by(|next, known| {
             next.pod.is_none() && next.path == known.path && next.unresolved == known.unresolved
         });
+        let index = Rc::default();
+        found.iter_mut().for_each(|template| template.places.share(self.node, &index));
         match found.is_empty() {
             true if self.has_objects(kind) => Carried::Nothing,
             true => Carried::Templates(vec![self.without_templates()]),

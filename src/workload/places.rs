@@ -2,6 +2,9 @@
 
 use std::cell::OnceCell;
 use std::collections::HashMap;
+use std::rc::Rc;
+
+use smallvec::SmallVec;
 
 use crate::path::{Path, Step};
 use crate::workload::references::{References, Referent};
@@ -33,8 +36,12 @@ pub struct Merged<'d> {
     base: Path<'d>,
     /// Where a field of the pod would stand that is absent.
     absent: Vec<(Path<'static>, Path<'d>)>,
-    by_place: OnceCell<HashMap<(usize, usize), Path<'d>>>,
+    by_place: Rc<PlaceIndex<'d>>,
 }
+
+/// The paths of all values of an object by their places in the text: made when a finding asks for one, and once for all
+/// templates of the object. What an alias stands for is written once, and may be meant at several paths.
+pub(super) type PlaceIndex<'d> = OnceCell<HashMap<(usize, usize), SmallVec<[Path<'d>; 1]>>>;
 
 /// A field of a template.
 #[derive(Debug)]
@@ -52,8 +59,17 @@ pub struct Place<'d> {
 impl<'d> Places<'d> {
     /// Those of a template that was put together from parts of an object.
     pub(super) fn merged(object: &'d Node, references: &'d References, base: Path<'d>) -> Self {
-        let (outer, absent, by_place) = (Path::root(), Vec::new(), OnceCell::new());
+        let (outer, absent, by_place) = (Path::root(), Vec::new(), Rc::default());
         Self::Merged(Merged { object, references, outer, base, absent, by_place })
+    }
+
+    /// Shares the index of its object with other templates of it.
+    pub(super) fn share(&mut self, object: &Node, index: &Rc<PlaceIndex<'d>>) {
+        if let Self::Merged(merged) = self
+            && std::ptr::eq(merged.object, object)
+        {
+            merged.by_place = Rc::clone(index);
+        }
     }
 
     /// Says where a field of the pod, and all in it, would stand that is absent.
@@ -127,8 +143,9 @@ impl<'d> Merged<'d> {
             {
                 return place.join(rest);
             }
-            if let Some(place) = self.by_place().get(&(node.span.start, node.span.end)) {
-                return self.outer.join(place).join(rest);
+            if let Some(places) = self.by_place().get(&(node.span.start, node.span.end)) {
+                let place = places.iter().find(|place| place.starts_with(&self.base)).or(places.first());
+                return place.map(|place| self.outer.join(place).join(rest)).unwrap_or_default();
             }
             if kept == 0 {
                 return self.outer.join(&self.base).join(under_spec(path));
@@ -137,15 +154,11 @@ impl<'d> Merged<'d> {
         }
     }
 
-    fn by_place(&self) -> &HashMap<(usize, usize), Path<'d>> {
+    fn by_place(&self) -> &HashMap<(usize, usize), SmallVec<[Path<'d>; 1]>> {
         self.by_place.get_or_init(|| {
-            let mut places: HashMap<(usize, usize), Path<'d>> = HashMap::new();
+            let mut places: HashMap<(usize, usize), SmallVec<[Path<'d>; 1]>> = HashMap::new();
             self.object.for_each(&mut Path::root(), &mut |path, node| {
-                let place = places.entry((node.span.start, node.span.end)).or_insert_with(|| path.clone());
-                // What an alias stands for is written once, and may be meant at several places.
-                if !place.starts_with(&self.base) && path.starts_with(&self.base) {
-                    *place = path.clone();
-                }
+                places.entry((node.span.start, node.span.end)).or_default().push(path.clone());
             });
             places
         })
