@@ -21,7 +21,7 @@ pub struct Workload {
     /// The resource, as in a URL or a webhook's rules.
     pub resource: &'static str,
     /// The keys from the object to what has the shape of a pod (`metadata` and `spec`).
-    template: &'static [&'static str],
+    pub(super) template: &'static [&'static str],
 }
 
 const APPS: &[&str] = &["apps/v1", "apps/v1beta2", "apps/v1beta1", "extensions/v1beta1"];

@@ -20,6 +20,7 @@ mod pattern;
 mod placeholder;
 mod places;
 mod references;
+mod resource;
 mod table;
 mod template;
 mod unresolved;
