@@ -139,7 +139,11 @@ impl<'d> Object<'d> {
     /// The pods of the objects in a text at a path of this one.
     pub(super) fn embedded_text(&self, path: &Path<'d>, text: &'d Node) -> Vec<Template<'d>> {
         let mut found = Vec::new();
-        for document in yaml::read(text.as_text().unwrap_or_default()) {
+        let written = text.as_text().unwrap_or_default();
+        if let Some(unresolved) = self.unread_text(path, written) {
+            return vec![Template::unjudged(path.clone(), Shape::Object, unresolved)];
+        }
+        for document in yaml::read(written) {
             match document {
                 Ok(document) if document.root.value == Value::Null => {}
                 Ok(document) if !document.root.is_object() => {

@@ -37,6 +37,9 @@ impl<'d> Object<'d> {
 
     /// The same with a whole pod: `metadata` and `spec`.
     pub(super) fn merged_pod(&self, path: Path<'d>, shape: Shape, part: Part, pod: Node) -> Template<'d> {
+        if !self.references.take_room_for(&pod) {
+            return self.too_large(path, shape);
+        }
         let places = Places::merged(self.node, self.references, path.clone());
         Template::merged(places, path, shape, part, pod)
     }
@@ -49,9 +52,32 @@ impl<'d> Object<'d> {
         pod: Option<Node>,
         unresolved: Vec<Unresolved>,
     ) -> Template<'d> {
+        if pod.as_ref().is_some_and(|pod| !self.references.take_room_for(pod)) {
+            return self.too_large(path, shape);
+        }
         let part = if pod.is_some() { Part::Whole } else { Part::Overlay };
         let places = Places::merged(self.node, self.references, path.clone());
         Template { path, shape, part, pod: pod.map(Cow::Owned), places, unresolved }
+    }
+
+    /// A pod that is not put together any more: those before it were too large, or this one is.
+    pub(super) fn too_large(&self, path: Path<'d>, shape: Shape) -> Template<'d> {
+        let text = format!("the pods of this {} have too much in common", Printable(self.kind));
+        let unresolved = self.unresolved(&path, UnresolvedReason::Fragment, text);
+        Template::unjudged(path, shape, unresolved)
+    }
+
+    /// That pod, if those before it were too large. Adapters ask where an object may have any number of pods that have much
+    /// in common, before they put one together.
+    pub(super) fn without_room(&self, path: &Path<'d>, shape: Shape) -> Option<Template<'d>> {
+        (!self.references.has_room()).then(|| self.too_large(path.clone(), shape))
+    }
+
+    /// Says that the text at a path is not read, if the object that it holds would be too large.
+    pub(super) fn unread_text(&self, path: &Path<'_>, text: &str) -> Option<Unresolved> {
+        let too_long = || format!("{path} is too long to be read as an object");
+        (!self.references.take_room_for_text(text))
+            .then(|| self.unresolved(path, UnresolvedReason::Unparsable, too_long()))
     }
 
     /// The object of this group that it refers to by kind and name, if it is known.

@@ -1,7 +1,8 @@
 //! The objects that others take their pods from, as far as they are known: runtimes, templates of workflows, tasks.
 
 use std::collections::HashMap;
-use std::sync::LazyLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use aho_corasick::AhoCorasick;
 
@@ -58,9 +59,41 @@ pub struct References {
     referents: Vec<Referent>,
     /// By kind, namespace and name; `None` where two contradict each other: nobody can tell which of them is in the cluster.
     by_name: HashMap<(String, String, String), Option<usize>>,
+    /// How many more values may be copied to put pods together; any number if nothing is said.
+    room: Option<Arc<AtomicUsize>>,
 }
 
 impl References {
+    /// None of them, and at most so many values in all pods that are put together: the objects are of people who may mean
+    /// harm.
+    #[must_use]
+    pub fn within(most: usize) -> Self {
+        Self { room: Some(Arc::new(AtomicUsize::new(most))), ..Self::default() }
+    }
+
+    /// Whether there is room for a copy of this, which then takes it. Once there was none, there is none for anything.
+    pub(super) fn take_room_for(&self, copied: &Node) -> bool {
+        self.take_room(|| size_of(copied))
+    }
+
+    /// The same for the object that a text holds.
+    pub(super) fn take_room_for_text(&self, text: &str) -> bool {
+        self.take_room(|| text.bytes().filter(|byte| b"\n,[{-".contains(byte)).count() + 1)
+    }
+
+    fn take_room(&self, size: impl FnOnce() -> usize) -> bool {
+        let Some(room) = &self.room else { return true };
+        let left = room.load(Ordering::Relaxed).checked_sub(size());
+        room.store(left.unwrap_or_default(), Ordering::Relaxed);
+        left.is_some()
+    }
+
+    /// Whether there is room for anything.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.room.as_ref().is_none_or(|room| room.load(Ordering::Relaxed) > 0)
+    }
+
     /// Whether others may take their pods from an object of this kind.
     #[must_use]
     pub fn are_of(api_version: &str, kind: &str) -> bool {
@@ -141,6 +174,12 @@ fn name_of(referent: &Referent) -> (String, String, String) {
 
 fn key_of(api_version: &str, kind: &str) -> String {
     format!("{}/{kind}", api_version.split_once('/').map_or("", |(group, _)| group))
+}
+
+/// How many values a tree has.
+fn size_of(node: &Node) -> usize {
+    let entries = node.entries().iter().map(|entry| &entry.value);
+    1 + entries.chain(node.items()).map(size_of).sum::<usize>()
 }
 
 #[cfg(test)]

@@ -24,6 +24,9 @@ pub(super) fn patch_of(object: &Object<'_>, path: &Path<'_>, owner: &Node) -> Op
     if text.trim().is_empty() {
         return None;
     }
+    if let Some(unresolved) = object.unread_text(&path, text) {
+        return Some(Err(unresolved));
+    }
     let mut documents = yaml::read(text);
     let document = documents.pop().filter(|_| documents.is_empty());
     let problem = match document {

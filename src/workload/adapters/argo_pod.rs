@@ -59,6 +59,9 @@ impl<'o, 'd> Level<'o, 'd> {
     /// The pod of a template, if it makes one.
     pub(super) fn pod(&self, path: &Path<'d>, template: &'d Node) -> Option<Template<'d>> {
         let at = (path, template);
+        if let Some(none) = self.object.without_room(path, Shape::PartialPodSpec) {
+            return Some(none);
+        }
         match type_of(template).or_else(|| self.defaults.and_then(type_of))? {
             kind @ ("container" | "script" | "containerSet") => Some(self.whole(at, kind)),
             // Argo's own container is in order, but for what is written for the pod around it.
@@ -85,6 +88,9 @@ impl<'o, 'd> Level<'o, 'd> {
         let is_of_cluster =
             reference.get("clusterScope").is_some_and(|scope| scope.value == Value::Bool(true));
         let kind = if is_of_cluster { "ClusterWorkflowTemplate" } else { "WorkflowTemplate" };
+        if let Some(none) = self.object.without_room(&path, Shape::Reference) {
+            return none;
+        }
         let mut spec = self.of_workflow(reference.span);
         if let Some(security) = self.spec.and_then(|workflow| workflow.get("securityContext")) {
             spec.set("securityContext", security.clone());

@@ -76,6 +76,9 @@ fn scheduled<'d>(object: &Object<'d>) -> Vec<Template<'d>> {
         return at(object, "spec.workflow.spec");
     };
     let located = object.node.locate(&path).node;
+    if let Some(unresolved) = object.unread_text(&path, text) {
+        return vec![Template::unjudged(path, Shape::PartialPodSpec, unresolved)];
+    }
     let mut documents = yaml::read(text);
     match documents.pop().filter(|_| documents.is_empty()) {
         Some(Ok(document)) => {

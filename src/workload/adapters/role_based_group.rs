@@ -143,6 +143,9 @@ impl<'d> Group<'_, 'd> {
         patches: Option<Result<(Path<'d>, &'d Node), Template<'d>>>,
         keys: [&'static str; 2],
     ) -> Vec<Template<'d>> {
+        if let Some(none) = self.object.without_room(path, Shape::PodTemplate) {
+            return vec![none];
+        }
         let base = self.base_of(path, source);
         let (at, patches) = match patches {
             Some(Ok(found)) => found,

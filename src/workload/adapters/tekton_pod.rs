@@ -118,6 +118,9 @@ impl Run {
         if !task.is_object() {
             return object.unreadable(path, task, Shape::PartialPodSpec, "an object");
         }
+        if let Some(none) = object.without_room(&path, Shape::PartialPodSpec) {
+            return none;
+        }
         let mut unresolved = self.unresolved.clone();
         // What the run brings is not known: that is all that can be at the level of the pod.
         let mut part = if unresolved.is_empty() { part } else { Part::WithoutPodLevel };
@@ -140,6 +143,10 @@ impl Run {
             if let (Some(reference), None) = (elsewhere, action) {
                 part = Part::Overlay;
                 unresolved.push(step_action(object, &at.key("ref"), reference));
+            }
+            if known.is_some_and(|template| !object.references.take_room_for(template)) {
+                // The steps before had too much in common.
+                return object.too_large(path.clone(), Shape::PartialPodSpec);
             }
             let container = of_step(known, step);
             containers.push(match action {
