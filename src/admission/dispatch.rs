@@ -49,6 +49,10 @@ pub(super) fn to_judge<'r, 'b>(
         if let Some(known) = without.filter(|_| request.group.is_empty()) {
             return envelope::check_other(request, operation, *known).map(|()| ToJudge::Nothing);
         }
+        if !request.subresource.is_empty() && is_kind(request, kinds) {
+            // Its scale, its status: they carry no pod, and may be of a kind of their own.
+            return Ok(ToJudge::Nothing);
+        }
         let api_version = format!("{}/{}", request.kind_group, request.kind_version);
         if kinds.find(&api_version, &request.kind).is_none() || request.kind_group != request.group {
             return Err(unknown_resource(request));
@@ -80,6 +84,11 @@ pub(super) fn to_judge<'r, 'b>(
             ObjectField::Absent | ObjectField::Unread | ObjectField::Named(_) | ObjectField::Deferred { .. },
         ) => Err(ReviewError::bad_request(format!("no object: expected a {}", workload.kind))),
     }
+}
+
+/// Whether the resource of a request is one of the kinds that are known.
+fn is_kind(request: &Request<'_>, kinds: &Kinds) -> bool {
+    kinds.iter().any(|kind| kind.group == request.group && kind.resource() == request.resource)
 }
 
 /// A custom resource is judged when it is created, and when an update changes what its pods depend on. Its subresources

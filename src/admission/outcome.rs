@@ -79,8 +79,11 @@ impl Task<'_, '_> {
     ) -> Status<'static> {
         let base = self.workload.template_steps();
         let existing = self.existing();
+        // What a template leaves out is no fault of it.
+        let is_told = |judged: &&Judged<'_, '_>| self.workload.is_pod() || !judged.is_filled_in();
         let causes = denied
             .iter()
+            .filter(is_told)
             .take(MOST_CAUSES)
             .map(|judged| {
                 let instead = instead_of_fix(verdict, existing.as_ref(), judged);

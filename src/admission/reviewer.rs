@@ -3,26 +3,27 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::admission::answer::{Details, Response, Status};
-use crate::admission::bounds::{LONGEST_ANSWER, LONGEST_NAME};
+use crate::admission::answer::Response;
+use crate::admission::bounds::LONGEST_ANSWER;
 use crate::admission::cluster_view::{ClusterView, NamespaceState};
 use crate::admission::decision::{CountedResource, Decision, Operation, Webhook};
 use crate::admission::dispatch::{ToJudge, check_version, to_judge};
 use crate::admission::error::{Interrupt, ReviewError};
+use crate::admission::identity::{check_service_account, identity};
 use crate::admission::outcome::{Task, audit_text, enforced, name, one_line, refuse_unjudged, too_long};
 use crate::admission::reply::{Answer, Reply, Unanswerable};
 use crate::admission::request::{Envelope, NamedObject, ReadMode, Request};
-use crate::admission::templates::{TemplateRefusal, TemplateReview, TemplatesVerdict};
+use crate::admission::templates::TemplateReview;
 use crate::admission::{pod_security, unjudged};
-use crate::evaluate::{Refusal, Severity, Subject, defaults, evaluate, findings_of};
+use crate::evaluate::{Refusal, Severity, defaults, evaluate, findings_of};
 use crate::json::{ErrorKind, Reader};
 use crate::mutate::{self, Identity, Mutation};
 use crate::pod::Changes;
 use crate::policy::{
-    Answers, IdentityPolicy, Lookup, LookupAnswer, LookupError, NamespacePolicies, PodSecurityConfiguration,
-    PolicyIndex, PolicySet, SecurityPolicy, Snapshot,
+    Answers, Lookup, LookupAnswer, LookupError, NamespacePolicies, PodSecurityConfiguration, PolicyIndex,
+    PolicySet, SecurityPolicy, Snapshot,
 };
-use crate::text::{cut_as_json, quoted};
+use crate::text::quoted;
 use crate::workload::Kinds;
 
 /// Judges reviews by one set of policies and one snapshot of the cluster. Immutable, cheap to share, and cheap
@@ -221,31 +222,14 @@ impl Reviewer {
             decision.is_unjudged = true;
             return Ok(());
         }
-        let name = [&request.name, &object.metadata.name].into_iter().find(|name| !name.is_empty());
-        let name = name.map_or("", AsRef::as_ref);
-        let (kind, namespace) = (request.kind.as_ref(), request.namespace.as_ref());
         let review = TemplateReview {
             kinds: &self.kinds,
             policies: policies.security(self.policies()).collect(),
             is_gate: self.policies().is_gate(),
-            subject: Subject { kind, name, owner: None, namespace, template: "" },
-            api_version: &object.api_version,
+            request,
+            object,
         };
-        let TemplatesVerdict { warnings, audit, refusal } = review.judge(object.text, decision);
-        response.audit_annotations.audit_violations = audit;
-        match refusal {
-            None => response.warnings = warnings,
-            Some(TemplateRefusal { message, code, causes, .. }) => {
-                decision.deny(403, code);
-                response.allowed = false;
-                let details = Details {
-                    name: cut_as_json(name, LONGEST_NAME),
-                    kind: cut_as_json(request.resource.as_ref(), LONGEST_NAME).into(),
-                    causes,
-                };
-                response.status = Some(Status { details: Some(details), ..Status::failure(403, message) });
-            }
-        }
+        review.answer(response, decision);
         Ok(())
     }
 
@@ -386,7 +370,7 @@ impl Reviewer {
         decision: &mut Decision<'b>,
     ) -> Result<(), Interrupt> {
         let defaults = defaults(self.security(task), task.pod);
-        let identity = self.identity(task)?;
+        let identity = identity(task, self.policies())?;
         if let Some(Identity { policy }) = &identity {
             check_service_account(policy, &task.request.namespace, view)?;
         }
@@ -400,67 +384,6 @@ impl Reviewer {
         response.warnings = warnings;
         Ok(())
     }
-
-    /// The identity that a pod is given. While the labels of its namespace are unknown it gets none, and the pod is refused
-    /// if one might be meant for it: otherwise it would run without.
-    fn identity<'v>(&'v self, task: &Task<'v, '_>) -> Result<Option<Identity<'v>>, ReviewError> {
-        let namespace = &task.request.namespace;
-        if let NamespaceState::Unknown(reason) = task.namespace
-            && task.policies.may_give_identity()
-        {
-            let message = format!(
-                "the labels of the namespace {namespace} cannot be read ({reason}), so nobody can tell which \
-                 identity the pod gets; try again"
-            );
-            return Err(ReviewError { code: 500, message });
-        }
-        let identities = task.policies.identity(self.policies());
-        mutate::choose(identities, task.pod)
-            .map_err(|conflict| ReviewError { code: 500, message: conflict.to_string() })
-    }
-}
-
-/// Checks that the service account exists that a policy gives a pod. The API server would check it too, but its error
-/// would name an account that the author of the pod never wrote.
-fn check_service_account(
-    policy: &IdentityPolicy,
-    namespace: &str,
-    view: ClusterView<'_>,
-) -> Result<(), Interrupt> {
-    let IdentityPolicy { name, service_account_name, .. } = policy;
-    let (code, problem) = match view.service_account(namespace, service_account_name)? {
-        Ok(true) => return Ok(()),
-        Ok(false) => (403, "not found: create it, or change the policy".to_owned()),
-        Err(reason) => (500, format!("cannot be looked up ({reason}); try again")),
-    };
-    let message = format!(
-        "IdentityPolicy \"{name}\" gives this pod the service account {namespace}/{service_account_name}, \
-         which is {problem}"
-    );
-    Err(Interrupt::Failed(ReviewError { code, message }))
-}
-
-/// Refuses a review that could not be read whole (too large, too slow), or whose judging failed: the
-/// uid is taken from the part that is there. `code` is the HTTP-like status inside the answer.
-///
-/// # Errors
-/// [`Unanswerable`] when the part holds no uid.
-pub fn refuse<'b>(
-    webhook: Webhook,
-    partial: &'b [u8],
-    code: u16,
-    message: &str,
-) -> Result<Answer<'b>, Unanswerable> {
-    let mut envelope = Envelope::default();
-    // Whatever is wrong further on, the review is refused for the reason that was given.
-    let _ = envelope.read(Reader::of_valid_part(partial), ReadMode::Plain);
-    let Some(uid) = envelope.uid().cloned() else {
-        return Err(Unanswerable { message: one_line(message) });
-    };
-    let mut decision = Decision::new(webhook, uid.clone(), &envelope.request);
-    let mut response = Response::refusing(&uid);
-    refuse_unjudged(&ReviewError { code, message: message.to_owned() }, &mut response, &mut decision);
-    Ok(Answer { body: response.to_bytes(), decision })
 }
 
 #[cfg(test)]

@@ -4,10 +4,14 @@
 //! What is not known refuses nothing: the pods themselves are judged when they are made. So what cannot be looked into here
 //! is let be, with a warning.
 
-use crate::admission::answer::Cause;
-use crate::admission::bounds::LONGEST_NOTE;
+use std::collections::BTreeSet;
+
+use crate::admission::answer::{Cause, Details, Response, Status};
+use crate::admission::bounds::{LONGEST_NAME, LONGEST_NOTE};
 use crate::admission::decision::Decision;
 use crate::admission::outcome::{audit_text, cause_at};
+use crate::admission::request::{NamedObject, ObjectField, Request};
+use crate::admission::template_warnings::TemplateWarnings;
 use crate::assess::{Assessed, assess};
 use crate::evaluate::{Refusal, Severity, Subject, findings_of, note};
 use crate::json::Result;
@@ -16,12 +20,14 @@ use crate::text::{cut_as_json, printable};
 use crate::workload::{Carried, Kinds, Object, References, Template};
 use crate::yaml::{self, Node};
 
-/// Most values of an object that is looked into: a tree of them takes room, and no real one has as many.
-const MOST_VALUES: usize = 16_384;
+/// Most values of an object that is looked into: in a tree each takes some hundred bytes, and hardly any real object has as
+/// many.
+const MOST_VALUES: usize = 8192;
+/// Most values of the pods that are put together of an object: what all of its pods have in common is in each of them. The
+/// texts that hold an object count as well.
+const MOST_COPIED: usize = 8192;
 /// Most templates of an object that are judged.
 const MOST_TEMPLATES: usize = 256;
-/// Most warnings about one object: the API server cuts them all once they pass 4096 characters together.
-const MOST_WARNINGS: usize = 32;
 /// Most causes in the status of a refusal.
 const MOST_CAUSES: usize = 64;
 /// Most templates that are named beside the first.
@@ -31,21 +37,21 @@ const LONGEST_PATH: usize = 90;
 
 /// What is said about a custom resource.
 #[derive(Debug, Default)]
-pub(super) struct TemplatesVerdict {
+struct TemplatesVerdict {
     /// What whoever applies it is warned of.
-    pub(super) warnings: Vec<String>,
+    warnings: TemplateWarnings,
     /// What the API server's audit log is told.
-    pub(super) audit: Option<String>,
+    audit: Option<String>,
     /// Why it is refused, if it is.
-    pub(super) refusal: Option<TemplateRefusal>,
+    refusal: Option<TemplateRefusal>,
 }
 
 /// Why a custom resource is refused: for the first of its templates that is.
 #[derive(Debug)]
-pub(super) struct TemplateRefusal {
-    pub(super) message: String,
-    pub(super) code: String,
-    pub(super) causes: Vec<Cause>,
+struct TemplateRefusal {
+    message: String,
+    code: String,
+    causes: Vec<Cause>,
     /// How many more templates are.
     others: usize,
 }
@@ -66,83 +72,122 @@ impl TemplateRefusal {
 }
 
 /// Judges the templates of custom resources.
-pub(super) struct TemplateReview<'r> {
+pub(super) struct TemplateReview<'r, 'b> {
     pub(super) kinds: &'r Kinds,
     pub(super) policies: Vec<&'r SecurityPolicy>,
     pub(super) is_gate: bool,
-    pub(super) subject: Subject<'r>,
-    pub(super) api_version: &'r str,
+    pub(super) request: &'r Request<'b>,
+    pub(super) object: &'r NamedObject<'b>,
 }
 
-impl TemplateReview<'_> {
-    /// Judges an object, given as JSON.
-    pub(super) fn judge(&self, text: &str, decision: &mut Decision<'_>) -> TemplatesVerdict {
+impl<'r, 'b> TemplateReview<'r, 'b> {
+    /// Judges the object, and fills in the response.
+    pub(super) fn answer(&self, response: &mut Response<'_>, decision: &mut Decision<'b>) {
+        let TemplatesVerdict { warnings, audit, refusal, .. } = self.judge(decision);
+        response.audit_annotations.audit_violations = audit;
+        let Some(TemplateRefusal { message, code, causes, .. }) = refusal else {
+            response.warnings = warnings.told();
+            return;
+        };
+        decision.deny(403, code);
+        response.allowed = false;
+        let details = Details {
+            name: cut_as_json(self.name(), LONGEST_NAME),
+            kind: cut_as_json(self.request.resource.as_ref(), LONGEST_NAME).into(),
+            causes,
+        };
+        response.status = Some(Status { details: Some(details), ..Status::failure(403, message) });
+    }
+
+    /// The name of the object; empty where one is still to be generated.
+    fn name(&self) -> &'r str {
+        let names = [&self.request.name, &self.object.metadata.name];
+        names.into_iter().find(|name| !name.is_empty()).map_or("", AsRef::as_ref)
+    }
+
+    fn judge(&self, decision: &mut Decision<'_>) -> TemplatesVerdict {
         let mut verdict = TemplatesVerdict::default();
-        let node = match read(text) {
+        let node = match read(self.object.text) {
             Ok(node) => node,
             Err(reason) => {
-                verdict
-                    .warnings
-                    .push(format!("podgate: this {} is not looked into: {reason}", self.subject.kind));
+                verdict.warnings.add(&format!("this {} is not looked into: {reason}", self.request.kind));
                 return verdict;
             }
         };
-        let object = Object {
-            node: &node,
-            api_version: self.api_version,
-            kind: self.subject.kind,
-            kinds: self.kinds,
-            namespace: self.subject.namespace,
-            references: &References::default(),
-        };
+        let references = References::within(MOST_COPIED);
+        let object = self.whole(&node, &references);
         let Carried::Templates(templates) = object.carried() else { return verdict };
-        for template in templates.iter().take(MOST_TEMPLATES) {
-            self.template(template, &mut verdict, decision);
+        if templates.len() > MOST_TEMPLATES {
+            let count = templates.len();
+            let kind = &self.request.kind;
+            verdict.warnings.add(&format!(
+                "of the {count} templates of this {kind} only {MOST_TEMPLATES} are looked into"
+            ));
         }
-        let more = verdict.warnings.len().saturating_sub(MOST_WARNINGS);
-        if more > 0 {
-            verdict.warnings.truncate(MOST_WARNINGS);
-            verdict.warnings.push(format!("podgate: and {more} more warnings: podgate lint has them all"));
+        let refusing: Vec<&SecurityPolicy> =
+            self.policies.iter().copied().filter(|policy| policy.refuses_templates).collect();
+        // What was there before is read when it is first asked for.
+        let mut old = None;
+        for template in templates.iter().take(MOST_TEMPLATES) {
+            self.warn(template, &mut verdict, decision);
+            let Some(refusal) = self.refusal(template, &refusing) else { continue };
+            if is_in(old.get_or_insert_with(|| self.old_pods()), template) {
+                continue;
+            }
+            match &mut verdict.refusal {
+                Some(first) => first.add(&template.path.to_string(), refusal),
+                none => *none = Some(refusal),
+            }
         }
         verdict
     }
 
-    fn template(&self, template: &Template<'_>, verdict: &mut TemplatesVerdict, decision: &mut Decision<'_>) {
+    /// An object of the kind that the request is about.
+    fn whole<'d>(&'d self, node: &'d Node, references: &'d References) -> Object<'d> {
+        Object {
+            node,
+            api_version: &self.object.api_version,
+            kind: &self.request.kind,
+            kinds: self.kinds,
+            namespace: &self.request.namespace,
+            references,
+        }
+    }
+
+    /// The pods that the object had before an update. Nobody is refused for those: whoever changes the rest of an object (an
+    /// operator that scales it, a user who suspends it) may have written none of them.
+    fn old_pods(&self) -> BTreeSet<Vec<u8>> {
+        let ObjectField::Named(old) = &self.request.old_object else { return BTreeSet::new() };
+        let Ok(node) = read(old.text) else { return BTreeSet::new() };
+        let references = References::within(MOST_COPIED);
+        let Carried::Templates(templates) = self.whole(&node, &references).carried() else {
+            return BTreeSet::new();
+        };
+        let pods = templates.iter().take(MOST_TEMPLATES).filter_map(|template| template.pod.as_deref());
+        pods.map(Node::to_json).collect()
+    }
+
+    fn warn(&self, template: &Template<'_>, verdict: &mut TemplatesVerdict, decision: &mut Decision<'_>) {
         assess(template, &self.policies, self.is_gate, |assessed| {
             let Ok(assessed) = assessed else { return };
             let pod = assessed.pod;
             let closed = assessed.closed_verdict();
-            let names = self.policies.iter().map(|policy| policy.name.clone());
             if !closed.violations.is_empty() {
-                decision.record(
-                    names.filter(|name| !decision_has(decision, name)).collect::<Vec<_>>().into_iter(),
-                    &closed,
-                    false,
-                );
+                let names = self.policies.iter().map(|policy| policy.name.clone());
+                let new: Vec<_> = names.filter(|name| !decision_has(decision, name)).collect();
+                decision.record(new.into_iter(), &closed, false);
             }
-            let warnings = closed.template_warnings(pod, None);
-            if !warnings.is_empty() {
-                let path = printable(&template.path.to_string(), LONGEST_PATH).to_string();
-                verdict.warnings.push(format!("podgate: in the pods of {path}:"));
-                verdict.warnings.extend(warnings);
-            }
+            verdict.warnings.add_of(&template.path.to_string(), closed.warnings_and_closing(pod, None));
             if verdict.audit.is_none() {
                 verdict.audit = audit_text(&closed, pod, false).map(|text| cut_as_json(text, LONGEST_NOTE));
             }
         });
-        match (&mut verdict.refusal, self.refusal(template)) {
-            (Some(first), Some(other)) => first.add(&template.path.to_string(), other),
-            (None, refusal) => verdict.refusal = refusal,
-            (Some(_), None) => {}
-        }
     }
 
     /// Why the object is refused for one of its templates: as its pods would be, by the policies that say so.
-    fn refusal(&self, template: &Template<'_>) -> Option<TemplateRefusal> {
-        let refusing = self.policies.iter().copied().filter(|policy| policy.refuses_templates);
-        let refusing: Vec<&SecurityPolicy> = refusing.collect();
+    fn refusal(&self, template: &Template<'_>, refusing: &[&SecurityPolicy]) -> Option<TemplateRefusal> {
         let written = template.pod.as_deref().filter(|_| !refusing.is_empty())?;
-        assess(template, &refusing, self.is_gate, |assessed| self.refuse(template, written, assessed.ok()?))
+        assess(template, refusing, self.is_gate, |assessed| self.refuse(template, written, assessed.ok()?))
     }
 
     fn refuse(
@@ -158,7 +203,8 @@ impl TemplateReview<'_> {
         }
         let denied = findings_of(&verdict, Severity::Deny);
         let path = template.path.to_string();
-        let subject = Subject { template: &path, ..self.subject };
+        let (kind, namespace) = (self.request.kind.as_ref(), self.request.namespace.as_ref());
+        let subject = Subject { kind, name: self.name(), owner: None, namespace, template: &path };
         let Refusal { message, code } = Refusal::new(subject, pod, (&verdict, &denied), None);
         let left = denied.iter().filter(|judged| !judged.is_filled_in()).take(MOST_CAUSES);
         let causes = left.map(|judged| {
@@ -169,6 +215,11 @@ impl TemplateReview<'_> {
     }
 }
 
+/// Whether the pod of a template is among these.
+fn is_in(pods: &BTreeSet<Vec<u8>>, template: &Template<'_>) -> bool {
+    !pods.is_empty() && template.pod.as_deref().is_some_and(|pod| pods.contains(&pod.to_json()))
+}
+
 /// Whether a policy is among those of a decision already.
 fn decision_has(decision: &Decision<'_>, name: &str) -> bool {
     decision.policies.iter().any(|known| known.as_ref() == name)
@@ -176,15 +227,57 @@ fn decision_has(decision: &Decision<'_>, name: &str) -> bool {
 
 /// The tree of an object; why not, if it is not looked into.
 fn read(text: &str) -> std::result::Result<Node, String> {
-    let values = text.bytes().filter(|byte| b",[{".contains(byte)).count();
-    if values > MOST_VALUES {
+    let text = without_status(text).map_err(|error| error.to_string())?;
+    if values_in(&text) > MOST_VALUES {
         return Err(format!("it has more than {MOST_VALUES} values"));
     }
-    match yaml::read(text).pop() {
+    match yaml::read(&text).pop() {
         Some(Ok(document)) => Ok(document.root),
-        Some(Err(error)) => Err(printable(&error.message, LONGEST_PATH).to_string()),
+        Some(Err(error)) => Err(error.message),
         None => Err("there is nothing in it".to_owned()),
     }
+}
+
+/// About how many values are in a JSON text.
+fn values_in(text: &str) -> usize {
+    let (mut count, mut is_in_string, mut is_escaped) = (0, false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if is_in_string => is_escaped = true,
+            b'"' => is_in_string = !is_in_string,
+            b',' | b'[' | b'{' if !is_in_string => count += 1,
+            _ => {}
+        }
+    }
+    count
+}
+
+/// An object without its status and `managedFields`, which are long and carry no pod.
+fn without_status(text: &str) -> Result<String> {
+    members_but(text, "status", |key, value| match key {
+        "metadata" => members_but(value, "managedFields", |_, value| Ok(value.to_owned())),
+        _ => Ok(value.to_owned()),
+    })
+}
+
+/// An object without one of its keys, and with what becomes of the values of the others.
+fn members_but(
+    text: &str,
+    left_out: &str,
+    value_of: impl Fn(&str, &str) -> Result<String>,
+) -> Result<String> {
+    let mut kept = Vec::new();
+    crate::json::Reader::over(text).object(|reader, key| {
+        let key = key.to_string();
+        let value = reader.skip()?;
+        if key != left_out {
+            let value = value_of(&key, value)?;
+            kept.push(format!("{}:{value}", serde_json::Value::from(key)));
+        }
+        Ok(())
+    })?;
+    Ok(format!("{{{}}}", kept.join(",")))
 }
 
 /// Whether an update changes anything of an object that its pods could depend on: not its metadata and its status.

@@ -32,11 +32,23 @@ impl<'p> Verdict<'p> {
     /// defaults are filled in; the same of a pod that is admitted.
     #[must_use]
     pub fn template_warnings(&self, pod: &'p Pod<'_>, existing: Option<&ExistingPod<'_>>) -> Vec<String> {
+        let (mut warnings, closing) = self.warnings_and_closing(pod, existing);
+        warnings.extend(closing);
+        warnings
+    }
+
+    /// The same, and apart from them what is said at the end: what explains the code, and whom to ask.
+    #[must_use]
+    pub fn warnings_and_closing(
+        &self,
+        pod: &'p Pod<'_>,
+        existing: Option<&ExistingPod<'_>>,
+    ) -> (Vec<String>, Vec<String>) {
         let is_wanted = |actions: Actions| actions.deny || actions.warn;
         let controls =
             || self.controls().filter(|(_, control)| is_wanted(control.active.actions) && control.remains());
         let Some(severity) = controls().map(|(_, control)| control.severity()).max() else {
-            return Vec::new();
+            return (Vec::new(), Vec::new());
         };
         let wanted =
             self.judged().filter(|judged| is_wanted(judged.active.actions) && !judged.is_filled_in());
@@ -71,8 +83,7 @@ impl<'p> Verdict<'p> {
         // Those that the warnings name come first: the reader is sent to them.
         let named = wanted.iter().map(|(_, judged)| judged.policy);
         let policies = distinct(named.chain(controls().map(|(policy, _)| policy)));
-        warnings.extend(closing_warnings(&policies, &code));
-        warnings
+        (warnings, closing_warnings(&policies, &code))
     }
 }
 

@@ -10,6 +10,7 @@
 )]
 
 mod any_certificate;
+mod applied;
 mod cases;
 mod cases_kinds;
 mod cases_reading;

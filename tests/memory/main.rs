@@ -16,6 +16,7 @@
 mod amplifiers;
 mod hostile;
 mod judges;
+mod objects;
 mod peak;
 
 use std::time::{Duration, Instant};
