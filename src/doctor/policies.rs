@@ -30,19 +30,22 @@ pub(super) struct PolicyDemands {
     pub(super) identity: bool,
     /// That pods are judged as by Kubernetes' own Pod Security, by the labels of Namespaces.
     pub(super) pod_security: bool,
+    /// That objects are refused for the pods that they would make.
+    pub(super) templates: bool,
 }
 
 impl PolicyDemands {
     /// Where policies are not known, those that podgate ships are assumed.
     pub(super) fn by(policies: Option<&PoliciesInForce<'_>>) -> Self {
         let Some(policies) = policies.map(AsRef::as_ref) else {
-            return Self { changes: true, identity: false, pod_security: false };
+            return Self { changes: true, identity: false, pod_security: false, templates: false };
         };
         let identity = !policies.identity.is_empty();
         Self {
             changes: identity || policies.security.iter().any(|policy| policy.fills_in_defaults),
             identity,
             pod_security: policies.pod_security.is_some(),
+            templates: policies.security.iter().any(|policy| policy.refuses_templates),
         }
     }
 }

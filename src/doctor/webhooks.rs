@@ -8,7 +8,7 @@ use crate::doctor::health_check::HealthCheck;
 use crate::doctor::installation::{Installation, REINSTALL};
 use crate::doctor::policies::PolicyDemands;
 use crate::doctor::webhook_entry::{WebhookEntry, entries, kind};
-use crate::workload::Workload;
+use crate::workload::{Kinds, Workload};
 
 /// The longest that creating a pod should take while podgate is down.
 const LONGEST_TIMEOUT: i32 = 10;
@@ -29,10 +29,13 @@ const JUDGED_BY_LABELS: [(&str, &str); 5] = [
 /// What is repaired. Most fields of a pod are immutable.
 const CHANGED: [(&str, &str); 1] = [("pods", "CREATE")];
 
+/// The webhook for objects that make pods.
+const OF_TEMPLATES: &str = "templates.podgate.dev";
+
 /// Resources of the core group that podgate allows, if rules name them.
 const LET_PASS: [&str; 2] = ["namespaces", "serviceaccounts"];
 
-/// The conditions that podgate is shipped with.
+/// The conditions that podgate is shipped with, besides that of the webhook for templates, which follows from the kinds.
 const SHIPPED_CONDITIONS: [&str; 3] = [
     r#"request.operation != "UPDATE" || object.spec != oldObject.spec"#,
     r#"request.operation != "UPDATE" || object.metadata.?labels.orValue({}) != oldObject.metadata.?labels.orValue({})"#,
@@ -68,12 +71,13 @@ pub(super) fn check(installation: &Installation, demands: &PolicyDemands, findin
             incomplete(&object, wanted(is_mutating, demands), &of_kind, findings);
         }
     }
+    let kinds = Kinds::default();
     for entry in &entries {
         target(entry, installation, findings);
-        refused(entry, findings);
+        refused(entry, &kinds, findings);
         unanswered(entry, demands, findings);
         settings(entry, findings);
-        left_out(entry, findings);
+        left_out(entry, &kinds, findings);
     }
     order(installation, findings);
 }
@@ -143,13 +147,16 @@ fn target(entry: &WebhookEntry<'_>, installation: &Installation, findings: &mut 
 }
 
 /// Resources that podgate does not know: it refuses every request for them.
-fn refused(entry: &WebhookEntry<'_>, findings: &mut Vec<Diagnosis>) {
+fn refused(entry: &WebhookEntry<'_>, kinds: &Kinds, findings: &mut Vec<Diagnosis>) {
+    let is_kind = |group: &str, resource: &str| {
+        kinds.iter().any(|kind| kind.group == group && kind.resource() == resource)
+    };
     for (index, rule) in entry.rules.iter().enumerate() {
         for group in rule.api_groups.iter().flatten() {
             for resource in rule.resources.iter().flatten() {
                 let whole = resource.split_once('/').map_or(resource.as_str(), |(whole, _)| whole);
                 let is_let_pass = group.is_empty() && LET_PASS.contains(&whole);
-                if is_let_pass || Workload::of_resource(group, whole).is_some() {
+                if is_let_pass || Workload::of_resource(group, whole).is_some() || is_kind(group, whole) {
                     continue;
                 }
                 let group = if group.is_empty() { "the core group" } else { group };
@@ -167,10 +174,18 @@ fn refused(entry: &WebhookEntry<'_>, findings: &mut Vec<Diagnosis>) {
 /// What happens while podgate does not answer.
 fn unanswered(entry: &WebhookEntry<'_>, demands: &PolicyDemands, findings: &mut Vec<Diagnosis>) {
     const FIELD: &str = "failurePolicy";
-    if !entry.is_called_for("pods", "CREATE") || entry.failure_policy != Some("Ignore") {
+    let check = HealthCheck::FailurePolicy;
+    if entry.failure_policy != Some("Ignore") {
         return;
     }
-    let check = HealthCheck::FailurePolicy;
+    if demands.templates && !entry.is_mutating && entry.name == OF_TEMPLATES {
+        let found = "Ignore: while podgate does not answer, objects are applied that a policy refuses (templates: Enforce); \
+                     their pods are refused when they are made";
+        findings.push(entry.info(check, FIELD).because(found).fix(entry.patch(FIELD, "\"Fail\"")));
+    }
+    if !entry.is_called_for("pods", "CREATE") {
+        return;
+    }
     let (finding, so) = match (entry.is_mutating, demands.identity) {
         (false, _) => (
             entry.warning(check, FIELD),
@@ -215,7 +230,7 @@ fn settings(entry: &WebhookEntry<'_>, findings: &mut Vec<Diagnosis>) {
 }
 
 /// What leaves out requests that the rules and the namespaces would not.
-fn left_out(entry: &WebhookEntry<'_>, findings: &mut Vec<Diagnosis>) {
+fn left_out(entry: &WebhookEntry<'_>, kinds: &Kinds, findings: &mut Vec<Diagnosis>) {
     let is_selective = entry.objects.is_some_and(|selector| *selector != LabelSelector::default());
     if is_selective && !entry.is_mutating {
         let found = "not empty: whoever creates a pod sets its labels, and so decides whether it is judged";
@@ -224,7 +239,7 @@ fn left_out(entry: &WebhookEntry<'_>, findings: &mut Vec<Diagnosis>) {
     }
     for condition in entry.conditions {
         let expression = condition.expression.trim();
-        if !SHIPPED_CONDITIONS.contains(&expression) {
+        if !SHIPPED_CONDITIONS.contains(&expression) && expression != kinds.condition() {
             let field = format!("matchConditions[{}]", condition.name);
             let found =
                 format!("not one of podgate's own, and what it leaves out is not judged: {expression}");

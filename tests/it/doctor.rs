@@ -243,6 +243,32 @@ fn a_mutating_webhook_that_may_be_passed_over() {
     assert!(findings[0].found.contains("start without the identity"), "{findings:?}");
 }
 
+/// Both forms of the webhook for templates are in order; the one that fails open is worth a note where a policy refuses.
+#[test]
+fn the_webhook_for_templates_in_both_of_its_forms() {
+    let refusing =
+        podgate::policy::BUILT_IN.replace("  mode: Enforce\n", "  mode: Enforce\n  templates: Enforce\n");
+    for (policy, failure, expected) in [
+        (podgate::policy::BUILT_IN, "Ignore", 0),
+        (podgate::policy::BUILT_IN, "Fail", 0),
+        (&refusing, "Fail", 0),
+        (&refusing, "Ignore", 1),
+    ] {
+        let mut world = World::good();
+        world.patch(VALIDATING, &set("/webhooks/1/failurePolicy", failure.into()));
+        world.patch("ConfigMap", &set("/data/ml-restricted.yaml", policy.into()));
+        let findings = examine(&world.installation()).findings;
+        assert_eq!(findings.len(), expected, "{failure}: {findings:?}");
+        for finding in findings {
+            assert_eq!(
+                (finding.check, finding.severity),
+                (HealthCheck::FailurePolicy, DiagnosisSeverity::Info)
+            );
+            assert!(finding.found.contains("objects are applied that a policy refuses"), "{finding:?}");
+        }
+    }
+}
+
 /// Several things at once, the worst first, and nothing that could move a cursor.
 #[test]
 fn the_report_for_people() {

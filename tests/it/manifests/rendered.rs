@@ -21,7 +21,7 @@ const CHART: &str = "manifests/helm/podgate";
 /// Labels that only Helm sets.
 const OF_HELM: [&str; 2] = ["app.kubernetes.io/managed-by", "helm.sh/chart"];
 /// Folders of Kustomize, and the arguments that have Helm make the same.
-const PAIRS: [(&str, &[&str]); 7] = [
+const PAIRS: [(&str, &[&str]); 8] = [
     ("manifests/base", &[]),
     ("manifests/overlays/cert-manager", &["--set", "tls.mode=certManager"]),
     ("manifests/overlays/aks", &["--set", "aks.selectors=true"]),
@@ -32,6 +32,7 @@ const PAIRS: [(&str, &[&str]); 7] = [
         "manifests/overlays/service-monitor",
         &["--set", "serviceMonitor.enabled=true,prometheusRule.enabled=true"],
     ),
+    ("manifests/overlays/templates-enforce", &["--set", "webhooks.templates.enforce=true"]),
 ];
 /// Adds the Namespace, which Helm leaves to whoever installs.
 pub(super) const WITH_NAMESPACE: [&str; 2] = ["--set", "namespace.create=true"];

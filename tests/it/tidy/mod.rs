@@ -10,6 +10,8 @@ mod source;
 
 use std::path::Path;
 
+pub(crate) use repository::check_generated;
+
 use crate::pods::of_repository;
 
 /// A path from the root of the repository.

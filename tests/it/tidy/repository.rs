@@ -94,7 +94,7 @@ fn the_schemas_of_policy_files_are_current() {
 }
 
 /// Checks that a file of the repository is what we would write there, or writes it.
-fn check_generated(name: &str, expected: &str) {
+pub(crate) fn check_generated(name: &str, expected: &str) {
     let path = of_repository(name);
     if std::env::var_os("PODGATE_BLESS").is_some() {
         fs::create_dir_all(path.parent().unwrap()).unwrap();

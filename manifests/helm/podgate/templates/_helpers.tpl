@@ -131,3 +131,52 @@ failurePolicy: {{ .settings.failurePolicy }}
 timeoutSeconds: {{ .settings.timeoutSeconds }}
 admissionReviewVersions: [v1]
 {{- end }}
+
+{{/* The webhook for templates: asked about the kinds that podgate knows, of the groups that are chosen. In place of Pod
+Security Admission it is asked about what that looks at, and always. */}}
+{{- define "podgate.templates" -}}
+{{- $settings := .Values.webhooks.templates }}
+{{- $asked := .Files.Get "files/templates.yaml" | fromYaml }}
+{{- $conditions := $asked.matchConditions }}
+{{- $rules := $asked.rules }}
+{{- if .Values.podSecurity.enabled }}
+{{- if $settings.enforce }}
+{{- fail "webhooks.templates.enforce and podSecurity.enabled: give one of the two; Pod Security Admission refuses pods alone" }}
+{{- end }}
+{{- $conditions = list }}
+{{- $rules = list }}
+{{- range $asked.rules }}
+{{- if has (first .apiGroups) (list "" "apps" "batch") }}
+{{- $rules = append $rules . }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- with $settings.groups }}
+{{- $known := list }}
+{{- $chosen := list }}
+{{- $groups := . }}
+{{- range $rules }}
+{{- $known = append $known (first .apiGroups) }}
+{{- if has (first .apiGroups) $groups }}
+{{- $chosen = append $chosen . }}
+{{- end }}
+{{- end }}
+{{- range $groups }}
+{{- if not (has . $known) }}
+{{- fail (printf "webhooks.templates.groups: podgate knows no kinds of %s; it knows those of %s" . (join ", " $known)) }}
+{{- end }}
+{{- end }}
+{{- $rules = $chosen }}
+{{- end }}
+{{- $failurePolicy := $settings.failurePolicy }}
+{{- $timeout := $settings.timeoutSeconds }}
+{{- if $settings.enforce }}
+{{- $failurePolicy = "Fail" }}
+{{- $timeout = max 5 (int $timeout) }}
+{{- end }}
+{{- $conditions = concat $conditions $settings.matchConditions }}
+{{- $settings = dict "failurePolicy" $failurePolicy "timeoutSeconds" $timeout "matchConditions" $conditions }}
+{{- include "podgate.webhook" (dict "root" . "path" "/validate" "settings" $settings "condition" nil) }}
+rules:
+  {{- toYaml $rules | nindent 2 }}
+{{- end }}

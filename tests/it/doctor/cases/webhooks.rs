@@ -74,8 +74,8 @@ pub(super) fn cases() -> Vec<(HealthCheck, DiagnosisSeverity, &'static str, Brea
         (
             HealthCheck::RulesRefused,
             Error,
-            "jobs of kubeflow.org",
-            Patch(VALIDATING, set("/webhooks/1/rules/2/apiGroups/-", "kubeflow.org".into())),
+            "jobs of example.com",
+            Patch(VALIDATING, set("/webhooks/1/rules/2/apiGroups/-", "example.com".into())),
         ),
         (
             HealthCheck::FailurePolicy,
