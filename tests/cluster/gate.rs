@@ -55,10 +55,21 @@ impl Gate {
         namespace: &str,
         changed: impl Fn(&mut Json),
     ) -> Self {
+        Self::shipped_as("base", podgate::policy::BUILT_IN, cluster, namespace, changed)
+    }
+
+    /// The same with the configurations of a folder of `manifests`, and this in place of the built-in policy.
+    pub(crate) fn shipped_as(
+        folder: &str,
+        policy: &str,
+        cluster: &'static ControlPlane,
+        namespace: &str,
+        changed: impl Fn(&mut Json),
+    ) -> Self {
         let authority = Authority::new();
         let leaf = authority.loopback();
         let policies = TempDir::new().unwrap();
-        fs::write(policies.path().join("built-in.yaml"), podgate::policy::BUILT_IN).unwrap();
+        fs::write(policies.path().join("built-in.yaml"), policy).unwrap();
         fs::write(policies.path().join("identity.yaml"), IDENTITY).unwrap();
         let podgate = Podgate::start(&[
             "--kubeconfig".as_ref(),
@@ -72,7 +83,7 @@ impl Gate {
         ]);
         podgate.await_ready();
         let installed = [VALIDATING, MUTATING].map(|kind| {
-            let webhooks: Vec<Json> = shipped(cluster, kind)
+            let webhooks: Vec<Json> = shipped(cluster, folder, kind)
                 .into_iter()
                 .map(|mut webhook| {
                     lead(&mut webhook, &podgate, &authority, namespace);
@@ -137,9 +148,9 @@ impl Gate {
 }
 
 /// The webhooks of a shipped configuration.
-fn shipped(cluster: &ControlPlane, kind: &str) -> Vec<Json> {
-    let base = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("manifests/base");
-    let rendered = cluster.kubectl(&["kustomize", base.to_str().unwrap()]).succeeded();
+fn shipped(cluster: &ControlPlane, folder: &str, kind: &str) -> Vec<Json> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("manifests").join(folder);
+    let rendered = cluster.kubectl(&["kustomize", folder.to_str().unwrap()]).succeeded();
     let documents = podgate::yaml::read(&rendered)
         .into_iter()
         .map(|document| serde_json::from_slice::<Json>(&document.unwrap().root.to_json()).unwrap());

@@ -34,23 +34,29 @@ fn foreign_kinds() -> Vec<Json> {
         ("monitoring.coreos.com", "servicemonitors", "ServiceMonitor"),
         ("monitoring.coreos.com", "prometheusrules", "PrometheusRule"),
     ];
-    let definition = |(group, plural, kind): (&str, &str, &str)| {
-        let schema = json!({ "type": "object", "x-kubernetes-preserve-unknown-fields": true });
-        json!({
-            "apiVersion": "apiextensions.k8s.io/v1",
-            "kind": "CustomResourceDefinition",
-            "metadata": { "name": format!("{plural}.{group}") },
-            "spec": {
-                "group": group,
-                "names": { "plural": plural, "kind": kind },
-                "scope": "Namespaced",
-                "versions": [
-                    { "name": "v1", "served": true, "storage": true, "schema": { "openAPIV3Schema": schema } },
-                ],
-            },
-        })
-    };
-    kinds.into_iter().map(definition).collect()
+    kinds.into_iter().map(|(group, plural, kind)| definition(group, "v1", plural, kind)).collect()
+}
+
+/// A definition of a kind of others, with a schema that takes anything.
+pub(crate) fn definition(group: &str, version: &str, plural: &str, kind: &str) -> Json {
+    let schema = json!({ "type": "object", "x-kubernetes-preserve-unknown-fields": true });
+    json!({
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {
+            "name": format!("{plural}.{group}"),
+            // Some groups are Kubernetes' own.
+            "annotations": { "api-approved.kubernetes.io": "unapproved, for tests" },
+        },
+        "spec": {
+            "group": group,
+            "names": { "plural": plural, "kind": kind },
+            "scope": "Namespaced",
+            "versions": [
+                { "name": version, "served": true, "storage": true, "schema": { "openAPIV3Schema": schema } },
+            ],
+        },
+    })
 }
 
 #[test]
@@ -62,7 +68,7 @@ fn the_api_server_takes_everything_that_is_shipped() {
     cluster.kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"]).succeeded();
     // Without it nothing in it can be tried.
     cluster.kubectl(&["apply", "--filename", &manifests("base/namespace.yaml")]).succeeded();
-    let overlays = ["aks", "cert-manager", "kind", "pod-security", "service-monitor"];
+    let overlays = ["aks", "cert-manager", "kind", "pod-security", "service-monitor", "templates-enforce"];
     let folders = overlays.map(|overlay| format!("overlays/{overlay}"));
     for folder in folders.iter().map(String::as_str).chain(["base"]) {
         let tried = cluster.kubectl(&["apply", "--dry-run=server", "--kustomize", &manifests(folder)]);

@@ -11,6 +11,7 @@
 )]
 
 mod alerts;
+mod applied;
 mod authority;
 mod control_plane;
 mod doctor;
