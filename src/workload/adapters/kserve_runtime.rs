@@ -69,10 +69,8 @@ fn best<'d>(mut runtimes: Vec<&'d Referent>, format: &str) -> Option<&'d Referen
 fn priority(runtime: &Node, format: &str) -> Option<i128> {
     let formats = runtime.get("spec")?.items_at("supportedModelFormats");
     let first = formats.iter().find(|known| known.text_of("name") == format)?;
-    match first.get("priority")?.value {
-        Value::Int(priority) => Some(priority),
-        _ => None,
-    }
+    let Value::Int(priority) = first.get("priority")?.value else { return None };
+    Some(priority)
 }
 
 impl<'n> Model<'n> {
