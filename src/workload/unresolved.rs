@@ -77,7 +77,8 @@ impl Unresolved {
     /// The same of an object that stands at a path of another.
     #[must_use]
     pub fn within(self, outer: &Path<'_>) -> Self {
-        let separator = if self.path.is_empty() || self.path.starts_with('[') { "" } else { "." };
+        let joins = self.path.is_empty() || self.path.starts_with('[') || outer.is_empty();
+        let separator = if joins { "" } else { "." };
         Self { path: format!("{outer}{separator}{}", self.path), ..self }
     }
 
@@ -100,5 +101,30 @@ impl Unresolved {
             "the containers{place} are not judged: {shown} of {version} is no kind that podgate knows"
         );
         Self::new(object, path, UnresolvedReason::UnknownKind, text).about(kind, name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::yaml;
+
+    #[test]
+    fn a_path_goes_on_from_that_of_the_outer_object() {
+        let node = yaml::read("{}").remove(0).expect("an object").root;
+        let within = |outer: &[&'static str], path: &str| {
+            let entry = Unresolved::new(&node, &Path::root(), UnresolvedReason::Fragment, String::new());
+            let entry = Unresolved { path: path.to_owned(), ..entry };
+            entry.within(&Path::from_keys(outer.iter().copied())).path
+        };
+        for (outer, path, expected) in [
+            (&["a", "b"][..], "spec.c", "a.b.spec.c"),
+            (&["a"], "[0].c", "a[0].c"),
+            (&["a"], "", "a"),
+            (&[], "spec", "spec"),
+            (&[], "", ""),
+        ] {
+            assert_eq!(within(outer, path), expected, "{outer:?} {path}");
+        }
     }
 }

@@ -101,7 +101,7 @@ fn component<'d>(object: &Object<'d>, path: Path<'d>, node: &'d Node) -> Vec<Tem
             missing.push(object.unresolved(&at, UnresolvedReason::Fragment, "its container is not known"));
             continue;
         }
-        runtime = kserve_runtime::find(object, framework, container);
+        runtime = kserve_runtime::find(object, node, (framework, container));
         if runtime.is_none() {
             missing.push(missing_runtime(object, &at, container));
         }
