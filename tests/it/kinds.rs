@@ -134,29 +134,22 @@ fn a_kind_that_makes_pods_is_never_passed_over() {
 }
 
 /// Every place in a value, from outside inwards.
-fn places(value: &Value, place: String, found: &mut Vec<String>) {
-    match value {
-        Value::Object(entries) => {
-            for (key, inner) in entries {
-                let place = format!("{place}/{}", key.replace('~', "~0").replace('/', "~1"));
-                found.push(place.clone());
-                places(inner, place, found);
-            }
-        }
-        Value::Array(items) => {
-            for (index, inner) in items.iter().enumerate() {
-                found.push(format!("{place}/{index}"));
-                places(inner, format!("{place}/{index}"), found);
-            }
-        }
-        _ => {}
+fn places(value: &Value, place: &str, found: &mut Vec<String>) {
+    let keys = value.as_object().into_iter().flatten();
+    let keys = keys.map(|(key, inner)| (key.replace('~', "~0").replace('/', "~1"), inner));
+    let items = value.as_array().into_iter().flatten().enumerate();
+    let items = items.map(|(index, inner)| (index.to_string(), inner));
+    for (step, inner) in keys.chain(items) {
+        let place = format!("{place}/{step}");
+        found.push(place.clone());
+        places(inner, &place, found);
     }
 }
 
 /// Where something of an object may be replaced: not in what says what it is.
 fn replaceable(object: &Value) -> Vec<String> {
     let mut found = Vec::new();
-    places(object, String::new(), &mut found);
+    places(object, "", &mut found);
     found.retain(|place| !["/apiVersion", "/kind", "/metadata"].iter().any(|fixed| place.starts_with(fixed)));
     found
 }

@@ -30,7 +30,7 @@ fn words(row: &Kind) -> String {
                 .map(|pattern| format!("{} {:?} {:?}", pattern.pattern, pattern.shape, pattern.part));
             places.collect::<Vec<_>>().join(", ")
         }
-        other => format!("{other:?}"),
+        other @ (Carries::Adapter(_) | Carries::Opaque | Carries::Nothing) => format!("{other:?}"),
     };
     format!("{}{versions} {} {carries}", row.group, row.kind)
 }
