@@ -24,6 +24,7 @@ mod ray;
 mod role_based_group;
 mod seldon;
 mod spark;
+mod spark_templates;
 mod tekton;
 mod tekton_pod;
 mod trainer;
@@ -48,6 +49,7 @@ pub(super) use ray::{RAY_CLUSTER, RAY_CLUSTER_FLEET, RAY_CRON_JOB, RAY_JOB, RAY_
 pub(super) use role_based_group::{ROLE_BASED_GROUP, ROLE_BASED_GROUP_SET};
 pub(super) use seldon::{SELDON_DEPLOYMENT, SELDON_SERVER};
 pub(super) use spark::{SCHEDULED_SPARK_APPLICATION, SPARK_APPLICATION};
+pub(super) use spark_templates::{APACHE_SPARK_APPLICATION, APACHE_SPARK_CLUSTER, SPARK_CONNECT};
 pub(super) use tekton::{PIPELINE, PIPELINE_RUN, TASK, TASK_RUN};
 pub(super) use trainer::{OPTIMIZATION_JOB, TRAIN_JOB};
 pub(super) use vllm_runtime::VLLM_RUNTIME;

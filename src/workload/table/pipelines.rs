@@ -15,26 +15,11 @@ pub(super) static KINDS: &[Kind] = &[
     row("kubeflow.org", "WorkspaceKind", adapter(adapters::WORKSPACE_KIND)),
     row("kubeflow.org", "Workspace", adapter(adapters::WORKSPACE)),
     row("kubeflow.org", "PodDefault", adapter(adapters::POD_DEFAULT)),
-    row(
-        "sparkoperator.k8s.io",
-        "SparkConnect",
-        templates(&[pod("spec.server.template"), pod("spec.executor.template")]),
-    ),
+    row("sparkoperator.k8s.io", "SparkConnect", adapter(adapters::SPARK_CONNECT)),
     row("sparkoperator.k8s.io", "SparkApplication", adapter(adapters::SPARK_APPLICATION)),
     row("sparkoperator.k8s.io", "ScheduledSparkApplication", adapter(adapters::SCHEDULED_SPARK_APPLICATION)),
-    row(
-        "spark.apache.org",
-        "SparkApplication",
-        templates(&[pod("spec.driverSpec.podTemplateSpec"), pod("spec.executorSpec.podTemplateSpec")]),
-    ),
-    row(
-        "spark.apache.org",
-        "SparkCluster",
-        templates(&[
-            pod("spec.masterSpec.statefulSetSpec.template"),
-            pod("spec.workerSpec.statefulSetSpec.template"),
-        ]),
-    ),
+    row("spark.apache.org", "SparkApplication", adapter(adapters::APACHE_SPARK_APPLICATION)),
+    row("spark.apache.org", "SparkCluster", adapter(adapters::APACHE_SPARK_CLUSTER)),
     row(
         "kubernetes.dask.org",
         "DaskCluster",
