@@ -42,7 +42,6 @@ const fn missing(name: &'static str, by: &'static str, hardened_by: &'static str
 const STORAGE: InjectedContainer =
     missing("storage-initializer", "KServe", "ClusterStorageContainer default");
 const AUTOSCALER: InjectedContainer = missing("autoscaler", "KubeRay", "autoscalerOptions.securityContext");
-const COLLECTOR: InjectedContainer = missing("collector", "KubeRay", "");
 const WORKFLOWS: &[&str] = &["Workflow", "WorkflowTemplate", "ClusterWorkflowTemplate", "CronWorkflow"];
 const ARGO: &str = "executor.securityContext in workflow-controller-configmap";
 const TEKTON: &str = "the feature flag set-security-context";
@@ -73,19 +72,6 @@ const ROWS: &[Row] = &[
             "spec.rayClusterConfig.autoscalerOptions.securityContext",
         ),
         AUTOSCALER,
-    ),
-    row("ray.io", &["RayCluster"], When::Set("spec.historyServerOptions.collectorOptions"), COLLECTOR),
-    row(
-        "ray.io",
-        &["RayJob"],
-        When::Set("spec.rayClusterSpec.historyServerOptions.collectorOptions"),
-        COLLECTOR,
-    ),
-    row(
-        "ray.io",
-        &["RayService"],
-        When::Set("spec.rayClusterConfig.historyServerOptions.collectorOptions"),
-        COLLECTOR,
     ),
     row("argoproj.io", WORKFLOWS, When::Always, missing("init", "Argo Workflows", ARGO)),
     row("argoproj.io", WORKFLOWS, When::Always, missing("wait", "Argo Workflows", ARGO)),

@@ -5,6 +5,7 @@ use crate::path::Path;
 use crate::workload::kind::{Adapter, Object};
 use crate::workload::object::give_image;
 use crate::workload::template::{Part, Shape, Template};
+use crate::workload::unresolved::UnresolvedReason;
 use crate::yaml::{Node, Value};
 
 /// A cluster at `spec`.
@@ -14,6 +15,7 @@ pub(in crate::workload) const RAY_CLUSTER: Adapter = Adapter {
         ("spec.headGroupSpec.template", Shape::PodTemplate),
         ("spec.workerGroupSpecs[].template", Shape::PodTemplate),
         ("spec.autoscalerOptions", Shape::Container),
+        ("spec.historyServerOptions.collectorOptions", Shape::Opaque),
     ],
 };
 
@@ -24,6 +26,7 @@ pub(in crate::workload) const RAY_JOB: Adapter = Adapter {
         ("spec.rayClusterSpec.headGroupSpec.template", Shape::PodTemplate),
         ("spec.rayClusterSpec.workerGroupSpecs[].template", Shape::PodTemplate),
         ("spec.rayClusterSpec.autoscalerOptions", Shape::Container),
+        ("spec.rayClusterSpec.historyServerOptions.collectorOptions", Shape::Opaque),
         ("spec.submitterPodTemplate", Shape::PodTemplate),
         ("spec.clusterSelector", Shape::Reference),
     ],
@@ -36,6 +39,7 @@ pub(in crate::workload) const RAY_CRON_JOB: Adapter = Adapter {
         ("spec.jobTemplate.rayClusterSpec.headGroupSpec.template", Shape::PodTemplate),
         ("spec.jobTemplate.rayClusterSpec.workerGroupSpecs[].template", Shape::PodTemplate),
         ("spec.jobTemplate.rayClusterSpec.autoscalerOptions", Shape::Container),
+        ("spec.jobTemplate.rayClusterSpec.historyServerOptions.collectorOptions", Shape::Opaque),
         ("spec.jobTemplate.submitterPodTemplate", Shape::PodTemplate),
         ("spec.jobTemplate.clusterSelector", Shape::Reference),
     ],
@@ -48,6 +52,7 @@ pub(in crate::workload) const RAY_SERVICE: Adapter = Adapter {
         ("spec.rayClusterConfig.headGroupSpec.template", Shape::PodTemplate),
         ("spec.rayClusterConfig.workerGroupSpecs[].template", Shape::PodTemplate),
         ("spec.rayClusterConfig.autoscalerOptions", Shape::Container),
+        ("spec.rayClusterConfig.historyServerOptions.collectorOptions", Shape::Opaque),
     ],
 };
 
@@ -58,6 +63,7 @@ pub(in crate::workload) const RAY_CLUSTER_FLEET: Adapter = Adapter {
         ("spec.template.spec.headGroupSpec.template", Shape::PodTemplate),
         ("spec.template.spec.workerGroupSpecs[].template", Shape::PodTemplate),
         ("spec.template.spec.autoscalerOptions", Shape::Container),
+        ("spec.template.spec.historyServerOptions.collectorOptions", Shape::Opaque),
     ],
 };
 
@@ -80,7 +86,19 @@ fn cluster<'d>(object: &Object<'d>, base: &'static str) -> Vec<Template<'d>> {
     let mut found = object.pod_templates(&format!("{base}.headGroupSpec.template"));
     found.extend(object.pod_templates(&format!("{base}.workerGroupSpecs[].template")));
     found.extend(autoscaler(object, base));
+    found.extend(collector(object, base));
     found
+}
+
+/// The collector of the history server, a container in each pod: its image and resources are written, and nothing of its
+/// security can be.
+fn collector<'d>(object: &Object<'d>, base: &'static str) -> Option<Template<'d>> {
+    object.get(base)?.get_in(&["historyServerOptions", "collectorOptions"])?;
+    let path = Path::from_dotted(base).key("historyServerOptions").key("collectorOptions");
+    let text =
+        "KubeRay makes the container of the collector, and nothing of its security can be written here";
+    let unresolved = object.unresolved(&path, UnresolvedReason::Fragment, text);
+    Some(Template::unjudged(path, Shape::Opaque, unresolved))
 }
 
 /// The autoscaler runs under the pod level of the head; without `enableInTreeAutoscaling` there is none.
