@@ -30,6 +30,26 @@ const MOST_COPIED: usize = 8192;
 const MOST_TEMPLATES: usize = 256;
 /// Most causes in the status of a refusal.
 const MOST_CAUSES: usize = 64;
+/// The fields of a pod's spec that rules look at.
+const JUDGED: [&str; 15] = [
+    "containers",
+    "ephemeralContainers",
+    "hostIPC",
+    "hostNetwork",
+    "hostPID",
+    "hostUsers",
+    "initContainers",
+    "nodeSelector",
+    "os",
+    "runtimeClassName",
+    "securityContext",
+    "serviceAccount",
+    "serviceAccountName",
+    "tolerations",
+    "volumes",
+];
+/// What the annotations begin with that a rule looks at.
+const APP_ARMOR: &str = "container.apparmor.security.beta.kubernetes.io/";
 /// Most templates that are named beside the first.
 const MOST_OTHERS: usize = 8;
 /// Longest path in a warning, in characters.
@@ -164,7 +184,7 @@ impl<'r, 'b> TemplateReview<'r, 'b> {
             return BTreeSet::new();
         };
         let pods = templates.iter().take(MOST_TEMPLATES).filter_map(|template| template.pod.as_deref());
-        pods.map(Node::to_json).collect()
+        pods.map(judged_part).collect()
     }
 
     fn warn(&self, template: &Template<'_>, verdict: &mut TemplatesVerdict, decision: &mut Decision<'_>) {
@@ -217,7 +237,19 @@ impl<'r, 'b> TemplateReview<'r, 'b> {
 
 /// Whether the pod of a template is among these.
 fn is_in(pods: &BTreeSet<Vec<u8>>, template: &Template<'_>) -> bool {
-    !pods.is_empty() && template.pod.as_deref().is_some_and(|pod| pods.contains(&pod.to_json()))
+    !pods.is_empty() && template.pod.as_deref().is_some_and(|pod| pods.contains(&judged_part(pod)))
+}
+
+/// What rules look at of a pod, as JSON: some kinds have fields of their own beside it, as how many replicas there are.
+fn judged_part(pod: &Node) -> Vec<u8> {
+    let fields = |node: Option<&Node>, is_judged: fn(&str) -> bool| {
+        let entries = node.map(Node::entries).unwrap_or_default().iter();
+        let judged = entries.filter(|entry| is_judged(&entry.key));
+        Node::object(pod.span, judged.map(|entry| (entry.key.as_str(), entry.value.clone())))
+    };
+    let annotations = fields(pod.get_in(&["metadata", "annotations"]), |key| key.starts_with(APP_ARMOR));
+    let spec = fields(pod.get("spec"), |key| JUDGED.contains(&key));
+    Node::object(pod.span, [("annotations", annotations), ("spec", spec)]).to_json()
 }
 
 /// Whether a policy is among those of a decision already.

@@ -19,8 +19,8 @@ use crate::policy::{
     PolicyIndex, PolicySet, RuleSource, SYSTEM_NAMESPACES, Scope, SecurityPolicy, is_namespace,
 };
 use crate::workload::{
-    Carried, Carries, Kinds, Object, References, Shape, Template, Unresolved, UnresolvedReason, Workload,
-    WorkloadObject, has_placeholder, holders, injected_by_metadata,
+    Carried, Carries, Kind, Kinds, Object, References, Shape, Template, Unresolved, UnresolvedReason,
+    Workload, WorkloadObject, has_placeholder, holders, injected_by_metadata,
 };
 use crate::yaml::{Node, Value, YamlError};
 
@@ -189,8 +189,13 @@ impl<'o> Linter<'o> {
         let by_webhooks =
             templates.iter().filter_map(|template| template.pod.as_deref()).flat_map(injected_by_metadata);
         let injected = Injected::of(object.injected().into_iter().chain(by_webhooks), &policies);
+        let has_patterns = |kind: &Kind| matches!(kind.carries, Carries::Templates(_));
+        let misplaced = match self.kinds.find(api_version, kind).is_some_and(has_patterns) {
+            true => misplaced::unlooked(node, kind, &templates),
+            false => Vec::new(),
+        };
         drop(templates);
-        Some(ObjectReport { injected, ..self.report(item, origin, name, &policies, pods) })
+        Some(ObjectReport { misplaced, injected, ..self.report(item, origin, name, &policies, pods) })
     }
 
     fn template(&self, template: &Template<'_>, policies: &[&SecurityPolicy]) -> PodReport {

@@ -20,6 +20,8 @@ pub struct PodSummary {
     pub severity: Severity,
     /// The policies that ask for it.
     pub policies: Vec<String>,
+    /// Whether the object that makes such pods is refused itself.
+    pub is_object_refused: bool,
     /// The code of the refusal or warning, for `podgate explain`.
     pub code: String,
     /// The changes, in the order of the file.
@@ -75,6 +77,7 @@ impl PodSummary {
         Self {
             severity,
             policies: policies(verdict, severity, openness),
+            is_object_refused: is_object_refused(verdict, openness),
             code,
             changes,
             more,
@@ -120,6 +123,13 @@ fn policies(verdict: &Verdict<'_>, severity: Severity, openness: Openness<'_>) -
         }
     }
     names
+}
+
+/// Whether a policy refuses an object for such pods, and not the pods alone.
+fn is_object_refused(verdict: &Verdict<'_>, openness: Openness<'_>) -> bool {
+    verdict.controls().any(|(policy, control)| {
+        policy.refuses_templates && control.active.actions.deny && is_to_do(control, openness)
+    })
 }
 
 /// Whether anything of a control is left to do: what is open may be done elsewhere.

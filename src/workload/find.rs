@@ -101,7 +101,10 @@ impl<'d> Object<'d> {
                     vec![Template::of_spec(path, shape, part, node)]
                 }
             },
-            Match::Unreadable(path, node) => vec![self.unreadable(path, node, shape, "an object or a list")],
+            Match::Unreadable(path, node) => {
+                let wanted = if node.is_list() { "an object" } else { "an object or a list" };
+                vec![self.unreadable(path, node, shape, wanted)]
+            }
         };
         matches(self.node, pattern).into_iter().flat_map(of_match).collect()
     }

@@ -102,12 +102,15 @@ impl Kinds {
     }
 
     /// The kind that a manifest names: the row of its version, or else that of all others. Of a version that nobody knows, the first
-    /// row: a kind is not unknown because it is newer.
+    /// row of the table: a kind is not unknown because it is newer.
     #[must_use]
     pub fn find(&self, api_version: &str, kind: &str) -> Option<&Kind> {
         let (group, version) = api_version.split_once('/')?;
-        let rows = || self.iter().filter(|row| row.kind == kind && row.group == group);
+        let is_meant = |row: &&Kind| row.kind == kind && row.group == group;
+        let rows = || self.iter().filter(is_meant);
         let of_version = rows().find(|row| row.versions.contains(&version));
-        of_version.or_else(|| rows().find(|row| row.versions.is_empty())).or_else(|| rows().next())
+        let of_all = || rows().find(|row| row.versions.is_empty());
+        // Who adds a kind says which versions it holds for.
+        of_version.or_else(of_all).or_else(|| self.table.iter().copied().flatten().find(is_meant))
     }
 }

@@ -17,6 +17,7 @@ use podgate::pod::Pod;
 use podgate::policy::{Answers, BUILT_IN, Policies, Snapshot, read_file};
 
 use crate::callgrind::Callgrind;
+use crate::kinds;
 use crate::{DENIED, ONE_CONTAINER, Payload, REPAIRED, Result, SIXTEEN_CONTAINERS, scratch};
 
 /// Enough that the two lines between which is counted are below a thousandth.
@@ -27,7 +28,10 @@ const TIMES_OF_EVALUATOR: u64 = 2000;
 /// Something to count.
 struct Turn {
     name: String,
+    /// How many figures are summed up while it is counted.
     times: u64,
+    /// How many of them one call is.
+    per_call: u64,
     once: Box<dyn FnMut()>,
 }
 
@@ -60,13 +64,13 @@ pub(crate) fn measure() -> Result<Vec<(String, u64)>> {
 pub(crate) fn serve_turns() -> Result<ExitCode> {
     let mut turns = turns()?;
     let (mut input, mut output, mut line) = (io::stdin().lock(), io::stdout().lock(), String::new());
-    for Turn { name, times, once } in &mut turns {
+    for Turn { name, times, per_call, once } in &mut turns {
         // What is made once, at the first call.
         once();
         writeln!(output, "{name} {times}")?;
         output.flush()?;
         input.read_line(&mut line)?;
-        (0..*times).for_each(|_| once());
+        (0..*times / *per_call).for_each(|_| once());
         writeln!(output, "done")?;
         output.flush()?;
         input.read_line(&mut line)?;
@@ -99,7 +103,19 @@ fn turns() -> Result<Vec<Turn>> {
         let reviewer = gate("", 0, count)?;
         turns.push(judging(&format!("namespaces-{count}"), reviewer, Webhook::Validate, &ONE_CONTAINER));
     }
+    turns.extend(linting()?);
     Ok(turns)
+}
+
+/// The linter over plain Pods, and over as many custom resources: for each manifest.
+fn linting() -> Result<Vec<Turn>> {
+    let files = kinds::write(&scratch("kinds")?)?;
+    let turns = files.into_iter().zip(["pod", "custom-resource"]).map(|(file, name)| {
+        let once = move || drop(black_box(kinds::lint(&file)));
+        let times = kinds::MANIFESTS as u64;
+        Turn { name: format!("lint/{name}"), times, per_call: times, once: Box::new(once) }
+    });
+    Ok(turns.collect())
 }
 
 fn judging(name: &str, reviewer: Reviewer, webhook: Webhook, payload: &'static Payload) -> Turn {
@@ -107,7 +123,7 @@ fn judging(name: &str, reviewer: Reviewer, webhook: Webhook, payload: &'static P
         let reply = reviewer.review(webhook, black_box(payload.review), &Answers::default());
         drop(black_box(reply.map(podgate::admission::Reply::answer)));
     };
-    Turn { name: format!("{name}/{}", payload.name), times: TIMES, once: Box::new(once) }
+    Turn { name: format!("{name}/{}", payload.name), times: TIMES, per_call: 1, once: Box::new(once) }
 }
 
 fn evaluating(payload: &Payload) -> Result<Turn> {
@@ -118,7 +134,7 @@ fn evaluating(payload: &Payload) -> Result<Turn> {
     let standard: Standard = "restricted:latest".parse().map_err(|error| format!("{error:?}"))?;
     let once = move || drop(black_box(by_standard(&standard, black_box(&pod))));
     let name = format!("evaluate/{}", payload.name);
-    Ok(Turn { name, times: TIMES_OF_EVALUATOR, once: Box::new(once) })
+    Ok(Turn { name, times: TIMES_OF_EVALUATOR, per_call: 1, once: Box::new(once) })
 }
 
 const SELECTOR: &str = "namespaceSelector: {matchLabels: {team: elsewhere}}";

@@ -12,6 +12,7 @@ mod client;
 mod figures;
 mod functions;
 mod goals;
+mod kinds;
 mod lint;
 #[path = "../../server/own.rs"]
 mod own;

@@ -31,7 +31,7 @@ pub(crate) struct KindsArgs {
     kinds: KindsArg,
 
     /// The form of the list.
-    #[arg(long, env = "PODGATE_FORMAT", value_name = "FORMAT", default_value = "text")]
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: KindsFormat,
 }
 

@@ -64,7 +64,7 @@ pub(super) fn fold<'r>(report: &'r Report, layout: Layout) -> Vec<Fold<'r>> {
 
 impl<'r> FoldKey<'r> {
     fn of(FoldedPod { pod, summary, .. }: FoldedPod<'r>) -> Self {
-        let PodSummary { severity, policies, code, changes, more, filled_in } = summary;
+        let PodSummary { severity, policies, code, changes, more, filled_in, .. } = summary;
         Self {
             is_pod: pod.path.is_empty(),
             severity: severity.name(),

@@ -66,7 +66,7 @@ fn write_fold(fold: &Fold<'_>, layout: Layout, output: &mut impl Write) -> io::R
         let place = layout.place(&place(first.object));
         format!("{place}: {}: {}", subject(first), needs(fold, first, layout))
     } else {
-        format!("{}: {}", counted(fold.pods.len(), "object"), needs(fold, first, layout))
+        format!("{}: {}", counted_pods(fold), needs(fold, first, layout))
     };
     writeln!(output, "{}", layout.wrapped("", INDENT, &headline))?;
     if !is_alone {
@@ -104,7 +104,8 @@ fn needs(fold: &Fold<'_>, first: &FoldedPod<'_>, layout: Layout) -> String {
     let changes = summary.changes.iter().filter(|change| change.severity == summary.severity).count();
     let policies: Vec<String> = summary.policies.iter().map(|name| format!("\"{name}\"")).collect();
     let is_alone = fold.pods.len() == 1;
-    let outcome = layout.outcome(summary.severity, outcome(pod.path.is_empty(), is_alone, summary.severity));
+    let is_refused = pod.path.is_empty() || summary.is_object_refused;
+    let outcome = layout.outcome(summary.severity, outcome(is_refused, is_alone, summary.severity));
     let each = if is_alone { "" } else { " in each" };
     let code = layout.aside(&format!("[{}]", summary.code));
     format!(
@@ -123,10 +124,10 @@ fn write_misplaced(object: &ObjectReport, layout: Layout, output: &mut impl Writ
     Ok(())
 }
 
-/// What happens to the object. A template itself is never refused, only its pods.
-fn outcome(is_pod: bool, is_alone: bool, severity: Severity) -> &'static str {
+/// What happens to the object. One that makes pods is refused itself only where a policy says so.
+fn outcome(is_refused: bool, is_alone: bool, severity: Severity) -> &'static str {
     match severity {
-        Severity::Deny if is_pod => "denied",
+        Severity::Deny if is_refused => "denied",
         Severity::Deny if is_alone => "admitted with a warning, but its pods are denied",
         Severity::Deny => "admitted with a warning, but their pods are denied",
         Severity::Warn => "admitted with a warning",
@@ -136,6 +137,12 @@ fn outcome(is_pod: bool, is_alone: bool, severity: Severity) -> &'static str {
 
 fn place(object: &ObjectReport) -> String {
     format!("{}:{}:{}", one_line(&object.file), object.line, object.column)
+}
+
+/// `3 objects`, or `3 pods` if some are of one object.
+fn counted_pods(fold: &Fold<'_>) -> String {
+    let is_shared = fold.pods.iter().any(|folded| folded.object.pods.len() > 1);
+    counted(fold.pods.len(), if is_shared { "pod" } else { "object" })
 }
 
 /// What people call a pod: of several of one object, by its path.

@@ -14,6 +14,10 @@ const MOST_MISSING: usize = 3;
 /// What to do about a fragment.
 const ABOUT_FRAGMENTS: &str =
     " (a fragment, as a patch is: judge the whole object, kubectl kustomize DIR | podgate lint -)";
+/// What to do about an object that is elsewhere.
+const ABOUT_REFERENCES: &str = " (name its file, too, or give it with --objects)";
+/// What to do about what a template has yet to fill in.
+const ABOUT_PLACEHOLDERS: &str = " (judge what is rendered: helm template CHART | podgate lint -)";
 
 /// Writes what is unresolved about pods that are not refused anyway, in many small pieces: `output` should be buffered.
 ///
@@ -50,10 +54,28 @@ fn write_pod(
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    let is_fragment = pod.unresolved.iter().any(|entry| entry.reason != UnresolvedReason::UnknownKind);
-    let advice = if is_fragment { ABOUT_FRAGMENTS } else { "" };
+    let advice = advice(object, pod);
     let place = layout.place(&format!("{}:{line}:{column}", one_line(&object.file)));
     let missing = missing.join(", ");
     let text = format!("{place}: {} is unresolved: {}{more}{advice}", object.subject(), one_line(&missing));
     writeln!(output, "{}", layout.wrapped("", 2, &text))
+}
+
+/// What to do about what is said first.
+fn advice(object: &ObjectReport, pod: &PodReport) -> &'static str {
+    // Those of Kubernetes' own groups are patched by kustomize; what is missing of others is for their operators to say.
+    let is_own = !object.api_version.split('/').next().unwrap_or_default().contains('.');
+    match pod.unresolved.first().map(|entry| entry.reason) {
+        Some(UnresolvedReason::Fragment | UnresolvedReason::NoContainers) if is_own => ABOUT_FRAGMENTS,
+        Some(UnresolvedReason::Reference) => ABOUT_REFERENCES,
+        Some(UnresolvedReason::Placeholder) => ABOUT_PLACEHOLDERS,
+        Some(
+            UnresolvedReason::Fragment
+            | UnresolvedReason::NoContainers
+            | UnresolvedReason::UnknownKind
+            | UnresolvedReason::WrongType
+            | UnresolvedReason::Unparsable,
+        )
+        | None => "",
+    }
 }

@@ -8,7 +8,7 @@ use crate::workload::unresolved::UnresolvedReason;
 use crate::yaml::{Node, Value};
 
 /// Most templates that are found in one list before references to other workflows are left alone.
-const MOST_FOLLOWED: usize = 1000;
+const MOST_FOLLOWED: usize = 100;
 
 /// Longest manifest in a workflow that is itself in a text, all of which stands at one place: each level of them takes room on
 /// the stack.

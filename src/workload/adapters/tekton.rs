@@ -47,7 +47,7 @@ pub(in crate::workload) const PIPELINE_RUN: Adapter = Adapter {
 
 const GROUP: &str = "tekton.dev";
 /// Most templates of one pipeline that are found before references to others are left alone.
-const MOST_FOLLOWED: usize = 1000;
+const MOST_FOLLOWED: usize = 100;
 
 fn task<'d>(object: &Object<'d>) -> Vec<Template<'d>> {
     let path = Path::from_dotted("spec");

@@ -187,3 +187,39 @@ fn a_named_input_that_is_empty_is_unread() {
         assert_eq!(case().run(&[""]).exit_code(&FailOn::DEFAULT), 0, "{text:?}");
     }
 }
+
+#[test]
+fn containers_where_a_kind_has_no_pods_are_noted() {
+    let text = "\
+apiVersion: kubeflow.org/v1
+kind: PyTorchJob
+metadata: {name: a, namespace: ml}
+spec:
+  pytorchReplicaSpecs:
+    Master: {template: {spec: {containers: [{name: a, image: b}]}}}
+  workerReplicaSpecs:
+    Worker: {template: {spec: {containers: [{name: a, image: b, securityContext: {privileged: true}}]}}}
+status:
+  pods: {containers: [{name: a}]}
+";
+    let report = Case::of(text).run(&[""]);
+    let [note] = report.objects[0].misplaced.as_slice() else { panic!("{report:?}") };
+    assert_eq!((note.field.as_str(), note.line), ("spec.workerReplicaSpecs.Worker.template.spec", 8));
+    assert!(note.message.contains("no PyTorchJob has pods there"), "{note:?}");
+}
+
+#[test]
+fn advice_fits_what_is_missing() {
+    let cases = [
+        (
+            "trainer.kubeflow.org/v1alpha1, kind: TrainJob, spec: {runtimeRef: {name: a}}",
+            "give it with --objects",
+        ),
+        ("jobset.x-k8s.io/v1alpha2, kind: JobSet, spec: '${X}'", "helm template"),
+        ("apps/v1, kind: Deployment, spec: {template: {spec: {containers: []}}}", "kubectl kustomize"),
+    ];
+    for (object, advice) in cases {
+        let text = Case::of(&format!("{{metadata: {{namespace: ml}}, apiVersion: {object}}}")).text();
+        assert!(text.contains(advice), "{text}");
+    }
+}
