@@ -202,12 +202,20 @@ impl Tally {
         let name = match reason {
             Some((name, _)) => name,
             // kubectl does not look at it.
-            None if text.contains("...") => "text behind the document",
+            None if text.contains("...") || is_behind_document(text, fault) => "text behind the document",
             None => return Err("refused for no reason that is known"),
         };
         *self.reasons.entry(name).or_default() += 1;
         Ok(())
     }
+}
+
+/// Whether a fault stands in text that follows a document before the next `---`.
+fn is_behind_document(text: &str, fault: &YamlError) -> bool {
+    let before: Vec<&str> = text.lines().take(fault.line.saturating_sub(1)).collect();
+    let start = before.iter().rposition(|line| line.starts_with("---")).map_or(0, |divider| divider + 1);
+    let (documents, fault) = ours(&before[start..].join("\n"));
+    fault.is_none() && documents.iter().any(|document| !document.is_null())
 }
 
 /// Whether we may read more documents than kubectl: what stands behind a `...`, and series of JSON that do not begin the
@@ -218,6 +226,7 @@ fn may_hold_more(text: &str) -> bool {
         || begins.starts_with(['\u{feff}', '['])
         || text.contains("\n[")
         || text.contains("\n{")
+        || text.split("\n---").skip(1).any(|part| part.trim_start().starts_with('{'))
 }
 
 /// Whether two values are the same; numbers as JSON's readers take them.
