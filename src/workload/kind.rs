@@ -64,7 +64,7 @@ impl Kind {
 
 /// An object of a kind that carries pods.
 ///
-/// Adapters look for templates with [`Object::find`], put others together with [`Template::merged`], and say of each what is
+/// Adapters look for templates with `find`, put others together with `merged`, and say of each what is
 /// missing.
 #[derive(Debug, Clone, Copy)]
 pub struct Object<'d> {
