@@ -16,13 +16,18 @@ use crate::json::Reader;
 use crate::path::Path;
 use crate::pod::Pod;
 use crate::policy::SecurityPolicy;
-use crate::text::quoted;
+use crate::text::{printable, quoted};
 use crate::workload::{Part, Shape, Template, Unresolved, UnresolvedReason};
-use crate::yaml::Node;
+use crate::yaml::{Node, Span};
 
 pub use injected::{InjectedOutcome, assess_injected};
 use unknown::Known;
 
+/// Why a template is not judged of which the linter has replaced so much that it gave up.
+const TOO_MANY_FAULTS: &str =
+    "too many of its values are of the wrong type to judge the rest; mend them first";
+/// Longest path in a sentence, in characters.
+const LONGEST_PATH: usize = 200;
 /// The fields that a pod's own security context can set for its containers.
 const OF_POD_LEVEL: [&str; 6] =
     ["runAsNonRoot", "runAsUser", "seccompProfile", "seLinuxOptions", "windowsOptions", "appArmorProfile"];
@@ -53,7 +58,9 @@ pub fn assess<R>(
         return describe(Err(Vec::new()));
     }
     let mut unresolved = template.unresolved.clone();
-    let Some(written) = template.pod.as_deref() else { return describe(Err(unresolved)) };
+    let Some(written) = template.pod.as_deref() else {
+        return describe(Err(at_least_one(unresolved, template, "nothing of its pod is written here")));
+    };
     let known = Known::of(written, &fields_of(policies), is_gate);
     unresolved.extend(known.unknown.iter().map(|unknown| unknown.unresolved(template, written)));
     let read = Reader::new(&known.json).and_then(|mut reader| {
@@ -62,10 +69,30 @@ pub fn assess<R>(
         }
         Pod::read(&mut reader)
     });
-    let Ok(mut pod) = read else { return describe(Err(unresolved)) };
+    let Ok(mut pod) = read else {
+        return describe(Err(at_least_one(unresolved, template, TOO_MANY_FAULTS)));
+    };
     judge((template, written), policies, &mut pod, (unresolved, Some(&known)), |assessed| {
         describe(Ok(assessed))
     })
+}
+
+/// What is missing of a template that cannot be judged: never nothing, which would allow it.
+fn at_least_one(
+    mut unresolved: Vec<Unresolved>,
+    template: &Template<'_>,
+    otherwise: &str,
+) -> Vec<Unresolved> {
+    if unresolved.is_empty() {
+        let path = &template.path;
+        let nowhere = Node::object(Span { start: 0, end: 0, line: 1, column: 1 }, []);
+        let written = template.pod.as_deref().unwrap_or(&nowhere);
+        let text = format!("{}: {otherwise}", printable(&path.to_string(), LONGEST_PATH));
+        let mut entry = Unresolved::new(written, &Path::root(), UnresolvedReason::WrongType, text);
+        entry.path = path.to_string();
+        unresolved.push(entry);
+    }
+    unresolved
 }
 
 /// Judges a template whose pod was read already, and in which every value is known.

@@ -10,6 +10,7 @@ use crate::lint::manifest::Item;
 use crate::lint::misplaced;
 use crate::lint::pod_summary::PodSummary;
 use crate::lint::report::{FindingReport, ObjectReport, ObjectVerdict, PodReport};
+use crate::lint::unlooked;
 use crate::lint::unread::DocumentOrigin;
 use crate::lint::unresolved::{missing_part, missing_parts};
 use crate::lint::wrong_types;
@@ -191,7 +192,7 @@ impl<'o> Linter<'o> {
         let injected = Injected::of(object.injected().into_iter().chain(by_webhooks), &policies);
         let has_patterns = |kind: &Kind| matches!(kind.carries, Carries::Templates(_));
         let misplaced = match self.kinds.find(api_version, kind).is_some_and(has_patterns) {
-            true => misplaced::unlooked(node, kind, &templates),
+            true => unlooked::find(node, kind, &templates),
             false => Vec::new(),
         };
         drop(templates);

@@ -10,14 +10,12 @@ use serde::Serialize;
 
 use crate::lint::legal_fields::Level;
 use crate::path::Path;
-use crate::text::{Printable, printable};
-use crate::workload::{Template, Workload, holders};
+use crate::text::printable;
+use crate::workload::Workload;
 use crate::yaml::{Entry, Node, Value};
 
 /// Most that are reported of one object.
 const MOST: usize = 32;
-/// Longest path that is shown, in characters.
-const LONGEST_PATH: usize = 200;
 /// Longest name that is shown, in characters; and that is compared, in bytes.
 const LONGEST_NAME: usize = 63;
 
@@ -94,29 +92,6 @@ pub(super) fn find(node: &Node, workload: &Workload) -> Vec<Misplaced> {
         last.message.push_str(&format!(" (and {} more in this object)", search.more));
     }
     search.found
-}
-
-/// Containers of a custom resource that are at none of the places where its kind has its pods: podgate does not look at them,
-/// and most likely nobody does.
-pub(super) fn unlooked(node: &Node, kind: &str, templates: &[Template<'_>]) -> Vec<Misplaced> {
-    let is_looked_at = |path: &Path<'_>| templates.iter().any(|template| path.starts_with(&template.path));
-    let is_status = |path: &Path<'_>| path.first().and_then(|step| step.as_key()) == Some("status");
-    let holders = holders(node).into_iter();
-    let unlooked = holders.filter(|(path, _)| !is_looked_at(path) && !is_status(path));
-    let describe = |(path, holder): (Path<'_>, &Node)| {
-        let (line, column) = (holder.span.line, holder.span.column);
-        let kind = Printable(kind);
-        let message =
-            format!("these containers are not looked at: no {kind} has pods there (podgate kinds {kind})");
-        Misplaced {
-            field: printable(&path.to_string(), LONGEST_PATH).to_string(),
-            line,
-            column,
-            message,
-            belongs: String::new(),
-        }
-    };
-    unlooked.take(MOST).map(describe).collect()
 }
 
 struct Search {

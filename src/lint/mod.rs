@@ -26,6 +26,7 @@ mod pod_summary;
 pub mod report;
 mod resemblance;
 mod source;
+mod unlooked;
 mod unread;
 mod unresolved;
 mod workers;

@@ -9,16 +9,14 @@ use aho_corasick::AhoCorasick;
 use crate::yaml::Node;
 
 /// Kinds that others refer to, by their group.
-const KINDS: [(&str, &[&str]); 9] = [
+const KINDS: [(&str, &[&str]); 7] = [
     ("serving.kserve.io", &["ServingRuntime", "ClusterServingRuntime", "LLMInferenceServiceConfig"]),
     ("ome.io", &["ServingRuntime", "ClusterServingRuntime"]),
     ("trainer.kubeflow.org", &["TrainingRuntime", "ClusterTrainingRuntime"]),
     ("argoproj.io", &["WorkflowTemplate", "ClusterWorkflowTemplate"]),
     ("tekton.dev", &["Task", "ClusterTask", "Pipeline", "StepAction"]),
     ("mlops.seldon.io", &["ServerConfig"]),
-    ("extensions.agents.x-k8s.io", &["SandboxTemplate"]),
     ("kubeflow.org", &["WorkspaceKind", "TrainingRuntime", "ClusterTrainingRuntime"]),
-    ("ray.io", &["RayCluster"]),
 ];
 
 /// Those of them that have no namespace.

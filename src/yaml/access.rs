@@ -196,6 +196,7 @@ impl Node {
 
 /// The bits of a place above those that a byte of a text can have: no text is as long.
 const SOURCE_BITS: u32 = usize::BITS - 24;
+const _: () = assert!(usize::BITS == 64, "where addresses are shorter, a text could be as long");
 
 impl Span {
     /// The text that it belongs to, where it is not that of the object: a number from 1.

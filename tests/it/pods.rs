@@ -491,3 +491,14 @@ impl Alone for Reviewer {
         Ok(reply.answer().expect("a snapshot that is all there is"))
     }
 }
+
+/// The files of a folder of ours: the name of each, its text, and what is expected of it, which stands in it behind `#> `.
+pub(crate) fn annotated_files(folder: &str) -> Vec<(String, String, Vec<String>)> {
+    let case = |path: PathBuf| {
+        let text = fs::read_to_string(&path).unwrap();
+        let expected =
+            text.lines().filter_map(|line| line.strip_prefix("#> ")).map(ToOwned::to_owned).collect();
+        (path.file_stem().unwrap().to_str().unwrap().to_owned(), text, expected)
+    };
+    files(&of_repository(folder), "yaml").into_iter().map(case).collect()
+}

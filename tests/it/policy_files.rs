@@ -7,7 +7,7 @@ use std::fs;
 
 use podgate::policy::PolicySet;
 
-use crate::pods::{files, of_repository};
+use crate::pods::{annotated_files, files, of_repository};
 use crate::policies;
 
 /// What comes of these files, named `a.yaml` and on.
@@ -23,20 +23,9 @@ fn names(policies: &PolicySet) -> Vec<String> {
     security.chain(identity).collect()
 }
 
-/// The files of a folder, with what is expected of each.
-fn cases(folder: &str) -> Vec<(String, String, Vec<String>)> {
-    let case = |path: std::path::PathBuf| {
-        let text = fs::read_to_string(&path).unwrap();
-        let expected =
-            text.lines().filter_map(|line| line.strip_prefix("#> ")).map(ToOwned::to_owned).collect();
-        (path.file_stem().unwrap().to_str().unwrap().to_owned(), text, expected)
-    };
-    files(&of_repository(folder), "yaml").into_iter().map(case).collect()
-}
-
 #[test]
 fn every_fault_is_told_at_once_and_in_its_place() {
-    let cases = cases("tests/fixtures/policies/faulty");
+    let cases = annotated_files("tests/fixtures/policies/faulty");
     assert!(cases.len() > 30);
     for (name, text, expected) in cases {
         let expected: Vec<String> = expected.iter().map(|fault| format!("a.yaml:{fault}")).collect();
@@ -46,7 +35,7 @@ fn every_fault_is_told_at_once_and_in_its_place() {
 
 #[test]
 fn files_in_order_are_read() {
-    for (name, text, expected) in cases("tests/fixtures/policies/good") {
+    for (name, text, expected) in annotated_files("tests/fixtures/policies/good") {
         assert_eq!(read(&[&text]).map(|policies| names(&policies)), Ok(expected), "{name}");
     }
 }

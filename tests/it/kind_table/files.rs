@@ -3,12 +3,10 @@
 //! What is expected of a file stands at its end behind `#> `: the faults as `line:column: message`, or the kinds with their
 //! places.
 
-use std::fs;
-
 use podgate::kinds::KindFiles;
 use podgate::workload::{Carries, Kind, Kinds};
 
-use crate::pods::{files, of_repository};
+use crate::pods::annotated_files;
 
 /// What comes of these files, named `a.yaml` and on.
 fn read(texts: &[&str]) -> Result<Kinds, Vec<String>> {
@@ -41,20 +39,9 @@ fn added(kinds: &Kinds) -> Vec<String> {
     added
 }
 
-/// The files of a folder, with what is expected of each.
-fn cases(folder: &str) -> Vec<(String, String, Vec<String>)> {
-    let case = |path: std::path::PathBuf| {
-        let text = fs::read_to_string(&path).unwrap();
-        let expected =
-            text.lines().filter_map(|line| line.strip_prefix("#> ")).map(ToOwned::to_owned).collect();
-        (path.file_stem().unwrap().to_str().unwrap().to_owned(), text, expected)
-    };
-    files(&of_repository(folder), "yaml").into_iter().map(case).collect()
-}
-
 #[test]
 fn every_fault_is_told_at_once_and_in_its_place() {
-    let cases = cases("tests/fixtures/kind_tables/faulty");
+    let cases = annotated_files("tests/fixtures/kind_tables/faulty");
     assert!(cases.len() > 10);
     for (name, text, expected) in cases {
         let expected: Vec<String> = expected.iter().map(|fault| format!("a.yaml:{fault}")).collect();
@@ -64,7 +51,7 @@ fn every_fault_is_told_at_once_and_in_its_place() {
 
 #[test]
 fn files_in_order_are_read() {
-    let cases = cases("tests/fixtures/kind_tables/good");
+    let cases = annotated_files("tests/fixtures/kind_tables/good");
     assert!(!cases.is_empty());
     for (name, text, expected) in cases {
         assert_eq!(read(&[&text]).map(|kinds| added(&kinds)), Ok(expected), "{name}");

@@ -6,6 +6,7 @@ mod layouts;
 mod misplaced;
 mod notations;
 mod placeholders;
+mod references;
 mod same_verdicts;
 mod templates;
 mod unjudged;
@@ -36,6 +37,7 @@ struct Case {
     namespaces: Snapshot,
     namespace: String,
     excludes: Excludes,
+    references: References,
 }
 
 impl Case {
@@ -47,6 +49,7 @@ impl Case {
             namespaces: Snapshot::default(),
             namespace: String::new(),
             excludes: Excludes::default(),
+            references: References::default(),
         };
         for (name, text) in files {
             case.write(name, text);
@@ -91,20 +94,19 @@ impl Case {
         self
     }
 
+    /// Lints as with these in `--objects`.
+    fn referring_to(mut self, references: References) -> Self {
+        self.references = references;
+        self
+    }
+
     fn run(self, names: &[&str]) -> Report {
         let inputs: Vec<Input> =
             names.iter().map(|name| Input::Path(self.folder.path().join(name))).collect();
-        let Self { folder, policies, namespaces, namespace, excludes } = self;
+        let Self { folder, policies, namespaces, namespace, excludes, references } = self;
         let mut report = run(
             &inputs,
-            Options {
-                policies,
-                namespaces,
-                namespace,
-                excludes,
-                kinds: Kinds::default(),
-                references: References::default(),
-            },
+            Options { policies, namespaces, namespace, excludes, kinds: Kinds::default(), references },
         );
         let folder = format!("{}/", folder.path().display());
         let files = report.objects.iter_mut().map(|object| &mut object.file);
@@ -112,6 +114,10 @@ impl Case {
         let folders = summary.charts.iter_mut().chain(&mut summary.kustomizations);
         for file in files.chain(report.unread.iter_mut().map(|unread| &mut unread.file)).chain(folders) {
             *file = file.replace(&folder, "");
+        }
+        let pods = report.objects.iter_mut().flat_map(|object| &mut object.pods);
+        for from in pods.flat_map(|pod| &mut pod.findings).filter_map(|finding| finding.from.as_mut()) {
+            from.file = from.file.replace(&folder, "");
         }
         report
     }

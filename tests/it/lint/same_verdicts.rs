@@ -4,34 +4,20 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use podgate::admission::{Reviewer, Webhook};
+use podgate::admission::Reviewer;
 use podgate::controls::Standard;
 use podgate::lint::{Input, Options, run};
 use podgate::policy::PolicySet;
 use serde_json::{Value, json};
 
 use super::Case;
-use crate::pods::{Alone as _, LEAST_FIXTURES};
+use super::templates::of_pod;
+use crate::pods::LEAST_FIXTURES;
 use crate::real_data::{self, FIXTURES};
 
 /// The webhook's verdict on a pod, after its own mutation: whether it is allowed, and the refusal.
 fn reviewed(reviewer: &Reviewer, pod: &Value) -> (bool, String) {
-    let review = |webhook, pod: &Value| -> Value {
-        let resource = json!({"group": "", "version": "v1", "resource": "pods"});
-        let request = json!({"uid": "u", "operation": "CREATE", "namespace": "ml", "resource": resource, "object": pod});
-        let body =
-            json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request});
-        let body = serde_json::to_vec(&body).unwrap();
-        serde_json::from_slice(&reviewer.alone(webhook, &body).unwrap().body).unwrap()
-    };
-    let mut pod = pod.clone();
-    if let Some(patch) = review(Webhook::Mutate, &pod)["response"]["patch"].as_str() {
-        use base64::Engine as _;
-        let patch = base64::engine::general_purpose::STANDARD.decode(patch).unwrap();
-        let patch: json_patch::Patch = serde_json::from_slice(&patch).unwrap();
-        json_patch::patch(&mut pod, &patch).unwrap();
-    }
-    let response = &review(Webhook::Validate, &pod)["response"];
+    let response = of_pod(reviewer, pod);
     let message = response["status"]["message"].as_str().unwrap_or_default().to_owned();
     (response["allowed"].as_bool().unwrap(), message)
 }

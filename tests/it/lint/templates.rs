@@ -81,7 +81,7 @@ fn review(reviewer: &Reviewer, webhook: Webhook, kind: [&str; 3], resource: &str
 }
 
 /// The webhook's answer about the pod, after its own mutation.
-fn of_pod(reviewer: &Reviewer, pod: &Value) -> Value {
+pub(super) fn of_pod(reviewer: &Reviewer, pod: &Value) -> Value {
     let mut pod = pod.clone();
     let kind = ["", "v1", "Pod"];
     let mutated = review(reviewer, Webhook::Mutate, kind, "pods", &pod);

@@ -1,7 +1,7 @@
 //! What no verdict can be given for: kinds that are not known, and parts of objects.
 
 use insta::assert_snapshot;
-use podgate::lint::report::ObjectVerdict;
+use podgate::lint::report::{ObjectVerdict, UnresolvedReason};
 use serde_json::Value;
 
 use super::{Case, GOOD, LENIENT, as_json, shown};
@@ -221,5 +221,29 @@ fn directives_of_a_patch_are_no_volume_sources() {
             "{{apiVersion: apps/v1, kind: Deployment, metadata: {{name: d, namespace: ml}}, spec: {{template: {{spec: {{volumes: [{volume}]}}}}}}}}"
         );
         assert_eq!(Case::of(&text).run(&[""]).objects[0].verdict, expected, "{volume}");
+    }
+}
+
+/// Past some number of values of the wrong type nothing of a template is judged, be they of fields that no rule looks at: that
+/// allows nothing.
+#[test]
+fn what_has_too_many_faults_to_be_read_is_not_allowed() {
+    let container = "{name: 5, image: i, securityContext: {privileged: true}}";
+    for count in [1, 255, 256, 257, 499] {
+        let containers = vec![container; count].join(", ");
+        let text = format!(
+            "{{apiVersion: kubeflow.org/v1, kind: PyTorchJob, metadata: {{name: a, namespace: ml}}, spec: {{pytorchReplicaSpecs: \
+             {{Master: {{template: {{spec: {{containers: [{containers}]}}}}}}}}}}}}"
+        );
+        let report = Case::of(&text).run(&[""]);
+        let object = &report.objects[0];
+        let pod = &object.pods[0];
+        if count < 256 {
+            assert_eq!(object.verdict, ObjectVerdict::Deny, "{count}");
+        } else {
+            assert_eq!(object.verdict, ObjectVerdict::Unresolved, "{count}");
+            assert_eq!(pod.unresolved[0].reason, UnresolvedReason::WrongType, "{pod:?}");
+            assert_eq!(pod.unresolved[0].path, "spec.pytorchReplicaSpecs.Master.template", "{pod:?}");
+        }
     }
 }
