@@ -14,6 +14,7 @@ pub mod pod;
 pub mod workload;
 
 pub mod finding;
+pub mod identity;
 
 pub mod controls;
 pub mod policy;

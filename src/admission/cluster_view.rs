@@ -2,7 +2,7 @@
 //!
 //! What neither holds is an `Err` with the [`Lookup`] that would tell.
 
-use crate::policy::{Answers, Labels, Lookup, LookupAnswer, LookupError, PodsQuery, Snapshot};
+use crate::policy::{AccountState, Answers, Labels, Lookup, LookupAnswer, LookupError, PodsQuery, Snapshot};
 
 /// The snapshot, and what was looked up beside it.
 #[derive(Debug, Clone, Copy)]
@@ -67,22 +67,25 @@ impl<'k> ClusterView<'k> {
         self.ask(Lookup::Namespace(name.to_owned())).map(state)
     }
 
-    /// Whether there is a service account; `Ok(Err)` when that cannot be told, with the reason.
+    /// A service account; `Ok(Err)` when it cannot be told whether there is one, with the reason.
     pub(super) fn service_account(
         self,
         namespace: &str,
         name: &str,
-    ) -> Result<Result<bool, LookupError>, Lookup> {
-        if self.snapshot.has_service_account(namespace, name) || !self.snapshot.knows_service_accounts() {
-            return Ok(Ok(true));
+    ) -> Result<Result<AccountState<'k>, LookupError>, Lookup> {
+        if let Some(account) = self.snapshot.service_account(namespace, name) {
+            return Ok(Ok(AccountState::Known(account)));
+        }
+        if !self.snapshot.knows_service_accounts() {
+            return Ok(Ok(AccountState::Untold));
         }
         let lookup = Lookup::ServiceAccount { namespace: namespace.to_owned(), name: name.to_owned() };
         if !self.snapshot.is_live() && self.answers.get(&lookup).is_none() {
-            return Ok(Ok(false));
+            return Ok(Ok(AccountState::Absent));
         }
         Ok(self.ask(lookup)?.and_then(|answer| {
-            let LookupAnswer::ServiceAccount(exists) = answer else { return Err(LookupError::Failed) };
-            Ok(*exists)
+            let LookupAnswer::ServiceAccount(account) = answer else { return Err(LookupError::Failed) };
+            Ok(account.as_ref().map_or(AccountState::Absent, AccountState::Known))
         }))
     }
 
@@ -124,14 +127,14 @@ mod tests {
         let view = ClusterView { snapshot: &snapshot, answers: &answers };
         assert!(matches!(view.namespace("a"), Ok(NamespaceState::Absent)));
         assert!(matches!(view.namespace("d"), Ok(NamespaceState::Unknown(LookupError::Limited))));
-        assert_eq!(view.service_account("d", "trainer"), Ok(Err(LookupError::Limited)));
+        assert!(matches!(view.service_account("d", "trainer"), Ok(Err(LookupError::Limited))));
     }
 
     #[test]
     fn an_answer_to_something_else_is_none() {
         let snapshot = Snapshot::live();
         let lookup = Lookup::Namespace("a".to_owned());
-        let answers = Answers::from([(lookup, Ok(LookupAnswer::ServiceAccount(true)))]);
+        let answers = Answers::from([(lookup, Ok(LookupAnswer::ServiceAccount(None)))]);
         let view = ClusterView { snapshot: &snapshot, answers: &answers };
         assert!(matches!(view.namespace("a"), Ok(NamespaceState::Unknown(LookupError::Failed))));
     }

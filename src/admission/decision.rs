@@ -76,7 +76,8 @@ impl Decision<'_> {
     #[must_use]
     pub fn into_owned(self) -> Decision<'static> {
         let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
-        let owner = self.owner.map(|Owner { kind, name, uid }| Owner {
+        let owner = self.owner.map(|Owner { api_version, kind, name, uid }| Owner {
+            api_version: owned(api_version),
             kind: owned(kind),
             name: owned(name),
             uid: owned(uid),

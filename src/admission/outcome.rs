@@ -132,7 +132,12 @@ pub(super) fn cause_at(field: String, judged: &Judged<'_, '_>, message: String) 
     let reason = match (finding.found, &finding.fix) {
         (Found::Absent, _) => "FieldValueRequired",
         (_, Fix::Edit { op: EditOp::Remove, .. } | Fix::Edits { .. }) => "FieldValueForbidden",
-        (_, Fix::Edit { op: EditOp::Set(_), .. } | Fix::OneOf(_) | Fix::Range { .. }) => "FieldValueInvalid",
+        (
+            _,
+            Fix::Edit { op: EditOp::Set(_) | EditOp::Append(_) | EditOp::Prepend(_), .. }
+            | Fix::OneOf(_)
+            | Fix::Range { .. },
+        ) => "FieldValueInvalid",
     };
     Cause { reason, message: cut_as_json(message, LONGEST_CAUSE), field: cut_as_json(field, LONGEST_FIELD) }
 }

@@ -9,15 +9,16 @@ use crate::admission::cluster_view::{ClusterView, NamespaceState};
 use crate::admission::decision::{CountedResource, Decision, Operation, Webhook};
 use crate::admission::dispatch::{ToJudge, check_version, to_judge};
 use crate::admission::error::{Interrupt, ReviewError};
-use crate::admission::identity::{check_service_account, identity};
+use crate::admission::identity::identity;
 use crate::admission::outcome::{Task, audit_text, enforced, name, one_line, refuse_unjudged, too_long};
 use crate::admission::reply::{Answer, Reply, Unanswerable};
 use crate::admission::request::{Envelope, NamedObject, ReadMode, Request};
 use crate::admission::templates::TemplateReview;
 use crate::admission::{pod_security, unjudged};
 use crate::evaluate::{Refusal, Severity, defaults, evaluate, findings_of};
+use crate::identity::Providers;
 use crate::json::{ErrorKind, Reader};
-use crate::mutate::{self, Identity, Mutation};
+use crate::mutate::{self, Mutation};
 use crate::pod::Changes;
 use crate::policy::{
     Answers, Lookup, LookupAnswer, LookupError, NamespacePolicies, PodSecurityConfiguration, PolicyIndex,
@@ -36,6 +37,8 @@ pub struct Reviewer {
     depends_on: Changes,
     /// The custom resources that are known.
     kinds: Arc<Kinds>,
+    /// Who gives pods an identity.
+    providers: Arc<Providers>,
 }
 
 impl Reviewer {
@@ -44,7 +47,13 @@ impl Reviewer {
     pub fn new(policies: PolicySet, snapshot: Snapshot) -> Self {
         let depends_on = policies.depends_on();
         let index = Arc::new(PolicyIndex::new(policies, &snapshot));
-        Self { index, snapshot: Arc::new(snapshot), depends_on, kinds: Arc::new(Kinds::default()) }
+        Self {
+            index,
+            snapshot: Arc::new(snapshot),
+            depends_on,
+            kinds: Arc::new(Kinds::default()),
+            providers: Arc::default(),
+        }
     }
 
     /// The same policies, in a changed cluster. Only namespaces whose labels changed are resolved again.
@@ -55,7 +64,13 @@ impl Reviewer {
         } else {
             Arc::new(self.index.with_snapshot(&snapshot))
         };
-        Self { index, snapshot, depends_on: self.depends_on, kinds: Arc::clone(&self.kinds) }
+        Self { index, snapshot, ..self.clone() }
+    }
+
+    /// The same, with these providers of identities.
+    #[must_use]
+    pub fn with_providers(self, providers: Arc<Providers>) -> Self {
+        Self { providers, ..self }
     }
 
     /// The snapshot of the cluster.
@@ -370,11 +385,8 @@ impl Reviewer {
         decision: &mut Decision<'b>,
     ) -> Result<(), Interrupt> {
         let defaults = defaults(self.security(task), task.pod);
-        let identity = identity(task, self.policies())?;
-        if let Some(Identity { policy }) = &identity {
-            check_service_account(policy, &task.request.namespace, view)?;
-        }
-        let mutated = mutate::mutate(task.pod, task.object.text, &defaults, identity.as_ref());
+        let identity = identity(task, (self.policies(), &self.providers), view)?;
+        let mutated = mutate::mutate(task.pod, task.object.text, &defaults, identity);
         let Mutation { patch, warnings } = mutated.map_err(|error| {
             let name = quoted(name(task.request, task.object));
             ReviewError { code: 413, message: format!("the pod {name} cannot be mutated: {error}") }
@@ -388,6 +400,7 @@ impl Reviewer {
 
 #[cfg(test)]
 mod tests {
+    use crate::identity::ServiceAccount;
     use crate::policy::{BUILT_IN, MATCHES, Policies, read_file};
 
     use super::*;
@@ -431,7 +444,7 @@ mod tests {
     fn changes_of_service_accounts_leave_the_policies_of_namespaces_alone() {
         let reviewer = reviewer(10, 100);
         let mut snapshot = Snapshot::clone(reviewer.snapshot());
-        snapshot.insert_service_account("ml-team-a", "trainer");
+        snapshot.insert_service_account("ml-team-a", "trainer", ServiceAccount::default());
         let changed = reviewer.with_snapshot(Arc::new(snapshot.clone()));
         assert!(Arc::ptr_eq(&reviewer.index, &changed.index));
         snapshot.insert("ml-team-a", [("podgate.dev/policy".to_owned(), "other-3".to_owned())].into());

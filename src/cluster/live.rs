@@ -42,7 +42,7 @@ impl Cluster {
         name: &str,
         within: Duration,
     ) -> Result<bool, ApiError> {
-        if self.known.snapshot().has_service_account(namespace, name) {
+        if self.known.snapshot().service_account(namespace, name).is_some() {
             return Ok(true);
         }
         if !is_namespace(namespace) || !is_object_name(name) {
@@ -133,7 +133,7 @@ impl ClusterState {
         match key {
             ObjectKey::Namespace(name) => self.snapshot().labels(name).is_some(),
             ObjectKey::ServiceAccount { namespace, name } => {
-                self.snapshot().has_service_account(namespace, name)
+                self.snapshot().service_account(namespace, name).is_some()
             }
         }
     }

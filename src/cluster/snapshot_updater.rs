@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use kube::core::ObjectMeta;
 
 use crate::cluster::watch_event::WatchEvent;
+use crate::identity::ServiceAccount;
 use crate::policy::Snapshot;
 
 /// Applies the changes of one resource.
@@ -57,7 +58,9 @@ impl SnapshotUpdater {
         let name = object.name.unwrap_or_default();
         match self.kind {
             SnapshotPart::Namespace => snapshot.insert(&name, object.labels.unwrap_or_default()),
-            SnapshotPart::ServiceAccount => snapshot.insert_service_account(&namespace, &name),
+            SnapshotPart::ServiceAccount => {
+                snapshot.insert_service_account(&namespace, &name, ServiceAccount::default())
+            }
         }
         if self.is_listing {
             self.listed.entry(namespace).or_default().insert(name);
@@ -112,7 +115,9 @@ mod tests {
         accounts
             .take(vec![WatchEvent::Init, account("x"), account("y"), WatchEvent::InitDone], &mut snapshot);
         accounts.take(vec![WatchEvent::Init, account("y"), WatchEvent::InitDone], &mut snapshot);
-        assert!(!snapshot.has_service_account("a", "x") && snapshot.has_service_account("a", "y"));
+        assert!(
+            !snapshot.service_account("a", "x").is_some() && snapshot.service_account("a", "y").is_some()
+        );
         assert!(snapshot.labels("a").is_some(), "the other resource is left alone");
     }
 }

@@ -74,7 +74,7 @@ impl<'p> Defaults<'p> {
         };
         let field = self.position(&finding.path).unwrap_or_else(|| {
             let path = finding.path.clone();
-            self.fields.push(DefaultField { path, value: *value, control, policy });
+            self.fields.push(DefaultField { path, value: value.clone(), control, policy });
             self.fields.len() - 1
         });
         // What does not fit is not filled in, and the pod stays refused. There are never more fields than controls.
@@ -120,7 +120,7 @@ impl<'p> Defaults<'p> {
         pod.containers().flat_map(|(at, _)| {
             self.of(at).map(move |default| Edit {
                 path: Subject::Container(at).join(&default.path),
-                op: EditOp::Set(default.value),
+                op: EditOp::Set(default.value.clone()),
             })
         })
     }

@@ -1,6 +1,7 @@
 //! One change to a pod: fixes and identities consist of these, and a JSON Patch is made from them.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::path::Path;
 
@@ -14,16 +15,20 @@ pub struct Edit<'p> {
 }
 
 /// What to do to a field.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum EditOp<'p> {
     /// Set this value, whether or not it has one.
     Set(Value<'p>),
     /// Remove it.
     Remove,
+    /// Add this value at the end of the list that it is.
+    Append(Value<'p>),
+    /// Add this value at the start of the list that it is.
+    Prepend(Value<'p>),
 }
 
 /// A value that an edit sets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Value<'p> {
     /// A boolean.
     Bool(bool),
@@ -31,15 +36,18 @@ pub enum Value<'p> {
     Text(&'p str),
     /// A list with this one string.
     ListOf(&'p str),
+    /// Anything, as JSON text, which is known to be valid.
+    Json(Arc<str>),
 }
 
 /// The value as JSON.
-impl From<Value<'_>> for serde_json::Value {
-    fn from(value: Value<'_>) -> Self {
+impl From<&Value<'_>> for serde_json::Value {
+    fn from(value: &Value<'_>) -> Self {
         match value {
-            Value::Bool(value) => Self::from(value),
-            Value::Text(text) => Self::from(text),
-            Value::ListOf(text) => Self::from([text].as_slice()),
+            Value::Bool(value) => Self::from(*value),
+            Value::Text(text) => Self::from(*text),
+            Value::ListOf(text) => Self::from([*text].as_slice()),
+            Value::Json(text) => serde_json::from_str(text).unwrap_or_default(),
         }
     }
 }
@@ -53,6 +61,10 @@ impl EditOp<'_> {
                 value.write_to(text)
             }
             Self::Remove => text.write_str("remove it"),
+            Self::Append(value) | Self::Prepend(value) => {
+                text.write_str("add ")?;
+                value.write_to(text)
+            }
         }
     }
 }
@@ -67,6 +79,7 @@ impl Value<'_> {
                 text.write_str(value)?;
                 text.write_str("]")
             }
+            Self::Json(json) => text.write_str(json),
         }
     }
 }

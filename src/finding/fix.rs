@@ -72,7 +72,7 @@ impl<'p> Fix<'p> {
     /// What two fixes have in common if they ask the same of a person, whether or not podgate may make them by itself.
     pub fn request(&self) -> impl Hash + Eq + use<'_, 'p> {
         match self {
-            Self::Edit { op, .. } => (Some(*op), [].as_slice(), None, None),
+            Self::Edit { op, .. } => (Some(op), [].as_slice(), None, None),
             Self::Edits { edits, .. } => (None, edits.as_slice(), None, None),
             Self::OneOf(choices) => (None, [].as_slice(), Some(*choices), None),
             Self::Range { least, most } => (None, [].as_slice(), None, Some((*least, *most))),

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::identity::ServiceAccount;
 use crate::json::{self, Reader, members};
 use crate::lint::known_kinds::NAMESPACE;
 use crate::lint::manifest::{self, Item};
@@ -149,7 +150,7 @@ fn add(file: &str, item: &Item<'_>, text: &str, objects: &mut Objects) -> Result
         }
         SERVICE_ACCOUNT => {
             let Facts { name, namespace, .. } = read_facts(item, text)?;
-            objects.snapshot.insert_service_account(&namespace, &name);
+            objects.snapshot.insert_service_account(&namespace, &name, ServiceAccount::default());
         }
         POD => {
             let Facts { namespace, .. } = read_facts(item, text)?;

@@ -7,12 +7,13 @@
 
 mod identity;
 mod patch;
+mod patch_text;
 
 use crate::evaluate::{Defaults, root_image_warning};
 use crate::pod::Pod;
 
-pub use identity::{Conflict, Identity, choose};
-pub use patch::{PatchError, PatchText};
+pub use identity::{Conflict, IdentityChange, IdentityError, IdentityRequest};
+pub use patch_text::{PatchError, PatchText};
 
 use patch::PatchBuilder;
 
@@ -35,7 +36,7 @@ pub fn mutate<'p>(
     pod: &'p Pod<'_>,
     text: &str,
     defaults: &Defaults<'p>,
-    identity: Option<&Identity<'p>>,
+    identity: IdentityChange<'p>,
 ) -> Result<Mutation, PatchError> {
     if pod.is_mirror() {
         return Ok(Mutation::default());
@@ -43,10 +44,8 @@ pub fn mutate<'p>(
     let mut builder = PatchBuilder::default();
     let mut warnings = Vec::new();
     defaults.edits(pod).for_each(|edit| builder.add(edit));
-    if let Some(identity) = identity {
-        identity.edits(pod).into_iter().for_each(|edit| builder.add(edit));
-        warnings.extend(identity.warning(pod));
-    }
+    identity.edits.into_iter().for_each(|edit| builder.add(edit));
+    warnings.extend(identity.warnings);
     warnings.extend(root_image_warning(pod, defaults, false));
     Ok(Mutation { patch: builder.build(text)?, warnings })
 }

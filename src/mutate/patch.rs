@@ -8,16 +8,11 @@ use std::borrow::Cow;
 use std::num::NonZeroU32;
 
 use json_patch::jsonptr::{PointerBuf, Token};
-use json_patch::{AddOperation, PatchOperation, RemoveOperation, ReplaceOperation};
-use serde_json::{Map, Value as Json};
 
 use crate::finding::{Edit, EditOp};
 use crate::json::{self, Reader};
+use crate::mutate::patch_text::{OperationKind, PatchError, PatchText, write_json, write_text};
 use crate::path::Step;
-
-/// Longest patch, in bytes. In base 64 it is a third longer, and an answer has 256 KiB. Filling in 500 containers, the most
-/// of one kind, takes some 100 KiB.
-const LONGEST_PATCH: usize = 180 * 1024;
 
 /// Collects edits, and makes a patch from them.
 ///
@@ -55,6 +50,10 @@ enum NodeStep {
     Key(u32),
     /// An item of a list.
     Index(u32),
+    /// A new item at the end of a list.
+    End,
+    /// A new item at the start of a list.
+    Start,
 }
 
 /// What the pod has at a path.
@@ -65,26 +64,8 @@ enum Presence {
     Present,
 }
 
-/// Changes, in order, as a JSON array.
-#[derive(Debug, Default)]
-pub struct PatchText {
-    json: Vec<u8>,
-    operations: usize,
-}
-
-/// Why there is no patch.
-#[derive(Debug, thiserror::Error)]
-pub enum PatchError {
-    /// It would be too long to be sent.
-    #[error("what podgate fills in for it is over {} KiB: let it say more itself, or split it", LONGEST_PATCH / 1024)]
-    TooLong,
-    /// The pod cannot be read again.
-    #[error("{0}")]
-    Unreadable(#[from] json::JsonError),
-}
-
 impl<'p> PatchBuilder<'p> {
-    /// Adds an edit. If several have the same path, the last one counts.
+    /// Adds an edit. If several set or remove the same path, the last one counts.
     pub(super) fn add(&mut self, edit: Edit<'p>) {
         if self.nodes.is_empty() {
             self.nodes.push(Node::new(NodeStep::Index(0)));
@@ -96,6 +77,11 @@ impl<'p> PatchBuilder<'p> {
                 Step::Index(index) => NodeStep::at(index),
             };
             at = self.child(at, step);
+        }
+        match edit.op {
+            EditOp::Append(_) => at = self.new_child(at, NodeStep::End),
+            EditOp::Prepend(_) => at = self.new_child(at, NodeStep::Start),
+            EditOp::Set(_) | EditOp::Remove => {}
         }
         let op = NonZeroU32::new(index_of(&mut self.ops, edit.op).saturating_add(1));
         if let Some(node) = self.node_mut(at) {
@@ -120,14 +106,14 @@ impl<'p> PatchBuilder<'p> {
         get(&self.nodes, index)
     }
 
-    fn op(&self, node: &Node) -> Option<EditOp<'p>> {
-        get(&self.ops, node.op?.get() - 1).copied()
+    fn op(&self, node: &Node) -> Option<&EditOp<'p>> {
+        get(&self.ops, node.op?.get() - 1)
     }
 
     fn key(&self, step: NodeStep) -> Option<&str> {
         match step {
             NodeStep::Key(key) => get(&self.keys, key).map(AsRef::as_ref),
-            NodeStep::Index(_) => None,
+            NodeStep::Index(_) | NodeStep::End | NodeStep::Start => None,
         }
     }
 
@@ -155,6 +141,11 @@ impl<'p> PatchBuilder<'p> {
         if let Some(index) = self.child_where(parent, |other| other == step) {
             return index;
         }
+        self.new_child(parent, step)
+    }
+
+    fn new_child(&mut self, parent: NodeIndex, step: NodeStep) -> NodeIndex {
+        let last = self.node(parent).map_or(ROOT, |parent| parent.last_child);
         // A path has a step for each node: so many that they could not be counted would not fit into memory.
         let new = NodeIndex::try_from(self.nodes.len()).unwrap_or(ROOT);
         self.nodes.push(Node::new(step));
@@ -180,10 +171,12 @@ impl<'p> PatchBuilder<'p> {
         if let Some(node) = self.node_mut(at) {
             node.presence = presence;
         }
-        let first = self.children(at).next().map(|(_, child)| child.step);
+        // What is added to a list is not in it yet.
+        let is_new = |step: NodeStep| matches!(step, NodeStep::End | NodeStep::Start);
+        let first = self.children(at).map(|(_, child)| child.step).find(|step| !is_new(*step));
         match (presence, first) {
             (Presence::Null | Presence::Absent, _) => Ok(()),
-            (Presence::Present, None) => reader.skip().map(drop),
+            (Presence::Present, None | Some(NodeStep::End | NodeStep::Start)) => reader.skip().map(drop),
             (Presence::Present, Some(NodeStep::Key(_))) => reader
                 .object(|reader, key| {
                     let child = self.child_where(at, |step| self.key(step) == Some(key));
@@ -218,44 +211,79 @@ impl<'p> PatchBuilder<'p> {
         }
     }
 
-    /// Writes the operations for the children of a node.
+    /// Writes the operations for the children of a node: what is put at the start of a list comes last, as it moves the
+    /// items that the others name.
     fn write(&self, parent: NodeIndex, at: &mut PointerBuf, patch: &mut PatchText) -> Result<(), PatchError> {
-        for (index, child) in self.children(parent) {
-            match child.step {
-                NodeStep::Key(_) => at.push_back(Token::new(self.key(child.step).unwrap_or_default())),
-                NodeStep::Index(index) => {
-                    at.push_back(Token::from(usize::try_from(index).unwrap_or(usize::MAX)))
-                }
-            }
-            match (child.presence, self.op(child)) {
-                (Presence::Present, None) => self.write(index, at, patch)?,
-                (Presence::Present, Some(EditOp::Set(value))) => patch.push(&replace(at, value.into()))?,
-                (Presence::Present | Presence::Null, Some(EditOp::Remove)) => {
-                    patch.push(&PatchOperation::Remove(RemoveOperation { path: at.clone() }))?;
-                }
-                (Presence::Null | Presence::Absent, _) => {
-                    if let Some(value) = self.value(index, child) {
-                        patch.push(&child.make(at, value))?;
-                    }
-                }
-            }
-            at.pop_back();
+        let is_start = |child: &Node| child.step == NodeStep::Start;
+        for (index, child) in self.children(parent).filter(|(_, child)| !is_start(child)) {
+            self.write_child(index, child, at, patch)?;
+        }
+        for (index, child) in self.children(parent).filter(|(_, child)| is_start(child)) {
+            self.write_child(index, child, at, patch)?;
         }
         Ok(())
     }
 
-    /// What a node will hold if the pod has nothing there; `None` for nothing.
-    fn value(&self, index: NodeIndex, node: &Node) -> Option<Json> {
-        match self.op(node) {
-            Some(EditOp::Set(value)) => return Some(value.into()),
-            Some(EditOp::Remove) => return None,
-            None => {}
+    fn write_child(
+        &self,
+        index: NodeIndex,
+        child: &Node,
+        at: &mut PointerBuf,
+        patch: &mut PatchText,
+    ) -> Result<(), PatchError> {
+        at.push_back(match child.step {
+            NodeStep::Key(_) => Token::new(self.key(child.step).unwrap_or_default()),
+            NodeStep::Index(index) => Token::from(usize::try_from(index).unwrap_or(usize::MAX)),
+            NodeStep::End => Token::new("-"),
+            NodeStep::Start => Token::from(0),
+        });
+        match (child.presence, self.op(child)) {
+            (Presence::Present, None) => self.write(index, at, patch)?,
+            (Presence::Present | Presence::Null, Some(EditOp::Remove)) => {
+                patch.push(OperationKind::Remove, at, |_| {})?;
+            }
+            (Presence::Present, Some(_)) => {
+                patch.push(OperationKind::Replace, at, |json| self.write_value(index, child, json))?;
+            }
+            (Presence::Null | Presence::Absent, _) if self.has_value(index, child) => {
+                patch.push(child.making(), at, |json| self.write_value(index, child, json))?;
+            }
+            (Presence::Null | Presence::Absent, _) => {}
         }
-        let members: Map<String, Json> = self
-            .children(index)
-            .filter_map(|(index, child)| Some((self.key(child.step)?.to_owned(), self.value(index, child)?)))
-            .collect();
-        (!members.is_empty()).then_some(Json::Object(members))
+        at.pop_back();
+        Ok(())
+    }
+
+    /// Whether a node will hold anything if the pod has nothing there.
+    fn has_value(&self, index: NodeIndex, node: &Node) -> bool {
+        match self.op(node) {
+            Some(EditOp::Set(_) | EditOp::Append(_) | EditOp::Prepend(_)) => true,
+            Some(EditOp::Remove) => false,
+            None => self.children(index).any(|(index, child)| self.has_value(index, child)),
+        }
+    }
+
+    /// Writes what a node will hold if the pod has nothing there.
+    fn write_value(&self, index: NodeIndex, node: &Node, json: &mut Vec<u8>) {
+        if let Some(EditOp::Set(value) | EditOp::Append(value) | EditOp::Prepend(value)) = self.op(node) {
+            return write_json(value, json);
+        }
+        let mut members: Vec<(NodeIndex, &Node)> =
+            self.children(index).filter(|(index, child)| self.has_value(*index, child)).collect();
+        members.sort_by_key(|(_, child)| (child.step != NodeStep::Start, self.key(child.step)));
+        let is_list = members.iter().all(|(_, child)| self.key(child.step).is_none());
+        json.push(if is_list { b'[' } else { b'{' });
+        for (at, (index, child)) in members.into_iter().enumerate() {
+            if at > 0 {
+                json.push(b',');
+            }
+            if let Some(key) = self.key(child.step) {
+                write_text(key, json);
+                json.push(b':');
+            }
+            self.write_value(index, child, json);
+        }
+        json.push(if is_list { b']' } else { b'}' });
     }
 }
 
@@ -271,13 +299,13 @@ impl Node {
         }
     }
 
-    /// Makes what the pod does not have. An item of a list that is `null` is replaced: adding at its index would make room for a
-    /// new one.
-    fn make(&self, at: &PointerBuf, value: Json) -> PatchOperation {
+    /// How what the pod does not have is made. An item of a list that is `null` is replaced: adding at its index would make
+    /// room for a new one.
+    fn making(&self) -> OperationKind {
         match (self.presence, self.step) {
-            (Presence::Null | Presence::Present, NodeStep::Index(_)) => replace(at, value),
-            (Presence::Absent, _) | (_, NodeStep::Key(_)) => {
-                PatchOperation::Add(AddOperation { path: at.clone(), value })
+            (Presence::Null | Presence::Present, NodeStep::Index(_)) => OperationKind::Replace,
+            (Presence::Absent, _) | (_, NodeStep::Key(_) | NodeStep::End | NodeStep::Start) => {
+                OperationKind::Add
             }
         }
     }
@@ -301,36 +329,6 @@ fn index_of<T: PartialEq>(list: &mut Vec<T>, item: T) -> u32 {
         list.len() - 1
     });
     u32::try_from(index).unwrap_or(u32::MAX)
-}
-
-fn replace(path: &PointerBuf, value: Json) -> PatchOperation {
-    PatchOperation::Replace(ReplaceOperation { path: path.clone(), value })
-}
-
-impl PatchText {
-    fn push(&mut self, operation: &PatchOperation) -> Result<(), PatchError> {
-        self.json.push(if self.operations == 0 { b'[' } else { b',' });
-        // Strings, booleans and lists of them can always be written, and a `Vec` takes every byte.
-        serde_json::to_writer(&mut self.json, operation).map_err(|_| PatchError::TooLong)?;
-        self.operations += 1;
-        if self.json.len() > LONGEST_PATCH { Err(PatchError::TooLong) } else { Ok(()) }
-    }
-
-    /// How many changes it has.
-    #[must_use]
-    pub fn operations(&self) -> usize {
-        self.operations
-    }
-
-    /// The text; `None` if there is nothing to change.
-    #[must_use]
-    pub fn into_json(mut self) -> Option<Vec<u8>> {
-        if self.operations == 0 {
-            return None;
-        }
-        self.json.push(b']');
-        Some(self.json)
-    }
 }
 
 #[cfg(test)]
@@ -394,5 +392,45 @@ mod tests {
             r#"[{"op":"remove","path":"/metadata/labels/a.b~1c~0d"}]"#
         );
         assert_eq!(patch(r#"{"metadata":{}}"#, vec![edit(label(), EditOp::Remove)]), "");
+    }
+
+    #[test]
+    fn lists_grow_at_both_ends_and_are_made_where_there_are_none() {
+        let item = |text: &str| Value::Json(text.into());
+        let containers = || Path::from_keys(["spec", "containers"]);
+        let env = |index| containers().index(index).key("env");
+        let edits = || {
+            vec![
+                edit(containers(), EditOp::Prepend(item(r#"{"name":"first"}"#))),
+                edit(env(0), EditOp::Append(item(r#"{"name":"A"}"#))),
+                edit(env(0), EditOp::Append(item(r#"{"name":"B"}"#))),
+                edit(env(1), EditOp::Append(item(r#"{"name":"A"}"#))),
+                edit(
+                    containers().index(0).key("volumeMounts").index(1),
+                    EditOp::Set(item(r#"{"name":"m"}"#)),
+                ),
+            ]
+        };
+        let pod = r#"{"spec":{"containers":[{"volumeMounts":[{},{}]},{"env":[{"name":"X"}]}]}}"#;
+        assert_eq!(
+            patch(pod, edits()),
+            r#"[{"op":"add","path":"/spec/containers/0/env","value":[{"name":"A"},{"name":"B"}]},{"op":"replace","path":"/spec/containers/0/volumeMounts/1","value":{"name":"m"}},{"op":"add","path":"/spec/containers/1/env/-","value":{"name":"A"}},{"op":"add","path":"/spec/containers/0","value":{"name":"first"}}]"#
+        );
+        let both = || {
+            vec![
+                edit(Path::from_keys(["spec", "volumes"]), EditOp::Append(item("1"))),
+                edit(Path::from_keys(["spec", "volumes"]), EditOp::Prepend(item("0"))),
+            ]
+        };
+        for (pod, expected) in [
+            ("{}", r#"[{"op":"add","path":"/spec","value":{"volumes":[0,1]}}]"#),
+            (r#"{"spec":{"volumes":null}}"#, r#"[{"op":"add","path":"/spec/volumes","value":[0,1]}]"#),
+            (
+                r#"{"spec":{"volumes":[]}}"#,
+                r#"[{"op":"add","path":"/spec/volumes/-","value":1},{"op":"add","path":"/spec/volumes/0","value":0}]"#,
+            ),
+        ] {
+            assert_eq!(patch(pod, both()), expected);
+        }
     }
 }

@@ -39,6 +39,8 @@ pub struct Container<'a> {
     pub name: Cow<'a, str>,
     /// `image`; empty when absent.
     pub image: Cow<'a, str>,
+    /// `env`, as JSON text that is read when an identity is given; empty when absent.
+    env: &'a str,
     /// `resources`, as JSON text; empty when absent.
     pub resources: &'a str,
     /// `volumeMounts`.
@@ -49,6 +51,17 @@ pub struct Container<'a> {
     pub host_ports: Vec<HostPort>,
     /// The hosts of probes and lifecycle handlers: those that are not empty.
     pub probe_hosts: Vec<ProbeHost<'a>>,
+}
+
+/// An environment variable of a container.
+#[derive(Default)]
+pub struct Variable<'a> {
+    /// `name`.
+    pub name: Cow<'a, str>,
+    /// `value`: perhaps a secret.
+    pub value: Cow<'a, str>,
+    /// Whether it has a `valueFrom`.
+    pub is_from_elsewhere: bool,
 }
 
 /// A port of the node that a container asks for.
@@ -78,6 +91,7 @@ impl<'a> Container<'a> {
             "image" => container.image = reader.string()?,
             "ports" => container.read_ports(reader)?,
             "volumeMounts" => container.volume_mounts = VolumeMounts::of(reader.skip_list()?),
+            "env" => container.env = reader.skip()?,
             "resources" => container.resources = reader.skip()?,
             "securityContext" => container.security = SecurityContext::read(reader)?,
             "livenessProbe" => container.read_handler(reader, "livenessProbe.httpGet.host", "livenessProbe.tcpSocket.host")?,
@@ -91,6 +105,26 @@ impl<'a> Container<'a> {
         })?;
         container.is_null = !is_set;
         Ok(())
+    }
+
+    /// Calls back with each variable of `env` and its index. Its value is for comparing alone, and never to be shown.
+    ///
+    /// # Errors
+    /// When `env` is not a list of variables, or a field of one differs from its name in case only.
+    pub fn for_each_variable(&self, mut each: impl FnMut(usize, Variable<'a>)) -> Result<()> {
+        if self.env.is_empty() {
+            return Ok(());
+        }
+        Reader::over(self.env).refusing_misspelt_case().array(|reader, index| {
+            let mut variable = Variable::default();
+            members!(reader, {
+                "name" => variable.name = reader.string()?,
+                "value" => variable.value = reader.string()?,
+                "valueFrom" => variable.is_from_elsewhere = reader.object(|reader, _| reader.skip().map(drop))?,
+            })?;
+            each(index, variable);
+            Ok(())
+        })
     }
 
     fn read_ports(&mut self, reader: &mut Reader<'a>) -> Result<()> {

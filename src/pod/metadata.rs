@@ -5,12 +5,14 @@ use std::borrow::Cow;
 use crate::json::{Reader, Result, members};
 use crate::pod::limits::MAX_ITEMS;
 
-/// Annotations that a control reads start with one of these; the others are not kept.
-const KEPT_ANNOTATIONS: [&str; 4] = [
+/// Annotations that a control or an identity reads start with one of these; the others are not kept.
+const KEPT_ANNOTATIONS: [&str; 6] = [
     "container.apparmor.security.beta.kubernetes.io/",
     "container.seccomp.security.alpha.kubernetes.io/",
     "seccomp.security.alpha.kubernetes.io/",
     Metadata::MIRROR,
+    "azure.workload.identity/",
+    "podgate.dev/",
 ];
 
 /// Room for the labels of a usual pod.
@@ -39,6 +41,8 @@ pub struct Metadata<'a> {
 /// The controller that made an object.
 #[derive(Debug, Default, Clone)]
 pub struct Owner<'a> {
+    /// `apiVersion`.
+    pub api_version: Cow<'a, str>,
     /// `kind`.
     pub kind: Cow<'a, str>,
     /// `name`.
@@ -110,6 +114,7 @@ fn read_controller<'a>(reader: &mut Reader<'a>) -> Result<Option<Owner<'a>>> {
     let mut owner = Owner::default();
     let mut is_controller = false;
     members!(reader, {
+        "apiVersion" => owner.api_version = reader.string()?,
         "kind" => owner.kind = reader.string()?,
         "name" => owner.name = reader.string()?,
         "uid" => owner.uid = reader.string()?,

@@ -20,7 +20,7 @@ mod volume;
 mod volume_mount;
 
 pub use changes::Changes;
-pub use container::{Container, ContainerKind, HostPort, ProbeHost};
+pub use container::{Container, ContainerKind, HostPort, ProbeHost, Variable};
 pub use container_ref::ContainerRef;
 pub use metadata::{Metadata, Owner};
 pub use security::{Capabilities, PodSecurityContext, SeLinuxOptions, SecurityContext, Strings};

@@ -50,6 +50,10 @@ pub struct Spec<'a> {
     pub service_account_name: Cow<'a, str>,
     /// `serviceAccount`, its deprecated alias; empty when absent.
     pub service_account: Cow<'a, str>,
+    /// `automountServiceAccountToken`.
+    pub automount_token: Option<bool>,
+    /// `imagePullSecrets`, as JSON text that is read when the service account changes; empty when absent.
+    pub image_pull_secrets: &'a str,
     /// `runtimeClassName`; empty when absent.
     pub runtime_class_name: Cow<'a, str>,
     /// `securityContext`.
@@ -210,6 +214,8 @@ impl<'a> Spec<'a> {
             "runtimeClassName" => self.runtime_class_name = reader.string()?,
             "serviceAccountName" => self.service_account_name = reader.string()?,
             "serviceAccount" => self.service_account = reader.string()?,
+            "automountServiceAccountToken" => self.automount_token = reader.boolean()?,
+            "imagePullSecrets" => self.image_pull_secrets = reader.skip()?,
             "tolerations" => self.tolerations = reader.skip()?,
         })
     }

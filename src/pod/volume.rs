@@ -110,8 +110,8 @@ pub struct Volume<'a> {
     has_unknown: bool,
     /// `hostPath.path`; empty when absent.
     pub host_path: Cow<'a, str>,
-    /// `projected`, as JSON text that is read when a rule asks; empty when absent.
-    projected: &'a str,
+    /// `projected`, as JSON text that is read when a rule or an identity asks; empty when absent.
+    pub projected: &'a str,
 }
 
 impl<'a> Volume<'a> {

@@ -13,6 +13,8 @@ pub struct VolumeMounts<'a>(&'a str);
 pub struct VolumeMount<'a> {
     /// `name`: that of the volume.
     pub name: Cow<'a, str>,
+    /// `mountPath`.
+    pub mount_path: Cow<'a, str>,
     /// `readOnly`.
     pub is_read_only: Option<bool>,
 }
@@ -34,6 +36,7 @@ impl<'a> VolumeMounts<'a> {
             let mut mount = VolumeMount::default();
             members!(reader, {
                 "name" => mount.name = reader.string()?,
+                "mountPath" => mount.mount_path = reader.string()?,
                 "readOnly" => mount.is_read_only = reader.boolean()?,
             })?;
             each(index, mount);

@@ -1,9 +1,9 @@
 //! An IdentityPolicy, once it fits its schema: whether it makes sense.
 
-use crate::policy::IdentityPolicy;
 use crate::policy::common::is_name;
 use crate::policy::document::{DocumentReader, path};
-use crate::policy::written::{IdentityMatch, IdentitySpec, NamespaceMatch, Object};
+use crate::policy::written::{IdentityMatch, IdentitySpec, Injection, NamespaceMatch, Object};
+use crate::policy::{IdentityPolicy, Injector};
 use crate::text::not_ascii;
 
 impl DocumentReader<'_> {
@@ -31,6 +31,10 @@ impl DocumentReader<'_> {
             pods: pod_selector,
             source_service_accounts,
             service_account_name: spec.identity.service_account_name,
+            injection: match spec.identity.injection {
+                Injection::Inject => Injector::Podgate,
+                Injection::Delegate => Injector::Delegate,
+            },
         });
     }
 

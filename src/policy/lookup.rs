@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use crate::identity::ServiceAccount;
 use crate::policy::pod_security::LevelVersion;
 use crate::policy::snapshot::Labels;
 use crate::text::{Printable, PrintableKey};
@@ -18,7 +19,7 @@ pub const MOST_LOOKUPS: usize = 3;
 pub enum Lookup {
     /// The labels of a Namespace: [`LookupAnswer::Namespace`].
     Namespace(String),
-    /// Whether a service account exists: [`LookupAnswer::ServiceAccount`].
+    /// A service account: [`LookupAnswer::ServiceAccount`].
     ServiceAccount {
         /// Its namespace.
         namespace: String,
@@ -46,10 +47,21 @@ pub struct PodsQuery {
 pub enum LookupAnswer {
     /// The labels of the Namespace; `None` if there is no such Namespace.
     Namespace(Option<Labels>),
-    /// Whether the service account exists.
-    ServiceAccount(bool),
+    /// The service account; `None` if there is none of that name.
+    ServiceAccount(Option<ServiceAccount>),
     /// The warnings for the user who changes the level.
     PodsIn(Vec<String>),
+}
+
+/// What is known of a service account.
+#[derive(Debug, Clone, Copy)]
+pub enum AccountState<'k> {
+    /// All that a provider looks at.
+    Known(&'k ServiceAccount),
+    /// There is none.
+    Absent,
+    /// Nothing: no service accounts are known at all, as when files name none.
+    Untold,
 }
 
 /// Why a lookup failed. The sender of the review sees these words, so they say no more: what the API server said, and
@@ -149,13 +161,16 @@ mod tests {
     fn answers_are_kept_by_what_was_asked() {
         let mut answers = Answers::default();
         assert!(answers.is_empty() && answers.get(&account("a")).is_none());
-        answers.insert(account("a"), Ok(LookupAnswer::ServiceAccount(true)));
+        answers.insert(account("a"), Ok(LookupAnswer::ServiceAccount(Some(ServiceAccount::default()))));
         answers.insert(account("b"), Err(LookupError::Failed));
-        assert_eq!(answers.get(&account("a")), Some(Ok(&LookupAnswer::ServiceAccount(true))));
+        assert_eq!(
+            answers.get(&account("a")),
+            Some(Ok(&LookupAnswer::ServiceAccount(Some(ServiceAccount::default()))))
+        );
         assert_eq!(answers.get(&account("b")), Some(Err(LookupError::Failed)));
         assert!(answers.get(&Lookup::Namespace("a".to_owned())).is_none() && !answers.is_full());
-        answers.insert(account("a"), Ok(LookupAnswer::ServiceAccount(false)));
-        assert_eq!(answers.get(&account("a")), Some(Ok(&LookupAnswer::ServiceAccount(false))));
+        answers.insert(account("a"), Ok(LookupAnswer::ServiceAccount(None)));
+        assert_eq!(answers.get(&account("a")), Some(Ok(&LookupAnswer::ServiceAccount(None))));
         answers.insert(account("c"), Err(LookupError::NoCluster));
         assert!(answers.is_full());
     }

@@ -43,7 +43,7 @@ pub use guarded::{GUARDED_LABELS, GuardedLabels, UnguardedLabel};
 pub use help_url::help_with_code;
 pub use index::{IndexedNamespace, NamespacePolicies, PolicyIndex};
 pub use kind::{KIND_TABLE, PolicyKind, is_of_policy};
-pub use lookup::{Answers, Lookup, LookupAnswer, LookupError, MOST_LOOKUPS, PodsQuery};
+pub use lookup::{AccountState, Answers, Lookup, LookupAnswer, LookupError, MOST_LOOKUPS, PodsQuery};
 pub use pod_security::{Action, LabelFault, LevelVersion, Levels, PodSecurityConfiguration, joined};
 pub use policies::Policies;
 pub use rule::{Actions, ActiveControl, Mode, Relaxation, Rule, RuleSource};
@@ -124,6 +124,18 @@ pub struct IdentityPolicy {
     pub source_service_accounts: Vec<String>,
     /// The service account that pods get.
     pub service_account_name: String,
+    /// Who puts the token into the pod.
+    pub injection: Injector,
+}
+
+/// Who puts the token of an identity into a pod.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub enum Injector {
+    /// podgate.
+    #[default]
+    Podgate,
+    /// The provider's own webhook, which selects pods by their label.
+    Delegate,
 }
 
 /// Where a policy holds.

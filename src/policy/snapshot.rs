@@ -1,13 +1,18 @@
 //! What is known of the cluster: the labels of its Namespaces, and which service accounts there are.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+
+use crate::identity::ServiceAccount;
 
 /// The label that the API server puts on every Namespace.
 pub(super) const NAME_LABEL: &str = "kubernetes.io/metadata.name";
 
 /// The labels of an object.
 pub type Labels = BTreeMap<String, String>;
+
+/// The service accounts of a namespace.
+type AccountsByName = BTreeMap<Arc<str>, Arc<ServiceAccount>>;
 
 /// What is known of the cluster at one moment. A verdict only reads it.
 ///
@@ -16,7 +21,7 @@ pub type Labels = BTreeMap<String, String>;
 #[derive(Debug, Default, Clone)]
 pub struct Snapshot {
     namespaces: Arc<HashMap<Arc<str>, Arc<Labels>>>,
-    service_accounts: HashMap<Arc<str>, Arc<BTreeSet<Arc<str>>>>,
+    service_accounts: HashMap<Arc<str>, Arc<AccountsByName>>,
     is_live: bool,
 }
 
@@ -87,10 +92,13 @@ impl Snapshot {
         self.namespaces.len()
     }
 
-    /// Adds a service account.
-    pub fn insert_service_account(&mut self, namespace: &str, name: &str) {
-        let names = self.service_accounts.entry(namespace.into()).or_default();
-        Arc::make_mut(names).insert(name.into());
+    /// Adds a service account, or replaces what was known of it.
+    pub fn insert_service_account(&mut self, namespace: &str, name: &str, account: ServiceAccount) {
+        // A list that says what is known already changes nothing.
+        if self.service_account(namespace, name) != Some(&account) {
+            let accounts = self.service_accounts.entry(namespace.into()).or_default();
+            Arc::make_mut(accounts).insert(name.into(), Arc::new(account));
+        }
     }
 
     /// Takes out a service account that is gone.
@@ -105,17 +113,23 @@ impl Snapshot {
     /// Takes out the service accounts that are not kept, by namespace and name.
     pub fn retain_service_accounts(&mut self, is_kept: impl Fn(&str, &str) -> bool) {
         self.service_accounts.retain(|namespace, names| {
-            if names.iter().any(|name| !is_kept(namespace, name)) {
-                Arc::make_mut(names).retain(|name| is_kept(namespace, name));
+            if names.keys().any(|name| !is_kept(namespace, name)) {
+                Arc::make_mut(names).retain(|name, _| is_kept(namespace, name));
             }
             !names.is_empty()
         });
     }
 
-    /// Whether a service account is known.
+    /// A service account, if it is known.
     #[must_use]
-    pub fn has_service_account(&self, namespace: &str, name: &str) -> bool {
-        self.service_accounts.get(namespace).is_some_and(|names| names.contains(name))
+    pub fn service_account(&self, namespace: &str, name: &str) -> Option<&ServiceAccount> {
+        self.service_accounts.get(namespace)?.get(name).map(AsRef::as_ref)
+    }
+
+    /// The service accounts of a namespace, by name.
+    pub fn service_accounts_of(&self, namespace: &str) -> impl Iterator<Item = (&str, &ServiceAccount)> {
+        let accounts = self.service_accounts.get(namespace).into_iter().flat_map(|accounts| accounts.iter());
+        accounts.map(|(name, account)| (name.as_ref(), account.as_ref()))
     }
 
     /// Whether any service account is known: files often name none, and then nothing can be told from that.
@@ -149,7 +163,7 @@ mod tests {
         now.insert("a", Labels::from([("team".into(), "x".into())]));
         now.remove("b");
         now.retain(|_| true);
-        now.insert_service_account("a", "default");
+        now.insert_service_account("a", "default", ServiceAccount::default());
         assert!(now.has_namespaces_of(&before));
         for change in [
             |snapshot: &mut Snapshot| snapshot.insert("a", Labels::new()),
@@ -167,23 +181,28 @@ mod tests {
     fn a_clone_is_not_changed_by_what_comes_later() {
         let mut now = Snapshot::live();
         now.insert("a", Labels::from([("team".into(), "x".into())]));
-        now.insert_service_account("a", "default");
+        now.insert_service_account("a", "default", ServiceAccount::default());
         let before = now.clone();
         now.remove("a");
-        now.insert_service_account("a", "trainer");
+        now.insert_service_account("a", "trainer", ServiceAccount::default());
         now.remove_service_account("a", "default");
         assert_eq!(before.labels("a").unwrap().get(NAME_LABEL).map(String::as_str), Some("a"));
-        assert!(before.has_service_account("a", "default") && !before.has_service_account("a", "trainer"));
+        assert!(
+            before.service_account("a", "default").is_some()
+                && !before.service_account("a", "trainer").is_some()
+        );
         assert!(now.labels("a").is_none());
-        assert!(!now.has_service_account("a", "default") && now.has_service_account("a", "trainer"));
-        now.insert_service_account("b", "default");
-        now.insert_service_account("b", "gone");
+        assert!(
+            !now.service_account("a", "default").is_some() && now.service_account("a", "trainer").is_some()
+        );
+        now.insert_service_account("b", "default", ServiceAccount::default());
+        now.insert_service_account("b", "gone", ServiceAccount::default());
         now.insert("c", Labels::new());
         now.insert("d", Labels::new());
         now.retain(|name| name == "c");
         now.retain_service_accounts(|namespace, name| (namespace, name) == ("b", "default"));
         assert!(now.labels("c").is_some() && now.namespace_count() == 1);
-        assert!(now.has_service_account("b", "default") && !now.has_service_account("b", "gone"));
+        assert!(now.service_account("b", "default").is_some() && !now.service_account("b", "gone").is_some());
         assert!(!now.service_accounts.contains_key("a"));
         now.remove_service_account("b", "default");
         now.remove_service_account("b", "default");

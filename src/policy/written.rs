@@ -218,8 +218,8 @@ pub(super) struct Identity {
     #[schemars(length(min = 1))]
     pub(super) service_account_name: String,
     /// Who injects the token into the pod.
-    #[serde(default, rename = "injection")]
-    _injection: Injection,
+    #[serde(default)]
+    pub(super) injection: Injection,
 }
 
 #[derive(Debug, Deserialize, schemars::JsonSchema)]
@@ -231,7 +231,9 @@ pub(super) enum Provider {
 
 #[derive(Debug, Default, Deserialize, schemars::JsonSchema)]
 pub(super) enum Injection {
-    /// Azure workload identity's own webhook, which selects pods by their label.
+    /// podgate, where the provider is set up: --azure-tenant-id.
     #[default]
+    Inject,
+    /// Azure workload identity's own webhook, which selects pods by their label.
     Delegate,
 }

@@ -172,9 +172,14 @@ mod tests {
     /// Lines wait in memory until they are written, so none may be as long as a peer likes.
     #[test]
     fn owners_are_cut_as_names_are() {
-        let owner = Owner { kind: "k".repeat(300).into(), name: "é".repeat(300).into(), uid: "u".into() };
+        let owner = Owner {
+            api_version: "v".into(),
+            kind: "k".repeat(300).into(),
+            name: "é".repeat(300).into(),
+            uid: "u".into(),
+        };
         assert_eq!(OwnerName(&owner).to_string(), format!("{}/{}", "k".repeat(253), "é".repeat(126)));
-        let owner = Owner { kind: "Job".into(), name: "".into(), uid: "u".into() };
+        let owner = Owner { api_version: "v".into(), kind: "Job".into(), name: "".into(), uid: "u".into() };
         assert_eq!(OwnerName(&owner).to_string(), "Job/");
     }
 }

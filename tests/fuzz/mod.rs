@@ -20,6 +20,7 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use podgate::admission::{Answer, Reviewer, Unanswerable, Webhook};
+use podgate::identity::ServiceAccount;
 use podgate::policy::{Lookup, LookupAnswer, Policies, PolicySet, SYSTEM_NAMESPACES, Snapshot, read_file};
 use serde_json::Value as Json;
 
@@ -71,7 +72,7 @@ fn snapshot() -> Snapshot {
     let mut snapshot = Snapshot::default();
     let label = ("podgate.dev/policy".to_owned(), "ml-restricted".to_owned());
     snapshot.insert(NAMESPACE, BTreeMap::from([label]));
-    snapshot.insert_service_account(NAMESPACE, "trainer-wi");
+    snapshot.insert_service_account(NAMESPACE, "trainer-wi", ServiceAccount::default());
     snapshot
 }
 
@@ -80,7 +81,7 @@ fn answer<'b>(reviewer: &Reviewer, webhook: Webhook, body: &'b [u8]) -> Result<A
     reviewer.answer(webhook, body, |lookup| {
         Ok(match lookup {
             Lookup::Namespace(_) => LookupAnswer::Namespace(None),
-            Lookup::ServiceAccount { .. } => LookupAnswer::ServiceAccount(false),
+            Lookup::ServiceAccount { .. } => LookupAnswer::ServiceAccount(None),
             Lookup::PodsIn(_) => LookupAnswer::PodsIn(Vec::new()),
         })
     })

@@ -99,7 +99,10 @@ async fn the_snapshot_holds_what_the_cluster_has_and_follows_its_changes() {
     assert!(snapshot.is_live());
     assert_eq!(label(&snapshot, "a", "team"), Some("x"));
     assert_eq!(label(&snapshot, "b", "kubernetes.io/metadata.name"), Some("b"));
-    assert!(snapshot.has_service_account("a", "default") && !snapshot.has_service_account("b", "default"));
+    assert!(
+        snapshot.service_account("a", "default").is_some()
+            && snapshot.service_account("b", "default").is_none()
+    );
 
     api.put_namespace("a", &json!({"team": "y"}));
     api.put_account("b", "trainer");
@@ -109,8 +112,8 @@ async fn the_snapshot_holds_what_the_cluster_has_and_follows_its_changes() {
         .until("the changes", |now| {
             label(now, "a", "team") == Some("y")
                 && now.labels("b").is_none()
-                && now.has_service_account("b", "trainer")
-                && !now.has_service_account("a", "default")
+                && now.service_account("b", "trainer").is_some()
+                && now.service_account("a", "default").is_none()
         })
         .await;
     assert_eq!(label(&snapshot, "a", "team"), Some("x"), "what was given out does not change");
@@ -242,7 +245,7 @@ async fn a_relist_takes_out_what_is_gone_and_a_watch_that_ends_is_taken_up() {
     api.compact();
     api.end_watches(false);
     followed
-        .until("b is gone", |now| now.labels("b").is_none() && !now.has_service_account("b", "trainer"))
+        .until("b is gone", |now| now.labels("b").is_none() && now.service_account("b", "trainer").is_none())
         .await;
     assert!(followed.snapshot().labels("a").is_some());
     // To be behind is no fault.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use podgate::admission::{Reply, Reviewer, Webhook};
+use podgate::identity::ServiceAccount;
 use podgate::policy::{Answers, Lookup, LookupAnswer, LookupError, Snapshot};
 use serde_json::{Value as Json, json};
 
@@ -20,7 +21,7 @@ spec:
 fn reviewer(mut snapshot: Snapshot, accounts: &[(&str, &str)]) -> Reviewer {
     snapshot.insert("team", BTreeMap::new());
     for (namespace, name) in accounts {
-        snapshot.insert_service_account(namespace, name);
+        snapshot.insert_service_account(namespace, name, ServiceAccount::default());
     }
     Reviewer::new(policies(TRAINERS), snapshot)
 }
@@ -32,7 +33,10 @@ fn account() -> Lookup {
 
 /// That it was looked up.
 fn found(exists: Result<bool, LookupError>) -> Answers {
-    Answers::from([(account(), exists.map(LookupAnswer::ServiceAccount))])
+    Answers::from([(
+        account(),
+        exists.map(|exists| LookupAnswer::ServiceAccount(exists.then(ServiceAccount::default))),
+    )])
 }
 
 /// Whether a new pod is allowed, the code of its refusal and the message, or what is wanted first.

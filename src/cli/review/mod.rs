@@ -160,7 +160,7 @@ impl OfflineReviewer {
     fn resolve(&self, lookup: &Lookup) -> Result<LookupAnswer, LookupError> {
         match lookup {
             Lookup::Namespace(_) => Ok(LookupAnswer::Namespace(None)),
-            Lookup::ServiceAccount { .. } => Ok(LookupAnswer::ServiceAccount(false)),
+            Lookup::ServiceAccount { .. } => Ok(LookupAnswer::ServiceAccount(None)),
             Lookup::PodsIn(query) => self.pods_in(query),
         }
     }

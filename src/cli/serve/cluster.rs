@@ -12,6 +12,7 @@ use crate::cli::serve::policies::SharedReviewer;
 use crate::cluster::{
     ApiError, Cluster, ClusterEvent, ClusterStore, LeaseLock, OwnObjects, Reason, WatchedResource,
 };
+use crate::identity::ServiceAccount;
 use crate::policy::{Lookup, LookupAnswer, LookupError, PodsQuery, Snapshot, is_namespace};
 use crate::server::{ClusterMetrics, Health, ReadinessCondition, Resolver};
 
@@ -149,7 +150,9 @@ impl Resolver for ApiResolver {
                 Lookup::ServiceAccount { namespace, name } => {
                     let exists = self.cluster.service_account(namespace, name, within).await;
                     self.count(WatchedResource::ServiceAccounts.as_str(), exists.as_ref().copied());
-                    exists.map(LookupAnswer::ServiceAccount).map_err(|error| lookup_error(&error))
+                    exists
+                        .map(|exists| LookupAnswer::ServiceAccount(exists.then(ServiceAccount::default)))
+                        .map_err(|error| lookup_error(&error))
                 }
                 Lookup::PodsIn(query) => self.existing_pods(query, within).await,
             }

@@ -100,18 +100,18 @@ fn to_json(found: Found<'_>) -> Json {
 }
 
 impl FixReport {
-    fn of_edit(op: EditOp<'_>) -> Self {
+    fn of_edit(op: &EditOp<'_>) -> Self {
         match op {
-            EditOp::Set(value) => Self::Set(value.into()),
+            EditOp::Set(value) | EditOp::Append(value) | EditOp::Prepend(value) => Self::Set(value.into()),
             EditOp::Remove => Self::Remove(true),
         }
     }
 
     fn of(fix: &Fix<'_>) -> Self {
         match fix {
-            Fix::Edit { op, .. } => Self::of_edit(*op),
+            Fix::Edit { op, .. } => Self::of_edit(op),
             Fix::Edits { edits, .. } => {
-                edits.first().map_or(Self::Remove(true), |edit| Self::of_edit(edit.op))
+                edits.first().map_or(Self::Remove(true), |edit| Self::of_edit(&edit.op))
             }
             Fix::OneOf(values) => Self::Choose(values.iter().map(str::to_owned).collect()),
             Fix::Range { least, most } => Self::Range([*least, *most]),

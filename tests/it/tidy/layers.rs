@@ -7,12 +7,13 @@ use super::show;
 use crate::pods::{files, of_repository};
 
 /// The modules from the ground up. Each sees those of the rows above its own, and of its own row only itself.
-const LAYERS: [&[&str]; 12] = [
+const LAYERS: [&[&str]; 13] = [
     &["path", "text"],
     &["json", "yaml"],
     &["pod"],
     &["workload"],
     &["finding"],
+    &["identity"],
     &["controls"],
     &["policy"],
     &["evaluate"],

@@ -1,0 +1,78 @@
+//! What a provider of identities is, and all of them.
+
+use std::fmt::Debug;
+
+use crate::finding::Edit;
+use crate::identity::azure;
+use crate::identity::service_account::ServiceAccount;
+use crate::pod::Pod;
+
+/// Whether a provider looks at an annotation or label of a service account with this key: rightly, or because people write it
+/// in place of the right one.
+static KEYS: [fn(&str) -> bool; 1] = [azure::names_key];
+
+/// Whether any provider looks at an annotation or label of a service account with this key.
+pub(super) fn names_key(key: &str) -> bool {
+    KEYS.iter().any(|names| names(key))
+}
+
+/// A pod that is to be given an identity.
+#[derive(Debug, Clone, Copy)]
+pub struct Recipient<'p, 'b> {
+    /// The pod, as it was received.
+    pub pod: &'p Pod<'b>,
+    /// Its namespace: that of the request.
+    pub namespace: &'p str,
+    /// The name of the service account that it will run as.
+    pub account_name: &'p str,
+    /// That service account.
+    pub account: &'p ServiceAccount,
+}
+
+/// Gives pods the identity of their service account in a cloud.
+pub trait Provider: Debug + Send + Sync {
+    /// The label that asks for it, with its value.
+    fn label(&self) -> (&'static str, &'static str);
+
+    /// The changes that give a pod its identity; none if it has it already.
+    ///
+    /// # Errors
+    /// When the pod, or its service account, says something that cannot be, or that the API server would refuse after the
+    /// changes.
+    fn inject<'p>(&self, recipient: Recipient<'p, '_>) -> Result<Injection<'p>, InjectionError>;
+}
+
+/// The providers that are on, in the order in which they change a pod.
+#[derive(Debug, Default)]
+pub struct Providers(Vec<Box<dyn Provider>>);
+
+impl Providers {
+    /// Turns one on.
+    pub fn add(&mut self, provider: impl Provider + 'static) {
+        self.0.push(Box::new(provider));
+    }
+
+    /// Those that are on.
+    pub fn iter(&self) -> impl Iterator<Item = &dyn Provider> {
+        self.0.iter().map(AsRef::as_ref)
+    }
+}
+
+/// What a provider changes in a pod.
+#[derive(Debug, Default)]
+pub struct Injection<'p> {
+    /// The changes.
+    pub edits: Vec<Edit<'p>>,
+    /// What the pod's author should know, each at most 120 characters.
+    pub warnings: Vec<String>,
+}
+
+/// Why a pod is given no identity and is refused.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct InjectionError {
+    /// The HTTP code of the refusal.
+    pub code: u16,
+    /// What is wrong and what to do.
+    pub message: String,
+}

@@ -1,0 +1,121 @@
+//! A service account, as far as the identity of its pods depends on it.
+
+use crate::identity::provider::names_key;
+
+/// With this annotation, `"true"`, pods of the account may only use the secrets that it lists.
+pub const ENFORCE_MOUNTABLE_SECRETS: &str = "kubernetes.io/enforce-mountable-secrets";
+
+/// Most annotations, labels, and names of secrets that are kept of one: who may write a service account may write many.
+const MOST_KEPT: usize = 64;
+/// Longest value of an annotation or label that is kept, in bytes; a longer one is cut and so no longer valid.
+const LONGEST_VALUE: usize = 1024;
+
+/// A service account. Of its annotations and labels only those are kept that some provider looks at: their number and
+/// length are their writer's choice.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Hash)]
+pub struct ServiceAccount {
+    annotations: Vec<(Box<str>, Box<str>)>,
+    labels: Vec<(Box<str>, Box<str>)>,
+    /// `automountServiceAccountToken`.
+    pub automount_token: Option<bool>,
+    /// The names of `imagePullSecrets`.
+    pub image_pull_secrets: Vec<Box<str>>,
+    /// The names of `secrets`, if its pods may use no others.
+    pub mountable_secrets: Option<Vec<Box<str>>>,
+}
+
+impl ServiceAccount {
+    /// A service account with these annotations and labels.
+    #[must_use]
+    pub fn new<'m>(
+        annotations: impl IntoIterator<Item = (&'m str, &'m str)>,
+        labels: impl IntoIterator<Item = (&'m str, &'m str)>,
+    ) -> Self {
+        let mut account = Self::default();
+        for (key, value) in annotations {
+            if key == ENFORCE_MOUNTABLE_SECRETS && value == "true" {
+                account.mountable_secrets = Some(Vec::new());
+            }
+            keep(&mut account.annotations, key, value);
+        }
+        for (key, value) in labels {
+            keep(&mut account.labels, key, value);
+        }
+        account
+    }
+
+    /// Adds the names of `secrets`, which only count where its pods may use no others.
+    #[must_use]
+    pub fn with_secrets<'m>(mut self, names: impl IntoIterator<Item = &'m str>) -> Self {
+        if let Some(mountable) = &mut self.mountable_secrets {
+            mountable.extend(names.into_iter().take(MOST_KEPT).map(Into::into));
+        }
+        self
+    }
+
+    /// Adds the names of `imagePullSecrets`.
+    #[must_use]
+    pub fn with_pull_secrets<'m>(mut self, names: impl IntoIterator<Item = &'m str>) -> Self {
+        self.image_pull_secrets.extend(names.into_iter().take(MOST_KEPT).map(Into::into));
+        self
+    }
+
+    /// The same with this `automountServiceAccountToken`.
+    #[must_use]
+    pub fn with_automount(self, automount_token: Option<bool>) -> Self {
+        Self { automount_token, ..self }
+    }
+
+    /// The value of an annotation that a provider looks at.
+    #[must_use]
+    pub fn annotation(&self, key: &str) -> Option<&str> {
+        self.annotations().find(|(name, _)| *name == key).map(|(_, value)| value)
+    }
+
+    /// The annotations that a provider looks at.
+    pub fn annotations(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.annotations.iter().map(|(key, value)| (key.as_ref(), value.as_ref()))
+    }
+
+    /// The labels that a provider looks at: an annotation that was written as a label by mistake.
+    pub fn labels(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.labels.iter().map(|(key, value)| (key.as_ref(), value.as_ref()))
+    }
+}
+
+fn keep(kept: &mut Vec<(Box<str>, Box<str>)>, key: &str, value: &str) {
+    if names_key(key) && kept.len() < MOST_KEPT {
+        let end = value.floor_char_boundary(LONGEST_VALUE);
+        kept.push((key.into(), value.get(..end).unwrap_or_default().into()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_provider_looks_at_is_kept() {
+        let annotations =
+            [("azure.workload.identity/client-id", "a"), ("kubectl.kubernetes.io/last-applied", "secret")];
+        let account =
+            ServiceAccount::new(annotations, [("team", "x"), ("azure.workload.identity/use", "true")])
+                .with_secrets(["s1"])
+                .with_pull_secrets(["p1"])
+                .with_automount(Some(false));
+        assert_eq!(account.annotation("azure.workload.identity/client-id"), Some("a"));
+        assert_eq!((account.annotations().count(), account.labels().count()), (1, 1));
+        assert_eq!((account.mountable_secrets.as_ref(), account.automount_token), (None, Some(false)));
+        let enforced = ServiceAccount::new([(ENFORCE_MOUNTABLE_SECRETS, "true")], []).with_secrets(["s1"]);
+        assert_eq!(enforced.mountable_secrets, Some(vec!["s1".into()]));
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded() {
+        let many: Vec<String> = (0..100).map(|number| format!("azure.workload.identity/{number}")).collect();
+        let long = "ä".repeat(LONGEST_VALUE);
+        let account = ServiceAccount::new(many.iter().map(|key| (key.as_str(), long.as_str())), []);
+        assert_eq!(account.annotations().count(), MOST_KEPT);
+        assert!(account.annotations().all(|(_, value)| value.len() == LONGEST_VALUE));
+    }
+}
