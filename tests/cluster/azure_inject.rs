@@ -1,0 +1,115 @@
+//! `injection: Inject` beside azure-workload-identity's own webhook: whoever of the two is called first, and however
+//! often, a pod has one token, every part of the identity once, and nobody is called without end.
+
+use serde_json::json;
+
+use crate::azure_webhook::{
+    CLIENT, CalledFirst, POD, POD_VOLUME, SideBySide, TENANT, assert_injected_once, containers, identity,
+    labelled_trainer, trainer, variables,
+};
+use crate::gate::Parts;
+
+/// The client id of another identity.
+const OTHER: &str = "0b0b0b0b-1111-4222-8333-444444444444";
+
+/// podgate injects, too, as the release of the other does.
+const FLAGS: [&str; 4] = ["--azure-tenant-id", TENANT, "--azure-layout", "v16"];
+
+fn side_by_side(first: CalledFirst) -> Option<SideBySide> {
+    let parts = Parts { identity: &identity("Inject"), flags: &FLAGS, ..Parts::default() };
+    SideBySide::start(first, parts)
+}
+
+/// What podgate has injected is what the other would inject, so that changes nothing, and nobody is called again.
+#[test]
+#[ignore = "podgate does not inject by itself yet"]
+fn podgate_first_the_other_finds_all_of_it() {
+    let Some(both) = side_by_side(CalledFirst::Podgate) else { return };
+    assert_injected_once(&both.stored(&trainer()), POD_VOLUME);
+    assert_eq!(both.calls(POD), [(0, "podgate", true), (0, "azure", false)]);
+}
+
+/// The other misses the label, as in `Delegate`; podgate needs nobody.
+#[test]
+#[ignore = "podgate does not inject by itself yet"]
+fn podgate_last_injects_what_the_other_misses() {
+    let Some(both) = side_by_side(CalledFirst::Azure) else { return };
+    assert_injected_once(&both.stored(&trainer()), POD_VOLUME);
+    assert_eq!(both.calls(POD), [(0, "podgate", true)]);
+}
+
+/// The other injects for the account that the pod has at first, podgate completes that for the account of the policy, and
+/// when the other is called again there is nothing left to do.
+#[test]
+#[ignore = "podgate does not inject by itself yet"]
+fn podgate_last_completes_what_the_other_began() {
+    let Some(both) = side_by_side(CalledFirst::Azure) else { return };
+    assert_injected_once(&both.stored(&labelled_trainer()), POD_VOLUME);
+    assert_eq!(both.calls(POD), [(0, "azure", true), (0, "podgate", true), (1, "azure", false)]);
+}
+
+/// The client id of the account that the pod had at first must not stand beside a token of the policy's account: the pod
+/// has the right one, or is refused.
+#[test]
+#[ignore = "podgate does not inject by itself yet"]
+fn podgate_last_never_leaves_the_client_of_another_account() {
+    let Some(both) = side_by_side(CalledFirst::Azure) else { return };
+    both.annotate_default(OTHER);
+    let ended = both.gate.create_with(&labelled_trainer(), &["--output=json"]);
+    if ended.is_success {
+        assert_injected_once(&serde_json::from_str(&ended.output).unwrap(), POD_VOLUME);
+    } else {
+        assert!(ended.errors.contains("AZURE_CLIENT_ID"), "{ended:?}");
+    }
+}
+
+#[test]
+#[ignore = "podgate does not inject by itself yet"]
+fn in_both_orders_a_pod_that_is_submitted_once_more_stays_as_it_is() {
+    for first in [CalledFirst::Podgate, CalledFirst::Azure] {
+        let Some(both) = side_by_side(first) else { return };
+        let pod = both.stored(&trainer());
+        let again = both.stored_again(&pod);
+        assert_injected_once(&again, POD_VOLUME);
+        assert_eq!(again["spec"], pod["spec"]);
+        let calls = both.calls(POD);
+        assert_eq!(calls.len(), 2, "{calls:?}");
+        assert!(calls.iter().all(|(round, _, changed)| (*round, *changed) == (0, false)), "{calls:?}");
+    }
+}
+
+/// The other's proxy comes after podgate, which is called again for the containers of it, and then the other for what
+/// podgate filled in there: each twice at most.
+#[test]
+#[ignore = "podgate does not inject by itself yet"]
+fn in_both_orders_containers_that_are_added_later_are_injected_once() {
+    let warning = podgate::policy::BUILT_IN.replace("mode: Enforce", "mode: Warn");
+    for first in [CalledFirst::Podgate, CalledFirst::Azure] {
+        let parts =
+            Parts { policy: &warning, identity: &identity("Inject"), flags: &FLAGS, ..Parts::default() };
+        let Some(both) = SideBySide::start(first, parts) else { return };
+        let mut pod = labelled_trainer();
+        pod["metadata"]["annotations"] = json!({ "azure.workload.identity/inject-proxy-sidecar": "true" });
+        let pod = both.stored(&pod);
+        assert_eq!(containers(&pod).count(), 5, "{pod:#}");
+        assert_injected_once(&pod, POD_VOLUME);
+        let calls = both.calls(POD);
+        assert!(calls.len() <= 4 && calls.iter().all(|(round, ..)| *round <= 1), "{calls:?}");
+    }
+}
+
+/// A variable that the user has set is the user's, to both.
+#[test]
+#[ignore = "podgate does not inject by itself yet"]
+fn in_both_orders_what_the_user_set_stays() {
+    for first in [CalledFirst::Podgate, CalledFirst::Azure] {
+        let Some(both) = side_by_side(first) else { return };
+        let mut pod = trainer();
+        pod["spec"]["containers"][0]["env"] =
+            json!([{ "name": "AZURE_AUTHORITY_HOST", "value": "https://mine/" }]);
+        let pod = both.stored(&pod);
+        let variables = variables(&pod["spec"]["containers"][0]);
+        assert_eq!(variables.len(), 4, "{variables:?}");
+        assert_eq!(variables[..2], [("AZURE_AUTHORITY_HOST", "https://mine/"), ("AZURE_CLIENT_ID", CLIENT)]);
+    }
+}
