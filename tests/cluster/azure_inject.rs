@@ -20,13 +20,14 @@ fn side_by_side(first: CalledFirst) -> Option<SideBySide> {
     SideBySide::start(first, parts)
 }
 
-/// What podgate has injected is what the other would inject, so that changes nothing, and nobody is called again.
+/// What podgate has injected is what the other would inject. It counts as a change all the same, so podgate is called
+/// again, and that is the end of it.
 #[test]
 #[ignore = "podgate does not inject by itself yet"]
 fn podgate_first_the_other_finds_all_of_it() {
     let Some(both) = side_by_side(CalledFirst::Podgate) else { return };
     assert_injected_once(&both.stored(&trainer()), POD_VOLUME);
-    assert_eq!(both.calls(POD), [(0, "podgate", true), (0, "azure", false)]);
+    assert_eq!(both.calls(POD), [(0, "podgate", true), (0, "azure", true), (1, "podgate", false)]);
 }
 
 /// The other misses the label, as in `Delegate`; podgate needs nobody.
@@ -39,13 +40,14 @@ fn podgate_last_injects_what_the_other_misses() {
 }
 
 /// The other injects for the account that the pod has at first, podgate completes that for the account of the policy, and
-/// when the other is called again there is nothing left to do.
+/// there is nothing left to do when both are called again.
 #[test]
 #[ignore = "podgate does not inject by itself yet"]
 fn podgate_last_completes_what_the_other_began() {
     let Some(both) = side_by_side(CalledFirst::Azure) else { return };
     assert_injected_once(&both.stored(&labelled_trainer()), POD_VOLUME);
-    assert_eq!(both.calls(POD), [(0, "azure", true), (0, "podgate", true), (1, "azure", false)]);
+    let calls = [(0, "azure", true), (0, "podgate", true), (1, "azure", true), (1, "podgate", false)];
+    assert_eq!(both.calls(POD), calls);
 }
 
 /// The client id of the account that the pod had at first must not stand beside a token of the policy's account: the pod
@@ -73,13 +75,12 @@ fn in_both_orders_a_pod_that_is_submitted_once_more_stays_as_it_is() {
         assert_injected_once(&again, POD_VOLUME);
         assert_eq!(again["spec"], pod["spec"]);
         let calls = both.calls(POD);
-        assert_eq!(calls.len(), 2, "{calls:?}");
-        assert!(calls.iter().all(|(round, _, changed)| (*round, *changed) == (0, false)), "{calls:?}");
+        assert!(calls.iter().all(|(_, whose, changed)| *whose == "azure" || !changed), "{calls:?}");
     }
 }
 
-/// The other's proxy comes after podgate, which is called again for the containers of it, and then the other for what
-/// podgate filled in there: each twice at most.
+/// The other adds its proxy after podgate has been called, or before: whoever is called for it then, it is each twice at
+/// most.
 #[test]
 #[ignore = "podgate does not inject by itself yet"]
 fn in_both_orders_containers_that_are_added_later_are_injected_once() {
