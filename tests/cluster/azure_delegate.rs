@@ -1,14 +1,13 @@
 //! `injection: Delegate` beside azure-workload-identity's own webhook: podgate sets the account and the label, and that
 //! webhook injects the token. It has to be called after podgate; what comes of the other order is written down here, too.
 
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
 use crate::azure_webhook::{
     CalledFirst, POD, POD_VOLUME, SideBySide, assert_assigned, assert_injected_once, containers, identity,
-    labelled_trainer, tokens, trainer, variables,
+    labelled_trainer, tokens, trainer, variables, volume_of_a_replica,
 };
 use crate::gate::Parts;
-use crate::wait::eventually;
 
 /// The client id of another identity.
 const OTHER: &str = "0b0b0b0b-1111-4222-8333-444444444444";
@@ -36,31 +35,12 @@ fn a_pod_that_is_submitted_once_more_stays_as_it_is() {
     assert_eq!(both.calls(POD), [(0, "podgate", false), (0, "azure", true), (1, "podgate", false)]);
 }
 
-/// The name is made after the webhooks have been called, so the volume is named after its beginning.
 #[test]
 fn pods_of_a_deployment_are_injected_once() {
     let Some(both) = side_by_side(CalledFirst::Podgate) else { return };
-    let labels = json!({ "app": "trainer" });
-    let template = json!({ "metadata": { "labels": labels }, "spec": trainer()["spec"] });
-    let deployment = json!({
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": { "name": "train" },
-        "spec": { "replicas": 2, "selector": { "matchLabels": labels }, "template": template },
-    });
-    both.gate.create(&deployment).succeeded();
-    let pods = eventually("two pods", || {
-        let pods = both.gate.kubectl(&["get", "pods", "--output=json"]).succeeded();
-        let pods: Json = serde_json::from_str(&pods).unwrap();
-        let pods = pods["items"].as_array().unwrap().clone();
-        if pods.len() == 2 { Ok(pods) } else { Err(format!("{} pods", pods.len())) }
-    });
-    for pod in &pods {
-        let volume = tokens(pod)[0]["name"].as_str().unwrap();
-        assert!(volume.starts_with("azure-workload-identity-reserved-"), "{volume}");
-        assert_injected_once(pod, volume);
+    for pod in &both.pods_of_a_deployment() {
+        assert_injected_once(pod, &volume_of_a_replica(pod));
     }
-    assert_eq!(tokens(&pods[0]), tokens(&pods[1]));
 }
 
 /// A webhook whose selector does not match in the first round is never called later, whatever is changed by then. `doctor`

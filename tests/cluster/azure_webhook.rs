@@ -8,6 +8,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
+use aws_lc_rs::digest::{SHA256, digest};
 use serde_json::{Value as Json, json};
 
 use crate::authority::{Authority, Leaf};
@@ -150,6 +151,25 @@ impl SideBySide {
         self.stored(&again)
     }
 
+    /// The pods that a ReplicaSet makes of [`trainer`].
+    pub(crate) fn pods_of_a_deployment(&self) -> [Json; 2] {
+        let labels = json!({ "app": "trainer" });
+        let template = json!({ "metadata": { "labels": labels }, "spec": trainer()["spec"] });
+        let deployment = json!({
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": { "name": "train" },
+            "spec": { "replicas": 2, "selector": { "matchLabels": labels }, "template": template },
+        });
+        self.gate.create(&deployment).succeeded();
+        eventually("two pods", || {
+            let pods = self.gate.kubectl(&["get", "pods", "--output=json"]).succeeded();
+            let pods: Json = serde_json::from_str(&pods).unwrap();
+            let pods = pods["items"].as_array().unwrap().clone();
+            <[Json; 2]>::try_from(pods).map_err(|pods| format!("{} pods", pods.len()))
+        })
+    }
+
     /// The calls of mutating webhooks when a pod of this name was created last, in their order.
     pub(crate) fn calls(&self, pod: &str) -> Vec<Call> {
         let event = self.gate.cluster.audited("create", &self.gate.namespace, pod);
@@ -221,6 +241,15 @@ pub(crate) fn tokens(pod: &Json) -> Vec<&Json> {
         sources.into_iter().flatten().any(|source| source["serviceAccountToken"]["audience"] == AUDIENCE)
     };
     pod["spec"]["volumes"].as_array().into_iter().flatten().filter(is_token).collect()
+}
+
+/// The name of the token's volume in a pod that a ReplicaSet made: of the beginning of the name, as the whole name is
+/// made after the webhooks have been called.
+pub(crate) fn volume_of_a_replica(pod: &Json) -> String {
+    let beginning = format!("{} (prefix)", pod["metadata"]["generateName"].as_str().unwrap());
+    let hash = digest(&SHA256, beginning.as_bytes());
+    let digits: String = hash.as_ref().iter().take(15).map(|byte| format!("{byte:02x}")).collect();
+    format!("azure-workload-identity-reserved-{digits}")
 }
 
 /// That a pod has the account and the label of the policy.
