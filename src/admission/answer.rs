@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 
 use crate::admission::answer_json::AnswerJson;
+use crate::admission::bounds::LONGEST_NOTE;
 use crate::mutate::PatchText;
+use crate::text::printable;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
@@ -34,6 +36,8 @@ pub(super) struct AuditAnnotations<'r> {
     /// Who was exempt: `namespace`, `user` or `runtimeClass`.
     pub(super) exempt: Option<&'static str>,
     pub(super) error: Option<Cow<'r, str>>,
+    /// Which policy gave a pod which service account, and in place of which.
+    pub(super) identity: Option<String>,
 }
 
 impl AuditAnnotations<'_> {
@@ -42,6 +46,7 @@ impl AuditAnnotations<'_> {
             && self.audit_violations.is_none()
             && self.exempt.is_none()
             && self.error.is_none()
+            && self.identity.is_none()
     }
 
     fn write(&self, json: &mut AnswerJson) {
@@ -49,6 +54,7 @@ impl AuditAnnotations<'_> {
         json.optional_member("audit-violations", self.audit_violations.as_deref());
         json.optional_member("exempt", self.exempt);
         json.optional_member("error", self.error.as_deref());
+        json.optional_member("identity", self.identity.as_deref());
     }
 }
 
@@ -93,6 +99,13 @@ impl<'r> Status<'r> {
             _ => "InternalError",
         };
         Self { status: "Failure", message: message.into(), reason, details: None, code }
+    }
+
+    /// Adds another reason, on a line of its own.
+    pub(super) fn add(&mut self, reason: &str) {
+        let message = self.message.to_mut();
+        message.push_str("\nBesides: ");
+        message.push_str(&printable(reason, LONGEST_NOTE).to_string());
     }
 
     fn length(&self) -> usize {
@@ -150,7 +163,7 @@ impl<'r> Response<'r> {
 
     /// Whether it warns the user, or has something for the audit log.
     pub(super) fn has_remarks(&self) -> bool {
-        let AuditAnnotations { enforce_policy: _, audit_violations, exempt: _, error } =
+        let AuditAnnotations { enforce_policy: _, audit_violations, exempt: _, error, identity: _ } =
             &self.audit_annotations;
         !self.warnings.is_empty() || audit_violations.is_some() || error.is_some()
     }
@@ -178,7 +191,13 @@ impl<'r> Response<'r> {
             patch_type: None,
             patch: None,
             audit_annotations:
-                AuditAnnotations { enforce_policy, audit_violations: None, exempt: None, error: None },
+                AuditAnnotations {
+                    enforce_policy,
+                    audit_violations: None,
+                    exempt: None,
+                    error: None,
+                    identity: None,
+                },
             warnings,
         } = self
         else {
@@ -267,6 +286,7 @@ mod tests {
                 audit_violations: Some("v".to_owned()),
                 exempt: Some("user"),
                 error: Some("e".into()),
+                identity: Some("i".to_owned()),
             },
             warnings: vec!["one".to_owned(), "two".to_owned()],
             ..Response::refusing("u")
@@ -280,7 +300,7 @@ mod tests {
                 r#""status":{"metadata":{},"status":"Failure","message":"no\n","reason":"Forbidden","details":{"name":"n","#,
                 r#""kind":"pods","causes":[{"reason":"FieldValueInvalid","message":"is \"a\"","field":"spec.x"},"#,
                 r#"{"message":"m"}]},"code":403},"patchType":"JSONPatch","patch":"W10=","auditAnnotations":{"#,
-                r#""enforce-policy":"p","audit-violations":"v","exempt":"user","error":"e"},"warnings":["one","two"]}}"#,
+                r#""enforce-policy":"p","audit-violations":"v","exempt":"user","error":"e","identity":"i"},"warnings":["one","two"]}}"#,
             )
         );
         let details = Details { name: String::new(), kind: "".into(), causes: Vec::new() };
@@ -314,6 +334,7 @@ mod tests {
             note(|note| note.audit_violations = Some("would violate".to_owned())),
             note(|note| note.exempt = Some("user")),
             note(|note| note.error = Some("unknown".into())),
+            note(|note| note.identity = Some("p: a -> b".to_owned())),
         ] {
             assert_eq!(other.plain_bytes(), None, "{other:?}");
         }

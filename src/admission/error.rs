@@ -5,6 +5,8 @@ use crate::policy::Lookup;
 /// Why a review is not judged, or not yet.
 pub(super) enum Interrupt {
     Failed(ReviewError),
+    /// A policy refuses the pod for its identity, for this reason.
+    Denied(String),
     NeedsLookup(Lookup),
 }
 

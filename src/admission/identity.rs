@@ -1,11 +1,15 @@
-//! The identity that a pod is given, and whether it can be.
+//! The identity that a pod is given, whether it can be, and whether the pod may run as the service account that it has.
 
+use crate::admission::bounds::LONGEST_NOTE;
 use crate::admission::cluster_view::{ClusterView, NamespaceState};
 use crate::admission::error::{Interrupt, ReviewError};
 use crate::admission::outcome::Task;
-use crate::identity::Providers;
-use crate::mutate::{IdentityChange, IdentityError, IdentityRequest};
-use crate::policy::PolicySet;
+use crate::identity::{Provider, Providers};
+use crate::mutate::{
+    AccountRefusal, IdentityChange, IdentityError, IdentityRequest, account_refusal, account_warnings,
+};
+use crate::policy::{AzureMlExemption, PolicySet};
+use crate::text::{PrintableKey, cut};
 
 /// What is changed in a pod to give it an identity. While the labels of its namespace are unknown it gets none, and the pod
 /// is refused if one might be meant for it: otherwise it would run without.
@@ -15,17 +19,84 @@ pub(super) fn identity<'v>(
     view: ClusterView<'v>,
 ) -> Result<IdentityChange<'v>, Interrupt> {
     let namespace = task.request.namespace.as_ref();
-    if let NamespaceState::Unknown(reason) = task.namespace
-        && task.policies.may_give_identity()
-    {
-        let message = format!(
-            "the labels of the namespace {namespace} cannot be read ({reason}), so nobody can tell which identity the \
-             pod gets; try again"
-        );
-        return Err(Interrupt::Failed(ReviewError { code: 500, message }));
+    let (exemption, is_left_alone) = match exemption(task, policies) {
+        Some(exemption) => (Some(exemption), true),
+        None => (None, false),
+    };
+    if !is_left_alone {
+        check_labels(task, task.policies.may_give_identity(), "which identity the pod gets")?;
     }
-    let request =
-        IdentityRequest { pod: task.pod, namespace, policies: task.policies.identity(policies), providers };
-    let change = request.change(|name| view.service_account(namespace, name))?;
-    change.map_err(|IdentityError { code, message }| Interrupt::Failed(ReviewError { code, message }))
+    if exemption.is_some_and(|exemption| !exemption.allows_workload_identity) {
+        let warnings = azure_ml_warning(task, providers).into_iter().collect();
+        return Ok(IdentityChange { warnings, ..IdentityChange::default() });
+    }
+    let request = IdentityRequest {
+        pod: task.pod,
+        text: task.object.text,
+        namespace,
+        policies: task.policies.identity(policies).filter(|_| !is_left_alone),
+        providers,
+    };
+    // Bindings are not read yet, so that nothing is known of them.
+    let is_used = |_: &str| Ok(None);
+    let change = request.change(|name| view.service_account(namespace, name), is_used)?;
+    change.map_err(|IdentityError { code, message, .. }| match code {
+        403 => Interrupt::Denied(message),
+        _ => Interrupt::Failed(ReviewError { code, message }),
+    })
+}
+
+/// Why a pod may not run as the service account that it has, and what policies on trial would say.
+pub(super) fn account_rules<'v>(
+    task: &Task<'v, '_>,
+    policies: &'v PolicySet,
+) -> Result<(Option<AccountRefusal<'v>>, Vec<String>), ReviewError> {
+    // Nobody can change the account of a pod that is there.
+    let is_new = task.workload.is_pod() && task.existing().is_none();
+    if !is_new || !task.policies.may_refuse_account() || exemption(task, policies).is_some() {
+        return Ok((None, Vec::new()));
+    }
+    check_labels(task, true, "which service accounts its pods may use")?;
+    let of = (task.request.namespace.as_ref(), task.pod.service_account());
+    let refusal = account_refusal(task.policies.identity(policies), task.pod, of);
+    let warnings = account_warnings(task.policies.identity(policies), task.pod, of);
+    Ok((refusal, warnings))
+}
+
+/// What the audit log says of an identity that is given.
+pub(super) fn audit_note(task: &Task<'_, '_>, change: &IdentityChange<'_>) -> Option<String> {
+    let policy = change.policy.filter(|_| !change.edits.is_empty())?;
+    let namespace = &task.request.namespace;
+    let (from, to) = (task.pod.service_account(), policy.target()?);
+    let from = PrintableKey(from);
+    Some(cut(format!("{}: {namespace}/{from} -> {namespace}/{to}", policy.name), LONGEST_NOTE))
+}
+
+/// Whether identities leave the pod alone, as one of Azure Machine Learning's own.
+fn exemption(task: &Task<'_, '_>, policies: &PolicySet) -> Option<AzureMlExemption> {
+    let request = task.request;
+    policies.azure_ml_exemption(&request.namespace, task.pod.service_account(), &request.username)
+}
+
+/// Why its label gets such a pod nothing.
+fn azure_ml_warning(task: &Task<'_, '_>, providers: &Providers) -> Option<String> {
+    let is_asked = |provider: &&dyn Provider| {
+        let (key, value) = provider.label();
+        task.pod.metadata.label(key) == Some(value)
+    };
+    let (key, _) = providers.iter().find(is_asked)?.label();
+    Some(format!("podgate: {key} ignored: it would win over AzureML's own identity (MSI_ENDPOINT)"))
+}
+
+/// Refuses to go on while it is not known whether a policy holds.
+fn check_labels(task: &Task<'_, '_>, is_needed: bool, what: &str) -> Result<(), ReviewError> {
+    let NamespaceState::Unknown(reason) = task.namespace else { return Ok(()) };
+    if !is_needed {
+        return Ok(());
+    }
+    let namespace = &task.request.namespace;
+    let message = format!(
+        "the labels of the namespace {namespace} cannot be read ({reason}), so nobody can tell {what}; try again"
+    );
+    Err(ReviewError { code: 500, message })
 }

@@ -206,6 +206,14 @@ pub(super) fn refuse_unjudged(error: &ReviewError, response: &mut Response<'_>, 
     decision.fail(error.code, message);
 }
 
+/// Refuses a pod by a policy, for this reason.
+pub(super) fn deny(reason: &str, response: &mut Response<'_>, decision: &mut Decision<'_>) {
+    let message = cut(printable(&format!("podgate: {reason}"), LONGEST_NOTE).to_string(), LONGEST_NOTE);
+    response.allowed = false;
+    response.status = Some(Status::failure(403, message));
+    decision.deny(403, String::new());
+}
+
 pub(super) fn too_long() -> String {
     format!("the answer would be longer than {} KiB", LONGEST_ANSWER / 1024)
 }

@@ -9,8 +9,10 @@ use crate::admission::cluster_view::{ClusterView, NamespaceState};
 use crate::admission::decision::{CountedResource, Decision, Operation, Webhook};
 use crate::admission::dispatch::{ToJudge, check_version, to_judge};
 use crate::admission::error::{Interrupt, ReviewError};
-use crate::admission::identity::identity;
-use crate::admission::outcome::{Task, audit_text, enforced, name, one_line, refuse_unjudged, too_long};
+use crate::admission::identity::{account_rules, audit_note, identity};
+use crate::admission::outcome::{
+    Task, audit_text, deny, enforced, name, one_line, refuse_unjudged, too_long,
+};
 use crate::admission::reply::{Answer, Reply, Unanswerable};
 use crate::admission::request::{Envelope, NamedObject, ReadMode, Request};
 use crate::admission::templates::TemplateReview;
@@ -163,6 +165,7 @@ impl Reviewer {
         match judged {
             Ok(()) => {}
             Err(Interrupt::Failed(error)) => refuse_unjudged(&error, &mut response, &mut decision),
+            Err(Interrupt::Denied(reason)) => deny(&reason, &mut response, &mut decision),
             Err(Interrupt::NeedsLookup(lookup)) => return Ok(Reply::NeedsLookup(lookup)),
         }
         decision.has_remarks = response.has_remarks();
@@ -214,7 +217,10 @@ impl Reviewer {
         let (namespace, policies) = self.namespace(&request.namespace, view)?;
         let task = Task { operation, request, workload, object, pod, changes, namespace, policies };
         match webhook {
-            Webhook::Validate => self.validate(&task, response, decision),
+            Webhook::Validate => {
+                self.validate(&task, response, decision);
+                self.check_account(&task, response, decision)?;
+            }
             Webhook::Mutate if workload.is_pod() && operation == Operation::Create => {
                 self.mutate(&task, view, response, decision)?;
             }
@@ -354,6 +360,24 @@ impl Reviewer {
         }
     }
 
+    /// Refuses a pod, beside all else that it may be refused for, that may not run as its service account.
+    fn check_account<'b>(
+        &self,
+        task: &Task<'_, 'b>,
+        response: &mut Response<'_>,
+        decision: &mut Decision<'b>,
+    ) -> Result<(), Interrupt> {
+        let (refusal, warnings) = account_rules(task, self.policies())?;
+        response.warnings.extend(warnings);
+        let Some(refusal) = refusal else { return Ok(()) };
+        decision.policies.push(Arc::clone(&refusal.policy.name));
+        match &mut response.status {
+            Some(status) => status.add(&refusal.message),
+            None => return Err(Interrupt::Denied(refusal.message)),
+        }
+        Ok(())
+    }
+
     /// Refuses an object whose pods would be refused, if a policy says so and its template is new. Whether it is refused.
     fn refuse_template<'r, 'b>(
         &'r self,
@@ -386,6 +410,8 @@ impl Reviewer {
     ) -> Result<(), Interrupt> {
         let defaults = defaults(self.security(task), task.pod);
         let identity = identity(task, (self.policies(), &self.providers), view)?;
+        decision.policies.extend(identity.policy.map(|policy| Arc::clone(&policy.name)));
+        let note = audit_note(task, &identity);
         let mutated = mutate::mutate(task.pod, task.object.text, &defaults, identity);
         let Mutation { patch, warnings } = mutated.map_err(|error| {
             let name = quoted(name(task.request, task.object));
@@ -393,6 +419,7 @@ impl Reviewer {
         })?;
         decision.patched(patch.operations());
         response.set_patch(patch);
+        response.audit_annotations.identity = note;
         response.warnings = warnings;
         Ok(())
     }

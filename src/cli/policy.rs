@@ -91,6 +91,7 @@ fn in_order(policies: &PolicySet) -> String {
     let kinds = [
         (policies.security.len(), "SecurityPolicy", "SecurityPolicies"),
         (policies.identity.len(), "IdentityPolicy", "IdentityPolicies"),
+        (policies.azure_ml.len(), "AzureMachineLearning", "AzureMachineLearnings"),
         (usize::from(policies.pod_security.is_some()), "PodSecurityConfiguration", ""),
     ];
     let counts = kinds.iter().filter(|(count, ..)| *count > 0);

@@ -36,7 +36,7 @@ pub(super) fn check(
 }
 
 fn account(namespace: &str, policy: &IdentityPolicy, accounts: &[ObjectMeta], findings: &mut Vec<Diagnosis>) {
-    let name = policy.service_account_name.as_str();
+    let Some(name) = policy.target() else { return };
     let is_meant = |account: &&ObjectMeta| {
         (account.namespace.as_deref(), account.name.as_deref()) == (Some(namespace), Some(name))
     };

@@ -3,10 +3,14 @@
 //! A provider is one file (or folder) here and one line in `provider`. All that comes out of it is edits, which `mutate`
 //! makes a patch of together with everything else.
 
+mod account_check;
+mod account_fault;
 mod azure;
 mod provider;
 mod service_account;
 
+pub use account_check::{ProviderName, check_account};
+pub use account_fault::AccountFault;
 pub use azure::LABEL as AZURE_LABEL;
 pub use provider::{Injection, InjectionError, Provider, Providers, Recipient};
 pub use service_account::{ENFORCE_MOUNTABLE_SECRETS, ServiceAccount};

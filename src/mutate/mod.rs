@@ -1,8 +1,8 @@
 //! Defaults and identity → a JSON Patch.
 //!
-//! The patch only adds what is absent, with two exceptions that an IdentityPolicy asks for: the
-//! service account fields. It never replaces an array or an object, so a field that we do not know
-//! survives (a `null` has none, and is replaced). It is made from the pod exactly as received, so it applies to
+//! The patch only adds what is absent, with exceptions that an IdentityPolicy asks for: the service account fields, the pull
+//! secrets that the API server copied from the old account, and its token volume. It replaces no other array and no object, so a
+//! field that we do not know survives (a `null` has none, and is replaced). It is made from the pod exactly as received, so it applies to
 //! that pod.
 
 mod identity;
@@ -12,7 +12,9 @@ mod patch_text;
 use crate::evaluate::{Defaults, root_image_warning};
 use crate::pod::Pod;
 
-pub use identity::{Conflict, IdentityChange, IdentityError, IdentityRequest};
+pub use identity::{
+    AccountRefusal, Conflict, IdentityChange, IdentityError, IdentityRequest, account_refusal, account_warnings,
+};
 pub use patch_text::{PatchError, PatchText};
 
 use patch::PatchBuilder;

@@ -211,11 +211,23 @@ impl<'p> PatchBuilder<'p> {
         }
     }
 
-    /// Writes the operations for the children of a node: what is put at the start of a list comes last, as it moves the
-    /// items that the others name.
+    /// Writes the operations for the children of a node. What moves the items that others name comes last: first what is taken
+    /// out of a list, from its end on, then what is put at its start.
     fn write(&self, parent: NodeIndex, at: &mut PointerBuf, patch: &mut PatchText) -> Result<(), PatchError> {
         let is_start = |child: &Node| child.step == NodeStep::Start;
-        for (index, child) in self.children(parent).filter(|(_, child)| !is_start(child)) {
+        let is_taken_out = |child: &Node| {
+            matches!(child.step, NodeStep::Index(_)) && matches!(self.op(child), Some(EditOp::Remove))
+        };
+        for (index, child) in self.children(parent).filter(|(_, child)| !is_start(child) && !is_taken_out(child)) {
+            self.write_child(index, child, at, patch)?;
+        }
+        let mut taken_out: Vec<(NodeIndex, &Node)> =
+            self.children(parent).filter(|(_, child)| is_taken_out(child)).collect();
+        taken_out.sort_by_key(|(_, child)| match child.step {
+            NodeStep::Index(index) => std::cmp::Reverse(index),
+            NodeStep::Key(_) | NodeStep::End | NodeStep::Start => std::cmp::Reverse(0),
+        });
+        for (index, child) in taken_out {
             self.write_child(index, child, at, patch)?;
         }
         for (index, child) in self.children(parent).filter(|(_, child)| is_start(child)) {
@@ -415,6 +427,17 @@ mod tests {
         assert_eq!(
             patch(pod, edits()),
             r#"[{"op":"add","path":"/spec/containers/0/env","value":[{"name":"A"},{"name":"B"}]},{"op":"replace","path":"/spec/containers/0/volumeMounts/1","value":{"name":"m"}},{"op":"add","path":"/spec/containers/1/env/-","value":{"name":"A"}},{"op":"add","path":"/spec/containers/0","value":{"name":"first"}}]"#
+        );
+        let volumes = || Path::from_keys(["spec", "volumes"]);
+        let taken_out = vec![
+            edit(volumes().index(0), EditOp::Remove),
+            edit(volumes().index(2), EditOp::Remove),
+            edit(volumes().index(1).key("name"), EditOp::Set(Value::Text("n"))),
+            edit(volumes(), EditOp::Append(item("3"))),
+        ];
+        assert_eq!(
+            patch(r#"{"spec":{"volumes":[{},{},{}]}}"#, taken_out),
+            r#"[{"op":"add","path":"/spec/volumes/1/name","value":"n"},{"op":"add","path":"/spec/volumes/-","value":3},{"op":"remove","path":"/spec/volumes/2"},{"op":"remove","path":"/spec/volumes/0"}]"#
         );
         let both = || {
             vec![

@@ -76,7 +76,7 @@ impl PolicySet {
         let identity = self
             .identity
             .iter()
-            .map(|policy| (PolicyKind::IdentityPolicy, policy.name.as_str(), &policy.scope));
+            .map(|policy| (PolicyKind::IdentityPolicy, &*policy.name, &policy.scope));
         let mut unguarded = Vec::new();
         for (kind, name, scope) in security.chain(identity) {
             let Scope::Labels(selector) = scope else { continue };

@@ -29,6 +29,8 @@ pub struct NamespacePolicies {
     identity: SmallVec<[usize; 2]>,
     /// Whether an identity policy holds, or may as far as the labels are known.
     may_give_identity: bool,
+    /// Whether one of them refuses pods for their service account, or may.
+    may_refuse_account: bool,
     /// Whether no policy holds although one was meant to.
     is_unjudged: bool,
     /// Whether what holds depends on the labels of the namespace.
@@ -104,6 +106,12 @@ impl NamespacePolicies {
         self.may_give_identity
     }
 
+    /// Whether pods of the namespace may be refused for the service account that they run as, as far as its labels are known.
+    #[must_use]
+    pub fn may_refuse_account(&self) -> bool {
+        self.may_refuse_account
+    }
+
     /// Whether no policy holds, or might, although the webhook was called for the namespace, so that one was meant to.
     /// Never true of the reserved namespaces, which are left out on purpose.
     #[must_use]
@@ -135,6 +143,7 @@ impl PolicySet {
         for (at, policy) in self.identity.iter().enumerate() {
             let matched = self.matches(&policy.scope, namespace, labels);
             found.may_give_identity |= matched != Match::No;
+            found.may_refuse_account |= matched != Match::No && policy.has_account_rules();
             if matched == Match::Yes {
                 found.identity.push(at);
             }
@@ -359,14 +368,14 @@ mod tests {
             .identity
             .iter()
             .filter(|policy| holds(&policy.scope, name, labels) == Some(true))
-            .map(|policy| policy.name.as_str())
+            .map(|policy| &*policy.name)
             .collect();
         let may_give = set.identity.iter().any(|policy| holds(&policy.scope, name, labels) != Some(false));
         let is_meant = !["", "kube-system", "podgate-system"].contains(&name);
         let is_unjudged = is_meant && security.is_empty() && !may_give;
         let names: Vec<&str> = found.security(set).map(|policy| &*policy.name).collect();
         prop_assert_eq!(&names, &security);
-        let names: Vec<&str> = found.identity(set).map(|policy| policy.name.as_str()).collect();
+        let names: Vec<&str> = found.identity(set).map(|policy| &*policy.name).collect();
         prop_assert_eq!(&names, &identity);
         prop_assert_eq!(found.may_give_identity(), may_give);
         prop_assert_eq!(found.is_unjudged(), is_unjudged);

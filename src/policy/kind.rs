@@ -2,9 +2,11 @@
 
 use serde_json::Value;
 
+use crate::policy::azure_ml::AzureMlSpec;
 use crate::policy::configuration;
 use crate::policy::schema;
-use crate::policy::written::{IdentitySpec, Object, SecuritySpec};
+use crate::policy::written::{Object, SecuritySpec};
+use crate::policy::written_identity::IdentitySpec;
 
 /// The version of their API.
 pub(crate) const API_VERSION: &str = "podgate.dev/v1alpha1";
@@ -40,11 +42,13 @@ pub enum PolicyKind {
     SecurityPolicy,
     /// Which identity they get: [`IdentityPolicy`](crate::policy::IdentityPolicy).
     IdentityPolicy,
+    /// Whose pods identities leave alone: [`AzureMachineLearning`](crate::policy::AzureMachineLearning).
+    AzureMachineLearning,
 }
 
 impl PolicyKind {
     /// Every kind.
-    pub const ALL: [Self; 2] = [Self::SecurityPolicy, Self::IdentityPolicy];
+    pub const ALL: [Self; 3] = [Self::SecurityPolicy, Self::IdentityPolicy, Self::AzureMachineLearning];
 
     /// Its name, as in `kind`.
     #[must_use]
@@ -52,6 +56,7 @@ impl PolicyKind {
         match self {
             Self::SecurityPolicy => "SecurityPolicy",
             Self::IdentityPolicy => "IdentityPolicy",
+            Self::AzureMachineLearning => "AzureMachineLearning",
         }
     }
 
@@ -61,6 +66,7 @@ impl PolicyKind {
         match self {
             Self::SecurityPolicy => schema::of::<Object<SecuritySpec>>(),
             Self::IdentityPolicy => schema::of::<Object<IdentitySpec>>(),
+            Self::AzureMachineLearning => schema::of::<Object<AzureMlSpec>>(),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! No policy reaches the reserved namespaces (the cluster's own and podgate's): one that would is
 //! refused when it is read, and they are left out of every match besides.
 
+mod azure_ml;
 mod built_in;
 mod common;
 mod configuration;
@@ -15,6 +16,7 @@ mod foreign;
 mod guarded;
 mod help_url;
 mod identity;
+mod identity_policy;
 mod index;
 mod kind;
 mod lookup;
@@ -24,10 +26,12 @@ mod pod_security;
 mod policies;
 mod rule;
 pub(crate) mod schema;
+mod scope;
 mod security;
 mod selector;
 mod snapshot;
 mod written;
+mod written_identity;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -35,18 +39,23 @@ use std::sync::Arc;
 use crate::controls::Standard;
 use crate::pod::Changes;
 
+pub use azure_ml::{AzureMachineLearning, AzureMlCompute, AzureMlExemption};
 pub use built_in::BUILT_IN;
 pub use error::PolicyError;
 pub use file::{read_document, read_file};
 pub use file_name::is_policy_file;
 pub use guarded::{GUARDED_LABELS, GuardedLabels, UnguardedLabel};
 pub use help_url::help_with_code;
+pub use identity_policy::{
+    Assignment, AutomountToken, DefaultAccount, IdentityMode, IdentityPolicy, Injector, OnMissing, ReservedAccount,
+};
 pub use index::{IndexedNamespace, NamespacePolicies, PolicyIndex};
 pub use kind::{KIND_TABLE, PolicyKind, is_of_policy};
 pub use lookup::{AccountState, Answers, Lookup, LookupAnswer, LookupError, MOST_LOOKUPS, PodsQuery};
 pub use pod_security::{Action, LabelFault, LevelVersion, Levels, PodSecurityConfiguration, joined};
 pub use policies::Policies;
 pub use rule::{Actions, ActiveControl, Mode, Relaxation, Rule, RuleSource};
+pub use scope::Scope;
 pub use selector::{Selector, is_namespace};
 pub use snapshot::{Labels, Snapshot, complete};
 
@@ -66,6 +75,8 @@ pub struct PolicySet {
     pub security: Vec<SecurityPolicy>,
     /// Which identities pods get.
     pub identity: Vec<IdentityPolicy>,
+    /// Whose pods identities leave alone.
+    pub azure_ml: Vec<AzureMachineLearning>,
     /// Kubernetes' own configuration, in place of SecurityPolicies: every verdict is then Kubernetes' own.
     pub pod_security: Option<PodSecurityConfiguration>,
     /// The one standard that everything is judged by, exactly as Kubernetes would, in place of policies. It holds
@@ -109,42 +120,6 @@ pub enum PolicyOrigin {
     File,
     /// It is one standard alone.
     Standard,
-}
-
-/// Which identity pods get, and where.
-#[derive(Debug)]
-pub struct IdentityPolicy {
-    /// `metadata.name`.
-    pub name: String,
-    /// Where it holds.
-    pub scope: Scope,
-    /// Which pods it is for; `None` for all.
-    pub pods: Option<Selector>,
-    /// The service accounts that it takes pods from.
-    pub source_service_accounts: Vec<String>,
-    /// The service account that pods get.
-    pub service_account_name: String,
-    /// Who puts the token into the pod.
-    pub injection: Injector,
-}
-
-/// Who puts the token of an identity into a pod.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub enum Injector {
-    /// podgate.
-    #[default]
-    Podgate,
-    /// The provider's own webhook, which selects pods by their label.
-    Delegate,
-}
-
-/// Where a policy holds.
-#[derive(Debug)]
-pub enum Scope {
-    /// In the namespaces of these names.
-    Names(Vec<String>),
-    /// In the namespaces whose labels match.
-    Labels(Selector),
 }
 
 /// Whether a policy holds in a namespace.
@@ -221,6 +196,17 @@ impl PolicySet {
                 Scope::Names(_) => None,
             })
             .flatten()
+    }
+
+    /// Whether identities leave a pod of this namespace and service account, created by this user, alone.
+    #[must_use]
+    pub fn azure_ml_exemption(
+        &self,
+        namespace: &str,
+        service_account: &str,
+        creator: &str,
+    ) -> Option<AzureMlExemption> {
+        self.azure_ml.iter().find_map(|registered| registered.exemption(namespace, service_account, creator))
     }
 
     fn matches(&self, scope: &Scope, namespace: &str, labels: Option<&Labels>) -> Match {

@@ -52,6 +52,11 @@ impl DocumentReader<'_> {
                     self.identity(object);
                 }
             }
+            PolicyKind::AzureMachineLearning => {
+                if let Some(object) = self.decode(object) {
+                    self.azure_ml(object);
+                }
+            }
         }
     }
 

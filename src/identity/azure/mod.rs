@@ -1,5 +1,9 @@
 //! Azure workload identity.
 
+mod check;
+
+pub(super) use check::check;
+
 /// The label of a pod that asks for an identity, with the value `true`.
 pub const LABEL: &str = "azure.workload.identity/use";
 /// What the keys of azure-workload-identity begin with.

@@ -1,0 +1,294 @@
+//! What a set of policies changes in a pod to give it an identity.
+
+use crate::identity::{
+    Injection, InjectionError, Provider, Providers, Recipient, ServiceAccount, check_account,
+};
+use crate::mutate::identity::account_rules::account_refusal_of_any;
+use crate::mutate::identity::api_token::{self, AUTOMOUNT, has_api_token};
+use crate::mutate::identity::assign::{assign, label_warning, pull_secrets_of, swap_pull_secrets};
+use crate::mutate::identity::change::{IdentityChange, IdentityError};
+use crate::mutate::identity::choose::{choose, choose_automount};
+use crate::mutate::identity::mountable_secrets::mountable_secret_warnings;
+use crate::mutate::identity::warning::{policy_name, warning};
+use crate::pod::Pod;
+use crate::policy::{
+    AccountState, Assignment, AutomountToken, IdentityPolicy, Injector, LookupError, OnMissing,
+};
+use crate::text::{Printable, PrintableKey};
+
+/// A pod, and what is known around it.
+pub(super) struct Planner<'p, 'b, A, U> {
+    pub(super) pod: &'p Pod<'b>,
+    /// The pod as its JSON text.
+    pub(super) text: &'p str,
+    pub(super) namespace: &'p str,
+    pub(super) providers: &'p Providers,
+    /// What is known of a service account of the namespace.
+    pub(super) account_of: A,
+    /// Whether anything is bound to a service account of it; `None` if that is not known.
+    pub(super) is_used: U,
+}
+
+/// Why there is no plan.
+pub(super) enum Halt<E> {
+    /// Something has to be looked up.
+    NeedsLookup(E),
+    /// The pod is refused.
+    Refused(IdentityError),
+}
+
+/// What is planned, and which policies have a part in it.
+pub(super) struct Plan<'p> {
+    pub(super) change: IdentityChange<'p>,
+    /// The policy that decides on the API server's token.
+    pub(super) automount: Option<&'p IdentityPolicy>,
+}
+
+/// A service account that a policy gives.
+struct Assigned<'p> {
+    policy: &'p IdentityPolicy,
+    assignment: &'p Assignment,
+    /// `None` if no service accounts are known at all.
+    account: Option<&'p ServiceAccount>,
+}
+
+impl<E> From<IdentityError> for Halt<E> {
+    fn from(error: IdentityError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl<'p, A, U, E> Planner<'p, '_, A, U>
+where
+    A: Fn(&str) -> Result<Result<AccountState<'p>, LookupError>, E>,
+    U: Fn(&str) -> Result<Option<bool>, E>,
+{
+    /// What these policies change, of which the ones that may be left out are, if `opts_out`.
+    pub(super) fn plan(
+        &self,
+        policies: impl Iterator<Item = &'p IdentityPolicy> + Clone,
+        opts_out: bool,
+    ) -> Result<Plan<'p>, Halt<E>> {
+        let pod = self.pod;
+        let changing = || policies.clone().filter(|policy| !(opts_out && policy.may_opt_out));
+        let chosen = choose(changing(), pod).map_err(|conflict| {
+            let brief = conflict.to_string();
+            IdentityError::new(500, brief.clone(), brief)
+        })?;
+        let mut change = IdentityChange::default();
+        let assigned = match chosen {
+            Some(chosen) => self.assigned(chosen, &mut change.warnings)?,
+            None => None,
+        };
+        let own = pod.service_account();
+        let name = assigned.as_ref().map_or(own, |assigned| &assigned.assignment.service_account_name);
+        let mut is_stripped = false;
+        if let Some(assigned) = &assigned {
+            change.policy = Some(assigned.policy);
+            is_stripped = self.swap(assigned, &mut change)?;
+        }
+        self.inject(assigned.as_ref(), name, &mut change)?;
+        let automount = choose_automount(changing(), pod, name);
+        self.automount(automount, name, is_stripped, &mut change)?;
+        if let Some(refusal) = account_refusal_of_any(policies, pod, (self.namespace, name)) {
+            let error = IdentityError::new(403, refusal.message, refusal.brief);
+            return Err(Halt::Refused(error));
+        }
+        Ok(Plan { change, automount })
+    }
+
+    /// The service account that a policy gives the pod; `None` if it is not given, as its state does not allow it.
+    fn assigned(
+        &self,
+        (policy, assignment): (&'p IdentityPolicy, &'p Assignment),
+        warnings: &mut Vec<String>,
+    ) -> Result<Option<Assigned<'p>>, Halt<E>> {
+        let name = &assignment.service_account_name;
+        let account = match (self.account_of)(name).map_err(Halt::NeedsLookup)? {
+            Ok(AccountState::Known(account)) => Some(account),
+            Ok(AccountState::Untold) => None,
+            Ok(AccountState::Absent) => {
+                let message = format!("{}, which is not found: create it, or change the policy", self.gives(policy, name));
+                let brief = format!("service account {}/{name} not found", self.namespace);
+                self.unmet(policy, assignment, IdentityError::new(403, message, brief), warnings)?;
+                return Ok(None);
+            }
+            Err(reason) => return Err(self.not_told(Some(policy), name, reason).into()),
+        };
+        let faults = account.map(|account| check_account(assignment.provider, account)).unwrap_or_default();
+        if let Some(fault) = faults.first() {
+            let message = format!(
+                "{}, which {}: {}. Its subject for the federated credential is system:serviceaccount:{}:{name}",
+                self.gives(policy, name),
+                fault.what,
+                fault.fix,
+                self.namespace
+            );
+            let brief = format!("{}/{name} {}", self.namespace, fault.what);
+            self.unmet(policy, assignment, IdentityError::new(403, message, brief), warnings)?;
+            return Ok(None);
+        }
+        Ok(Some(Assigned { policy, assignment, account }))
+    }
+
+    /// What follows where the account that a policy gives is not as it has to be.
+    fn unmet(
+        &self,
+        policy: &IdentityPolicy,
+        assignment: &Assignment,
+        error: IdentityError,
+        warnings: &mut Vec<String>,
+    ) -> Result<(), IdentityError> {
+        let brief = format!("{} ({})", error.brief, policy_name(policy));
+        match assignment.on_missing {
+            OnMissing::Deny => return Err(IdentityError { brief, ..error }),
+            OnMissing::Warn => warnings.push(warning(&brief)),
+            OnMissing::Skip => {}
+        }
+        Ok(())
+    }
+
+    fn gives(&self, policy: &IdentityPolicy, name: &str) -> String {
+        format!("IdentityPolicy \"{}\" gives this pod the service account {}/{name}", policy.name, self.namespace)
+    }
+
+    /// Why nobody can tell whether there is a service account.
+    fn not_told(&self, policy: Option<&IdentityPolicy>, name: &str, reason: LookupError) -> IdentityError {
+        let problem = format!("which cannot be looked up ({reason}); try again");
+        let message = match policy {
+            Some(policy) => format!("{}, {problem}", self.gives(policy, name)),
+            None => format!("{}, {problem}", self.asks(name)),
+        };
+        let brief = format!("service account {}/{} cannot be looked up", self.namespace, PrintableKey(name));
+        IdentityError::new(500, message, brief)
+    }
+
+    fn asks(&self, name: &str) -> String {
+        let (namespace, name) = (Printable(self.namespace), PrintableKey(name));
+        format!("this pod asks for an identity as the service account {namespace}/{name}")
+    }
+
+    /// Gives the pod its new service account, with all that the API server did for the old one. Whether the API server's token
+    /// is taken out.
+    fn swap(&self, assigned: &Assigned<'p>, change: &mut IdentityChange<'p>) -> Result<bool, Halt<E>> {
+        let Assigned { policy, assignment, account } = assigned;
+        let (pod, target) = (self.pod, assignment.service_account_name.as_str());
+        change.edits.extend(assign(target, pod));
+        change.warnings.extend(label_warning(pod));
+        let own = pod.service_account();
+        let (Some(account), false) = (account, own == target) else { return Ok(false) };
+        let unreadable = |part: &'static str| move |error| IdentityError::unreadable(part, &error);
+        let written = pull_secrets_of(pod).map_err(unreadable("spec.imagePullSecrets"))?;
+        if !written.is_empty() {
+            match (self.account_of)(own).map_err(Halt::NeedsLookup)? {
+                Ok(AccountState::Known(old)) => {
+                    change.edits.extend(swap_pull_secrets(&written, old, account));
+                }
+                Ok(AccountState::Absent | AccountState::Untold) => {}
+                Err(reason) => return Err(self.not_told(None, own, reason).into()),
+            }
+        }
+        if let Some(mountable) = &account.mountable_secrets {
+            let told = mountable_secret_warnings(self.text, mountable).map_err(unreadable("the pod"))?;
+            change.warnings.extend(told);
+        }
+        let is_off = account.automount_token == Some(false) && pod.spec.automount_token.is_none();
+        let keeps = policy.automount == AutomountToken::Keep;
+        if is_off && !keeps {
+            change.edits.extend(api_token::strip(pod).map_err(unreadable("volumeMounts"))?);
+        }
+        Ok(is_off && !keeps)
+    }
+
+    /// Puts into the pod what the providers have for it.
+    fn inject(
+        &self,
+        assigned: Option<&Assigned<'p>>,
+        name: &'p str,
+        change: &mut IdentityChange<'p>,
+    ) -> Result<(), Halt<E>> {
+        let is_injected = |provider: &&dyn Provider| self.is_injected(assigned, *provider);
+        if !self.providers.iter().any(|provider| is_injected(&provider)) {
+            return Ok(());
+        }
+        let account = match assigned {
+            Some(assigned) => assigned.account,
+            None => self.own_account(name)?,
+        };
+        let Some(account) = account else { return Ok(()) };
+        let recipient = Recipient { pod: self.pod, namespace: self.namespace, account_name: name, account };
+        for provider in self.providers.iter().filter(is_injected) {
+            match provider.inject(recipient) {
+                Ok(Injection { edits, warnings }) => {
+                    change.edits.extend(edits);
+                    change.warnings.extend(warnings);
+                }
+                Err(InjectionError { code, message }) => {
+                    return Err(IdentityError::new(code, message.clone(), message).into());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether podgate itself injects what this provider gives: the pod asks for it by its label, or a policy does.
+    fn is_injected(&self, assigned: Option<&Assigned<'p>>, provider: &dyn Provider) -> bool {
+        let (key, value) = provider.label();
+        let is_asked = match self.pod.metadata.label(key) {
+            Some(written) => written == value,
+            None => assigned.is_some(),
+        };
+        is_asked && assigned.is_none_or(|assigned| assigned.assignment.injection == Injector::Podgate)
+    }
+
+    /// The account of a pod that asks for an identity by its label.
+    fn own_account(&self, name: &str) -> Result<Option<&'p ServiceAccount>, Halt<E>> {
+        match (self.account_of)(name).map_err(Halt::NeedsLookup)? {
+            Ok(AccountState::Known(account)) => Ok(Some(account)),
+            Ok(AccountState::Untold) => Ok(None),
+            Ok(AccountState::Absent) => {
+                let message = format!(
+                    "{}, which is not found: create it, or name another in spec.serviceAccountName",
+                    self.asks(name)
+                );
+                let brief = format!("service account {}/{} not found", self.namespace, PrintableKey(name));
+                Err(IdentityError::new(400, message, brief).into())
+            }
+            Err(reason) => Err(self.not_told(None, name, reason).into()),
+        }
+    }
+
+    /// Takes out the API server's token where a policy says so.
+    fn automount(
+        &self,
+        policy: Option<&'p IdentityPolicy>,
+        name: &str,
+        is_stripped: bool,
+        change: &mut IdentityChange<'p>,
+    ) -> Result<(), Halt<E>> {
+        let Some(policy) = policy else { return Ok(()) };
+        let is_off = match policy.automount {
+            AutomountToken::Off => true,
+            AutomountToken::OffUnlessUsed => {
+                (self.is_used)(name).map_err(Halt::NeedsLookup)? == Some(false)
+            }
+            AutomountToken::Inherit | AutomountToken::Keep => false,
+        };
+        match (is_off, self.pod.spec.automount_token) {
+            (true, None) => {
+                if !is_stripped {
+                    let stripped = api_token::strip(self.pod);
+                    let unreadable = |error| IdentityError::unreadable("volumeMounts", &error);
+                    change.edits.extend(stripped.map_err(unreadable)?);
+                }
+                change.edits.push(api_token::turn_off());
+            }
+            (true, Some(true)) if has_api_token(self.pod) => change.warnings.push(warning(&format!(
+                "{AUTOMOUNT}: true keeps the API server's token in, which {} would take out",
+                policy_name(policy)
+            ))),
+            (true, Some(_)) | (false, _) => {}
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,102 @@
+//! A pod that may be given an identity → what is changed in it.
+
+use smallvec::SmallVec;
+
+use crate::identity::{Provider, Providers};
+use crate::mutate::identity::change::{IdentityChange, IdentityError};
+use crate::mutate::identity::choose::opts_out;
+use crate::mutate::identity::explain::explain;
+use crate::mutate::identity::plan::{Halt, Plan, Planner};
+use crate::mutate::identity::warning::{policy_name, warning, would_be_denied};
+use crate::pod::Pod;
+use crate::policy::{AccountState, IdentityPolicy, LookupError};
+
+/// A pod that may be given an identity, and who may give it.
+#[derive(Debug)]
+pub struct IdentityRequest<'p, 'b, P> {
+    /// The pod, as it was received.
+    pub pod: &'p Pod<'b>,
+    /// The same as its JSON text.
+    pub text: &'p str,
+    /// Its namespace: that of the request.
+    pub namespace: &'p str,
+    /// The identity policies that hold in that namespace.
+    pub policies: P,
+    /// The providers that are on.
+    pub providers: &'p Providers,
+}
+
+impl<'p, P: Iterator<Item = &'p IdentityPolicy>> IdentityRequest<'p, '_, P> {
+    /// What is changed in the pod. `account_of` says what is known of a service account of its namespace, or fails with
+    /// what has to be looked up; `is_used` says whether anything is bound to one, where that is known.
+    ///
+    /// # Errors
+    /// The failure of one of the two, or why the pod is refused.
+    pub fn change<E>(
+        self,
+        account_of: impl Fn(&str) -> Result<Result<AccountState<'p>, LookupError>, E>,
+        is_used: impl Fn(&str) -> Result<Option<bool>, E>,
+    ) -> Result<Result<IdentityChange<'p>, IdentityError>, E> {
+        let Self { pod, text, namespace, policies, providers } = self;
+        if pod.is_mirror() {
+            return Ok(Ok(IdentityChange::default()));
+        }
+        let policies: SmallVec<[&IdentityPolicy; 8]> = policies.collect();
+        let is_asked = |provider: &dyn Provider| {
+            let (key, value) = provider.label();
+            pod.metadata.label(key) == Some(value)
+        };
+        if policies.is_empty() && !providers.iter().any(is_asked) {
+            return Ok(Ok(IdentityChange::default()));
+        }
+        let planner = Planner { pod, text, namespace, providers, account_of, is_used };
+        match change(&planner, &policies) {
+            Ok(change) => Ok(Ok(change)),
+            Err(Halt::Refused(error)) => Ok(Err(error)),
+            Err(Halt::NeedsLookup(lookup)) => Err(lookup),
+        }
+    }
+}
+
+fn change<'p, A, U, E>(
+    planner: &Planner<'p, '_, A, U>,
+    policies: &[&'p IdentityPolicy],
+) -> Result<IdentityChange<'p>, Halt<E>>
+where
+    A: Fn(&str) -> Result<Result<AccountState<'p>, LookupError>, E>,
+    U: Fn(&str) -> Result<Option<bool>, E>,
+{
+    let pod = planner.pod;
+    let is_selected = || policies.iter().copied().filter(|policy| policy.selects(pod));
+    let opts_out = is_selected().next().is_some() && opts_out(pod)?;
+    let enforced = policies.iter().copied().filter(|policy| policy.is_enforced());
+    let Plan { mut change, .. } = planner.plan(enforced, opts_out)?;
+    if let Some(policy) = change.policy.filter(|_| opts_out) {
+        let name = policy_name(policy);
+        change.warnings.push(warning(&format!("podgate.dev/skip is of no effect: {name} does not allow it")));
+    }
+    // A reserved account is refused to pods that the rest of the policy is not for.
+    if policies.iter().all(|policy| policy.is_enforced()) {
+        return Ok(change);
+    }
+    match planner.plan(policies.iter().copied(), opts_out) {
+        Ok(planned) => tell(&planned, pod, &mut change),
+        Err(Halt::Refused(error)) => change.warnings.push(would_be_denied(&error.brief)),
+        Err(Halt::NeedsLookup(lookup)) => return Err(Halt::NeedsLookup(lookup)),
+    }
+    Ok(change)
+}
+
+/// Tells what the policies on trial would change beside what is changed.
+fn tell<'p>(planned: &Plan<'p>, pod: &Pod<'_>, change: &mut IdentityChange<'p>) {
+    let on_trial = |policy: &Option<&'p IdentityPolicy>| policy.filter(|policy| !policy.is_enforced());
+    let by = on_trial(&planned.change.policy).or_else(|| on_trial(&planned.automount));
+    if let Some(policy) = by {
+        change.warnings.extend(explain(policy, pod, &planned.change, change));
+    }
+    for told in &planned.change.warnings {
+        if !change.warnings.contains(told) {
+            change.warnings.push(told.clone());
+        }
+    }
+}
