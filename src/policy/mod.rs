@@ -4,6 +4,7 @@
 //! No policy reaches the reserved namespaces (the cluster's own and podgate's): one that would is
 //! refused when it is read, and they are left out of every match besides.
 
+mod bindings;
 mod built_in;
 mod common;
 mod configuration;
@@ -35,6 +36,9 @@ use std::sync::Arc;
 use crate::controls::Standard;
 use crate::pod::Changes;
 
+pub use bindings::{
+    Binding, BindingKind, Bindings, CLUSTER_ROLE, IDENTITY_GROUP, RoleRule, USE_IDENTITY,
+};
 pub use built_in::BUILT_IN;
 pub use error::PolicyError;
 pub use file::{read_document, read_file};
