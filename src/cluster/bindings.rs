@@ -14,6 +14,7 @@ use crate::cluster::client::Cluster;
 use crate::cluster::error::ApiError;
 use crate::cluster::event::WatchedResource;
 use crate::cluster::raw::{JSON, body, parse};
+use crate::identity::federated_subject;
 use crate::policy::{IDENTITY_GROUP, USE_IDENTITY};
 
 const REVIEWS: &str = "/apis/authorization.k8s.io/v1/subjectaccessreviews";
@@ -103,6 +104,22 @@ impl Cluster {
         name: &str,
         client_id: &str,
     ) -> Result<bool, ApiError> {
+        self.may_account((namespace, name), USE_IDENTITY, IDENTITY_GROUP, client_id).await
+    }
+
+    /// Whether a service account, by namespace and name, may do something with all objects of a resource, as the API
+    /// server tells.
+    ///
+    /// # Errors
+    ///
+    /// What went wrong: `Forbidden` where we may not ask.
+    pub async fn may_account(
+        &self,
+        (namespace, name): (&str, &str),
+        verb: &str,
+        group: &str,
+        resource: &str,
+    ) -> Result<bool, ApiError> {
         let call = self.call("Post", REVIEWS, "create subjectaccessreviews");
         self.known.reads.spend(&call)?;
         let groups = ["system:serviceaccounts", "system:authenticated"].map(ToOwned::to_owned);
@@ -110,12 +127,12 @@ impl Cluster {
         groups.push(format!("system:serviceaccounts:{namespace}"));
         let review = SubjectAccessReview {
             spec: SubjectAccessReviewSpec {
-                user: Some(format!("system:serviceaccount:{namespace}:{name}")),
+                user: Some(federated_subject(namespace, name)),
                 groups: Some(groups),
                 resource_attributes: Some(ResourceAttributes {
-                    group: Some(IDENTITY_GROUP.to_owned()),
-                    resource: Some(client_id.to_owned()),
-                    verb: Some(USE_IDENTITY.to_owned()),
+                    group: Some(group.to_owned()),
+                    resource: Some(resource.to_owned()),
+                    verb: Some(verb.to_owned()),
                     ..ResourceAttributes::default()
                 }),
                 ..SubjectAccessReviewSpec::default()
