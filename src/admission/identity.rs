@@ -37,8 +37,7 @@ pub(super) fn identity<'v>(
         policies: task.policies.identity(policies).filter(|_| !is_left_alone),
         providers,
     };
-    // Bindings are not read yet, so that nothing is known of them.
-    let is_used = |_: &str| Ok(None);
+    let is_used = |name: &str| Ok(view.snapshot.is_bound(namespace, name));
     let change = request.change(|name| view.service_account(namespace, name), is_used)?;
     change.map_err(|IdentityError { code, message, .. }| match code {
         403 => Interrupt::Denied(message),

@@ -6,11 +6,13 @@
 mod account_check;
 mod account_fault;
 mod azure;
+mod federation;
 mod provider;
 mod service_account;
 
 pub use account_check::{ProviderName, check_account};
 pub use account_fault::AccountFault;
 pub use azure::LABEL as AZURE_LABEL;
+pub use federation::{AZURE_CLIENT_ID, CrowdedIdentity, MOST_SUBJECTS, crowded_identities, federated_subject};
 pub use provider::{Injection, InjectionError, Provider, Providers, Recipient};
 pub use service_account::{ENFORCE_MOUNTABLE_SECRETS, ServiceAccount};

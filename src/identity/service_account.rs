@@ -10,6 +10,9 @@ const MOST_KEPT: usize = 64;
 /// Longest value of an annotation or label that is kept, in bytes; a longer one is cut and so no longer valid.
 const LONGEST_VALUE: usize = 1024;
 
+/// Most bytes of annotations, and of labels, that are kept of one, in all: every replica keeps those of every account.
+const MOST_BYTES: usize = 8 * 1024;
+
 /// A service account. Of its annotations and labels only those are kept that some provider looks at: their number and
 /// length are their writer's choice.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Hash)]
@@ -84,9 +87,13 @@ impl ServiceAccount {
 }
 
 fn keep(kept: &mut Vec<(Box<str>, Box<str>)>, key: &str, value: &str) {
-    if names_key(key) && kept.len() < MOST_KEPT {
-        let end = value.floor_char_boundary(LONGEST_VALUE);
-        kept.push((key.into(), value.get(..end).unwrap_or_default().into()));
+    if !names_key(key) || kept.len() >= MOST_KEPT {
+        return;
+    }
+    let value = value.get(..value.floor_char_boundary(LONGEST_VALUE)).unwrap_or_default();
+    let bytes: usize = kept.iter().map(|(key, value)| key.len() + value.len()).sum();
+    if bytes + key.len() + value.len() <= MOST_BYTES {
+        kept.push((key.into(), value.into()));
     }
 }
 
@@ -115,7 +122,9 @@ mod tests {
         let many: Vec<String> = (0..100).map(|number| format!("azure.workload.identity/{number}")).collect();
         let long = "ä".repeat(LONGEST_VALUE);
         let account = ServiceAccount::new(many.iter().map(|key| (key.as_str(), long.as_str())), []);
-        assert_eq!(account.annotations().count(), MOST_KEPT);
+        assert_eq!(account.annotations().count(), MOST_BYTES / LONGEST_VALUE - 1);
         assert!(account.annotations().all(|(_, value)| value.len() == LONGEST_VALUE));
+        let short = ServiceAccount::new(many.iter().map(|key| (key.as_str(), "")), []);
+        assert_eq!(short.annotations().count(), MOST_KEPT);
     }
 }

@@ -5,6 +5,7 @@
 //! refused when it is read, and they are left out of every match besides.
 
 mod azure_ml;
+mod bindings;
 mod built_in;
 mod common;
 mod configuration;
@@ -40,6 +41,9 @@ use crate::controls::Standard;
 use crate::pod::Changes;
 
 pub use azure_ml::{AzureMachineLearning, AzureMlCompute, AzureMlExemption};
+pub use bindings::{
+    Binding, BindingKind, Bindings, CLUSTER_ROLE, IDENTITY_GROUP, RoleRule, USE_IDENTITY,
+};
 pub use built_in::BUILT_IN;
 pub use error::PolicyError;
 pub use file::{read_document, read_file};

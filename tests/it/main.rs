@@ -15,6 +15,7 @@ mod cases;
 mod cases_kinds;
 mod cases_reading;
 mod cases_review;
+mod cluster_accounts;
 mod cluster_api;
 mod cluster_follow;
 mod cluster_objects;

@@ -161,6 +161,8 @@ impl OfflineReviewer {
         match lookup {
             Lookup::Namespace(_) => Ok(LookupAnswer::Namespace(None)),
             Lookup::ServiceAccount { .. } => Ok(LookupAnswer::ServiceAccount(None)),
+            Lookup::Bound { .. } => Ok(LookupAnswer::Bound(None)),
+            Lookup::IdentityRight { .. } => Ok(LookupAnswer::IdentityRight(None)),
             Lookup::PodsIn(query) => self.pods_in(query),
         }
     }
