@@ -7,6 +7,9 @@ mod azure;
 mod provider;
 mod service_account;
 
-pub use azure::LABEL as AZURE_LABEL;
+pub use azure::{
+    Azure, AzureSettings, Cloud, KubernetesVersion, LABEL as AZURE_LABEL, LabelSelector, LogLevel, SettingsError,
+    TokenEndpoint, TokenLayout, TrustedCa,
+};
 pub use provider::{Injection, InjectionError, Provider, Providers, Recipient};
 pub use service_account::{ENFORCE_MOUNTABLE_SECRETS, ServiceAccount};

@@ -71,8 +71,10 @@ impl<'p, P: Iterator<Item = &'p IdentityPolicy>> IdentityRequest<'p, '_, P> {
             Err(conflict) => return Ok(Err(IdentityError { code: 500, message: conflict.to_string() })),
         };
         let is_injected = |provider: &&dyn Provider| is_injected(policy, pod, *provider);
-        if policy.is_none() && !providers.iter().any(|provider| is_injected(&provider)) {
-            return Ok(Ok(IdentityChange::default()));
+        let is_any_injected = providers.iter().any(|provider| is_injected(&provider));
+        if policy.is_none() && !is_any_injected {
+            let warnings = providers.iter().filter_map(|provider| provider.near_miss(pod)).collect();
+            return Ok(Ok(IdentityChange { warnings, ..IdentityChange::default() }));
         }
         let name = policy.map_or_else(|| pod.service_account(), |policy| &policy.service_account_name);
         let account = match found(policy, (namespace, name), account_of(name)?) {
@@ -84,7 +86,9 @@ impl<'p, P: Iterator<Item = &'p IdentityPolicy>> IdentityRequest<'p, '_, P> {
             change.edits.extend(assign(policy, pod));
             change.warnings.extend(label_warning(pod));
         }
-        let Some(account) = account else { return Ok(Ok(change)) };
+        let Some(account) = account else {
+            return Ok(if is_any_injected { Err(untold(namespace, name)) } else { Ok(change) });
+        };
         let recipient = Recipient { pod, namespace, account_name: name, account };
         for provider in providers.iter().filter(is_injected) {
             match provider.inject(recipient) {
@@ -136,6 +140,15 @@ fn found<'p>(
         ),
     };
     Err(IdentityError { code, message })
+}
+
+/// No service accounts are known at all, so nobody can tell the identity: the pod would run without.
+fn untold(namespace: &str, name: &str) -> IdentityError {
+    let message = format!(
+        "this pod asks for an identity as the service account {namespace}/{name}, which is not found: no service account \
+         is known; without a cluster, name files that hold them with --objects"
+    );
+    IdentityError { code: 400, message }
 }
 
 /// The edits that give a pod the service account of a policy, and the label by which the provider's own webhook selects it.
