@@ -90,7 +90,6 @@ impl<'k> ClusterView<'k> {
     }
 
     /// Whether any binding names a service account; `None` when that cannot be told.
-    #[expect(dead_code, reason = "no policy asks yet")]
     pub(super) fn is_bound(self, namespace: &str, name: &str) -> Result<Option<bool>, Lookup> {
         let known = self.snapshot.is_bound(namespace, name);
         if known.is_some() || !self.snapshot.is_live() {

@@ -37,7 +37,7 @@ pub(super) fn identity<'v>(
         policies: task.policies.identity(policies).filter(|_| !is_left_alone),
         providers,
     };
-    let is_used = |name: &str| Ok(view.snapshot.is_bound(namespace, name));
+    let is_used = |name: &str| view.is_bound(namespace, name);
     let change = request.change(|name| view.service_account(namespace, name), is_used)?;
     change.map_err(|IdentityError { code, message, .. }| match code {
         403 => Interrupt::Denied(message),
