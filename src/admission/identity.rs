@@ -1,12 +1,17 @@
 //! The identity that a pod is given, whether it can be, and whether the pod may run as the service account that it has.
 
+use std::sync::Arc;
+
+use crate::admission::answer::Response;
 use crate::admission::bounds::LONGEST_NOTE;
 use crate::admission::cluster_view::{ClusterView, NamespaceState};
+use crate::admission::decision::{Decision, Operation};
 use crate::admission::error::{Interrupt, ReviewError};
 use crate::admission::outcome::Task;
 use crate::identity::{Provider, Providers};
 use crate::mutate::{
-    AccountRefusal, IdentityChange, IdentityError, IdentityRequest, account_refusal, account_warnings,
+    AccountRefusal, BrokenPromise, IdentityChange, IdentityError, IdentityRequest, PromisedPod,
+    account_refusal, account_warnings,
 };
 use crate::policy::{AzureMlExemption, PolicySet};
 use crate::text::{PrintableKey, cut};
@@ -45,8 +50,38 @@ pub(super) fn identity<'v>(
     })
 }
 
+/// Refuses a pod, beside all else that it may be refused for, that may not run as its service account, or that lacks the
+/// identity it was promised.
+pub(super) fn check_identity<'v, 'b>(
+    task: &Task<'v, 'b>,
+    (policies, providers): (&'v PolicySet, &'v Providers),
+    view: ClusterView<'v>,
+    response: &mut Response<'_>,
+    decision: &mut Decision<'b>,
+) -> Result<(), Interrupt> {
+    let (refusal, warnings) = account_rules(task, policies)?;
+    response.warnings.extend(warnings);
+    let (policy, reason) = match refusal {
+        Some(refusal) => (Some(refusal.policy), refusal.message),
+        None => match promise(task, (policies, providers), view)? {
+            Some(BrokenPromise { warning: Some(warning), .. }) => {
+                response.warnings.push(warning);
+                return Ok(());
+            }
+            Some(BrokenPromise { policy, message, warning: None }) => (policy, message),
+            None => return Ok(()),
+        },
+    };
+    decision.policies.extend(policy.map(|policy| Arc::clone(&policy.name)));
+    match &mut response.status {
+        Some(status) => status.add(&reason),
+        None => return Err(Interrupt::Denied(reason)),
+    }
+    Ok(())
+}
+
 /// Why a pod may not run as the service account that it has, and what policies on trial would say.
-pub(super) fn account_rules<'v>(
+fn account_rules<'v>(
     task: &Task<'v, '_>,
     policies: &'v PolicySet,
 ) -> Result<(Option<AccountRefusal<'v>>, Vec<String>), ReviewError> {
@@ -60,6 +95,23 @@ pub(super) fn account_rules<'v>(
     let refusal = account_refusal(task.policies.identity(policies), task.pod, of);
     let warnings = account_warnings(task.policies.identity(policies), task.pod, of);
     Ok((refusal, warnings))
+}
+
+/// Whether a new pod lacks what it was promised: an identity, by a policy or its own label.
+fn promise<'v>(
+    task: &Task<'v, '_>,
+    (policies, providers): (&'v PolicySet, &'v Providers),
+    view: ClusterView<'v>,
+) -> Result<Option<BrokenPromise<'v>>, Interrupt> {
+    let is_new = task.workload.is_pod() && task.operation == Operation::Create;
+    if !is_new || exemption(task, policies).is_some() {
+        return Ok(None);
+    }
+    let namespace = task.request.namespace.as_ref();
+    let promised =
+        PromisedPod { pod: task.pod, namespace, policies: task.policies.identity(policies), providers };
+    let broken = promised.broken_promise(|name| view.service_account(namespace, name))?;
+    broken.map_err(|IdentityError { code, message, .. }| Interrupt::Failed(ReviewError { code, message }))
 }
 
 /// What the audit log says of an identity that is given.

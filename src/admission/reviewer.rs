@@ -9,7 +9,7 @@ use crate::admission::cluster_view::{ClusterView, NamespaceState};
 use crate::admission::decision::{CountedResource, Decision, Operation, Webhook};
 use crate::admission::dispatch::{ToJudge, check_version, to_judge};
 use crate::admission::error::{Interrupt, ReviewError};
-use crate::admission::identity::{account_rules, audit_note, identity};
+use crate::admission::identity::{audit_note, check_identity, identity};
 use crate::admission::outcome::{
     Task, audit_text, deny, enforced, name, one_line, refuse_unjudged, too_long,
 };
@@ -219,7 +219,8 @@ impl Reviewer {
         match webhook {
             Webhook::Validate => {
                 self.validate(&task, response, decision);
-                self.check_account(&task, response, decision)?;
+                let identities = (self.policies(), self.providers.as_ref());
+                check_identity(&task, identities, view, response, decision)?;
             }
             Webhook::Mutate if workload.is_pod() && operation == Operation::Create => {
                 self.mutate(&task, view, response, decision)?;
@@ -358,24 +359,6 @@ impl Reviewer {
         } else {
             response.warnings = verdict.warnings(task.pod, task.existing().as_ref());
         }
-    }
-
-    /// Refuses a pod, beside all else that it may be refused for, that may not run as its service account.
-    fn check_account<'b>(
-        &self,
-        task: &Task<'_, 'b>,
-        response: &mut Response<'_>,
-        decision: &mut Decision<'b>,
-    ) -> Result<(), Interrupt> {
-        let (refusal, warnings) = account_rules(task, self.policies())?;
-        response.warnings.extend(warnings);
-        let Some(refusal) = refusal else { return Ok(()) };
-        decision.policies.push(Arc::clone(&refusal.policy.name));
-        match &mut response.status {
-            Some(status) => status.add(&refusal.message),
-            None => return Err(Interrupt::Denied(refusal.message)),
-        }
-        Ok(())
     }
 
     /// Refuses an object whose pods would be refused, if a policy says so and its template is new. Whether it is refused.

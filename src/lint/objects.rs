@@ -86,8 +86,7 @@ pub(super) fn find_objects(
     if !gives_identities && !may_hold_namespace(text) && !References::may_be_in(text) {
         return found;
     }
-    let are_accounts =
-        |api_version: &str, kind: &str| gives_identities && is_of_accounts(api_version, kind);
+    let are_accounts = |api_version: &str, kind: &str| gives_identities && is_of_accounts(api_version, kind);
     let is_wanted = |stated: &Stated<'_>| {
         stated.kind == NAMESPACE
             || stated.kind.ends_with("List")
@@ -328,7 +327,10 @@ subjects: [{kind: ServiceAccount, name: trainer, namespace: team}]
                 "apiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {name: x}\nsubjects: {}",
                 "f:4:11: subjects: expected an array, found an object",
             ),
-            ("apiVersion: v1\nkind: ServiceAccount\nmetadata: {namespace: a}", "f:3:1: metadata.name: not set"),
+            (
+                "apiVersion: v1\nkind: ServiceAccount\nmetadata: {namespace: a}",
+                "f:3:1: metadata.name: not set",
+            ),
             ("a: [", "f:1:4: unclosed bracket '['"),
             ("a: b", "f:1:1: not a Kubernetes object: it has neither apiVersion nor kind"),
         ];

@@ -118,7 +118,10 @@ impl DocumentReader<'_> {
         let at = || path("spec.compute").index(index);
         self.check_namespace(&at().key("namespace"), &compute.namespace);
         if system_namespaces.contains(&compute.namespace) {
-            self.fault(&at().key("namespace"), "is among the systemNamespaces: leave it out of one of the two");
+            self.fault(
+                &at().key("namespace"),
+                "is among the systemNamespaces: leave it out of one of the two",
+            );
         }
         for (place, name) in compute.service_accounts.iter().enumerate().filter(|(_, name)| !is_name(name)) {
             let message = format!("must be a name of lower-case letters, digits, - and .{}", not_ascii(name));
@@ -127,8 +130,7 @@ impl DocumentReader<'_> {
         for (place, creator) in compute.creators.iter().enumerate() {
             // `*` and the groups of everybody would make the other two the only bounds.
             if creator.is_empty() || creator.contains('*') || creator.starts_with("system:serviceaccounts") {
-                let message =
-                    "must be one user, as system:serviceaccount:NAMESPACE:NAME; there are no patterns or groups";
+                let message = "must be one user, as system:serviceaccount:NAMESPACE:NAME; there are no patterns or groups";
                 self.fault(&at().key("creators").index(place), message);
             }
         }

@@ -62,10 +62,8 @@ impl Binding {
     /// Adds a subject, as the binding has it. Users and groups of which no service account is one are left out.
     pub fn add(&mut self, kind: &str, name: &str, namespace: Option<&str>) {
         let is_discovery = self.cluster_role.as_deref() == Some(ISSUER_DISCOVERY);
-        let account = |namespace: &str, name: &str| Subject::Account {
-            namespace: namespace.into(),
-            name: name.into(),
-        };
+        let account =
+            |namespace: &str, name: &str| Subject::Account { namespace: namespace.into(), name: name.into() };
         let subject = match kind {
             "ServiceAccount" => namespace.map(|namespace| account(namespace, name)),
             "User" => name
@@ -143,7 +141,10 @@ impl Bindings {
     /// Whether nothing is known.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.bindings.is_empty() && self.identities.is_empty() && !self.knows_roles && !self.knows_cluster_roles
+        self.bindings.is_empty()
+            && self.identities.is_empty()
+            && !self.knows_roles
+            && !self.knows_cluster_roles
     }
 
     /// Takes out a binding that is gone.
@@ -242,8 +243,7 @@ impl<'r> RoleRule<'r> {
     /// The client ids that it lets somebody use; `*` for every one.
     fn identities(self) -> impl Iterator<Item = &'r str> {
         let has = |list: &[&str], wanted: &str| list.iter().any(|item| [EVERY, wanted].contains(item));
-        let is_meant =
-            has(&self.groups, IDENTITY_GROUP) && has(&self.verbs, USE_IDENTITY) && !self.has_names;
+        let is_meant = has(&self.groups, IDENTITY_GROUP) && has(&self.verbs, USE_IDENTITY) && !self.has_names;
         self.resources.into_iter().filter(move |_| is_meant)
     }
 }

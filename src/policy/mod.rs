@@ -41,9 +41,7 @@ use crate::controls::Standard;
 use crate::pod::Changes;
 
 pub use azure_ml::{AzureMachineLearning, AzureMlCompute, AzureMlExemption};
-pub use bindings::{
-    Binding, BindingKind, Bindings, CLUSTER_ROLE, IDENTITY_GROUP, RoleRule, USE_IDENTITY,
-};
+pub use bindings::{Binding, BindingKind, Bindings, CLUSTER_ROLE, IDENTITY_GROUP, RoleRule, USE_IDENTITY};
 pub use built_in::BUILT_IN;
 pub use error::PolicyError;
 pub use file::{read_document, read_file};
@@ -51,7 +49,8 @@ pub use file_name::is_policy_file;
 pub use guarded::{GUARDED_LABELS, GuardedLabels, UnguardedLabel};
 pub use help_url::help_with_code;
 pub use identity_policy::{
-    Assignment, AutomountToken, DefaultAccount, IdentityMode, IdentityPolicy, Injector, OnMissing, ReservedAccount,
+    Assignment, AutomountToken, DefaultAccount, IdentityMode, IdentityPolicy, Injector, OnMissing,
+    ReservedAccount,
 };
 pub use index::{IndexedNamespace, NamespacePolicies, PolicyIndex};
 pub use kind::{KIND_TABLE, PolicyKind, is_of_policy};

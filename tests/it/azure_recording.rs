@@ -5,9 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use podgate::identity::{
-    Azure, AzureSettings, ServiceAccount, SettingsError, TokenEndpoint, TrustedCa,
-};
+use podgate::identity::{Azure, AzureSettings, ServiceAccount, SettingsError, TokenEndpoint, TrustedCa};
 use serde_json::Value as Json;
 
 use crate::azure::{Reviewed, answer, reviewer};
@@ -29,7 +27,9 @@ const DIFFERENCES: [Difference; 10] = [
     Difference {
         row: "The label is checked again",
         explains: |line, ours| {
-            line.kind == "open" && line.object()["metadata"]["labels"][LABEL] != "true" && ours.patch.is_none()
+            line.kind == "open"
+                && line.object()["metadata"]["labels"][LABEL] != "true"
+                && ours.patch.is_none()
         },
     },
     Difference {
@@ -40,12 +40,18 @@ const DIFFERENCES: [Difference; 10] = [
                 && ours.patch.is_none()
         },
     },
-    Difference { row: "A mount path that is taken is refused", explains: |_, ours| refuses(ours, "mounts the volume") },
+    Difference {
+        row: "A mount path that is taken is refused",
+        explains: |_, ours| refuses(ours, "mounts the volume"),
+    },
     Difference {
         row: "A reserved volume name is refused for anything else",
         explains: |_, ours| refuses(ours, "its name is reserved"),
     },
-    Difference { row: "A port that is none is refused", explains: |_, ours| refuses(ours, "a port between 1 and 65535") },
+    Difference {
+        row: "A port that is none is refused",
+        explains: |_, ours| refuses(ours, "a port between 1 and 65535"),
+    },
     Difference { row: "No proxy on Windows", explains: |_, ours| refuses(ours, "the proxy is for Linux") },
     Difference {
         row: "A name of the proxy in the wrong list is refused",
@@ -61,10 +67,13 @@ const DIFFERENCES: [Difference; 10] = [
     Difference {
         row: "A stored pod gets no second volume",
         explains: |line, ours| {
-            let is_reserved = |volume: &Json| volume["name"].as_str().is_some_and(|name| name.starts_with(RESERVED));
-            let count = |pod: &Json| pod["spec"]["volumes"].as_array().map_or(0, |list| {
-                list.iter().filter(|volume| is_reserved(volume)).count()
-            });
+            let is_reserved =
+                |volume: &Json| volume["name"].as_str().is_some_and(|name| name.starts_with(RESERVED));
+            let count = |pod: &Json| {
+                pod["spec"]["volumes"]
+                    .as_array()
+                    .map_or(0, |list| list.iter().filter(|volume| is_reserved(volume)).count())
+            };
             line.line["server"]["code"] == 422
                 && ours.is_allowed
                 && count(&ours.patched(line.object())) == 1
@@ -211,7 +220,9 @@ fn only_loses(ours: &Json, theirs: &Json, lost: &mut BTreeSet<String>) -> bool {
     match (ours, theirs) {
         (Json::Object(ours), Json::Object(theirs)) => {
             lost.extend(ours.keys().filter(|key| !theirs.contains_key(*key)).cloned());
-            theirs.iter().all(|(key, theirs)| ours.get(key).is_some_and(|ours| only_loses(ours, theirs, lost)))
+            theirs
+                .iter()
+                .all(|(key, theirs)| ours.get(key).is_some_and(|ours| only_loses(ours, theirs, lost)))
         }
         (Json::Array(ours), Json::Array(theirs)) => {
             ours.len() == theirs.len()
@@ -266,7 +277,9 @@ fn compare(line: &Line<'_>) -> Result<Option<&'static str>, String> {
 
 #[test]
 fn every_recorded_review_is_answered_as_it_was() {
-    let Some(folder) = real_data::folder(RECORDING, "the recording of azure-workload-identity") else { return };
+    let Some(folder) = real_data::folder(RECORDING, "the recording of azure-workload-identity") else {
+        return;
+    };
     let text = fs::read_to_string(folder.join("recording.jsonl")).unwrap();
     let mut differences: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     let (mut same, mut failures) = (0, Vec::new());

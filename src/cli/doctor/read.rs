@@ -14,8 +14,8 @@ use crate::certificates::WebhookService;
 use crate::cli::doctor::trust::{self, SecretLeaf, Trust};
 use crate::cluster::{ApiError, Cluster};
 use crate::doctor::{
-    ApiServer, Guard, Installation, InstallationNames, ListRead, NamedAccount, ObjectRead,
-    OptionalRights, OwnDeployment, OwnPod, PolicySource, mounted_secret, selector_text,
+    ApiServer, Guard, Installation, InstallationNames, ListRead, NamedAccount, ObjectRead, OptionalRights,
+    OwnDeployment, OwnPod, PolicySource, mounted_secret, selector_text,
 };
 use crate::policy::{Labels, PolicySet};
 

@@ -8,6 +8,7 @@ mod check;
 mod containers;
 mod error;
 mod keys;
+mod promise;
 mod proxy;
 mod settings;
 mod token_volume;
@@ -19,12 +20,13 @@ use crate::text::printable;
 
 pub use keys::LABEL;
 pub use settings::{
-    AzureSettings, Cloud, KubernetesVersion, LabelSelector, LogLevel, SettingsError, TokenEndpoint, TokenLayout,
-    TrustedCa,
+    AzureSettings, Cloud, KubernetesVersion, LabelSelector, LogLevel, SettingsError, TokenEndpoint,
+    TokenLayout, TrustedCa,
 };
 
 pub(super) use check::check;
 pub(super) use keys::names_key;
+pub(super) use promise::lacking;
 
 use annotations::{Expiration, SkippedContainers, is_bound};
 use containers::{Block, Conflicts};

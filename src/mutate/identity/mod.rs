@@ -8,10 +8,12 @@ mod choose;
 mod explain;
 mod mountable_secrets;
 mod plan;
+mod promise;
 mod request;
 mod warning;
 
 pub use account_rules::{AccountRefusal, account_refusal, account_warnings};
 pub use change::{IdentityChange, IdentityError};
 pub use choose::Conflict;
+pub use promise::{BrokenPromise, PromisedPod};
 pub use request::IdentityRequest;
