@@ -11,6 +11,7 @@
 
 mod any_certificate;
 mod applied;
+mod assignment;
 mod cases;
 mod cases_kinds;
 mod cases_reading;
