@@ -93,6 +93,11 @@ fn an_identity_is_injected_and_the_service_account_plugin_agrees() {
         assert!(refused.contains(text), "{text} is not in {refused}");
     }
     gate.kubectl(&["create", "serviceaccount", "trainer-wi"]).succeeded();
+    // Without a client id its token would be good for nothing.
+    let refused = gate.create(&trainer).failed();
+    assert!(refused.contains("azure.workload.identity/client-id"), "{refused}");
+    let client_id = "azure.workload.identity/client-id=0a0a0a0a-1111-4222-8333-444444444444";
+    gate.kubectl(&["annotate", "serviceaccount", "trainer-wi", client_id]).succeeded();
     // Known by now, or looked up.
     gate.create(&trainer).succeeded();
     let created = gate.get("pod/trainer");

@@ -72,7 +72,9 @@ fn snapshot() -> Snapshot {
     let mut snapshot = Snapshot::default();
     let label = ("podgate.dev/policy".to_owned(), "ml-restricted".to_owned());
     snapshot.insert(NAMESPACE, BTreeMap::from([label]));
-    snapshot.insert_service_account(NAMESPACE, "trainer-wi", ServiceAccount::default());
+    let client_id = "0a0a0a0a-1111-4222-8333-444444444444";
+    let account = ServiceAccount::new([("azure.workload.identity/client-id", client_id)], []);
+    snapshot.insert_service_account(NAMESPACE, "trainer-wi", account);
     snapshot
 }
 

@@ -20,7 +20,8 @@ fn read(texts: &[&str]) -> Result<PolicySet, Vec<String>> {
 fn names(policies: &PolicySet) -> Vec<String> {
     let security = policies.security.iter().map(|policy| format!("SecurityPolicy {}", policy.name));
     let identity = policies.identity.iter().map(|policy| format!("IdentityPolicy {}", policy.name));
-    security.chain(identity).collect()
+    let azure_ml = policies.azure_ml.iter().map(|object| format!("AzureMachineLearning {}", object.name));
+    security.chain(identity).chain(azure_ml).collect()
 }
 
 #[test]
@@ -107,7 +108,7 @@ fn a_policy_after_a_faulty_one_is_read_too() {
     let text = format!("kind: [\n---\n{A}---\n{}", A.replace("kind", "kinds"));
     let expected = [
         "a.yaml:1:7: unclosed bracket '['",
-        "a.yaml:8:1: the key \"kind\" is missing, expected SecurityPolicy or IdentityPolicy",
+        "a.yaml:8:1: the key \"kind\" is missing, expected SecurityPolicy, IdentityPolicy or AzureMachineLearning",
     ];
     assert_eq!(read(&[&text]).map(|_| ()), Err(expected.map(ToOwned::to_owned).to_vec()));
 }

@@ -18,10 +18,16 @@ spec:
   identity: {provider: azure, serviceAccountName: trainer-wi}
 ";
 
+/// A service account with what Azure needs of it.
+fn in_order() -> ServiceAccount {
+    let client_id = "0a0a0a0a-1111-4222-8333-444444444444";
+    ServiceAccount::new([("azure.workload.identity/client-id", client_id)], [])
+}
+
 fn reviewer(mut snapshot: Snapshot, accounts: &[(&str, &str)]) -> Reviewer {
     snapshot.insert("team", BTreeMap::new());
     for (namespace, name) in accounts {
-        snapshot.insert_service_account(namespace, name, ServiceAccount::default());
+        snapshot.insert_service_account(namespace, name, in_order());
     }
     Reviewer::new(policies(TRAINERS), snapshot)
 }
@@ -35,7 +41,7 @@ fn account() -> Lookup {
 fn found(exists: Result<bool, LookupError>) -> Answers {
     Answers::from([(
         account(),
-        exists.map(|exists| LookupAnswer::ServiceAccount(exists.then(ServiceAccount::default))),
+        exists.map(|exists| LookupAnswer::ServiceAccount(exists.then(in_order))),
     )])
 }
 

@@ -72,8 +72,8 @@ where
         let pod = self.pod;
         let changing = || policies.clone().filter(|policy| !(opts_out && policy.may_opt_out));
         let chosen = choose(changing(), pod).map_err(|conflict| {
-            let brief = conflict.to_string();
-            IdentityError::new(500, brief.clone(), brief)
+            let (one, other) = (policy_name(conflict.one), policy_name(conflict.other));
+            IdentityError::new(500, conflict.to_string(), format!("{one} and {other} give different accounts"))
         })?;
         let mut change = IdentityChange::default();
         let assigned = match chosen {

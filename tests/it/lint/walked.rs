@@ -181,7 +181,7 @@ fn policies_are_read_as_policies() {
     policies/bad.yaml:5:24: spec.match.namespaces[0]: no policy may reach the namespace kube-system (not read, so not judged)
     policies/bad.yaml:6:23: spec.standard.enforce: no such level "basline": use privileged, baseline or restricted, did you mean "baseline"? (not read, so not judged)
     policies/group.yaml:1:13: apiVersion: expected podgate.dev/v1alpha1, found "podgates.dev/v1alpha1", did you mean "podgate.dev/v1alpha1"? (not read, so not judged)
-    policies/kind.yaml:2:7: kind: expected SecurityPolicy or IdentityPolicy, found "SecurityPolcy", did you mean "SecurityPolicy"? (not read, so not judged)
+    policies/kind.yaml:2:7: kind: expected SecurityPolicy, IdentityPolicy or AzureMachineLearning, found "SecurityPolcy", did you mean "SecurityPolicy"? (not read, so not judged)
     policies/upstream.yaml:3:21: defaults.enforce: no such level "strict": use privileged, baseline or restricted (not read, so not judged)
     policies/version.yaml:1:13: apiVersion: expected podgate.dev/v1alpha1, found "podgate.dev/v1", did you mean "podgate.dev/v1alpha1"? (not read, so not judged)
     ----
