@@ -45,9 +45,9 @@ impl BindingWatches {
             let state = match resource {
                 WatchedResource::RoleBindings => &mut settled.roles,
                 WatchedResource::ClusterRoleBindings => &mut settled.cluster_roles,
-                WatchedResource::Namespaces
-                | WatchedResource::ServiceAccounts
-                | WatchedResource::Secret => return false,
+                WatchedResource::Namespaces | WatchedResource::ServiceAccounts | WatchedResource::Secret => {
+                    return false;
+                }
             };
             !std::mem::replace(state, true)
         });

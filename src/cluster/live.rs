@@ -118,8 +118,7 @@ impl Cluster {
                 api.get(name).await.map(WatchedObject::from)
             }
             ObjectKey::ServiceAccount { namespace, name } => {
-                let api =
-                    Api::<WholeObject<CoreServiceAccount>>::namespaced(self.client.clone(), namespace);
+                let api = Api::<WholeObject<CoreServiceAccount>>::namespaced(self.client.clone(), namespace);
                 api.get(name).await.map(WatchedObject::from)
             }
         };

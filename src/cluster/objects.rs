@@ -127,8 +127,7 @@ impl Cluster {
     /// Why they cannot be listed.
     pub async fn service_accounts(&self) -> Result<Vec<(String, String, ServiceAccount)>, ApiError> {
         let path = CoreServiceAccount::url_path(&(), None);
-        let all =
-            self.pages::<WholeObject<CoreServiceAccount>>(&path, "list serviceaccounts", None).await?;
+        let all = self.pages::<WholeObject<CoreServiceAccount>>(&path, "list serviceaccounts", None).await?;
         let named = |object: WholeObject<CoreServiceAccount>| {
             let WatchedObject { namespace, name, content } = object.into();
             let account = match content {

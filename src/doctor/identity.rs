@@ -7,7 +7,9 @@ use crate::doctor::diagnosis::{Diagnosis, listed};
 use crate::doctor::health_check::HealthCheck;
 use crate::doctor::installation::{Installation, NamedAccount};
 use crate::doctor::policies::PoliciesInForce;
-use crate::identity::{AZURE_CLIENT_ID, CrowdedIdentity, MOST_SUBJECTS, crowded_identities, federated_subject};
+use crate::identity::{
+    AZURE_CLIENT_ID, CrowdedIdentity, MOST_SUBJECTS, crowded_identities, federated_subject,
+};
 use crate::policy::IdentityPolicy;
 use crate::text::printable;
 
@@ -15,8 +17,7 @@ use crate::text::printable;
 const LONGEST_VALUE: usize = 48;
 
 /// The component of the manifests that gives the optional rights.
-const OPTIONAL_RIGHTS: &str =
-    "kubectl apply --kustomize OVERLAY # with manifests/components/identity-rights, or identity.rights: true of the chart";
+const OPTIONAL_RIGHTS: &str = "kubectl apply --kustomize OVERLAY # with manifests/components/identity-rights, or identity.rights: true of the chart";
 
 pub(super) fn check(
     installation: &Installation,

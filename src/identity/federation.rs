@@ -58,7 +58,9 @@ mod tests {
             (0..count).map(|number| (format!("n{number:02}"), of(number))).collect()
         };
         let crowded = |accounts: &[(String, &ServiceAccount)]| {
-            crowded_identities(accounts.iter().map(|(namespace, account)| (namespace.as_str(), "a", *account)))
+            crowded_identities(
+                accounts.iter().map(|(namespace, account)| (namespace.as_str(), "a", *account)),
+            )
         };
         assert_eq!(crowded(&crowd(20)), []);
         assert_eq!(crowded(&vec![("n".to_owned(), &empty); 30]), []);

@@ -9,6 +9,8 @@ mod provider;
 mod service_account;
 
 pub use azure::LABEL as AZURE_LABEL;
-pub use federation::{AZURE_CLIENT_ID, CrowdedIdentity, MOST_SUBJECTS, crowded_identities, federated_subject};
+pub use federation::{
+    AZURE_CLIENT_ID, CrowdedIdentity, MOST_SUBJECTS, crowded_identities, federated_subject,
+};
 pub use provider::{Injection, InjectionError, Provider, Providers, Recipient};
 pub use service_account::{ENFORCE_MOUNTABLE_SECRETS, ServiceAccount};

@@ -205,10 +205,7 @@ fn pairs<'m>(map: &'m [(Cow<'_, str>, Cow<'_, str>)]) -> impl Iterator<Item = (&
     map.iter().map(|(key, value)| (key.as_ref(), value.as_ref()))
 }
 
-fn read_map<'a>(
-    reader: &mut Reader<'a>,
-    map: &mut Vec<(Cow<'a, str>, Cow<'a, str>)>,
-) -> json::Result<()> {
+fn read_map<'a>(reader: &mut Reader<'a>, map: &mut Vec<(Cow<'a, str>, Cow<'a, str>)>) -> json::Result<()> {
     let entry = |reader: &mut Reader<'a>, key: &Cow<'a, str>| {
         map.push((key.clone(), reader.string()?));
         Ok(())

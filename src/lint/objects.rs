@@ -86,8 +86,7 @@ pub(super) fn find_objects(
     if !gives_identities && !may_hold_namespace(text) && !References::may_be_in(text) {
         return found;
     }
-    let are_accounts =
-        |api_version: &str, kind: &str| gives_identities && is_of_accounts(api_version, kind);
+    let are_accounts = |api_version: &str, kind: &str| gives_identities && is_of_accounts(api_version, kind);
     let is_wanted = |stated: &Stated<'_>| {
         stated.kind == NAMESPACE
             || stated.kind.ends_with("List")
@@ -319,7 +318,7 @@ subjects: [{kind: ServiceAccount, name: trainer, namespace: team}]
             (
                 "apiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: x\n  annotations: {a: 1}\n\
                  automountServiceAccountToken: 'no'\nsecrets: [a]",
-                "f:5:20: metadata.annotations[a]: expected a string, found the number 1: quote it\n\
+                "f:5:20: metadata.annotations.a: expected a string, found the number 1: quote it\n\
                  f:6:31: automountServiceAccountToken: expected true or false, found the string \"no\": remove the \
                  quotes\n\
                  f:7:11: secrets[0]: expected an object, found the string a",
@@ -328,7 +327,10 @@ subjects: [{kind: ServiceAccount, name: trainer, namespace: team}]
                 "apiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {name: x}\nsubjects: {}",
                 "f:4:11: subjects: expected an array, found an object",
             ),
-            ("apiVersion: v1\nkind: ServiceAccount\nmetadata: {namespace: a}", "f:3:1: metadata.name: not set"),
+            (
+                "apiVersion: v1\nkind: ServiceAccount\nmetadata: {namespace: a}",
+                "f:3:1: metadata.name: not set",
+            ),
             ("a: [", "f:1:4: unclosed bracket '['"),
             ("a: b", "f:1:1: not a Kubernetes object: it has neither apiVersion nor kind"),
         ];

@@ -4,7 +4,7 @@
 //! Of a binding the service accounts are kept that it names, and of a role which identities it lets them use. What the
 //! role allows besides does not matter: an account that somebody has granted anything needs its token.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// The kind of a role without a namespace.
@@ -62,10 +62,8 @@ impl Binding {
     /// Adds a subject, as the binding has it. Users and groups of which no service account is one are left out.
     pub fn add(&mut self, kind: &str, name: &str, namespace: Option<&str>) {
         let is_discovery = self.cluster_role.as_deref() == Some(ISSUER_DISCOVERY);
-        let account = |namespace: &str, name: &str| Subject::Account {
-            namespace: namespace.into(),
-            name: name.into(),
-        };
+        let account =
+            |namespace: &str, name: &str| Subject::Account { namespace: namespace.into(), name: name.into() };
         let subject = match kind {
             "ServiceAccount" => namespace.map(|namespace| account(namespace, name)),
             "User" => name
@@ -107,7 +105,7 @@ type BindingName = (Box<str>, Box<str>);
 /// All bindings that are known.
 #[derive(Debug, Default, Clone)]
 pub struct Bindings {
-    bindings: HashMap<BindingName, Arc<Binding>>,
+    bindings: BTreeMap<BindingName, Arc<Binding>>,
     /// How many bindings name each.
     counts: HashMap<Subject, u32>,
     /// The client ids that a ClusterRole lets whoever has it use.
@@ -143,7 +141,10 @@ impl Bindings {
     /// Whether nothing is known.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.bindings.is_empty() && self.identities.is_empty() && !self.knows_roles && !self.knows_cluster_roles
+        self.bindings.is_empty()
+            && self.identities.is_empty()
+            && !self.knows_roles
+            && !self.knows_cluster_roles
     }
 
     /// Takes out a binding that is gone.
@@ -242,8 +243,7 @@ impl<'r> RoleRule<'r> {
     /// The client ids that it lets somebody use; `*` for every one.
     fn identities(self) -> impl Iterator<Item = &'r str> {
         let has = |list: &[&str], wanted: &str| list.iter().any(|item| [EVERY, wanted].contains(item));
-        let is_meant =
-            has(&self.groups, IDENTITY_GROUP) && has(&self.verbs, USE_IDENTITY) && !self.has_names;
+        let is_meant = has(&self.groups, IDENTITY_GROUP) && has(&self.verbs, USE_IDENTITY) && !self.has_names;
         self.resources.into_iter().filter(move |_| is_meant)
     }
 }

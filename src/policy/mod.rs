@@ -36,9 +36,7 @@ use std::sync::Arc;
 use crate::controls::Standard;
 use crate::pod::Changes;
 
-pub use bindings::{
-    Binding, BindingKind, Bindings, CLUSTER_ROLE, IDENTITY_GROUP, RoleRule, USE_IDENTITY,
-};
+pub use bindings::{Binding, BindingKind, Bindings, CLUSTER_ROLE, IDENTITY_GROUP, RoleRule, USE_IDENTITY};
 pub use built_in::BUILT_IN;
 pub use error::PolicyError;
 pub use file::{read_document, read_file};

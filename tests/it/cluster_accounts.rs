@@ -88,7 +88,8 @@ async fn a_service_account_is_followed_whole() {
     let followed = Followed::of(&api).await;
     assert_eq!(followed.snapshot().service_account("team", "trainer"), Some(&account("a")));
     put_account(&api, "trainer", "b");
-    until("the change", || followed.snapshot().service_account("team", "trainer") == Some(&account("b"))).await;
+    until("the change", || followed.snapshot().service_account("team", "trainer") == Some(&account("b")))
+        .await;
     assert!(api.calls("rolebindings").is_empty(), "nobody asks who is bound");
 }
 
@@ -159,9 +160,7 @@ async fn without_the_right_nobody_can_tell_who_is_bound() {
     }
     let followed = Followed::of(&api).await;
     assert_eq!(followed.is_bound(["trainer", "idle"]).await, [None, None]);
-    let is_down = |resource| {
-        move |event: &ClusterEvent| matches!(event, ClusterEvent::Down(of, fault) if *of == resource && fault.reason == Reason::Forbidden)
-    };
+    let is_down = |resource| move |event: &ClusterEvent| matches!(event, ClusterEvent::Down(of, fault) if *of == resource && fault.reason == Reason::Forbidden);
     for resource in [WatchedResource::RoleBindings, WatchedResource::ClusterRoleBindings] {
         assert_eq!(followed.count(is_down(resource)), 1, "it is reported once");
     }

@@ -121,7 +121,8 @@ async fn a_watch_event_ends_what_was_known_not_to_be_there() {
     for round in 0..5 {
         let name = format!("late-{round}");
         let is_there = async || cluster.namespace(&name, PATIENCE).await.unwrap().is_some();
-        let has_account = async || cluster.service_account(&name, "trainer", PATIENCE).await.unwrap().is_some();
+        let has_account =
+            async || cluster.service_account(&name, "trainer", PATIENCE).await.unwrap().is_some();
         assert!(!is_there().await && !has_account().await);
         let start = Instant::now();
         api.put_namespace(&name, &json!({"team": "x"}));

@@ -213,7 +213,10 @@ impl ApiResolver {
 
     /// What the API server said of the use of an identity. That podgate may not ask is no failure: the right is optional,
     /// and `podgate doctor` names it.
-    fn identity_right(&self, told: Result<Result<bool, ApiError>, Elapsed>) -> Result<LookupAnswer, LookupError> {
+    fn identity_right(
+        &self,
+        told: Result<Result<bool, ApiError>, Elapsed>,
+    ) -> Result<LookupAnswer, LookupError> {
         let Ok(told) = told else {
             self.metrics.looked_up(ACCESS_REVIEWS, "failed");
             return Err(LookupError::TimedOut);

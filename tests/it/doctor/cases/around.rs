@@ -179,7 +179,8 @@ pub(super) fn identities() -> Vec<(HealthCheck, DiagnosisSeverity, &'static str,
             Warning,
             "21 service accounts stand for it, and Azure takes 20",
             With(|installation| {
-                let of = |number| account(&format!("ml-{number}"), Some("0a0a0a0a-1111-4222-8333-444444444444"));
+                let of =
+                    |number| account(&format!("ml-{number}"), Some("0a0a0a0a-1111-4222-8333-444444444444"));
                 installation.service_accounts = Ok((0..21).map(of).collect());
             }),
         ),
@@ -221,12 +222,7 @@ pub(super) fn identities() -> Vec<(HealthCheck, DiagnosisSeverity, &'static str,
                 turn_azure_on(installation);
             }),
         ),
-        (
-            HealthCheck::IdentityInjectors,
-            Warning,
-            "is there, and podgate injects, too",
-            With(turn_azure_on),
-        ),
+        (HealthCheck::IdentityInjectors, Warning, "is there, and podgate injects, too", With(turn_azure_on)),
         (
             HealthCheck::MutatingPolicy,
             Info,
