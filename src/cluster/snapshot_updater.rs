@@ -116,9 +116,7 @@ mod tests {
         accounts
             .take(vec![WatchEvent::Init, account("x"), account("y"), WatchEvent::InitDone], &mut snapshot);
         accounts.take(vec![WatchEvent::Init, account("y"), WatchEvent::InitDone], &mut snapshot);
-        assert!(
-            !snapshot.service_account("a", "x").is_some() && snapshot.service_account("a", "y").is_some()
-        );
+        assert!(snapshot.service_account("a", "x").is_none() && snapshot.service_account("a", "y").is_some());
         assert!(snapshot.labels("a").is_some(), "the other resource is left alone");
     }
 

@@ -41,8 +41,9 @@ pub(super) fn check(
         .map(|(name, labels)| LabelledNamespace { name, labels })
         .collect();
     for is_mutating in [false, true] {
-        let of_kind: Vec<&WebhookEntry<'_>> =
-            entries.iter().filter(|entry| entry.is_mutating == is_mutating).collect();
+        let is_meant =
+            |entry: &&WebhookEntry<'_>| entry.is_mutating == is_mutating && !entry.is_for_labelled_pods();
+        let of_kind: Vec<&WebhookEntry<'_>> = entries.iter().filter(is_meant).collect();
         let Some(first) = of_kind.first() else { continue };
         if !namespaces.iter().any(|namespace| of_kind.iter().any(|entry| matches(entry, namespace.labels))) {
             findings.push(nothing(first));

@@ -30,6 +30,16 @@ pub(super) struct WebhookEntry<'i> {
 }
 
 impl<'i> WebhookEntry<'i> {
+    /// Whether it changes pods of some labels alone, wherever they are: it stands in for no other.
+    pub(super) fn is_for_labelled_pods(&self) -> bool {
+        self.is_mutating && self.is_selective()
+    }
+
+    /// Whether it is only called for objects with some labels.
+    pub(super) fn is_selective(&self) -> bool {
+        self.objects.is_some_and(|selector| *selector != LabelSelector::default())
+    }
+
     fn validating(configuration: &'i str, (index, webhook): (usize, &'i ValidatingWebhook)) -> Self {
         Self {
             is_mutating: false,

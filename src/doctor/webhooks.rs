@@ -1,8 +1,6 @@
 //! The entries of both webhook configurations, each by itself: where they lead, what they match, and what happens
 //! when nobody answers.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
-
 use crate::doctor::diagnosis::Diagnosis;
 use crate::doctor::health_check::HealthCheck;
 use crate::doctor::installation::{Installation, REINSTALL};
@@ -64,8 +62,10 @@ pub(super) fn check(installation: &Installation, demands: &PolicyDemands, findin
         (false, &names.validating, matches!(installation.validating, Ok(Some(_)))),
         (true, &names.mutating, matches!(installation.mutating, Ok(Some(_)))),
     ] {
-        let of_kind: Vec<&WebhookEntry<'_>> =
-            entries.iter().filter(|entry| entry.is_mutating == is_mutating).collect();
+        let of_kind: Vec<&WebhookEntry<'_>> = entries
+            .iter()
+            .filter(|entry| entry.is_mutating == is_mutating && !entry.is_for_labelled_pods())
+            .collect();
         if is_there {
             let object = format!("{} {name}", kind(is_mutating));
             incomplete(&object, wanted(is_mutating, demands), &of_kind, findings);
@@ -231,8 +231,7 @@ fn settings(entry: &WebhookEntry<'_>, findings: &mut Vec<Diagnosis>) {
 
 /// What leaves out requests that the rules and the namespaces would not.
 fn left_out(entry: &WebhookEntry<'_>, kinds: &Kinds, findings: &mut Vec<Diagnosis>) {
-    let is_selective = entry.objects.is_some_and(|selector| *selector != LabelSelector::default());
-    if is_selective && !entry.is_mutating {
+    if entry.is_selective() && !entry.is_mutating {
         let found = "not empty: whoever creates a pod sets its labels, and so decides whether it is judged";
         let error = entry.error(HealthCheck::ObjectSelector, "objectSelector");
         findings.push(error.because(found).fix(entry.patch("objectSelector", "{}")));

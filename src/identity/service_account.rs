@@ -90,7 +90,9 @@ fn keep(kept: &mut Vec<(Box<str>, Box<str>)>, key: &str, value: &str) {
     if !names_key(key) || kept.len() >= MOST_KEPT {
         return;
     }
-    let value = value.get(..value.floor_char_boundary(LONGEST_VALUE)).unwrap_or_default();
+    let is_end = |end: &usize| value.is_char_boundary(*end);
+    let end = (0..=LONGEST_VALUE.min(value.len())).rev().find(is_end).unwrap_or_default();
+    let value = value.get(..end).unwrap_or_default();
     let bytes: usize = kept.iter().map(|(key, value)| key.len() + value.len()).sum();
     if bytes + key.len() + value.len() <= MOST_BYTES {
         kept.push((key.into(), value.into()));

@@ -318,7 +318,7 @@ subjects: [{kind: ServiceAccount, name: trainer, namespace: team}]
             (
                 "apiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: x\n  annotations: {a: 1}\n\
                  automountServiceAccountToken: 'no'\nsecrets: [a]",
-                "f:5:20: metadata.annotations[a]: expected a string, found the number 1: quote it\n\
+                "f:5:20: metadata.annotations.a: expected a string, found the number 1: quote it\n\
                  f:6:31: automountServiceAccountToken: expected true or false, found the string \"no\": remove the \
                  quotes\n\
                  f:7:11: secrets[0]: expected an object, found the string a",

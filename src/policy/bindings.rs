@@ -4,7 +4,7 @@
 //! Of a binding the service accounts are kept that it names, and of a role which identities it lets them use. What the
 //! role allows besides does not matter: an account that somebody has granted anything needs its token.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// The kind of a role without a namespace.
@@ -105,7 +105,7 @@ type BindingName = (Box<str>, Box<str>);
 /// All bindings that are known.
 #[derive(Debug, Default, Clone)]
 pub struct Bindings {
-    bindings: HashMap<BindingName, Arc<Binding>>,
+    bindings: BTreeMap<BindingName, Arc<Binding>>,
     /// How many bindings name each.
     counts: HashMap<Subject, u32>,
     /// The client ids that a ClusterRole lets whoever has it use.

@@ -222,11 +222,11 @@ mod tests {
         assert_eq!(before.labels("a").unwrap().get(NAME_LABEL).map(String::as_str), Some("a"));
         assert!(
             before.service_account("a", "default").is_some()
-                && !before.service_account("a", "trainer").is_some()
+                && before.service_account("a", "trainer").is_none()
         );
         assert!(now.labels("a").is_none());
         assert!(
-            !now.service_account("a", "default").is_some() && now.service_account("a", "trainer").is_some()
+            now.service_account("a", "default").is_none() && now.service_account("a", "trainer").is_some()
         );
         now.insert_service_account("b", "default", ServiceAccount::default());
         now.insert_service_account("b", "gone", ServiceAccount::default());
@@ -235,7 +235,7 @@ mod tests {
         now.retain(|name| name == "c");
         now.retain_service_accounts(|namespace, name| (namespace, name) == ("b", "default"));
         assert!(now.labels("c").is_some() && now.namespace_count() == 1);
-        assert!(now.service_account("b", "default").is_some() && !now.service_account("b", "gone").is_some());
+        assert!(now.service_account("b", "default").is_some() && now.service_account("b", "gone").is_none());
         assert!(!now.service_accounts.contains_key("a"));
         now.remove_service_account("b", "default");
         now.remove_service_account("b", "default");

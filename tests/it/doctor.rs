@@ -11,8 +11,8 @@ use std::fs;
 
 use insta::assert_snapshot;
 use podgate::doctor::{
-    Diagnosis, DiagnosisSeverity, HealthCheck, PolicySource, examine, has_certificate_files, mounted_secret,
-    write_json, write_text,
+    BundleState, Diagnosis, DiagnosisSeverity, HealthCheck, PolicySource, examine, has_certificate_files,
+    mounted_secret, write_json, write_text,
 };
 use serde_json::{Value as Json, json};
 
@@ -52,6 +52,30 @@ fn every_check_has_a_case() {
     let tested: BTreeSet<HealthCheck> = cases().into_iter().map(|(check, ..)| check).collect();
     let all: BTreeSet<HealthCheck> = HealthCheck::ALL.iter().copied().collect();
     assert_eq!(tested, all);
+}
+
+/// The webhook for pods with the label of an identity stands in for no other, and nothing is wrong with it.
+#[test]
+fn a_webhook_for_labelled_pods_is_no_fault() {
+    let mut world = World::good();
+    let mut webhook = world.one::<Json>(MUTATING, "00-podgate").unwrap()["webhooks"][0].clone();
+    webhook["name"] = "identity.podgate.dev".into();
+    webhook["objectSelector"] = json!({ "matchLabels": { "azure.workload.identity/use": "true" } });
+    webhook["namespaceSelector"]["matchExpressions"][0]["operator"] = "DoesNotExist".into();
+    world.patch(MUTATING, &set("/webhooks/1", webhook.clone()));
+    let mut installation = world.installation();
+    installation.bundles.push(BundleState {
+        webhook: "identity.podgate.dev".into(),
+        is_mutating: true,
+        ..installation.bundles[0].clone()
+    });
+    installation.namespaces.as_mut().unwrap().extend(namespaces(&[("ml-b", None)]));
+    assert_eq!(examine(&installation).findings, []);
+    // Alone it is not enough.
+    world.patch(MUTATING, &set("/webhooks", json!([webhook])));
+    let checks: Vec<HealthCheck> =
+        examine(&world.installation()).findings.iter().map(|finding| finding.check).collect();
+    assert!(checks.contains(&HealthCheck::RulesIncomplete), "{checks:?}");
 }
 
 /// One cause, one finding: what follows from it is not told beside it.

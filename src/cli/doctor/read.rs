@@ -53,17 +53,11 @@ impl InstallationReader<'_> {
         }
         let own = Some(names.namespace.as_str());
         let slices = format!("kubernetes.io/service-name={}", names.service);
-        let ((validating, mutating), cluster, lists, (config_map, service, lease, leaf), workload, network) = futures::join!(
+        let ((validating, mutating), cluster, lists, identity, own_objects, workload, network) = futures::join!(
             async { futures::join!(self.get(None, &names.validating), self.get(None, &names.mutating)) },
             async { futures::join!(self.mutating_names(), self.namespaces(), self.guards()) },
-            async {
-                futures::join!(
-                    self.service_accounts(),
-                    self.list(None, None),
-                    self.list(None, None),
-                    self.rights(&names.namespace)
-                )
-            },
+            async { futures::join!(self.service_accounts(), self.list(None, None)) },
+            async { futures::join!(self.list(None, None), self.rights(&names.namespace)) },
             async {
                 futures::join!(
                     self.get(own, &names.config_map),
@@ -75,6 +69,7 @@ impl InstallationReader<'_> {
             async { futures::join!(self.pods(own, &deployment), self.list(own, None)) },
             async { futures::join!(self.list(own, Some(&slices)), self.list(own, None)) },
         );
+        let (config_map, service, lease, leaf) = own_objects;
         let trust = Trust {
             service: &WebhookService::new(&names.service, &names.namespace),
             leaf: leaf.as_ref().ok().and_then(|leaf| leaf.as_ref()?.as_ref()),
@@ -92,8 +87,8 @@ impl InstallationReader<'_> {
             guards: cluster.2,
             service_accounts: lists.0,
             bindings: lists.1,
-            mutating_policies: lists.2,
-            rights: lists.3,
+            mutating_policies: identity.0,
+            rights: identity.1,
             secret: leaf.map(|secret| secret.map(|leaf| Some(leaf?.certificate))),
             policies: policies.map_or(PolicySource::ConfigMap(config_map), PolicySource::Given),
             deployment,

@@ -21,7 +21,7 @@ const CHART: &str = "manifests/helm/podgate";
 /// Labels that only Helm sets.
 const OF_HELM: [&str; 2] = ["app.kubernetes.io/managed-by", "helm.sh/chart"];
 /// Folders of Kustomize, and the arguments that have Helm make the same.
-const PAIRS: [(&str, &[&str]); 8] = [
+const PAIRS: [(&str, &[&str]); 9] = [
     ("manifests/base", &[]),
     ("manifests/overlays/cert-manager", &["--set", "tls.mode=certManager"]),
     ("manifests/overlays/aks", &["--set", "aks.selectors=true"]),
@@ -31,6 +31,13 @@ const PAIRS: [(&str, &[&str]); 8] = [
     (
         "manifests/overlays/service-monitor",
         &["--set", "serviceMonitor.enabled=true,prometheusRule.enabled=true"],
+    ),
+    (
+        "manifests/overlays/azure-identity",
+        &[
+            "--set",
+            "aks.selectors=true,identity.rights=true,identity.azure.tenantId=00000000-0000-0000-0000-000000000000",
+        ],
     ),
     ("manifests/overlays/templates-enforce", &["--set", "webhooks.templates.enforce=true"]),
 ];

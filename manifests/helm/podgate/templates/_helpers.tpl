@@ -104,7 +104,49 @@ matchExpressions:
   {{- end }}
 {{- end }}
 
-{{/* What every webhook has. Takes root, path, settings (of .Values.webhooks) and condition, which may be nil. */}}
+{{/* All other namespaces but the reserved ones. Where the first guarded label does not tell them apart, all are meant: a
+pod that podgate is asked about twice stays as it is the second time. */}}
+{{- define "podgate.otherNamespaces" -}}
+matchExpressions:
+  {{- if not (or .Values.namespaceSelector.matchLabels .Values.namespaceSelector.matchExpressions) }}
+  - key: {{ first .Values.guardedLabels }}
+    operator: DoesNotExist
+  {{- end }}
+  - key: kubernetes.io/metadata.name
+    operator: NotIn
+    values: {{ include "podgate.reserved" . }}
+  {{- if .Values.aks.selectors }}
+  - key: control-plane
+    operator: NotIn
+    values: ["true"]
+  - key: kubernetes.azure.com/managedby
+    operator: NotIn
+    values: [aks]
+  {{- end }}
+{{- end }}
+
+{{/* The settings of Azure workload identity, by the end of their variables; only those that are set. */}}
+{{- define "podgate.azureSettings" -}}
+{{- $azure := .Values.identity.azure }}
+{{- $binding := $azure.binding }}
+{{- $all := dict "TENANT_ID" $azure.tenantId "ENVIRONMENT" $azure.environment "LAYOUT" $azure.layout "AUDIENCE" $azure.audience "PROXY_IMAGE" $azure.proxyImage "PROXY_INIT_IMAGE" $azure.proxyInitImage "BINDING_SUFFIX" $binding.suffix "BINDING_AUDIENCE" $binding.audience "TOKEN_PROXY" $binding.tokenProxy "SNI_NAME" $binding.sniName "CA_DATA" $binding.caData "CA_CONFIG_MAP" $binding.caConfigMap "CA_SIGNER" $binding.caSigner "CA_SELECTOR" $binding.caSelector }}
+{{- $set := dict }}
+{{- range $name, $value := $all }}
+{{- if $value }}
+{{- $set = set $set $name $value }}
+{{- end }}
+{{- end }}
+{{- if and $set (not $azure.tenantId) }}
+{{- fail "identity.azure: nothing of it holds without tenantId" }}
+{{- end }}
+{{- range $name, $value := $set }}
+- name: PODGATE_AZURE_{{ $name }}
+  value: {{ $value | quote }}
+{{- end }}
+{{- end }}
+
+{{/* What every webhook has. Takes root, path, settings (of .Values.webhooks) and condition, which may be nil; and namespaces,
+a selector, if it is not that of the policies. */}}
 {{- define "podgate.webhook" -}}
 clientConfig:
   service:
@@ -116,7 +158,7 @@ clientConfig:
   caBundle: {{ required "tls.caBundle: tls.mode files needs the issuer's certificate, PEM in base64" .root.Values.tls.caBundle }}
   {{- end }}
 namespaceSelector:
-  {{- include "podgate.namespaceSelector" .root | trim | nindent 2 }}
+  {{- .namespaces | default (include "podgate.namespaceSelector" .root) | trim | nindent 2 }}
 {{- $conditions := .settings.matchConditions }}
 {{- with .condition }}
 {{- $conditions = prepend $conditions . }}
