@@ -40,6 +40,9 @@ pub trait Provider: Debug + Send + Sync {
     /// When the pod, or its service account, says something that cannot be, or that the API server would refuse after the
     /// changes.
     fn inject<'p>(&self, recipient: Recipient<'p, '_>) -> Result<Injection<'p>, InjectionError>;
+
+    /// What the author of a pod should know that does not ask for an identity, but nearly: at most 120 characters.
+    fn near_miss(&self, pod: &Pod<'_>) -> Option<String>;
 }
 
 /// The providers that are on, in the order in which they change a pod.

@@ -11,6 +11,9 @@
 
 mod any_certificate;
 mod applied;
+mod azure;
+mod azure_cases;
+mod azure_recording;
 mod cases;
 mod cases_kinds;
 mod cases_reading;

@@ -163,6 +163,16 @@ where
         IdentityError::new(500, message, brief)
     }
 
+    /// No service account is known at all, so nobody can tell the identity: without it the pod would run as nobody.
+    fn untold(&self, name: &str) -> IdentityError {
+        let message = format!(
+            "{}, which is not found: no service account is known; name files that hold them with --objects",
+            self.asks(name)
+        );
+        let brief = format!("service account {}/{} not found", self.namespace, PrintableKey(name));
+        IdentityError::new(400, message, brief)
+    }
+
     fn asks(&self, name: &str) -> String {
         let (namespace, name) = (Printable(self.namespace), PrintableKey(name));
         format!("this pod asks for an identity as the service account {namespace}/{name}")
@@ -208,6 +218,10 @@ where
         change: &mut IdentityChange<'p>,
     ) -> Result<(), Halt<E>> {
         let is_injected = |provider: &&dyn Provider| self.is_injected(assigned, *provider);
+        if assigned.is_none() {
+            let others = self.providers.iter().filter(|provider| !is_injected(provider));
+            change.warnings.extend(others.filter_map(|provider| provider.near_miss(self.pod)));
+        }
         if !self.providers.iter().any(|provider| is_injected(&provider)) {
             return Ok(());
         }
@@ -215,7 +229,7 @@ where
             Some(assigned) => assigned.account,
             None => self.own_account(name)?,
         };
-        let Some(account) = account else { return Ok(()) };
+        let Some(account) = account else { return Err(self.untold(name).into()) };
         let recipient = Recipient { pod: self.pod, namespace: self.namespace, account_name: name, account };
         for provider in self.providers.iter().filter(is_injected) {
             match provider.inject(recipient) {

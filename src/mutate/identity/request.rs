@@ -47,7 +47,8 @@ impl<'p, P: Iterator<Item = &'p IdentityPolicy>> IdentityRequest<'p, '_, P> {
             pod.metadata.label(key) == Some(value)
         };
         if policies.is_empty() && !providers.iter().any(is_asked) {
-            return Ok(Ok(IdentityChange::default()));
+            let warnings = providers.iter().filter_map(|provider| provider.near_miss(pod)).collect();
+            return Ok(Ok(IdentityChange { warnings, ..IdentityChange::default() }));
         }
         let planner = Planner { pod, text, namespace, providers, account_of, is_used };
         match change(&planner, &policies) {
