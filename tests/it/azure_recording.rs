@@ -158,7 +158,7 @@ impl Line<'_> {
             annotations.iter().map(|(key, value)| (key.as_str(), value.as_str())),
             labels.iter().map(|(key, value)| (key.as_str(), value.as_str())),
         );
-        vec![(account["namespace"].as_str().unwrap(), name, account_of)]
+        vec![(account["namespace"].as_str().unwrap_or_default(), name, account_of)]
     }
 }
 
