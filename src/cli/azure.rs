@@ -7,7 +7,8 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 
 use crate::identity::{
-    Azure, AzureSettings, Cloud, KubernetesVersion, LogLevel, Providers, TokenEndpoint, TokenLayout, TrustedCa,
+    Azure, AzureSettings, Cloud, KubernetesVersion, LogLevel, Providers, TokenEndpoint, TokenLayout,
+    TrustedCa,
 };
 
 /// Whether pods are given identities of Azure, and how.
@@ -27,7 +28,12 @@ pub(crate) struct AzureArgs {
     azure_layout: LayoutName,
 
     /// The audience of the token.
-    #[arg(long, value_name = "AUDIENCE", env = "PODGATE_AZURE_AUDIENCE", default_value = "api://AzureADTokenExchange")]
+    #[arg(
+        long,
+        value_name = "AUDIENCE",
+        env = "PODGATE_AZURE_AUDIENCE",
+        default_value = "api://AzureADTokenExchange"
+    )]
     azure_audience: String,
 
     /// Refuse a pod whose service account has no client id, instead of warning of it.
@@ -58,35 +64,83 @@ pub(crate) struct AzureArgs {
 #[derive(Debug, Clone, clap::Args)]
 struct EndpointArgs {
     /// How the annotation ends that binds a pod to the token endpoint of the cluster, behind azure.workload.identity/use-.
-    #[arg(long, value_name = "SUFFIX", env = "PODGATE_AZURE_BINDING_SUFFIX", default_value = "", hide_default_value = true)]
+    #[arg(
+        long,
+        value_name = "SUFFIX",
+        env = "PODGATE_AZURE_BINDING_SUFFIX",
+        default_value = "",
+        hide_default_value = true
+    )]
     azure_binding_suffix: String,
 
     /// The audience of the token of a pod that is bound to it.
-    #[arg(long, value_name = "AUDIENCE", env = "PODGATE_AZURE_BINDING_AUDIENCE", default_value = "", hide_default_value = true)]
+    #[arg(
+        long,
+        value_name = "AUDIENCE",
+        env = "PODGATE_AZURE_BINDING_AUDIENCE",
+        default_value = "",
+        hide_default_value = true
+    )]
     azure_binding_audience: String,
 
     /// The address of the token endpoint.
-    #[arg(long, value_name = "URL", env = "PODGATE_AZURE_TOKEN_PROXY", default_value = "", hide_default_value = true)]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "PODGATE_AZURE_TOKEN_PROXY",
+        default_value = "",
+        hide_default_value = true
+    )]
     azure_token_proxy: String,
 
     /// The server name of its certificate.
-    #[arg(long, value_name = "NAME", env = "PODGATE_AZURE_SNI_NAME", default_value = "", hide_default_value = true)]
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "PODGATE_AZURE_SNI_NAME",
+        default_value = "",
+        hide_default_value = true
+    )]
     azure_sni_name: String,
 
     /// The certificates that it is checked against, in PEM.
-    #[arg(long, value_name = "PEM", env = "PODGATE_AZURE_CA_DATA", default_value = "", hide_default_value = true)]
+    #[arg(
+        long,
+        value_name = "PEM",
+        env = "PODGATE_AZURE_CA_DATA",
+        default_value = "",
+        hide_default_value = true
+    )]
     azure_ca_data: String,
 
     /// The ConfigMap that holds them under ca.crt, in the namespace of the pod.
-    #[arg(long, value_name = "NAME", env = "PODGATE_AZURE_CA_CONFIG_MAP", default_value = "", hide_default_value = true)]
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "PODGATE_AZURE_CA_CONFIG_MAP",
+        default_value = "",
+        hide_default_value = true
+    )]
     azure_ca_config_map: String,
 
     /// The signer of the ClusterTrustBundles that hold them.
-    #[arg(long, value_name = "NAME", env = "PODGATE_AZURE_CA_SIGNER", default_value = "", hide_default_value = true)]
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "PODGATE_AZURE_CA_SIGNER",
+        default_value = "",
+        hide_default_value = true
+    )]
     azure_ca_signer: String,
 
     /// Which of its ClusterTrustBundles: a label selector in JSON.
-    #[arg(long, value_name = "JSON", env = "PODGATE_AZURE_CA_SELECTOR", default_value = "", hide_default_value = true)]
+    #[arg(
+        long,
+        value_name = "JSON",
+        env = "PODGATE_AZURE_CA_SELECTOR",
+        default_value = "",
+        hide_default_value = true
+    )]
     azure_ca_selector: String,
 }
 

@@ -13,9 +13,11 @@ mod service_account;
 pub use account_check::{ProviderName, check_account};
 pub use account_fault::AccountFault;
 pub use azure::{
-    Azure, AzureSettings, Cloud, KubernetesVersion, LABEL as AZURE_LABEL, LabelSelector, LogLevel, SettingsError,
-    TokenEndpoint, TokenLayout, TrustedCa,
+    Azure, AzureSettings, Cloud, KubernetesVersion, LABEL as AZURE_LABEL, LabelSelector, LogLevel,
+    SettingsError, TokenEndpoint, TokenLayout, TrustedCa,
 };
-pub use federation::{AZURE_CLIENT_ID, CrowdedIdentity, MOST_SUBJECTS, crowded_identities, federated_subject};
+pub use federation::{
+    AZURE_CLIENT_ID, CrowdedIdentity, MOST_SUBJECTS, crowded_identities, federated_subject,
+};
 pub use provider::{Injection, InjectionError, Provider, Providers, Recipient};
 pub use service_account::{ENFORCE_MOUNTABLE_SECRETS, ServiceAccount};

@@ -26,7 +26,8 @@ impl Reviewed {
     pub(crate) fn patched(&self, pod: &Json) -> Json {
         let mut pod = pod.clone();
         if let Some(patch) = &self.patch {
-            json_patch::patch(&mut pod, &serde_json::from_value::<json_patch::Patch>(patch.clone()).unwrap()).unwrap();
+            json_patch::patch(&mut pod, &serde_json::from_value::<json_patch::Patch>(patch.clone()).unwrap())
+                .unwrap();
         }
         pod
     }

@@ -240,10 +240,21 @@ fn expect(
         }
     }
     let again = review_by(&reviewer, &stored(patched));
-    assert!(again.is_allowed && again.patch.is_none(), "{case}, second run: {:?} {}", again.patch, again.message);
+    assert!(
+        again.is_allowed && again.patch.is_none(),
+        "{case}, second run: {:?} {}",
+        again.patch,
+        again.message
+    );
 }
 
-fn refuse(case: &str, (settings, account): (AzureSettings, ServiceAccount), pod: &Json, code: u64, fragments: &[&str]) {
+fn refuse(
+    case: &str,
+    (settings, account): (AzureSettings, ServiceAccount),
+    pod: &Json,
+    code: u64,
+    fragments: &[&str],
+) {
     let reviewed = review(settings, account, pod);
     assert_eq!((reviewed.is_allowed, reviewed.code), (false, code), "{case}: {}", reviewed.message);
     assert!(reviewed.patch.is_none(), "{case}");
@@ -359,7 +370,13 @@ fn every_container_but_those_that_are_skipped_gets_it() {
     let skipping = many("c2; init-a");
     expect("A02", usual(), &skipping, &Expected::default().of(skipping.clone(), &["main", "init-b"]), &[]);
     let typo = annotated(&[(SKIP, "mian")]);
-    expect("A03", usual(), &typo, &Expected::default().of(typo.clone(), &["main"]), &[&["skip-containers", "mian"]]);
+    expect(
+        "A03",
+        usual(),
+        &typo,
+        &Expected::default().of(typo.clone(), &["main"]),
+        &[&["skip-containers", "mian"]],
+    );
     // A pod that was injected before, and to which somebody added a container since.
     let mut grown = stored(Expected::default().of(pod(), &["main"]));
     grown["spec"]["containers"].as_array_mut().unwrap().push(json!({ "name": "istio-proxy", "image": "i" }));
@@ -425,7 +442,13 @@ fn numbers_that_are_none_are_refused() {
         ("too large", "9223372036854775808"),
     ] {
         let pod = annotated(&[(EXPIRATION, value)]);
-        refuse(case, (settings(), usual_account()), &pod, 400, &[EXPIRATION, value, "3600", "86400", "of the pod"]);
+        refuse(
+            case,
+            (settings(), usual_account()),
+            &pod,
+            400,
+            &[EXPIRATION, value, "3600", "86400", "of the pod"],
+        );
         let account = account(&[(CLIENT_ID, CLIENT), (EXPIRATION, value)]);
         let holder = "of the service account";
         refuse(case, (settings(), account), &annotated(&[]), 400, &[EXPIRATION, value, holder]);
@@ -438,21 +461,30 @@ fn numbers_that_are_none_are_refused() {
 
 #[test]
 fn a_place_that_is_taken_is_refused() {
-    for path in ["/var/run/secrets/azure/tokens", "/var/run/secrets/azure/tokens/", "/var/run/./secrets//azure/tokens"] {
+    for path in [
+        "/var/run/secrets/azure/tokens",
+        "/var/run/secrets/azure/tokens/",
+        "/var/run/./secrets//azure/tokens",
+    ] {
         let pod = with(|pod| {
             let mounts = pod["spec"]["containers"][0]["volumeMounts"].as_array_mut().unwrap();
             mounts.push(json!({ "name": "mine", "mountPath": path }));
         });
-        refuse("A21", (settings(), usual_account()), &pod, 400, &["main", "/var/run/secrets/azure/tokens", "mine"]);
+        refuse(
+            "A21",
+            (settings(), usual_account()),
+            &pod,
+            400,
+            &["main", "/var/run/secrets/azure/tokens", "mine"],
+        );
         let mut skipped = pod;
         skipped["metadata"]["annotations"][SKIP] = json!("main");
         let expected = Expected::default().of(skipped.clone(), &[]);
         expect("A21, skipped", (settings(), usual_account()), &skipped, &expected, &[]);
     }
-    for (settings, name) in [
-        (settings(), "azure-identity-token".to_owned()),
-        (v16(), Expected::of_generate_name().volume),
-    ] {
+    for (settings, name) in
+        [(settings(), "azure-identity-token".to_owned()), (v16(), Expected::of_generate_name().volume)]
+    {
         let pod = with(|pod| {
             let volumes = pod["spec"]["volumes"].as_array_mut().unwrap();
             volumes.push(json!({ "name": name, "emptyDir": {} }));
@@ -548,7 +580,10 @@ fn the_proxy_comes_where_it_is_asked_for() {
                 if container["name"].as_str().unwrap().starts_with("azwi-") {
                     let resources = container.as_object_mut().unwrap().remove("resources").unwrap();
                     for kind in ["requests", "limits"] {
-                        assert!(resources[kind]["cpu"].is_string() && resources[kind]["memory"].is_string(), "{case}");
+                        assert!(
+                            resources[kind]["cpu"].is_string() && resources[kind]["memory"].is_string(),
+                            "{case}"
+                        );
                     }
                 }
             }
@@ -573,11 +608,13 @@ fn the_proxy_comes_where_it_is_asked_for() {
 #[test]
 fn a_pod_is_bound_to_the_token_endpoint_by_its_annotation() {
     let pod = annotated(&[("azure.workload.identity/use-identity-binding", "TRUE")]);
-    let mut expected =
-        Expected { audience: "api://AKSIdentityBinding", ..Expected::of_generate_name() }.of(pod.clone(), &["main"]);
-    expected["spec"]["volumes"][1]["projected"]["sources"].as_array_mut().unwrap().push(json!({ "configMap": {
+    let mut expected = Expected { audience: "api://AKSIdentityBinding", ..Expected::of_generate_name() }
+        .of(pod.clone(), &["main"]);
+    expected["spec"]["volumes"][1]["projected"]["sources"].as_array_mut().unwrap().push(
+        json!({ "configMap": {
         "name": "wi-ca", "items": [{ "key": "ca.crt", "path": "ca-cert/ca.crt" }], "optional": false,
-    } }));
+    } }),
+    );
     for (name, value) in [
         ("AZURE_KUBERNETES_TOKEN_PROXY", "https://tp.example"),
         ("AZURE_KUBERNETES_SNI_NAME", "x.example"),
@@ -624,7 +661,9 @@ fn who_does_not_ask_gets_nothing() {
     let reviewed = review(settings(), usual_account(), &mirror);
     assert!(reviewed.is_allowed && reviewed.patch.is_none(), "A30");
     let reviewer = reviewer(settings(), &[(NAMESPACE, "trainer-wi", usual_account())]);
-    for (operation, subresource) in [("UPDATE", None), ("DELETE", None), ("UPDATE", Some("ephemeralcontainers"))] {
+    for (operation, subresource) in
+        [("UPDATE", None), ("DELETE", None), ("UPDATE", Some("ephemeralcontainers"))]
+    {
         let mut review = creation("u", NAMESPACE, &pod());
         review["request"]["operation"] = json!(operation);
         review["request"]["oldObject"] = pod();
@@ -657,7 +696,10 @@ fn the_account_is_that_of_the_pod_or_the_default_one() {
     assert_eq!((reviewed.is_allowed, reviewed.code), (false, 400), "A36");
     assert!(reviewed.message.contains("ml-team-a/trainer-wi") && reviewed.message.contains("not found"));
     // A cluster of which no account is known tells nothing, and the pod is not let through without its identity.
-    let unknown = Reviewer::new(podgate::policy::Policies::new(Vec::new()).finish().unwrap(), podgate::policy::Snapshot::default());
+    let unknown = Reviewer::new(
+        podgate::policy::Policies::new(Vec::new()).finish().unwrap(),
+        podgate::policy::Snapshot::default(),
+    );
     let mut providers = podgate::identity::Providers::default();
     providers.add(podgate::identity::Azure::new(settings()).unwrap());
     let unknown = unknown.with_providers(std::sync::Arc::new(providers));

@@ -5,16 +5,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use podgate::identity::{
-    Azure, AzureSettings, ServiceAccount, SettingsError, TokenEndpoint, TrustedCa,
-};
+use podgate::identity::{Azure, AzureSettings, ServiceAccount, SettingsError, TokenEndpoint, TrustedCa};
 use serde_json::Value as Json;
 
 use crate::azure::{Reviewed, answer, reviewer};
 use crate::real_data;
 
-const RECORDING: &str = "AZWI_RECORDING";
-const PAGE: &str = include_str!("../../docs/identity.md");
+pub(crate) const RECORDING: &str = "AZWI_RECORDING";
+pub(crate) const PAGE: &str = include_str!("../../docs/identity.md");
 /// What the name of the volume begins with.
 const RESERVED: &str = "azure-workload-identity-reserved-";
 
@@ -25,11 +23,13 @@ struct Difference {
 }
 
 /// Those that the recording can show; the others in the table of the page are for what it does not ask.
-const DIFFERENCES: [Difference; 10] = [
+const DIFFERENCES: [Difference; 11] = [
     Difference {
         row: "The label is checked again",
         explains: |line, ours| {
-            line.kind == "open" && line.object()["metadata"]["labels"][LABEL] != "true" && ours.patch.is_none()
+            line.kind == "open"
+                && line.object()["metadata"]["labels"][LABEL] != "true"
+                && ours.patch.is_none()
         },
     },
     Difference {
@@ -40,16 +40,33 @@ const DIFFERENCES: [Difference; 10] = [
                 && ours.patch.is_none()
         },
     },
-    Difference { row: "A mount path that is taken is refused", explains: |_, ours| refuses(ours, "mounts the volume") },
+    Difference {
+        row: "A review that no API server sends is refused",
+        explains: |line, ours| {
+            let fragments =
+                ["which no API server asks for", "expected an AdmissionReview of admission.k8s.io/v1"];
+            line.kind == "direct" && fragments.iter().any(|fragment| refuses(ours, fragment))
+        },
+    },
+    Difference {
+        row: "A mount path that is taken is refused",
+        explains: |_, ours| refuses(ours, "mounts the volume"),
+    },
     Difference {
         row: "A reserved volume name is refused for anything else",
         explains: |_, ours| refuses(ours, "its name is reserved"),
     },
-    Difference { row: "A port that is none is refused", explains: |_, ours| refuses(ours, "a port between 1 and 65535") },
-    Difference { row: "No proxy on Windows", explains: |_, ours| refuses(ours, "the proxy is for Linux") },
+    Difference {
+        row: "A port that is none is refused",
+        explains: |line, ours| line.came_to_nothing() && refuses(ours, "a port between 1 and 65535"),
+    },
+    Difference {
+        row: "No proxy on Windows",
+        explains: |line, ours| line.came_to_nothing() && refuses(ours, "the proxy is for Linux"),
+    },
     Difference {
         row: "A name of the proxy in the wrong list is refused",
-        explains: |_, ours| refuses(ours, "one of that name belongs into"),
+        explains: |line, ours| line.came_to_nothing() && refuses(ours, "one of that name belongs into"),
     },
     Difference {
         row: "Mirror pods are left alone",
@@ -61,10 +78,13 @@ const DIFFERENCES: [Difference; 10] = [
     Difference {
         row: "A stored pod gets no second volume",
         explains: |line, ours| {
-            let is_reserved = |volume: &Json| volume["name"].as_str().is_some_and(|name| name.starts_with(RESERVED));
-            let count = |pod: &Json| pod["spec"]["volumes"].as_array().map_or(0, |list| {
-                list.iter().filter(|volume| is_reserved(volume)).count()
-            });
+            let is_reserved =
+                |volume: &Json| volume["name"].as_str().is_some_and(|name| name.starts_with(RESERVED));
+            let count = |pod: &Json| {
+                pod["spec"]["volumes"]
+                    .as_array()
+                    .map_or(0, |list| list.iter().filter(|volume| is_reserved(volume)).count())
+            };
             line.line["server"]["code"] == 422
                 && ours.is_allowed
                 && count(&ours.patched(line.object())) == 1
@@ -90,13 +110,18 @@ fn refuses(ours: &Reviewed, fragment: &str) -> bool {
 }
 
 /// One line of the recording.
-struct Line<'l> {
-    line: &'l Json,
-    kind: &'l str,
-    case: &'l str,
+pub(crate) struct Line<'l> {
+    pub(crate) line: &'l Json,
+    pub(crate) kind: &'l str,
+    pub(crate) case: &'l str,
 }
 
-impl Line<'_> {
+impl<'l> Line<'l> {
+    pub(crate) fn of(line: &'l Json) -> Self {
+        let text = |field: &str| line[field].as_str().unwrap();
+        Self { line, kind: text("kind"), case: text("case") }
+    }
+
     fn request(&self) -> &Json {
         &self.line["review"]["request"]
     }
@@ -105,14 +130,19 @@ impl Line<'_> {
         &self.request()["object"]
     }
 
+    /// Whether the API server refused what the webhook allowed, or nobody asked it.
+    fn came_to_nothing(&self) -> bool {
+        self.line["server"]["code"].as_u64().is_none_or(|code| code >= 400)
+    }
+
     /// A setting of the webhook; `CONFIG_` before its name goes first.
-    fn setting(&self, name: &str) -> Option<&str> {
+    pub(crate) fn setting(&self, name: &str) -> Option<&str> {
         let environment = &self.line["environment"];
         environment[format!("CONFIG_{name}")].as_str().or_else(|| environment[name].as_str())
     }
 
     /// The webhook's own settings as ours.
-    fn settings(&self) -> Result<AzureSettings, SettingsError> {
+    pub(crate) fn settings(&self) -> Result<AzureSettings, SettingsError> {
         let text = |name: &str| self.setting(name).unwrap_or_default();
         let usual = AzureSettings::of_tenant(text("AZURE_TENANT_ID"));
         let ca = TrustedCa::of(
@@ -146,7 +176,7 @@ impl Line<'_> {
         Azure::new(settings.clone()).map(|_| settings)
     }
 
-    fn accounts(&self) -> Vec<(&str, &str, ServiceAccount)> {
+    pub(crate) fn accounts(&self) -> Vec<(&str, &str, ServiceAccount)> {
         let account = &self.line["account"];
         let Some(name) = account["name"].as_str() else { return Vec::new() };
         let map = |field: &str| -> Vec<(String, String)> {
@@ -158,7 +188,9 @@ impl Line<'_> {
             annotations.iter().map(|(key, value)| (key.as_str(), value.as_str())),
             labels.iter().map(|(key, value)| (key.as_str(), value.as_str())),
         );
-        vec![(account["namespace"].as_str().unwrap_or_default(), name, account_of)]
+        // As files are read: an object without a namespace is in the default one.
+        let namespace = account["namespace"].as_str().filter(|namespace| !namespace.is_empty());
+        vec![(namespace.unwrap_or("default"), name, account_of)]
     }
 }
 
@@ -211,7 +243,9 @@ fn only_loses(ours: &Json, theirs: &Json, lost: &mut BTreeSet<String>) -> bool {
     match (ours, theirs) {
         (Json::Object(ours), Json::Object(theirs)) => {
             lost.extend(ours.keys().filter(|key| !theirs.contains_key(*key)).cloned());
-            theirs.iter().all(|(key, theirs)| ours.get(key).is_some_and(|ours| only_loses(ours, theirs, lost)))
+            theirs
+                .iter()
+                .all(|(key, theirs)| ours.get(key).is_some_and(|ours| only_loses(ours, theirs, lost)))
         }
         (Json::Array(ours), Json::Array(theirs)) => {
             ours.len() == theirs.len()
@@ -266,14 +300,15 @@ fn compare(line: &Line<'_>) -> Result<Option<&'static str>, String> {
 
 #[test]
 fn every_recorded_review_is_answered_as_it_was() {
-    let Some(folder) = real_data::folder(RECORDING, "the recording of azure-workload-identity") else { return };
+    let Some(folder) = real_data::folder(RECORDING, "the recording of azure-workload-identity") else {
+        return;
+    };
     let text = fs::read_to_string(folder.join("recording.jsonl")).unwrap();
     let mut differences: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     let (mut same, mut failures) = (0, Vec::new());
     for line in text.lines() {
         let line: Json = serde_json::from_str(line).unwrap();
-        let (kind, case) = (line["kind"].as_str().unwrap(), line["case"].as_str().unwrap());
-        let line = Line { line: &line, kind, case };
+        let line = Line::of(&line);
         match compare(&line) {
             Ok(None) => same += 1,
             Ok(Some(row)) => differences.entry(row).or_default().push(line.case.to_owned()),

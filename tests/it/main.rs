@@ -14,6 +14,7 @@ mod applied;
 mod azure;
 mod azure_cases;
 mod azure_recording;
+mod azure_replay;
 mod cases;
 mod cases_kinds;
 mod cases_reading;

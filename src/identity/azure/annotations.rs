@@ -25,7 +25,8 @@ impl Expiration {
     pub(super) fn of(pod: &Pod<'_>, account: &ServiceAccount) -> Result<Self, InjectionError> {
         let of_pod = pod.metadata.annotation(EXPIRATION).map(|value| (value, "pod"));
         let of_account = account.annotation(EXPIRATION).map(|value| (value, "service account"));
-        let Some((value, holder)) = [of_pod, of_account].into_iter().flatten().find(|(value, _)| !value.is_empty())
+        let Some((value, holder)) =
+            [of_pod, of_account].into_iter().flatten().find(|(value, _)| !value.is_empty())
         else {
             return Ok(Self(USUAL_SECONDS));
         };
@@ -123,12 +124,17 @@ mod tests {
             assert_eq!(found.as_ref().ok().copied(), expected, "{value}");
             if let Err(error) = found {
                 let shown = error.to_string();
-                assert!(error.code == 400 && shown.contains("of the pod") && shown.contains("86400"), "{shown}");
+                assert!(
+                    error.code == 400 && shown.contains("of the pod") && shown.contains("86400"),
+                    "{shown}"
+                );
             }
         }
         let pod = Pod::default();
         let account = ServiceAccount::new([(EXPIRATION, "1")], []);
-        assert!(Expiration::of(&pod, &account).expect_err("1").to_string().contains("of the service account"));
+        assert!(
+            Expiration::of(&pod, &account).expect_err("1").to_string().contains("of the service account")
+        );
     }
 
     #[test]

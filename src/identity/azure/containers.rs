@@ -127,7 +127,8 @@ impl Block<'_> {
         let mut taken_by = None;
         let read = container.volume_mounts.for_each(|index, mount| {
             if found == FoundMount::Absent && mount.name == self.volume {
-                let is_right = mount.mount_path == ours && mount.is_read_only == Some(true) && !mount.is_of_a_part;
+                let is_right =
+                    mount.mount_path == ours && mount.is_read_only == Some(true) && !mount.is_of_a_part;
                 // The older webhook leaves one of its name as it is.
                 let is_kept = is_right || self.layout == TokenLayout::V15;
                 found = if is_kept { FoundMount::Present } else { FoundMount::Wrong(index) };
@@ -220,7 +221,10 @@ mod tests {
         }
         conflicts.add("AZURE_KUBERNETES_TOKEN_PROXY", &"x".repeat(63));
         let warnings: Vec<String> = conflicts.warnings().collect();
-        assert_eq!(warnings[0], "podgate: container main (+2) keeps its own AZURE_CLIENT_ID, not the identity's");
+        assert_eq!(
+            warnings[0],
+            "podgate: container main (+2) keeps its own AZURE_CLIENT_ID, not the identity's"
+        );
         assert!(warnings[1].len() <= 120 && warnings.len() == 2);
     }
 }

@@ -19,8 +19,8 @@ use crate::text::printable;
 
 pub use keys::LABEL;
 pub use settings::{
-    AzureSettings, Cloud, KubernetesVersion, LabelSelector, LogLevel, SettingsError, TokenEndpoint, TokenLayout,
-    TrustedCa,
+    AzureSettings, Cloud, KubernetesVersion, LabelSelector, LogLevel, SettingsError, TokenEndpoint,
+    TokenLayout, TrustedCa,
 };
 
 pub(super) use check::check;

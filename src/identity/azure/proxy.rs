@@ -23,7 +23,8 @@ const USUAL_PORT: u16 = 8000;
 /// mostly, and the init container makes a handful of rules.
 const SIDECAR_RESOURCES: &str =
     r#"{"requests":{"cpu":"10m","memory":"32Mi"},"limits":{"cpu":"200m","memory":"128Mi"}}"#;
-const INIT_RESOURCES: &str = r#"{"requests":{"cpu":"10m","memory":"16Mi"},"limits":{"cpu":"100m","memory":"64Mi"}}"#;
+const INIT_RESOURCES: &str =
+    r#"{"requests":{"cpu":"10m","memory":"16Mi"},"limits":{"cpu":"100m","memory":"64Mi"}}"#;
 
 /// The proxy of a pod.
 #[derive(Debug)]
@@ -87,7 +88,8 @@ impl<'s> Proxy<'s> {
             let list =
                 if self.settings.kubernetes_version.has_sidecars() { "initContainers" } else { "containers" };
             let json = self.sidecar(block, skipped.has(SIDECAR));
-            edits.push(Edit { path: Path::from_keys(["spec", list]), op: EditOp::Prepend(Value::Json(json)) });
+            edits
+                .push(Edit { path: Path::from_keys(["spec", list]), op: EditOp::Prepend(Value::Json(json)) });
         }
     }
 
@@ -184,14 +186,40 @@ mod tests {
             ("1.33", r#""INJECT":"","PORT":"""#, "", "400 is \"\""),
             ("1.33", r#""INJECT":"","PORT":"80a""#, "", "400 is \"80a\""),
             ("1.33", r#""INJECT":"""#, r#""os":{"name":"windows"}"#, "400 Windows"),
-            ("1.33", r#""INJECT":"""#, r#""initContainers":[{"name":"azwi-proxy"}]"#, "port 8000, sidecar false, init true"),
+            (
+                "1.33",
+                r#""INJECT":"""#,
+                r#""initContainers":[{"name":"azwi-proxy"}]"#,
+                "port 8000, sidecar false, init true",
+            ),
             ("1.33", r#""INJECT":"""#, r#""containers":[{"name":"azwi-proxy"}]"#, "400 spec.containers has"),
-            ("1.31", r#""INJECT":"""#, r#""containers":[{"name":"azwi-proxy"}]"#, "port 8000, sidecar false, init true"),
-            ("1.31", r#""INJECT":"""#, r#""initContainers":[{"name":"azwi-proxy"}]"#, "400 spec.initContainers has"),
-            ("1.31", r#""INJECT":"""#, r#""containers":[{"name":"azwi-proxy-init"}]"#, "400 spec.containers has"),
-            ("1.31", r#""INJECT":"""#, r#""initContainers":[{"name":"azwi-proxy-init"}]"#, "port 8000, sidecar true, init false"),
+            (
+                "1.31",
+                r#""INJECT":"""#,
+                r#""containers":[{"name":"azwi-proxy"}]"#,
+                "port 8000, sidecar false, init true",
+            ),
+            (
+                "1.31",
+                r#""INJECT":"""#,
+                r#""initContainers":[{"name":"azwi-proxy"}]"#,
+                "400 spec.initContainers has",
+            ),
+            (
+                "1.31",
+                r#""INJECT":"""#,
+                r#""containers":[{"name":"azwi-proxy-init"}]"#,
+                "400 spec.containers has",
+            ),
+            (
+                "1.31",
+                r#""INJECT":"""#,
+                r#""initContainers":[{"name":"azwi-proxy-init"}]"#,
+                "port 8000, sidecar true, init false",
+            ),
         ] {
-            let annotations = annotations.replace("INJECT", INJECT_PROXY).replace("PORT\":", &format!("{PROXY_PORT}\":"));
+            let annotations =
+                annotations.replace("INJECT", INJECT_PROXY).replace("PORT\":", &format!("{PROXY_PORT}\":"));
             let text = format!(r#"{{"metadata":{{"annotations":{{{annotations}}}}},"spec":{{{spec}}}}}"#);
             let pod = Pod::read(&mut Reader::over(&text)).expect("a pod");
             let version = version.parse().expect("a version");

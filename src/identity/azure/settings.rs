@@ -243,7 +243,9 @@ impl FromStr for KubernetesVersion {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
     /// The tenant is empty.
-    #[error("the tenant is empty: name it by its id or its domain, or leave the setting out to turn Azure off")]
+    #[error(
+        "the tenant is empty: name it by its id or its domain, or leave the setting out to turn Azure off"
+    )]
     NoTenant,
     /// The cloud has no such name.
     #[error(
@@ -258,7 +260,9 @@ pub enum SettingsError {
     #[error("not a version of Kubernetes, such as v1.31")]
     UnknownVersion,
     /// Of suffix and audience one is missing.
-    #[error("the token endpoint needs both the suffix of its annotation and its audience: set both, or neither")]
+    #[error(
+        "the token endpoint needs both the suffix of its annotation and its audience: set both, or neither"
+    )]
     IncompleteEndpoint,
     /// Both kinds of tokens have the same audience.
     #[error("the audience of the token endpoint must differ from {USUAL_AUDIENCE}")]
@@ -324,7 +328,9 @@ impl AzureSettings {
         if self.tenant_id.is_empty() {
             return Err(SettingsError::NoTenant);
         }
-        let Some(TokenEndpoint { annotation_suffix, audience, .. }) = &self.token_endpoint else { return Ok(()) };
+        let Some(TokenEndpoint { annotation_suffix, audience, .. }) = &self.token_endpoint else {
+            return Ok(());
+        };
         if annotation_suffix.is_empty() || audience.is_empty() {
             return Err(SettingsError::IncompleteEndpoint);
         }
@@ -396,7 +402,8 @@ mod tests {
         ] {
             assert_eq!(format!("{:?}", TrustedCa::of(data, config_map, signer, selector)), expected);
         }
-        for selector in ["a=b", "[]", r#"{"matchLabel":{}}"#, r#"{"matchExpressions":[{"key":"a","operator":"in"}]}"#]
+        for selector in
+            ["a=b", "[]", r#"{"matchLabel":{}}"#, r#"{"matchExpressions":[{"key":"a","operator":"in"}]}"#]
         {
             let found = TrustedCa::of("", "", "x", selector);
             assert!(matches!(found, Err(SettingsError::BadSelector(_))), "{selector}: {found:?}");

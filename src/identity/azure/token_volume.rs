@@ -127,7 +127,9 @@ impl TokenVolume {
         let json = Value::Json(format!("{{\"name\":{name},\"projected\":{}}}", self.projected).into());
         let volumes = Path::from_keys(["spec", "volumes"]);
         match found {
-            FoundVolume::Absent(_) | FoundVolume::Present(_) => Edit { path: volumes, op: EditOp::Append(json) },
+            FoundVolume::Absent(_) | FoundVolume::Present(_) => {
+                Edit { path: volumes, op: EditOp::Append(json) }
+            }
             FoundVolume::Different(index, _) => Edit { path: volumes.index(*index), op: EditOp::Set(json) },
         }
     }
@@ -171,7 +173,8 @@ fn source_of(ca: &TrustedCa) -> Option<String> {
         )),
         TrustedCa::TrustBundle { signer, selector } => {
             let selector = selector.as_ref().and_then(|selector| serde_json::to_string(selector).ok());
-            let selector = selector.map(|selector| format!("\"labelSelector\":{selector},")).unwrap_or_default();
+            let selector =
+                selector.map(|selector| format!("\"labelSelector\":{selector},")).unwrap_or_default();
             Some(format!(
                 "{{\"clusterTrustBundle\":{{\"signerName\":{},{selector}\"optional\":false,\
                  \"path\":\"ca-cert/ca.crt\"}}}}",
@@ -203,11 +206,8 @@ mod tests {
             ("", "infer-6c9d8b7f4d-", "483a7d1d4768c7e48766e0dc3cf71e"),
             ("", "", "7ae265465cf68a19ccd3c91d70dc31"),
         ] {
-            let metadata = Metadata {
-                name: name.into(),
-                generate_name: generate_name.into(),
-                ..Metadata::default()
-            };
+            let metadata =
+                Metadata { name: name.into(), generate_name: generate_name.into(), ..Metadata::default() };
             assert_eq!(name_of(&metadata), format!("{PREFIX_OF_V16}{expected}"));
         }
     }

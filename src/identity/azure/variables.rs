@@ -73,7 +73,11 @@ impl SettingsVariables {
                 Injected::new("AZURE_FEDERATED_TOKEN_FILE", &token_file),
                 Injected::new("AZURE_AUTHORITY_HOST", settings.cloud.authority_host()),
             ],
-            endpoint: settings.token_endpoint.as_ref().map(|at| of_endpoint(at, layout.mount_path())).unwrap_or_default(),
+            endpoint: settings
+                .token_endpoint
+                .as_ref()
+                .map(|at| of_endpoint(at, layout.mount_path()))
+                .unwrap_or_default(),
         }
     }
 

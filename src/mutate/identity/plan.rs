@@ -108,7 +108,10 @@ where
             Ok(AccountState::Known(account)) => Some(account),
             Ok(AccountState::Untold) => None,
             Ok(AccountState::Absent) => {
-                let message = format!("{}, which is not found: create it, or change the policy", self.gives(policy, name));
+                let message = format!(
+                    "{}, which is not found: create it, or change the policy",
+                    self.gives(policy, name)
+                );
                 let brief = format!("service account {}/{name} not found", self.namespace);
                 self.unmet(policy, assignment, IdentityError::new(403, message, brief), warnings)?;
                 return Ok(None);
@@ -149,7 +152,10 @@ where
     }
 
     fn gives(&self, policy: &IdentityPolicy, name: &str) -> String {
-        format!("IdentityPolicy \"{}\" gives this pod the service account {}/{name}", policy.name, self.namespace)
+        format!(
+            "IdentityPolicy \"{}\" gives this pod the service account {}/{name}",
+            policy.name, self.namespace
+        )
     }
 
     /// Why nobody can tell whether there is a service account.
@@ -283,9 +289,7 @@ where
         let Some(policy) = policy else { return Ok(()) };
         let is_off = match policy.automount {
             AutomountToken::Off => true,
-            AutomountToken::OffUnlessUsed => {
-                (self.is_used)(name).map_err(Halt::NeedsLookup)? == Some(false)
-            }
+            AutomountToken::OffUnlessUsed => (self.is_used)(name).map_err(Halt::NeedsLookup)? == Some(false),
             AutomountToken::Inherit | AutomountToken::Keep => false,
         };
         match (is_off, self.pod.spec.automount_token) {
