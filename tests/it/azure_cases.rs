@@ -667,6 +667,9 @@ fn who_does_not_ask_gets_nothing() {
         let mut review = creation("u", NAMESPACE, &pod());
         review["request"]["operation"] = json!(operation);
         review["request"]["oldObject"] = pod();
+        if operation == "DELETE" {
+            review["request"]["object"] = Json::Null;
+        }
         if let Some(subresource) = subresource {
             review["request"]["subResource"] = json!(subresource);
         }

@@ -11,8 +11,8 @@ use serde_json::Value as Json;
 use crate::azure::{Reviewed, answer, reviewer};
 use crate::real_data;
 
-const RECORDING: &str = "AZWI_RECORDING";
-const PAGE: &str = include_str!("../../docs/identity.md");
+pub(crate) const RECORDING: &str = "AZWI_RECORDING";
+pub(crate) const PAGE: &str = include_str!("../../docs/identity.md");
 /// What the name of the volume begins with.
 const RESERVED: &str = "azure-workload-identity-reserved-";
 
@@ -23,7 +23,7 @@ struct Difference {
 }
 
 /// Those that the recording can show; the others in the table of the page are for what it does not ask.
-const DIFFERENCES: [Difference; 10] = [
+const DIFFERENCES: [Difference; 11] = [
     Difference {
         row: "The label is checked again",
         explains: |line, ours| {
@@ -41,6 +41,14 @@ const DIFFERENCES: [Difference; 10] = [
         },
     },
     Difference {
+        row: "A review that no API server sends is refused",
+        explains: |line, ours| {
+            let fragments =
+                ["which no API server asks for", "expected an AdmissionReview of admission.k8s.io/v1"];
+            line.kind == "direct" && fragments.iter().any(|fragment| refuses(ours, fragment))
+        },
+    },
+    Difference {
         row: "A mount path that is taken is refused",
         explains: |_, ours| refuses(ours, "mounts the volume"),
     },
@@ -50,12 +58,15 @@ const DIFFERENCES: [Difference; 10] = [
     },
     Difference {
         row: "A port that is none is refused",
-        explains: |_, ours| refuses(ours, "a port between 1 and 65535"),
+        explains: |line, ours| line.came_to_nothing() && refuses(ours, "a port between 1 and 65535"),
     },
-    Difference { row: "No proxy on Windows", explains: |_, ours| refuses(ours, "the proxy is for Linux") },
+    Difference {
+        row: "No proxy on Windows",
+        explains: |line, ours| line.came_to_nothing() && refuses(ours, "the proxy is for Linux"),
+    },
     Difference {
         row: "A name of the proxy in the wrong list is refused",
-        explains: |_, ours| refuses(ours, "one of that name belongs into"),
+        explains: |line, ours| line.came_to_nothing() && refuses(ours, "one of that name belongs into"),
     },
     Difference {
         row: "Mirror pods are left alone",
@@ -99,13 +110,18 @@ fn refuses(ours: &Reviewed, fragment: &str) -> bool {
 }
 
 /// One line of the recording.
-struct Line<'l> {
-    line: &'l Json,
-    kind: &'l str,
-    case: &'l str,
+pub(crate) struct Line<'l> {
+    pub(crate) line: &'l Json,
+    pub(crate) kind: &'l str,
+    pub(crate) case: &'l str,
 }
 
-impl Line<'_> {
+impl<'l> Line<'l> {
+    pub(crate) fn of(line: &'l Json) -> Self {
+        let text = |field: &str| line[field].as_str().unwrap();
+        Self { line, kind: text("kind"), case: text("case") }
+    }
+
     fn request(&self) -> &Json {
         &self.line["review"]["request"]
     }
@@ -114,14 +130,19 @@ impl Line<'_> {
         &self.request()["object"]
     }
 
+    /// Whether the API server refused what the webhook allowed, or nobody asked it.
+    fn came_to_nothing(&self) -> bool {
+        self.line["server"]["code"].as_u64().is_none_or(|code| code >= 400)
+    }
+
     /// A setting of the webhook; `CONFIG_` before its name goes first.
-    fn setting(&self, name: &str) -> Option<&str> {
+    pub(crate) fn setting(&self, name: &str) -> Option<&str> {
         let environment = &self.line["environment"];
         environment[format!("CONFIG_{name}")].as_str().or_else(|| environment[name].as_str())
     }
 
     /// The webhook's own settings as ours.
-    fn settings(&self) -> Result<AzureSettings, SettingsError> {
+    pub(crate) fn settings(&self) -> Result<AzureSettings, SettingsError> {
         let text = |name: &str| self.setting(name).unwrap_or_default();
         let usual = AzureSettings::of_tenant(text("AZURE_TENANT_ID"));
         let ca = TrustedCa::of(
@@ -155,7 +176,7 @@ impl Line<'_> {
         Azure::new(settings.clone()).map(|_| settings)
     }
 
-    fn accounts(&self) -> Vec<(&str, &str, ServiceAccount)> {
+    pub(crate) fn accounts(&self) -> Vec<(&str, &str, ServiceAccount)> {
         let account = &self.line["account"];
         let Some(name) = account["name"].as_str() else { return Vec::new() };
         let map = |field: &str| -> Vec<(String, String)> {
@@ -167,7 +188,9 @@ impl Line<'_> {
             annotations.iter().map(|(key, value)| (key.as_str(), value.as_str())),
             labels.iter().map(|(key, value)| (key.as_str(), value.as_str())),
         );
-        vec![(account["namespace"].as_str().unwrap(), name, account_of)]
+        // As files are read: an object without a namespace is in the default one.
+        let namespace = account["namespace"].as_str().filter(|namespace| !namespace.is_empty());
+        vec![(namespace.unwrap_or("default"), name, account_of)]
     }
 }
 
@@ -285,8 +308,7 @@ fn every_recorded_review_is_answered_as_it_was() {
     let (mut same, mut failures) = (0, Vec::new());
     for line in text.lines() {
         let line: Json = serde_json::from_str(line).unwrap();
-        let (kind, case) = (line["kind"].as_str().unwrap(), line["case"].as_str().unwrap());
-        let line = Line { line: &line, kind, case };
+        let line = Line::of(&line);
         match compare(&line) {
             Ok(None) => same += 1,
             Ok(Some(row)) => differences.entry(row).or_default().push(line.case.to_owned()),

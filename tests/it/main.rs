@@ -11,10 +11,11 @@
 
 mod any_certificate;
 mod applied;
+mod assignment;
 mod azure;
 mod azure_cases;
 mod azure_recording;
-mod assignment;
+mod azure_replay;
 mod cases;
 mod cases_kinds;
 mod cases_reading;

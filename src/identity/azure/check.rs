@@ -2,14 +2,12 @@
 //! the pod gets a token that is good for nothing.
 
 use crate::identity::account_fault::AccountFault;
+use crate::identity::azure::keys::{CLIENT_ID, EXPIRATION, TENANT_ID};
 use crate::identity::service_account::ServiceAccount;
 use crate::text::{PrintableKey, printable};
 
-/// What a service account must say.
-const CLIENT_ID: &str = "azure.workload.identity/client-id";
-/// What it may say besides.
-const OPTIONAL: [&str; 2] =
-    ["azure.workload.identity/tenant-id", "azure.workload.identity/service-account-token-expiration"];
+/// What a service account may say besides its client id.
+const OPTIONAL: [&str; 2] = [TENANT_ID, EXPIRATION];
 /// What SDKs and templates have in place of an id that nobody has filled in.
 const ALL_ZERO: &str = "00000000-0000-0000-0000-000000000000";
 

@@ -286,10 +286,7 @@ impl TrustedCa {
     pub fn of(data: &str, config_map: &str, signer: &str, selector: &str) -> Result<Self, SettingsError> {
         let selector = match selector {
             "" => None,
-            text => Some(
-                serde_json::from_str::<LabelSelector>(text)
-                    .map_err(|error| SettingsError::BadSelector(error.to_string()))?,
-            ),
+            text => Some(read_selector(text).map_err(|error| SettingsError::BadSelector(error.to_string()))?),
         };
         match (data, config_map, signer, selector) {
             ("", "", "", None) => Ok(Self::Unset),
@@ -301,6 +298,12 @@ impl TrustedCa {
             _ => Err(SettingsError::SeveralCas),
         }
     }
+}
+
+/// Reads a label selector; a list of its members in order, which serde takes as well, is none.
+fn read_selector(text: &str) -> serde_json::Result<LabelSelector> {
+    let members: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text)?;
+    serde_json::from_value(members.into())
 }
 
 impl AzureSettings {

@@ -73,7 +73,11 @@ where
         let changing = || policies.clone().filter(|policy| !(opts_out && policy.may_opt_out));
         let chosen = choose(changing(), pod).map_err(|conflict| {
             let (one, other) = (policy_name(conflict.one), policy_name(conflict.other));
-            IdentityError::new(500, conflict.to_string(), format!("{one} and {other} give different accounts"))
+            IdentityError::new(
+                500,
+                conflict.to_string(),
+                format!("{one} and {other} give different accounts"),
+            )
         })?;
         let mut change = IdentityChange::default();
         let assigned = match chosen {
@@ -169,6 +173,16 @@ where
         IdentityError::new(500, message, brief)
     }
 
+    /// No service account is known at all, so nobody can tell the identity: without it the pod would run as nobody.
+    fn untold(&self, name: &str) -> IdentityError {
+        let message = format!(
+            "{}, which is not found: no service account is known; name files that hold them with --objects",
+            self.asks(name)
+        );
+        let brief = format!("service account {}/{} not found", self.namespace, PrintableKey(name));
+        IdentityError::new(400, message, brief)
+    }
+
     fn asks(&self, name: &str) -> String {
         let (namespace, name) = (Printable(self.namespace), PrintableKey(name));
         format!("this pod asks for an identity as the service account {namespace}/{name}")
@@ -225,6 +239,10 @@ where
         change: &mut IdentityChange<'p>,
     ) -> Result<(), Halt<E>> {
         let is_injected = |provider: &&dyn Provider| self.is_injected(assigned, *provider);
+        if assigned.is_none() {
+            let others = self.providers.iter().filter(|provider| !is_injected(provider));
+            change.warnings.extend(others.filter_map(|provider| provider.near_miss(self.pod)));
+        }
         if !self.providers.iter().any(|provider| is_injected(&provider)) {
             return Ok(());
         }

@@ -85,11 +85,7 @@ fn labels_exempt_nobody() {
 
 #[test]
 fn an_endpoint_with_the_default_account_needs_its_registration() {
-    let no_default = policy(
-        "no-default",
-        "{namespaces: [aml-compute]}",
-        "denyDefaultServiceAccount: true",
-    );
+    let no_default = policy("no-default", "{namespaces: [aml-compute]}", "denyDefaultServiceAccount: true");
     let creator = "system:serviceaccount:kube-system:replicaset-controller";
     let of = |registered: &str| Case {
         namespace: "aml-compute",

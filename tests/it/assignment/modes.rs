@@ -14,10 +14,7 @@ fn a_dry_run_says_what_would_be_given() {
         ["podgate: IdentityPolicy ml-team-a-trainers would give this pod: service account trainer-wi"]
     );
     // What it has already is not told.
-    assert_eq!(
-        Case::new(&trainers("", ", mode: DryRun")).mutated(&whole("trainer-wi")).warnings,
-        [""; 0]
-    );
+    assert_eq!(Case::new(&trainers("", ", mode: DryRun")).mutated(&whole("trainer-wi")).warnings, [""; 0]);
 }
 
 #[test]
