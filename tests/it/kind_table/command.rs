@@ -235,6 +235,10 @@ fn entries_are_discovered_and_used() {
     // What a file adds is known.
     let known = kinds(&folder, &["discover", "--kinds", "proposed.yaml", "crds"], "").with(0);
     assert!(known.output.contains("# There is nothing to add.\n"), "{known:?}");
+    // That can be used like any other.
+    fs::write(folder.path().join("nothing.yaml"), &known.output).unwrap();
+    run(folder.path(), &["lint", "--kinds", "nothing.yaml", "--kinds", "proposed.yaml", "run.yaml"], "")
+        .with(1);
 }
 
 #[test]
@@ -255,7 +259,9 @@ fn what_cannot_be_discovered_makes_the_exit_code() {
         assert!(broken.errors.contains(part), "{part}: {broken:?}");
     }
     let none = kinds(&folder, &["discover", "run.yaml"], "").with(3);
-    assert_eq!((none.output.as_str(), none.errors.as_str()), ("", "0 CustomResourceDefinitions read\n"));
+    let why = "0 CustomResourceDefinitions read: there is none to propose anything from (kubectl get \
+               customresourcedefinitions -o yaml prints those of a cluster)\n";
+    assert_eq!((none.output.as_str(), none.errors.as_str()), ("", why));
     kinds(&folder, &["discover"], "").with(2);
     kinds(&folder, &["discover", "--format", "json", "crds"], "").with(2);
 }
