@@ -42,7 +42,7 @@ pub use file_name::is_policy_file;
 pub use guarded::{GUARDED_LABELS, GuardedLabels, UnguardedLabel};
 pub use help_url::help_with_code;
 pub use index::{IndexedNamespace, NamespacePolicies, PolicyIndex};
-pub use kind::{KIND_TABLE, PolicyKind, is_of_policy};
+pub use kind::{KIND_TABLE, PolicyKind, is_of_policy, is_table};
 pub use lookup::{Answers, Lookup, LookupAnswer, LookupError, MOST_LOOKUPS, PodsQuery};
 pub use pod_security::{Action, LabelFault, LevelVersion, Levels, PodSecurityConfiguration, joined};
 pub use policies::Policies;
