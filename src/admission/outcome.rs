@@ -66,6 +66,7 @@ impl Task<'_, '_> {
             owner: owner.map(|owner| (owner.kind.as_ref(), owner.name.as_ref())),
             namespace: &self.request.namespace,
             template: &template,
+            elsewhere: 0,
         };
         Refusal::new(subject, self.pod, (verdict, denied), self.existing().as_ref())
     }

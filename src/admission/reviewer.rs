@@ -352,7 +352,7 @@ impl Reviewer {
             response.warnings = verdict.template_warnings(task.pod, None);
         } else if is_refused {
             let denied = findings_of(&verdict, Severity::Deny);
-            let Refusal { message, code } = task.refusal(&verdict, &denied);
+            let Refusal { message, code, .. } = task.refusal(&verdict, &denied);
             decision.deny(403, code);
             response.allowed = false;
             response.status = Some(task.status(&verdict, &denied, message));
@@ -377,7 +377,7 @@ impl Reviewer {
             return false;
         }
         let denied = findings_of(&verdict, Severity::Deny);
-        let Refusal { message, code } = task.refusal(&verdict, &denied);
+        let Refusal { message, code, .. } = task.refusal(&verdict, &denied);
         decision.deny(403, code);
         response.allowed = false;
         response.status = Some(task.status(&verdict, &denied, message));

@@ -16,7 +16,7 @@ use crate::assess::{Assessed, assess};
 use crate::evaluate::{Refusal, Severity, Subject, findings_of, note};
 use crate::json::Result;
 use crate::policy::SecurityPolicy;
-use crate::text::{cut_as_json, printable};
+use crate::text::{counted, cut_as_json, printable};
 use crate::workload::{Carried, Kinds, Object, References, Template};
 use crate::yaml::{self, Node};
 
@@ -66,26 +66,42 @@ struct TemplatesVerdict {
     refusal: Option<TemplateRefusal>,
 }
 
-/// Why a custom resource is refused: for the first of its templates that is.
+/// Why a custom resource is refused: for the first of its templates that is, with what is said of the others.
 #[derive(Debug)]
 struct TemplateRefusal {
     message: String,
     code: String,
+    /// How many changes it takes.
+    changes: usize,
     causes: Vec<Cause>,
-    /// How many more templates are.
-    others: usize,
+    others: OtherRefusals,
+}
+
+/// What is said of the other templates that are refused.
+#[derive(Debug, Default)]
+struct OtherRefusals {
+    count: usize,
+    /// How many changes they take together.
+    changes: usize,
+    /// The lines about them.
+    lines: String,
 }
 
 impl TemplateRefusal {
     /// Adds that of another template of the object: its path is named, and its causes are told to programs.
     fn add(&mut self, path: &str, other: Self) {
-        if self.others < MOST_OTHERS {
-            let path = printable(path, LONGEST_PATH);
-            self.message.push_str(&format!("\nLikewise refused:  the pods of {path}  [code {}]", other.code));
-        } else if self.others == MOST_OTHERS {
-            self.message.push_str("\nLikewise refused:  those of more templates; podgate lint has them all");
+        let OtherRefusals { count, changes, lines } = &mut self.others;
+        if *count < MOST_OTHERS {
+            let (path, needed) = (printable(path, LONGEST_PATH), counted(other.changes, "change"));
+            lines.push_str(&format!(
+                "\nLikewise refused:  the pods of {path} ({needed})  [code {}]",
+                other.code
+            ));
+        } else if *count == MOST_OTHERS {
+            lines.push_str("\nLikewise refused:  those of more templates; podgate lint has them all");
         }
-        self.others += 1;
+        *count += 1;
+        *changes += other.changes;
         let room = MOST_CAUSES.saturating_sub(self.causes.len());
         self.causes.extend(other.causes.into_iter().take(room));
     }
@@ -146,20 +162,34 @@ impl<'r, 'b> TemplateReview<'r, 'b> {
         }
         let refusing: Vec<&SecurityPolicy> =
             self.policies.iter().copied().filter(|policy| policy.refuses_templates).collect();
+        let templates = templates.get(..MOST_TEMPLATES).unwrap_or(&templates);
+        templates.iter().for_each(|template| self.warn(template, &mut verdict, decision));
+        verdict.refusal = self.refusal_of(templates, &refusing);
+        verdict
+    }
+
+    /// Why the object is refused, if it is for any of these templates.
+    fn refusal_of(
+        &self,
+        templates: &[Template<'_>],
+        refusing: &[&SecurityPolicy],
+    ) -> Option<TemplateRefusal> {
         // What was there before is read when it is first asked for.
         let mut old = None;
-        for template in templates.iter().take(MOST_TEMPLATES) {
-            self.warn(template, &mut verdict, decision);
-            let Some(refusal) = self.refusal(template, &refusing) else { continue };
-            if is_in(old.get_or_insert_with(|| self.old_pods()), template) {
-                continue;
-            }
-            match &mut verdict.refusal {
-                Some(first) => first.add(&template.path.to_string(), refusal),
-                none => *none = Some(refusal),
-            }
+        let mut is_new =
+            |template: &Template<'_>| !is_in(old.get_or_insert_with(|| self.old_pods()), template);
+        let mut refused = templates.iter().filter_map(|template| {
+            let refusal = self.refusal(template, refusing, 0)?;
+            is_new(template).then_some((template, refusal))
+        });
+        let (template, mut first) = refused.next()?;
+        refused.for_each(|(template, refusal)| first.add(&template.path.to_string(), refusal));
+        if first.others.count > 0 {
+            // The first line counts the changes of all, and was written before the others were known.
+            let whole = self.refusal(template, refusing, first.others.changes)?;
+            first.message = [whole.message, std::mem::take(&mut first.others.lines)].concat();
         }
-        verdict
+        Some(first)
     }
 
     /// An object of the kind that the request is about.
@@ -204,16 +234,24 @@ impl<'r, 'b> TemplateReview<'r, 'b> {
         });
     }
 
-    /// Why the object is refused for one of its templates: as its pods would be, by the policies that say so.
-    fn refusal(&self, template: &Template<'_>, refusing: &[&SecurityPolicy]) -> Option<TemplateRefusal> {
+    /// Why the object is refused for one of its templates: as its pods would be, by the policies that say so. Others need so
+    /// many changes `elsewhere`.
+    fn refusal(
+        &self,
+        template: &Template<'_>,
+        refusing: &[&SecurityPolicy],
+        elsewhere: usize,
+    ) -> Option<TemplateRefusal> {
         let written = template.pod.as_deref().filter(|_| !refusing.is_empty())?;
-        assess(template, refusing, self.is_gate, |assessed| self.refuse(template, written, assessed.ok()?))
+        assess(template, refusing, self.is_gate, |assessed| {
+            self.refuse((template, written), elsewhere, assessed.ok()?)
+        })
     }
 
     fn refuse(
         &self,
-        template: &Template<'_>,
-        written: &Node,
+        (template, written): (&Template<'_>, &Node),
+        elsewhere: usize,
         assessed: Assessed<'_, '_>,
     ) -> Option<TemplateRefusal> {
         let pod = assessed.pod;
@@ -224,14 +262,20 @@ impl<'r, 'b> TemplateReview<'r, 'b> {
         let denied = findings_of(&verdict, Severity::Deny);
         let path = template.path.to_string();
         let (kind, namespace) = (self.request.kind.as_ref(), self.request.namespace.as_ref());
-        let subject = Subject { kind, name: self.name(), owner: None, namespace, template: &path };
-        let Refusal { message, code } = Refusal::new(subject, pod, (&verdict, &denied), None);
+        let subject = Subject { kind, name: self.name(), owner: None, namespace, template: &path, elsewhere };
+        let Refusal { message, code, changes } = Refusal::new(subject, pod, (&verdict, &denied), None);
         let left = denied.iter().filter(|judged| !judged.is_filled_in()).take(MOST_CAUSES);
         let causes = left.map(|judged| {
             let field = template.places.locate(written, &judged.finding.whole_path()).field;
             cause_at(field, judged, note(pod, judged, None))
         });
-        Some(TemplateRefusal { message, code, causes: causes.collect(), others: 0 })
+        Some(TemplateRefusal {
+            message,
+            code,
+            changes,
+            causes: causes.collect(),
+            others: OtherRefusals::default(),
+        })
     }
 }
 

@@ -11,6 +11,7 @@ use terminal_size::{Width, terminal_size_of};
 
 use crate::cli::sources::{KindsArg, SourceArgs, StandardArg, namespace};
 use crate::evaluate::Severity;
+use crate::kinds::KindFiles;
 use crate::lint::report::{FailOn, Layout, Report};
 use crate::lint::{self, Excludes, Input, Options, report};
 
@@ -108,6 +109,7 @@ impl LintArgs {
             namespace,
             excludes,
             kinds,
+            check_tables: Some(KindFiles::faults_of),
         };
         let report = lint::run(&inputs, options);
         match self.output.write(&report, &self.fail_on, output) {

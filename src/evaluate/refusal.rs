@@ -50,6 +50,8 @@ pub struct Subject<'s> {
     pub namespace: &'s str,
     /// The path of the pod's template in it; empty for a pod.
     pub template: &'s str,
+    /// How many changes its other templates need.
+    pub elsewhere: usize,
 }
 
 /// The text of a refusal, and its code.
@@ -59,6 +61,8 @@ pub struct Refusal {
     pub message: String,
     /// The code of the controls that were violated.
     pub code: String,
+    /// How many changes this pod needs.
+    pub changes: usize,
 }
 
 impl Refusal {
@@ -90,7 +94,7 @@ impl Refusal {
         let count = parts.tally.as_ref().map_or(groups.len(), Tally::changes);
         let policies = distinct(denying(verdict, is_lazy).map(|(policy, _)| policy));
         let mut message = String::with_capacity(USUAL_MESSAGE);
-        message.push_str(&headline(subject, &policy_names(&policies), count, is_lazy));
+        message.push_str(&headline(subject, &policy_names(&policies), count + subject.elsewhere, is_lazy));
         let _ = write!(message, "  [code {code}]");
         if !subject.template.is_empty() {
             let template = printable(subject.template, LONGEST_TEMPLATE);
@@ -123,7 +127,7 @@ impl Refusal {
         for contact in contacts(&policies) {
             let _ = write!(message, "\nQuestions?  ask {contact}");
         }
-        Self { message, code }
+        Self { message, code, changes: count }
     }
 }
 

@@ -49,6 +49,14 @@ impl KindFiles {
         }
     }
 
+    /// What is wrong with tables of one file that were read as YAML already.
+    #[must_use]
+    pub fn faults_of(file: &str, tables: &[&yaml::Document]) -> Vec<PolicyError> {
+        let mut files = Self::default();
+        tables.iter().for_each(|table| files.document(file, table));
+        files.faults
+    }
+
     fn document(&mut self, file: &str, document: &yaml::Document) {
         let mut reader =
             TableReader { file, faults: PlacedFaults::new(file, document), added: &mut self.added };

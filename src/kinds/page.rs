@@ -56,9 +56,10 @@ editors read.
 
 `podgate kinds discover` reads CustomResourceDefinitions (`apiextensions.k8s.io/v1` and `v1beta1`) from files, folders and, as
 `-`, standard input, and looks in their schemas for what only a pod has: `containers` beside `volumes`, `restartPolicy` and
-the like. It prints a file for `--kinds` with the kinds that the table does not have. Comments in it name what a schema does
-not tell (a template of which it says nothing), what looks like a single container, and, for kinds of the table, where the
-schema has pods that podgate does not look for. Look at each entry before you use it: a schema says what may be written, not
+the like. It prints a file for `--kinds` with the kinds that the table does not have; with nothing to add, one that adds nothing.
+Comments in it name what a schema does not tell (a template, or a list of containers, of which it says nothing), what looks like
+a container, or may be one as it has an image, and why that is not proposed, and, for kinds of the table, where the schema has
+pods that podgate does not look for. Look at each entry before you use it: a schema says what may be written, not
 what an operator makes of it. Exit codes: 0 all was read, 2 wrong usage, 3 something could not be read, or there is no
 CustomResourceDefinition.
 

@@ -42,8 +42,7 @@ pub(super) struct TableMeta {
 #[derive(Debug, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct KindTableSpec {
-    /// The kinds.
-    #[schemars(length(min = 1))]
+    /// The kinds; none, in a file that is to add nothing.
     pub(super) kinds: Vec<WrittenKind>,
 }
 

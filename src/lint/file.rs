@@ -1,6 +1,8 @@
 //! One file → what it adds to the report: each of its documents and objects is judged, counted, or reported as unread.
 
-use crate::lint::known_kinds::{NAMESPACE, is_without_pods, misspelling};
+use std::collections::BTreeSet;
+
+use crate::lint::known_kinds::{NAMESPACE, is_without_pods};
 use crate::lint::linter::Linter;
 use crate::lint::manifest::{self, Item};
 use crate::lint::objects::read_namespace;
@@ -8,7 +10,7 @@ use crate::lint::report::{FileReport, ObjectReport};
 use crate::lint::resemblance::{document_at, is_like_manifest, is_template};
 use crate::lint::source::ManifestSource;
 use crate::lint::unread::{DocumentOrigin, Unread};
-use crate::policy::{Policies, is_of_policy, read_document};
+use crate::policy::{KIND_TABLE, Policies, is_of_policy, is_table, read_document};
 use crate::workload::{CONTAINER_LISTS, Workload};
 use crate::yaml::{self, ReadDocument, Stated, YamlError};
 
@@ -31,7 +33,8 @@ pub(super) fn lint(source: &ManifestSource, linter: &Linter<'_>) -> FileReport {
 /// Lints the text of a file.
 pub(super) fn lint_text(source: &ManifestSource, text: &str, linter: &Linter<'_>) -> FileReport {
     let policies = Policies::new(linter.reserved());
-    let mut file = FileLinter { source, text, linter, policies, report: FileReport::default() };
+    let (tables, report) = (Vec::new(), FileReport::default());
+    let mut file = FileLinter { source, text, linter, policies, tables, report };
     let (mut index, mut is_empty) = (0, true);
     yaml::read_each(
         text,
@@ -49,6 +52,7 @@ pub(super) fn lint_text(source: &ManifestSource, text: &str, linter: &Linter<'_>
             }
         },
     );
+    file.check_tables();
     if source.is_named && is_empty {
         let message = "there is nothing in it: did the program fail that should have written it?";
         file.report.unread.push(Unread::file(source.name.clone(), message.to_owned()));
@@ -67,10 +71,14 @@ fn is_looked_into(stated: &Stated<'_>, linter: &Linter<'_>) -> bool {
         || Workload::of_other_version(api_version, kind).is_some()
         || linter.knows(api_version, kind)
         || is_of_policy(api_version, kind)
+        || is_table(api_version, kind)
         || kind == NAMESPACE
         || kind.ends_with("List");
     let may_have_pods = || !is_without_pods(api_version, kind) && stated.has_text(&CONTAINER_LISTS);
-    is_known || misspelling(api_version, kind).is_some() || may_have_pods()
+    let is_misspelt = || {
+        linter.misspelling(api_version, kind).is_some() || linter.nearly_known(api_version, kind).is_some()
+    };
+    is_known || may_have_pods() || is_misspelt()
 }
 
 struct FileLinter<'f> {
@@ -79,6 +87,8 @@ struct FileLinter<'f> {
     linter: &'f Linter<'f>,
     /// The policies of this file: of two files of a tree, each may be a set of its own.
     policies: Policies,
+    /// The tables of kinds, with the places of their documents.
+    tables: Vec<(usize, yaml::Document)>,
     report: FileReport,
 }
 
@@ -115,9 +125,17 @@ impl FileLinter<'_> {
             self.report.objects.push(self.linter.object(workload, item, origin)?);
         } else if is_of_policy(api_version, kind) {
             self.policy(item, origin);
+        } else if is_table(api_version, kind) {
+            let table = yaml::Document { root: item.node.clone(), line: item.node.span.line };
+            self.tables.push((origin.document, table));
         } else if let Some(object) = self.other_kind(item, origin)? {
             self.report.objects.push(object);
         } else {
+            if let Some(meant) = self.linter.nearly_known(api_version, kind) {
+                let message =
+                    format!("{api_version} has no {kind} that podgate knows, did you mean {meant}?");
+                self.report.misspelt.push(Unread::in_document(origin, item.fault(message)));
+            }
             self.report.count_other(api_version, kind);
         }
         Ok(())
@@ -139,11 +157,28 @@ impl FileLinter<'_> {
                 known.join(", ")
             ))]);
         }
-        if let Some(message) = misspelling(api_version, kind) {
+        if let Some(message) = self.linter.misspelling(api_version, kind) {
             return Err(vec![item.fault(message)]);
         }
         let may_have_pods = !is_without_pods(api_version, kind);
         Ok(may_have_pods.then(|| self.linter.custom_resource(item, origin)).flatten())
+    }
+
+    /// What is wrong with the tables of kinds of the file. Those in order are counted.
+    fn check_tables(&mut self) {
+        let tables: Vec<&yaml::Document> = self.tables.iter().map(|(_, table)| table).collect();
+        let mut faulty = BTreeSet::new();
+        for fault in self.linter.faults_of_tables(&self.source.name, &tables) {
+            let before = |(_, table): &&(usize, yaml::Document)| table.line <= fault.line;
+            let document = self.tables.iter().rev().find(before).map_or(1, |(document, _)| *document);
+            faulty.insert(document);
+            let origin = DocumentOrigin { file: &self.source.name, document, text: self.text };
+            let place = YamlError { line: fault.line, column: fault.column, message: fault.message };
+            self.report.unread.push(Unread::in_document(&origin, place));
+        }
+        for (_, table) in self.tables.iter().filter(|(document, _)| !faulty.contains(document)) {
+            self.report.count_other(table.root.text_of("apiVersion"), KIND_TABLE);
+        }
     }
 
     /// One of our own policies.
@@ -176,7 +211,7 @@ mod tests {
             let policies = PolicySet::of_standard(&"restricted".parse().expect("a standard"));
             let index = PolicyIndex::new(policies, &Snapshot::default());
             let (kinds, references) = (Kinds::default(), References::default());
-            let linter = Linter::new(&index, "", (&kinds, &references));
+            let linter = Linter::new(&index, "", (&kinds, &references), None);
             let source = ManifestSource::of_test(is_named);
             let report = lint_text(&source, &text, &linter);
             for (index, document) in yaml::read(&text).into_iter().enumerate() {

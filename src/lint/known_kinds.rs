@@ -4,7 +4,10 @@
 //! is misspelt, or left out here on purpose.
 
 use crate::text::nearest;
-use crate::workload::{WORKLOADS, Workload};
+use crate::workload::{Kind, Kinds, WORKLOADS, Workload};
+
+/// How many letters of a name may be wrong, of one in four.
+const MISSPELT_LETTERS: usize = 2;
 
 /// The kind of a Namespace.
 pub(super) const NAMESPACE: &str = "Namespace";
@@ -75,11 +78,14 @@ fn is_listed(group: &str, kind: &str) -> bool {
 }
 
 /// What is wrong with the version or kind of an object that is nearly one of those that are read, and which that is.
-pub(super) fn misspelling(api_version: &str, kind: &str) -> Option<String> {
+pub(super) fn misspelling(kinds: &Kinds, api_version: &str, kind: &str) -> Option<String> {
     let group = group_of(api_version);
     let is_right = (api_version, kind) == ("v1", NAMESPACE);
     if is_right || !is_of_kubernetes(group) || kind != NAMESPACE && is_listed(group, kind) {
         return None;
+    }
+    if let Some(meant) = group_without_dot(kinds, api_version, kind) {
+        return Some(format!("{api_version} has no {kind}, did you mean {meant}?"));
     }
     let meant = nearest(kind, read_kinds().chain(others()))?;
     let version = match WORKLOADS.iter().find(|workload| workload.kind == meant) {
@@ -94,6 +100,46 @@ pub(super) fn misspelling(api_version: &str, kind: &str) -> Option<String> {
         (false, false) => format!("{meant} of {version}"),
     };
     Some(format!("{api_version} has no {kind}, did you mean {instead}?"))
+}
+
+/// The version of a custom resource of this very kind, where a group is given that no custom resource can have: the group without
+/// its dot, perhaps.
+fn group_without_dot(kinds: &Kinds, api_version: &str, kind: &str) -> Option<String> {
+    let (group, version) = api_version.split_once('/')?;
+    let is_workload = WORKLOADS.iter().any(|workload| workload.kind == kind);
+    let mut of_kind = kinds.iter().filter(|row| row.kind == kind && !group.contains('.') && !is_workload);
+    let row = of_kind.find(|row| {
+        let without_dots = row.group.replace('.', "");
+        group == without_dots || is_near(group, &without_dots)
+    })?;
+    Some(version_of(row, version))
+}
+
+/// What a kind that podgate does not know was perhaps meant for: one of its group that has nearly its name, or one of its name in
+/// a group that is called nearly the same. A group may well have other kinds, so this is a guess.
+pub(super) fn nearly_known(kinds: &Kinds, api_version: &str, kind: &str) -> Option<String> {
+    let (group, version) = api_version.split_once('/')?;
+    if kinds.find(api_version, kind).is_some() || !group.contains('.') {
+        return None;
+    }
+    let of_group = kinds.iter().find(|row| row.group == group && is_near(kind, row.kind));
+    let of_kind = || kinds.iter().find(|row| row.kind == kind && is_near(group, row.group));
+    of_group.map(|row| row.kind.to_owned()).or_else(|| of_kind().map(|row| version_of(row, version)))
+}
+
+/// The version of a kind that somebody meant.
+fn version_of(row: &Kind, version: &str) -> String {
+    let is_one = row.versions.is_empty() || row.versions.contains(&version);
+    let version = if is_one { version } else { row.versions.first().copied().unwrap_or(version) };
+    format!("{}/{version}", row.group)
+}
+
+/// Whether a name differs from another in a letter or two, or in the case of its letters.
+fn is_near(found: &str, known: &str) -> bool {
+    let most = (known.len() / 4).min(MISSPELT_LETTERS);
+    found != known
+        && found.len().abs_diff(known.len()) <= most
+        && strsim::damerau_levenshtein(&found.to_lowercase(), &known.to_lowercase()) <= most
 }
 
 /// The kinds that are read.
@@ -158,9 +204,11 @@ mod tests {
             ("v1", "namespace", "Namespace"),
             ("core/v1", "Namespace", "v1"),
             ("v1", "PodTemplates", "PodTemplate"),
+            ("rayio/v1", "RayCluster", "ray.io/v1"),
+            ("kubefloworg/v1", "PyTorchJob", "kubeflow.org/v1"),
         ] {
             let expected = format!("{api_version} has no {kind}, did you mean {meant}?");
-            assert_eq!(misspelling(api_version, kind), Some(expected));
+            assert_eq!(misspelling(&Kinds::default(), api_version, kind), Some(expected));
         }
     }
 
@@ -192,7 +240,31 @@ mod tests {
             ("keda.sh/v1alpha1", "ScaledJob"),
             ("example.com/v1", "Pod"),
         ] {
-            assert_eq!(misspelling(api_version, kind), None, "{api_version} {kind}");
+            assert_eq!(misspelling(&Kinds::default(), api_version, kind), None, "{api_version} {kind}");
+            assert_eq!(nearly_known(&Kinds::default(), api_version, kind), None, "{api_version} {kind}");
+        }
+    }
+
+    #[test]
+    fn what_is_nearly_a_custom_resource_is_guessed() {
+        for (api_version, kind, meant) in [
+            ("ray.io/v1", "RayClutser", Some("RayCluster")),
+            ("ray.io/v1", "rayjob", Some("RayJob")),
+            ("ray.io/v1", "RayJobs", Some("RayJob")),
+            ("ray.oi/v1", "RayJob", Some("ray.io/v1")),
+            ("kubeflow.org/v1", "PytorchJob", Some("PyTorchJob")),
+            ("kubflow.org/v1", "PyTorchJob", Some("kubeflow.org/v1")),
+            ("tekton.dev/v1", "Tasks", Some("Task")),
+            ("ray.io/v1", "RayCluster", None),
+            ("ray.io/v1", "RayThing", None),
+            ("tekton.dev/v1", "Run", None),
+            ("argoproj.io/v1alpha1", "Application", None),
+            ("argoproj.io/v1alpha1", "EventBus", None),
+            ("apps.kruise.io/v1alpha1", "SidecarSet", None),
+            ("rayio/v1", "RayCluster", None),
+        ] {
+            let found = nearly_known(&Kinds::default(), api_version, kind);
+            assert_eq!(found.as_deref(), meant, "{api_version} {kind}");
         }
     }
 }

@@ -1,29 +1,32 @@
 //! An object → its entry in the report: the evaluator's verdict, with the place of each finding.
 
-use crate::assess::{Assessed, Openness, assess, assess_pod};
-use crate::controls::{CONTROLS, Standard};
-use crate::evaluate::{ControlFindings, Severity, StandardText, Verdict};
+use crate::assess::{Assessed, assess, assess_pod};
+use crate::evaluate::Severity;
 use crate::json::{self, Reader};
 use crate::lint::diagnostic::place_findings;
 use crate::lint::injected::Injected;
+use crate::lint::known_kinds::{misspelling, nearly_known};
 use crate::lint::manifest::Item;
 use crate::lint::misplaced;
 use crate::lint::pod_summary::PodSummary;
 use crate::lint::report::{FindingReport, ObjectReport, ObjectVerdict, PodReport};
+use crate::lint::standard_text::standard_text;
 use crate::lint::unlooked;
 use crate::lint::unread::DocumentOrigin;
 use crate::lint::unresolved::{missing_part, missing_parts};
 use crate::lint::wrong_types;
 use crate::path::Path;
-use crate::pod::Pod;
 use crate::policy::{
-    PolicyIndex, PolicySet, RuleSource, SYSTEM_NAMESPACES, Scope, SecurityPolicy, is_namespace,
+    PolicyError, PolicyIndex, PolicySet, SYSTEM_NAMESPACES, Scope, SecurityPolicy, is_namespace,
 };
 use crate::workload::{
     Carried, Carries, Kind, Kinds, Object, References, Shape, Template, Unresolved, UnresolvedReason,
-    Workload, WorkloadObject, has_placeholder, holders, injected_by_metadata,
+    Workload, WorkloadObject, has_placeholder, holders, injected_by_metadata, is_of_cluster,
 };
-use crate::yaml::{Node, Value, YamlError};
+use crate::yaml::{Document, Node, Value, YamlError};
+
+/// What says what is wrong with the tables of kinds of a file, by its name: who reads such files is not known here.
+pub(super) type CheckTables = fn(&str, &[&Document]) -> Vec<PolicyError>;
 
 /// Judges objects by policies.
 pub(super) struct Linter<'o> {
@@ -39,6 +42,7 @@ pub(super) struct Linter<'o> {
     /// Whether objects are read as a gate reads them. With one standard alone they are read to the
     /// letter: a misspelt field is ignored, and nothing is filled in.
     is_gate: bool,
+    check_tables: Option<CheckTables>,
 }
 
 /// What an object says of itself.
@@ -52,16 +56,34 @@ impl<'o> Linter<'o> {
         index: &'o PolicyIndex,
         namespace: &'o str,
         (kinds, references): (&'o Kinds, &'o References),
+        check_tables: Option<CheckTables>,
     ) -> Self {
         let PolicySet { security, .. } = index.policies();
         let by_labels = |policy: &SecurityPolicy| matches!(policy.scope, Scope::Labels(_));
         let selects = (security.iter().any(by_labels), !security.iter().all(by_labels));
-        Self { index, namespace, kinds, references, selects, is_gate: index.policies().is_gate() }
+        let is_gate = index.policies().is_gate();
+        Self { index, namespace, kinds, references, selects, is_gate, check_tables }
     }
 
     /// Whether a kind is that of a custom resource that carries pods.
     pub(super) fn knows(&self, api_version: &str, kind: &str) -> bool {
         self.kinds.find(api_version, kind).is_some_and(|kind| !matches!(kind.carries, Carries::Nothing))
+    }
+
+    /// What is wrong with the version or kind of an object that is nearly one of those that are read.
+    pub(super) fn misspelling(&self, api_version: &str, kind: &str) -> Option<String> {
+        misspelling(self.kinds, api_version, kind)
+    }
+
+    /// What is wrong with the tables of kinds of a file.
+    pub(super) fn faults_of_tables(&self, file: &str, tables: &[&Document]) -> Vec<PolicyError> {
+        let check = self.check_tables.filter(|_| !tables.is_empty());
+        check.map(|check| check(file, tables)).unwrap_or_default()
+    }
+
+    /// What a kind of somebody else's group was perhaps meant for.
+    pub(super) fn nearly_known(&self, api_version: &str, kind: &str) -> Option<String> {
+        nearly_known(self.kinds, api_version, kind)
     }
 
     fn policies(&self) -> &'o PolicySet {
@@ -171,7 +193,7 @@ impl<'o> Linter<'o> {
         origin: &DocumentOrigin<'_>,
     ) -> Option<ObjectReport> {
         let Item { node, api_version, kind } = *item;
-        let name = self.name_of(item);
+        let name = self.custom_name(item);
         let object = Object {
             node,
             api_version,
@@ -218,7 +240,10 @@ impl<'o> Linter<'o> {
         let policies = self.policies_for(&name.namespace);
         let pod = |path: &Path<'_>| {
             let about = (item.api_version, item.kind);
-            let unresolved = Unresolved::of_unknown_kind(item.node, about, &name.name, path);
+            let mut unresolved = Unresolved::of_unknown_kind(item.node, about, &name.name, path);
+            if let Some(meant) = self.nearly_known(item.api_version, item.kind) {
+                unresolved.text.push_str(&format!(", did you mean {meant}?"));
+            }
             let unresolved = if policies.is_empty() { Vec::new() } else { vec![unresolved] };
             PodReport::unread_pod(path, Shape::Opaque, unresolved)
         };
@@ -232,6 +257,14 @@ impl<'o> Linter<'o> {
             name => name,
         };
         self.named(name.to_owned(), item.text_at("metadata.namespace"))
+    }
+
+    /// The same of a custom resource, which may be of the whole cluster.
+    fn custom_name(&self, item: &Item<'_>) -> ObjectName {
+        match is_of_cluster(item.api_version, item.kind) {
+            true => ObjectName { namespace: String::new(), ..self.name_of(item) },
+            false => self.name_of(item),
+        }
     }
 
     fn named(&self, name: String, namespace: &str) -> ObjectName {
@@ -263,6 +296,7 @@ impl<'o> Linter<'o> {
             api_version: item.api_version.to_owned(),
             kind: item.kind.to_owned(),
             is_namespace_known: self.is_known(&namespace),
+            is_of_cluster: is_of_cluster(item.api_version, item.kind),
             namespace,
             name,
             verdict: pods.iter().map(|pod| pod.verdict).max().unwrap_or(ObjectVerdict::Allow),
@@ -322,52 +356,5 @@ fn describe(template: &Template<'_>, written: &Node, assessed: Assessed<'_, '_>)
         findings: diagnostics.iter().map(|diagnostic| FindingReport::new(pod, diagnostic)).collect(),
         unresolved: assessed.unresolved,
         summary,
-    }
-}
-
-/// What Kubernetes would say of the pod, or else what the extended controls say.
-fn standard_text<'p>(verdict: &Verdict<'p>, pod: &'p Pod<'_>, openness: Openness<'_>) -> StandardText {
-    // Two policies may relax different controls of one standard.
-    let mut by_standard: Vec<(&Standard, Vec<ControlFindings<'p>>)> = Vec::new();
-    let mut extended = StandardText::default();
-    for violation in &verdict.violations {
-        let mut remaining = verdict.remaining(violation, pod, |actions| actions.deny, usize::MAX);
-        if openness.is_any_open() {
-            let held = |findings: ControlFindings<'p>| findings.retain(|finding| !openness.is_open(finding));
-            remaining = remaining.into_iter().filter_map(held).collect();
-        }
-        match &violation.rule.source {
-            RuleSource::Standard(standard) => {
-                match by_standard.iter_mut().find(|(known, _)| *known == standard) {
-                    Some((_, known)) => add_missing(known, remaining),
-                    None => by_standard.push((standard, remaining)),
-                }
-            }
-            RuleSource::Extended => append(&mut extended, StandardText::of(&remaining)),
-        }
-    }
-    let mut of_standards = StandardText::default();
-    for (_, findings) in by_standard {
-        append(&mut of_standards, StandardText::of(&findings));
-    }
-    if of_standards.reason.is_empty() { extended } else { of_standards }
-}
-
-/// Adds the controls that are not among the known ones, in the order of the registry.
-fn add_missing<'p>(known: &mut Vec<ControlFindings<'p>>, others: Vec<ControlFindings<'p>>) {
-    for other in others {
-        if known.iter().all(|known| known.control != other.control) {
-            known.push(other);
-        }
-    }
-    known.sort_by_key(|findings| CONTROLS.iter().position(|control| *control == findings.control));
-}
-
-fn append(text: &mut StandardText, more: StandardText) {
-    if text.reason.is_empty() {
-        *text = more;
-    } else if !more.reason.is_empty() {
-        text.reason = format!("{}, {}", text.reason, more.reason);
-        text.detail = format!("{}, {}", text.detail, more.detail);
     }
 }

@@ -27,6 +27,7 @@ mod pod_summary;
 pub mod report;
 mod resemblance;
 mod source;
+mod standard_text;
 mod unlooked;
 mod unread;
 mod unresolved;
@@ -40,7 +41,7 @@ use std::thread;
 use crate::policy::{PolicyIndex, PolicySet, Snapshot};
 use crate::workload::{Kinds, References};
 
-use linter::Linter;
+use linter::{CheckTables, Linter};
 use objects::{FoundObjects, find_objects};
 use source::ManifestSource;
 use workers::in_order;
@@ -70,6 +71,8 @@ pub struct Options {
     pub kinds: Kinds,
     /// What others may take their pods from, besides what is among the manifests, which takes precedence.
     pub references: References,
+    /// Says what is wrong with the tables of kinds of a file, by its name; without it nothing is.
+    pub check_tables: Option<CheckTables>,
 }
 
 /// Judges every object in the files, folders and standard input that are named.
@@ -80,7 +83,7 @@ pub fn run(inputs: &[Input], options: Options) -> Report {
 }
 
 fn run_on(threads: usize, inputs: &[Input], options: Options) -> Report {
-    let Options { policies, mut namespaces, namespace, excludes, kinds, references } = options;
+    let Options { policies, mut namespaces, namespace, excludes, kinds, references, check_tables } = options;
     let mut found = source::find(inputs, &excludes);
     let sources = mem::take(&mut found.sources);
     let mut objects = Objects::default();
@@ -97,7 +100,7 @@ fn run_on(threads: usize, inputs: &[Input], options: Options) -> Report {
     objects.contradicted.iter().for_each(|name| namespaces.remove(name));
     objects.references.extend_unless_known(references);
     let index = PolicyIndex::new(policies, &namespaces);
-    let linter = Linter::new(&index, &namespace, (&kinds, &objects.references));
+    let linter = Linter::new(&index, &namespace, (&kinds, &objects.references), check_tables);
     let reports = in_order(threads, &sources, |source| file::lint(source, &linter));
     Report::of(index.policies(), found, reports.into_iter())
 }

@@ -48,6 +48,16 @@ impl Unread {
     }
 }
 
+impl Unread {
+    /// The same as a warning about something that is not read, and need not be.
+    pub(super) fn warning(&self) -> String {
+        let Self { message, .. } = self;
+        let place = self.to_string();
+        let place = place.strip_suffix(message.as_str()).unwrap_or(&place);
+        format!("{place}warning: {message} (only counted)")
+    }
+}
+
 impl fmt::Display for Unread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.file)?;

@@ -27,12 +27,18 @@ pub fn is_of_policy(api_version: &str, kind: &str) -> bool {
         return PolicyKind::ALL.map(PolicyKind::name).into_iter().any(is_named)
             || is_named(configuration::KIND);
     };
-    if group == GROUP && kind == KIND_TABLE {
+    if is_table(api_version, kind) {
         return false;
     }
     let is_near = group.len().abs_diff(GROUP.len()) <= MISSPELT_LETTERS
         && strsim::damerau_levenshtein(&group.to_lowercase(), GROUP) <= MISSPELT_LETTERS;
     is_near || group == configuration::GROUP
+}
+
+/// Whether an object is meant as a table of kinds.
+#[must_use]
+pub fn is_table(api_version: &str, kind: &str) -> bool {
+    kind == KIND_TABLE && api_version.split_once('/').is_some_and(|(group, _)| group == GROUP)
 }
 
 /// The kinds of object that a policy file holds.

@@ -10,7 +10,7 @@ use crate::workload::pattern::{Match, matches};
 use crate::workload::placeholder::has_placeholder;
 use crate::workload::template::{Part, Shape, Template};
 use crate::workload::unresolved::{Unresolved, UnresolvedReason};
-use crate::yaml::{self, Node, Value};
+use crate::yaml::{self, Node, Value, YamlError};
 
 /// What an object of a custom resource carries.
 #[derive(Debug)]
@@ -157,7 +157,7 @@ impl<'d> Object<'d> {
                     found.extend(self.of_text(&node).into_iter().map(|template| template.within(path)));
                 }
                 Err(error) => {
-                    let text = format!("{path} cannot be read as an object: {}", error.message);
+                    let text = format!("{path} cannot be read as an object: {}", fault_of(&error));
                     let unresolved = self.unresolved(path, UnresolvedReason::Unparsable, text);
                     found.push(Template::unjudged(path.clone(), Shape::Object, unresolved));
                 }
@@ -189,6 +189,17 @@ impl<'d> Object<'d> {
         let about = (self.api_version, self.kind);
         let unresolved = Unresolved::of_unknown_kind(self.node, about, name, &Path::root());
         Template::unjudged(Path::root(), Shape::Object, unresolved)
+    }
+}
+
+/// What is wrong with a text that holds an object. None is of a chart: what is in double braces, a controller fills in when it runs.
+pub(super) fn fault_of(error: &YamlError) -> String {
+    match error.without_advice() {
+        Some(fault) => format!(
+            "{fault}; what is in {{{{...}}}} is filled in when it runs: put quotes around it where a string may stand, or judge \
+             the object with a value in its place"
+        ),
+        None => error.message.clone(),
     }
 }
 

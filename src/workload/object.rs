@@ -121,18 +121,33 @@ impl<'d> Object<'d> {
         self.merged(path, Shape::Container, part, spec)
     }
 
-    /// A reference to an object that is not there, with what is written here of the pod that comes from it.
-    pub(super) fn reference_with(
+    /// Something that comes from another object, of which nothing could be taken. If that is known, it is said why: there are two of
+    /// its name, or it `lacks` what is wanted.
+    pub(super) fn elsewhere(&self, unresolved: Unresolved, lacks: Option<&str>) -> Unresolved {
+        let (Some(kind), Some(name)) = (&unresolved.kind, &unresolved.name) else { return unresolved };
+        let why = self.references.why_unusable((self.group(), kind), self.namespace, name, lacks);
+        unresolved.although_known(why)
+    }
+
+    /// A reference to an object of which nothing could be taken.
+    pub(super) fn reference(
         &self,
         path: Path<'d>,
         (kind, name): (&str, &str),
-        spec: Node,
+        lacks: Option<&str>,
     ) -> Template<'d> {
-        let reference = Template::reference(self.node, path.clone(), kind, name);
+        let mut reference = Template::reference(self.node, path, kind, name);
+        let entries = reference.unresolved.into_iter();
+        reference.unresolved = entries.map(|entry| self.elsewhere(entry, lacks)).collect();
+        reference
+    }
+
+    /// The same, with what is written here of the pod that comes from it.
+    pub(super) fn with_written(&self, reference: Template<'d>, spec: Node) -> Template<'d> {
         if spec.entries().is_empty() {
             return reference;
         }
-        let overlay = self.merged(path, Shape::Reference, Part::Overlay, spec);
+        let overlay = self.merged(reference.path, Shape::Reference, Part::Overlay, spec);
         Template { unresolved: reference.unresolved, ..overlay }
     }
 

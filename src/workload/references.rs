@@ -6,7 +6,12 @@ use std::sync::{Arc, LazyLock};
 
 use aho_corasick::AhoCorasick;
 
+use crate::text::printable;
+use crate::workload::scope::{is_group_of_cluster, is_of_cluster};
 use crate::yaml::Node;
+
+/// Longest name of a file that is shown, in characters.
+const LONGEST_FILE: usize = 200;
 
 /// Kinds that others refer to, by their group.
 const KINDS: [(&str, &[&str]); 7] = [
@@ -17,15 +22,6 @@ const KINDS: [(&str, &[&str]); 7] = [
     ("tekton.dev", &["Task", "ClusterTask", "Pipeline", "StepAction"]),
     ("mlops.seldon.io", &["ServerConfig"]),
     ("kubeflow.org", &["WorkspaceKind", "TrainingRuntime", "ClusterTrainingRuntime"]),
-];
-
-/// Those of them that have no namespace.
-const WITHOUT_NAMESPACE: [&str; 5] = [
-    "ClusterServingRuntime",
-    "ClusterTrainingRuntime",
-    "ClusterWorkflowTemplate",
-    "ClusterTask",
-    "WorkspaceKind",
 ];
 
 /// Finds the names of all of them at once.
@@ -108,7 +104,7 @@ impl References {
     /// Adds one.
     pub fn add(&mut self, mut referent: Referent) {
         let index = self.referents.len();
-        if WITHOUT_NAMESPACE.contains(&referent.kind.as_str()) {
+        if is_of_cluster(&referent.api_version, &referent.kind) {
             referent.namespace.clear();
         }
         referent.node = referent.node.of_source(index + 1);
@@ -139,9 +135,42 @@ impl References {
 
     /// The object of a kind and name that another object of a namespace refers to.
     pub(super) fn find(&self, group: &str, kind: &str, namespace: &str, name: &str) -> Option<&Referent> {
-        let namespace = if WITHOUT_NAMESPACE.contains(&kind) { "" } else { namespace };
+        match self.named(group, kind, namespace, name) {
+            Named::One(referent) => Some(referent),
+            Named::None | Named::Contradicted => None,
+        }
+    }
+
+    /// What is known of a name.
+    fn named(&self, group: &str, kind: &str, namespace: &str, name: &str) -> Named<'_> {
+        let namespace = if is_group_of_cluster(group, kind) { "" } else { namespace };
         let key = (format!("{group}/{kind}"), namespace.to_owned(), name.to_owned());
-        self.by_name.get(&key).copied().flatten().and_then(|index| self.referents.get(index))
+        match self.by_name.get(&key) {
+            None => Named::None,
+            Some(None) => Named::Contradicted,
+            Some(Some(index)) => self.referents.get(*index).map_or(Named::None, Named::One),
+        }
+    }
+
+    /// Why an object that is known by a name does not help whoever refers to it: it is there twice, or `lacks` what is wanted.
+    /// `None` if none is known, or nothing can be said.
+    pub(super) fn why_unusable(
+        &self,
+        (group, kind): (&str, &str),
+        namespace: &str,
+        name: &str,
+        lacks: Option<&str>,
+    ) -> Option<String> {
+        match self.named(group_with(group, kind), kind, namespace, name) {
+            Named::None => None,
+            Named::Contradicted => Some(
+                "of that name there are two that differ, and nobody can tell which is in the cluster: leave out one"
+                    .to_owned(),
+            ),
+            Named::One(referent) => {
+                lacks.map(|lacks| format!("the one in {} has no {lacks}", printable(&referent.file, LONGEST_FILE)))
+            }
+        }
     }
 
     /// Those of a kind that objects of a namespace may refer to, in the order in which they were read.
@@ -151,7 +180,7 @@ impl References {
         kind: &'r str,
         namespace: &'r str,
     ) -> impl Iterator<Item = &'r Referent> {
-        let namespace = if WITHOUT_NAMESPACE.contains(&kind) { "" } else { namespace };
+        let namespace = if is_group_of_cluster(group, kind) { "" } else { namespace };
         let key = format!("{group}/{kind}");
         self.referents.iter().filter(move |referent| {
             key_of(&referent.api_version, &referent.kind) == key && referent.namespace == namespace
@@ -162,6 +191,21 @@ impl References {
     pub(super) fn of_source(&self, source: usize) -> Option<&Referent> {
         self.referents.get(source.checked_sub(1)?)
     }
+}
+
+/// What is known of a name.
+enum Named<'r> {
+    None,
+    One(&'r Referent),
+    /// Two that differ.
+    Contradicted,
+}
+
+/// The group that has a kind to refer to: that of the object that refers to it, if it has one, else that of another.
+fn group_with<'g>(own: &'g str, kind: &str) -> &'g str {
+    let has = |(_, kinds): &&(&'static str, &[&str])| kinds.contains(&kind);
+    let is_own = KINDS.iter().filter(has).any(|(group, _)| *group == own);
+    if is_own { own } else { KINDS.iter().find(has).map_or(own, |(group, _)| group) }
 }
 
 /// Its kind, namespace and name.

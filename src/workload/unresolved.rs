@@ -29,6 +29,9 @@ pub struct Unresolved {
     /// Its column.
     #[serde(skip)]
     pub column: usize,
+    /// Whether the object that is referred to is known, and is no help.
+    #[serde(skip)]
+    pub is_known: bool,
 }
 
 /// Why no verdict can be given.
@@ -64,7 +67,7 @@ impl Unresolved {
     #[must_use]
     pub fn new(object: &Node, path: &Path<'_>, reason: UnresolvedReason, text: String) -> Self {
         let Span { line, column, .. } = object.locate(path).span;
-        Self { path: path.to_string(), reason, kind: None, name: None, text, line, column }
+        Self { path: path.to_string(), reason, kind: None, name: None, text, line, column, is_known: false }
     }
 
     /// The same, about an object of this kind and, unless it is empty, name.
@@ -72,6 +75,15 @@ impl Unresolved {
     pub fn about(self, kind: &str, name: &str) -> Self {
         let name = Some(name.to_owned()).filter(|name| !name.is_empty());
         Self { kind: Some(kind.to_owned()), name, ..self }
+    }
+
+    /// The same about a reference to an object that is known, with why that is no help.
+    #[must_use]
+    pub fn although_known(self, why: Option<String>) -> Self {
+        match why {
+            Some(why) => Self { text: format!("{}: {why}", self.text), is_known: true, ..self },
+            None => self,
+        }
     }
 
     /// The same of an object that stands at a path of another.

@@ -11,6 +11,9 @@ pub(super) const MAX_DEPTH: usize = 64;
 /// What is said of a text that nests deeper.
 pub(super) const TOO_DEEP: &str = "lists and mappings nest deeper than 64 levels";
 
+/// What is said of a line that looks like one of a template.
+pub(super) const OF_TEMPLATES: &str = " looks like an unrendered template: render it first (`helm template`)";
+
 /// Longest text of a file that a message shows, in bytes.
 const LONGEST_SHOWN: usize = 80;
 
@@ -32,6 +35,13 @@ pub struct YamlError {
 }
 
 impl YamlError {
+    /// What is wrong without the advice to render a chart, if that was given: for texts that something else fills in.
+    #[must_use]
+    pub fn without_advice(&self) -> Option<&str> {
+        let (message, advice) = self.message.rsplit_once("; line ")?;
+        advice.ends_with(OF_TEMPLATES).then_some(message)
+    }
+
     pub(super) fn at(place: Span, message: impl fmt::Display) -> Self {
         Self { line: place.line, column: place.column, message: message.to_string() }
     }

@@ -5,7 +5,7 @@ use std::fmt;
 use wide::u8x16;
 
 use crate::yaml::cursor::Mark;
-use crate::yaml::error::YamlError;
+use crate::yaml::error::{OF_TEMPLATES, YamlError};
 use crate::yaml::node::Span;
 
 /// How many bytes are looked at together.
@@ -98,9 +98,7 @@ impl<'a> Part<'a> {
     pub(super) fn malformed(&self, place: Span, message: &str) -> YamlError {
         let lines = (self.start.line..=place.line).zip(self.text.split_inclusive('\n'));
         let template = lines.into_iter().find(|(_, line)| has_template(line));
-        let hint = template.map_or(String::new(), |(line, _)| {
-            format!("; line {line} looks like an unrendered template: render it first (`helm template`)")
-        });
+        let hint = template.map_or(String::new(), |(line, _)| format!("; line {line}{OF_TEMPLATES}"));
         YamlError::at(place, format!("{message}{hint}"))
     }
 }

@@ -92,8 +92,14 @@ fn verdict<'p>(pod: &'p Pod<'_>) -> Verdict<'p> {
 }
 
 fn refusal(pod: &Pod<'_>, verdict: &Verdict<'_>) -> String {
-    let subject =
-        Subject { kind: "Pod", name: &pod.metadata.name, owner: None, namespace: NAMESPACE, template: "" };
+    let subject = Subject {
+        kind: "Pod",
+        name: &pod.metadata.name,
+        owner: None,
+        namespace: NAMESPACE,
+        template: "",
+        elsewhere: 0,
+    };
     let denied = findings_of(verdict, Severity::Deny);
     let message = Refusal::new(subject, pod, (verdict, &denied), None).message;
     let is_plain = |byte: u8| byte == b'\n' || (b' '..=b'~').contains(&byte);

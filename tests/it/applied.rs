@@ -157,7 +157,9 @@ fn a_policy_refuses_the_object_itself() {
     let message = response["status"]["message"].as_str().unwrap();
     assert!(message.starts_with("RayJob \"trained\""), "{message}");
     assert!(message.contains("in the pods of spec.rayClusterSpec.headGroupSpec.template:"), "{message}");
-    let other = "Likewise refused:  the pods of spec.rayClusterSpec.workerGroupSpecs[0].template  [code PG-";
+    // The changes of all its templates count.
+    assert!(message.contains("was refused: 2 changes needed"), "{message}");
+    let other = "Likewise refused:  the pods of spec.rayClusterSpec.workerGroupSpecs[0].template (1 change)  [code PG-";
     assert!(message.contains(other), "{message}");
     assert_eq!(
         fields(&response),

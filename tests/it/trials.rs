@@ -338,7 +338,7 @@ fn lint(object: &Json) -> Report {
 }
 
 /// A pod of the namespace, as whole as it has to be, whose volumes without a source are what the API server makes of them.
-fn as_defaulted(pod: &Json) -> Json {
+pub(crate) fn as_defaulted(pod: &Json) -> Json {
     let mut pod = pod.clone();
     if let Some(metadata) = pod["metadata"].as_object_mut() {
         metadata.remove("namespace");

@@ -77,9 +77,16 @@ impl Discovery {
     #[must_use]
     pub fn summary(&self) -> String {
         let read = counted(self.definitions.len(), "CustomResourceDefinition");
-        match self.patches {
+        let read = match self.patches {
             0 => format!("{read} read"),
             count => format!("{read} read, {} of kustomize passed over", patches(count)),
+        };
+        match self.definitions.is_empty() {
+            true => format!(
+                "{read}: there is none to propose anything from (kubectl get customresourcedefinitions -o yaml prints those of a \
+                 cluster)"
+            ),
+            false => read,
         }
     }
 

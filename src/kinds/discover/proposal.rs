@@ -94,14 +94,12 @@ impl Proposal {
 
     fn text(self) -> String {
         let mut text = String::from(HEAD);
+        let table = format!("apiVersion: {API_VERSION}\nkind: {KIND_TABLE}\nspec:\n");
         if self.entries.is_empty() {
-            text.push_str("# There is nothing to add.\n");
+            // It can be given to --kinds all the same, so that who writes it to a file need not look at it first.
+            let _ = writeln!(text, "# There is nothing to add.\n{table}  kinds: []");
         } else {
-            let _ = write!(
-                text,
-                "apiVersion: {API_VERSION}\nkind: {KIND_TABLE}\nspec:\n  kinds:\n{}",
-                self.entries
-            );
+            let _ = write!(text, "{table}  kinds:\n{}", self.entries);
         }
         for (title, lines) in [
             ("Nothing can be proposed for these, and they may have pods:", self.unclear),
@@ -144,10 +142,18 @@ fn open_questions(found: &SchemaFindings) -> Vec<String> {
         let place = if path.is_empty() { "the object" } else { path };
         format!("the schema does not say what is in {place}")
     });
-    let containers = found.containers.iter().map(|path| format!("{path} looks like a container"));
+    let containers = found.containers.iter().map(|path| {
+        format!(
+            "{path} looks like a container, not proposed because the operator may make something else of it"
+        )
+    });
+    let images = found.images.iter().map(|(path, fields)| {
+        let path = if path.is_empty() { "the object" } else { path };
+        format!("{path} has an image and {fields}: perhaps a container, not proposed because the rest of one is missing")
+    });
     let cut = "the schema is too large to be searched whole, or has keys that no path can name";
     let cut = found.is_cut.then(|| cut.to_owned());
-    loose.chain(hidden).chain(containers).chain(cut).collect()
+    loose.chain(hidden).chain(containers).chain(images).chain(cut).collect()
 }
 
 fn push_comments(text: &mut String, start: &str, lines: &[String]) {

@@ -20,6 +20,11 @@ const BESIDE: [&str; 6] =
 const NOT_WRITTEN: [&str; 4] = ["apiVersion", "kind", "metadata", "status"];
 /// How the last key of a path ends behind which a pod may be.
 const OF_TEMPLATES: [&str; 2] = ["template", "spec"];
+/// How the last key of a list ends that is one of containers.
+const OF_CONTAINERS: [&str; 2] = ["container", "sidecar"];
+/// What a container has beside its image.
+const OF_CONTAINER: [&str; 9] =
+    ["name", "command", "args", "env", "envFrom", "ports", "resources", "securityContext", "volumeMounts"];
 /// What templates are for that are not of pods.
 const NOT_OF_PODS: [&str; 3] = ["claim", "volume", "service"];
 
@@ -32,6 +37,8 @@ pub(super) struct SchemaFindings {
     pub(super) loose: Vec<String>,
     /// What looks like a container that stands by itself.
     pub(super) containers: Vec<String>,
+    /// What has an image and little else of a container: its path, and what it has.
+    pub(super) images: Vec<(String, String)>,
     /// Where a pod may be, of which the schema says nothing; empty for the whole object.
     pub(super) hidden: Vec<String>,
     /// Whether something was left out: it is too deep, too much, or under a key that no path can name.
@@ -72,7 +79,7 @@ impl SchemaFindings {
 
     /// `is_taken`: its PodSpec is in the findings already, as that of a template.
     fn walk(&mut self, node: &Node, path: &str, depth: usize, is_taken: bool) {
-        let kept = [self.places.len(), self.containers.len(), self.hidden.len()];
+        let kept = self.counts();
         if depth > DEEPEST || kept.iter().any(|count| *count >= MOST_FOUND) {
             self.is_cut = true;
             return;
@@ -80,14 +87,21 @@ impl SchemaFindings {
         if is_lone_container(node) {
             return self.containers.push(path.to_owned());
         }
+        if let Some(fields) = fields_beside_image(node) {
+            self.images.push((path.to_owned(), fields));
+        }
         if !is_taken && is_pod_spec(node) {
             self.keep_pod(node, path, path.to_owned(), ShapeWord::PodSpec);
         }
         let is_template = self.template(node, path);
         self.fields(node, path, depth, is_template);
-        if [self.places.len(), self.containers.len(), self.hidden.len()] == kept {
+        if self.counts() == kept {
             self.nothing_found(node, path);
         }
+    }
+
+    fn counts(&self) -> [usize; 4] {
+        [self.places.len(), self.containers.len(), self.images.len(), self.hidden.len()]
     }
 
     fn keep(&mut self, path: String, shape: ShapeWord) {
@@ -130,8 +144,13 @@ impl SchemaFindings {
             }
             self.walk(&entry.value, &joined(path, key), depth + 1, is_template && key == "spec");
         }
-        if let Some(items) = node.get("items") {
-            self.walk(items, &format!("{path}[]"), depth + 1, false);
+        match node.get("items") {
+            Some(items) => self.walk(items, &format!("{path}[]"), depth + 1, false),
+            // Nothing is said of its items.
+            None if is_list(node) && is_of_containers(&format!("{path}[]")) => {
+                self.hidden.push(format!("{path}[]"));
+            }
+            None => {}
         }
         if let Some(values) = node.get("additionalProperties").filter(|values| is_object(values)) {
             self.walk(values, &joined(path, "*"), depth + 1, false);
@@ -146,7 +165,7 @@ impl SchemaFindings {
             && !NOT_OF_PODS.iter().any(|other| last.contains(other));
         if is_any && property(node, "spec").is_none() {
             self.keep(path.to_owned(), ShapeWord::Object);
-        } else if is_of_template && is_silent(node) {
+        } else if is_of_containers(path) && is_silent(node) || is_of_template && is_silent(node) {
             self.hidden.push(path.to_owned());
         }
     }
@@ -162,9 +181,17 @@ fn is_silent(node: &Node) -> bool {
 }
 
 fn is_pod_spec(node: &Node) -> bool {
-    let is_list = |list: &Node| list.text_of("type") == "array" || list.get("items").is_some();
     property(node, "containers").is_some_and(is_list)
         && BESIDE.iter().any(|key| property(node, key).is_some())
+}
+
+fn is_list(node: &Node) -> bool {
+    node.text_of("type") == "array" || node.get("items").is_some()
+}
+
+/// Whether a path is that of the items of a list of containers, as its name has it: `spec.initContainers[]`.
+fn is_of_containers(path: &str) -> bool {
+    path.ends_with("[]") && OF_CONTAINERS.iter().any(|end| last_key(path).ends_with(end))
 }
 
 /// Whether the pod's own security context may be written in a PodSpec.
@@ -175,6 +202,14 @@ fn has_pod_level(spec: &Node) -> bool {
 fn is_lone_container(node: &Node) -> bool {
     let has = |key: &str| property(node, key).is_some();
     has("image") && (has("command") || has("args")) && has("env") && has("volumeMounts")
+}
+
+/// What an object has beside its image that a container has as well, if that is enough to look like one.
+fn fields_beside_image(node: &Node) -> Option<String> {
+    let image = property(node, "image")?;
+    let is_text = matches!(image.text_of("type"), "" | "string") && property(image, "repository").is_none();
+    let has: Vec<&str> = OF_CONTAINER.into_iter().filter(|key| property(node, key).is_some()).collect();
+    (is_text && !has.is_empty()).then(|| has.join(", "))
 }
 
 fn properties(node: &Node) -> &[crate::yaml::Entry] {
@@ -220,9 +255,10 @@ mod tests {
         let places = found.places.iter().map(|place| format!("{} {:?}", place.path, place.shape));
         assert!(found.loose.is_empty(), "{:?}", found.loose);
         let containers = found.containers.iter().map(|path| format!("c {path}"));
+        let images = found.images.iter().map(|(path, fields)| format!("i {path} {fields}"));
         let hidden = found.hidden.iter().map(|path| format!("? {path}"));
         let cut = found.is_cut.then(|| "...".to_owned());
-        places.chain(containers).chain(hidden).chain(cut).collect()
+        places.chain(containers).chain(images).chain(hidden).chain(cut).collect()
     }
 
     const POD: &str =
@@ -269,12 +305,25 @@ mod tests {
                 PART.replace("volumes: {}", &format!("volumes: {{}}, worker: {PART}")),
                 &["spec PartialPodSpec", "spec.worker PartialPodSpec"],
             ),
-            ("{properties: {a: {type: string}, containers: {type: array}}}".to_owned(), &[]),
+            ("{properties: {a: {type: string}, containers: {type: array, items: {type: string}}}}".to_owned(), &[]),
             ("{properties: {containers: {type: string}, volumes: {}}}".to_owned(), &[]),
             (
                 format!("{{properties: {{sidecar: {CONTAINER}, more: {{items: {CONTAINER}}}}}}}"),
                 &["c spec.sidecar", "c spec.more[]"],
             ),
+            // A list of containers that stands alone, whatever the schema says of its items.
+            (format!("{{properties: {{containers: {{items: {CONTAINER}}}}}}}"), &["c spec.containers[]"]),
+            (
+                "{properties: {initContainers: {type: array, items: {type: object}}, sidecars: {items: {}}}}".to_owned(),
+                &["? spec.initContainers[]", "? spec.sidecars[]"],
+            ),
+            ("{properties: {containers: {type: array}, replicas: {}}}".to_owned(), &["? spec.containers[]"]),
+            // What has an image and little else.
+            (
+                "{properties: {image: {type: string}, resources: {}, agent: {properties: {image: {}, name: {}}}}}".to_owned(),
+                &["i spec resources", "i spec.agent name"],
+            ),
+            ("{properties: {logo: {properties: {image: {}}}, a: {properties: {image: {type: object}, name: {}}}}}".to_owned(), &[]),
         ] {
             let schema =
                 format!("{{properties: {{metadata: {{type: object}}, spec: {spec}, status: {POD}}}}}");

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use crate::lint::misplaced::Misplaced;
-use crate::lint::report::{FindingReport, Layout, ObjectReport, ObjectVerdict, Report};
+use crate::lint::report::{FindingReport, Layout, ObjectReport, Report};
 use crate::text::{Printable, one_line};
 use crate::workload::Unresolved;
 
@@ -23,11 +23,14 @@ pub fn write(report: &Report, layout: Layout, output: &mut impl Write) -> io::Re
             let place = one_line(&object.file);
             writeln!(output, "{place}:{line}:{column}: note: {field}: {message} ({})", object.subject())?;
         }
-        for pod in object.pods.iter().filter(|pod| pod.verdict == ObjectVerdict::Unresolved) {
-            for unresolved in pod.unresolved.iter().filter(|_| layout.shows_unresolved) {
+        for pod in object.pods.iter().filter(|pod| layout.shows_unresolved_of(pod)) {
+            for unresolved in &pod.unresolved {
                 write_unresolved(object, unresolved, output)?;
             }
         }
+    }
+    for misspelt in report.misspelt.iter().filter(|_| layout.shows_notes) {
+        writeln!(output, "{}", one_line(&misspelt.warning()))?;
     }
     for unread in &report.unread {
         writeln!(output, "{}", one_line(&unread.to_string()))?;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::lint::report::{FoundIn, Layout, ObjectReport, PodReport, PodSummary, Report, SuggestedChange};
+use crate::workload::Workload;
 
 /// Pods for which the same has to be done.
 #[derive(Debug)]
@@ -17,12 +18,15 @@ pub(super) struct FoldedPod<'r> {
     pub(super) object: &'r ObjectReport,
     pub(super) pod: &'r PodReport,
     pub(super) summary: &'r PodSummary,
+    /// Whether whoever applies the object is warned: Kubernetes' own evaluator knows none of the custom resources.
+    pub(super) is_warned_of: bool,
 }
 
 /// What pods have in common that are folded.
 #[derive(PartialEq, Eq, Hash)]
 struct FoldKey<'r> {
     is_pod: bool,
+    is_warned_of: bool,
     severity: &'static str,
     policies: &'r [String],
     code: &'r str,
@@ -52,7 +56,9 @@ pub(super) fn fold<'r>(report: &'r Report, layout: Layout) -> Vec<Fold<'r>> {
         let Some(summary) = pod.summary.as_ref().filter(|summary| summary.severity >= layout.least) else {
             continue;
         };
-        let folded = FoldedPod { object, pod, summary };
+        let is_built_in = || Workload::of_kind(&object.api_version, &object.kind).is_some();
+        let is_warned_of = report.standard.is_none() || is_built_in();
+        let folded = FoldedPod { object, pod, summary, is_warned_of };
         let index = *known.entry(FoldKey::of(folded)).or_insert(folds.len());
         match folds.get_mut(index) {
             Some(fold) => fold.pods.push(folded),
@@ -63,10 +69,11 @@ pub(super) fn fold<'r>(report: &'r Report, layout: Layout) -> Vec<Fold<'r>> {
 }
 
 impl<'r> FoldKey<'r> {
-    fn of(FoldedPod { pod, summary, .. }: FoldedPod<'r>) -> Self {
+    fn of(FoldedPod { pod, summary, is_warned_of, .. }: FoldedPod<'r>) -> Self {
         let PodSummary { severity, policies, code, changes, more, filled_in, .. } = summary;
         Self {
             is_pod: pod.path.is_empty(),
+            is_warned_of,
             severity: severity.name(),
             policies,
             code,

@@ -3,7 +3,7 @@
 use anstyle::{AnsiColor, Style};
 
 use crate::evaluate::Severity;
-use crate::lint::report::FindingReport;
+use crate::lint::report::{FindingReport, ObjectVerdict, PodReport};
 
 /// How a report for people looks.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +37,15 @@ impl Layout {
     /// Whether a finding is shown: what podgate fills in is no fault.
     pub(super) fn shows(self, finding: &FindingReport) -> bool {
         !finding.is_filled_in && finding.severity >= self.least
+    }
+
+    /// Whether it is shown what the verdict on a pod lacks. Of one that is refused anyway, it is a note.
+    pub(super) fn shows_unresolved_of(self, pod: &PodReport) -> bool {
+        match pod.verdict {
+            ObjectVerdict::Unresolved => self.shows_unresolved,
+            ObjectVerdict::Deny => self.shows_notes && !pod.unresolved.is_empty(),
+            ObjectVerdict::Allow | ObjectVerdict::Warn => false,
+        }
     }
 
     /// Where something is.

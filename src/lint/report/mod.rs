@@ -38,6 +38,9 @@ pub struct Report {
     pub objects: Vec<ObjectReport>,
     /// What could not be read.
     pub unread: Vec<Unread>,
+    /// The objects of a kind that podgate does not know, and nearly does. They are counted with the others of kinds without a
+    /// pod.
+    pub misspelt: Vec<Unread>,
     /// The counts.
     pub summary: Summary,
     /// The standard, if objects were judged by one alone.
@@ -73,6 +76,9 @@ pub struct ObjectReport {
     /// are taken to hold.
     #[serde(rename = "namespaceKnown")]
     pub is_namespace_known: bool,
+    /// Whether its kind has no namespace: its pods may be in any.
+    #[serde(skip)]
+    pub is_of_cluster: bool,
     /// The pods in it: at least one, which may be absent where one should be.
     pub pods: Vec<PodReport>,
     /// Fields that have no effect where they stand. They do not change the verdict.
@@ -207,6 +213,7 @@ pub struct OtherKind {
 pub(super) struct FileReport {
     pub(super) objects: Vec<ObjectReport>,
     pub(super) unread: Vec<Unread>,
+    pub(super) misspelt: Vec<Unread>,
     /// The policies that are in order.
     pub(super) policies: usize,
     /// The documents that are something else.
@@ -243,7 +250,8 @@ impl Report {
             excluded,
             ..Summary::default()
         };
-        let mut report = Self { objects: Vec::new(), unread, summary: Summary::default(), standard };
+        let (objects, misspelt) = (Vec::new(), Vec::new());
+        let mut report = Self { objects, unread, misspelt, summary: Summary::default(), standard };
         let mut other_kinds = BTreeMap::new();
         for of_file in reports {
             counts.files += 1;
@@ -251,6 +259,7 @@ impl Report {
             counts.not_manifests += of_file.not_manifests;
             report.objects.extend(of_file.objects);
             report.unread.extend(of_file.unread);
+            report.misspelt.extend(of_file.misspelt);
             for (kind, count) in of_file.other_kinds {
                 *other_kinds.entry(kind).or_default() += count;
             }
@@ -273,7 +282,7 @@ impl Report {
             unjudged: self.objects.iter().filter(|object| object.policies.is_empty()).count(),
             unread: self.unread.len(),
             findings: pods().map(|pod| pod.findings.len()).sum(),
-            unknown_namespaces: self.objects.iter().filter(|object| !object.is_namespace_known).count(),
+            unknown_namespaces: self.objects.iter().filter(|object| object.lacks_namespace()).count(),
             other_kinds: other_kinds.into_iter().map(other_kind).collect(),
             ..counts
         }
@@ -298,6 +307,11 @@ impl Report {
 }
 
 impl ObjectReport {
+    /// Whether it is in a namespace of which too little is known.
+    fn lacks_namespace(&self) -> bool {
+        !self.is_namespace_known && !self.is_of_cluster
+    }
+
     /// What people call it: `Job team/train`.
     fn subject(&self) -> String {
         let Self { kind, namespace, name, .. } = self;

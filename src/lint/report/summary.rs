@@ -87,7 +87,17 @@ pub fn write_unjudged(report: &Report, output: &mut impl Write) -> io::Result<()
 }
 
 fn write_unknown_namespaces(report: &Report, output: &mut impl Write) -> io::Result<()> {
-    let unknown = || report.objects.iter().filter(|object| !object.is_namespace_known);
+    let of_cluster =
+        report.objects.iter().filter(|object| !object.is_namespace_known && object.is_of_cluster);
+    let of_cluster = of_cluster.count();
+    if of_cluster > 0 {
+        let (objects, are) = (counted(of_cluster, "object"), if of_cluster == 1 { "is" } else { "are" });
+        writeln!(
+            output,
+            "{objects} {are} of the whole cluster, so every policy was taken to hold: pods of any namespace may be made of it"
+        )?;
+    }
+    let unknown = || report.objects.iter().filter(|object| object.lacks_namespace());
     let nameless = unknown().filter(|object| object.namespace.is_empty()).count();
     if nameless > 0 {
         let (objects, names) = (counted(nameless, "object"), if nameless == 1 { "names" } else { "name" });

@@ -31,12 +31,14 @@ pub fn write(report: &Report, layout: Layout, output: &mut impl Write) -> io::Re
     if let ([fold], Some(standard)) = (folds.as_slice(), &report.standard) {
         write_standard_text(standard, fold, layout, output)?;
     }
-    if layout.shows_unresolved {
-        unresolved::write(report, layout, output)?;
-    }
+    unresolved::write(report, layout, output)?;
     if layout.shows_notes {
         for object in &report.objects {
             write_misplaced(object, layout, output)?;
+        }
+        for misspelt in &report.misspelt {
+            let text = one_line(&misspelt.warning()).to_string();
+            writeln!(output, "{}", layout.wrapped("", INDENT, &text))?;
         }
     }
     for unread in &report.unread {
@@ -105,7 +107,8 @@ fn needs(fold: &Fold<'_>, first: &FoldedPod<'_>, layout: Layout) -> String {
     let policies: Vec<String> = summary.policies.iter().map(|name| format!("\"{name}\"")).collect();
     let is_alone = fold.pods.len() == 1;
     let is_refused = pod.path.is_empty() || summary.is_object_refused;
-    let outcome = layout.outcome(summary.severity, outcome(is_refused, is_alone, summary.severity));
+    let words = outcome(is_refused, is_alone, first);
+    let outcome = layout.outcome(summary.severity, &words);
     let each = if is_alone { "" } else { " in each" };
     let code = layout.aside(&format!("[{}]", summary.code));
     format!(
@@ -125,13 +128,15 @@ fn write_misplaced(object: &ObjectReport, layout: Layout, output: &mut impl Writ
 }
 
 /// What happens to the object. One that makes pods is refused itself only where a policy says so.
-fn outcome(is_refused: bool, is_alone: bool, severity: Severity) -> &'static str {
-    match severity {
-        Severity::Deny if is_refused => "denied",
-        Severity::Deny if is_alone => "admitted with a warning, but its pods are denied",
-        Severity::Deny => "admitted with a warning, but their pods are denied",
-        Severity::Warn => "admitted with a warning",
-        Severity::Audit => "admitted with a note in the audit log",
+fn outcome(is_refused: bool, is_alone: bool, first: &FoldedPod<'_>) -> String {
+    let admitted = if first.is_warned_of { "admitted with a warning" } else { "admitted" };
+    match first.summary.severity {
+        Severity::Deny if is_refused => "denied".to_owned(),
+        Severity::Deny => {
+            format!("{admitted}, but {} pods are denied", if is_alone { "its" } else { "their" })
+        }
+        Severity::Warn => admitted.to_owned(),
+        Severity::Audit => "admitted with a note in the audit log".to_owned(),
     }
 }
 

@@ -18,14 +18,19 @@ const ABOUT_FRAGMENTS: &str =
 const ABOUT_REFERENCES: &str = " (name its file, too, or give it with --objects)";
 /// What to do about what a template has yet to fill in.
 const ABOUT_PLACEHOLDERS: &str = " (judge what is rendered: helm template CHART | podgate lint -)";
+/// What to do about what its own controller fills in when it runs: no chart has it.
+const ABOUT_PARAMETERS: &str = " (what is filled in when it runs: judge it with a value in its place)";
+/// The groups of those kinds.
+const WITH_PARAMETERS: [&str; 2] = ["argoproj.io", "tekton.dev"];
 
-/// Writes what is unresolved about pods that are not refused anyway, in many small pieces: `output` should be buffered.
+/// Writes what is unresolved about pods, of those that are refused anyway in few words, in many small pieces: `output` should be
+/// buffered.
 ///
 /// # Errors
 /// Those of `output`.
 pub fn write(report: &Report, layout: Layout, output: &mut impl Write) -> io::Result<()> {
     for object in &report.objects {
-        let pods = || object.pods.iter().filter(|pod| pod.verdict == ObjectVerdict::Unresolved);
+        let pods = || object.pods.iter().filter(|pod| layout.shows_unresolved_of(pod));
         for pod in pods().take(MOST_LINES) {
             write_pod(object, pod, layout, output)?;
         }
@@ -54,20 +59,30 @@ fn write_pod(
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    let advice = advice(object, pod);
+    let (is, advice) = match pod.verdict {
+        ObjectVerdict::Deny => ("is unresolved besides", ""),
+        ObjectVerdict::Unresolved | ObjectVerdict::Allow | ObjectVerdict::Warn => {
+            ("is unresolved", advice(object, pod))
+        }
+    };
     let place = layout.place(&format!("{}:{line}:{column}", one_line(&object.file)));
     let missing = missing.join(", ");
-    let text = format!("{place}: {} is unresolved: {}{more}{advice}", object.subject(), one_line(&missing));
+    let text = format!("{place}: {} {is}: {}{more}{advice}", object.subject(), one_line(&missing));
     writeln!(output, "{}", layout.wrapped("", 2, &text))
 }
 
 /// What to do about what is said first.
 fn advice(object: &ObjectReport, pod: &PodReport) -> &'static str {
     // Those of Kubernetes' own groups are patched by kustomize; what is missing of others is for their operators to say.
-    let is_own = !object.api_version.split('/').next().unwrap_or_default().contains('.');
-    match pod.unresolved.first().map(|entry| entry.reason) {
+    let group = object.api_version.split('/').next().unwrap_or_default();
+    let is_own = !group.contains('.');
+    let first = pod.unresolved.first();
+    match first.map(|entry| entry.reason) {
         Some(UnresolvedReason::Fragment | UnresolvedReason::NoContainers) if is_own => ABOUT_FRAGMENTS,
+        // What is known already need not be named.
+        Some(UnresolvedReason::Reference) if first.is_some_and(|entry| entry.is_known) => "",
         Some(UnresolvedReason::Reference) => ABOUT_REFERENCES,
+        Some(UnresolvedReason::Placeholder) if WITH_PARAMETERS.contains(&group) => ABOUT_PARAMETERS,
         Some(UnresolvedReason::Placeholder) => ABOUT_PLACEHOLDERS,
         Some(
             UnresolvedReason::Fragment

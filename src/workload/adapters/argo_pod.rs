@@ -2,6 +2,7 @@
 //! and patches over all of it, which are written as texts.
 
 use crate::path::Path;
+use crate::text::quoted;
 use crate::workload::adapters::argo_patch::{Patch, apply, give_images, patch_of};
 use crate::workload::kind::Object;
 use crate::workload::merge::merge_typed;
@@ -95,7 +96,9 @@ impl<'o, 'd> Level<'o, 'd> {
         if let Some(security) = self.spec.and_then(|workflow| workflow.get("securityContext")) {
             spec.set("securityContext", security.clone());
         }
-        let mut template = self.object.reference_with(path, (kind, reference.text_of("name")), spec.clone());
+        let about = (kind, reference.text_of("name"));
+        let missing = self.object.reference(path, about, self.lacks(reference).as_deref());
+        let mut template = self.object.with_written(missing, spec.clone());
         let mut unresolved = Vec::new();
         if self.patch.is_some() {
             self.apply_patches(&mut spec, None, &mut unresolved);
@@ -106,6 +109,14 @@ impl<'o, 'd> Level<'o, 'd> {
         }
         template.unresolved.extend(unresolved);
         template
+    }
+
+    /// What the workflow lacks that a reference names, if it is known: references that are not followed may lead to anything.
+    fn lacks(&self, reference: &Node) -> Option<String> {
+        self.follows.then(|| match reference.text_of("template") {
+            "" => "template that makes a pod".to_owned(),
+            name => format!("template {}", quoted(name)),
+        })
     }
 
     /// A pod that has its main container written.

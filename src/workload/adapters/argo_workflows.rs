@@ -8,6 +8,7 @@ use crate::workload::adapters::argo_patch::patch_of;
 use crate::workload::adapters::argo_pod::Level;
 use crate::workload::adapters::argo_references::template_elsewhere;
 use crate::workload::adapters::argo_template::{each, own};
+use crate::workload::find::fault_of;
 use crate::workload::kind::{Adapter, Object};
 use crate::workload::merge::merge_typed;
 use crate::workload::pattern::{Match, matches};
@@ -88,7 +89,7 @@ fn scheduled<'d>(object: &Object<'d>) -> Vec<Template<'d>> {
             found.into_iter().map(|template| template.into_owned().within(&path)).collect()
         }
         Some(Err(error)) => {
-            let text = format!("{path} cannot be read as a workflow: {}", error.message);
+            let text = format!("{path} cannot be read as a workflow: {}", fault_of(&error));
             let unresolved = object.unresolved(&path, UnresolvedReason::Unparsable, text);
             vec![Template::unjudged(path, Shape::PartialPodSpec, unresolved)]
         }

@@ -169,7 +169,10 @@ fn missing_runtime(object: &Object<'_>, at: &Path<'_>, container: &Node) -> Unre
         }
         (name, _) => format!("its containers come from ServingRuntime {}", printable(name, LONGEST_NAME)),
     };
-    object.unresolved(at, UnresolvedReason::Reference, text).about("ServingRuntime", name)
+    let of_kind = |kind| object.unresolved(at, UnresolvedReason::Reference, text.clone()).about(kind, name);
+    let of_cluster = object.elsewhere(of_kind("ClusterServingRuntime"), None);
+    let missing = object.elsewhere(of_kind("ServingRuntime"), None);
+    if missing.is_known { missing } else { Unresolved { kind: missing.kind, ..of_cluster } }
 }
 
 #[cfg(test)]

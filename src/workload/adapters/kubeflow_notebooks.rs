@@ -26,7 +26,7 @@ fn workspace<'d>(object: &Object<'d>) -> Vec<Template<'d>> {
     let template = known.and_then(|known| known.node.get_in(&["spec", "podTemplate"]));
     vec![match template.filter(|template| template.is_object()) {
         Some(template) => pod_of_kind(object, path, template),
-        None => Template::reference(object.node, path, "WorkspaceKind", name),
+        None => object.reference(path, ("WorkspaceKind", name), Some("spec.podTemplate")),
     }]
 }
 

@@ -63,7 +63,8 @@ fn configurations<'d>(object: &Object<'d>) -> (Vec<&'d Referent>, Vec<Unresolved
             None => {
                 let text = format!("its pods come from {kind} {}", Printable(name));
                 let path = path.clone().index(index);
-                missing.push(object.unresolved(&path, UnresolvedReason::Reference, text).about(kind, name));
+                let missed = object.unresolved(&path, UnresolvedReason::Reference, text).about(kind, name);
+                missing.push(object.elsewhere(missed, None));
             }
         }
     }

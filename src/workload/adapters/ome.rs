@@ -184,7 +184,8 @@ fn needed(object: &Object<'_>) -> Unresolved {
             printable(name, LONGEST_NAME)
         ),
     };
-    object.unresolved(&path, UnresolvedReason::Reference, text).about(kind, name)
+    let missing = object.unresolved(&path, UnresolvedReason::Reference, text).about(kind, name);
+    object.elsewhere(missing, Some("component that is written here"))
 }
 
 #[cfg(test)]

@@ -169,7 +169,8 @@ fn configuration(object: &Object<'_>) -> Unresolved {
     let name = object.get("spec.serverConfig").and_then(Node::as_text).unwrap_or_default();
     let text = format!("its pod comes from ServerConfig {}", printable(name, LONGEST_NAME));
     let path = Path::from_keys(["spec", "serverConfig"]);
-    object.unresolved(&path, UnresolvedReason::Reference, text).about("ServerConfig", name)
+    let missing = object.unresolved(&path, UnresolvedReason::Reference, text).about("ServerConfig", name);
+    object.elsewhere(missing, Some("spec.podSpec"))
 }
 
 #[cfg(test)]

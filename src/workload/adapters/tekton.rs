@@ -1,7 +1,7 @@
 //! Tekton: tasks, alone, in pipelines, and in the runs of either.
 
 use crate::path::Path;
-use crate::workload::adapters::tekton_pod::{Run, name_of, referent};
+use crate::workload::adapters::tekton_pod::{Run, is_fetched, name_of, referent};
 use crate::workload::kind::{Adapter, Object};
 use crate::workload::pattern::{Match, matches};
 use crate::workload::placeholder::has_placeholder;
@@ -108,7 +108,8 @@ fn of_pipeline<'d>(
             found.extend(of_pipeline.into_iter().map(|template| Template { path: path.clone(), ..template }));
             return found;
         }
-        found.push(object.reference_with(path, ("Pipeline", name_of(reference)), run.spec(reference)));
+        let lacks = Some("spec").filter(|_| run.follows());
+        found.push(missing(object, path, ("Pipeline", reference, lacks), run.spec(reference)));
     }
     found
 }
@@ -163,9 +164,24 @@ fn of_task<'d>(
             found.push(run.pod(object, (path, task), part));
             return found;
         }
-        found.push(object.reference_with(path, (kind, name_of(reference)), run.spec(reference)));
+        found.push(missing(object, path, (kind, reference, Some("spec")), run.spec(reference)));
     }
     found
+}
+
+/// A reference to something of which nothing could be taken. What a resolver fetches may be elsewhere whatever is known of that name.
+fn missing<'d>(
+    object: &Object<'d>,
+    path: Path<'d>,
+    (kind, reference, lacks): (&str, &Node, Option<&str>),
+    spec: Node,
+) -> Template<'d> {
+    let name = name_of(reference);
+    let missing = match is_fetched(reference) {
+        true => Template::reference(object.node, path, kind, name),
+        false => object.reference(path, (kind, name), lacks),
+    };
+    object.with_written(missing, spec)
 }
 
 /// Whether a task is of a kind that is not Tekton's own.

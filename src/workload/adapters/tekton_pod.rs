@@ -219,12 +219,18 @@ fn step_action(object: &Object<'_>, path: &Path<'_>, reference: &Node) -> Unreso
         "" => "a step comes from a StepAction".to_owned(),
         name => format!("a step comes from StepAction {name}"),
     };
-    object.unresolved(path, UnresolvedReason::Reference, text).about("StepAction", name)
+    let missing = object.unresolved(path, UnresolvedReason::Reference, text).about("StepAction", name);
+    if is_fetched(reference) { missing } else { object.elsewhere(missing, Some("spec")) }
+}
+
+/// Whether a resolver fetches what a reference means.
+pub(super) fn is_fetched(reference: &Node) -> bool {
+    ["resolver", "bundle"].iter().any(|key| reference.get(key).is_some())
 }
 
 /// The spec of what a reference means, if that is known. What a resolver fetches is not.
 pub(super) fn referent<'d>(object: &Object<'d>, kind: &str, reference: &Node) -> Option<&'d Node> {
-    if ["resolver", "bundle"].iter().any(|key| reference.get(key).is_some()) {
+    if is_fetched(reference) {
         return None;
     }
     let spec = object.referent("tekton.dev", kind, reference.text_of("name"))?.node.get("spec")?;

@@ -57,7 +57,7 @@ fn job<'d>(object: &Object<'d>, base: &'static str) -> Vec<Template<'d>> {
     let runtime = object.referent(object.group(), kind, name);
     let mut found = runtime.map(|runtime| merged(object, job, &path, &runtime.node)).unwrap_or_default();
     if found.is_empty() {
-        found.push(Template::reference(object.node, path, kind, name));
+        found.push(object.reference(path, (kind, name), Some("template of a pod")));
     } else {
         // Of the others, the merge has all.
         patches.retain(|patch| patch.pod.is_none());

@@ -219,6 +219,29 @@ fn a_table_of_kinds_that_is_linted_is_only_counted() {
     assert!(linted.errors.contains("KindTable"), "{linted:?}");
 }
 
+/// A faulty one is a fault, as a faulty policy file is: each with its place, as --kinds has them.
+#[test]
+fn a_faulty_table_of_kinds_that_is_linted_is_a_fault() {
+    let folder = folder();
+    let table = "apiVersion: podgate.dev/v1alpha1\nkind: KindTable\nspec:\n  kinds:\n";
+    let entry = "  - group: example.com\n    kind: Run\n    carries: opaque\n";
+    let faulty = format!(
+        "apiVersion: v1\nkind: ConfigMap\n---\n{table}{entry}---\n{table}{entry}  - group: example\n    kind: A\n    carries: some\n"
+    );
+    fs::write(folder.path().join("faulty.yaml"), &faulty).unwrap();
+    let linted = run(folder.path(), &["lint", "faulty.yaml"], "").with(3);
+    for fault in [
+        "faulty.yaml:17:11: spec.kinds[0].kind: example.com/Run without versions is already in faulty.yaml:9",
+        "faulty.yaml:19:12: spec.kinds[1].group: has no dot",
+        "faulty.yaml:21:14: spec.kinds[1].carries: ",
+    ] {
+        assert!(linted.output.contains(fault), "{fault}: {linted:?}");
+    }
+    assert!(linted.errors.contains("1 KindTable (podgate.dev/v1alpha1)"), "{linted:?}");
+    let json = run(folder.path(), &["lint", "--format", "json", "faulty.yaml"], "").with(3);
+    assert!(json.output.contains(r#""document":3"#), "{json:?}");
+}
+
 #[test]
 fn entries_are_discovered_and_used() {
     let folder = folder();
@@ -235,6 +258,10 @@ fn entries_are_discovered_and_used() {
     // What a file adds is known.
     let known = kinds(&folder, &["discover", "--kinds", "proposed.yaml", "crds"], "").with(0);
     assert!(known.output.contains("# There is nothing to add.\n"), "{known:?}");
+    // That can be used like any other.
+    fs::write(folder.path().join("nothing.yaml"), &known.output).unwrap();
+    run(folder.path(), &["lint", "--kinds", "nothing.yaml", "--kinds", "proposed.yaml", "run.yaml"], "")
+        .with(1);
 }
 
 #[test]
@@ -255,7 +282,9 @@ fn what_cannot_be_discovered_makes_the_exit_code() {
         assert!(broken.errors.contains(part), "{part}: {broken:?}");
     }
     let none = kinds(&folder, &["discover", "run.yaml"], "").with(3);
-    assert_eq!((none.output.as_str(), none.errors.as_str()), ("", "0 CustomResourceDefinitions read\n"));
+    let why = "0 CustomResourceDefinitions read: there is none to propose anything from (kubectl get \
+               customresourcedefinitions -o yaml prints those of a cluster)\n";
+    assert_eq!((none.output.as_str(), none.errors.as_str()), ("", why));
     kinds(&folder, &["discover"], "").with(2);
     kinds(&folder, &["discover", "--format", "json", "crds"], "").with(2);
 }

@@ -41,6 +41,11 @@ fn a_folder_is_walked_in_order() {
       c.yaml/inside.yaml:1:1: Pod inside (line 1)
       link.yaml:1:1: Pod b (line 1)
       - spec.hostPID is true -> remove it
+    a/b.YAML:1:51: Pod ab is unresolved besides: no spec.containers
+    a/c.json:1:57: Pod c is unresolved besides: no spec.containers
+    b.yml:1:50: Pod b is unresolved besides: no spec.containers
+    c.yaml/inside.yaml:1:55: Pod inside is unresolved besides: no spec.containers
+    link.yaml:1:50: Pod b is unresolved besides: no spec.containers
     lost.yaml: there is no such file or folder (not read, so not judged)
     bytes.yaml:3:7: not UTF-8; save it as UTF-8 (not read, so not judged)
 
@@ -61,6 +66,7 @@ fn what_is_named_is_read_whatever_it_is_called() {
     pod:1:1: Pod p: denied (1 change needed to meet "baseline:latest") [PG-0002]
       1:66  spec.hostPID is true -> remove it
       Kubernetes says: violates PodSecurity "baseline:latest": host namespaces (hostPID=true)
+    pod:1:50: Pod p is unresolved besides: no spec.containers
     empty: no manifest in it (.yaml, .yml, .json; ignored and hidden files are left out) (not read, so not judged)
     absent.yaml: there is no such file or folder (not read, so not judged)
     ----
@@ -78,6 +84,7 @@ fn what_a_manifest_is_called_cannot_move_the_cursor() {
       1:72   spec.hostPID is true -> remove it
       1:136  container "a\u{a}b": securityContext.privileged is true -> remove it (a GPU is requested as a resource, not by privilege)
       Kubernetes says: violates PodSecurity "baseline:latest": host namespaces (hostPID=true), privileged (container "a\u{a}b" must not set securityContext.privileged=true)
+    \u{1b}[31m.yaml:1:92: Pod \u{1b}[2J is unresolved besides: container "a\u{a}b" has no image
     ----
     1 object with pods in 1 file: 1 denied
     exit 1

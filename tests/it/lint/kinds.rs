@@ -108,6 +108,9 @@ items:
       - spec.hostPID is true -> remove it
     a.yaml:21:3: Deployment ml/typed: admitted with a warning, but its pods are denied (1 change needed to meet "ml-restricted") [PG-0002]
       25:18  spec.hostPID is true -> remove it
+    a.yaml:7:3: Pod ml/first is unresolved besides: no spec.containers
+    a.yaml:14:5: Pod ml/nested is unresolved besides: no spec.containers
+    a.yaml:22:3: Deployment ml/typed is unresolved besides: no spec.selector, no spec.template.spec.containers
     a.yaml:15:3: expected a Kubernetes object, found a number (not read, so not judged)
 
     control         objects  findings
@@ -216,10 +219,60 @@ fn advice_fits_what_is_missing() {
             "give it with --objects",
         ),
         ("jobset.x-k8s.io/v1alpha2, kind: JobSet, spec: '${X}'", "helm template"),
+        (
+            "argoproj.io/v1alpha1, kind: Workflow, spec: {templates: ['{{workflow.parameters.x}}']}",
+            "(what is filled in when it runs: judge it with a value in its place)",
+        ),
+        (
+            "argoproj.io/v1alpha1, kind: Workflow, spec: {templates: [{resource: {action: create, manifest: \"apiVersion: \
+             batch/v1\\nkind: Job\\nspec: {parallelism: {{inputs.parameters.x}}}\"}}]}",
+            "what is in {{...}} is filled in when it runs: put quotes around it where a string may stand",
+        ),
         ("apps/v1, kind: Deployment, spec: {template: {spec: {containers: []}}}", "kubectl kustomize"),
     ];
     for (object, advice) in cases {
         let text = Case::of(&format!("{{metadata: {{namespace: ml}}, apiVersion: {object}}}")).text();
         assert!(text.contains(advice), "{text}");
+        assert_eq!(text.contains("helm template"), advice == "helm template", "{text}");
     }
+}
+
+/// Nobody warns of custom resources who judges as Kubernetes' own evaluator does.
+#[test]
+fn by_a_standard_nobody_is_warned_of_custom_resources() {
+    let template = "{spec: {hostPID: true, containers: [{name: c, image: i}]}}";
+    let job = |name: &str| {
+        format!(
+            "{{apiVersion: kubeflow.org/v1, kind: PyTorchJob, metadata: {{name: {name}, namespace: ml}}, spec: \
+             {{pytorchReplicaSpecs: {{Master: {{template: {template}}}}}}}}}\n---\n"
+        )
+    };
+    let built_in = format!(
+        "{{apiVersion: batch/v1, kind: Job, metadata: {{name: j, namespace: ml}}, spec: {{template: {template}}}}}"
+    );
+    assert_snapshot!(Case::of(&[job("a"), job("b"), built_in.clone()].concat()).by_standard("baseline").text(), @r#"
+    2 objects: admitted, but their pods are denied (1 change needed to meet "baseline:latest" in each) [PG-0002]
+      a.yaml:1:1: PyTorchJob ml/a (line 1)
+      a.yaml:3:1: PyTorchJob ml/b (line 3)
+      - spec.hostPID is true -> remove it
+    a.yaml:5:1: Job ml/j: admitted with a warning, but its pods are denied (1 change needed to meet "baseline:latest") [PG-0002]
+      5:105  spec.hostPID is true -> remove it
+
+    control         objects  findings
+    hostNamespaces        3         3
+    ----
+    3 objects with pods in 1 file: 3 denied
+    exit 1
+    "#);
+    assert_snapshot!(Case::of(&job("a")).by_standard("baseline").text(), @r#"
+    a.yaml:1:1: PyTorchJob ml/a: admitted, but its pods are denied (1 change needed to meet "baseline:latest") [PG-0002]
+      1:150  spec.hostPID is true -> remove it
+      Kubernetes says: violates PodSecurity "baseline:latest": host namespaces (hostPID=true)
+    ----
+    1 object with pods in 1 file: 1 denied
+    exit 1
+    "#);
+    // By policies, podgate's own webhook warns of both.
+    let text = Case::of(&[job("a"), built_in].concat()).text();
+    assert!(text.contains("2 objects: admitted with a warning, but their pods are denied"), "{text}");
 }

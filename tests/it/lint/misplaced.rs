@@ -40,6 +40,7 @@ fn a_misspelt_field_is_named_beside_the_change_that_it_was_meant_to_make() {
     a.yaml:1:1: Pod ml/p: denied (1 change needed to meet "ml-restricted") [PG-0002]
       5:12  spec.hostPID is true -> remove it
       podgate fills in: allowPrivilegeEscalation, capabilities.drop, runAsNonRoot, seccompProfile.type
+    a.yaml:7:5: Pod ml/p is unresolved besides: container "a" has no image
     a.yaml:8:5: note: spec.containers[0].securityContex: no field of Kubernetes, so it has no effect; did you mean securityContext?
     ----
     1 object with pods in 1 file: 1 denied

@@ -19,6 +19,7 @@ mod wrong_types;
 use std::fs;
 use std::io::Write as _;
 
+use podgate::kinds::KindFiles;
 use podgate::lint::report::{FailOn, Layout, json, summary, text};
 use podgate::lint::{Excludes, Input, Options, Report, run};
 use podgate::policy::{BUILT_IN, PolicySet, Snapshot};
@@ -106,13 +107,22 @@ impl Case {
         let Self { folder, policies, namespaces, namespace, excludes, references } = self;
         let mut report = run(
             &inputs,
-            Options { policies, namespaces, namespace, excludes, kinds: Kinds::default(), references },
+            Options {
+                policies,
+                namespaces,
+                namespace,
+                excludes,
+                kinds: Kinds::default(),
+                references,
+                check_tables: Some(KindFiles::faults_of),
+            },
         );
         let folder = format!("{}/", folder.path().display());
         let files = report.objects.iter_mut().map(|object| &mut object.file);
         let summary = &mut report.summary;
         let folders = summary.charts.iter_mut().chain(&mut summary.kustomizations);
-        for file in files.chain(report.unread.iter_mut().map(|unread| &mut unread.file)).chain(folders) {
+        let unread = report.unread.iter_mut().chain(&mut report.misspelt).map(|unread| &mut unread.file);
+        for file in files.chain(unread).chain(folders) {
             *file = file.replace(&folder, "");
         }
         let pods = report.objects.iter_mut().flat_map(|object| &mut object.pods);

@@ -88,6 +88,9 @@ fn json_with_tabs_and_json_beside_yaml() {
       a.yaml:9:1: Pod ml/tabs (line 14)
       a.yaml:18:1: Pod ml/yaml (line 21)
       - spec.hostPID is true -> remove it
+    a.yaml:5:2: Pod ml/tabs is unresolved besides: no spec.containers
+    a.yaml:13:2: Pod ml/tabs is unresolved besides: no spec.containers
+    a.yaml:21:1: Pod ml/yaml is unresolved besides: no spec.containers
 
     control         objects  findings
     hostNamespaces        3         3

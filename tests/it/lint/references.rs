@@ -86,6 +86,66 @@ fn of_two_of_one_name_that_differ_none_is_taken() {
     let service = report.objects.iter().find(|object| object.kind == "InferenceService").unwrap();
     assert_eq!(service.verdict, ObjectVerdict::Unresolved);
     assert_eq!(service.pods[0].unresolved[0].kind.as_deref(), Some("ServingRuntime"));
+    // One that is named is told to be there twice, and nobody is asked to give it once more.
+    let named = SERVICE.replace("storageUri", "runtime: vllm, storageUri");
+    let files = [("a.yaml", RUNTIMES), ("b.yaml", other.as_str()), ("c.yaml", named.as_str())];
+    let text = Case::new(&files).text();
+    let why = "its containers come from ServingRuntime vllm: of that name there are two that differ";
+    assert!(text.contains(why) && !text.contains("--objects)"), "{text}");
+    let jobs = [("a.yaml", RUNTIMES), ("b.yaml", &RUNTIMES.replace("image: i", "image: j")), ("c.yaml", JOB)];
+    let text = Case::new(&jobs).text();
+    assert!(text.contains("ClusterTrainingRuntime torch: of that name there are two"), "{text}");
+}
+
+#[test]
+fn of_what_is_known_and_lacks_what_is_wanted_it_is_said() {
+    let workflow = |spec: &str| {
+        format!(
+            "{{apiVersion: argoproj.io/v1alpha1, kind: Workflow, metadata: {{name: w, namespace: ml}}, spec: {spec}}}"
+        )
+    };
+    let template = "{apiVersion: argoproj.io/v1alpha1, kind: WorkflowTemplate, metadata: {name: lib, namespace: ml}, spec: \
+                    {templates: [{name: train, container: {image: i}}]}}";
+    let run = |spec: &str| Case::new(&[("lib.yaml", template), ("w.yaml", &workflow(spec))]).text();
+    let text =
+        run("{templates: [{name: m, steps: [[{name: s, templateRef: {name: lib, template: trian}}]]}]}");
+    assert!(text.contains("WorkflowTemplate lib: the one in "), "{text}");
+    assert!(text.contains("lib.yaml has no template \"trian\"") && !text.contains("--objects)"), "{text}");
+    // Of what is not known nothing is said.
+    let text =
+        run("{templates: [{name: m, steps: [[{name: s, templateRef: {name: other, template: train}}]]}]}");
+    assert!(
+        text.contains("WorkflowTemplate other (name its file, too, or give it with --objects)"),
+        "{text}"
+    );
+    let task = "{apiVersion: tekton.dev/v1, kind: Task, metadata: {name: t, namespace: ml}}";
+    let tasks = "{apiVersion: tekton.dev/v1, kind: TaskRun, metadata: {name: r, namespace: ml}, spec: {taskRef: {name: t}}}";
+    let text = Case::new(&[("t.yaml", task), ("r.yaml", tasks)]).text();
+    assert!(text.contains("t.yaml has no spec"), "{text}");
+}
+
+/// Who runs the linter for one namespace does not move what has none into it.
+#[test]
+fn what_is_of_the_whole_cluster_is_in_no_namespace() {
+    let runtime = RUNTIMES
+        .split("---\n")
+        .next()
+        .unwrap()
+        .replace("kind: ServingRuntime", "kind: ClusterServingRuntime");
+    for runtime in [runtime.replace(", namespace: ml", ""), runtime] {
+        let case = || Case::of(&runtime).in_namespace("ml");
+        let report = case().run(&[""]);
+        assert_eq!((report.objects[0].namespace.as_str(), report.summary.unknown_namespaces), ("", 0));
+        let text = case().text();
+        assert!(text.contains("ClusterServingRuntime vllm: "), "{text}");
+        assert!(!text.contains("ml/vllm") && !text.contains("-n NAMESPACE"), "{text}");
+        assert!(
+            text.contains("1 object is of the whole cluster, so every policy was taken to hold"),
+            "{text}"
+        );
+    }
+    let text = Case::of(&RUNTIMES.replace(", namespace: ml", "")).in_namespace("ml").text();
+    assert!(text.contains("ServingRuntime ml/vllm"), "{text}");
 }
 
 #[test]

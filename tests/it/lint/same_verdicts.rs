@@ -14,12 +14,13 @@ use super::Case;
 use super::templates::of_pod;
 use crate::pods::LEAST_FIXTURES;
 use crate::real_data::{self, FIXTURES};
+use crate::told::{AllTold, by_linter, by_webhook};
 
 /// The webhook's verdict on a pod, after its own mutation: whether it is allowed, and the refusal.
-fn reviewed(reviewer: &Reviewer, pod: &Value) -> (bool, String) {
+fn reviewed(reviewer: &Reviewer, pod: &Value) -> (bool, String, AllTold) {
     let response = of_pod(reviewer, pod);
     let message = response["status"]["message"].as_str().unwrap_or_default().to_owned();
-    (response["allowed"].as_bool().unwrap(), message)
+    (response["allowed"].as_bool().unwrap(), message, by_webhook(&response, ""))
 }
 
 #[test]
@@ -58,7 +59,8 @@ fn the_webhook_says_the_same() {
                 });
                 let report = Case::of(&pod.to_string()).run(&[""]);
                 let linted = &report.objects[0].pods[0];
-                let (allowed, message) = reviewed(&reviewer, &pod);
+                let (allowed, message, told) = reviewed(&reviewer, &pod);
+                assert_eq!(by_linter(linted, ""), told, "{pod}\n{message}");
                 assert_eq!(linted.allowed, allowed, "{pod}\n{message}");
                 if let (false, Some(advice)) = (allowed, &linted.summary) {
                     let plural = if advice.changes.len() == 1 { "change" } else { "changes" };

@@ -1,8 +1,6 @@
 //! A template is judged as the pods that are made of it: the linter's verdict on it, the webhook's verdict on the object that
 //! it stands in, and the webhook's verdict on such a pod are one, whatever kind of object it is.
 
-use std::collections::BTreeSet;
-
 use base64::Engine as _;
 use podgate::admission::{Reviewer, Webhook};
 use podgate::policy::BUILT_IN;
@@ -11,6 +9,7 @@ use serde_json::{Value, json};
 use super::Case;
 use crate::pods::Alone as _;
 use crate::policies::policies;
+use crate::told::{by_linter, by_webhook};
 
 /// Where the pod stands in an object: `POD` is a PodTemplateSpec, `SPEC` a PodSpec.
 const KINDS: [(&str, &str, &str, &str); 20] = [
@@ -98,17 +97,6 @@ fn of_object(reviewer: &Reviewer, index: usize, object: &Value) -> Value {
     review(reviewer, Webhook::Validate, [group, version, kind], resource, object)
 }
 
-/// The fields that a refusal asks to be changed, from the pod's spec on.
-fn fields(response: &Value, base: &str) -> BTreeSet<String> {
-    let causes = response["status"]["details"]["causes"].as_array().into_iter().flatten();
-    let to_do = causes.filter(|cause| !cause["message"].as_str().unwrap().contains("filled in for you"));
-    to_do.map(|cause| under(cause["field"].as_str().unwrap(), base)).collect()
-}
-
-fn under(field: &str, base: &str) -> String {
-    field.strip_prefix(base).unwrap_or_else(|| panic!("{field} is not in {base}")).to_owned()
-}
-
 /// Pods with every way of writing some security contexts.
 fn pods() -> Vec<Value> {
     let contexts = [
@@ -160,10 +148,9 @@ fn a_template_is_refused_exactly_when_its_pod_would_be() {
             assert_eq!(linted.allowed, is_allowed, "{object}\n{linted:?}");
             let response = of_object(&reviewer, kind, &object);
             assert_eq!(response["allowed"], is_allowed, "{object}\n{response}");
-            let denied = linted.findings.iter().filter(|finding| finding.disposition == "denied");
-            let of_lint: BTreeSet<String> = denied.map(|finding| under(&finding.field, &base)).collect();
-            assert_eq!(of_lint, fields(&answer, "spec"), "{object}");
-            assert_eq!(of_lint, fields(&response, &base), "{object}");
+            let of_lint = by_linter(linted, &base);
+            assert_eq!(of_lint, by_webhook(&answer, "spec"), "{object}");
+            assert_eq!(of_lint, by_webhook(&response, &base), "{object}");
             // Without Enforce it is let in, with a warning in place of each refusal.
             let warned = of_object(&warning, kind, &object);
             assert_eq!(warned["allowed"], true, "{warned}");

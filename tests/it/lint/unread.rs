@@ -30,6 +30,8 @@ spec: {hostPID: true}
       a.yaml:1:1: Pod ml/before (line 4)
       a.yaml:10:1: Pod ml/after (line 13)
       - spec.hostPID is true -> remove it
+    a.yaml:4:1: Pod ml/before is unresolved besides: no spec.containers
+    a.yaml:13:1: Pod ml/after is unresolved besides: no spec.containers
     a.yaml:8:7: unclosed bracket '{' (not read, so not judged)
 
     control         objects  findings

@@ -1,7 +1,7 @@
 //! What no verdict can be given for: kinds that are not known, and parts of objects.
 
 use insta::assert_snapshot;
-use podgate::lint::report::{ObjectVerdict, UnresolvedReason};
+use podgate::lint::report::{Layout, ObjectVerdict, UnresolvedReason, concise, text};
 use serde_json::Value;
 
 use super::{Case, GOOD, LENIENT, as_json, shown};
@@ -201,10 +201,50 @@ spec:
     a.yaml:1:1: Deployment ml/serve: admitted with a warning, but its pods are denied (1 change needed to meet "baseline:latest") [PG-0001]
       9:39  container "a\u{1b}[2J": securityContext.privileged is true -> remove it (a GPU is requested as a resource, not by privilege)
       Kubernetes says: violates PodSecurity "baseline:latest": privileged (container "a\u{1b}[2J" must not set securityContext.privileged=true)
+    a.yaml:4:1: Deployment ml/serve is unresolved besides: no spec.selector, container "a\u{1b}[2J" has no image
     ----
     1 object with pods in 1 file: 1 denied
     exit 1
     "#);
+}
+
+/// What a verdict lacks is said beside a refusal, too, in few words: who mends the one learns of the other.
+#[test]
+fn of_what_is_denied_it_is_said_what_is_unresolved_besides() {
+    let report = || {
+        Case::of(
+            "{apiVersion: apps/v1, kind: Deployment, metadata: {name: d, namespace: ml}, spec: {template: {spec: {hostPID: true, \
+             containers: [{name: a}]}}}}",
+        )
+        .run(&[""])
+    };
+    assert_snapshot!(shown(&report()), @r#"
+    a.yaml:1:1: Deployment ml/d: admitted with a warning, but its pods are denied (1 change needed to meet "ml-restricted") [PG-0002]
+      1:111  spec.hostPID is true -> remove it
+      podgate fills in: allowPrivilegeEscalation, capabilities.drop, runAsNonRoot, seccompProfile.type
+    a.yaml:1:77: Deployment ml/d is unresolved besides: no spec.selector, container "a" has no image
+    ----
+    1 object with pods in 1 file: 1 denied
+    exit 1
+    "#);
+    let written = |layout: Layout| {
+        let (mut lines, mut text) = (Vec::new(), Vec::new());
+        concise::write(&report(), layout, &mut lines).unwrap();
+        text::write(&report(), layout, &mut text).unwrap();
+        String::from_utf8(lines).unwrap() + &String::from_utf8(text).unwrap()
+    };
+    assert_snapshot!(written(Layout::default()), @r#"
+    a.yaml:1:111: deny: hostNamespaces: spec.hostPID is true; remove it (Deployment ml/d)
+    a.yaml:1:77: unresolved: no spec.selector (Deployment ml/d)
+    a.yaml:1:131: unresolved: container "a" has no image (Deployment ml/d)
+    a.yaml:1:1: Deployment ml/d: admitted with a warning, but its pods are denied (1 change needed to meet "ml-restricted") [PG-0002]
+      1:111  spec.hostPID is true -> remove it
+      podgate fills in: allowPrivilegeEscalation, capabilities.drop, runAsNonRoot, seccompProfile.type
+    a.yaml:1:77: Deployment ml/d is unresolved besides: no spec.selector, container "a" has no image
+    "#);
+    // Not where only what makes a run fail is wanted: it fails already.
+    let quiet = written(Layout { shows_notes: false, ..Layout::default() });
+    assert!(!quiet.contains("unresolved"), "{quiet}");
 }
 
 /// Directives of a patch are no sources of volumes: they refuse nothing, and a forbidden source beside them still does.

@@ -59,6 +59,7 @@ fn a_namespace_that_is_not_known_is_judged_by_every_policy() {
     assert_snapshot!(shown(&report), @r#"
     a.yaml:1:1: Pod unheard-of/p: denied (1 change needed to meet "ml-restricted") [PG-0002]
       1:89  spec.hostPID is true -> remove it
+    a.yaml:1:73: Pod unheard-of/p is unresolved besides: no spec.containers
     ----
     1 object with pods in 1 file: 1 denied
     the labels of namespace unheard-of are not known, so every policy was taken to hold for 1 object there; give the Namespaces with --objects
@@ -310,6 +311,7 @@ fn json_holds_what_was_not_judged() {
     report["objects"].take();
     assert_snapshot!(serde_json::to_string_pretty(&report).unwrap(), @r#"
     {
+      "misspelt": [],
       "objects": null,
       "summary": {
         "allowed": 0,

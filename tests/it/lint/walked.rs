@@ -1,7 +1,7 @@
 //! What is found in folders besides manifests, and what is left out of them.
 
 use insta::assert_snapshot;
-use podgate::lint::report::FailOn;
+use podgate::lint::report::{FailOn, Layout, concise};
 
 use super::{Case, as_json, shown};
 
@@ -219,4 +219,43 @@ fn misspelt_kinds_are_not_read() {
     0 objects with pods in 1 file: nothing was judged, 6 not read
     exit 3
     ");
+}
+
+/// A kind of somebody else's group may be one that podgate does not know: so what is nearly one that it knows is only warned of.
+#[test]
+fn misspelt_custom_resources_are_warned_of() {
+    let text = "\
+{apiVersion: ray.io/v1, kind: RayClutser, metadata: {namespace: ml}}
+---
+{apiVersion: ray.io/v1, kind: rayjob, metadata: {namespace: ml}, spec: {template: {spec: {containers: [{name: a, image: i}]}}}}
+---
+{apiVersion: kubflow.org/v1, kind: PyTorchJob, metadata: {namespace: ml}}
+---
+{apiVersion: rayio/v1, kind: RayCluster, metadata: {namespace: ml}}
+---
+{apiVersion: ray.io/v1, kind: RayThing, metadata: {namespace: ml}}
+";
+    assert_snapshot!(Case::of(text).text(), @r#"
+    a.yaml:3:84: rayjob ml is unresolved: the containers at spec.template.spec are not judged: rayjob of ray.io/v1 is no kind that podgate knows, did you mean RayJob?
+    a.yaml:1:2: warning: ray.io/v1 has no RayClutser that podgate knows, did you mean RayCluster? (only counted)
+    a.yaml:5:2: warning: kubflow.org/v1 has no PyTorchJob that podgate knows, did you mean kubeflow.org/v1? (only counted)
+    a.yaml:7:2: rayio/v1 has no RayCluster, did you mean ray.io/v1? (not read, so not judged)
+    ----
+    1 object with pods in 1 file: 1 unresolved, 1 not read
+    without a pod that podgate knows of: 1 PyTorchJob (kubflow.org/v1), 1 RayClutser (ray.io/v1), 1 RayThing (ray.io/v1)
+    exit 3
+    "#);
+    let report = Case::of("{apiVersion: ray.io/v1, kind: RayClutser}").run(&[""]);
+    assert_eq!(report.exit_code(&FailOn::DEFAULT), 0);
+    let json = as_json(&report);
+    assert_eq!(json["misspelt"][0]["line"], 1, "{json}");
+    let written = |layout: Layout| {
+        let mut written = Vec::new();
+        concise::write(&report, layout, &mut written).unwrap();
+        String::from_utf8(written).unwrap()
+    };
+    assert_snapshot!(written(Layout::default()), @r#"
+    a.yaml:1:2: warning: ray.io/v1 has no RayClutser that podgate knows, did you mean RayCluster? (only counted)
+    "#);
+    assert_eq!(written(Layout { shows_notes: false, ..Layout::default() }), "");
 }

@@ -31,6 +31,7 @@ spec: {hostPID: true}
     assert_snapshot!(Case::of(text).text(), @r#"
     a.yaml:17:1: Pod ml/p: denied (1 change needed to meet "ml-restricted") [PG-0002]
       20:17  spec.hostPID is true -> remove it
+    a.yaml:20:1: Pod ml/p is unresolved besides: no spec.containers
     a.yaml:5:16: metadata.labels.true: expected a string, found on, which YAML reads as true: quote it (not read, so not judged)
     a.yaml:5:29: metadata.labels.version: expected a string, found 1.10, which YAML reads as the number 1.1: quote it (not read, so not judged)
     a.yaml:8:52: spec.template.metadata.annotations[prometheus.io/scrape]: expected a string, found the boolean true: quote it (not read, so not judged)
