@@ -20,10 +20,13 @@ use crate::policy::{
     PolicyIndex, PolicySet, RuleSource, SYSTEM_NAMESPACES, Scope, SecurityPolicy, is_namespace,
 };
 use crate::workload::{
-    Carried, Carries, Kind, Kinds, Object, References, Shape, Template, Unresolved, UnresolvedReason,
-    Workload, WorkloadObject, has_placeholder, holders, injected_by_metadata,
+    Carried, Carries, CopyBudget, Kind, Kinds, Object, References, Shape, Template, Unresolved,
+    UnresolvedReason, Workload, WorkloadObject, has_placeholder, holders, injected_by_metadata,
 };
 use crate::yaml::{Node, Value, YamlError};
+
+/// Most values that are copied to put the pods of one object together: hundreds of megabytes.
+const MOST_COPIED: usize = 1 << 20;
 
 /// Judges objects by policies.
 pub(super) struct Linter<'o> {
@@ -96,11 +99,12 @@ impl<'o> Linter<'o> {
         };
         let policies = self.policies_for(&name.namespace);
         let faults = || wrong_types::all(item.node, origin.text, |json| self.read(workload, json).map(drop));
+        let written = || self.written_pod(workload, item, &policies).ok_or_else(faults);
         let pod = match read {
             Ok(object) if !has_placeholder => self.workload_pod(workload, item, object, &policies),
-            Ok(_) => self.written_pod(workload, item, &policies).ok_or_else(faults)?,
+            Ok(_) => written()?,
             Err(_) if has_placeholder => {
-                let pod = self.written_pod(workload, item, &policies).ok_or_else(faults)?;
+                let pod = written()?;
                 let is_wrong = |entry: &Unresolved| entry.reason == UnresolvedReason::WrongType;
                 if policies.is_empty() || pod.unresolved.is_empty() || pod.unresolved.iter().any(is_wrong) {
                     return Err(faults());
@@ -172,6 +176,7 @@ impl<'o> Linter<'o> {
     ) -> Option<ObjectReport> {
         let Item { node, api_version, kind } = *item;
         let name = self.name_of(item);
+        let budget = CopyBudget::of(MOST_COPIED);
         let object = Object {
             node,
             api_version,
@@ -179,6 +184,7 @@ impl<'o> Linter<'o> {
             kinds: self.kinds,
             namespace: &name.namespace,
             references: self.references,
+            budget: &budget,
         };
         let templates = match object.carried() {
             Carried::Unknown => return self.unknown_kind(item, origin),

@@ -13,7 +13,6 @@
 mod diagnostic;
 mod exclude;
 mod file;
-mod found_in;
 mod injected;
 mod known_kinds;
 mod legal_fields;
@@ -37,10 +36,10 @@ use std::num::NonZero;
 use std::thread;
 
 use crate::policy::{PolicyIndex, PolicySet, Snapshot};
-use crate::workload::{Kinds, References};
+use crate::workload::{Kinds, References, Referent, ReferentKinds};
 
 use linter::Linter;
-use objects::{FoundObjects, find_objects};
+use objects::{FoundObjects, find_objects, find_referents};
 use source::ManifestSource;
 use workers::in_order;
 
@@ -83,11 +82,18 @@ fn run_on(threads: usize, inputs: &[Input], options: Options) -> Report {
     let mut found = source::find(inputs, &excludes);
     let sources = mem::take(&mut found.sources);
     let mut objects = Objects::default();
+    let mut asked_for = ReferentKinds::default();
     for found in in_order(threads, &sources, |source| objects_of(source, &namespace)) {
         for (name, labels) in found.namespaces {
             objects.add_namespace(name, labels);
         }
         objects.references.extend(found.referents);
+        asked_for = asked_for.and(found.asked_for);
+    }
+    if asked_for.are_any() {
+        for found in in_order(threads, &sources, |source| referents_of(source, &namespace, asked_for)) {
+            objects.references.extend(found);
+        }
     }
     namespaces.take_from(&objects.snapshot);
     // Nobody can tell which of them is in the cluster, so every policy is taken to hold.
@@ -105,6 +111,12 @@ fn objects_of(source: &ManifestSource, namespace: &str) -> FoundObjects {
         Ok(text) => find_objects(&source.name, &text, namespace),
         Err(_) => FoundObjects::default(),
     }
+}
+
+/// The objects of kinds that are looked for only where another source refers to one.
+fn referents_of(source: &ManifestSource, namespace: &str, kinds: ReferentKinds) -> Vec<Referent> {
+    let text = source.text();
+    text.map_or_else(|_| Vec::new(), |text| find_referents(&source.name, &text, namespace, kinds))
 }
 
 #[cfg(test)]

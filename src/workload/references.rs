@@ -1,38 +1,13 @@
 //! The objects that others take their pods from, as far as they are known: runtimes, templates of workflows, tasks.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
-use aho_corasick::AhoCorasick;
-
+use crate::workload::referent_kinds::is_without_namespace;
 use crate::yaml::Node;
 
-/// Kinds that others refer to, by their group.
-const KINDS: [(&str, &[&str]); 7] = [
-    ("serving.kserve.io", &["ServingRuntime", "ClusterServingRuntime", "LLMInferenceServiceConfig"]),
-    ("ome.io", &["ServingRuntime", "ClusterServingRuntime"]),
-    ("trainer.kubeflow.org", &["TrainingRuntime", "ClusterTrainingRuntime"]),
-    ("argoproj.io", &["WorkflowTemplate", "ClusterWorkflowTemplate"]),
-    ("tekton.dev", &["Task", "ClusterTask", "Pipeline", "StepAction"]),
-    ("mlops.seldon.io", &["ServerConfig"]),
-    ("kubeflow.org", &["WorkspaceKind", "TrainingRuntime", "ClusterTrainingRuntime"]),
-];
-
-/// Those of them that have no namespace.
-const WITHOUT_NAMESPACE: [&str; 5] = [
-    "ClusterServingRuntime",
-    "ClusterTrainingRuntime",
-    "ClusterWorkflowTemplate",
-    "ClusterTask",
-    "WorkspaceKind",
-];
-
-/// Finds the names of all of them at once.
-static NAMES: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
-    let names = KINDS.iter().flat_map(|(_, kinds)| kinds.iter());
-    AhoCorasick::new(names).ok()
-});
+/// None of them.
+static NONE: LazyLock<References> = LazyLock::new(References::default);
 
 /// An object that others may take their pods from.
 #[derive(Debug, Clone)]
@@ -57,58 +32,18 @@ pub struct References {
     referents: Vec<Referent>,
     /// By kind, namespace and name; `None` where two contradict each other: nobody can tell which of them is in the cluster.
     by_name: HashMap<(String, String, String), Option<usize>>,
-    /// How many more values may be copied to put pods together; any number if nothing is said.
-    room: Option<Arc<AtomicUsize>>,
 }
 
 impl References {
-    /// None of them, and at most so many values in all pods that are put together: the objects are of people who may mean
-    /// harm.
-    #[must_use]
-    pub fn within(most: usize) -> Self {
-        Self { room: Some(Arc::new(AtomicUsize::new(most))), ..Self::default() }
-    }
-
-    /// Whether there is room for a copy of this, which then takes it. Once there was none, there is none for anything.
-    pub(super) fn take_room_for(&self, copied: &Node) -> bool {
-        self.take_room(|| size_of(copied))
-    }
-
-    /// The same for the object that a text holds.
-    pub(super) fn take_room_for_text(&self, text: &str) -> bool {
-        self.take_room(|| text.bytes().filter(|byte| b"\n,[{-".contains(byte)).count() + 1)
-    }
-
-    fn take_room(&self, size: impl FnOnce() -> usize) -> bool {
-        let Some(room) = &self.room else { return true };
-        let left = room.load(Ordering::Relaxed).checked_sub(size());
-        room.store(left.unwrap_or_default(), Ordering::Relaxed);
-        left.is_some()
-    }
-
-    /// Whether there is room for anything.
-    #[must_use]
-    pub fn has_room(&self) -> bool {
-        self.room.as_ref().is_none_or(|room| room.load(Ordering::Relaxed) > 0)
-    }
-
-    /// Whether others may take their pods from an object of this kind.
-    #[must_use]
-    pub fn are_of(api_version: &str, kind: &str) -> bool {
-        let group = api_version.split_once('/').map_or("", |(group, _)| group);
-        KINDS.iter().any(|(of, kinds)| *of == group && kinds.contains(&kind))
-    }
-
-    /// Whether a text may hold such an object. Most do not, and need not be parsed for it.
-    #[must_use]
-    pub fn may_be_in(text: &str) -> bool {
-        NAMES.as_ref().is_none_or(|names| names.is_match(text))
+    /// None of them.
+    pub(super) fn none() -> &'static Self {
+        &NONE
     }
 
     /// Adds one.
     pub fn add(&mut self, mut referent: Referent) {
         let index = self.referents.len();
-        if WITHOUT_NAMESPACE.contains(&referent.kind.as_str()) {
+        if is_without_namespace(&referent.kind) {
             referent.namespace.clear();
         }
         referent.node = referent.node.of_source(index + 1);
@@ -139,7 +74,7 @@ impl References {
 
     /// The object of a kind and name that another object of a namespace refers to.
     pub(super) fn find(&self, group: &str, kind: &str, namespace: &str, name: &str) -> Option<&Referent> {
-        let namespace = if WITHOUT_NAMESPACE.contains(&kind) { "" } else { namespace };
+        let namespace = if is_without_namespace(kind) { "" } else { namespace };
         let key = (format!("{group}/{kind}"), namespace.to_owned(), name.to_owned());
         self.by_name.get(&key).copied().flatten().and_then(|index| self.referents.get(index))
     }
@@ -151,7 +86,7 @@ impl References {
         kind: &'r str,
         namespace: &'r str,
     ) -> impl Iterator<Item = &'r Referent> {
-        let namespace = if WITHOUT_NAMESPACE.contains(&kind) { "" } else { namespace };
+        let namespace = if is_without_namespace(kind) { "" } else { namespace };
         let key = format!("{group}/{kind}");
         self.referents.iter().filter(move |referent| {
             key_of(&referent.api_version, &referent.kind) == key && referent.namespace == namespace
@@ -172,12 +107,6 @@ fn name_of(referent: &Referent) -> (String, String, String) {
 
 fn key_of(api_version: &str, kind: &str) -> String {
     format!("{}/{kind}", api_version.split_once('/').map_or("", |(group, _)| group))
-}
-
-/// How many values a tree has.
-fn size_of(node: &Node) -> usize {
-    let entries = node.entries().iter().map(|entry| &entry.value);
-    1 + entries.chain(node.items()).map(size_of).sum::<usize>()
 }
 
 #[cfg(test)]
@@ -212,12 +141,5 @@ mod tests {
         assert!(!found("ServingRuntime", "ml", "b"), "which of them?");
         assert!(found("ClusterServingRuntime", "other", "c"));
         assert_eq!(references.all("serving.kserve.io", "ServingRuntime", "ml").count(), 3);
-    }
-
-    #[test]
-    fn texts_without_the_name_of_a_kind_are_not_parsed() {
-        assert!(References::may_be_in("kind: ServingRuntime"));
-        assert!(References::may_be_in("kind: Task\n"));
-        assert!(!References::may_be_in("kind: Deployment"));
     }
 }
