@@ -20,7 +20,7 @@ use crate::policy::{
     PolicyIndex, PolicySet, RuleSource, SYSTEM_NAMESPACES, Scope, SecurityPolicy, is_namespace,
 };
 use crate::workload::{
-    Carried, Carries, CopyBudget, Kind, Kinds, Object, References, Shape, Template, Unresolved,
+    Carried, Carries, CopyBudget, Kind, Kinds, Object, PodDefaults, References, Shape, Template, Unresolved,
     UnresolvedReason, Workload, WorkloadObject, has_placeholder, holders, injected_by_metadata,
 };
 use crate::yaml::{Node, Value, YamlError};
@@ -99,9 +99,12 @@ impl<'o> Linter<'o> {
         };
         let policies = self.policies_for(&name.namespace);
         let faults = || wrong_types::all(item.node, origin.text, |json| self.read(workload, json).map(drop));
-        let written = || self.written_pod(workload, item, &policies).ok_or_else(faults);
+        let defaults = PodDefaults::of(self.references, &name.namespace);
+        let written = || self.written_pod(workload, item, &policies, &defaults).ok_or_else(faults);
         let pod = match read {
-            Ok(object) if !has_placeholder => self.workload_pod(workload, item, object, &policies),
+            Ok(object) if !has_placeholder && defaults.are_none() => {
+                self.workload_pod(workload, item, object, &policies)
+            }
             Ok(_) => written()?,
             Err(_) if has_placeholder => {
                 let pod = written()?;
@@ -155,6 +158,7 @@ impl<'o> Linter<'o> {
         workload: &Workload,
         item: &Item<'_>,
         policies: &[&SecurityPolicy],
+        defaults: &PodDefaults<'_>,
     ) -> Option<PodReport> {
         let base = workload.template_steps();
         let located = item.node.locate(&base);
@@ -165,6 +169,7 @@ impl<'o> Linter<'o> {
             template.unresolved.push(missing_part(item.node, &base));
             template.pod = None;
         }
+        let template = defaults.merged_into(template, item.node);
         Some(self.template(&template, policies))
     }
 
@@ -186,11 +191,15 @@ impl<'o> Linter<'o> {
             references: self.references,
             budget: &budget,
         };
-        let templates = match object.carried() {
+        let mut templates = match object.carried() {
             Carried::Unknown => return self.unknown_kind(item, origin),
             Carried::Nothing => return None,
             Carried::Templates(templates) => templates,
         };
+        let defaults = PodDefaults::of(self.references, &name.namespace);
+        if !defaults.are_none() {
+            templates = templates.into_iter().map(|template| defaults.merged_into(template, node)).collect();
+        }
         let policies = self.policies_for(&name.namespace);
         let pods = templates.iter().map(|template| self.template(template, &policies)).collect();
         let by_webhooks =

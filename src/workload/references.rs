@@ -32,6 +32,8 @@ pub struct References {
     referents: Vec<Referent>,
     /// By kind, namespace and name; `None` where two contradict each other: nobody can tell which of them is in the cluster.
     by_name: HashMap<(String, String, String), Option<usize>>,
+    /// Those that choose pods, rather than being named by them, by their namespace.
+    pod_defaults: HashMap<String, Vec<usize>>,
 }
 
 impl References {
@@ -56,6 +58,9 @@ impl References {
             Some(known) if is_same(known) => return,
             Some(_) => drop(self.by_name.insert(key, None)),
             None => drop(self.by_name.insert(key, Some(index))),
+        }
+        if is_pod_default(&referent) {
+            self.pod_defaults.entry(referent.namespace.clone()).or_default().push(index);
         }
         self.referents.push(referent);
     }
@@ -93,6 +98,17 @@ impl References {
         })
     }
 
+    /// The PodDefaults of a namespace, in the order in which they were read. Of those of one name that differ, all.
+    pub(super) fn pod_defaults(&self, namespace: &str) -> impl Iterator<Item = &Referent> {
+        let indexes = self.pod_defaults.get(namespace).map(Vec::as_slice).unwrap_or_default();
+        indexes.iter().filter_map(|index| self.referents.get(*index))
+    }
+
+    /// Whether there is another object of its name that differs: nobody can tell which of them is in the cluster.
+    pub(super) fn is_contradicted(&self, referent: &Referent) -> bool {
+        self.by_name.get(&name_of(referent)).is_some_and(Option::is_none)
+    }
+
     /// The object that a place in the text belongs to, if it is one of these.
     pub(super) fn of_source(&self, source: usize) -> Option<&Referent> {
         self.referents.get(source.checked_sub(1)?)
@@ -107,6 +123,10 @@ fn name_of(referent: &Referent) -> (String, String, String) {
 
 fn key_of(api_version: &str, kind: &str) -> String {
     format!("{}/{kind}", api_version.split_once('/').map_or("", |(group, _)| group))
+}
+
+fn is_pod_default(referent: &Referent) -> bool {
+    referent.kind == "PodDefault" && referent.api_version.starts_with("kubeflow.org/")
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ const KINDS: [(&str, &[&str]); 10] = [
     ("argoproj.io", &["WorkflowTemplate", "ClusterWorkflowTemplate"]),
     ("tekton.dev", &["Task", "ClusterTask", "Pipeline", "StepAction"]),
     ("mlops.seldon.io", &["ServerConfig"]),
-    ("kubeflow.org", &["WorkspaceKind", "TrainingRuntime", "ClusterTrainingRuntime"]),
+    ("kubeflow.org", &["WorkspaceKind", "TrainingRuntime", "ClusterTrainingRuntime", "PodDefault"]),
     ("ray.io", &["RayCluster"]),
     ("extensions.agents.x-k8s.io", &["SandboxTemplate", "SandboxWarmPool"]),
     ("flow.volcano.sh", &["JobTemplate"]),
@@ -122,6 +122,7 @@ mod tests {
         for (kinds, text, expected) in [
             (ReferentKinds::RARE, "kind: ServingRuntime", true),
             (ReferentKinds::RARE, "kind: Task\n", true),
+            (ReferentKinds::RARE, "kind: PodDefault\n", true),
             (ReferentKinds::RARE, "kind: Deployment", false),
             (ReferentKinds::RARE, "kind: CronJob\nspec: {jobTemplate: {}}", false),
             (ReferentKinds::asked_for_in("workloadRef: {}"), "kind: Deployment", true),

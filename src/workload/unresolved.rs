@@ -53,13 +53,15 @@ pub enum UnresolvedReason {
     WrongType,
     /// A text that should hold an object cannot be read as one.
     Unparsable,
+    /// What would be merged into the pod contradicts it, or itself: its operator refuses it, or nobody can tell what it does.
+    Conflict,
 }
 
 impl UnresolvedReason {
     /// Whether all else of the pod is there: it is about a value alone, or about what would only be added.
     #[must_use]
     pub fn leaves_rest_whole(self) -> bool {
-        matches!(self, Self::Placeholder | Self::WrongType)
+        matches!(self, Self::Placeholder | Self::WrongType | Self::Conflict)
     }
 }
 

@@ -83,7 +83,8 @@ fn advice(object: &ObjectReport, pod: &PodReport) -> &'static str {
             | UnresolvedReason::NoContainers
             | UnresolvedReason::UnknownKind
             | UnresolvedReason::WrongType
-            | UnresolvedReason::Unparsable,
+            | UnresolvedReason::Unparsable
+            | UnresolvedReason::Conflict,
         )
         | None => "",
     }

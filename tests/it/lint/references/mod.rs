@@ -2,6 +2,7 @@
 //! merged, and named where it is at fault. And what operators add, which is nobody's fault.
 
 mod kin;
+mod pod_defaults;
 
 use podgate::lint::report::ObjectVerdict;
 use podgate::lint::{Objects, read_objects};
