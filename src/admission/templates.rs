@@ -17,7 +17,7 @@ use crate::evaluate::{Refusal, Severity, Subject, findings_of, note};
 use crate::json::Result;
 use crate::policy::SecurityPolicy;
 use crate::text::{counted, cut_as_json, printable};
-use crate::workload::{Carried, Kinds, Object, References, Template};
+use crate::workload::{Carried, CopyBudget, Kinds, Object, References, Template};
 use crate::yaml::{self, Node};
 
 /// Most values of an object that is looked into: in a tree each takes some hundred bytes, and hardly any real object has as
@@ -150,8 +150,8 @@ impl<'r, 'b> TemplateReview<'r, 'b> {
                 return verdict;
             }
         };
-        let references = References::within(MOST_COPIED);
-        let object = self.whole(&node, &references);
+        let (references, budget) = (References::default(), CopyBudget::of(MOST_COPIED));
+        let object = self.whole(&node, (&references, &budget));
         let Carried::Templates(templates) = object.carried() else { return verdict };
         if templates.len() > MOST_TEMPLATES {
             let count = templates.len();
@@ -193,7 +193,11 @@ impl<'r, 'b> TemplateReview<'r, 'b> {
     }
 
     /// An object of the kind that the request is about.
-    fn whole<'d>(&'d self, node: &'d Node, references: &'d References) -> Object<'d> {
+    fn whole<'d>(
+        &'d self,
+        node: &'d Node,
+        (references, budget): (&'d References, &'d CopyBudget),
+    ) -> Object<'d> {
         Object {
             node,
             api_version: &self.object.api_version,
@@ -201,6 +205,7 @@ impl<'r, 'b> TemplateReview<'r, 'b> {
             kinds: self.kinds,
             namespace: &self.request.namespace,
             references,
+            budget,
         }
     }
 
@@ -209,8 +214,8 @@ impl<'r, 'b> TemplateReview<'r, 'b> {
     fn old_pods(&self) -> BTreeSet<Vec<u8>> {
         let ObjectField::Named(old) = &self.request.old_object else { return BTreeSet::new() };
         let Ok(node) = read(old.text) else { return BTreeSet::new() };
-        let references = References::within(MOST_COPIED);
-        let Carried::Templates(templates) = self.whole(&node, &references).carried() else {
+        let (references, budget) = (References::default(), CopyBudget::of(MOST_COPIED));
+        let Carried::Templates(templates) = self.whole(&node, (&references, &budget)).carried() else {
             return BTreeSet::new();
         };
         let pods = templates.iter().take(MOST_TEMPLATES).filter_map(|template| template.pod.as_deref());

@@ -118,7 +118,7 @@ fn judge<R>(
     if !policies.is_empty() {
         unresolved.extend(missing_parts(template, written, pod));
     }
-    let is_whole = unresolved.iter().all(|entry| entry.reason.is_of_value());
+    let is_whole = unresolved.iter().all(|entry| entry.reason.leaves_rest_whole());
     let part = if is_whole { template.part } else { Part::Overlay };
     let verdict = evaluate_whole(policies.iter().copied(), pod, Context::CREATE);
     let mut assessed = Assessed { pod, verdict, unresolved, part, known };
@@ -221,12 +221,7 @@ fn fields_of(policies: &[&SecurityPolicy]) -> Vec<&'static str> {
 
 /// What a template lacks to be a pod.
 fn missing_parts(template: &Template<'_>, written: &Node, pod: &Pod<'_>) -> Vec<Unresolved> {
-    let at = |path: Path<'_>, reason, text| {
-        let place = template.places.locate(written, &path);
-        let mut entry = Unresolved::new(written, &path, reason, text);
-        entry.path = place.field;
-        entry
-    };
+    let at = |path: Path<'_>, reason, text| template.unknown(written, &path, reason, text);
     let mut missing = Vec::new();
     let spec = Path::from_keys(["spec"]);
     let is_empty = match template.part {

@@ -140,9 +140,7 @@ impl Unknown {
             (true, true) => format!("{field} {}", self.message),
             (false, _) => format!("{field}: {}", self.message),
         };
-        let mut entry = Unresolved::new(written, &self.path, self.reason, text);
-        entry.path = place.field;
-        entry
+        template.unknown(written, &self.path, self.reason, text)
     }
 }
 

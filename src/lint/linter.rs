@@ -20,13 +20,17 @@ use crate::policy::{
     PolicyError, PolicyIndex, PolicySet, SYSTEM_NAMESPACES, Scope, SecurityPolicy, is_namespace,
 };
 use crate::workload::{
-    Carried, Carries, Kind, Kinds, Object, References, Shape, Template, Unresolved, UnresolvedReason,
-    Workload, WorkloadObject, has_placeholder, holders, injected_by_metadata, is_of_cluster,
+    Carried, Carries, CopyBudget, Kind, Kinds, Object, PodDefaults, References, Shape, Template, Unresolved,
+    UnresolvedReason, Workload, WorkloadObject, has_placeholder, holders, injected_by_metadata,
+    is_of_cluster,
 };
 use crate::yaml::{Document, Node, Value, YamlError};
 
 /// What says what is wrong with the tables of kinds of a file, by its name: who reads such files is not known here.
 pub(super) type CheckTables = fn(&str, &[&Document]) -> Vec<PolicyError>;
+
+/// Most values that are copied to put the pods of one object together: hundreds of megabytes.
+const MOST_COPIED: usize = 1 << 20;
 
 /// Judges objects by policies.
 pub(super) struct Linter<'o> {
@@ -118,11 +122,15 @@ impl<'o> Linter<'o> {
         };
         let policies = self.policies_for(&name.namespace);
         let faults = || wrong_types::all(item.node, origin.text, |json| self.read(workload, json).map(drop));
+        let defaults = PodDefaults::of(self.references, &name.namespace);
+        let written = || self.written_pod(workload, item, &policies, &defaults).ok_or_else(faults);
         let pod = match read {
-            Ok(object) if !has_placeholder => self.workload_pod(workload, item, object, &policies),
-            Ok(_) => self.written_pod(workload, item, &policies).ok_or_else(faults)?,
+            Ok(object) if !has_placeholder && defaults.are_none() => {
+                self.workload_pod(workload, item, object, &policies)
+            }
+            Ok(_) => written()?,
             Err(_) if has_placeholder => {
-                let pod = self.written_pod(workload, item, &policies).ok_or_else(faults)?;
+                let pod = written()?;
                 let is_wrong = |entry: &Unresolved| entry.reason == UnresolvedReason::WrongType;
                 if policies.is_empty() || pod.unresolved.is_empty() || pod.unresolved.iter().any(is_wrong) {
                     return Err(faults());
@@ -173,6 +181,7 @@ impl<'o> Linter<'o> {
         workload: &Workload,
         item: &Item<'_>,
         policies: &[&SecurityPolicy],
+        defaults: &PodDefaults<'_>,
     ) -> Option<PodReport> {
         let base = workload.template_steps();
         let located = item.node.locate(&base);
@@ -183,6 +192,7 @@ impl<'o> Linter<'o> {
             template.unresolved.push(missing_part(item.node, &base));
             template.pod = None;
         }
+        let template = defaults.merged_into(template, item.node);
         Some(self.template(&template, policies))
     }
 
@@ -194,6 +204,7 @@ impl<'o> Linter<'o> {
     ) -> Option<ObjectReport> {
         let Item { node, api_version, kind } = *item;
         let name = self.custom_name(item);
+        let budget = CopyBudget::of(MOST_COPIED);
         let object = Object {
             node,
             api_version,
@@ -201,12 +212,17 @@ impl<'o> Linter<'o> {
             kinds: self.kinds,
             namespace: &name.namespace,
             references: self.references,
+            budget: &budget,
         };
-        let templates = match object.carried() {
+        let mut templates = match object.carried() {
             Carried::Unknown => return self.unknown_kind(item, origin),
             Carried::Nothing => return None,
             Carried::Templates(templates) => templates,
         };
+        let defaults = PodDefaults::of(self.references, &name.namespace);
+        if !defaults.are_none() {
+            templates = templates.into_iter().map(|template| defaults.merged_into(template, node)).collect();
+        }
         let policies = self.policies_for(&name.namespace);
         let pods = templates.iter().map(|template| self.template(template, &policies)).collect();
         let by_webhooks =

@@ -14,7 +14,6 @@ mod account_object;
 mod diagnostic;
 mod exclude;
 mod file;
-mod found_in;
 mod injected;
 mod known_kinds;
 mod legal_fields;
@@ -39,10 +38,10 @@ use std::num::NonZero;
 use std::thread;
 
 use crate::policy::{PolicyIndex, PolicySet, Snapshot};
-use crate::workload::{Kinds, References};
+use crate::workload::{Kinds, References, Referent, ReferentKinds};
 
 use linter::{CheckTables, Linter};
-use objects::{FoundObjects, find_objects};
+use objects::{FoundObjects, find_objects, find_referents};
 use source::ManifestSource;
 use workers::in_order;
 
@@ -88,12 +87,19 @@ fn run_on(threads: usize, inputs: &[Input], options: Options) -> Report {
     let sources = mem::take(&mut found.sources);
     let mut objects = Objects::default();
     let gives_identities = !policies.identity.is_empty();
+    let mut asked_for = ReferentKinds::default();
     for found in in_order(threads, &sources, |source| objects_of(source, &namespace, gives_identities)) {
         for (name, labels) in found.namespaces {
             objects.add_namespace(name, labels);
         }
         objects.references.extend(found.referents);
         found.accounts.into_iter().for_each(|object| object.put(&mut objects.snapshot));
+        asked_for = asked_for.and(found.asked_for);
+    }
+    if asked_for.are_any() {
+        for found in in_order(threads, &sources, |source| referents_of(source, &namespace, asked_for)) {
+            objects.references.extend(found);
+        }
     }
     namespaces.take_from(&objects.snapshot);
     // Nobody can tell which of them is in the cluster, so every policy is taken to hold.
@@ -111,6 +117,12 @@ fn objects_of(source: &ManifestSource, namespace: &str, gives_identities: bool) 
         Ok(text) => find_objects(&source.name, &text, namespace, gives_identities),
         Err(_) => FoundObjects::default(),
     }
+}
+
+/// The objects of kinds that are looked for only where another source refers to one.
+fn referents_of(source: &ManifestSource, namespace: &str, kinds: ReferentKinds) -> Vec<Referent> {
+    let text = source.text();
+    text.map_or_else(|_| Vec::new(), |text| find_referents(&source.name, &text, namespace, kinds))
 }
 
 #[cfg(test)]

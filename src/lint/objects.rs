@@ -15,7 +15,7 @@ use crate::lint::wrong_types;
 use crate::path::Path;
 use crate::pod::Metadata;
 use crate::policy::{Labels, Snapshot};
-use crate::workload::{References, Referent};
+use crate::workload::{References, Referent, ReferentKinds};
 use crate::yaml::{self, ReadDocument, Stated, YamlError};
 
 const POD: &str = "Pod";
@@ -72,6 +72,8 @@ pub(super) struct FoundObjects {
     pub(super) referents: Vec<Referent>,
     /// Service accounts, and what names them.
     pub(super) accounts: Vec<AccountObject>,
+    /// The kinds that objects of the text refer to, and that are not among those.
+    pub(super) asked_for: ReferentKinds,
 }
 
 /// The Namespaces of a text and what others take their pods from, as far as they can be read; and service accounts with
@@ -82,15 +84,17 @@ pub(super) fn find_objects(
     default_namespace: &str,
     gives_identities: bool,
 ) -> FoundObjects {
-    let mut found = FoundObjects::default();
-    if !gives_identities && !may_hold_namespace(text) && !References::may_be_in(text) {
+    let asked_for = ReferentKinds::asked_for_in(text);
+    let mut found = FoundObjects { asked_for, ..FoundObjects::default() };
+    let kinds = ReferentKinds::RARE;
+    if !gives_identities && !may_hold_namespace(text) && !kinds.may_be_in(text) {
         return found;
     }
     let are_accounts = |api_version: &str, kind: &str| gives_identities && is_of_accounts(api_version, kind);
     let is_wanted = |stated: &Stated<'_>| {
         stated.kind == NAMESPACE
             || stated.kind.ends_with("List")
-            || References::are_of(stated.api_version, stated.kind)
+            || kinds.has(stated.api_version, stated.kind)
             || are_accounts(stated.api_version, stated.kind)
     };
     yaml::read_each(text, is_wanted, |document| {
@@ -102,16 +106,37 @@ pub(super) fn find_objects(
                 let read = AccountObject::read(&item, text, default_namespace);
                 found.accounts.extend(read.ok().flatten());
             } else {
-                found.referents.extend(referent(file, &item, default_namespace));
+                found.referents.extend(referent(file, &item, default_namespace, kinds));
             }
         }
     });
     found
 }
 
+/// The objects of a text that are of these kinds, as far as they can be read.
+pub(super) fn find_referents(
+    file: &str,
+    text: &str,
+    default_namespace: &str,
+    kinds: ReferentKinds,
+) -> Vec<Referent> {
+    let mut found = Vec::new();
+    if !kinds.may_be_in(text) {
+        return found;
+    }
+    let is_wanted =
+        |stated: &Stated<'_>| stated.kind.ends_with("List") || kinds.has(stated.api_version, stated.kind);
+    yaml::read_each(text, is_wanted, |document| {
+        let Ok(ReadDocument::Document(document)) = document else { return };
+        let items = manifest::items(&document.root).into_iter().flatten();
+        found.extend(items.filter_map(|item| referent(file, &item, default_namespace, kinds)));
+    });
+    found
+}
+
 /// An object that others may take their pods from, if it is one.
-fn referent(file: &str, item: &Item<'_>, default_namespace: &str) -> Option<Referent> {
-    if !References::are_of(item.api_version, item.kind) {
+fn referent(file: &str, item: &Item<'_>, default_namespace: &str, kinds: ReferentKinds) -> Option<Referent> {
+    if !kinds.has(item.api_version, item.kind) {
         return None;
     }
     let namespace = match item.text_at("metadata.namespace") {
@@ -151,7 +176,7 @@ fn add_document(file: &str, document: &yaml::Document, text: &str, objects: &mut
 }
 
 fn add(file: &str, item: &Item<'_>, text: &str, objects: &mut Objects) -> Result<(), Vec<YamlError>> {
-    objects.references.extend(referent(file, item, DEFAULT_NAMESPACE));
+    objects.references.extend(referent(file, item, DEFAULT_NAMESPACE, ReferentKinds::ALL));
     if let Some(object) = AccountObject::read(item, text, DEFAULT_NAMESPACE)? {
         object.put(&mut objects.snapshot);
         return Ok(());

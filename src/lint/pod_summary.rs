@@ -7,8 +7,8 @@ use crate::evaluate::{
     Disposition, Judged, JudgedControl, Line, Severity, Verdict, code, code_of, group, line,
 };
 use crate::lint::diagnostic::Diagnostic;
-use crate::lint::found_in::FoundIn;
 use crate::pod::Pod;
+use crate::workload::FoundIn;
 
 /// Most changes that are shown of a pod: past this nobody reads on, and each costs a comparison.
 const MOST_CHANGES: usize = 100;

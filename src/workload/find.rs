@@ -127,16 +127,20 @@ impl<'d> Object<'d> {
                 .flat_map(|(index, item)| self.embedded(&path.clone().key("items").index(index), item))
                 .collect();
         }
-        let found = match Workload::of_kind(api_version, kind) {
-            Some(workload) => vec![inner.of_workload(workload)],
-            None => match inner.carried() {
+        inner.pods().into_iter().map(|template| template.within(path)).collect()
+    }
+
+    /// The pods of an object of any kind. One that has none says nothing.
+    pub(super) fn pods(&self) -> Vec<Template<'d>> {
+        match Workload::of_kind(self.api_version, self.kind) {
+            Some(workload) => vec![self.of_workload(workload)],
+            None => match self.carried() {
                 Carried::Templates(templates) => templates,
                 Carried::Nothing => Vec::new(),
-                Carried::Unknown if holders(node).is_empty() => Vec::new(),
-                Carried::Unknown => vec![inner.unknown_kind()],
+                Carried::Unknown if holders(self.node).is_empty() => Vec::new(),
+                Carried::Unknown => vec![self.unknown_kind()],
             },
-        };
-        found.into_iter().map(|template| template.within(path)).collect()
+        }
     }
 
     /// The pods of the objects in a text at a path of this one.
@@ -167,9 +171,10 @@ impl<'d> Object<'d> {
     }
 
     /// The pods of an object that was written as a text.
-    fn of_text<'o>(&self, node: &Node) -> Vec<Template<'o>> {
+    fn of_text(&self, node: &Node) -> Vec<Template<'d>> {
         let object = Object { node, api_version: "", kind: "", ..*self };
-        object.embedded(&Path::root(), node).into_iter().map(Template::into_owned).collect()
+        let found = object.embedded(&Path::root(), node).into_iter();
+        found.map(|template| template.into_owned().knowing(self.references)).collect()
     }
 
     /// The pod of one of Kubernetes' own kinds.

@@ -1,5 +1,6 @@
 //! A custom resource that carries pods: a row of the table.
 
+use crate::workload::copy_budget::CopyBudget;
 use crate::workload::references::References;
 use crate::workload::template::{Part, Shape, Template};
 use crate::yaml::Node;
@@ -80,6 +81,8 @@ pub struct Object<'d> {
     pub namespace: &'d str,
     /// The objects that it may refer to.
     pub references: &'d References,
+    /// How much may be copied for its pods.
+    pub budget: &'d CopyBudget,
 }
 
 /// The kinds that are known: those of the table, and those that a user has added.

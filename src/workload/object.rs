@@ -37,7 +37,7 @@ impl<'d> Object<'d> {
 
     /// The same with a whole pod: `metadata` and `spec`.
     pub(super) fn merged_pod(&self, path: Path<'d>, shape: Shape, part: Part, pod: Node) -> Template<'d> {
-        if !self.references.take_room_for(&pod) {
+        if !self.budget.take_for(&pod) {
             return self.too_large(path, shape);
         }
         let places = Places::merged(self.node, self.references, path.clone());
@@ -52,7 +52,7 @@ impl<'d> Object<'d> {
         pod: Option<Node>,
         unresolved: Vec<Unresolved>,
     ) -> Template<'d> {
-        if pod.as_ref().is_some_and(|pod| !self.references.take_room_for(pod)) {
+        if pod.as_ref().is_some_and(|pod| !self.budget.take_for(pod)) {
             return self.too_large(path, shape);
         }
         let part = if pod.is_some() { Part::Whole } else { Part::Overlay };
@@ -70,13 +70,13 @@ impl<'d> Object<'d> {
     /// That pod, if those before it were too large. Adapters ask where an object may have any number of pods that have much
     /// in common, before they put one together.
     pub(super) fn without_room(&self, path: &Path<'d>, shape: Shape) -> Option<Template<'d>> {
-        (!self.references.has_room()).then(|| self.too_large(path.clone(), shape))
+        (!self.budget.has_room()).then(|| self.too_large(path.clone(), shape))
     }
 
     /// Says that the text at a path is not read, if the object that it holds would be too large.
     pub(super) fn unread_text(&self, path: &Path<'_>, text: &str) -> Option<Unresolved> {
         let too_long = || format!("{path} is too long to be read as an object");
-        (!self.references.take_room_for_text(text))
+        (!self.budget.take_for_text(text))
             .then(|| self.unresolved(path, UnresolvedReason::Unparsable, too_long()))
     }
 
@@ -192,6 +192,7 @@ pub(super) fn give_image(container: &mut Node) {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::workload::copy_budget::CopyBudget;
     use crate::workload::find::Carried;
     use crate::workload::kind::Kinds;
     use crate::workload::references::References;
@@ -201,9 +202,9 @@ pub(super) mod tests {
         let document = yaml::read(text).remove(0).expect(text);
         let (node, kinds) = (&document.root, Kinds::default());
         let (api_version, kind) = (node.text_of("apiVersion"), node.text_of("kind"));
-        let references = References::default();
-        let object =
-            Object { node, api_version, kind, kinds: &kinds, namespace: "", references: &references };
+        let (references, budget) = (References::default(), CopyBudget::of(usize::MAX));
+        let (namespace, kinds, references, budget) = ("", &kinds, &references, &budget);
+        let object = Object { node, api_version, kind, kinds, namespace, references, budget };
         match object.carried() {
             Carried::Templates(templates) => templates.iter().map(of_template).collect(),
             other @ (Carried::Unknown | Carried::Nothing) => panic!("{other:?}: {text}"),

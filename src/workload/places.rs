@@ -19,6 +19,19 @@ pub enum Places<'d> {
     Spec(Path<'d>),
     /// At several places, from which it was put together.
     Merged(Merged<'d>),
+    /// In another object, or partly in others.
+    Elsewhere(Box<Elsewhere<'d>>),
+}
+
+/// The places of a template that is in another object, or to which others have added values.
+#[derive(Debug)]
+pub struct Elsewhere<'d> {
+    /// The places without what others have added: in the other object, if it is in one.
+    own: Places<'d>,
+    /// The object that it is in, if that is another one.
+    home: Option<&'d Referent>,
+    /// The objects that values may come from.
+    references: &'d References,
 }
 
 /// The places of a template that was put together from several.
@@ -63,12 +76,17 @@ impl<'d> Places<'d> {
         Self::Merged(Merged { object, references, outer, base, absent, by_place })
     }
 
+    /// Those of a template that is in another object, or to which others have added values.
+    pub(super) fn elsewhere(self, home: Option<&'d Referent>, references: &'d References) -> Self {
+        Self::Elsewhere(Box::new(Elsewhere { own: self, home, references }))
+    }
+
     /// Shares the index of its object with other templates of it.
     pub(super) fn share(&mut self, object: &Node, index: &Rc<PlaceIndex<'d>>) {
-        if let Self::Merged(merged) = self
-            && std::ptr::eq(merged.object, object)
-        {
-            merged.by_place = Rc::clone(index);
+        match self {
+            Self::Merged(merged) if std::ptr::eq(merged.object, object) => merged.by_place = Rc::clone(index),
+            Self::Elsewhere(elsewhere) => elsewhere.own.share(object, index),
+            Self::Template(_) | Self::Spec(_) | Self::Merged(_) => {}
         }
     }
 
@@ -83,15 +101,21 @@ impl<'d> Places<'d> {
     #[must_use]
     pub fn locate(&self, pod: &Node, path: &Path<'_>) -> Place<'d> {
         let located = pod.locate(path);
-        let (field, referent) = match self {
-            Self::Template(base) => (base.join(path).to_string(), None),
-            Self::Spec(base) => (base.join(under_spec(path)).to_string(), None),
+        let place = |field: &Path<'_>, referent| Place {
+            field: field.to_string(),
+            referent,
+            span: located.span,
+            alias: located.alias,
+        };
+        match self {
+            Self::Template(base) => place(&base.join(path), None),
+            Self::Spec(base) => place(&base.join(under_spec(path)), None),
             Self::Merged(merged) => {
                 let referent = merged.references.of_source(located.span.source());
-                (merged.field(pod, path).to_string(), referent)
+                place(&merged.field(pod, path), referent)
             }
-        };
-        Place { field, referent, span: located.span, alias: located.alias }
+            Self::Elsewhere(elsewhere) => elsewhere.locate(pod, path),
+        }
     }
 
     pub(super) fn within(self, outer: &Path<'d>) -> Self {
@@ -99,6 +123,7 @@ impl<'d> Places<'d> {
             Self::Template(base) => Self::Template(outer.join(&base)),
             Self::Spec(base) => Self::Spec(outer.join(&base)),
             Self::Merged(merged) => Self::Merged(Merged { outer: outer.join(&merged.outer), ..merged }),
+            Self::Elsewhere(elsewhere) => elsewhere.within(outer),
         }
     }
 
@@ -108,6 +133,7 @@ impl<'d> Places<'d> {
             Self::Template(base) => Places::Template(base.into_owned()),
             Self::Spec(base) => Places::Spec(base.into_owned()),
             Self::Merged(merged) => Places::Spec(merged.outer.join(&merged.base).into_owned()),
+            Self::Elsewhere(elsewhere) => elsewhere.own.into_owned(),
         }
     }
 }
@@ -118,6 +144,37 @@ fn under_spec<'s, 'a>(path: &'s Path<'a>) -> &'s [Step<'a>] {
         [Step::Key(first), rest @ ..] if first == "spec" => rest,
         steps => steps,
     }
+}
+
+impl<'d> Elsewhere<'d> {
+    fn locate(&self, pod: &Node, path: &Path<'_>) -> Place<'d> {
+        let place = self.own.locate(pod, path);
+        if place.referent.is_some() {
+            return place;
+        }
+        match self.references.of_source(place.span.source()) {
+            Some(referent) if !self.home.is_some_and(|home| std::ptr::eq(home, referent)) => {
+                let field = field_in(referent, pod, path).unwrap_or_else(|| path.clone().into_owned());
+                Place { field: field.to_string(), referent: Some(referent), ..place }
+            }
+            _ => Place { referent: self.home, ..place },
+        }
+    }
+
+    /// What is in another object stays there.
+    fn within(self, outer: &Path<'d>) -> Places<'d> {
+        let own = if self.home.is_some() { self.own } else { self.own.within(outer) };
+        own.elsewhere(self.home, self.references)
+    }
+}
+
+/// The path, in the object that it comes from, of a field of a pod.
+fn field_in(referent: &Referent, pod: &Node, path: &Path<'_>) -> Option<Path<'static>> {
+    (0..=nearest_known(pod, path)).rev().find_map(|kept| {
+        let node = pod.locate(path.get(..kept).unwrap_or_default()).node;
+        let place = path_of(&referent.node, node.span)?;
+        Some(place.join(path.get(kept..).unwrap_or_default()).into_owned())
+    })
 }
 
 impl<'d> Merged<'d> {

@@ -1,34 +1,18 @@
 //! The objects that others take their pods from, as far as they are known: runtimes, templates of workflows, tasks.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock};
-
-use aho_corasick::AhoCorasick;
+use std::sync::LazyLock;
 
 use crate::text::printable;
+use crate::workload::referent_kinds::group_with;
 use crate::workload::scope::{is_group_of_cluster, is_of_cluster};
 use crate::yaml::Node;
 
 /// Longest name of a file that is shown, in characters.
 const LONGEST_FILE: usize = 200;
 
-/// Kinds that others refer to, by their group.
-const KINDS: [(&str, &[&str]); 7] = [
-    ("serving.kserve.io", &["ServingRuntime", "ClusterServingRuntime", "LLMInferenceServiceConfig"]),
-    ("ome.io", &["ServingRuntime", "ClusterServingRuntime"]),
-    ("trainer.kubeflow.org", &["TrainingRuntime", "ClusterTrainingRuntime"]),
-    ("argoproj.io", &["WorkflowTemplate", "ClusterWorkflowTemplate"]),
-    ("tekton.dev", &["Task", "ClusterTask", "Pipeline", "StepAction"]),
-    ("mlops.seldon.io", &["ServerConfig"]),
-    ("kubeflow.org", &["WorkspaceKind", "TrainingRuntime", "ClusterTrainingRuntime"]),
-];
-
-/// Finds the names of all of them at once.
-static NAMES: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
-    let names = KINDS.iter().flat_map(|(_, kinds)| kinds.iter());
-    AhoCorasick::new(names).ok()
-});
+/// None of them.
+static NONE: LazyLock<References> = LazyLock::new(References::default);
 
 /// An object that others may take their pods from.
 #[derive(Debug, Clone)]
@@ -53,52 +37,14 @@ pub struct References {
     referents: Vec<Referent>,
     /// By kind, namespace and name; `None` where two contradict each other: nobody can tell which of them is in the cluster.
     by_name: HashMap<(String, String, String), Option<usize>>,
-    /// How many more values may be copied to put pods together; any number if nothing is said.
-    room: Option<Arc<AtomicUsize>>,
+    /// Those that choose pods, rather than being named by them, by their namespace.
+    pod_defaults: HashMap<String, Vec<usize>>,
 }
 
 impl References {
-    /// None of them, and at most so many values in all pods that are put together: the objects are of people who may mean
-    /// harm.
-    #[must_use]
-    pub fn within(most: usize) -> Self {
-        Self { room: Some(Arc::new(AtomicUsize::new(most))), ..Self::default() }
-    }
-
-    /// Whether there is room for a copy of this, which then takes it. Once there was none, there is none for anything.
-    pub(super) fn take_room_for(&self, copied: &Node) -> bool {
-        self.take_room(|| size_of(copied))
-    }
-
-    /// The same for the object that a text holds.
-    pub(super) fn take_room_for_text(&self, text: &str) -> bool {
-        self.take_room(|| text.bytes().filter(|byte| b"\n,[{-".contains(byte)).count() + 1)
-    }
-
-    fn take_room(&self, size: impl FnOnce() -> usize) -> bool {
-        let Some(room) = &self.room else { return true };
-        let left = room.load(Ordering::Relaxed).checked_sub(size());
-        room.store(left.unwrap_or_default(), Ordering::Relaxed);
-        left.is_some()
-    }
-
-    /// Whether there is room for anything.
-    #[must_use]
-    pub fn has_room(&self) -> bool {
-        self.room.as_ref().is_none_or(|room| room.load(Ordering::Relaxed) > 0)
-    }
-
-    /// Whether others may take their pods from an object of this kind.
-    #[must_use]
-    pub fn are_of(api_version: &str, kind: &str) -> bool {
-        let group = api_version.split_once('/').map_or("", |(group, _)| group);
-        KINDS.iter().any(|(of, kinds)| *of == group && kinds.contains(&kind))
-    }
-
-    /// Whether a text may hold such an object. Most do not, and need not be parsed for it.
-    #[must_use]
-    pub fn may_be_in(text: &str) -> bool {
-        NAMES.as_ref().is_none_or(|names| names.is_match(text))
+    /// None of them.
+    pub(super) fn none() -> &'static Self {
+        &NONE
     }
 
     /// Adds one.
@@ -117,6 +63,9 @@ impl References {
             Some(known) if is_same(known) => return,
             Some(_) => drop(self.by_name.insert(key, None)),
             None => drop(self.by_name.insert(key, Some(index))),
+        }
+        if is_pod_default(&referent) {
+            self.pod_defaults.entry(referent.namespace.clone()).or_default().push(index);
         }
         self.referents.push(referent);
     }
@@ -187,6 +136,17 @@ impl References {
         })
     }
 
+    /// The PodDefaults of a namespace, in the order in which they were read. Of those of one name that differ, all.
+    pub(super) fn pod_defaults(&self, namespace: &str) -> impl Iterator<Item = &Referent> {
+        let indexes = self.pod_defaults.get(namespace).map(Vec::as_slice).unwrap_or_default();
+        indexes.iter().filter_map(|index| self.referents.get(*index))
+    }
+
+    /// Whether there is another object of its name that differs: nobody can tell which of them is in the cluster.
+    pub(super) fn is_contradicted(&self, referent: &Referent) -> bool {
+        self.by_name.get(&name_of(referent)).is_some_and(Option::is_none)
+    }
+
     /// The object that a place in the text belongs to, if it is one of these.
     pub(super) fn of_source(&self, source: usize) -> Option<&Referent> {
         self.referents.get(source.checked_sub(1)?)
@@ -201,13 +161,6 @@ enum Named<'r> {
     Contradicted,
 }
 
-/// The group that has a kind to refer to: that of the object that refers to it, if it has one, else that of another.
-fn group_with<'g>(own: &'g str, kind: &str) -> &'g str {
-    let has = |(_, kinds): &&(&'static str, &[&str])| kinds.contains(&kind);
-    let is_own = KINDS.iter().filter(has).any(|(group, _)| *group == own);
-    if is_own { own } else { KINDS.iter().find(has).map_or(own, |(group, _)| group) }
-}
-
 /// Its kind, namespace and name.
 fn name_of(referent: &Referent) -> (String, String, String) {
     let Referent { api_version, kind, namespace, name, .. } = referent;
@@ -218,10 +171,8 @@ fn key_of(api_version: &str, kind: &str) -> String {
     format!("{}/{kind}", api_version.split_once('/').map_or("", |(group, _)| group))
 }
 
-/// How many values a tree has.
-fn size_of(node: &Node) -> usize {
-    let entries = node.entries().iter().map(|entry| &entry.value);
-    1 + entries.chain(node.items()).map(size_of).sum::<usize>()
+fn is_pod_default(referent: &Referent) -> bool {
+    referent.kind == "PodDefault" && referent.api_version.starts_with("kubeflow.org/")
 }
 
 #[cfg(test)]
@@ -256,12 +207,5 @@ mod tests {
         assert!(!found("ServingRuntime", "ml", "b"), "which of them?");
         assert!(found("ClusterServingRuntime", "other", "c"));
         assert_eq!(references.all("serving.kserve.io", "ServingRuntime", "ml").count(), 3);
-    }
-
-    #[test]
-    fn texts_without_the_name_of_a_kind_are_not_parsed() {
-        assert!(References::may_be_in("kind: ServingRuntime"));
-        assert!(References::may_be_in("kind: Task\n"));
-        assert!(!References::may_be_in("kind: Deployment"));
     }
 }

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::workload::built_in::WORKLOADS;
-use crate::workload::kind::{Carries, Kind, Kinds};
+use crate::workload::kind::{Kind, Kinds};
+use crate::workload::template::Shape;
 
 /// The kinds whose objects belong to no namespace: no policy holds there.
 const OF_CLUSTER: [&str; 17] = [
@@ -51,7 +52,8 @@ impl Kind {
     /// them that pods are made of.
     #[must_use]
     pub fn is_reviewed(&self) -> bool {
-        self.is_namespaced() && matches!(self.carries, Carries::Templates(_) | Carries::Adapter(_))
+        let is_written = |shape| !matches!(shape, Shape::Reference | Shape::Opaque);
+        self.is_namespaced() && self.places().any(|(_, shape)| is_written(shape))
     }
 }
 
@@ -98,7 +100,12 @@ mod tests {
             ("ClusterPolicy", "clusterpolicies"),
             ("NemoGuardrails", "nemoguardrails"),
         ] {
-            let kind = Kind { group: "", versions: &[], kind: name, carries: Carries::Nothing };
+            let kind = Kind {
+                group: "",
+                versions: &[],
+                kind: name,
+                carries: crate::workload::kind::Carries::Nothing,
+            };
             assert_eq!(kind.resource(), resource);
         }
     }

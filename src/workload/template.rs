@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use crate::path::Path;
-use crate::workload::places::Places;
+use crate::workload::found_in::FoundIn;
+use crate::workload::places::{Place, Places};
+use crate::workload::references::{References, Referent};
 use crate::workload::unresolved::{Unresolved, UnresolvedReason};
 use crate::yaml::Node;
 
@@ -126,6 +128,35 @@ impl<'d> Template<'d> {
             unresolved: self.unresolved.into_iter().map(|entry| entry.within(outer)).collect(),
             ..self
         }
+    }
+
+    /// The same as part of an object that names the one that it is of, at this path.
+    pub(super) fn taken_from(
+        self,
+        referent: &'d Referent,
+        references: &'d References,
+        path: Path<'d>,
+    ) -> Self {
+        let in_other = |entry: Unresolved| entry.in_other(Some(FoundIn::new(referent)));
+        Self {
+            path,
+            places: self.places.elsewhere(Some(referent), references),
+            unresolved: self.unresolved.into_iter().map(in_other).collect(),
+            ..self
+        }
+    }
+
+    /// The same, in which values may stand that other objects have.
+    pub(super) fn knowing(self, references: &'d References) -> Self {
+        Self { places: self.places.elsewhere(None, references), ..self }
+    }
+
+    /// Something that is not known about a field of the pod.
+    #[must_use]
+    pub fn unknown(&self, pod: &Node, path: &Path<'_>, reason: UnresolvedReason, text: String) -> Unresolved {
+        let Place { field, referent, .. } = self.places.locate(pod, path);
+        let entry = Unresolved::new(pod, path, reason, text);
+        Unresolved { path: field, ..entry }.in_other(referent.map(FoundIn::new))
     }
 
     /// The same, borrowing nothing: of an object that was written as a text.

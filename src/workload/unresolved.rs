@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::path::Path;
 use crate::text::printable;
+use crate::workload::found_in::FoundIn;
 use crate::yaml::{Node, Span};
 
 /// Longest path in a sentence, in characters.
@@ -23,6 +24,9 @@ pub struct Unresolved {
     pub name: Option<String>,
     /// The reason in words.
     pub text: String,
+    /// The object that it is in, if that is another one: the path and the line are then in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<FoundIn>,
     /// The line of it, or of what it is missing from.
     #[serde(skip)]
     pub line: usize,
@@ -52,13 +56,15 @@ pub enum UnresolvedReason {
     WrongType,
     /// A text that should hold an object cannot be read as one.
     Unparsable,
+    /// What would be merged into the pod contradicts it, or itself: its operator refuses it, or nobody can tell what it does.
+    Conflict,
 }
 
 impl UnresolvedReason {
-    /// Whether it is about a value alone: all else is there.
+    /// Whether all else of the pod is there: it is about a value alone, or about what would only be added.
     #[must_use]
-    pub fn is_of_value(self) -> bool {
-        matches!(self, Self::Placeholder | Self::WrongType)
+    pub fn leaves_rest_whole(self) -> bool {
+        matches!(self, Self::Placeholder | Self::WrongType | Self::Conflict)
     }
 }
 
@@ -67,7 +73,17 @@ impl Unresolved {
     #[must_use]
     pub fn new(object: &Node, path: &Path<'_>, reason: UnresolvedReason, text: String) -> Self {
         let Span { line, column, .. } = object.locate(path).span;
-        Self { path: path.to_string(), reason, kind: None, name: None, text, line, column, is_known: false }
+        Self {
+            path: path.to_string(),
+            reason,
+            kind: None,
+            name: None,
+            text,
+            from: None,
+            line,
+            column,
+            is_known: false,
+        }
     }
 
     /// The same, about an object of this kind and, unless it is empty, name.
@@ -86,9 +102,18 @@ impl Unresolved {
         }
     }
 
+    /// The same, in another object.
+    #[must_use]
+    pub fn in_other(self, origin: Option<FoundIn>) -> Self {
+        Self { from: self.from.or(origin), ..self }
+    }
+
     /// The same of an object that stands at a path of another.
     #[must_use]
     pub fn within(self, outer: &Path<'_>) -> Self {
+        if self.from.is_some() {
+            return self;
+        }
         let joins = self.path.is_empty() || self.path.starts_with('[') || outer.is_empty();
         let separator = if joins { "" } else { "." };
         Self { path: format!("{outer}{separator}{}", self.path), ..self }

@@ -6,8 +6,8 @@ use serde_json::Value as Json;
 use crate::evaluate::{Severity, sentence};
 use crate::finding::{EditOp, Fix, Found};
 use crate::lint::diagnostic::Diagnostic;
-use crate::lint::found_in::FoundIn;
 use crate::pod::Pod;
+use crate::workload::FoundIn;
 
 /// One violation of one control.
 #[derive(Debug, Serialize)]

@@ -24,9 +24,9 @@ use crate::policy::PolicySet;
 use crate::text::Printable;
 use crate::workload::Shape;
 
-pub use crate::lint::found_in::FoundIn;
 pub use crate::lint::injected::Injected;
 pub use crate::lint::pod_summary::{PodSummary, SuggestedChange};
+pub use crate::workload::FoundIn;
 pub use crate::workload::{Unresolved, UnresolvedReason};
 pub use finding::{FindingReport, FixReport};
 pub use layout::Layout;

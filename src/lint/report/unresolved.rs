@@ -52,9 +52,11 @@ fn write_pod(
     layout: Layout,
     output: &mut impl Write,
 ) -> io::Result<()> {
-    let Some(Unresolved { line, column, .. }) = pod.unresolved.first() else { return Ok(()) };
-    let missing: Vec<&str> =
-        pod.unresolved.iter().take(MOST_MISSING).map(|entry| entry.text.as_str()).collect();
+    let Some(first) = pod.unresolved.first() else { return Ok(()) };
+    // What is in another object has its place there.
+    let (line, column) =
+        if first.from.is_some() { (object.line, object.column) } else { (first.line, first.column) };
+    let missing: Vec<String> = pod.unresolved.iter().take(MOST_MISSING).map(words).collect();
     let more = match pod.unresolved.len().saturating_sub(MOST_MISSING) {
         0 => String::new(),
         more => format!(" and {more} more"),
@@ -69,6 +71,13 @@ fn write_pod(
     let missing = missing.join(", ");
     let text = format!("{place}: {} {is}: {}{more}{advice}", object.subject(), one_line(&missing));
     writeln!(output, "{}", layout.wrapped("", 2, &text))
+}
+
+fn words(entry: &Unresolved) -> String {
+    match &entry.from {
+        Some(origin) => format!("{} ({})", entry.text, origin.text(entry.line)),
+        None => entry.text.clone(),
+    }
 }
 
 /// What to do about what is said first.
@@ -89,7 +98,8 @@ fn advice(object: &ObjectReport, pod: &PodReport) -> &'static str {
             | UnresolvedReason::NoContainers
             | UnresolvedReason::UnknownKind
             | UnresolvedReason::WrongType
-            | UnresolvedReason::Unparsable,
+            | UnresolvedReason::Unparsable
+            | UnresolvedReason::Conflict,
         )
         | None => "",
     }

@@ -188,17 +188,6 @@ where
         format!("this pod asks for an identity as the service account {namespace}/{name}")
     }
 
-    /// No service accounts are known at all, so nobody can tell the identity: the pod would run without.
-    fn untold(&self, name: &str) -> IdentityError {
-        let message = format!(
-            "{}, which is not found: no service account is known; without a cluster, name files that hold them with \
-             --objects",
-            self.asks(name)
-        );
-        let brief = format!("service account {}/{} not found", self.namespace, PrintableKey(name));
-        IdentityError::new(400, message, brief)
-    }
-
     /// Gives the pod its new service account, with all that the API server did for the old one. Whether the API server's token
     /// is taken out.
     fn swap(&self, assigned: &Assigned<'p>, change: &mut IdentityChange<'p>) -> Result<bool, Halt<E>> {

@@ -84,6 +84,7 @@ fn named<'d>(spec: &'d Node, name: &str) -> Option<&'d Node> {
 
 #[cfg(test)]
 mod tests {
+    use crate::workload::copy_budget::CopyBudget;
     use crate::workload::find::Carried;
     use crate::workload::kind::{Kinds, Object};
     use crate::workload::references::{References, Referent};
@@ -116,6 +117,7 @@ mod tests {
             kinds: &kinds,
             namespace: "",
             references: &references,
+            budget: &CopyBudget::of(usize::MAX),
         };
         let Carried::Templates(templates) = object.carried() else { return Vec::new() };
         let of_template = |template: &crate::workload::Template<'_>| {

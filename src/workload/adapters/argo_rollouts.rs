@@ -10,12 +10,20 @@ pub(in crate::workload) const ROLLOUT: Adapter = Adapter {
     places: &[("spec.template", Shape::PodTemplate), ("spec.workloadRef", Shape::Reference)],
 };
 
+/// The groups and kinds of workloads that a Rollout may name.
+const WORKLOADS: [(&str, &str); 3] = [("apps", "Deployment"), ("apps", "ReplicaSet"), ("", "PodTemplate")];
+
 fn find<'d>(object: &Object<'d>) -> Vec<Template<'d>> {
     let mut found = object.pod_templates("spec.template");
-    if let Some(reference) = object.get("spec.workloadRef") {
-        let kind = Some(reference.text_of("kind")).filter(|kind| !kind.is_empty()).unwrap_or("workload");
-        let path = Path::from_dotted("spec.workloadRef");
-        found.push(Template::reference(object.node, path, kind, reference.text_of("name")));
+    let Some(reference) = object.get("spec.workloadRef") else { return found };
+    let (kind, name) = (reference.text_of("kind"), reference.text_of("name"));
+    let group = reference.text_of("apiVersion").split_once('/').map_or("", |(group, _)| group);
+    let path = Path::from_dotted("spec.workloadRef");
+    if WORKLOADS.contains(&(group, kind)) {
+        found.extend(object.pods_of(&path, (group, kind), name));
+    } else {
+        let kind = if kind.is_empty() { "workload" } else { kind };
+        found.push(Template::reference(object.node, path, kind, name));
     }
     found
 }

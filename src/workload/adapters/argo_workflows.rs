@@ -86,7 +86,10 @@ fn scheduled<'d>(object: &Object<'d>) -> Vec<Template<'d>> {
             let node = document.root.moved_to(located.span);
             let inner = Object { node: &node, ..*object };
             let found = workflow(&inner, &Path::root(), &node);
-            found.into_iter().map(|template| template.into_owned().within(&path)).collect()
+            found
+                .into_iter()
+                .map(|template| template.into_owned().knowing(object.references).within(&path))
+                .collect()
         }
         Some(Err(error)) => {
             let text = format!("{path} cannot be read as a workflow: {}", fault_of(&error));

@@ -2,8 +2,11 @@
 //! collects their metrics.
 
 use crate::path::Path;
+use crate::text::Printable;
 use crate::workload::kind::{Adapter, Object};
 use crate::workload::template::{Part, Shape, Template};
+use crate::workload::unresolved::UnresolvedReason;
+use crate::yaml::Node;
 
 /// `spec.trialTemplate`, and a collector of metrics, which goes into the pods of its trials.
 pub(in crate::workload) const EXPERIMENT: Adapter = Adapter {
@@ -18,13 +21,31 @@ pub(in crate::workload) const EXPERIMENT: Adapter = Adapter {
 fn find<'d>(object: &Object<'d>) -> Vec<Template<'d>> {
     let mut found = object.find("spec.trialTemplate.trialSpec", Shape::Object, Part::Whole);
     if let Some(reference) = object.get("spec.trialTemplate.configMap") {
-        let path = Path::from_dotted("spec.trialTemplate.configMap");
-        let name = reference.text_of("configMapName");
-        found.push(Template::reference(object.node, path, "ConfigMap", name));
+        found.extend(trials_of_text(object, reference));
     }
     let collector = "spec.metricsCollectorSpec.collector.customCollector";
     found.extend(object.find(collector, Shape::Container, Part::WithoutPodLevel));
     found
+}
+
+/// The pods of the trial that stands as a text in a ConfigMap, of any namespace.
+fn trials_of_text<'d>(object: &Object<'d>, reference: &'d Node) -> Vec<Template<'d>> {
+    const KIND: &str = "ConfigMap";
+    let [name, namespace, key] =
+        ["configMapName", "configMapNamespace", "templatePath"].map(|field| reference.text_of(field));
+    let path = Path::from_dotted("spec.trialTemplate.configMap");
+    let Some(known) = object.references.find("", KIND, namespace, name) else {
+        return vec![Template::reference(object.node, path, KIND, name)];
+    };
+    let at = Path::from_dotted("data").key(key);
+    match known.node.get_in(&["data", key]).filter(|text| text.as_text().is_some()) {
+        Some(text) => object.pods_in_text(&path, (known, &at, text)),
+        None => {
+            let text = format!("{KIND} {} has no text at {}", Printable(name), Printable(&at.to_string()));
+            let unresolved = object.unresolved(&path, UnresolvedReason::Unparsable, text).about(KIND, name);
+            vec![Template::unjudged(path, Shape::Reference, unresolved)]
+        }
+    }
 }
 
 #[cfg(test)]

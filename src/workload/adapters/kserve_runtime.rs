@@ -118,6 +118,7 @@ fn is_true(node: &Node, key: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::workload::copy_budget::CopyBudget;
     use crate::workload::kind::Kinds;
     use crate::workload::references::References;
     use crate::yaml;
@@ -182,6 +183,7 @@ mod tests {
             kinds: &kinds,
             namespace: "ml",
             references: &references,
+            budget: &CopyBudget::of(usize::MAX),
         };
         let component = node.get("spec").expect("a component");
         let key =

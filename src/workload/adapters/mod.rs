@@ -1,5 +1,6 @@
 //! The kinds that no pattern describes: one file for each operator, which says how that makes pods of what is written.
 
+mod agent_sandbox;
 mod app_wrapper;
 mod argo_events;
 mod argo_patch;
@@ -29,7 +30,9 @@ mod tekton;
 mod tekton_pod;
 mod trainer;
 mod vllm_runtime;
+mod volcano;
 
+pub(super) use agent_sandbox::{SANDBOX_CLAIM, SANDBOX_WARM_POOL};
 pub(super) use app_wrapper::APP_WRAPPER;
 pub(super) use argo_events::{EVENT_SOURCE, SENSOR};
 pub(super) use argo_rollouts::ROLLOUT;
@@ -53,3 +56,4 @@ pub(super) use spark_templates::{APACHE_SPARK_APPLICATION, APACHE_SPARK_CLUSTER,
 pub(super) use tekton::{PIPELINE, PIPELINE_RUN, TASK, TASK_RUN};
 pub(super) use trainer::{OPTIMIZATION_JOB, TRAIN_JOB};
 pub(super) use vllm_runtime::VLLM_RUNTIME;
+pub(super) use volcano::JOB_FLOW;

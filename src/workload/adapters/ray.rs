@@ -8,6 +8,11 @@ use crate::workload::template::{Part, Shape, Template};
 use crate::workload::unresolved::UnresolvedReason;
 use crate::yaml::{Node, Value};
 
+/// The kind of clusters.
+const CLUSTER: (&str, &str) = ("ray.io", "RayCluster");
+/// The label of a selector that names a cluster. KubeRay looks at no other.
+const SELECTOR: &str = "ray.io/cluster";
+
 /// A cluster at `spec`.
 pub(in crate::workload) const RAY_CLUSTER: Adapter = Adapter {
     find: |object| cluster(object, "spec"),
@@ -69,9 +74,9 @@ pub(in crate::workload) const RAY_CLUSTER_FLEET: Adapter = Adapter {
 
 fn job<'d>(object: &Object<'d>, base: &'static str) -> Vec<Template<'d>> {
     let mut found = Vec::new();
-    if object.get(base).is_some_and(|job| job.get("clusterSelector").is_some()) {
+    if let Some(selector) = object.get(base).and_then(|job| job.get("clusterSelector")) {
         let path = Path::from_dotted(base).key("clusterSelector");
-        found.push(Template::reference(object.node, path, "RayCluster", ""));
+        found.extend(object.pods_of(&path, CLUSTER, selector.text_of(SELECTOR)));
     }
     let of_cluster = match base {
         "spec" => "spec.rayClusterSpec",

@@ -144,7 +144,7 @@ impl Run {
                 part = Part::Overlay;
                 unresolved.push(step_action(object, &at.key("ref"), reference));
             }
-            if known.is_some_and(|template| !object.references.take_room_for(template)) {
+            if known.is_some_and(|template| !object.budget.take_for(template)) {
                 // The steps before had too much in common.
                 return object.too_large(path.clone(), Shape::PartialPodSpec);
             }

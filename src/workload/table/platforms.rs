@@ -7,7 +7,8 @@ use crate::workload::table::rows::{adapter, containers, object, pod, pod_patch, 
 /// Those rows.
 pub(super) static KINDS: &[Kind] = &[
     row("agents.x-k8s.io", "Sandbox", templates(&[pod("spec.podTemplate")])),
-    row("extensions.agents.x-k8s.io", "SandboxClaim", Carries::Nothing),
+    row("extensions.agents.x-k8s.io", "SandboxClaim", adapter(adapters::SANDBOX_CLAIM)),
+    row("extensions.agents.x-k8s.io", "SandboxWarmPool", adapter(adapters::SANDBOX_WARM_POOL)),
     row("extensions.agents.x-k8s.io", "SandboxTemplate", templates(&[pod("spec.podTemplate")])),
     row("keda.sh", "ScaledJob", templates(&[pod("spec.jobTargetRef.template")])),
     row("apps.kruise.io", "CloneSet", templates(&[pod("spec.template")])),

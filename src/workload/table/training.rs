@@ -2,7 +2,7 @@
 
 use crate::workload::adapters;
 use crate::workload::kind::{Carries, Kind};
-use crate::workload::table::rows::{adapter, container, object, old, pod, pod_patch, row, templates};
+use crate::workload::table::rows::{adapter, container, object, old, pod, row, templates};
 
 /// Those rows.
 pub(super) static KINDS: &[Kind] = &[
@@ -70,7 +70,7 @@ pub(super) static KINDS: &[Kind] = &[
     row("batch.volcano.sh", "Job", templates(&[pod("spec.tasks[].template")])),
     row("batch.volcano.sh", "CronJob", templates(&[pod("spec.jobTemplate.spec.tasks[].template")])),
     row("flow.volcano.sh", "JobTemplate", templates(&[pod("spec.tasks[].template")])),
-    row("flow.volcano.sh", "JobFlow", templates(&[pod_patch("spec.flows[].patch.jobSpec.tasks[].template")])),
+    row("flow.volcano.sh", "JobFlow", adapter(adapters::JOB_FLOW)),
     row(
         "training.volcano.sh",
         "HyperJob",

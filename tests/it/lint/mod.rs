@@ -125,9 +125,12 @@ impl Case {
         for file in files.chain(unread).chain(folders) {
             *file = file.replace(&folder, "");
         }
-        let pods = report.objects.iter_mut().flat_map(|object| &mut object.pods);
-        for from in pods.flat_map(|pod| &mut pod.findings).filter_map(|finding| finding.from.as_mut()) {
-            from.file = from.file.replace(&folder, "");
+        for pod in report.objects.iter_mut().flat_map(|object| &mut object.pods) {
+            let of_findings = pod.findings.iter_mut().filter_map(|finding| finding.from.as_mut());
+            let of_unresolved = pod.unresolved.iter_mut().filter_map(|entry| entry.from.as_mut());
+            for from in of_findings.chain(of_unresolved) {
+                from.file = from.file.replace(&folder, "");
+            }
         }
         report
     }

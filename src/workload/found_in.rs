@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::text::{Printable, one_line};
-use crate::workload::Referent;
+use crate::workload::references::Referent;
 
 /// The object that a value comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
@@ -17,7 +17,9 @@ pub struct FoundIn {
 }
 
 impl FoundIn {
-    pub(super) fn new(referent: &Referent) -> Self {
+    /// That of what is in an object that is referred to.
+    #[must_use]
+    pub fn new(referent: &Referent) -> Self {
         let Referent { kind, name, file, .. } = referent;
         Self { kind: kind.clone(), name: name.clone(), file: file.clone() }
     }

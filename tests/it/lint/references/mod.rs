@@ -1,6 +1,9 @@
 //! What an object takes from others: looked up among the files of the run and among the objects that are given, judged as it is
 //! merged, and named where it is at fault. And what operators add, which is nobody's fault.
 
+mod kin;
+mod pod_defaults;
+
 use podgate::lint::report::ObjectVerdict;
 use podgate::lint::{Objects, read_objects};
 
