@@ -6,10 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::identity::ServiceAccount;
+use crate::identity::aad_pod_identity::PodIdentityKind;
 use crate::json::{self, Reader, members};
 use crate::lint::known_kinds::NAMESPACE;
 use crate::lint::manifest::{self, Item};
 use crate::lint::place;
+use crate::lint::pod_identities::add_pod_identity;
 use crate::lint::unread::{DocumentOrigin, Unread};
 use crate::lint::wrong_types;
 use crate::path::Path;
@@ -140,6 +142,9 @@ fn add_document(file: &str, document: &yaml::Document, text: &str, objects: &mut
 
 fn add(file: &str, item: &Item<'_>, text: &str, objects: &mut Objects) -> Result<(), Vec<YamlError>> {
     objects.references.extend(referent(file, item, DEFAULT_NAMESPACE));
+    if let Some(kind) = PodIdentityKind::of(item.api_version, item.kind) {
+        return add_pod_identity(kind, item.node, text, objects.snapshot.pod_identities_mut());
+    }
     if item.api_version != "v1" {
         return Ok(());
     }
@@ -149,8 +154,12 @@ fn add(file: &str, item: &Item<'_>, text: &str, objects: &mut Objects) -> Result
             objects.add_namespace(name, labels);
         }
         SERVICE_ACCOUNT => {
-            let Facts { name, namespace, .. } = read_facts(item, text)?;
-            objects.snapshot.insert_service_account(&namespace, &name, ServiceAccount::default());
+            let Facts { name, namespace, labels, annotations } = read_facts(item, text)?;
+            let account = ServiceAccount::new(
+                annotations.iter().map(|(key, value)| (key.as_str(), value.as_str())),
+                labels.iter().map(|(key, value)| (key.as_str(), value.as_str())),
+            );
+            objects.snapshot.insert_service_account(&namespace, &name, account);
         }
         POD => {
             let Facts { namespace, .. } = read_facts(item, text)?;
@@ -172,6 +181,8 @@ struct Facts {
     name: String,
     namespace: String,
     labels: Labels,
+    /// Those that are read of any object.
+    annotations: Labels,
 }
 
 fn read_facts(item: &Item<'_>, text: &str) -> Result<Facts, Vec<YamlError>> {
@@ -185,10 +196,12 @@ fn read_facts(item: &Item<'_>, text: &str) -> Result<Facts, Vec<YamlError>> {
     }
     let namespace = if metadata.namespace.is_empty() { DEFAULT_NAMESPACE } else { &metadata.namespace };
     let labels = metadata.labels.iter().flatten();
+    let annotations = metadata.annotations.iter();
     Ok(Facts {
         name: metadata.name.to_string(),
         namespace: namespace.to_owned(),
         labels: labels.map(|(key, value)| (key.to_string(), value.to_string())).collect(),
+        annotations: annotations.map(|(key, value)| (key.to_string(), value.to_string())).collect(),
     })
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::identity::ServiceAccount;
+use crate::identity::aad_pod_identity::PodIdentities;
 
 /// The label that the API server puts on every Namespace.
 pub(super) const NAME_LABEL: &str = "kubernetes.io/metadata.name";
@@ -22,6 +23,7 @@ type AccountsByName = BTreeMap<Arc<str>, Arc<ServiceAccount>>;
 pub struct Snapshot {
     namespaces: Arc<HashMap<Arc<str>, Arc<Labels>>>,
     service_accounts: HashMap<Arc<str>, Arc<AccountsByName>>,
+    pod_identities: Arc<PodIdentities>,
     is_live: bool,
 }
 
@@ -130,6 +132,17 @@ impl Snapshot {
     pub fn service_accounts_of(&self, namespace: &str) -> impl Iterator<Item = (&str, &ServiceAccount)> {
         let accounts = self.service_accounts.get(namespace).into_iter().flat_map(|accounts| accounts.iter());
         accounts.map(|(name, account)| (name.as_ref(), account.as_ref()))
+    }
+
+    /// The identities of AAD Pod Identity, and their bindings. Those of a cluster are looked up.
+    #[must_use]
+    pub fn pod_identities(&self) -> &PodIdentities {
+        &self.pod_identities
+    }
+
+    /// The same, to be added to.
+    pub fn pod_identities_mut(&mut self) -> &mut PodIdentities {
+        Arc::make_mut(&mut self.pod_identities)
     }
 
     /// Whether any service account is known: files often name none, and then nothing can be told from that.
