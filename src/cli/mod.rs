@@ -1,6 +1,7 @@
 //! Arguments in, exit code out: the command line, and the wiring of everything else.
 
 mod completions;
+mod connection;
 mod doctor;
 mod exit_code;
 mod explain;
@@ -13,6 +14,7 @@ mod report_format;
 mod review;
 mod serve;
 mod sources;
+mod survey;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -39,6 +41,7 @@ enum Command {
     Explain(explain::ExplainArgs),
     Policy(policy::PolicyArgs),
     Kinds(kinds::KindsArgs),
+    Survey(survey::SurveyArgs),
     Doctor(Box<doctor::Doctor>),
     Completions(completions::CompletionsArgs),
     Man(completions::ManArgs),
@@ -62,6 +65,7 @@ pub fn run() -> ExitCode {
         Command::Explain(explain) => explain.run(&mut output),
         Command::Policy(policy) => policy.run(&mut output),
         Command::Kinds(kinds) => kinds.run(&mut output),
+        Command::Survey(survey) => survey.run(&mut output),
         Command::Doctor(doctor) => doctor.run(&mut output),
         Command::Completions(completions) => completions.run(Cli::command(), &mut output),
         Command::Man(man) => man.run(Cli::command()),
