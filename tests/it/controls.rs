@@ -196,7 +196,7 @@ fn make(object: &mut Json, edit: &Edit<'_>) {
     if at.is_null() {
         *at = serde_json::json!({});
     }
-    match (edit.op, last) {
+    match (edit.op.clone(), last) {
         (EditOp::Set(value), Step::Key(key)) => at[key.as_ref()] = (&value).into(),
         (EditOp::Set(value), Step::Index(index)) => at[*index] = (&value).into(),
         (EditOp::Append(_) | EditOp::Prepend(_), _) => unreachable!("no control adds to a list"),
