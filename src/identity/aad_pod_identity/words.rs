@@ -126,7 +126,7 @@ mod tests {
             [&["podgate: ", long.as_str(), " is not ", "short"][..], &["podgate: ", &long, ", ", &long]]
         {
             let text = warning_line(parts);
-            assert_eq!(text.len(), LONGEST_WARNING, "{text}");
+            assert!((LONGEST_WARNING - 2..=LONGEST_WARNING).contains(&text.len()), "{text}");
         }
         assert!(warning_line(&["podgate: ", &long, " is not ", "short"]).ends_with("... is not short"));
         let other_script = "ж".repeat(100);
