@@ -1,5 +1,6 @@
 //! Why a pod is not migrated, in warnings for its author.
 
+use crate::identity::aad_pod_identity::objects::AzureIdentity;
 use crate::identity::aad_pod_identity::target::{LegacyPod, MigrationBlocker};
 use crate::text::printable;
 
@@ -76,24 +77,7 @@ impl MigrationBlocker<'_> {
                 &identity.name.name,
                 " has no clientID: not migrated",
             ])],
-            Self::NoAccount(identity) => vec![
-                warning_line(&[
-                    "podgate: ",
-                    selector,
-                    " (",
-                    &identity.name.name,
-                    "): no account has ",
-                    &identity.client_id,
-                    ": system:serviceaccount:",
-                    namespace,
-                    ":*",
-                ]),
-                warning_line(&[
-                    "podgate: not migrated: annotate one account in ",
-                    namespace,
-                    " with azure.workload.identity/client-id",
-                ]),
-            ],
+            Self::NoAccount(identity) => no_account(identity, pod),
             Self::SeveralAccounts(identity, accounts) => vec![warning_line(&[
                 label,
                 selector,
@@ -112,6 +96,28 @@ impl MigrationBlocker<'_> {
             ])],
         }
     }
+}
+
+/// That no service account has the client id, in one line with all that has to be known, and what to do in another.
+fn no_account(identity: &AzureIdentity, pod: LegacyPod<'_>) -> Vec<String> {
+    let (name, client_id) = (&identity.name.name, &identity.client_id);
+    let found = [
+        "podgate: ",
+        pod.selector,
+        " (",
+        name,
+        "): no account has ",
+        client_id,
+        ": system:serviceaccount:",
+        pod.namespace,
+        ":*",
+    ];
+    let advice = [
+        "podgate: not migrated: annotate one account in ",
+        pod.namespace,
+        " with azure.workload.identity/client-id",
+    ];
+    vec![warning_line(&found), warning_line(&advice)]
 }
 
 #[cfg(test)]
