@@ -32,5 +32,6 @@ pub mod doctor;
 pub mod kinds;
 pub mod lint;
 pub mod server;
+pub mod survey;
 
 pub mod cli;

@@ -2,6 +2,7 @@
 
 mod azure;
 mod completions;
+mod connection;
 mod doctor;
 mod exit_code;
 mod explain;
@@ -14,6 +15,7 @@ mod report_format;
 mod review;
 mod serve;
 mod sources;
+mod survey;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -40,6 +42,7 @@ enum Command {
     Explain(explain::ExplainArgs),
     Policy(policy::PolicyArgs),
     Kinds(kinds::KindsArgs),
+    Survey(survey::SurveyArgs),
     Doctor(Box<doctor::Doctor>),
     Completions(completions::CompletionsArgs),
     Man(completions::ManArgs),
@@ -63,6 +66,7 @@ pub fn run() -> ExitCode {
         Command::Explain(explain) => explain.run(&mut output),
         Command::Policy(policy) => policy.run(&mut output),
         Command::Kinds(kinds) => kinds.run(&mut output),
+        Command::Survey(survey) => survey.run(&mut output),
         Command::Doctor(doctor) => doctor.run(&mut output),
         Command::Completions(completions) => completions.run(Cli::command(), &mut output),
         Command::Man(man) => man.run(Cli::command()),

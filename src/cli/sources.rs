@@ -205,7 +205,8 @@ fn all_of(faults: &[impl Display], what: &str) -> anyhow::Error {
     anyhow!("the {what} cannot be used:{}", lines.concat())
 }
 
-fn read_paths(paths: &[PathBuf], what: &str) -> Result<Vec<SourceFile>> {
+/// Reads the files of these paths, and those in these folders.
+pub(crate) fn read_paths(paths: &[PathBuf], what: &str) -> Result<Vec<SourceFile>> {
     let mut files = Vec::new();
     for path in paths {
         for file in files_of(path, what)? {

@@ -3,6 +3,7 @@
 //! A provider is one file (or folder) here and one line in `provider`. All that comes out of it is edits, which `mutate`
 //! makes a patch of together with everything else.
 
+pub mod aad_pod_identity;
 mod account_check;
 mod account_fault;
 mod azure;

@@ -22,6 +22,7 @@ mod manifest;
 mod misplaced;
 mod objects;
 mod place;
+mod pod_identities;
 mod pod_summary;
 pub mod report;
 mod resemblance;

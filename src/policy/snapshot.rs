@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::identity::ServiceAccount;
+use crate::identity::aad_pod_identity::PodIdentities;
 use crate::policy::bindings::Bindings;
 
 /// The label that the API server puts on every Namespace.
@@ -24,6 +25,7 @@ pub struct Snapshot {
     namespaces: Arc<HashMap<Arc<str>, Arc<Labels>>>,
     service_accounts: HashMap<Arc<str>, Arc<AccountsByName>>,
     bindings: Arc<Bindings>,
+    pod_identities: Arc<PodIdentities>,
     is_live: bool,
 }
 
@@ -163,6 +165,17 @@ impl Snapshot {
     #[must_use]
     pub fn may_use_identity(&self, namespace: &str, name: &str, client_id: &str) -> Option<bool> {
         self.bindings.may_use_identity(namespace, name, client_id)
+    }
+
+    /// The identities of AAD Pod Identity, and their bindings. Those of a cluster are looked up.
+    #[must_use]
+    pub fn pod_identities(&self) -> &PodIdentities {
+        &self.pod_identities
+    }
+
+    /// The same, to be added to.
+    pub fn pod_identities_mut(&mut self) -> &mut PodIdentities {
+        Arc::make_mut(&mut self.pod_identities)
     }
 
     /// Whether any service account is known: files often name none, and then nothing can be told from that.

@@ -69,6 +69,7 @@ fn manual_pages_are_whole() {
         "policy-check",
         "kinds",
         "kinds-discover",
+        "survey-identity",
         "doctor",
         "completions",
         "man",

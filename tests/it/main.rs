@@ -71,6 +71,7 @@ mod rotation;
 mod server;
 mod service_accounts;
 mod serving;
+mod survey;
 mod terminal;
 mod tidy;
 mod told;

@@ -3,7 +3,7 @@
 use podgate::admission::Webhook;
 use serde_json::json;
 
-use super::{Case, account, has_all, policy, trainer, trainers, whole};
+use super::{Case, account, policy, trainer, trainers, whole};
 
 #[test]
 fn a_dry_run_says_what_would_be_given() {

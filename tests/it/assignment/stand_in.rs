@@ -3,6 +3,7 @@
 use podgate::finding::{Edit, EditOp, Value};
 use podgate::identity::{Injection, InjectionError, Provider, Recipient};
 use podgate::path::Path;
+use podgate::pod::Pod;
 use serde_json::{Value as Json, json};
 
 use super::{CLIENT_ID, USE};
@@ -53,6 +54,10 @@ impl Provider for StandIn {
         }
         edits.push(append(Path::from_keys(["spec", "volumes"]), &volume()));
         Ok(Injection { edits, warnings: Vec::new() })
+    }
+
+    fn near_miss(&self, _: &Pod<'_>) -> Option<String> {
+        None
     }
 }
 
