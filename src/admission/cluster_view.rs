@@ -89,6 +89,38 @@ impl<'k> ClusterView<'k> {
         }))
     }
 
+    /// Whether any binding names a service account; `None` when that cannot be told.
+    pub(super) fn is_bound(self, namespace: &str, name: &str) -> Result<Option<bool>, Lookup> {
+        let known = self.snapshot.is_bound(namespace, name);
+        if known.is_some() || !self.snapshot.is_live() {
+            return Ok(known);
+        }
+        let lookup = Lookup::Bound { namespace: namespace.to_owned(), name: name.to_owned() };
+        Ok(match self.ask(lookup)? {
+            Ok(LookupAnswer::Bound(is_bound)) => *is_bound,
+            Ok(_) | Err(_) => None,
+        })
+    }
+
+    /// Whether a service account may use an identity that AKS has bound to the cluster; `None` when that cannot be told.
+    #[expect(dead_code, reason = "no policy asks yet")]
+    pub(super) fn may_use_identity(
+        self,
+        namespace: &str,
+        name: &str,
+        client_id: &str,
+    ) -> Result<Option<bool>, Lookup> {
+        if !self.snapshot.is_live() {
+            return Ok(self.snapshot.may_use_identity(namespace, name, client_id));
+        }
+        let (namespace, name) = (namespace.to_owned(), name.to_owned());
+        let lookup = Lookup::IdentityRight { namespace, name, client_id: client_id.to_owned() };
+        Ok(match self.ask(lookup)? {
+            Ok(LookupAnswer::IdentityRight(may_use)) => *may_use,
+            Ok(_) | Err(_) => None,
+        })
+    }
+
     /// The warnings for the user who raises the level of a namespace; `Ok(Err)` when that cannot be known.
     pub(super) fn pods_in(self, query: PodsQuery) -> Result<Result<&'k [String], LookupError>, Lookup> {
         Ok(self.ask(Lookup::PodsIn(query))?.and_then(|answer| {
@@ -118,7 +150,7 @@ mod tests {
     fn no_more_is_asked_for_than_may_be() {
         let snapshot = Snapshot::live();
         let mut answers = Answers::default();
-        for name in ["a", "b", "c"] {
+        for name in ["a", "b", "c", "d", "e"] {
             let view = ClusterView { snapshot: &snapshot, answers: &answers };
             let lookup = view.namespace(name).unwrap_err();
             assert_eq!(lookup, Lookup::Namespace(name.to_owned()));
@@ -126,8 +158,8 @@ mod tests {
         }
         let view = ClusterView { snapshot: &snapshot, answers: &answers };
         assert!(matches!(view.namespace("a"), Ok(NamespaceState::Absent)));
-        assert!(matches!(view.namespace("d"), Ok(NamespaceState::Unknown(LookupError::Limited))));
-        assert!(matches!(view.service_account("d", "trainer"), Ok(Err(LookupError::Limited))));
+        assert!(matches!(view.namespace("f"), Ok(NamespaceState::Unknown(LookupError::Limited))));
+        assert!(matches!(view.service_account("f", "trainer"), Ok(Err(LookupError::Limited))));
     }
 
     #[test]

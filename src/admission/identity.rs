@@ -1,13 +1,15 @@
 //! The identity that a pod is given, whether it can be, and whether the pod may run as the service account that it has.
 
+use std::sync::Arc;
+
+use crate::admission::answer::Response;
 use crate::admission::bounds::LONGEST_NOTE;
 use crate::admission::cluster_view::{ClusterView, NamespaceState};
+use crate::admission::decision::Decision;
 use crate::admission::error::{Interrupt, ReviewError};
 use crate::admission::outcome::Task;
 use crate::identity::{Provider, Providers};
-use crate::mutate::{
-    AccountRefusal, IdentityChange, IdentityError, IdentityRequest, account_refusal, account_warnings,
-};
+use crate::mutate::{IdentityChange, IdentityError, IdentityRequest, account_refusal, account_warnings};
 use crate::policy::{AzureMlExemption, PolicySet};
 use crate::text::{PrintableKey, cut};
 
@@ -37,8 +39,7 @@ pub(super) fn identity<'v>(
         policies: task.policies.identity(policies).filter(|_| !is_left_alone),
         providers,
     };
-    // Bindings are not read yet, so that nothing is known of them.
-    let is_used = |_: &str| Ok(None);
+    let is_used = |name: &str| view.is_bound(namespace, name);
     let change = request.change(|name| view.service_account(namespace, name), is_used)?;
     change.map_err(|IdentityError { code, message, .. }| match code {
         403 => Interrupt::Denied(message),
@@ -46,21 +47,31 @@ pub(super) fn identity<'v>(
     })
 }
 
-/// Why a pod may not run as the service account that it has, and what policies on trial would say.
-pub(super) fn account_rules<'v>(
-    task: &Task<'v, '_>,
-    policies: &'v PolicySet,
-) -> Result<(Option<AccountRefusal<'v>>, Vec<String>), ReviewError> {
+/// Refuses a pod, beside all else that it may be refused for, that may not run as the service account that it has; of policies on
+/// trial it warns.
+pub(super) fn check_account<'b>(
+    task: &Task<'_, 'b>,
+    policies: &PolicySet,
+    response: &mut Response<'_>,
+    decision: &mut Decision<'b>,
+) -> Result<(), Interrupt> {
     // Nobody can change the account of a pod that is there.
     let is_new = task.workload.is_pod() && task.existing().is_none();
     if !is_new || !task.policies.may_refuse_account() || exemption(task, policies).is_some() {
-        return Ok((None, Vec::new()));
+        return Ok(());
     }
     check_labels(task, true, "which service accounts its pods may use")?;
     let of = (task.request.namespace.as_ref(), task.pod.service_account());
-    let refusal = account_refusal(task.policies.identity(policies), task.pod, of);
-    let warnings = account_warnings(task.policies.identity(policies), task.pod, of);
-    Ok((refusal, warnings))
+    response.warnings.extend(account_warnings(task.policies.identity(policies), task.pod, of));
+    let Some(refusal) = account_refusal(task.policies.identity(policies), task.pod, of) else {
+        return Ok(());
+    };
+    decision.policies.push(Arc::clone(&refusal.policy.name));
+    match &mut response.status {
+        Some(status) => status.add(&refusal.message),
+        None => return Err(Interrupt::Denied(refusal.message)),
+    }
+    Ok(())
 }
 
 /// What the audit log says of an identity that is given.

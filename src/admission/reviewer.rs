@@ -9,10 +9,9 @@ use crate::admission::cluster_view::{ClusterView, NamespaceState};
 use crate::admission::decision::{CountedResource, Decision, Operation, Webhook};
 use crate::admission::dispatch::{ToJudge, check_version, to_judge};
 use crate::admission::error::{Interrupt, ReviewError};
-use crate::admission::identity::{account_rules, audit_note, identity};
-use crate::admission::outcome::{
-    Task, audit_text, deny, enforced, name, one_line, refuse_unjudged, too_long,
-};
+use crate::admission::identity::check_account;
+use crate::admission::mutation::mutate;
+use crate::admission::outcome::{Task, audit_text, deny, enforced, one_line, refuse_unjudged, too_long};
 use crate::admission::reply::{Answer, Reply, Unanswerable};
 use crate::admission::request::{Envelope, NamedObject, ReadMode, Request};
 use crate::admission::templates::TemplateReview;
@@ -20,7 +19,6 @@ use crate::admission::{pod_security, unjudged};
 use crate::evaluate::{Refusal, Severity, defaults, evaluate, findings_of};
 use crate::identity::Providers;
 use crate::json::{ErrorKind, Reader};
-use crate::mutate::{self, Mutation};
 use crate::pod::Changes;
 use crate::policy::{
     Answers, Lookup, LookupAnswer, LookupError, NamespacePolicies, PodSecurityConfiguration, PolicyIndex,
@@ -219,10 +217,11 @@ impl Reviewer {
         match webhook {
             Webhook::Validate => {
                 self.validate(&task, response, decision);
-                self.check_account(&task, response, decision)?;
+                check_account(&task, self.policies(), response, decision)?;
             }
             Webhook::Mutate if workload.is_pod() && operation == Operation::Create => {
-                self.mutate(&task, view, response, decision)?;
+                let defaults = defaults(self.security(&task), task.pod);
+                mutate(&task, &defaults, (self.policies(), &self.providers), view, response, decision)?;
             }
             Webhook::Mutate => {}
         }
@@ -360,24 +359,6 @@ impl Reviewer {
         }
     }
 
-    /// Refuses a pod, beside all else that it may be refused for, that may not run as its service account.
-    fn check_account<'b>(
-        &self,
-        task: &Task<'_, 'b>,
-        response: &mut Response<'_>,
-        decision: &mut Decision<'b>,
-    ) -> Result<(), Interrupt> {
-        let (refusal, warnings) = account_rules(task, self.policies())?;
-        response.warnings.extend(warnings);
-        let Some(refusal) = refusal else { return Ok(()) };
-        decision.policies.push(Arc::clone(&refusal.policy.name));
-        match &mut response.status {
-            Some(status) => status.add(&refusal.message),
-            None => return Err(Interrupt::Denied(refusal.message)),
-        }
-        Ok(())
-    }
-
     /// Refuses an object whose pods would be refused, if a policy says so and its template is new. Whether it is refused.
     fn refuse_template<'r, 'b>(
         &'r self,
@@ -399,29 +380,6 @@ impl Reviewer {
         response.allowed = false;
         response.status = Some(task.status(&verdict, &denied, message));
         true
-    }
-
-    fn mutate<'b>(
-        &self,
-        task: &Task<'_, 'b>,
-        view: ClusterView<'_>,
-        response: &mut Response<'_>,
-        decision: &mut Decision<'b>,
-    ) -> Result<(), Interrupt> {
-        let defaults = defaults(self.security(task), task.pod);
-        let identity = identity(task, (self.policies(), &self.providers), view)?;
-        decision.policies.extend(identity.policy.map(|policy| Arc::clone(&policy.name)));
-        let note = audit_note(task, &identity);
-        let mutated = mutate::mutate(task.pod, task.object.text, &defaults, identity);
-        let Mutation { patch, warnings } = mutated.map_err(|error| {
-            let name = quoted(name(task.request, task.object));
-            ReviewError { code: 413, message: format!("the pod {name} cannot be mutated: {error}") }
-        })?;
-        decision.patched(patch.operations());
-        response.set_patch(patch);
-        response.audit_annotations.identity = note;
-        response.warnings = warnings;
-        Ok(())
     }
 }
 

@@ -1,5 +1,6 @@
 //! Arguments in, exit code out: the command line, and the wiring of everything else.
 
+mod azure;
 mod completions;
 mod doctor;
 mod exit_code;
@@ -35,7 +36,7 @@ struct Cli {
 enum Command {
     Serve(Box<serve::ServeArgs>),
     Lint(lint::LintArgs),
-    Review(review::ReviewArgs),
+    Review(Box<review::ReviewArgs>),
     Explain(explain::ExplainArgs),
     Policy(policy::PolicyArgs),
     Kinds(kinds::KindsArgs),

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, bail};
 
 use crate::admission::Reviewer;
 use crate::controls::Standard;
+use crate::identity::Providers;
 use crate::kinds::KindFiles;
 use crate::lint::{Objects, read_objects};
 use crate::policy::{
@@ -19,11 +21,14 @@ use crate::workload::Kinds;
 /// The namespace that podgate itself is installed in by default.
 pub(crate) const OWN_NAMESPACE: &str = "podgate-system";
 
+/// What stands for no policy in place of a path.
+const NONE: &str = "none";
+
 /// Which policies hold, and which objects of the cluster are known.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Policies")]
 pub(crate) struct SourceArgs {
-    /// File or folder with policies; repeat it for more. Without it the built-in ml-restricted holds.
+    /// File or folder with policies; repeat it for more. Without it the built-in ml-restricted holds; none is no policy at all.
     #[arg(long = "policy", value_name = "PATH", env = "PODGATE_POLICY", value_delimiter = ',')]
     policies: Vec<PathBuf>,
 
@@ -82,17 +87,29 @@ pub(crate) struct Sources {
     policies: Vec<SourceFile>,
     objects: Vec<SourceFile>,
     assumed: Snapshot,
+    providers: Arc<Providers>,
 }
 
 impl SourceArgs {
     /// Reads the files.
     pub(crate) fn read(&self) -> Result<Sources> {
+        let is_none = |path: &PathBuf| path.as_os_str() == NONE;
+        if self.policies.len() > 1 && self.policies.iter().any(is_none) {
+            bail!("--policy none is no policy at all: give no other beside it, or write ./none for a file");
+        }
+        let policies: &[PathBuf] = if self.has_no_policy() { &[] } else { &self.policies };
         Ok(Sources {
             args: self.clone(),
-            policies: read_paths(&self.policies, "policy")?,
+            policies: read_paths(policies, "policy")?,
             objects: read_paths(&self.objects, "object")?,
             assumed: Snapshot::default(),
+            providers: Arc::default(),
         })
+    }
+
+    /// Whether no policy at all is to hold.
+    fn has_no_policy(&self) -> bool {
+        matches!(self.policies.as_slice(), [path] if path.as_os_str() == NONE)
     }
 
     /// Whether files stand in for the cluster.
@@ -122,9 +139,15 @@ impl Sources {
         self.assumed.insert(name, labels);
     }
 
-    /// A reviewer by these policies and objects.
+    /// The same, with these providers of identities.
+    pub(crate) fn with_providers(self, providers: Arc<Providers>) -> Self {
+        Self { providers, ..self }
+    }
+
+    /// A reviewer by these policies and objects, with the providers.
     pub(crate) fn reviewer(&self) -> Result<Reviewer> {
-        Ok(Reviewer::new(self.policies()?, self.objects()?.snapshot))
+        let reviewer = Reviewer::new(self.policies()?, self.objects()?.snapshot);
+        Ok(reviewer.with_providers(Arc::clone(&self.providers)))
     }
 
     /// Reads the files again; `None` when they are as they were.
@@ -133,12 +156,13 @@ impl Sources {
         if read.policies == self.policies && read.objects == self.objects {
             return Ok(None);
         }
-        Ok(Some(Self { assumed: self.assumed.clone(), ..read }))
+        let (assumed, providers) = (self.assumed.clone(), Arc::clone(&self.providers));
+        Ok(Some(Self { assumed, providers, ..read }))
     }
 
-    /// The files that policies are read from: without any, the built-in one.
+    /// The files that policies are read from: without any, the built-in one, unless there is to be none.
     pub(crate) fn policy_files(&self) -> Vec<SourceFile> {
-        if self.policies.is_empty() {
+        if self.policies.is_empty() && !self.args.has_no_policy() {
             let name = "policies/ml-restricted.yaml (built in)".to_owned();
             return vec![SourceFile { name, text: BUILT_IN.to_owned() }];
         }

@@ -7,6 +7,7 @@ use backon::ExponentialBuilder;
 use kube::Client;
 use tokio::sync::{Notify, Semaphore};
 
+use crate::cluster::bindings::BindingWatches;
 use crate::cluster::reads::SharedReads;
 use crate::policy::Snapshot;
 
@@ -73,6 +74,7 @@ pub(super) struct ClusterState {
     /// Notifies the publisher that the snapshot has changed.
     pub(super) changed: Notify,
     pub(super) reads: SharedReads,
+    pub(super) bindings: BindingWatches,
     /// Limits the concurrent reads of single objects, so that a slow API server is not asked ever more.
     pub(super) slots: Semaphore,
 }
@@ -98,6 +100,7 @@ impl Cluster {
             snapshot: Mutex::new(Snapshot::live()),
             changed: Notify::new(),
             reads: SharedReads::new(),
+            bindings: BindingWatches::default(),
             slots: Semaphore::new(READS_AT_ONCE),
         };
         Self { client, server: server.into(), limits, known: Arc::new(known) }

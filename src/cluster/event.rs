@@ -11,11 +11,29 @@ pub enum WatchedResource {
     ServiceAccounts,
     /// The one Secret with the certificates.
     Secret,
+    /// Every RoleBinding: only once somebody asks.
+    RoleBindings,
+    /// Every ClusterRoleBinding, likewise.
+    ClusterRoleBindings,
 }
 
 impl WatchedResource {
     /// Every resource that may be watched.
-    pub const ALL: [Self; 3] = [Self::Namespaces, Self::ServiceAccounts, Self::Secret];
+    pub const ALL: [Self; 5] = [
+        Self::Namespaces,
+        Self::ServiceAccounts,
+        Self::Secret,
+        Self::RoleBindings,
+        Self::ClusterRoleBindings,
+    ];
+
+    /// Whether it is only watched once somebody asks.
+    pub(super) fn is_on_demand(self) -> bool {
+        match self {
+            Self::RoleBindings | Self::ClusterRoleBindings => true,
+            Self::Namespaces | Self::ServiceAccounts | Self::Secret => false,
+        }
+    }
 
     /// As RBAC has it, and the label of a metric.
     #[must_use]
@@ -24,6 +42,8 @@ impl WatchedResource {
             Self::Namespaces => "namespaces",
             Self::ServiceAccounts => "serviceaccounts",
             Self::Secret => "secrets",
+            Self::RoleBindings => "rolebindings",
+            Self::ClusterRoleBindings => "clusterrolebindings",
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Watches Namespaces and service accounts: each change becomes part of the snapshot.
+//! Watches Namespaces, service accounts and bindings: each change becomes part of the snapshot.
 //!
 //! The watches are those of kube's runtime. After an error a watch starts again with a list: only that proves that it
 //! works again, since a watch without events is silent. A watch that the server ends normally is resumed.
@@ -13,6 +13,7 @@ use std::time::Duration;
 use backon::BackoffBuilder as _;
 use futures::{FutureExt as _, StreamExt as _};
 use k8s_openapi::api::core::v1::{Namespace, Secret, ServiceAccount};
+use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, RoleBinding};
 use kube::core::PartialObjectMeta;
 use kube::runtime::watcher::{self, Config, watcher};
 use kube::{Api, Error, Resource as KubeResource};
@@ -26,6 +27,7 @@ use crate::cluster::publisher::FirstLists;
 use crate::cluster::snapshot_updater::SnapshotUpdater;
 use crate::cluster::watch_condition::WatchCondition;
 use crate::cluster::watch_event::WatchEvent;
+use crate::cluster::watched_object::{WatchedObject, WholeObject};
 use crate::policy::Snapshot;
 
 /// Objects in a page of a list.
@@ -38,9 +40,9 @@ const BURST: usize = 512;
 const NEVER: Duration = Duration::from_secs(365 * 86_400);
 
 impl Cluster {
-    /// Follows Namespaces and service accounts for as long as it is polled. Each new snapshot goes to
-    /// `publish`, and each event to `observe`. Both are called from the task that polls this, and must not
-    /// block. To be called once for all clones of a cluster.
+    /// Follows Namespaces and service accounts for as long as it is polled, and bindings from when somebody first asks for
+    /// them ([`Cluster::is_bound`]). Each new snapshot goes to `publish`, and each event to `observe`. Both are called from
+    /// the task that polls this, and must not block. To be called once for all clones of a cluster.
     pub async fn follow(
         &self,
         publish: impl Fn(Arc<Snapshot>),
@@ -49,40 +51,57 @@ impl Cluster {
         let lists = FirstLists::default();
         let observe = |event: ClusterEvent| {
             self.known.reads.note_failures(&event);
+            if let ClusterEvent::Failed(resource, _) = event {
+                self.known.bindings.settle(resource);
+            }
             observe(event);
         };
-        let follow = |resource, mut keeper: SnapshotUpdater| {
-            let mut is_first = true;
+        let follow = |resource| {
+            let mut keeper = SnapshotUpdater::of(resource);
+            // Readiness does not wait for what may never be asked for.
+            let mut is_first_of_all = !resource.is_on_demand();
             let (observe, lists) = (&observe, &lists);
             move |changes: Vec<WatchEvent>| {
                 let is_listed = changes.iter().any(|change| matches!(change, WatchEvent::InitDone));
                 self.known.reads.outdate(resource, &changes);
                 self.known.change(|snapshot| keeper.take(changes, snapshot));
-                if is_listed && std::mem::take(&mut is_first) {
+                if is_listed {
+                    self.known.bindings.settle(resource);
+                }
+                if is_listed && std::mem::take(&mut is_first_of_all) {
                     lists.add();
                 }
                 observe(ClusterEvent::Received(resource));
             }
         };
-        let namespaces = self.watch(
-            Api::<PartialObjectMeta<Namespace>>::all(self.client.clone()),
-            Config::default(),
-            WatchedResource::Namespaces,
-            follow(WatchedResource::Namespaces, SnapshotUpdater::namespaces()),
-            &observe,
-        );
-        let accounts = self.watch(
-            Api::<PartialObjectMeta<ServiceAccount>>::all(self.client.clone()),
-            Config::default(),
-            WatchedResource::ServiceAccounts,
-            follow(WatchedResource::ServiceAccounts, SnapshotUpdater::service_accounts()),
-            &observe,
-        );
-        let (never, _, _) = tokio::join!(
+        let resource = WatchedResource::Namespaces;
+        let api = Api::<PartialObjectMeta<Namespace>>::all(self.client.clone());
+        let namespaces = self.watch(api, Config::default(), resource, follow(resource), &observe);
+        let resource = WatchedResource::ServiceAccounts;
+        let api = Api::<WholeObject<ServiceAccount>>::all(self.client.clone());
+        let accounts = self.watch(api, Config::default(), resource, follow(resource), &observe);
+        let (never, _, _, _) = tokio::join!(
             Box::pin(namespaces),
             Box::pin(accounts),
+            Box::pin(self.follow_bindings(&follow, &observe)),
             self.publish_snapshots(&publish, &observe, &lists)
         );
+        never
+    }
+
+    async fn follow_bindings<T: FnMut(Vec<WatchEvent>)>(
+        &self,
+        follow: &impl Fn(WatchedResource) -> T,
+        observe: &impl Fn(ClusterEvent),
+    ) -> Infallible {
+        self.known.bindings.wanted().await;
+        let resource = WatchedResource::RoleBindings;
+        let api = Api::<WholeObject<RoleBinding>>::all(self.client.clone());
+        let roles = self.watch(api, Config::default(), resource, follow(resource), observe);
+        let resource = WatchedResource::ClusterRoleBindings;
+        let api = Api::<WholeObject<ClusterRoleBinding>>::all(self.client.clone());
+        let cluster_roles = self.watch(api, Config::default(), resource, follow(resource), observe);
+        let (never, _) = tokio::join!(roles, cluster_roles);
         never
     }
 
@@ -108,7 +127,7 @@ impl Cluster {
     /// Watches for ever. Changes go to `take`, in batches of what has arrived.
     fn watch<K>(
         &self,
-        api: Api<PartialObjectMeta<K>>,
+        api: Api<K>,
         config: Config,
         resource: WatchedResource,
         mut take: impl FnMut(Vec<WatchEvent>),
@@ -116,6 +135,7 @@ impl Cluster {
     ) -> impl Future<Output = Infallible>
     where
         K: KubeResource + Clone + Debug + DeserializeOwned + Send + 'static,
+        WatchedObject: From<K>,
     {
         let call = ApiCall {
             method: "Get",
@@ -157,7 +177,7 @@ impl Cluster {
 
     async fn watch_until_error<K>(
         &self,
-        api: &Api<PartialObjectMeta<K>>,
+        api: &Api<K>,
         config: Config,
         call: &ApiCall,
         take: &mut impl FnMut(Vec<WatchEvent>),
@@ -165,6 +185,7 @@ impl Cluster {
     ) -> WatchEnd
     where
         K: KubeResource + Clone + Debug + DeserializeOwned + Send + 'static,
+        WatchedObject: From<K>,
     {
         let mut stream = pin!(watcher(api.clone(), config));
         let mut progress = WatchProgress::default();

@@ -1,9 +1,8 @@
 //! An object that is read for a review: its path, and its name in the watches.
 
-use kube::core::ObjectMeta;
-
 use crate::cluster::error::ApiCall;
 use crate::cluster::event::WatchedResource;
+use crate::cluster::watched_object::WatchedObject;
 
 /// An object that can be read.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -14,14 +13,16 @@ pub(super) enum ObjectKey {
 
 impl ObjectKey {
     /// The object of an event.
-    pub(super) fn of(resource: WatchedResource, object: &ObjectMeta) -> Option<Self> {
+    pub(super) fn of(resource: WatchedResource, object: &WatchedObject) -> Option<Self> {
         let name = object.name.clone()?;
         match resource {
             WatchedResource::Namespaces => Some(Self::Namespace(name)),
             WatchedResource::ServiceAccounts => {
                 object.namespace.clone().map(|namespace| Self::ServiceAccount { namespace, name })
             }
-            WatchedResource::Secret => None,
+            WatchedResource::Secret
+            | WatchedResource::RoleBindings
+            | WatchedResource::ClusterRoleBindings => None,
         }
     }
 

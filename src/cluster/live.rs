@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, Shared};
-use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
+use k8s_openapi::api::core::v1::{Namespace, ServiceAccount as CoreServiceAccount};
 use kube::core::PartialObjectMeta;
 use kube::{Api, Error};
 use tokio::time::{Instant, timeout};
@@ -15,6 +15,8 @@ use crate::cluster::client::{Cluster, ClusterState};
 use crate::cluster::error::{ApiCall, ApiError, Reason};
 use crate::cluster::key::{ObjectKey, is_object_name};
 use crate::cluster::reads::{ReadGuard, ReadInFlight, ReadResult};
+use crate::cluster::watched_object::{ObjectContent, WatchedObject, WholeObject};
+use crate::identity::ServiceAccount;
 use crate::policy::{Labels, complete, is_namespace};
 
 impl Cluster {
@@ -28,10 +30,14 @@ impl Cluster {
         if !is_namespace(name) {
             return Ok(None);
         }
-        self.read(ObjectKey::Namespace(name.to_owned()), within).await
+        let found = self.read(ObjectKey::Namespace(name.to_owned()), within).await?;
+        Ok(found.and_then(|content| match content {
+            ObjectContent::Labels(labels) => Some(complete(name, labels)),
+            ObjectContent::Account(_) | ObjectContent::Binding(_) => None,
+        }))
     }
 
-    /// Whether there is a service account: by the snapshot, or else read now.
+    /// A service account, by the snapshot, or else read now; `None` when there is none.
     ///
     /// # Errors
     ///
@@ -41,15 +47,17 @@ impl Cluster {
         namespace: &str,
         name: &str,
         within: Duration,
-    ) -> Result<bool, ApiError> {
-        if self.known.snapshot().service_account(namespace, name).is_some() {
-            return Ok(true);
-        }
-        if !is_namespace(namespace) || !is_object_name(name) {
-            return Ok(false);
+    ) -> Result<Option<ServiceAccount>, ApiError> {
+        let known = self.known.snapshot().service_account(namespace, name).cloned();
+        if known.is_some() || !is_namespace(namespace) || !is_object_name(name) {
+            return Ok(known);
         }
         let (namespace, name) = (namespace.to_owned(), name.to_owned());
-        self.read(ObjectKey::ServiceAccount { namespace, name }, within).await.map(|found| found.is_some())
+        let found = self.read(ObjectKey::ServiceAccount { namespace, name }, within).await?;
+        Ok(found.and_then(|content| match content {
+            ObjectContent::Account(account) => Some(account),
+            ObjectContent::Labels(_) | ObjectContent::Binding(_) => None,
+        }))
     }
 
     async fn read(&self, key: ObjectKey, within: Duration) -> ReadResult {
@@ -67,7 +75,7 @@ impl Cluster {
                 None if !state.budget.spend(now, left) => {
                     return state
                         .kept
-                        .labels(&key, now)
+                        .content(&key, now)
                         .map(Some)
                         .ok_or_else(|| ApiError::rate_limited(&call));
                 }
@@ -107,16 +115,15 @@ impl Cluster {
         let found = match key {
             ObjectKey::Namespace(name) => {
                 let api = Api::<PartialObjectMeta<Namespace>>::all(self.client.clone());
-                api.get(name).await.map(|object| complete(name, object.metadata.labels.unwrap_or_default()))
+                api.get(name).await.map(WatchedObject::from)
             }
             ObjectKey::ServiceAccount { namespace, name } => {
-                let api =
-                    Api::<PartialObjectMeta<ServiceAccount>>::namespaced(self.client.clone(), namespace);
-                api.get(name).await.map(|_| Labels::new())
+                let api = Api::<WholeObject<CoreServiceAccount>>::namespaced(self.client.clone(), namespace);
+                api.get(name).await.map(WatchedObject::from)
             }
         };
         match found {
-            Ok(labels) => Ok(Some(labels)),
+            Ok(object) => Ok(Some(object.content)),
             Err(error) => absent_or_fault(&error, &key.call(&self.server)),
         }
     }

@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use http_body_util::{BodyExt as _, Limited};
 use hyper::{Request, header};
+use k8s_openapi::api::core::v1::ServiceAccount as CoreServiceAccount;
 use k8s_openapi::apimachinery::pkg::version::Info;
 use k8s_openapi::jiff::fmt::rfc2822;
 use kube::Resource;
@@ -16,6 +17,8 @@ use tokio::time::timeout;
 use crate::cluster::client::Cluster;
 use crate::cluster::error::{ApiError, Reason};
 use crate::cluster::raw::{escape, parse};
+use crate::cluster::watched_object::{ObjectContent, WatchedObject, WholeObject};
+use crate::identity::ServiceAccount;
 
 /// Objects of a page.
 const PAGE_SIZE: u32 = 500;
@@ -115,6 +118,25 @@ impl Cluster {
         let wanted = format!("list {}", K::plural(&()));
         let all = self.pages::<MetadataOnly>(&K::url_path(&(), None), &wanted, None).await?;
         Ok(all.into_iter().map(|MetadataOnly { metadata }| metadata).collect())
+    }
+
+    /// Every service account of the cluster, by namespace and name.
+    ///
+    /// # Errors
+    ///
+    /// Why they cannot be listed.
+    pub async fn service_accounts(&self) -> Result<Vec<(String, String, ServiceAccount)>, ApiError> {
+        let path = CoreServiceAccount::url_path(&(), None);
+        let all = self.pages::<WholeObject<CoreServiceAccount>>(&path, "list serviceaccounts", None).await?;
+        let named = |object: WholeObject<CoreServiceAccount>| {
+            let WatchedObject { namespace, name, content } = object.into();
+            let account = match content {
+                ObjectContent::Account(account) => account,
+                ObjectContent::Labels(_) | ObjectContent::Binding(_) => return None,
+            };
+            Some((namespace.unwrap_or_default(), name.unwrap_or_default(), account))
+        };
+        Ok(all.into_iter().filter_map(named).collect())
     }
 
     async fn pages<T>(&self, path: &str, wanted: &str, labels: Option<&str>) -> Result<Vec<T>, ApiError>

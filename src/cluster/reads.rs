@@ -12,10 +12,10 @@ use crate::cluster::event::{ClusterEvent, WatchedResource};
 use crate::cluster::key::ObjectKey;
 use crate::cluster::recent_reads::RecentReads;
 use crate::cluster::watch_event::WatchEvent;
-use crate::policy::Labels;
+use crate::cluster::watched_object::ObjectContent;
 
-/// The labels of what was read; `None` when it does not exist.
-pub(super) type ReadResult = Result<Option<Labels>, ApiError>;
+/// What was read of an object; `None` when it does not exist.
+pub(super) type ReadResult = Result<Option<ObjectContent>, ApiError>;
 
 /// The reads in flight, recent answers, and the budget for more.
 pub(super) struct SharedReads(Mutex<ReadTable>);
@@ -44,10 +44,10 @@ pub(super) struct ReadGuard<'c> {
 impl ReadGuard<'_> {
     /// Keeps what was read, unless something has happened to the object meanwhile.
     pub(super) fn keep(&self, answer: &ReadResult) {
-        let Ok(labels) = answer else { return };
+        let Ok(content) = answer else { return };
         let mut state = self.reads.lock();
         if state.is_in_flight(self.key, self.number) {
-            state.kept.put(self.key, labels.as_ref(), Instant::now());
+            state.kept.put(self.key, content.as_ref(), Instant::now());
         }
     }
 }

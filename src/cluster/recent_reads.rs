@@ -1,7 +1,7 @@
 //! What was read a moment ago, so that it need not be read again for the next review.
 //!
-//! To consider an object absent is strict, so that is kept for seconds and used instead of a call. Outdated labels might
-//! let a pod pass: they are kept for one second, only while a watch would report a change, and used only when the
+//! To consider an object absent is strict, so that is kept for seconds and used instead of a call. Outdated labels, or an
+//! outdated service account, might let a pod pass: they are kept for one second, only while a watch would report a change, and used only when the
 //! budget for calls is spent.
 
 use std::collections::{HashMap, HashSet};
@@ -11,12 +11,12 @@ use tokio::time::Instant;
 
 use crate::cluster::event::WatchedResource;
 use crate::cluster::key::ObjectKey;
-use crate::policy::Labels;
+use crate::cluster::watched_object::ObjectContent;
 
 /// How long an absent object is remembered.
 const ABSENT: Duration = Duration::from_secs(5);
 
-/// How long the labels of an object are remembered: both webhooks are called for a pod within that time.
+/// How long what was read of an object is remembered: both webhooks are called for a pod within that time.
 const FOUND: Duration = Duration::from_secs(1);
 
 /// The most objects that are remembered: more than the budget allows to be read within [`ABSENT`].
@@ -25,30 +25,30 @@ const MOST_KEPT: usize = 256;
 /// The answers.
 #[derive(Default)]
 pub(super) struct RecentReads {
-    answers: HashMap<ObjectKey, (Instant, Option<Labels>)>,
+    answers: HashMap<ObjectKey, (Instant, Option<ObjectContent>)>,
     watched: HashSet<WatchedResource>,
 }
 
 impl RecentReads {
     /// Whether it was not there a moment ago.
     pub(super) fn is_absent(&self, key: &ObjectKey, now: Instant) -> bool {
-        self.answers.get(key).is_some_and(|(until, labels)| now < *until && labels.is_none())
+        self.answers.get(key).is_some_and(|(until, content)| now < *until && content.is_none())
     }
 
-    /// The labels that it had a moment ago.
-    pub(super) fn labels(&self, key: &ObjectKey, now: Instant) -> Option<Labels> {
-        let (until, labels) = self.answers.get(key)?;
-        labels.clone().filter(|_| now < *until)
+    /// What was read of it a moment ago.
+    pub(super) fn content(&self, key: &ObjectKey, now: Instant) -> Option<ObjectContent> {
+        let (until, content) = self.answers.get(key)?;
+        content.clone().filter(|_| now < *until)
     }
 
-    pub(super) fn put(&mut self, key: &ObjectKey, labels: Option<&Labels>, now: Instant) {
-        if labels.is_some() && !self.watched.contains(&key.resource()) {
+    pub(super) fn put(&mut self, key: &ObjectKey, content: Option<&ObjectContent>, now: Instant) {
+        if content.is_some() && !self.watched.contains(&key.resource()) {
             return;
         }
         self.answers.retain(|_, (until, _)| now < *until);
         if self.answers.len() < MOST_KEPT {
-            let age = if labels.is_some() { FOUND } else { ABSENT };
-            self.answers.insert(key.clone(), (now + age, labels.cloned()));
+            let age = if content.is_some() { FOUND } else { ABSENT };
+            self.answers.insert(key.clone(), (now + age, content.cloned()));
         }
     }
 
@@ -69,7 +69,7 @@ impl RecentReads {
     /// No watch reports their changes any longer.
     pub(super) fn is_not_watched(&mut self, resource: WatchedResource) {
         if self.watched.remove(&resource) {
-            self.answers.retain(|key, (_, labels)| labels.is_none() || key.resource() != resource);
+            self.answers.retain(|key, (_, content)| content.is_none() || key.resource() != resource);
         }
     }
 }
@@ -77,6 +77,11 @@ impl RecentReads {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::identity::ServiceAccount;
+
+    fn read() -> ObjectContent {
+        ObjectContent::Account(ServiceAccount::default())
+    }
 
     fn key(name: &str) -> ObjectKey {
         ObjectKey::Namespace(name.to_owned())
@@ -87,21 +92,21 @@ mod tests {
         let start = Instant::now();
         let at = |millis| start + Duration::from_millis(millis);
         let mut kept = RecentReads::default();
-        kept.put(&key("there"), Some(&Labels::new()), start);
-        assert_eq!(kept.labels(&key("there"), start), None, "nobody would tell of a change");
+        kept.put(&key("there"), Some(&read()), start);
+        assert_eq!(kept.content(&key("there"), start), None, "nobody would tell of a change");
         kept.is_watched(WatchedResource::Namespaces);
-        kept.put(&key("there"), Some(&Labels::new()), start);
+        kept.put(&key("there"), Some(&read()), start);
         kept.put(&key("absent"), None, start);
-        assert_eq!(kept.labels(&key("there"), at(999)), Some(Labels::new()));
-        assert_eq!(kept.labels(&key("there"), at(1000)), None);
+        assert_eq!(kept.content(&key("there"), at(999)), Some(read()));
+        assert_eq!(kept.content(&key("there"), at(1000)), None);
         assert!(!kept.is_absent(&key("there"), at(999)));
         assert!(kept.is_absent(&key("absent"), at(4999)) && !kept.is_absent(&key("absent"), at(5000)));
-        assert_eq!(kept.labels(&key("absent"), start), None);
-        kept.put(&key("there"), Some(&Labels::new()), at(2000));
+        assert_eq!(kept.content(&key("absent"), start), None);
+        kept.put(&key("there"), Some(&read()), at(2000));
         kept.is_not_watched(WatchedResource::ServiceAccounts);
-        assert!(kept.labels(&key("there"), at(2000)).is_some());
+        assert!(kept.content(&key("there"), at(2000)).is_some());
         kept.is_not_watched(WatchedResource::Namespaces);
-        assert_eq!(kept.labels(&key("there"), at(2000)), None);
+        assert_eq!(kept.content(&key("there"), at(2000)), None);
         assert!(kept.is_absent(&key("absent"), at(2000)));
         kept.forget(&key("absent"));
         assert!(!kept.is_absent(&key("absent"), at(2000)) && kept.is_empty());

@@ -2,37 +2,22 @@
 
 use std::collections::{HashMap, HashSet};
 
-use kube::core::ObjectMeta;
-
+use crate::cluster::event::WatchedResource;
 use crate::cluster::watch_event::WatchEvent;
-use crate::identity::ServiceAccount;
-use crate::policy::Snapshot;
+use crate::cluster::watched_object::{ObjectContent, WatchedObject};
+use crate::policy::{BindingKind, Snapshot};
 
 /// Applies the changes of one resource.
 pub(super) struct SnapshotUpdater {
-    kind: SnapshotPart,
+    resource: WatchedResource,
     /// What the current list has had so far: names by namespace. Objects without one are under "".
     listed: HashMap<String, HashSet<String>>,
     is_listing: bool,
 }
 
-#[derive(Clone, Copy)]
-enum SnapshotPart {
-    Namespace,
-    ServiceAccount,
-}
-
 impl SnapshotUpdater {
-    pub(super) fn namespaces() -> Self {
-        Self::of(SnapshotPart::Namespace)
-    }
-
-    pub(super) fn service_accounts() -> Self {
-        Self::of(SnapshotPart::ServiceAccount)
-    }
-
-    fn of(kind: SnapshotPart) -> Self {
-        Self { kind, listed: HashMap::new(), is_listing: false }
+    pub(super) fn of(resource: WatchedResource) -> Self {
+        Self { resource, listed: HashMap::new(), is_listing: false }
     }
 
     pub(super) fn take(&mut self, changes: Vec<WatchEvent>, snapshot: &mut Snapshot) {
@@ -53,26 +38,26 @@ impl SnapshotUpdater {
         }
     }
 
-    fn put(&mut self, object: ObjectMeta, snapshot: &mut Snapshot) {
+    fn put(&mut self, object: WatchedObject, snapshot: &mut Snapshot) {
         let namespace = object.namespace.unwrap_or_default();
         let name = object.name.unwrap_or_default();
-        match self.kind {
-            SnapshotPart::Namespace => snapshot.insert(&name, object.labels.unwrap_or_default()),
-            SnapshotPart::ServiceAccount => {
-                snapshot.insert_service_account(&namespace, &name, ServiceAccount::default())
-            }
+        match object.content {
+            ObjectContent::Labels(labels) => snapshot.insert(&name, labels),
+            ObjectContent::Account(account) => snapshot.insert_service_account(&namespace, &name, account),
+            ObjectContent::Binding(binding) => snapshot.bindings_mut().insert(&namespace, &name, binding),
         }
         if self.is_listing {
             self.listed.entry(namespace).or_default().insert(name);
         }
     }
 
-    fn remove(&self, object: &ObjectMeta, snapshot: &mut Snapshot) {
+    fn remove(&self, object: &WatchedObject, snapshot: &mut Snapshot) {
         let namespace = object.namespace.as_deref().unwrap_or_default();
         let name = object.name.as_deref().unwrap_or_default();
-        match self.kind {
-            SnapshotPart::Namespace => snapshot.remove(name),
-            SnapshotPart::ServiceAccount => snapshot.remove_service_account(namespace, name),
+        match object.content {
+            ObjectContent::Labels(_) => snapshot.remove(name),
+            ObjectContent::Account(_) => snapshot.remove_service_account(namespace, name),
+            ObjectContent::Binding(_) => snapshot.bindings_mut().remove(namespace, name),
         }
     }
 
@@ -80,9 +65,17 @@ impl SnapshotUpdater {
         let listed = std::mem::take(&mut self.listed);
         let is_listed =
             |namespace: &str, name: &str| listed.get(namespace).is_some_and(|names| names.contains(name));
-        match self.kind {
-            SnapshotPart::Namespace => snapshot.retain(|name| is_listed("", name)),
-            SnapshotPart::ServiceAccount => snapshot.retain_service_accounts(is_listed),
+        match self.resource {
+            WatchedResource::Namespaces => snapshot.retain(|name| is_listed("", name)),
+            WatchedResource::ServiceAccounts => snapshot.retain_service_accounts(is_listed),
+            WatchedResource::RoleBindings => {
+                snapshot.bindings_mut().retain(BindingKind::Role, is_listed);
+            }
+            WatchedResource::ClusterRoleBindings => {
+                snapshot.bindings_mut().retain(BindingKind::ClusterRole, is_listed);
+            }
+            // It is never part of a snapshot.
+            WatchedResource::Secret => {}
         }
         self.is_listing = false;
     }
@@ -93,25 +86,33 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::identity::ServiceAccount;
+    use crate::policy::Binding;
 
-    fn object(namespace: Option<&str>, name: &str) -> ObjectMeta {
-        let (namespace, name) = (namespace.map(ToOwned::to_owned), Some(name.to_owned()));
-        ObjectMeta { namespace, name, ..ObjectMeta::default() }
+    fn object(namespace: Option<&str>, name: &str, content: ObjectContent) -> WatchedObject {
+        WatchedObject { namespace: namespace.map(ToOwned::to_owned), name: Some(name.to_owned()), content }
+    }
+
+    fn labelled(name: &str) -> WatchedObject {
+        object(None, name, ObjectContent::Labels(BTreeMap::new()))
     }
 
     #[test]
     fn a_list_takes_out_what_it_does_not_have() {
         let mut snapshot = Snapshot::live();
-        let mut namespaces = SnapshotUpdater::namespaces();
-        let mut accounts = SnapshotUpdater::service_accounts();
+        let mut namespaces = SnapshotUpdater::of(WatchedResource::Namespaces);
+        let mut accounts = SnapshotUpdater::of(WatchedResource::ServiceAccounts);
         snapshot.insert("gone", BTreeMap::new());
-        let there = |name| WatchEvent::Apply(object(None, name));
+        let there = |name| WatchEvent::Apply(labelled(name));
         namespaces.take(vec![WatchEvent::Init, there("a"), there("b")], &mut snapshot);
         assert!(snapshot.labels("gone").is_some(), "nothing goes before the list is whole");
-        namespaces.take(vec![WatchEvent::InitDone, WatchEvent::Delete(object(None, "b"))], &mut snapshot);
+        namespaces.take(vec![WatchEvent::InitDone, WatchEvent::Delete(labelled("b"))], &mut snapshot);
         assert!(snapshot.labels("gone").is_none() && snapshot.labels("b").is_none());
         assert!(snapshot.labels("a").is_some());
-        let account = |name| WatchEvent::Apply(object(Some("a"), name));
+        let account = |name| {
+            let content = ObjectContent::Account(ServiceAccount::default());
+            WatchEvent::Apply(object(Some("a"), name, content))
+        };
         accounts
             .take(vec![WatchEvent::Init, account("x"), account("y"), WatchEvent::InitDone], &mut snapshot);
         accounts.take(vec![WatchEvent::Init, account("y"), WatchEvent::InitDone], &mut snapshot);
@@ -119,5 +120,28 @@ mod tests {
             !snapshot.service_account("a", "x").is_some() && snapshot.service_account("a", "y").is_some()
         );
         assert!(snapshot.labels("a").is_some(), "the other resource is left alone");
+    }
+
+    #[test]
+    fn bindings_are_known_once_both_kinds_are_listed() {
+        let mut snapshot = Snapshot::live();
+        let mut roles = SnapshotUpdater::of(WatchedResource::RoleBindings);
+        let mut cluster_roles = SnapshotUpdater::of(WatchedResource::ClusterRoleBindings);
+        let binding = |namespace, account: &str| {
+            let mut binding = Binding::default();
+            binding.add("ServiceAccount", account, Some("a"));
+            object(namespace, "b", ObjectContent::Binding(binding))
+        };
+        let is_bound = |snapshot: &Snapshot, accounts: &[&str]| {
+            accounts.iter().map(|account| snapshot.is_bound("a", account)).collect::<Vec<_>>()
+        };
+        let list = |object| vec![WatchEvent::Init, WatchEvent::Apply(object), WatchEvent::InitDone];
+        roles.take(list(binding(Some("a"), "x")), &mut snapshot);
+        assert_eq!(is_bound(&snapshot, &["x", "y"]), [Some(true), None]);
+        cluster_roles.take(list(binding(None, "y")), &mut snapshot);
+        assert_eq!(is_bound(&snapshot, &["x", "y", "z"]), [Some(true), Some(true), Some(false)]);
+        roles.take(vec![WatchEvent::Init, WatchEvent::InitDone], &mut snapshot);
+        cluster_roles.take(vec![WatchEvent::Delete(binding(None, "y"))], &mut snapshot);
+        assert_eq!(is_bound(&snapshot, &["x", "y"]), [Some(false), Some(false)]);
     }
 }

@@ -10,6 +10,10 @@ const CERTIFICATE: PodgateSetting = PodgateSetting { flag: "--tls-cert", variabl
 pub(super) const GUARDED: PodgateSetting =
     PodgateSetting { flag: "--guarded-labels", variable: "PODGATE_GUARDED_LABELS" };
 
+/// The flag that has podgate inject what Azure needs.
+pub(super) const AZURE_TENANT: PodgateSetting =
+    PodgateSetting { flag: "--azure-tenant-id", variable: "PODGATE_AZURE_TENANT_ID" };
+
 /// A flag of podgate's, and the environment variable in its place.
 pub(super) struct PodgateSetting {
     flag: &'static str,
@@ -51,6 +55,16 @@ fn certificate_file(deployment: &OwnDeployment) -> Option<&str> {
 }
 
 impl PodgateSetting {
+    /// Whether a Deployment of podgate sets it, be it from a ConfigMap or Secret.
+    pub(super) fn is_set(&self, deployment: &OwnDeployment) -> bool {
+        let variables = pod_spec(deployment).and_then(container).and_then(|container| container.env.as_ref());
+        let is_from_elsewhere = variables
+            .into_iter()
+            .flatten()
+            .any(|variable| variable.name == self.variable && variable.value.is_none());
+        is_from_elsewhere || self.of(deployment).is_some_and(|value| !value.is_empty())
+    }
+
     /// What a Deployment of podgate sets it to; `None` where it is not set.
     pub(super) fn of<'d>(&self, deployment: &'d OwnDeployment) -> Option<&'d str> {
         let container = pod_spec(deployment).and_then(container)?;

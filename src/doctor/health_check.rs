@@ -55,6 +55,8 @@ checks! {
     ReinvocationPolicy = "reinvocation-policy",
     /// Webhooks that need what podgate sets come before it.
     MutatingOrder = "mutating-order",
+    /// A policy of Kubernetes' own changes pods before podgate does, and not after it.
+    MutatingPolicy = "mutating-policy",
     /// No CA for the API server to trust.
     BundleMissing = "bundle-missing",
     /// Something in the bundle that is no CA certificate.
@@ -95,8 +97,16 @@ checks! {
     IdentityAccount = "identity-account",
     /// It does not say which identity it stands for.
     IdentityClient = "identity-client",
+    /// What a federated credential has to name.
+    IdentitySubject = "identity-subject",
+    /// More service accounts stand for an identity than Azure takes credentials for.
+    IdentityCrowded = "identity-crowded",
+    /// Rights that only some policies need.
+    IdentityRights = "identity-rights",
     /// Nothing is seen that puts the token in.
     IdentityWebhook = "identity-webhook",
+    /// Two put the token in.
+    IdentityInjectors = "identity-injectors",
     /// The Deployment is not there.
     DeploymentMissing = "deployment-missing",
     /// Fewer replicas are ready than are asked for.

@@ -3,18 +3,18 @@
 use std::time::SystemTime;
 
 use k8s_openapi::api::admissionregistration::v1::{
-    MutatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
-    ValidatingWebhookConfiguration,
+    MutatingAdmissionPolicy, MutatingWebhookConfiguration, ValidatingAdmissionPolicy,
+    ValidatingAdmissionPolicyBinding, ValidatingWebhookConfiguration,
 };
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{ConfigMap, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::doctor::deployment::has_certificate_files;
 use crate::doctor::own_pods::{OwnDeployment, OwnPod};
+use crate::identity::ServiceAccount;
 use crate::policy::{Labels, PolicySet};
 
 /// An object; `None` if there is none; or why it was not read, in one line.
@@ -65,8 +65,12 @@ pub struct Installation {
     pub secret: ObjectRead<Option<CertificateDates>>,
     /// The namespaces of the cluster with their labels.
     pub namespaces: ListRead<(String, Labels)>,
-    /// The metadata of the service accounts of the cluster.
-    pub service_accounts: ListRead<ObjectMeta>,
+    /// The service accounts of the cluster.
+    pub service_accounts: ListRead<NamedAccount>,
+    /// Every MutatingAdmissionPolicy.
+    pub mutating_policies: ListRead<MutatingAdmissionPolicy>,
+    /// What podgate may do that only some policies need.
+    pub rights: OptionalRights,
     /// Where the policies come from.
     pub policies: PolicySource,
     /// The Deployment.
@@ -87,6 +91,26 @@ pub struct Installation {
     pub guards: Vec<Guard>,
     /// Every binding of a ValidatingAdmissionPolicy.
     pub bindings: ListRead<ValidatingAdmissionPolicyBinding>,
+}
+
+/// A service account, as far as an identity depends on it.
+#[derive(Debug, Clone)]
+pub struct NamedAccount {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// What is looked at of it.
+    pub account: ServiceAccount,
+}
+
+/// What podgate may do that only some policies need, or why that is not known, in one line.
+#[derive(Debug, Clone)]
+pub struct OptionalRights {
+    /// Whether it may list and watch RoleBindings and ClusterRoleBindings.
+    pub lists_bindings: Result<bool, String>,
+    /// Whether it may create SubjectAccessReviews.
+    pub reviews_access: Result<bool, String>,
 }
 
 /// The API server.

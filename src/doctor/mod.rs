@@ -10,6 +10,7 @@ mod diagnosis;
 mod guards;
 mod health_check;
 mod identity;
+mod injectors;
 mod installation;
 mod labels;
 mod own_pods;
@@ -29,7 +30,7 @@ pub use diagnosis::{Diagnosis, DiagnosisSeverity};
 pub use health_check::HealthCheck;
 pub use installation::{
     ApiServer, BundleState, CaDates, CertificateDates, Guard, Installation, InstallationNames, ListRead,
-    ObjectRead, PolicySource, TlsProbe,
+    NamedAccount, ObjectRead, OptionalRights, PolicySource, TlsProbe,
 };
 pub use own_pods::{OwnDeployment, OwnPod};
 pub use report::{DoctorReport, write_json, write_text};
@@ -45,6 +46,7 @@ pub fn examine(installation: &Installation) -> DoctorReport {
     certificates::check(installation, &mut findings);
     reach::check(installation, policies.as_ref(), &mut findings);
     identity::check(installation, policies.as_ref(), &mut findings);
+    injectors::check(installation, policies.as_ref(), &mut findings);
     replicas::check(installation, &mut findings);
     service::check(installation, &mut findings);
     rotation::check(installation, &mut findings);

@@ -45,6 +45,11 @@ fn of_cluster(installation: &Installation) -> Vec<Read<'_>> {
             fault(&installation.service_accounts),
         ),
         (
+            "get mutatingadmissionpolicies".to_owned(),
+            "the MutatingAdmissionPolicies".to_owned(),
+            fault(&installation.mutating_policies),
+        ),
+        (
             "get validatingadmissionpolicybindings".to_owned(),
             "the ValidatingAdmissionPolicyBindings".to_owned(),
             fault(&installation.bindings),

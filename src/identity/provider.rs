@@ -3,18 +3,8 @@
 use std::fmt::Debug;
 
 use crate::finding::Edit;
-use crate::identity::azure;
 use crate::identity::service_account::ServiceAccount;
 use crate::pod::Pod;
-
-/// Whether a provider looks at an annotation or label of a service account with this key: rightly, or because people write it
-/// in place of the right one.
-static KEYS: [fn(&str) -> bool; 1] = [azure::names_key];
-
-/// Whether any provider looks at an annotation or label of a service account with this key.
-pub(super) fn names_key(key: &str) -> bool {
-    KEYS.iter().any(|names| names(key))
-}
 
 /// A pod that is to be given an identity.
 #[derive(Debug, Clone, Copy)]
@@ -40,6 +30,9 @@ pub trait Provider: Debug + Send + Sync {
     /// When the pod, or its service account, says something that cannot be, or that the API server would refuse after the
     /// changes.
     fn inject<'p>(&self, recipient: Recipient<'p, '_>) -> Result<Injection<'p>, InjectionError>;
+
+    /// What the author of a pod should know that does not ask for an identity, but nearly: at most 120 characters.
+    fn near_miss(&self, pod: &Pod<'_>) -> Option<String>;
 }
 
 /// The providers that are on, in the order in which they change a pod.

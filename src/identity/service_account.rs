@@ -1,7 +1,5 @@
 //! A service account, as far as the identity of its pods depends on it.
 
-use crate::identity::provider::names_key;
-
 /// With this annotation, `"true"`, pods of the account may only use the secrets that it lists.
 pub const ENFORCE_MOUNTABLE_SECRETS: &str = "kubernetes.io/enforce-mountable-secrets";
 
@@ -9,6 +7,9 @@ pub const ENFORCE_MOUNTABLE_SECRETS: &str = "kubernetes.io/enforce-mountable-sec
 const MOST_KEPT: usize = 64;
 /// Longest value of an annotation or label that is kept, in bytes; a longer one is cut and so no longer valid.
 const LONGEST_VALUE: usize = 1024;
+
+/// Most bytes of annotations, and of labels, that are kept of one, in all: every replica keeps those of every account.
+const MOST_BYTES: usize = 8 * 1024;
 
 /// A service account. Of its annotations and labels only those are kept that some provider looks at: their number and
 /// length are their writer's choice.
@@ -25,9 +26,9 @@ pub struct ServiceAccount {
 }
 
 impl ServiceAccount {
-    /// A service account with these annotations and labels.
-    #[must_use]
-    pub fn new<'m>(
+    /// A service account with those of these annotations and labels whose keys are wanted.
+    pub(super) fn keeping<'m>(
+        is_wanted: impl Fn(&str) -> bool,
         annotations: impl IntoIterator<Item = (&'m str, &'m str)>,
         labels: impl IntoIterator<Item = (&'m str, &'m str)>,
     ) -> Self {
@@ -36,10 +37,14 @@ impl ServiceAccount {
             if key == ENFORCE_MOUNTABLE_SECRETS && value == "true" {
                 account.mountable_secrets = Some(Vec::new());
             }
-            keep(&mut account.annotations, key, value);
+            if is_wanted(key) {
+                keep(&mut account.annotations, key, value);
+            }
         }
         for (key, value) in labels {
-            keep(&mut account.labels, key, value);
+            if is_wanted(key) {
+                keep(&mut account.labels, key, value);
+            }
         }
         account
     }
@@ -84,9 +89,13 @@ impl ServiceAccount {
 }
 
 fn keep(kept: &mut Vec<(Box<str>, Box<str>)>, key: &str, value: &str) {
-    if names_key(key) && kept.len() < MOST_KEPT {
-        let end = value.floor_char_boundary(LONGEST_VALUE);
-        kept.push((key.into(), value.get(..end).unwrap_or_default().into()));
+    if kept.len() >= MOST_KEPT {
+        return;
+    }
+    let value = value.get(..value.floor_char_boundary(LONGEST_VALUE)).unwrap_or_default();
+    let bytes: usize = kept.iter().map(|(key, value)| key.len() + value.len()).sum();
+    if bytes + key.len() + value.len() <= MOST_BYTES {
+        kept.push((key.into(), value.into()));
     }
 }
 
@@ -115,7 +124,9 @@ mod tests {
         let many: Vec<String> = (0..100).map(|number| format!("azure.workload.identity/{number}")).collect();
         let long = "ä".repeat(LONGEST_VALUE);
         let account = ServiceAccount::new(many.iter().map(|key| (key.as_str(), long.as_str())), []);
-        assert_eq!(account.annotations().count(), MOST_KEPT);
+        assert_eq!(account.annotations().count(), MOST_BYTES / LONGEST_VALUE - 1);
         assert!(account.annotations().all(|(_, value)| value.len() == LONGEST_VALUE));
+        let short = ServiceAccount::new(many.iter().map(|key| (key.as_str(), "")), []);
+        assert_eq!(short.annotations().count(), MOST_KEPT);
     }
 }

@@ -10,6 +10,7 @@
 //! alone and no policy it is judged as it is written, as Kubernetes' own evaluator would: only a volume without a source is
 //! the emptyDir that the API server makes of it before anything judges it.
 
+mod account_object;
 mod diagnostic;
 mod exclude;
 mod file;
@@ -83,11 +84,13 @@ fn run_on(threads: usize, inputs: &[Input], options: Options) -> Report {
     let mut found = source::find(inputs, &excludes);
     let sources = mem::take(&mut found.sources);
     let mut objects = Objects::default();
-    for found in in_order(threads, &sources, |source| objects_of(source, &namespace)) {
+    let gives_identities = !policies.identity.is_empty();
+    for found in in_order(threads, &sources, |source| objects_of(source, &namespace, gives_identities)) {
         for (name, labels) in found.namespaces {
             objects.add_namespace(name, labels);
         }
         objects.references.extend(found.referents);
+        found.accounts.into_iter().for_each(|object| object.put(&mut objects.snapshot));
     }
     namespaces.take_from(&objects.snapshot);
     // Nobody can tell which of them is in the cluster, so every policy is taken to hold.
@@ -100,9 +103,9 @@ fn run_on(threads: usize, inputs: &[Input], options: Options) -> Report {
 }
 
 /// What verdicts on other objects depend on, of a source. What cannot be read here is reported when the source is linted.
-fn objects_of(source: &ManifestSource, namespace: &str) -> FoundObjects {
+fn objects_of(source: &ManifestSource, namespace: &str, gives_identities: bool) -> FoundObjects {
     match source.text() {
-        Ok(text) => find_objects(&source.name, &text, namespace),
+        Ok(text) => find_objects(&source.name, &text, namespace, gives_identities),
         Err(_) => FoundObjects::default(),
     }
 }

@@ -1,12 +1,12 @@
 //! Objects of the cluster that a verdict depends on, read from files: the Namespaces and their labels, the service
-//! accounts, and existing pods.
+//! accounts with what names them, and existing pods.
 //!
 //! Objects of other kinds are ignored: an export of a cluster holds more than is needed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::identity::ServiceAccount;
 use crate::json::{self, Reader, members};
+use crate::lint::account_object::{AccountObject, is_of_accounts};
 use crate::lint::known_kinds::NAMESPACE;
 use crate::lint::manifest::{self, Item};
 use crate::lint::place;
@@ -18,7 +18,6 @@ use crate::policy::{Labels, Snapshot};
 use crate::workload::{References, Referent};
 use crate::yaml::{self, ReadDocument, Stated, YamlError};
 
-const SERVICE_ACCOUNT: &str = "ServiceAccount";
 const POD: &str = "Pod";
 
 /// The namespace that kubectl puts an object in that names none.
@@ -27,7 +26,7 @@ const DEFAULT_NAMESPACE: &str = "default";
 /// The objects of files, as far as a verdict may depend on them.
 #[derive(Debug, Default, Clone)]
 pub struct Objects {
-    /// The Namespaces and service accounts.
+    /// The Namespaces, the service accounts, and the bindings that name them.
     pub snapshot: Snapshot,
     /// The Namespaces that come more than once, with other labels: some may be patches of others.
     pub contradicted: BTreeSet<String>,
@@ -71,24 +70,37 @@ pub(super) struct FoundObjects {
     pub(super) namespaces: Vec<(String, Labels)>,
     /// What others take their pods from.
     pub(super) referents: Vec<Referent>,
+    /// Service accounts, and what names them.
+    pub(super) accounts: Vec<AccountObject>,
 }
 
-/// The Namespaces of a text and what others take their pods from, as far as they can be read.
-pub(super) fn find_objects(file: &str, text: &str, default_namespace: &str) -> FoundObjects {
+/// The Namespaces of a text and what others take their pods from, as far as they can be read; and service accounts with
+/// what names them, if some policy `gives_identities`.
+pub(super) fn find_objects(
+    file: &str,
+    text: &str,
+    default_namespace: &str,
+    gives_identities: bool,
+) -> FoundObjects {
     let mut found = FoundObjects::default();
-    if !may_hold_namespace(text) && !References::may_be_in(text) {
+    if !gives_identities && !may_hold_namespace(text) && !References::may_be_in(text) {
         return found;
     }
+    let are_accounts = |api_version: &str, kind: &str| gives_identities && is_of_accounts(api_version, kind);
     let is_wanted = |stated: &Stated<'_>| {
         stated.kind == NAMESPACE
             || stated.kind.ends_with("List")
             || References::are_of(stated.api_version, stated.kind)
+            || are_accounts(stated.api_version, stated.kind)
     };
     yaml::read_each(text, is_wanted, |document| {
         let Ok(ReadDocument::Document(document)) = document else { return };
         for item in manifest::items(&document.root).into_iter().flatten() {
             if item.is_namespace() {
                 found.namespaces.extend(read_namespace(&item, text));
+            } else if are_accounts(item.api_version, item.kind) {
+                let read = AccountObject::read(&item, text, default_namespace);
+                found.accounts.extend(read.ok().flatten());
             } else {
                 found.referents.extend(referent(file, &item, default_namespace));
             }
@@ -140,6 +152,10 @@ fn add_document(file: &str, document: &yaml::Document, text: &str, objects: &mut
 
 fn add(file: &str, item: &Item<'_>, text: &str, objects: &mut Objects) -> Result<(), Vec<YamlError>> {
     objects.references.extend(referent(file, item, DEFAULT_NAMESPACE));
+    if let Some(object) = AccountObject::read(item, text, DEFAULT_NAMESPACE)? {
+        object.put(&mut objects.snapshot);
+        return Ok(());
+    }
     if item.api_version != "v1" {
         return Ok(());
     }
@@ -147,10 +163,6 @@ fn add(file: &str, item: &Item<'_>, text: &str, objects: &mut Objects) -> Result
         NAMESPACE => {
             let (name, labels) = read_namespace(item, text)?;
             objects.add_namespace(name, labels);
-        }
-        SERVICE_ACCOUNT => {
-            let Facts { name, namespace, .. } = read_facts(item, text)?;
-            objects.snapshot.insert_service_account(&namespace, &name, ServiceAccount::default());
         }
         POD => {
             let Facts { namespace, .. } = read_facts(item, text)?;
@@ -203,6 +215,7 @@ fn read_metadata(json: &[u8]) -> json::Result<Metadata<'_>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::identity::ServiceAccount;
 
     #[test]
     fn namespaces_are_found_among_other_objects() {
@@ -234,8 +247,60 @@ mod tests {
             ("kind: NamespaceSelector", false),
         ] {
             assert_eq!(may_hold_namespace(text), expected, "{text}");
-            assert_eq!(!find_objects("", text, "").namespaces.is_empty(), expected, "{text}");
+            assert_eq!(!find_objects("", text, "", false).namespaces.is_empty(), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn service_accounts_are_whole_and_so_are_their_rights() {
+        let text = r#"
+apiVersion: v1
+kind: ServiceAccount
+metadata:
+  name: trainer
+  namespace: team
+  annotations: {azure.workload.identity/client-id: 0a, note: x}
+  labels: {azure.workload.identity/use: "true"}
+automountServiceAccountToken: false
+imagePullSecrets: [{name: pull}]
+---
+apiVersion: v1
+kind: ServiceAccountList
+items: [{metadata: {name: bare}, secrets: null}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: use}
+rules: [{apiGroups: [cid.wi.aks.azure.com], resources: [0a], verbs: [use-managed-identity]}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: use}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: use}
+subjects: [{kind: ServiceAccount, name: trainer, namespace: team}]
+"#;
+        let expected = ServiceAccount::new(
+            [("azure.workload.identity/client-id", "0a")],
+            [("azure.workload.identity/use", "true")],
+        )
+        .with_pull_secrets(["pull"])
+        .with_automount(Some(false));
+        let mut objects = Objects::default();
+        assert_eq!(read_objects("f", text, &mut objects), []);
+        let mut found = Snapshot::default();
+        for object in find_objects("f", text, "default", true).accounts {
+            object.put(&mut found);
+        }
+        for known in [&objects.snapshot, &found] {
+            assert_eq!(known.service_account("team", "trainer"), Some(&expected));
+            assert_eq!(known.service_account("default", "bare"), Some(&ServiceAccount::default()));
+            assert_eq!(known.is_bound("team", "trainer"), Some(true));
+            assert_eq!(known.is_bound("default", "bare"), Some(false));
+            assert_eq!(known.may_use_identity("team", "trainer", "0A"), Some(true));
+            assert_eq!(known.may_use_identity("team", "trainer", "0b"), Some(false));
+        }
+        assert!(find_objects("f", text, "default", false).accounts.is_empty());
+        assert_eq!(Objects::default().snapshot.is_bound("team", "trainer"), None);
     }
 
     #[test]
@@ -250,13 +315,29 @@ mod tests {
                 "apiVersion: v1\nkind: Namespace\nmetadata: {name: x, Labels: {}}",
                 "f:3:21: metadata.Labels: unknown field, did you mean labels?",
             ),
+            (
+                "apiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: x\n  annotations: {a: 1}\n\
+                 automountServiceAccountToken: 'no'\nsecrets: [a]",
+                "f:5:20: metadata.annotations[a]: expected a string, found the number 1: quote it\n\
+                 f:6:31: automountServiceAccountToken: expected true or false, found the string \"no\": remove the \
+                 quotes\n\
+                 f:7:11: secrets[0]: expected an object, found the string a",
+            ),
+            (
+                "apiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {name: x}\nsubjects: {}",
+                "f:4:11: subjects: expected an array, found an object",
+            ),
+            (
+                "apiVersion: v1\nkind: ServiceAccount\nmetadata: {namespace: a}",
+                "f:3:1: metadata.name: not set",
+            ),
             ("a: [", "f:1:4: unclosed bracket '['"),
             ("a: b", "f:1:1: not a Kubernetes object: it has neither apiVersion nor kind"),
         ];
         for (text, expected) in table {
             let faults = read_objects("f", text, &mut Objects::default());
             let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
-            assert_eq!(faults, [expected], "{text}");
+            assert_eq!(faults.join("\n"), expected, "{text}");
         }
     }
 }

@@ -13,7 +13,8 @@ use crate::evaluate::{Defaults, root_image_warning};
 use crate::pod::Pod;
 
 pub use identity::{
-    AccountRefusal, Conflict, IdentityChange, IdentityError, IdentityRequest, account_refusal, account_warnings,
+    AccountRefusal, Conflict, IdentityChange, IdentityError, IdentityRequest, account_refusal,
+    account_warnings,
 };
 pub use patch_text::{PatchError, PatchText};
 

@@ -218,7 +218,9 @@ impl<'p> PatchBuilder<'p> {
         let is_taken_out = |child: &Node| {
             matches!(child.step, NodeStep::Index(_)) && matches!(self.op(child), Some(EditOp::Remove))
         };
-        for (index, child) in self.children(parent).filter(|(_, child)| !is_start(child) && !is_taken_out(child)) {
+        for (index, child) in
+            self.children(parent).filter(|(_, child)| !is_start(child) && !is_taken_out(child))
+        {
             self.write_child(index, child, at, patch)?;
         }
         let mut taken_out: Vec<(NodeIndex, &Node)> =

@@ -17,6 +17,8 @@ pub struct VolumeMount<'a> {
     pub mount_path: Cow<'a, str>,
     /// `readOnly`.
     pub is_read_only: Option<bool>,
+    /// Whether a part of the volume is mounted: by `subPath` or `subPathExpr`.
+    pub is_of_a_part: bool,
 }
 
 impl<'a> VolumeMounts<'a> {
@@ -27,7 +29,7 @@ impl<'a> VolumeMounts<'a> {
     /// Calls back with each mount and its index.
     ///
     /// # Errors
-    /// When they are not a list of mounts, or a name differs from `name` or `readOnly` in case only.
+    /// When they are not a list of mounts, or a name differs from one that is read in case only.
     pub fn for_each(self, mut each: impl FnMut(usize, VolumeMount<'a>)) -> Result<()> {
         if self.0.is_empty() {
             return Ok(());
@@ -38,6 +40,8 @@ impl<'a> VolumeMounts<'a> {
                 "name" => mount.name = reader.string()?,
                 "mountPath" => mount.mount_path = reader.string()?,
                 "readOnly" => mount.is_read_only = reader.boolean()?,
+                "subPath" => mount.is_of_a_part |= !reader.string()?.is_empty(),
+                "subPathExpr" => mount.is_of_a_part |= !reader.string()?.is_empty(),
             })?;
             each(index, mount);
             Ok(())

@@ -73,10 +73,8 @@ impl PolicySet {
     pub fn unguarded_labels(&self, guarded: &GuardedLabels) -> Vec<UnguardedLabel> {
         let security =
             self.security.iter().map(|policy| (PolicyKind::SecurityPolicy, &*policy.name, &policy.scope));
-        let identity = self
-            .identity
-            .iter()
-            .map(|policy| (PolicyKind::IdentityPolicy, &*policy.name, &policy.scope));
+        let identity =
+            self.identity.iter().map(|policy| (PolicyKind::IdentityPolicy, &*policy.name, &policy.scope));
         let mut unguarded = Vec::new();
         for (kind, name, scope) in security.chain(identity) {
             let Scope::Labels(selector) = scope else { continue };

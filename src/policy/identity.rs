@@ -27,8 +27,13 @@ impl DocumentReader<'_> {
         self.check_name(&metadata.name, &names);
         self.check_sense(&spec);
         let default_account = self.default_account(&spec);
-        let IdentityMatch { namespaces, namespace_selector, pod_selector, owner_kinds, source_service_accounts } =
-            spec.r#match;
+        let IdentityMatch {
+            namespaces,
+            namespace_selector,
+            pod_selector,
+            owner_kinds,
+            source_service_accounts,
+        } = spec.r#match;
         let scope = self.scope(NamespaceMatch { namespaces, namespace_selector });
         if let Some(selector) = &pod_selector {
             self.check_selector(selector, "spec.match.podSelector", "leave it out to mean every pod");
@@ -38,8 +43,8 @@ impl DocumentReader<'_> {
             self.fault(&path("spec.match.ownerKinds").index(index), message);
         }
         // A policy that gives no identity takes pods from nowhere: it holds for all of them.
-        let sources = source_service_accounts
-            .or_else(|| spec.identity.as_ref().map(|_| vec![DEFAULT.to_owned()]));
+        let sources =
+            source_service_accounts.or_else(|| spec.identity.as_ref().map(|_| vec![DEFAULT.to_owned()]));
         for (index, source) in sources.iter().flatten().enumerate() {
             self.check_account(&path("spec.match.sourceServiceAccounts").index(index), source);
         }
@@ -78,7 +83,8 @@ impl DocumentReader<'_> {
             self.fault(&path("spec"), message);
         }
         if spec.identity.is_none() && spec.on_missing_service_account.is_some() {
-            let message = "says what is done about the account of spec.identity, which is not given: remove it";
+            let message =
+                "says what is done about the account of spec.identity, which is not given: remove it";
             self.fault(&path("spec.onMissingServiceAccount"), message);
         }
         if !changes && spec.allow_opt_out {
@@ -95,7 +101,8 @@ impl DocumentReader<'_> {
 
     fn default_account(&mut self, spec: &IdentitySpec) -> DefaultAccount {
         let exempt = spec.default_service_account_allowed_in.as_ref();
-        for (index, name) in exempt.into_iter().flatten().enumerate().filter(|(_, name)| !is_namespace(name)) {
+        for (index, name) in exempt.into_iter().flatten().enumerate().filter(|(_, name)| !is_namespace(name))
+        {
             let message = format!("no namespace can be named {name:?}{}", not_ascii(name));
             self.fault(&path("spec.defaultServiceAccountAllowedIn").index(index), message);
         }

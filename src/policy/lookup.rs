@@ -11,8 +11,9 @@ use crate::policy::pod_security::LevelVersion;
 use crate::policy::snapshot::Labels;
 use crate::text::{Printable, PrintableKey};
 
-/// Most lookups for one review: a Namespace, a service account and the pods of a namespace, each once.
-pub const MOST_LOOKUPS: usize = 3;
+/// Most lookups for one review: a Namespace, a service account, whether it is bound, whether it may use an identity, and
+/// the pods of a namespace, each once.
+pub const MOST_LOOKUPS: usize = 5;
 
 /// Something that a verdict depends on and that the snapshot does not hold.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -25,6 +26,22 @@ pub enum Lookup {
         namespace: String,
         /// Its name.
         name: String,
+    },
+    /// Whether any binding names a service account: [`LookupAnswer::Bound`].
+    Bound {
+        /// Its namespace.
+        namespace: String,
+        /// Its name.
+        name: String,
+    },
+    /// Whether a service account may use an identity that AKS has bound to the cluster: [`LookupAnswer::IdentityRight`].
+    IdentityRight {
+        /// Its namespace.
+        namespace: String,
+        /// Its name.
+        name: String,
+        /// The client id of the identity.
+        client_id: String,
     },
     /// Which pods of a namespace a new level would refuse: [`LookupAnswer::PodsIn`].
     PodsIn(PodsQuery),
@@ -49,6 +66,10 @@ pub enum LookupAnswer {
     Namespace(Option<Labels>),
     /// The service account; `None` if there is none of that name.
     ServiceAccount(Option<ServiceAccount>),
+    /// Whether any binding names it; `None` where that cannot be told, as when podgate may not list bindings.
+    Bound(Option<bool>),
+    /// Whether it may use the identity; `None` where that cannot be told, as when podgate may not ask.
+    IdentityRight(Option<bool>),
     /// The warnings for the user who changes the level.
     PodsIn(Vec<String>),
 }
@@ -127,6 +148,12 @@ impl fmt::Display for Lookup {
             Self::ServiceAccount { namespace, name } => {
                 write!(f, "ServiceAccount {}/{}", Printable(namespace), PrintableKey(name))
             }
+            Self::Bound { namespace, name } => {
+                write!(f, "the bindings of ServiceAccount {}/{}", Printable(namespace), PrintableKey(name))
+            }
+            Self::IdentityRight { namespace, name, .. } => {
+                write!(f, "the rights of ServiceAccount {}/{}", Printable(namespace), PrintableKey(name))
+            }
             Self::PodsIn(query) => write!(f, "the pods in namespace {}", Printable(&query.namespace)),
         }
     }
@@ -171,7 +198,10 @@ mod tests {
         assert!(answers.get(&Lookup::Namespace("a".to_owned())).is_none() && !answers.is_full());
         answers.insert(account("a"), Ok(LookupAnswer::ServiceAccount(None)));
         assert_eq!(answers.get(&account("a")), Some(Ok(&LookupAnswer::ServiceAccount(None))));
-        answers.insert(account("c"), Err(LookupError::NoCluster));
+        for name in ["c", "d", "e"] {
+            assert!(!answers.is_full());
+            answers.insert(account(name), Err(LookupError::NoCluster));
+        }
         assert!(answers.is_full());
     }
 }

@@ -5,6 +5,8 @@
 //! refused when it is read, and they are left out of every match besides.
 
 mod azure_ml;
+mod azure_ml_object;
+mod bindings;
 mod built_in;
 mod common;
 mod configuration;
@@ -40,6 +42,7 @@ use crate::controls::Standard;
 use crate::pod::Changes;
 
 pub use azure_ml::{AzureMachineLearning, AzureMlCompute, AzureMlExemption};
+pub use bindings::{Binding, BindingKind, Bindings, CLUSTER_ROLE, IDENTITY_GROUP, RoleRule, USE_IDENTITY};
 pub use built_in::BUILT_IN;
 pub use error::PolicyError;
 pub use file::{read_document, read_file};
@@ -47,7 +50,8 @@ pub use file_name::is_policy_file;
 pub use guarded::{GUARDED_LABELS, GuardedLabels, UnguardedLabel};
 pub use help_url::help_with_code;
 pub use identity_policy::{
-    Assignment, AutomountToken, DefaultAccount, IdentityMode, IdentityPolicy, Injector, OnMissing, ReservedAccount,
+    Assignment, AutomountToken, DefaultAccount, IdentityMode, IdentityPolicy, Injector, OnMissing,
+    ReservedAccount,
 };
 pub use index::{IndexedNamespace, NamespacePolicies, PolicyIndex};
 pub use kind::{KIND_TABLE, PolicyKind, is_of_policy};

@@ -1,9 +1,10 @@
-//! What is known of the cluster: the labels of its Namespaces, and which service accounts there are.
+//! What is known of the cluster: the labels of its Namespaces, its service accounts, and whom its bindings name.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::identity::ServiceAccount;
+use crate::policy::bindings::Bindings;
 
 /// The label that the API server puts on every Namespace.
 pub(super) const NAME_LABEL: &str = "kubernetes.io/metadata.name";
@@ -22,6 +23,7 @@ type AccountsByName = BTreeMap<Arc<str>, Arc<ServiceAccount>>;
 pub struct Snapshot {
     namespaces: Arc<HashMap<Arc<str>, Arc<Labels>>>,
     service_accounts: HashMap<Arc<str>, Arc<AccountsByName>>,
+    bindings: Arc<Bindings>,
     is_live: bool,
 }
 
@@ -48,10 +50,16 @@ impl Snapshot {
         }
     }
 
-    /// Adds the Namespaces of another snapshot, or replaces what was known of them.
+    /// Adds what another snapshot knows, or replaces what was known of it.
     pub fn take_from(&mut self, other: &Self) {
         for (name, labels) in other.namespaces() {
             Arc::make_mut(&mut self.namespaces).insert(Arc::clone(name), Arc::clone(labels));
+        }
+        for (namespace, name, account) in other.service_accounts() {
+            self.insert_service_account(namespace, name, account.clone());
+        }
+        if !other.bindings.is_empty() {
+            self.bindings_mut().take_from(&other.bindings);
         }
     }
 
@@ -130,6 +138,31 @@ impl Snapshot {
     pub fn service_accounts_of(&self, namespace: &str) -> impl Iterator<Item = (&str, &ServiceAccount)> {
         let accounts = self.service_accounts.get(namespace).into_iter().flat_map(|accounts| accounts.iter());
         accounts.map(|(name, account)| (name.as_ref(), account.as_ref()))
+    }
+
+    /// Every service account with its namespace and name.
+    pub fn service_accounts(&self) -> impl Iterator<Item = (&str, &str, &ServiceAccount)> {
+        let names = self.service_accounts.keys().map(AsRef::as_ref);
+        names.flat_map(|of| self.service_accounts_of(of).map(move |(name, account)| (of, name, account)))
+    }
+
+    /// What is known of bindings, to be changed.
+    pub fn bindings_mut(&mut self) -> &mut Bindings {
+        Arc::make_mut(&mut self.bindings)
+    }
+
+    /// Whether any RoleBinding or ClusterRoleBinding names a service account ([`Bindings::name_account`]): whether its
+    /// token is of any use at the API server. `None` where bindings are not known.
+    #[must_use]
+    pub fn is_bound(&self, namespace: &str, name: &str) -> Option<bool> {
+        self.bindings.name_account(namespace, name)
+    }
+
+    /// Whether a service account may use an identity that AKS has bound to the cluster
+    /// ([`Bindings::may_use_identity`]). `None` where that cannot be told.
+    #[must_use]
+    pub fn may_use_identity(&self, namespace: &str, name: &str, client_id: &str) -> Option<bool> {
+        self.bindings.may_use_identity(namespace, name, client_id)
     }
 
     /// Whether any service account is known: files often name none, and then nothing can be told from that.

@@ -12,7 +12,7 @@ use podgate::policy::BUILT_IN;
 use serde_json::{Value as Json, json};
 
 use crate::control_plane::{ControlPlane, Ended};
-use crate::gate::{Gate, LABEL, good_pod, pod};
+use crate::gate::{Gate, LABEL, Parts, good_pod, pod};
 use crate::installation::definition;
 use crate::wait::{eventually, within};
 
@@ -85,7 +85,7 @@ fn enforcing() -> String {
 fn gate(folder: &str, policy: &str) -> Option<Gate> {
     let cluster = cluster()?;
     let namespace = cluster.namespace(&[LABEL]);
-    Some(Gate::shipped_as(folder, policy, cluster, &namespace, |_| {}))
+    Some(Gate::of(Parts { folder, policy, ..Parts::default() }, cluster, &namespace, |_| {}))
 }
 
 fn gate_that_refuses() -> Option<Gate> {

@@ -1,6 +1,7 @@
 //! podgate in front of a cluster as it is shipped: the configurations of `manifests/base`, led to a program under
 //! test, for a namespace of the test's own.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::PathBuf;
 
@@ -30,6 +31,33 @@ spec:
   identity: {provider: azure, serviceAccountName: trainer-wi}
 ";
 
+/// What a gate is made of; by default what is shipped.
+#[derive(Clone, Copy)]
+pub(crate) struct Parts<'p> {
+    /// The folder of `manifests` that the configurations are taken from.
+    pub(crate) folder: &'p str,
+    /// In place of the built-in policy.
+    pub(crate) policy: &'p str,
+    /// The IdentityPolicy.
+    pub(crate) identity: &'p str,
+    /// Further flags of podgate.
+    pub(crate) flags: &'p [&'p str],
+    /// What the name of the mutating configuration begins with: API servers call webhooks in the order of these names.
+    pub(crate) prefix: &'p str,
+}
+
+impl Default for Parts<'_> {
+    fn default() -> Self {
+        Self {
+            folder: "base",
+            policy: podgate::policy::BUILT_IN,
+            identity: IDENTITY,
+            flags: &[],
+            prefix: "00-",
+        }
+    }
+}
+
 /// A gate before one namespace.
 pub(crate) struct Gate {
     pub(crate) cluster: &'static ControlPlane,
@@ -55,13 +83,12 @@ impl Gate {
         namespace: &str,
         changed: impl Fn(&mut Json),
     ) -> Self {
-        Self::shipped_as("base", podgate::policy::BUILT_IN, cluster, namespace, changed)
+        Self::of(Parts::default(), cluster, namespace, changed)
     }
 
-    /// The same with the configurations of a folder of `manifests`, and this in place of the built-in policy.
-    pub(crate) fn shipped_as(
-        folder: &str,
-        policy: &str,
+    /// The same of other parts.
+    pub(crate) fn of(
+        parts: Parts<'_>,
         cluster: &'static ControlPlane,
         namespace: &str,
         changed: impl Fn(&mut Json),
@@ -69,21 +96,28 @@ impl Gate {
         let authority = Authority::new();
         let leaf = authority.loopback();
         let policies = TempDir::new().unwrap();
-        fs::write(policies.path().join("built-in.yaml"), policy).unwrap();
-        fs::write(policies.path().join("identity.yaml"), IDENTITY).unwrap();
-        let podgate = Podgate::start(&[
-            "--kubeconfig".as_ref(),
-            cluster.kubeconfig().as_os_str(),
-            "--policy".as_ref(),
-            policies.path().as_os_str(),
-            "--tls-cert".as_ref(),
-            leaf.certificate().as_os_str(),
-            "--tls-key".as_ref(),
-            leaf.key().as_os_str(),
-        ]);
+        fs::write(policies.path().join("built-in.yaml"), parts.policy).unwrap();
+        fs::write(policies.path().join("identity.yaml"), parts.identity).unwrap();
+        let further: Vec<&OsStr> = parts.flags.iter().map(OsStr::new).collect();
+        let podgate = Podgate::start(
+            &[
+                &[
+                    "--kubeconfig".as_ref(),
+                    cluster.kubeconfig().as_os_str(),
+                    "--policy".as_ref(),
+                    policies.path().as_os_str(),
+                    "--tls-cert".as_ref(),
+                    leaf.certificate().as_os_str(),
+                    "--tls-key".as_ref(),
+                    leaf.key().as_os_str(),
+                ],
+                &further[..],
+            ]
+            .concat(),
+        );
         podgate.await_ready();
         let installed = [VALIDATING, MUTATING].map(|kind| {
-            let webhooks: Vec<Json> = shipped(cluster, folder, kind)
+            let webhooks: Vec<Json> = shipped(cluster, parts.folder, kind)
                 .into_iter()
                 .map(|mut webhook| {
                     lead(&mut webhook, &podgate, &authority, namespace);
@@ -91,7 +125,7 @@ impl Gate {
                     webhook
                 })
                 .collect();
-            let prefix = if kind == MUTATING { "00-" } else { "" };
+            let prefix = if kind == MUTATING { parts.prefix } else { "" };
             cluster.install(kind, &format!("{prefix}podgate-{namespace}"), &webhooks)
         });
         let namespace = namespace.to_owned();

@@ -13,6 +13,9 @@
 mod alerts;
 mod applied;
 mod authority;
+mod azure_delegate;
+mod azure_inject;
+mod azure_webhook;
 mod control_plane;
 mod doctor;
 mod end_to_end;

@@ -49,7 +49,9 @@ impl Desk {
         let resolve = |lookup: &Lookup| match lookup {
             Lookup::Namespace(name) => Ok(LookupAnswer::Namespace(self.elsewhere.get(name).cloned())),
             Lookup::PodsIn(query) => self.existing_pods(query, random),
-            Lookup::ServiceAccount { .. } => panic!("{lookup}"),
+            Lookup::ServiceAccount { .. } | Lookup::Bound { .. } | Lookup::IdentityRight { .. } => {
+                panic!("{lookup}")
+            }
         };
         self.reviewer.answer(Webhook::Validate, review.as_bytes(), resolve).unwrap()
     }

@@ -84,6 +84,8 @@ fn answer<'b>(reviewer: &Reviewer, webhook: Webhook, body: &'b [u8]) -> Result<A
         Ok(match lookup {
             Lookup::Namespace(_) => LookupAnswer::Namespace(None),
             Lookup::ServiceAccount { .. } => LookupAnswer::ServiceAccount(None),
+            Lookup::Bound { .. } => LookupAnswer::Bound(None),
+            Lookup::IdentityRight { .. } => LookupAnswer::IdentityRight(None),
             Lookup::PodsIn(_) => LookupAnswer::PodsIn(Vec::new()),
         })
     })

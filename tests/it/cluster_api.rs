@@ -175,6 +175,19 @@ impl Api {
         );
     }
 
+    /// Puts a binding of these service accounts; it is a ClusterRoleBinding if the namespace is empty.
+    pub(crate) fn put_binding(&self, namespace: &str, name: &str, accounts: &[(&str, &str)]) {
+        let subject = |(namespace, name): &(&str, &str)| json!({"kind": "ServiceAccount", "namespace": namespace, "name": name});
+        let subjects: Vec<Value> = accounts.iter().map(subject).collect();
+        let mut object = json!({"metadata": {"name": name}, "subjects": subjects});
+        let root = "/apis/rbac.authorization.k8s.io/v1";
+        if namespace.is_empty() {
+            return self.put(&format!("{root}/clusterrolebindings/{name}"), object);
+        }
+        object["metadata"]["namespace"] = namespace.into();
+        self.put(&format!("{root}/namespaces/{namespace}/rolebindings/{name}"), object);
+    }
+
     pub(crate) fn delete(&self, path: &str) {
         let kept = &mut *self.kept();
         kept.version += 1;
@@ -284,6 +297,7 @@ fn is_collection(path: &str) -> bool {
     ["namespaces", "serviceaccounts", "pods", "secrets", "leases", "nodes", "endpointslices"]
         .contains(&plural)
         || plural.ends_with("configurations")
+        || plural.ends_with("rolebindings")
 }
 
 async fn answer(State(api): State<Api>, request: Request) -> Response {
@@ -315,6 +329,7 @@ async fn answer(State(api): State<Api>, request: Request) -> Response {
             Some(object) => ok(object),
             None => status(404, "NotFound", &format!("{} not found", quoted(&path))),
         },
+        Verb::Write if path.ends_with("/subjectaccessreviews") => review_access(&api, &body),
         Verb::Write => {
             let act = api.kept().before_write.take();
             if let Some(act) = act {
@@ -323,6 +338,16 @@ async fn answer(State(api): State<Api>, request: Request) -> Response {
             write(&api, &method, &path, &body)
         }
     }
+}
+
+/// Allows what was put at `/allowed/USER/VERB/GROUP/RESOURCE`.
+fn review_access(api: &Api, body: &[u8]) -> Response {
+    let mut review: Value = serde_json::from_slice(body).unwrap();
+    let asked = &review["spec"]["resourceAttributes"];
+    let parts = [&review["spec"]["user"], &asked["verb"], &asked["group"], &asked["resource"]];
+    let path = parts.map(|part| part.as_str().unwrap()).join("/");
+    review["status"] = json!({"allowed": api.kept().objects.contains_key(&format!("/allowed/{path}"))});
+    ok(&review)
 }
 
 /// `namespaces "a"`.

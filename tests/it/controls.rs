@@ -196,9 +196,9 @@ fn make(object: &mut Json, edit: &Edit<'_>) {
     if at.is_null() {
         *at = serde_json::json!({});
     }
-    match (edit.op.clone(), last) {
-        (EditOp::Set(value), Step::Key(key)) => at[key.as_ref()] = (&value).into(),
-        (EditOp::Set(value), Step::Index(index)) => at[*index] = (&value).into(),
+    match (&edit.op, last) {
+        (EditOp::Set(value), Step::Key(key)) => at[key.as_ref()] = value.into(),
+        (EditOp::Set(value), Step::Index(index)) => at[*index] = value.into(),
         (EditOp::Append(_) | EditOp::Prepend(_), _) => unreachable!("no control adds to a list"),
         (EditOp::Remove, Step::Key(key)) => drop(at.as_object_mut().unwrap().remove(key.as_ref())),
         (EditOp::Remove, Step::Index(index)) => drop(at.as_array_mut().unwrap().remove(*index)),

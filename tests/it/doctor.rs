@@ -89,6 +89,7 @@ fn what_is_not_read_is_not_guessed_at() {
     installation.secret = Err(no());
     installation.namespaces = Err(no());
     installation.service_accounts = Err(no());
+    installation.mutating_policies = Err(no());
     installation.policies = PolicySource::ConfigMap(Err(no()));
     installation.deployment = Err(no());
     installation.pods = Err(no());

@@ -12,10 +12,14 @@
 mod any_certificate;
 mod applied;
 mod assignment;
+mod azure;
+mod azure_cases;
+mod azure_recording;
 mod cases;
 mod cases_kinds;
 mod cases_reading;
 mod cases_review;
+mod cluster_accounts;
 mod cluster_api;
 mod cluster_follow;
 mod cluster_objects;

@@ -39,10 +39,7 @@ fn account() -> Lookup {
 
 /// That it was looked up.
 fn found(exists: Result<bool, LookupError>) -> Answers {
-    Answers::from([(
-        account(),
-        exists.map(|exists| LookupAnswer::ServiceAccount(exists.then(in_order))),
-    )])
+    Answers::from([(account(), exists.map(|exists| LookupAnswer::ServiceAccount(exists.then(in_order))))])
 }
 
 /// Whether a new pod is allowed, the code of its refusal and the message, or what is wanted first.

@@ -5,7 +5,7 @@
 use std::time::SystemTime;
 
 use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
-use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
+use k8s_openapi::api::core::v1::Namespace;
 use kube::Resource;
 use kube::core::ObjectMeta;
 use serde::de::DeserializeOwned;
@@ -14,8 +14,8 @@ use crate::certificates::WebhookService;
 use crate::cli::doctor::trust::{self, SecretLeaf, Trust};
 use crate::cluster::{ApiError, Cluster};
 use crate::doctor::{
-    ApiServer, Guard, Installation, InstallationNames, ListRead, ObjectRead, OwnDeployment, OwnPod,
-    PolicySource, mounted_secret, selector_text,
+    ApiServer, Guard, Installation, InstallationNames, ListRead, NamedAccount, ObjectRead, OptionalRights,
+    OwnDeployment, OwnPod, PolicySource, mounted_secret, selector_text,
 };
 use crate::policy::{Labels, PolicySet};
 
@@ -25,6 +25,9 @@ const GUARDS: [&str; 4] =
 
 /// The Secret of a self-managed certificate, as the flag has it by default.
 const SECRET: &str = "podgate-tls";
+
+/// The service account of podgate, as the manifests call it.
+const OWN_ACCOUNT: &str = "podgate";
 
 /// Reads an installation.
 pub(super) struct InstallationReader<'r> {
@@ -53,7 +56,14 @@ impl InstallationReader<'_> {
         let ((validating, mutating), cluster, lists, (config_map, service, lease, leaf), workload, network) = futures::join!(
             async { futures::join!(self.get(None, &names.validating), self.get(None, &names.mutating)) },
             async { futures::join!(self.mutating_names(), self.namespaces(), self.guards()) },
-            async { futures::join!(self.service_accounts(), self.list(None, None)) },
+            async {
+                futures::join!(
+                    self.service_accounts(),
+                    self.list(None, None),
+                    self.list(None, None),
+                    self.rights(&names.namespace)
+                )
+            },
             async {
                 futures::join!(
                     self.get(own, &names.config_map),
@@ -82,6 +92,8 @@ impl InstallationReader<'_> {
             guards: cluster.2,
             service_accounts: lists.0,
             bindings: lists.1,
+            mutating_policies: lists.2,
+            rights: lists.3,
             secret: leaf.map(|secret| secret.map(|leaf| Some(leaf?.certificate))),
             policies: policies.map_or(PolicySource::ConfigMap(config_map), PolicySource::Given),
             deployment,
@@ -128,8 +140,28 @@ impl InstallationReader<'_> {
         }
     }
 
-    async fn service_accounts(&self) -> ListRead<ObjectMeta> {
-        in_words(self.cluster.list_metadata::<ServiceAccount>().await)
+    async fn service_accounts(&self) -> ListRead<NamedAccount> {
+        let all = in_words(self.cluster.service_accounts().await)?;
+        let named = |(namespace, name, account)| NamedAccount { namespace, name, account };
+        Ok(all.into_iter().map(named).collect())
+    }
+
+    /// What podgate's own account may do that only some policies need.
+    async fn rights(&self, namespace: &str) -> OptionalRights {
+        let may = async |verb, group, resource| {
+            let account = (namespace, OWN_ACCOUNT);
+            in_words(self.cluster.may_account(account, verb, group, resource).await)
+        };
+        let mut lists_bindings = Ok(true);
+        for resource in ["rolebindings", "clusterrolebindings"] {
+            for verb in ["list", "watch"] {
+                if lists_bindings == Ok(true) {
+                    lists_bindings = may(verb, "rbac.authorization.k8s.io", resource).await;
+                }
+            }
+        }
+        let reviews_access = may("create", "authorization.k8s.io", "subjectaccessreviews").await;
+        OptionalRights { lists_bindings, reviews_access }
     }
 
     async fn mutating_names(&self) -> ListRead<String> {

@@ -12,6 +12,7 @@ use anyhow::Context;
 use serde_json::value::RawValue;
 
 use crate::admission::{Answer, ExistingPods, Outcome, Reviewer, Webhook};
+use crate::cli::azure::AzureArgs;
 use crate::cli::exit_code::{ALL_WELL, REFUSED, UNREAD};
 use crate::cli::sources::{SourceArgs, StandardArg};
 use crate::policy::{Lookup, LookupAnswer, LookupError, PodsQuery};
@@ -42,6 +43,9 @@ pub(crate) struct ReviewArgs {
 
     #[command(flatten)]
     standard: StandardArg,
+
+    #[command(flatten)]
+    azure: AzureArgs,
 }
 
 /// The forms of an answer. No variable sets it: what reads the answers of a pipe knows which it wants.
@@ -63,7 +67,7 @@ impl ReviewArgs {
     pub(crate) fn run(&self, output: &mut impl Write) -> anyhow::Result<u8> {
         let (policies, objects) = self.sources.load(&self.standard)?;
         let reviewer = OfflineReviewer {
-            reviewer: Reviewer::new(policies, objects.snapshot),
+            reviewer: Reviewer::new(policies, objects.snapshot).with_providers(self.azure.providers()?),
             pods: self.sources.names_objects().then_some(objects.pods),
             format: self.format,
         };
@@ -161,6 +165,8 @@ impl OfflineReviewer {
         match lookup {
             Lookup::Namespace(_) => Ok(LookupAnswer::Namespace(None)),
             Lookup::ServiceAccount { .. } => Ok(LookupAnswer::ServiceAccount(None)),
+            Lookup::Bound { .. } => Ok(LookupAnswer::Bound(None)),
+            Lookup::IdentityRight { .. } => Ok(LookupAnswer::IdentityRight(None)),
             Lookup::PodsIn(query) => self.pods_in(query),
         }
     }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use futures::future::{BoxFuture, FutureExt};
 use tokio::sync::{Mutex, Notify, Semaphore};
+use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
 use crate::admission::ExistingPods;
@@ -12,7 +13,6 @@ use crate::cli::serve::policies::SharedReviewer;
 use crate::cluster::{
     ApiError, Cluster, ClusterEvent, ClusterStore, LeaseLock, OwnObjects, Reason, WatchedResource,
 };
-use crate::identity::ServiceAccount;
 use crate::policy::{Lookup, LookupAnswer, LookupError, PodsQuery, Snapshot, is_namespace};
 use crate::server::{ClusterMetrics, Health, ReadinessCondition, Resolver};
 
@@ -130,6 +130,9 @@ struct ApiResolver {
     checks: Semaphore,
 }
 
+/// What asks whether somebody may do something, as the label of a metric.
+const ACCESS_REVIEWS: &str = "subjectaccessreviews";
+
 /// Each holds a page of pods.
 const CHECKS_AT_ONCE: usize = 2;
 
@@ -148,11 +151,20 @@ impl Resolver for ApiResolver {
                     labels.map(LookupAnswer::Namespace).map_err(|error| lookup_error(&error))
                 }
                 Lookup::ServiceAccount { namespace, name } => {
-                    let exists = self.cluster.service_account(namespace, name, within).await;
-                    self.count(WatchedResource::ServiceAccounts.as_str(), exists.as_ref().copied());
-                    exists
-                        .map(|exists| LookupAnswer::ServiceAccount(exists.then(ServiceAccount::default)))
-                        .map_err(|error| lookup_error(&error))
+                    let account = self.cluster.service_account(namespace, name, within).await;
+                    let exists = account.as_ref().map(Option::is_some);
+                    self.count(WatchedResource::ServiceAccounts.as_str(), exists);
+                    account.map(LookupAnswer::ServiceAccount).map_err(|error| lookup_error(&error))
+                }
+                Lookup::Bound { namespace, name } => {
+                    let is_bound = self.cluster.is_bound(namespace, name, within).await;
+                    let found = is_bound.as_ref().map(|is_bound| *is_bound == Some(true));
+                    self.count(WatchedResource::RoleBindings.as_str(), found);
+                    is_bound.map(LookupAnswer::Bound).map_err(|error| lookup_error(&error))
+                }
+                Lookup::IdentityRight { namespace, name, client_id } => {
+                    let may_use = timeout(within, self.cluster.may_use_identity(namespace, name, client_id));
+                    self.identity_right(may_use.await)
                 }
                 Lookup::PodsIn(query) => self.existing_pods(query, within).await,
             }
@@ -197,6 +209,26 @@ impl ApiResolver {
             }
         };
         self.metrics.looked_up(resource, result);
+    }
+
+    /// What the API server said of the use of an identity. That podgate may not ask is no failure: the right is optional,
+    /// and `podgate doctor` names it.
+    fn identity_right(
+        &self,
+        told: Result<Result<bool, ApiError>, Elapsed>,
+    ) -> Result<LookupAnswer, LookupError> {
+        let Ok(told) = told else {
+            self.metrics.looked_up(ACCESS_REVIEWS, "failed");
+            return Err(LookupError::TimedOut);
+        };
+        if let Err(error) = &told
+            && error.reason == Reason::Forbidden
+        {
+            self.metrics.looked_up(ACCESS_REVIEWS, "failed");
+            return Ok(LookupAnswer::IdentityRight(None));
+        }
+        self.count(ACCESS_REVIEWS, told.as_ref().copied());
+        told.map(|may_use| LookupAnswer::IdentityRight(Some(may_use))).map_err(|error| lookup_error(&error))
     }
 
     /// Judges the pods that exist, in half of the time that is left and at most in a second.

@@ -16,6 +16,7 @@ use arc_swap::ArcSwap;
 
 use crate::admission::Reviewer;
 use crate::certificates::WebhookService;
+use crate::cli::azure::AzureArgs;
 use crate::cli::exit_code::{ALL_WELL, REFUSED};
 use crate::cli::installation::InstallationArgs;
 use crate::cli::logging::LogArgs;
@@ -63,6 +64,9 @@ pub(crate) struct ServeArgs {
     guarded_labels: GuardedLabels,
 
     #[command(flatten)]
+    azure: AzureArgs,
+
+    #[command(flatten)]
     server: ServerArgs,
 
     #[command(flatten)]
@@ -100,7 +104,7 @@ impl ServeArgs {
     }
 
     fn read(&self) -> Result<Sources> {
-        let mut sources = self.sources.read()?;
+        let mut sources = self.sources.read()?.with_providers(self.azure.providers()?);
         if self.dev {
             sources.assume_namespace(dev::NAMESPACE, dev::labels());
         }

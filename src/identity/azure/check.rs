@@ -2,14 +2,12 @@
 //! the pod gets a token that is good for nothing.
 
 use crate::identity::account_fault::AccountFault;
+use crate::identity::azure::keys::{CLIENT_ID, EXPIRATION, TENANT_ID};
 use crate::identity::service_account::ServiceAccount;
 use crate::text::{PrintableKey, printable};
 
-/// What a service account must say.
-const CLIENT_ID: &str = "azure.workload.identity/client-id";
-/// What it may say besides.
-const OPTIONAL: [&str; 2] =
-    ["azure.workload.identity/tenant-id", "azure.workload.identity/service-account-token-expiration"];
+/// What a service account may say besides.
+const OPTIONAL: [&str; 2] = [TENANT_ID, EXPIRATION];
 /// What SDKs and templates have in place of an id that nobody has filled in.
 const ALL_ZERO: &str = "00000000-0000-0000-0000-000000000000";
 
@@ -39,7 +37,9 @@ fn client_id_fault(account: &ServiceAccount) -> Option<AccountFault> {
     let what = match written {
         "" => format!("has an empty annotation {CLIENT_ID}"),
         ALL_ZERO => format!("has the annotation {CLIENT_ID} with {ALL_ZERO}, which is nobody's"),
-        _ if !is_guid(written) => format!("has the annotation {CLIENT_ID} with \"{shown}\", which is no GUID"),
+        _ if !is_guid(written) => {
+            format!("has the annotation {CLIENT_ID} with \"{shown}\", which is no GUID")
+        }
         _ => return None,
     };
     Some(AccountFault { what, fix: "set it to the client id of the managed identity, a GUID".to_owned() })
@@ -49,12 +49,19 @@ fn client_id_fault(account: &ServiceAccount) -> Option<AccountFault> {
 fn misplaced(account: &ServiceAccount, key: &str) -> Option<AccountFault> {
     let fix = || format!("make it the annotation {key}");
     if account.labels().any(|(label, _)| label == key) {
-        return Some(AccountFault { what: format!("has {key} as a label, not as an annotation"), fix: fix() });
+        return Some(AccountFault {
+            what: format!("has {key} as a label, not as an annotation"),
+            fix: fix(),
+        });
     }
     let near = |(written, _): &(&str, &str)| is_near(written, key);
     let found = account.annotations().find(near).map(|(written, _)| ("annotation", written));
-    let (kind, written) = found.or_else(|| account.labels().find(near).map(|(written, _)| ("label", written)))?;
-    Some(AccountFault { what: format!("has the {kind} {} in place of {key}", PrintableKey(written)), fix: fix() })
+    let (kind, written) =
+        found.or_else(|| account.labels().find(near).map(|(written, _)| ("label", written)))?;
+    Some(AccountFault {
+        what: format!("has the {kind} {} in place of {key}", PrintableKey(written)),
+        fix: fix(),
+    })
 }
 
 /// Whether a key that is not one of ours must have been meant as this one.
@@ -116,7 +123,9 @@ mod tests {
         ] {
             assert_eq!(told(&[(CLIENT_ID, value)], &[]), [expected]);
         }
-        for value in ["0a0a0a0a11114222833344444444444", &format!(" {A}"), &format!("{{{A}}}"), &format!("{A}0")] {
+        for value in
+            ["0a0a0a0a11114222833344444444444", &format!(" {A}"), &format!("{{{A}}}"), &format!("{A}0")]
+        {
             assert!(told(&[(CLIENT_ID, value)], &[])[0].contains("no GUID"), "{value}");
         }
     }
@@ -131,18 +140,40 @@ mod tests {
                 &[(CLIENT_ID, A)],
                 "has azure.workload.identity/client-id as a label, not as an annotation".to_owned(),
             ),
-            (&[("azure.workload.identity/client_id", A)], &[], near("annotation", "azure.workload.identity/client_id")),
-            (&[("azure.workload.identity/clientId", A)], &[], near("annotation", "azure.workload.identity/clientId")),
-            (&[("azure.workload-identity/client-id", A)], &[], near("annotation", "azure.workload-identity/client-id")),
-            (&[("azure.workload.identity/clientt-id", A)], &[], near("annotation", "azure.workload.identity/clientt-id")),
-            (&[], &[("azure.workload.identity/client_id", A)], near("label", "azure.workload.identity/client_id")),
+            (
+                &[("azure.workload.identity/client_id", A)],
+                &[],
+                near("annotation", "azure.workload.identity/client_id"),
+            ),
+            (
+                &[("azure.workload.identity/clientId", A)],
+                &[],
+                near("annotation", "azure.workload.identity/clientId"),
+            ),
+            (
+                &[("azure.workload-identity/client-id", A)],
+                &[],
+                near("annotation", "azure.workload-identity/client-id"),
+            ),
+            (
+                &[("azure.workload.identity/clientt-id", A)],
+                &[],
+                near("annotation", "azure.workload.identity/clientt-id"),
+            ),
+            (
+                &[],
+                &[("azure.workload.identity/client_id", A)],
+                near("label", "azure.workload.identity/client_id"),
+            ),
             (&[("azure.workload.identity/tenant-id", A)], &[], lacks.to_owned()),
         ] {
             assert_eq!(told(annotations, labels), [expected]);
         }
         assert_eq!(
             told(&[(CLIENT_ID, A), ("azure.workload.identity/tenantid", A)], &[]),
-            ["has the annotation azure.workload.identity/tenantid in place of azure.workload.identity/tenant-id"]
+            [
+                "has the annotation azure.workload.identity/tenantid in place of azure.workload.identity/tenant-id"
+            ]
         );
     }
 

@@ -62,9 +62,8 @@ fn refusals<'p>(
     (namespace, account): (&str, &str),
 ) -> impl Iterator<Item = AccountRefusal<'p>> {
     // A mirror pod has no service account. One that names an account is judged as any other: its annotation is anybody's.
-    let has_none = pod.is_mirror()
-        && pod.spec.service_account_name.is_empty()
-        && pod.spec.service_account.is_empty();
+    let has_none =
+        pod.is_mirror() && pod.spec.service_account_name.is_empty() && pod.spec.service_account.is_empty();
     policies.filter(move |_| !has_none).filter_map(move |policy| {
         let (message, brief) = default_refusal(policy, pod, (namespace, account))
             .or_else(|| reserved_refusal(policy, pod, (namespace, account)))?;

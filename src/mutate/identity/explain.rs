@@ -1,6 +1,5 @@
 //! What a policy on trial would change, in warnings: in a sentence, or change by change.
 
-
 use std::collections::HashSet;
 
 use serde_json::Value as Json;

@@ -73,7 +73,11 @@ where
         let changing = || policies.clone().filter(|policy| !(opts_out && policy.may_opt_out));
         let chosen = choose(changing(), pod).map_err(|conflict| {
             let (one, other) = (policy_name(conflict.one), policy_name(conflict.other));
-            IdentityError::new(500, conflict.to_string(), format!("{one} and {other} give different accounts"))
+            IdentityError::new(
+                500,
+                conflict.to_string(),
+                format!("{one} and {other} give different accounts"),
+            )
         })?;
         let mut change = IdentityChange::default();
         let assigned = match chosen {
@@ -108,7 +112,10 @@ where
             Ok(AccountState::Known(account)) => Some(account),
             Ok(AccountState::Untold) => None,
             Ok(AccountState::Absent) => {
-                let message = format!("{}, which is not found: create it, or change the policy", self.gives(policy, name));
+                let message = format!(
+                    "{}, which is not found: create it, or change the policy",
+                    self.gives(policy, name)
+                );
                 let brief = format!("service account {}/{name} not found", self.namespace);
                 self.unmet(policy, assignment, IdentityError::new(403, message, brief), warnings)?;
                 return Ok(None);
@@ -149,7 +156,10 @@ where
     }
 
     fn gives(&self, policy: &IdentityPolicy, name: &str) -> String {
-        format!("IdentityPolicy \"{}\" gives this pod the service account {}/{name}", policy.name, self.namespace)
+        format!(
+            "IdentityPolicy \"{}\" gives this pod the service account {}/{name}",
+            policy.name, self.namespace
+        )
     }
 
     /// Why nobody can tell whether there is a service account.
@@ -166,6 +176,17 @@ where
     fn asks(&self, name: &str) -> String {
         let (namespace, name) = (Printable(self.namespace), PrintableKey(name));
         format!("this pod asks for an identity as the service account {namespace}/{name}")
+    }
+
+    /// No service accounts are known at all, so nobody can tell the identity: the pod would run without.
+    fn untold(&self, name: &str) -> IdentityError {
+        let message = format!(
+            "{}, which is not found: no service account is known; without a cluster, name files that hold them with \
+             --objects",
+            self.asks(name)
+        );
+        let brief = format!("service account {}/{} not found", self.namespace, PrintableKey(name));
+        IdentityError::new(400, message, brief)
     }
 
     /// Gives the pod its new service account, with all that the API server did for the old one. Whether the API server's token
@@ -215,7 +236,7 @@ where
             Some(assigned) => assigned.account,
             None => self.own_account(name)?,
         };
-        let Some(account) = account else { return Ok(()) };
+        let Some(account) = account else { return Err(self.untold(name).into()) };
         let recipient = Recipient { pod: self.pod, namespace: self.namespace, account_name: name, account };
         for provider in self.providers.iter().filter(is_injected) {
             match provider.inject(recipient) {
@@ -269,9 +290,7 @@ where
         let Some(policy) = policy else { return Ok(()) };
         let is_off = match policy.automount {
             AutomountToken::Off => true,
-            AutomountToken::OffUnlessUsed => {
-                (self.is_used)(name).map_err(Halt::NeedsLookup)? == Some(false)
-            }
+            AutomountToken::OffUnlessUsed => (self.is_used)(name).map_err(Halt::NeedsLookup)? == Some(false),
             AutomountToken::Inherit | AutomountToken::Keep => false,
         };
         match (is_off, self.pod.spec.automount_token) {

@@ -28,7 +28,11 @@ fn a_pod_of_the_policy_gets_its_identity_whole() {
 
     let mut bare = trainer("default");
     bare["metadata"].as_object_mut().unwrap().remove("labels");
-    let everybody = policy("all", "{namespaces: [ml-team-a]}", "identity: {provider: azure, serviceAccountName: trainer-wi}");
+    let everybody = policy(
+        "all",
+        "{namespaces: [ml-team-a]}",
+        "identity: {provider: azure, serviceAccountName: trainer-wi}",
+    );
     let mut expected = whole("trainer-wi");
     expected["metadata"]["labels"] = json!({ USE: "true" });
     assert_eq!(Case::new(&everybody).mutated(&bare).pod, Some(expected));
@@ -38,10 +42,18 @@ fn a_pod_of_the_policy_gets_its_identity_whole() {
 fn only_the_pods_of_the_policy_are_given_it() {
     let delegate = trainers("", "").replace("trainer-wi}", "trainer-wi, injection: Delegate}");
     let (high, low) = (
-        policy("infer", "{namespaces: [ml-team-a]}", "identity: {provider: azure, serviceAccountName: infer-wi}, priority: 20"),
+        policy(
+            "infer",
+            "{namespaces: [ml-team-a]}",
+            "identity: {provider: azure, serviceAccountName: infer-wi}, priority: 20",
+        ),
         trainers("", ", priority: 10"),
     );
-    let same = policy("same", "{namespaces: [ml-team-a]}", "identity: {provider: azure, serviceAccountName: trainer-wi}");
+    let same = policy(
+        "same",
+        "{namespaces: [ml-team-a]}",
+        "identity: {provider: azure, serviceAccountName: trainer-wi}",
+    );
     let own = with_label(trainer("batch-runner"), "true");
     let none = || None;
     for (what, policies, pod, expected) in [
@@ -52,18 +64,27 @@ fn only_the_pods_of_the_policy_are_given_it() {
         ("B16c", format!("{same}{}", trainers("", "")), trainer("default"), Some(whole("trainer-wi"))),
         ("B21", delegate, trainer("default"), Some(assigned("trainer-wi"))),
         ("B26", trainers(", ownerKinds: [Job]", ""), trainer("default"), none()),
-        ("owner", trainers(", ownerKinds: [Job, ReplicaSet]", ""), trainer("default"), Some(whole("trainer-wi"))),
+        (
+            "owner",
+            trainers(", ownerKinds: [Job, ReplicaSet]", ""),
+            trainer("default"),
+            Some(whole("trainer-wi")),
+        ),
         (
             "mirror",
             trainers("", ""),
             annotated(trainer("default"), "kubernetes.io/config.mirror", "x"),
             none(),
         ),
-        ("B22b", trainers("", ", allowOptOut: true"), annotated(trainer("default"), "podgate.dev/skip", "true"), none()),
+        (
+            "B22b",
+            trainers("", ", allowOptOut: true"),
+            annotated(trainer("default"), "podgate.dev/skip", "true"),
+            none(),
+        ),
     ] {
-        let case = Case::new(&policies)
-            .with_account("batch-runner", account())
-            .with_account("infer-wi", account());
+        let case =
+            Case::new(&policies).with_account("batch-runner", account()).with_account("infer-wi", account());
         let outcome = case.mutated(&pod);
         assert_eq!(outcome.pod, expected, "{what}");
         assert_eq!(outcome.warnings, [""; 0], "{what}");
@@ -91,9 +112,19 @@ fn whoever_may_not_opt_out_is_told_so() {
 
 #[test]
 fn a_tie_between_different_accounts_is_refused() {
-    let other = policy("infer", "{namespaces: [ml-team-a]}", "identity: {provider: azure, serviceAccountName: infer-wi}");
-    let lower = policy("low", "{namespaces: [ml-team-a]}", "identity: {provider: azure, serviceAccountName: low-wi}, priority: -1");
-    for policies in [format!("{}{other}{lower}", trainers("", "")), format!("{lower}{other}{}", trainers("", ""))] {
+    let other = policy(
+        "infer",
+        "{namespaces: [ml-team-a]}",
+        "identity: {provider: azure, serviceAccountName: infer-wi}",
+    );
+    let lower = policy(
+        "low",
+        "{namespaces: [ml-team-a]}",
+        "identity: {provider: azure, serviceAccountName: low-wi}, priority: -1",
+    );
+    for policies in
+        [format!("{}{other}{lower}", trainers("", "")), format!("{lower}{other}{}", trainers("", ""))]
+    {
         let outcome = Case::new(&policies).ask(Webhook::Mutate, &trainer("default"));
         assert_eq!(outcome.code, 500);
         has_all(&outcome.message, &["ml-team-a-trainers", "infer", "trainer-wi", "infer-wi", "priority"]);

@@ -4,9 +4,9 @@
 
 mod azure_ml;
 mod cases;
+mod injected;
 mod modes;
 mod rules;
-mod stand_in;
 mod swap;
 
 use std::collections::BTreeMap;
@@ -15,14 +15,14 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use podgate::admission::{Reviewer, Webhook};
-use podgate::identity::{Providers, ServiceAccount};
+use podgate::identity::{Azure, AzureSettings, Providers, ServiceAccount, TokenLayout};
 use podgate::policy::{LookupAnswer, LookupError, Snapshot};
 use serde_json::{Value as Json, json};
 
 use crate::policies::policies;
-use stand_in::StandIn;
 
 pub(super) const TEAM: &str = "ml-team-a";
+pub(super) const TENANT: &str = "99999999-aaaa-4bbb-8ccc-dddddddddddd";
 pub(super) const CLIENT_A: &str = "0a0a0a0a-1111-4222-8333-444444444444";
 pub(super) const CLIENT_ID: &str = "azure.workload.identity/client-id";
 pub(super) const USE: &str = "azure.workload.identity/use";
@@ -104,7 +104,8 @@ impl Case {
             snapshot.insert_service_account(self.namespace, name, account.clone());
         }
         let mut providers = Providers::default();
-        providers.add(StandIn);
+        let settings = AzureSettings { layout: TokenLayout::V15, ..AzureSettings::of_tenant(TENANT) };
+        providers.add(Azure::new(settings).unwrap());
         Reviewer::new(policies(&self.policies), snapshot).with_providers(Arc::new(providers))
     }
 
@@ -243,7 +244,7 @@ pub(super) fn assigned(account: &str) -> Json {
 
 /// The same with what the provider injects.
 pub(super) fn whole(account: &str) -> Json {
-    stand_in::injected(assigned(account))
+    injected::injected(assigned(account))
 }
 
 /// Without the API server's token.

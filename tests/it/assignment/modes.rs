@@ -3,7 +3,7 @@
 use podgate::admission::Webhook;
 use serde_json::json;
 
-use super::{Case, account, has_all, policy, trainer, trainers, whole};
+use super::{Case, account, policy, trainer, trainers, whole};
 
 #[test]
 fn a_dry_run_says_what_would_be_given() {
@@ -14,10 +14,7 @@ fn a_dry_run_says_what_would_be_given() {
         ["podgate: IdentityPolicy ml-team-a-trainers would give this pod: service account trainer-wi"]
     );
     // What it has already is not told.
-    assert_eq!(
-        Case::new(&trainers("", ", mode: DryRun")).mutated(&whole("trainer-wi")).warnings,
-        [""; 0]
-    );
+    assert_eq!(Case::new(&trainers("", ", mode: DryRun")).mutated(&whole("trainer-wi")).warnings, [""; 0]);
 }
 
 #[test]
@@ -33,8 +30,8 @@ fn explain_names_each_change() {
             "podgate: ml-team-a-trainers would set serviceAccountName default -> trainer-wi, label \
              azure.workload.identity/use=true",
             "podgate: ml-team-a-trainers would set automountServiceAccountToken: false",
-            "podgate: ml-team-a-trainers would add AZURE_CLIENT_ID, AZURE_FEDERATED_TOKEN_FILE, mount \
-             /var/run/secrets/azure/tokens",
+            "podgate: ml-team-a-trainers would add AZURE_CLIENT_ID, AZURE_TENANT_ID, AZURE_FEDERATED_TOKEN_FILE",
+            "podgate: ml-team-a-trainers would add AZURE_AUTHORITY_HOST, mount /var/run/secrets/azure/tokens",
             "podgate: ml-team-a-trainers would add volume azure-identity-token, token azure-identity-token",
             "podgate: ml-team-a-trainers would remove its mounts, volume kube-api-access-x7k2p",
         ]

@@ -13,7 +13,8 @@ fn no_default(more: &str) -> String {
     policy("no-default", "{namespaces: [ml-team-a]}", &format!("denyDefaultServiceAccount: true{more}"))
 }
 
-const RESERVED: &str = "reservedServiceAccounts: [{name: payroll, podSelector: {matchLabels: {app: payroll}}}]";
+const RESERVED: &str =
+    "reservedServiceAccounts: [{name: payroll, podSelector: {matchLabels: {app: payroll}}}]";
 
 fn payroll(app: &str) -> Json {
     let mut pod = trainer("payroll");
@@ -46,7 +47,8 @@ fn the_default_account_is_refused_once_identities_are_given() {
 fn a_trial_refuses_nothing_and_says_so() {
     for mode in ["DryRun", "Explain"] {
         for webhook in [Webhook::Mutate, Webhook::Validate] {
-            let outcome = Case::new(&no_default(&format!(", mode: {mode}"))).ask(webhook, &trainer("default"));
+            let outcome =
+                Case::new(&no_default(&format!(", mode: {mode}"))).ask(webhook, &trainer("default"));
             assert_eq!((outcome.code, outcome.pod), (200, None));
             assert_eq!(
                 outcome.warnings,

@@ -79,8 +79,10 @@ fn a_token_that_the_pod_asks_for_stays_and_is_told() {
     assert_eq!(outcome.pod, Some(with(whole("trainer-wi"), "automountServiceAccountToken", true.into())));
     assert_eq!(
         outcome.warnings,
-        ["podgate: automountServiceAccountToken: true keeps the API server's token in, which ml-team-a-trainers would \
-          take out"]
+        [
+            "podgate: automountServiceAccountToken: true keeps the API server's token in, which ml-team-a-trainers would \
+          take out"
+        ]
     );
 }
 

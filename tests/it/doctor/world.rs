@@ -3,11 +3,11 @@
 use std::fs;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use podgate::doctor::{
-    ApiServer, BundleState, CaDates, CertificateDates, Guard, Installation, InstallationNames, PolicySource,
-    TlsProbe,
+    ApiServer, BundleState, CaDates, CertificateDates, Guard, Installation, InstallationNames, NamedAccount,
+    OptionalRights, PolicySource, TlsProbe,
 };
+use podgate::identity::ServiceAccount;
 use podgate::policy::Labels;
 use serde::de::DeserializeOwned;
 use serde_json::{Value as Json, json};
@@ -154,12 +154,9 @@ impl World {
                 ("podgate-system", None),
                 ("ml-a", Some("ml-restricted")),
             ])),
-            service_accounts: Ok(vec![ObjectMeta {
-                namespace: Some("ml-a".into()),
-                name: Some("trainer".into()),
-                annotations: Some([("azure.workload.identity/client-id".into(), "5f3c".into())].into()),
-                ..ObjectMeta::default()
-            }]),
+            service_accounts: Ok(vec![account("ml-a", Some("0a0a0a0a-1111-4222-8333-444444444444"))]),
+            mutating_policies: Ok(self.every("MutatingAdmissionPolicy")),
+            rights: OptionalRights { lists_bindings: Ok(true), reviews_access: Ok(true) },
             policies: PolicySource::ConfigMap(Ok(self.one("ConfigMap", "podgate"))),
             deployment: Ok(self.one(DEPLOYMENT, "podgate")),
             pods: Ok(self.every("Pod")),
@@ -178,6 +175,16 @@ impl World {
         };
         (self.after)(&mut installation);
         installation
+    }
+}
+
+/// The service account `trainer`.
+pub(super) fn account(namespace: &str, client_id: Option<&str>) -> NamedAccount {
+    let annotations = client_id.map(|id| ("azure.workload.identity/client-id", id));
+    NamedAccount {
+        namespace: namespace.into(),
+        name: "trainer".into(),
+        account: ServiceAccount::new(annotations, []),
     }
 }
 

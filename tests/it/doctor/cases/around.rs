@@ -3,7 +3,7 @@
 use podgate::doctor::{DiagnosisSeverity, HealthCheck, Installation, PolicySource};
 use serde_json::json;
 
-use super::super::world::{DEPLOYMENT, MUTATING, VALIDATING, namespaces};
+use super::super::world::{DEPLOYMENT, MUTATING, VALIDATING, World, account, namespaces};
 use super::{Break, Patch, Remove, With, gone, set};
 use crate::policies::policies;
 
@@ -156,7 +156,59 @@ pub(super) fn identities() -> Vec<(HealthCheck, DiagnosisSeverity, &'static str,
             "no AZURE_CLIENT_ID",
             With(|installation| {
                 installation.policies = PolicySource::Given(policies(IDENTITY));
-                installation.service_accounts.as_mut().unwrap()[0].annotations = None;
+                installation.service_accounts = Ok(vec![account("ml-a", None)]);
+            }),
+        ),
+        (
+            HealthCheck::IdentityClient,
+            Warning,
+            "\"5f3c\", which is no client id",
+            With(|installation| {
+                installation.policies = PolicySource::Given(policies(IDENTITY));
+                installation.service_accounts = Ok(vec![account("ml-a", Some("5f3c"))]);
+            }),
+        ),
+        (
+            HealthCheck::IdentitySubject,
+            Info,
+            "system:serviceaccount:ml-a:trainer: the federated credential",
+            With(|installation| installation.policies = PolicySource::Given(policies(IDENTITY))),
+        ),
+        (
+            HealthCheck::IdentityCrowded,
+            Warning,
+            "21 service accounts stand for it, and Azure takes 20",
+            With(|installation| {
+                let of =
+                    |number| account(&format!("ml-{number}"), Some("0a0a0a0a-1111-4222-8333-444444444444"));
+                installation.service_accounts = Ok((0..21).map(of).collect());
+            }),
+        ),
+        (
+            HealthCheck::IdentityRights,
+            Info,
+            "may not list RoleBindings",
+            With(|installation| {
+                installation.policies = PolicySource::Given(policies(IDENTITY));
+                installation.rights.lists_bindings = Ok(false);
+            }),
+        ),
+        (
+            HealthCheck::IdentityRights,
+            Info,
+            "may not create SubjectAccessReviews",
+            With(|installation| {
+                installation.policies = PolicySource::Given(policies(IDENTITY));
+                installation.rights.reviews_access = Ok(false);
+            }),
+        ),
+        (
+            HealthCheck::IdentityWebhook,
+            Warning,
+            "nobody puts the token in",
+            With(|installation| {
+                installation.policies = PolicySource::Given(policies(IDENTITY));
+                installation.mutating_names = Ok(vec!["00-podgate".into()]);
             }),
         ),
         (
@@ -164,11 +216,37 @@ pub(super) fn identities() -> Vec<(HealthCheck, DiagnosisSeverity, &'static str,
             Info,
             "none begins with azure-wi-webhook",
             With(|installation| {
-                installation.policies = PolicySource::Given(policies(IDENTITY));
+                let delegated = IDENTITY.replace("provider: azure", "provider: azure, injection: Delegate");
+                installation.policies = PolicySource::Given(policies(&delegated));
                 installation.mutating_names = Ok(vec!["00-podgate".into()]);
+                turn_azure_on(installation);
+            }),
+        ),
+        (HealthCheck::IdentityInjectors, Warning, "is there, and podgate injects, too", With(turn_azure_on)),
+        (
+            HealthCheck::MutatingPolicy,
+            Info,
+            "changes pods before every webhook",
+            With(|installation| {
+                installation.policies = PolicySource::Given(policies(IDENTITY));
+                let policy = json!({
+                    "metadata": {"name": "sidecars"},
+                    "spec": {
+                        "matchConstraints": {"resourceRules": [{"apiGroups": [""], "resources": ["pods"]}]},
+                        "reinvocationPolicy": "Never",
+                    },
+                });
+                installation.mutating_policies = Ok(vec![serde_json::from_value(policy).unwrap()]);
             }),
         ),
     ]
+}
+
+fn turn_azure_on(installation: &mut Installation) {
+    let mut world = World::good();
+    let told = "--azure-tenant-id=t";
+    world.patch(DEPLOYMENT, &set("/spec/template/spec/containers/0/args/-", told.into()));
+    installation.deployment = Ok(world.one(DEPLOYMENT, "podgate"));
 }
 
 /// Gives pods of one namespace an identity.

@@ -1,0 +1,146 @@
+//! What the bindings of a cluster say of a service account. They are watched from when somebody first asks: only some
+//! policies do, and listing them takes a right that podgate does without otherwise.
+
+use std::time::Duration;
+
+use k8s_openapi::api::authorization::v1::{
+    ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec, SubjectAccessReviewStatus,
+};
+use serde::Deserialize;
+use tokio::sync::{Notify, watch};
+use tokio::time::timeout;
+
+use crate::cluster::client::Cluster;
+use crate::cluster::error::ApiError;
+use crate::cluster::event::WatchedResource;
+use crate::cluster::raw::{JSON, body, parse};
+use crate::identity::federated_subject;
+use crate::policy::{IDENTITY_GROUP, USE_IDENTITY};
+
+const REVIEWS: &str = "/apis/authorization.k8s.io/v1/subjectaccessreviews";
+
+/// Whether bindings are to be watched, and whether anything is known of them.
+#[derive(Default)]
+pub(super) struct BindingWatches {
+    wanted: Notify,
+    settled: watch::Sender<Settled>,
+}
+
+/// Of which of the two kinds a list has come, or failed to.
+#[derive(Default, Clone, Copy)]
+struct Settled {
+    roles: bool,
+    cluster_roles: bool,
+}
+
+impl BindingWatches {
+    /// Waits until somebody asks.
+    pub(super) async fn wanted(&self) {
+        self.wanted.notified().await;
+    }
+
+    /// A list of a resource has come, or failed to.
+    pub(super) fn settle(&self, resource: WatchedResource) {
+        self.settled.send_if_modified(|settled| {
+            let state = match resource {
+                WatchedResource::RoleBindings => &mut settled.roles,
+                WatchedResource::ClusterRoleBindings => &mut settled.cluster_roles,
+                WatchedResource::Namespaces | WatchedResource::ServiceAccounts | WatchedResource::Secret => {
+                    return false;
+                }
+            };
+            !std::mem::replace(state, true)
+        });
+    }
+}
+
+/// The answer to a SubjectAccessReview.
+#[derive(Deserialize)]
+struct AccessReviewed {
+    status: Option<SubjectAccessReviewStatus>,
+}
+
+impl Cluster {
+    /// Whether any RoleBinding or ClusterRoleBinding names a service account; `None` where podgate may not list them, or
+    /// they cannot be listed now. They are followed from the first call on, if the cluster is.
+    ///
+    /// # Errors
+    ///
+    /// When no list has come within `within`.
+    pub async fn is_bound(
+        &self,
+        namespace: &str,
+        name: &str,
+        within: Duration,
+    ) -> Result<Option<bool>, ApiError> {
+        let known = || self.known.snapshot().is_bound(namespace, name);
+        if known().is_some() {
+            return Ok(known());
+        }
+        let bindings = &self.known.bindings;
+        bindings.wanted.notify_one();
+        let mut settled = bindings.settled.subscribe();
+        let both = settled.wait_for(|settled| settled.roles && settled.cluster_roles);
+        match timeout(within, both).await {
+            // The sender lives as long as this client, so that waiting for it does not fail.
+            Ok(_) => Ok(known()),
+            Err(_) => Err(ApiError::timed_out(&self.call(
+                "Get",
+                "/apis/rbac.authorization.k8s.io/v1/rolebindings",
+                "list rolebindings",
+            ))),
+        }
+    }
+
+    /// Whether a service account may use the identity of a client id that AKS has bound to the cluster, as the API server
+    /// tells.
+    ///
+    /// # Errors
+    ///
+    /// What went wrong: `Forbidden` where podgate may not ask.
+    pub async fn may_use_identity(
+        &self,
+        namespace: &str,
+        name: &str,
+        client_id: &str,
+    ) -> Result<bool, ApiError> {
+        self.may_account((namespace, name), USE_IDENTITY, IDENTITY_GROUP, client_id).await
+    }
+
+    /// Whether a service account, by namespace and name, may do something with all objects of a resource, as the API
+    /// server tells.
+    ///
+    /// # Errors
+    ///
+    /// What went wrong: `Forbidden` where we may not ask.
+    pub async fn may_account(
+        &self,
+        (namespace, name): (&str, &str),
+        verb: &str,
+        group: &str,
+        resource: &str,
+    ) -> Result<bool, ApiError> {
+        let call = self.call("Post", REVIEWS, "create subjectaccessreviews");
+        self.known.reads.spend(&call)?;
+        let groups = ["system:serviceaccounts", "system:authenticated"].map(ToOwned::to_owned);
+        let mut groups = Vec::from(groups);
+        groups.push(format!("system:serviceaccounts:{namespace}"));
+        let review = SubjectAccessReview {
+            spec: SubjectAccessReviewSpec {
+                user: Some(federated_subject(namespace, name)),
+                groups: Some(groups),
+                resource_attributes: Some(ResourceAttributes {
+                    group: Some(group.to_owned()),
+                    resource: Some(resource.to_owned()),
+                    verb: Some(verb.to_owned()),
+                    ..ResourceAttributes::default()
+                }),
+                ..SubjectAccessReviewSpec::default()
+            },
+            ..SubjectAccessReview::default()
+        };
+        let answer = self.send("POST", REVIEWS, Some((JSON, body(&review, &call)?)), &call).await?;
+        let AccessReviewed { status } = parse(&answer, &call)?;
+        Ok(status.is_some_and(|status| status.allowed))
+    }
+}
