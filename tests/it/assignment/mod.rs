@@ -16,7 +16,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use podgate::admission::{Reviewer, Webhook};
 use podgate::identity::{Azure, AzureSettings, Providers, ServiceAccount, TokenLayout};
-use podgate::policy::{LookupAnswer, LookupError, Snapshot};
+use podgate::policy::{Binding, BindingKind, LookupAnswer, LookupError, Snapshot};
 use serde_json::{Value as Json, json};
 
 use crate::policies::policies;
@@ -58,6 +58,8 @@ pub(super) struct Case {
     pub(super) namespace: &'static str,
     pub(super) creator: &'static str,
     pub(super) is_live: bool,
+    /// Whether a binding names the account of the trainers; `None` if bindings are not known.
+    pub(super) is_bound: Option<bool>,
 }
 
 /// The answer to a review.
@@ -81,6 +83,7 @@ impl Case {
             namespace: TEAM,
             creator: "system:serviceaccount:kube-system:replicaset-controller",
             is_live: false,
+            is_bound: None,
         }
     }
 
@@ -104,6 +107,14 @@ impl Case {
             snapshot.insert_service_account(self.namespace, name, account.clone());
         }
         let mut providers = Providers::default();
+        if let Some(is_bound) = self.is_bound {
+            let bindings = snapshot.bindings_mut();
+            bindings.set_known(BindingKind::Role);
+            bindings.set_known(BindingKind::ClusterRole);
+            let mut binding = Binding::to_role(None);
+            binding.add("ServiceAccount", if is_bound { "trainer-wi" } else { "other" }, Some(TEAM));
+            bindings.insert(TEAM, "b", binding);
+        }
         let settings = AzureSettings { layout: TokenLayout::V15, ..AzureSettings::of_tenant(TENANT) };
         providers.add(Azure::new(settings).unwrap());
         Reviewer::new(policies(&self.policies), snapshot).with_providers(Arc::new(providers))
