@@ -29,7 +29,7 @@ pub(super) fn identity<'v>(
         None => (None, false),
     };
     if !is_left_alone {
-        check_labels(task, task.policies.may_give_identity(), "which identity the pod gets")?;
+        check_labels(task, task.policies.may_enforce_identity(), "which identity the pod gets")?;
     }
     if exemption.is_some_and(|exemption| !exemption.allows_workload_identity) {
         let warnings = azure_ml_warning(task, providers).into_iter().collect();
@@ -87,10 +87,10 @@ fn account_rules<'v>(
 ) -> Result<(Option<AccountRefusal<'v>>, Vec<String>), ReviewError> {
     // Nobody can change the account of a pod that is there.
     let is_new = task.workload.is_pod() && task.existing().is_none();
-    if !is_new || !task.policies.may_refuse_account() || exemption(task, policies).is_some() {
+    if !is_new || exemption(task, policies).is_some() {
         return Ok((None, Vec::new()));
     }
-    check_labels(task, true, "which service accounts its pods may use")?;
+    check_labels(task, task.policies.may_refuse_account(), "which service accounts its pods may use")?;
     let of = (task.request.namespace.as_ref(), task.pod.service_account());
     let refusal = account_refusal(task.policies.identity(policies), task.pod, of);
     let warnings = account_warnings(task.policies.identity(policies), task.pod, of);

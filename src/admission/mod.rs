@@ -13,6 +13,7 @@ mod envelope;
 mod error;
 mod existing_pods;
 mod identity;
+mod mutation;
 mod object_type;
 mod outcome;
 mod pod_security;

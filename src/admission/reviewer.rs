@@ -9,10 +9,9 @@ use crate::admission::cluster_view::{ClusterView, NamespaceState};
 use crate::admission::decision::{CountedResource, Decision, Operation, Webhook};
 use crate::admission::dispatch::{ToJudge, check_version, to_judge};
 use crate::admission::error::{Interrupt, ReviewError};
-use crate::admission::identity::{audit_note, check_identity, identity};
-use crate::admission::outcome::{
-    Task, audit_text, deny, enforced, name, one_line, refuse_unjudged, too_long,
-};
+use crate::admission::identity::check_identity;
+use crate::admission::mutation::mutate;
+use crate::admission::outcome::{Task, audit_text, deny, enforced, one_line, refuse_unjudged, too_long};
 use crate::admission::reply::{Answer, Reply, Unanswerable};
 use crate::admission::request::{Envelope, NamedObject, ReadMode, Request};
 use crate::admission::templates::TemplateReview;
@@ -20,7 +19,6 @@ use crate::admission::{pod_security, unjudged};
 use crate::evaluate::{Refusal, Severity, defaults, evaluate, findings_of};
 use crate::identity::Providers;
 use crate::json::{ErrorKind, Reader};
-use crate::mutate::{self, Mutation};
 use crate::pod::Changes;
 use crate::policy::{
     Answers, Lookup, LookupAnswer, LookupError, NamespacePolicies, PodSecurityConfiguration, PolicyIndex,
@@ -223,7 +221,8 @@ impl Reviewer {
                 check_identity(&task, identities, view, response, decision)?;
             }
             Webhook::Mutate if workload.is_pod() && operation == Operation::Create => {
-                self.mutate(&task, view, response, decision)?;
+                let defaults = defaults(self.security(&task), task.pod);
+                mutate(&task, &defaults, (self.policies(), &self.providers), view, response, decision)?;
             }
             Webhook::Mutate => {}
         }
@@ -382,29 +381,6 @@ impl Reviewer {
         response.allowed = false;
         response.status = Some(task.status(&verdict, &denied, message));
         true
-    }
-
-    fn mutate<'b>(
-        &self,
-        task: &Task<'_, 'b>,
-        view: ClusterView<'_>,
-        response: &mut Response<'_>,
-        decision: &mut Decision<'b>,
-    ) -> Result<(), Interrupt> {
-        let defaults = defaults(self.security(task), task.pod);
-        let identity = identity(task, (self.policies(), &self.providers), view)?;
-        decision.policies.extend(identity.policy.map(|policy| Arc::clone(&policy.name)));
-        let note = audit_note(task, &identity);
-        let mutated = mutate::mutate(task.pod, task.object.text, &defaults, identity);
-        let Mutation { patch, warnings } = mutated.map_err(|error| {
-            let name = quoted(name(task.request, task.object));
-            ReviewError { code: 413, message: format!("the pod {name} cannot be mutated: {error}") }
-        })?;
-        decision.patched(patch.operations());
-        response.set_patch(patch);
-        response.audit_annotations.identity = note;
-        response.warnings = warnings;
-        Ok(())
     }
 }
 

@@ -1,11 +1,12 @@
 //! Workload identities: what each provider puts into a pod so that it can act as its service account in a cloud.
 //!
-//! A provider is one file (or folder) here and one line in `provider`. All that comes out of it is edits, which `mutate`
+//! A provider is one file (or folder) here and one line in `account_keys`. All that comes out of it is edits, which `mutate`
 //! makes a patch of together with everything else.
 
 pub mod aad_pod_identity;
 mod account_check;
 mod account_fault;
+mod account_keys;
 mod azure;
 mod federation;
 mod provider;

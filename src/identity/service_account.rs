@@ -1,7 +1,5 @@
 //! A service account, as far as the identity of its pods depends on it.
 
-use crate::identity::provider::names_key;
-
 /// With this annotation, `"true"`, pods of the account may only use the secrets that it lists.
 pub const ENFORCE_MOUNTABLE_SECRETS: &str = "kubernetes.io/enforce-mountable-secrets";
 
@@ -28,9 +26,9 @@ pub struct ServiceAccount {
 }
 
 impl ServiceAccount {
-    /// A service account with these annotations and labels.
-    #[must_use]
-    pub fn new<'m>(
+    /// A service account with those of these annotations and labels whose keys are wanted.
+    pub(super) fn keeping<'m>(
+        is_wanted: impl Fn(&str) -> bool,
         annotations: impl IntoIterator<Item = (&'m str, &'m str)>,
         labels: impl IntoIterator<Item = (&'m str, &'m str)>,
     ) -> Self {
@@ -39,10 +37,14 @@ impl ServiceAccount {
             if key == ENFORCE_MOUNTABLE_SECRETS && value == "true" {
                 account.mountable_secrets = Some(Vec::new());
             }
-            keep(&mut account.annotations, key, value);
+            if is_wanted(key) {
+                keep(&mut account.annotations, key, value);
+            }
         }
         for (key, value) in labels {
-            keep(&mut account.labels, key, value);
+            if is_wanted(key) {
+                keep(&mut account.labels, key, value);
+            }
         }
         account
     }
@@ -87,7 +89,7 @@ impl ServiceAccount {
 }
 
 fn keep(kept: &mut Vec<(Box<str>, Box<str>)>, key: &str, value: &str) {
-    if !names_key(key) || kept.len() >= MOST_KEPT {
+    if kept.len() >= MOST_KEPT {
         return;
     }
     let is_end = |end: &usize| value.is_char_boundary(*end);

@@ -29,7 +29,9 @@ pub struct NamespacePolicies {
     identity: SmallVec<[usize; 2]>,
     /// Whether an identity policy holds, or may as far as the labels are known.
     may_give_identity: bool,
-    /// Whether one of them refuses pods for their service account, or may.
+    /// Whether one that is enforced does, or may.
+    may_enforce_identity: bool,
+    /// Whether one that is enforced refuses pods for their service account, or may.
     may_refuse_account: bool,
     /// Whether no policy holds although one was meant to.
     is_unjudged: bool,
@@ -106,6 +108,12 @@ impl NamespacePolicies {
         self.may_give_identity
     }
 
+    /// The same, leaving out policies that are only tried out.
+    #[must_use]
+    pub fn may_enforce_identity(&self) -> bool {
+        self.may_enforce_identity
+    }
+
     /// Whether pods of the namespace may be refused for the service account that they run as, as far as its labels are known.
     #[must_use]
     pub fn may_refuse_account(&self) -> bool {
@@ -143,7 +151,9 @@ impl PolicySet {
         for (at, policy) in self.identity.iter().enumerate() {
             let matched = self.matches(&policy.scope, namespace, labels);
             found.may_give_identity |= matched != Match::No;
-            found.may_refuse_account |= matched != Match::No && policy.has_account_rules();
+            let may_enforce = matched != Match::No && policy.is_enforced();
+            found.may_enforce_identity |= may_enforce;
+            found.may_refuse_account |= may_enforce && policy.has_account_rules();
             if matched == Match::Yes {
                 found.identity.push(at);
             }

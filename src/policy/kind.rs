@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::policy::azure_ml::AzureMlSpec;
+use crate::policy::azure_ml_object::AzureMlSpec;
 use crate::policy::configuration;
 use crate::policy::schema;
 use crate::policy::written::{Object, SecuritySpec};

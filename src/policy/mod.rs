@@ -5,6 +5,7 @@
 //! refused when it is read, and they are left out of every match besides.
 
 mod azure_ml;
+mod azure_ml_object;
 mod bindings;
 mod built_in;
 mod common;

@@ -72,6 +72,9 @@ where
     let opts_out = is_selected().next().is_some() && opts_out(pod)?;
     let enforced = policies.iter().copied().filter(|policy| policy.is_enforced());
     let Plan { mut change, .. } = planner.plan(enforced, opts_out)?;
+    if change.policy.is_none() {
+        change.warnings.extend(planner.providers.iter().filter_map(|provider| provider.near_miss(pod)));
+    }
     if let Some(policy) = change.policy.filter(|_| opts_out) {
         let name = policy_name(policy);
         change.warnings.push(warning(&format!("podgate.dev/skip is of no effect: {name} does not allow it")));

@@ -4,7 +4,7 @@ use podgate::admission::Webhook;
 use podgate::identity::ServiceAccount;
 use serde_json::{Value as Json, json};
 
-use super::{Case, account, has_all, policy, stand_in, trainer};
+use super::{Case, account, has_all, injected, policy, trainer};
 
 const VOLCANO: &str = "system:serviceaccount:azureml:volcano-controllers";
 
@@ -116,9 +116,9 @@ fn its_own_identity_wins_unless_it_is_said_otherwise() {
         .with_account("amljobcontroller", account());
     let mut expected = pod.clone();
     expected["spec"]["containers"][0]["env"] = json!([]);
-    let injected = stand_in::injected(expected);
+    let injected = injected::injected(expected);
     let after = case.mutated(&pod).pod.unwrap();
     assert_eq!(after["spec"]["volumes"], injected["spec"]["volumes"]);
     assert_eq!(after["spec"]["serviceAccountName"], "amljobcontroller");
-    assert_eq!(after["spec"]["containers"][0]["env"].as_array().unwrap().len(), 4);
+    assert_eq!(after["spec"]["containers"][0]["env"].as_array().unwrap().len(), 6);
 }

@@ -4,9 +4,9 @@
 
 mod azure_ml;
 mod cases;
+mod injected;
 mod modes;
 mod rules;
-mod stand_in;
 mod swap;
 
 use std::collections::BTreeMap;
@@ -15,14 +15,14 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use podgate::admission::{Reviewer, Webhook};
-use podgate::identity::{Providers, ServiceAccount};
-use podgate::policy::{LookupAnswer, LookupError, Snapshot};
+use podgate::identity::{Azure, AzureSettings, Providers, ServiceAccount, TokenLayout};
+use podgate::policy::{Binding, BindingKind, LookupAnswer, LookupError, Snapshot};
 use serde_json::{Value as Json, json};
 
 use crate::policies::policies;
-use stand_in::StandIn;
 
 pub(super) const TEAM: &str = "ml-team-a";
+pub(super) const TENANT: &str = "99999999-aaaa-4bbb-8ccc-dddddddddddd";
 pub(super) const CLIENT_A: &str = "0a0a0a0a-1111-4222-8333-444444444444";
 pub(super) const CLIENT_ID: &str = "azure.workload.identity/client-id";
 pub(super) const USE: &str = "azure.workload.identity/use";
@@ -58,6 +58,8 @@ pub(super) struct Case {
     pub(super) namespace: &'static str,
     pub(super) creator: &'static str,
     pub(super) is_live: bool,
+    /// Whether a binding names the account of the trainers; `None` if bindings are not known.
+    pub(super) is_bound: Option<bool>,
 }
 
 /// The answer to a review.
@@ -81,6 +83,7 @@ impl Case {
             namespace: TEAM,
             creator: "system:serviceaccount:kube-system:replicaset-controller",
             is_live: false,
+            is_bound: None,
         }
     }
 
@@ -104,7 +107,16 @@ impl Case {
             snapshot.insert_service_account(self.namespace, name, account.clone());
         }
         let mut providers = Providers::default();
-        providers.add(StandIn);
+        if let Some(is_bound) = self.is_bound {
+            let bindings = snapshot.bindings_mut();
+            bindings.set_known(BindingKind::Role);
+            bindings.set_known(BindingKind::ClusterRole);
+            let mut binding = Binding::to_role(None);
+            binding.add("ServiceAccount", if is_bound { "trainer-wi" } else { "other" }, Some(TEAM));
+            bindings.insert(TEAM, "b", binding);
+        }
+        let settings = AzureSettings { layout: TokenLayout::V15, ..AzureSettings::of_tenant(TENANT) };
+        providers.add(Azure::new(settings).unwrap());
         Reviewer::new(policies(&self.policies), snapshot).with_providers(Arc::new(providers))
     }
 
@@ -243,7 +255,7 @@ pub(super) fn assigned(account: &str) -> Json {
 
 /// The same with what the provider injects.
 pub(super) fn whole(account: &str) -> Json {
-    stand_in::injected(assigned(account))
+    injected::injected(assigned(account))
 }
 
 /// Without the API server's token.

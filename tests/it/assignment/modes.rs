@@ -30,9 +30,10 @@ fn explain_names_each_change() {
             "podgate: ml-team-a-trainers would set serviceAccountName default -> trainer-wi, label \
              azure.workload.identity/use=true",
             "podgate: ml-team-a-trainers would set automountServiceAccountToken: false",
-            "podgate: ml-team-a-trainers would add AZURE_CLIENT_ID, AZURE_FEDERATED_TOKEN_FILE, mount \
-             /var/run/secrets/azure/tokens",
-            "podgate: ml-team-a-trainers would add volume azure-identity-token, token azure-identity-token",
+            "podgate: ml-team-a-trainers would add AZURE_CLIENT_ID, AZURE_TENANT_ID, AZURE_FEDERATED_TOKEN_FILE, \
+             AZURE_AUTHORITY_HOST",
+            "podgate: ml-team-a-trainers would add mount /var/run/secrets/azure/tokens, volume azure-identity-token",
+            "podgate: ml-team-a-trainers would add token azure-identity-token",
             "podgate: ml-team-a-trainers would remove its mounts, volume kube-api-access-x7k2p",
         ]
     );

@@ -118,15 +118,20 @@ fn reserved_namespaces_are_left_alone() {
 fn nothing_is_allowed_while_the_labels_are_unknown() {
     let by_label = "{namespaceSelector: {matchLabels: {team: ml}}}";
     let text = policy("no-default", by_label, "denyDefaultServiceAccount: true");
-    let case = Case::new(&text);
-    let mut snapshot = Snapshot::live();
-    snapshot.insert("known", BTreeMap::new());
-    let reviewer = Reviewer::new(policies(&text), snapshot);
-    for webhook in [Webhook::Mutate, Webhook::Validate] {
-        let body = case.review(&trainer("default"));
+    let ask = |text: &str, webhook| -> Json {
+        let mut snapshot = Snapshot::live();
+        snapshot.insert("known", BTreeMap::new());
+        let reviewer = Reviewer::new(policies(text), snapshot);
+        let body = Case::new(text).review(&trainer("default"));
         let answer = reviewer.answer(webhook, &body, |_| Err(LookupError::TimedOut)).unwrap();
-        let answer: Json = serde_json::from_slice(&answer.body).unwrap();
-        assert_eq!(answer["response"]["status"]["code"], 500, "{webhook:?}: {answer}");
+        serde_json::from_slice::<Json>(&answer.body).unwrap()["response"].take()
+    };
+    for webhook in [Webhook::Mutate, Webhook::Validate] {
+        let answer = ask(&text, webhook);
+        assert_eq!(answer["status"]["code"], 500, "{webhook:?}: {answer}");
         has_all(&answer.to_string(), &["ml-team-a", "try again"]);
+        // A trial refuses nothing.
+        let trial = policy("no-default", by_label, "denyDefaultServiceAccount: true, mode: DryRun");
+        assert_eq!(ask(&trial, webhook)["allowed"], true, "{webhook:?}");
     }
 }

@@ -72,6 +72,17 @@ fn the_token_is_there_as_the_new_account_and_the_policy_say() {
 }
 
 #[test]
+fn a_token_that_is_good_for_nothing_is_taken_out() {
+    let unused = with(without_token(whole("trainer-wi")), "automountServiceAccountToken", false.into());
+    for (is_bound, expected) in
+        [(Some(false), unused), (Some(true), whole("trainer-wi")), (None, whole("trainer-wi"))]
+    {
+        let case = Case { is_bound, ..Case::new(&trainers("", ", automountToken: OffUnlessUsed")) };
+        assert_eq!(case.mutated(&trainer("default")).pod, Some(expected), "{is_bound:?}");
+    }
+}
+
+#[test]
 fn a_token_that_the_pod_asks_for_stays_and_is_told() {
     let case = Case::new(&trainers("", ", automountToken: Off"));
     let pod = with(trainer("default"), "automountServiceAccountToken", true.into());

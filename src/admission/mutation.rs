@@ -1,0 +1,39 @@
+//! What `/mutate` answers for a new pod: the patch of its defaults and its identity.
+
+use std::sync::Arc;
+
+use crate::admission::answer::Response;
+use crate::admission::cluster_view::ClusterView;
+use crate::admission::decision::Decision;
+use crate::admission::error::{Interrupt, ReviewError};
+use crate::admission::identity::{audit_note, identity};
+use crate::admission::outcome::{Task, name};
+use crate::evaluate::Defaults;
+use crate::identity::Providers;
+use crate::mutate::{self, Mutation};
+use crate::policy::PolicySet;
+use crate::text::quoted;
+
+/// Fills in the response about a pod, given what is filled in there, and who gives identities.
+pub(super) fn mutate<'v, 'b>(
+    task: &Task<'v, 'b>,
+    defaults: &Defaults<'v>,
+    identities: (&'v PolicySet, &'v Providers),
+    view: ClusterView<'v>,
+    response: &mut Response<'_>,
+    decision: &mut Decision<'b>,
+) -> Result<(), Interrupt> {
+    let identity = identity(task, identities, view)?;
+    decision.policies.extend(identity.policy.map(|policy| Arc::clone(&policy.name)));
+    let note = audit_note(task, &identity);
+    let mutated = mutate::mutate(task.pod, task.object.text, defaults, identity);
+    let Mutation { patch, warnings } = mutated.map_err(|error| {
+        let name = quoted(name(task.request, task.object));
+        ReviewError { code: 413, message: format!("the pod {name} cannot be mutated: {error}") }
+    })?;
+    decision.patched(patch.operations());
+    response.set_patch(patch);
+    response.audit_annotations.identity = note;
+    response.warnings = warnings;
+    Ok(())
+}
