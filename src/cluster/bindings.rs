@@ -7,52 +7,15 @@ use k8s_openapi::api::authorization::v1::{
     ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec, SubjectAccessReviewStatus,
 };
 use serde::Deserialize;
-use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 
 use crate::cluster::client::Cluster;
 use crate::cluster::error::ApiError;
-use crate::cluster::event::WatchedResource;
 use crate::cluster::raw::{JSON, body, parse};
 use crate::identity::federated_subject;
 use crate::policy::{IDENTITY_GROUP, USE_IDENTITY};
 
 const REVIEWS: &str = "/apis/authorization.k8s.io/v1/subjectaccessreviews";
-
-/// Whether bindings are to be watched, and whether anything is known of them.
-#[derive(Default)]
-pub(super) struct BindingWatches {
-    wanted: Notify,
-    settled: watch::Sender<Settled>,
-}
-
-/// Of which of the two kinds a list has come, or failed to.
-#[derive(Default, Clone, Copy)]
-struct Settled {
-    roles: bool,
-    cluster_roles: bool,
-}
-
-impl BindingWatches {
-    /// Waits until somebody asks.
-    pub(super) async fn wanted(&self) {
-        self.wanted.notified().await;
-    }
-
-    /// A list of a resource has come, or failed to.
-    pub(super) fn settle(&self, resource: WatchedResource) {
-        self.settled.send_if_modified(|settled| {
-            let state = match resource {
-                WatchedResource::RoleBindings => &mut settled.roles,
-                WatchedResource::ClusterRoleBindings => &mut settled.cluster_roles,
-                WatchedResource::Namespaces | WatchedResource::ServiceAccounts | WatchedResource::Secret => {
-                    return false;
-                }
-            };
-            !std::mem::replace(state, true)
-        });
-    }
-}
 
 /// The answer to a SubjectAccessReview.
 #[derive(Deserialize)]
@@ -77,13 +40,8 @@ impl Cluster {
         if known().is_some() {
             return Ok(known());
         }
-        let bindings = &self.known.bindings;
-        bindings.wanted.notify_one();
-        let mut settled = bindings.settled.subscribe();
-        let both = settled.wait_for(|settled| settled.roles && settled.cluster_roles);
-        match timeout(within, both).await {
-            // The sender lives as long as this client, so that waiting for it does not fail.
-            Ok(_) => Ok(known()),
+        match timeout(within, self.known.bindings.ask()).await {
+            Ok(()) => Ok(known()),
             Err(_) => Err(ApiError::timed_out(&self.call(
                 "Get",
                 "/apis/rbac.authorization.k8s.io/v1/rolebindings",

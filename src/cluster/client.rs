@@ -7,7 +7,7 @@ use backon::ExponentialBuilder;
 use kube::Client;
 use tokio::sync::{Notify, Semaphore};
 
-use crate::cluster::bindings::BindingWatches;
+use crate::cluster::binding_watches::BindingWatches;
 use crate::cluster::reads::SharedReads;
 use crate::policy::Snapshot;
 

@@ -9,6 +9,7 @@
 //! The client library logs on its own, at each attempt, and may put a body that it cannot parse into a log line.
 //! Secrets are therefore read here without it, and whoever sets up the log leaves its lines out.
 
+mod binding_watches;
 mod bindings;
 mod budget;
 mod client;

@@ -355,7 +355,7 @@ subjects: [{kind: ServiceAccount, name: trainer, namespace: team}]
             ),
             (
                 "apiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {name: x}\nsubjects: {}",
-                "f:4:11: subjects: expected an array, found an object",
+                "f:4:1: subjects: expected an array, found an object",
             ),
             (
                 "apiVersion: v1\nkind: ServiceAccount\nmetadata: {namespace: a}",

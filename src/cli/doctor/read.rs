@@ -53,23 +53,16 @@ impl InstallationReader<'_> {
         }
         let own = Some(names.namespace.as_str());
         let slices = format!("kubernetes.io/service-name={}", names.service);
-        let ((validating, mutating), cluster, lists, identity, own_objects, workload, network) = futures::join!(
+        let ((validating, mutating), cluster, lists, identity, served, (lease, leaf), workload, network) = futures::join!(
             async { futures::join!(self.get(None, &names.validating), self.get(None, &names.mutating)) },
             async { futures::join!(self.mutating_names(), self.namespaces(), self.guards()) },
             async { futures::join!(self.service_accounts(), self.list(None, None)) },
             async { futures::join!(self.list(None, None), self.rights(&names.namespace)) },
-            async {
-                futures::join!(
-                    self.get(own, &names.config_map),
-                    self.get(own, &names.service),
-                    self.get(own, &names.lease),
-                    self.leaf(&names)
-                )
-            },
+            async { futures::join!(self.get(own, &names.config_map), self.get(own, &names.service)) },
+            async { futures::join!(self.get(own, &names.lease), self.leaf(&names)) },
             async { futures::join!(self.pods(own, &deployment), self.list(own, None)) },
             async { futures::join!(self.list(own, Some(&slices)), self.list(own, None)) },
         );
-        let (config_map, service, lease, leaf) = own_objects;
         let trust = Trust {
             service: &WebhookService::new(&names.service, &names.namespace),
             leaf: leaf.as_ref().ok().and_then(|leaf| leaf.as_ref()?.as_ref()),
@@ -90,11 +83,11 @@ impl InstallationReader<'_> {
             mutating_policies: identity.0,
             rights: identity.1,
             secret: leaf.map(|secret| secret.map(|leaf| Some(leaf?.certificate))),
-            policies: policies.map_or(PolicySource::ConfigMap(config_map), PolicySource::Given),
+            policies: policies.map_or(PolicySource::ConfigMap(served.0), PolicySource::Given),
             deployment,
             pods: workload.0,
             budgets: workload.1,
-            service,
+            service: served.1,
             endpoints: network.0,
             network_policies: network.1,
             lease,

@@ -125,11 +125,11 @@ matchExpressions:
   {{- end }}
 {{- end }}
 
-{{/* The settings of Azure workload identity, by the end of their variables; only those that are set. */}}
+{{/* The settings of Azure workload identity, by their variables; only those that are set. */}}
 {{- define "podgate.azureSettings" -}}
 {{- $azure := .Values.identity.azure }}
 {{- $binding := $azure.binding }}
-{{- $all := dict "TENANT_ID" $azure.tenantId "ENVIRONMENT" $azure.environment "LAYOUT" $azure.layout "AUDIENCE" $azure.audience "PROXY_IMAGE" $azure.proxyImage "PROXY_INIT_IMAGE" $azure.proxyInitImage "BINDING_SUFFIX" $binding.suffix "BINDING_AUDIENCE" $binding.audience "TOKEN_PROXY" $binding.tokenProxy "SNI_NAME" $binding.sniName "CA_DATA" $binding.caData "CA_CONFIG_MAP" $binding.caConfigMap "CA_SIGNER" $binding.caSigner "CA_SELECTOR" $binding.caSelector }}
+{{- $all := dict "PODGATE_AZURE_TENANT_ID" $azure.tenantId "PODGATE_AZURE_ENVIRONMENT" $azure.environment "PODGATE_AZURE_LAYOUT" $azure.layout "PODGATE_AZURE_AUDIENCE" $azure.audience "PODGATE_AZURE_PROXY_IMAGE" $azure.proxyImage "PODGATE_AZURE_PROXY_INIT_IMAGE" $azure.proxyInitImage "PODGATE_AZURE_BINDING_SUFFIX" $binding.suffix "PODGATE_AZURE_BINDING_AUDIENCE" $binding.audience "PODGATE_AZURE_TOKEN_PROXY" $binding.tokenProxy "PODGATE_AZURE_SNI_NAME" $binding.sniName "PODGATE_AZURE_CA_DATA" $binding.caData "PODGATE_AZURE_CA_CONFIG_MAP" $binding.caConfigMap "PODGATE_AZURE_CA_SIGNER" $binding.caSigner "PODGATE_AZURE_CA_SELECTOR" $binding.caSelector }}
 {{- $set := dict }}
 {{- range $name, $value := $all }}
 {{- if $value }}
@@ -140,7 +140,7 @@ matchExpressions:
 {{- fail "identity.azure: nothing of it holds without tenantId" }}
 {{- end }}
 {{- range $name, $value := $set }}
-- name: PODGATE_AZURE_{{ $name }}
+- name: {{ $name }}
   value: {{ $value | quote }}
 {{- end }}
 {{- end }}
