@@ -3,18 +3,8 @@
 use std::fmt::Debug;
 
 use crate::finding::Edit;
-use crate::identity::azure;
 use crate::identity::service_account::ServiceAccount;
 use crate::pod::Pod;
-
-/// Whether a provider looks at an annotation or label of a service account with this key: rightly, or because people write it
-/// in place of the right one.
-static KEYS: [fn(&str) -> bool; 1] = [azure::names_key];
-
-/// Whether any provider looks at an annotation or label of a service account with this key.
-pub(super) fn names_key(key: &str) -> bool {
-    KEYS.iter().any(|names| names(key))
-}
 
 /// A pod that is to be given an identity.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +17,8 @@ pub struct Recipient<'p, 'b> {
     pub account_name: &'p str,
     /// That service account.
     pub account: &'p ServiceAccount,
+    /// The level of the Pod Security Standards that its namespace enforces, as the label says, if that is known.
+    pub enforced_level: Option<&'p str>,
 }
 
 /// Gives pods the identity of their service account in a cloud.

@@ -1,6 +1,6 @@
 //! A service account, as far as the identity of its pods depends on it.
 
-use crate::identity::provider::names_key;
+use crate::identity::azure_keys;
 
 /// With this annotation, `"true"`, pods of the account may only use the secrets that it lists.
 pub const ENFORCE_MOUNTABLE_SECRETS: &str = "kubernetes.io/enforce-mountable-secrets";
@@ -12,6 +12,10 @@ const LONGEST_VALUE: usize = 1024;
 
 /// Most bytes of annotations, and of labels, that are kept of one, in all: every replica keeps those of every account.
 const MOST_BYTES: usize = 8 * 1024;
+
+/// Whether a provider looks at an annotation or label of a service account with this key: rightly, or because people write it
+/// in place of the right one. A line for each provider.
+static KEYS: [fn(&str) -> bool; 1] = [azure_keys::names_key];
 
 /// A service account. Of its annotations and labels only those are kept that some provider looks at: their number and
 /// length are their writer's choice.
@@ -87,7 +91,7 @@ impl ServiceAccount {
 }
 
 fn keep(kept: &mut Vec<(Box<str>, Box<str>)>, key: &str, value: &str) {
-    if !names_key(key) || kept.len() >= MOST_KEPT {
+    if !KEYS.iter().any(|names| names(key)) || kept.len() >= MOST_KEPT {
         return;
     }
     let is_end = |end: &usize| value.is_char_boundary(*end);
