@@ -430,8 +430,8 @@ fn what_a_container_has_of_its_own_is_kept() {
         let expected = Expected::default().of(pod.clone(), &["main"]);
         expect(case, (settings(), usual_account()), &pod, &expected, warnings);
     }
-    // It has no name and no identity yet, so the variable with a value of the wrong type is refused, and not shown.
-    let wrong = own(json!([{ "name": "X", "value": [CANARY] }]));
+    // A value of the wrong type is refused, and not shown.
+    let wrong = own(json!([{ "name": "AZURE_X", "value": [CANARY] }]));
     refuse("wrong type", (settings(), usual_account()), &wrong, 400, &["main"]);
 }
 
