@@ -16,6 +16,9 @@ use crate::mutate::{
 use crate::policy::{AzureMlExemption, PolicySet};
 use crate::text::{PrintableKey, cut};
 
+/// The label of a namespace by which Kubernetes' own admission refuses pods.
+const ENFORCED_LEVEL: &str = "pod-security.kubernetes.io/enforce";
+
 /// What is changed in a pod to give it an identity. While the labels of its namespace are unknown it gets none, and the pod
 /// is refused if one might be meant for it: otherwise it would run without.
 pub(super) fn identity<'v>(
@@ -39,6 +42,11 @@ pub(super) fn identity<'v>(
         pod: task.pod,
         text: task.object.text,
         namespace,
+        enforced_level: task
+            .namespace
+            .labels()
+            .and_then(|labels| labels.get(ENFORCED_LEVEL))
+            .map(String::as_str),
         policies: task.policies.identity(policies).filter(|_| !is_left_alone),
         providers,
     };

@@ -1,8 +1,8 @@
 //! Whether a service account is set up for the identity that a policy gives, before a pod runs with it.
 
 use crate::identity::account_fault::AccountFault;
-use crate::identity::azure;
 use crate::identity::service_account::ServiceAccount;
+use crate::identity::{azure, azure_keys};
 use crate::json;
 use crate::pod::Pod;
 
@@ -18,7 +18,7 @@ impl ProviderName {
     #[must_use]
     pub fn label(self) -> (&'static str, &'static str) {
         match self {
-            Self::Azure => (azure::LABEL, "true"),
+            Self::Azure => (azure_keys::LABEL, "true"),
         }
     }
 }

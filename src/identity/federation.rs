@@ -2,10 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::identity::azure_keys::CLIENT_ID;
 use crate::identity::service_account::ServiceAccount;
-
-/// The annotation of a service account that names the identity in Azure that it stands for.
-pub const AZURE_CLIENT_ID: &str = "azure.workload.identity/client-id";
 
 /// Most federated credentials that Azure takes for one identity. Each is for one subject of one cluster.
 pub const MOST_SUBJECTS: usize = 20;
@@ -32,7 +30,7 @@ pub fn crowded_identities<'s>(
 ) -> Vec<CrowdedIdentity> {
     let mut by_client: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (namespace, name, account) in accounts {
-        let client = account.annotation(AZURE_CLIENT_ID).map(str::to_ascii_lowercase);
+        let client = account.annotation(CLIENT_ID).map(str::to_ascii_lowercase);
         let Some(client_id) = client.filter(|id| !id.is_empty()) else { continue };
         by_client.entry(client_id).or_default().push(federated_subject(namespace, name));
     }
@@ -51,7 +49,7 @@ mod tests {
 
     #[test]
     fn an_identity_has_room_for_so_many_service_accounts() {
-        let account = |id| ServiceAccount::new([(AZURE_CLIENT_ID, id)], []);
+        let account = |id| ServiceAccount::new([(CLIENT_ID, id)], []);
         let (upper, lower, empty) = (account("0A"), account("0a"), account(""));
         let crowd = |count: usize| -> Vec<(String, &ServiceAccount)> {
             let of = |number: usize| if number.is_multiple_of(2) { &upper } else { &lower };

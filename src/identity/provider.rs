@@ -17,6 +17,8 @@ pub struct Recipient<'p, 'b> {
     pub account_name: &'p str,
     /// That service account.
     pub account: &'p ServiceAccount,
+    /// The level of the Pod Security Standards that its namespace enforces, as the label says, if that is known.
+    pub enforced_level: Option<&'p str>,
 }
 
 /// Gives pods the identity of their service account in a cloud.

@@ -1,5 +1,7 @@
 //! A service account, as far as the identity of its pods depends on it.
 
+use crate::identity::azure_keys;
+
 /// With this annotation, `"true"`, pods of the account may only use the secrets that it lists.
 pub const ENFORCE_MOUNTABLE_SECRETS: &str = "kubernetes.io/enforce-mountable-secrets";
 
@@ -10,6 +12,10 @@ const LONGEST_VALUE: usize = 1024;
 
 /// Most bytes of annotations, and of labels, that are kept of one, in all: every replica keeps those of every account.
 const MOST_BYTES: usize = 8 * 1024;
+
+/// Whether a provider looks at an annotation or label of a service account with this key: rightly, or because people write it
+/// in place of the right one. A line for each provider.
+static KEYS: [fn(&str) -> bool; 1] = [azure_keys::names_key];
 
 /// A service account. Of its annotations and labels only those are kept that some provider looks at: their number and
 /// length are their writer's choice.
@@ -26,9 +32,9 @@ pub struct ServiceAccount {
 }
 
 impl ServiceAccount {
-    /// A service account with those of these annotations and labels whose keys are wanted.
-    pub(super) fn keeping<'m>(
-        is_wanted: impl Fn(&str) -> bool,
+    /// A service account with these annotations and labels.
+    #[must_use]
+    pub fn new<'m>(
         annotations: impl IntoIterator<Item = (&'m str, &'m str)>,
         labels: impl IntoIterator<Item = (&'m str, &'m str)>,
     ) -> Self {
@@ -37,14 +43,10 @@ impl ServiceAccount {
             if key == ENFORCE_MOUNTABLE_SECRETS && value == "true" {
                 account.mountable_secrets = Some(Vec::new());
             }
-            if is_wanted(key) {
-                keep(&mut account.annotations, key, value);
-            }
+            keep(&mut account.annotations, key, value);
         }
         for (key, value) in labels {
-            if is_wanted(key) {
-                keep(&mut account.labels, key, value);
-            }
+            keep(&mut account.labels, key, value);
         }
         account
     }
@@ -89,7 +91,7 @@ impl ServiceAccount {
 }
 
 fn keep(kept: &mut Vec<(Box<str>, Box<str>)>, key: &str, value: &str) {
-    if kept.len() >= MOST_KEPT {
+    if !KEYS.iter().any(|names| names(key)) || kept.len() >= MOST_KEPT {
         return;
     }
     let is_end = |end: &usize| value.is_char_boundary(*end);

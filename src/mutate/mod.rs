@@ -8,6 +8,8 @@
 mod identity;
 mod patch;
 mod patch_text;
+mod place;
+mod pointer;
 
 use crate::evaluate::{Defaults, root_image_warning};
 use crate::pod::Pod;
@@ -50,5 +52,5 @@ pub fn mutate<'p>(
     identity.edits.into_iter().for_each(|edit| builder.add(edit));
     warnings.extend(identity.warnings);
     warnings.extend(root_image_warning(pod, defaults, false));
-    Ok(Mutation { patch: builder.build(text)?, warnings })
+    Ok(Mutation { patch: builder.build(pod, text)?, warnings })
 }

@@ -7,12 +7,13 @@
 use std::borrow::Cow;
 use std::num::NonZeroU32;
 
-use json_patch::jsonptr::{PointerBuf, Token};
-
 use crate::finding::{Edit, EditOp};
 use crate::json::{self, Reader};
 use crate::mutate::patch_text::{OperationKind, PatchError, PatchText, write_json, write_text};
+use crate::mutate::place::Place;
+use crate::mutate::pointer::JsonPointer;
 use crate::path::Step;
+use crate::pod::Pod;
 
 /// Collects edits, and makes a patch from them.
 ///
@@ -89,17 +90,52 @@ impl<'p> PatchBuilder<'p> {
         }
     }
 
-    /// The patch that makes the edits in a pod, given as its JSON text.
+    /// The patch that makes the edits in a pod, which is also given as its JSON text.
     ///
     /// # Errors
     /// When the patch would be too long. A partial one is never sent.
-    pub(super) fn build(mut self, pod: &str) -> Result<PatchText, PatchError> {
-        let mut patch = PatchText::default();
+    pub(super) fn build(mut self, pod: &Pod<'_>, text: &str) -> Result<PatchText, PatchError> {
+        if self.knows(ROOT, Place::Pod(pod)) { self.written() } else { self.build_from(text) }
+    }
+
+    /// The patch by the text alone.
+    fn build_from(mut self, text: &str) -> Result<PatchText, PatchError> {
         if !self.nodes.is_empty() {
-            self.find(ROOT, &mut Reader::over(pod))?;
-            self.write(ROOT, &mut PointerBuf::new(), &mut patch)?;
+            self.find(ROOT, &mut Reader::over(text))?;
         }
+        self.written()
+    }
+
+    fn written(self) -> Result<PatchText, PatchError> {
+        let mut patch = PatchText::default();
+        self.write(ROOT, &mut JsonPointer::default(), &mut patch)?;
         Ok(patch)
+    }
+
+    /// Records what the model of the pod tells of the nodes below one that is there. Whether that is all of them.
+    fn knows(&mut self, at: NodeIndex, place: Place<'_, '_>) -> bool {
+        let mut next = self.node(at).map_or(ROOT, |node| node.first_child);
+        while next != ROOT {
+            let at = next;
+            let Some(Node { step, next_sibling, .. }) = self.node(at) else { return false };
+            next = *next_sibling;
+            let told = match *step {
+                // It is not there yet.
+                NodeStep::End | NodeStep::Start => continue,
+                NodeStep::Index(index) => place.item(index),
+                NodeStep::Key(_) => self.key(*step).and_then(|key| place.member(key)),
+            };
+            let Some((place, is_there)) = told else { return false };
+            if is_there {
+                if let Some(node) = self.node_mut(at) {
+                    node.presence = Presence::Present;
+                }
+                if !self.knows(at, place) {
+                    return false;
+                }
+            }
+        }
+        true
     }
 
     fn node(&self, index: NodeIndex) -> Option<&Node> {
@@ -213,7 +249,12 @@ impl<'p> PatchBuilder<'p> {
 
     /// Writes the operations for the children of a node. What moves the items that others name comes last: first what is taken
     /// out of a list, from its end on, then what is put at its start.
-    fn write(&self, parent: NodeIndex, at: &mut PointerBuf, patch: &mut PatchText) -> Result<(), PatchError> {
+    fn write(
+        &self,
+        parent: NodeIndex,
+        at: &mut JsonPointer,
+        patch: &mut PatchText,
+    ) -> Result<(), PatchError> {
         let is_start = |child: &Node| child.step == NodeStep::Start;
         let is_taken_out = |child: &Node| {
             matches!(child.step, NodeStep::Index(_)) && matches!(self.op(child), Some(EditOp::Remove))
@@ -242,29 +283,31 @@ impl<'p> PatchBuilder<'p> {
         &self,
         index: NodeIndex,
         child: &Node,
-        at: &mut PointerBuf,
+        at: &mut JsonPointer,
         patch: &mut PatchText,
     ) -> Result<(), PatchError> {
-        at.push_back(match child.step {
-            NodeStep::Key(_) => Token::new(self.key(child.step).unwrap_or_default()),
-            NodeStep::Index(index) => Token::from(usize::try_from(index).unwrap_or(usize::MAX)),
-            NodeStep::End => Token::new("-"),
-            NodeStep::Start => Token::from(0),
-        });
+        let before = match child.step {
+            NodeStep::Key(_) => at.push_key(self.key(child.step).unwrap_or_default()),
+            NodeStep::Index(index) => at.push_index(Some(index)),
+            NodeStep::End => at.push_index(None),
+            NodeStep::Start => at.push_index(Some(0)),
+        };
         match (child.presence, self.op(child)) {
             (Presence::Present, None) => self.write(index, at, patch)?,
             (Presence::Present | Presence::Null, Some(EditOp::Remove)) => {
-                patch.push(OperationKind::Remove, at, |_| {})?;
+                patch.push(OperationKind::Remove, at.as_json(), |_| {})?;
             }
             (Presence::Present, Some(_)) => {
-                patch.push(OperationKind::Replace, at, |json| self.write_value(index, child, json))?;
+                patch.push(OperationKind::Replace, at.as_json(), |json| {
+                    self.write_value(index, child, json)
+                })?;
             }
             (Presence::Null | Presence::Absent, _) if self.has_value(index, child) => {
-                patch.push(child.making(), at, |json| self.write_value(index, child, json))?;
+                patch.push(child.making(), at.as_json(), |json| self.write_value(index, child, json))?;
             }
             (Presence::Null | Presence::Absent, _) => {}
         }
-        at.pop_back();
+        at.truncate(before);
         Ok(())
     }
 
@@ -358,7 +401,7 @@ mod tests {
     fn patch(pod: &str, edits: Vec<Edit<'_>>) -> String {
         let mut builder = PatchBuilder::default();
         edits.into_iter().for_each(|edit| builder.add(edit));
-        let patch = builder.build(pod).expect("a patch").into_json().unwrap_or_default();
+        let patch = builder.build_from(pod).expect("a patch").into_json().unwrap_or_default();
         String::from_utf8(patch).expect("text")
     }
 
@@ -456,6 +499,65 @@ mod tests {
             ),
         ] {
             assert_eq!(patch(pod, both()), expected);
+        }
+    }
+
+    /// The pod after the patch, by the text of the pod and by its model.
+    fn both(pod: &str, edits: &[Edit<'_>]) -> [serde_json::Value; 2] {
+        let model = Pod::read(&mut Reader::over(pod)).expect("a pod");
+        let builder = || {
+            let mut builder = PatchBuilder::default();
+            edits.iter().cloned().for_each(|edit| builder.add(edit));
+            builder
+        };
+        [builder().build_from(pod), builder().build(&model, pod)].map(|patch| {
+            let patch = patch.expect("a patch").into_json().unwrap_or_else(|| b"[]".to_vec());
+            let patch: json_patch::Patch = serde_json::from_slice(&patch).expect("a patch");
+            let mut pod: serde_json::Value = serde_json::from_str(pod).expect("JSON");
+            json_patch::patch(&mut pod, &patch).expect("it applies");
+            pod
+        })
+    }
+
+    #[test]
+    fn the_model_tells_what_the_text_tells() {
+        let item = |text: &str| Value::Json(text.into());
+        let spec = |key: &'static str| Path::from_keys(["spec", key]);
+        let label = |key: &'static str| Path::from_keys(["metadata", "labels", key]);
+        let of_container = |key: &'static str| spec("containers").index(0).key(key);
+        let edits = [
+            edit(label("a/b"), EditOp::Set(Value::Text("x"))),
+            edit(label("gone"), EditOp::Remove),
+            edit(spec("serviceAccountName"), EditOp::Set(Value::Text("x"))),
+            edit(of_container("env"), EditOp::Append(item("1"))),
+            edit(of_container("env"), EditOp::Append(item("2"))),
+            edit(of_container("volumeMounts"), EditOp::Append(item(r#"{"name":"m"}"#))),
+            edit(spec("volumes"), EditOp::Append(item(r#"{"name":"v"}"#))),
+            edit(spec("initContainers"), EditOp::Prepend(item(r#"{"name":"p"}"#))),
+            edit(spec("initContainers"), EditOp::Append(item(r#"{"name":"i"}"#))),
+        ];
+        for containers in [
+            r#"[{}]"#,
+            r#"[null]"#,
+            r#"[{"env":null,"volumeMounts":null}]"#,
+            r#"[{"env":[],"volumeMounts":[]}]"#,
+            r#"[{"env":[{"name":"X"}],"volumeMounts":[{"name":"w"}]}]"#,
+        ] {
+            for rest in [
+                "",
+                r#","volumes":null,"initContainers":null,"serviceAccountName":null"#,
+                r#","volumes":[],"initContainers":[],"serviceAccountName":"""#,
+                r#","volumes":[{"name":"w"}],"initContainers":[{"name":"j"}],"serviceAccountName":"y""#,
+            ] {
+                for metadata in ["null", "{}", r#"{"labels":null}"#, r#"{"labels":{"a/b":"y","gone":"z"}}"#] {
+                    let pod =
+                        format!(r#"{{"metadata":{metadata},"spec":{{"containers":{containers}{rest}}}}}"#);
+                    for edits in [&edits[..], &edits[2..]] {
+                        let [by_text, by_model] = both(&pod, edits);
+                        assert_eq!(by_text, by_model, "{pod}");
+                    }
+                }
+            }
         }
     }
 }

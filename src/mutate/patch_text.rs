@@ -1,6 +1,5 @@
 //! The text of a JSON Patch (RFC 6902): operations, and the values in them.
 
-use json_patch::jsonptr::PointerBuf;
 use serde::Serialize;
 
 use crate::finding::Value;
@@ -48,16 +47,18 @@ impl OperationKind {
 }
 
 impl PatchText {
-    /// Adds an operation; `write_value` writes its value, and a removal has none.
+    /// Adds an operation at a path, given as it stands in a JSON string; `write_value` writes its value, and a removal has none.
     pub(super) fn push(
         &mut self,
         kind: OperationKind,
-        path: &PointerBuf,
+        path: &str,
         write_value: impl FnOnce(&mut Vec<u8>),
     ) -> Result<(), PatchError> {
         self.json.push(if self.operations == 0 { b'[' } else { b',' });
         self.json.extend_from_slice(kind.start());
-        write_text(path.as_str(), &mut self.json);
+        self.json.push(b'"');
+        self.json.extend_from_slice(path.as_bytes());
+        self.json.push(b'"');
         if !matches!(kind, OperationKind::Remove) {
             self.json.extend_from_slice(br#","value":"#);
             write_value(&mut self.json);

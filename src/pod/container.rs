@@ -107,6 +107,18 @@ impl<'a> Container<'a> {
         Ok(())
     }
 
+    /// Whether `env` is set, not `null`.
+    #[must_use]
+    pub fn has_env(&self) -> bool {
+        !matches!(self.env, "" | "null")
+    }
+
+    /// Whether `env` may hold a variable whose name has this text in it, at little cost: where it cannot, it need not be read.
+    #[must_use]
+    pub fn may_have_variable(&self, text: &str) -> bool {
+        self.env.contains(text) || self.env.contains('\\')
+    }
+
     /// Calls back with each variable of `env` and its index. Its value is for comparing alone, and never to be shown.
     ///
     /// # Errors

@@ -26,6 +26,18 @@ impl<'a> VolumeMounts<'a> {
         Self(text)
     }
 
+    /// Whether they are set, not `null`.
+    #[must_use]
+    pub fn are_set(self) -> bool {
+        !matches!(self.0, "" | "null")
+    }
+
+    /// Whether one may have this text in it, at little cost: where none can, they need not be read.
+    #[must_use]
+    pub fn may_have(self, text: &str) -> bool {
+        self.0.contains(text) || self.0.contains('\\')
+    }
+
     /// Calls back with each mount and its index.
     ///
     /// # Errors

@@ -1,7 +1,12 @@
 //! Cases of injecting identities of Azure: a pod in, the whole pod out, or the refusal, and the warnings.
 
+use std::sync::Arc;
+
 use podgate::admission::Reviewer;
-use podgate::identity::{AzureSettings, ServiceAccount, TokenEndpoint, TokenLayout, TrustedCa};
+use podgate::identity::{
+    Azure, AzureSettings, Cloud, Providers, ServiceAccount, TokenEndpoint, TokenLayout, TrustedCa,
+};
+use podgate::policy::{Policies, Snapshot};
 use serde_json::{Value as Json, json};
 
 use crate::azure::{Reviewed, answer, reviewer};
@@ -350,7 +355,7 @@ fn a_pod_gets_what_its_account_says() {
     ] {
         expect(case, (settings, account), &pod, &expected.of(pod.clone(), &["main"]), warnings);
     }
-    assert!("AzureMars".parse::<podgate::identity::Cloud>().is_err());
+    assert!("AzureMars".parse::<Cloud>().is_err());
     let strict = AzureSettings { requires_client_id: true, ..settings() };
     refuse("A05s", (strict, account(&[])), &pod(), 403, &[CLIENT_ID, "trainer-wi"]);
 }
@@ -425,8 +430,8 @@ fn what_a_container_has_of_its_own_is_kept() {
         let expected = Expected::default().of(pod.clone(), &["main"]);
         expect(case, (settings(), usual_account()), &pod, &expected, warnings);
     }
-    // It has no name and no identity yet, so the variable with a value of the wrong type is refused, and not shown.
-    let wrong = own(json!([{ "name": "X", "value": [CANARY] }]));
+    // A value of the wrong type is refused, and not shown.
+    let wrong = own(json!([{ "name": "AZURE_X", "value": [CANARY] }]));
     refuse("wrong type", (settings(), usual_account()), &wrong, 400, &["main"]);
 }
 
@@ -597,6 +602,19 @@ fn the_proxy_comes_where_it_is_asked_for() {
         let again = review_by(&reviewer, &stored(patched));
         assert!(again.is_allowed && again.patch.is_none(), "{case}: {:?}", again.patch);
     }
+    // Kubernetes' own admission refuses it later.
+    for (level, is_told) in [("restricted", true), ("baseline", true), ("privileged", false)] {
+        let reviewer = reviewer(settings(), &[(NAMESPACE, "trainer-wi", usual_account())]);
+        let mut snapshot = Snapshot::clone(reviewer.snapshot());
+        snapshot
+            .insert(NAMESPACE, [("pod-security.kubernetes.io/enforce".to_owned(), level.to_owned())].into());
+        let reviewed = review_by(&reviewer.with_snapshot(Arc::new(snapshot)), &pod);
+        assert!(reviewed.is_allowed && reviewed.patch.is_some(), "A27");
+        let is_of_it = |warning: &String| {
+            ["azwi-proxy-init", "privileged", level].iter().all(|fragment| warning.contains(fragment))
+        };
+        assert_eq!(reviewed.warnings.iter().any(is_of_it), is_told, "A27: {:?}", reviewed.warnings);
+    }
     let mut of_host = pod.clone();
     of_host["spec"]["hostNetwork"] = json!(true);
     refuse("A24", (settings(), usual_account()), &of_host, 400, &["hostNetwork", "proxy"]);
@@ -696,13 +714,10 @@ fn the_account_is_that_of_the_pod_or_the_default_one() {
     assert_eq!((reviewed.is_allowed, reviewed.code), (false, 400), "A36");
     assert!(reviewed.message.contains("ml-team-a/trainer-wi") && reviewed.message.contains("not found"));
     // A cluster of which no account is known tells nothing, and the pod is not let through without its identity.
-    let unknown = Reviewer::new(
-        podgate::policy::Policies::new(Vec::new()).finish().unwrap(),
-        podgate::policy::Snapshot::default(),
-    );
-    let mut providers = podgate::identity::Providers::default();
-    providers.add(podgate::identity::Azure::new(settings()).unwrap());
-    let unknown = unknown.with_providers(std::sync::Arc::new(providers));
+    let mut providers = Providers::default();
+    providers.add(Azure::new(settings()).unwrap());
+    let none = Policies::new(Vec::new()).finish().unwrap();
+    let unknown = Reviewer::new(none, Snapshot::default()).with_providers(Arc::new(providers));
     let reviewed = review_by(&unknown, &pod());
     assert_eq!((reviewed.is_allowed, reviewed.code), (false, 400), "{reviewed:?}");
     assert!(reviewed.message.contains("--objects"), "{}", reviewed.message);

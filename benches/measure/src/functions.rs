@@ -8,10 +8,12 @@ use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::process::{Command, ExitCode};
+use std::sync::Arc;
 
 use podgate::admission::{Reviewer, Webhook};
 use podgate::controls::Standard;
 use podgate::evaluate::by_standard;
+use podgate::identity::{AZURE_LABEL, Azure, AzureSettings, Providers, ServiceAccount};
 use podgate::json::Reader;
 use podgate::pod::Pod;
 use podgate::policy::{Answers, BUILT_IN, Policies, Snapshot, read_file};
@@ -89,6 +91,10 @@ fn turns() -> Result<Vec<Turn>> {
         judging("drop-in", drop_in()?, Webhook::Validate, &ONE_CONTAINER),
         judging("drop-in", drop_in()?, Webhook::Validate, &SIXTEEN_CONTAINERS),
         judging("drop-in", drop_in()?, Webhook::Validate, &DENIED),
+        with_identity(Webhook::Validate, &ONE_CONTAINER)?,
+        with_identity(Webhook::Mutate, &ONE_CONTAINER)?,
+        with_identity(Webhook::Validate, &SIXTEEN_CONTAINERS)?,
+        with_identity(Webhook::Mutate, &SIXTEEN_CONTAINERS)?,
         evaluating(&ONE_CONTAINER)?,
         evaluating(&SIXTEEN_CONTAINERS)?,
     ];
@@ -124,6 +130,30 @@ fn judging(name: &str, reviewer: Reviewer, webhook: Webhook, payload: &'static P
         drop(black_box(reply.map(podgate::admission::Reply::answer)));
     };
     Turn { name: format!("{name}/{}", payload.name), times: TIMES, per_call: 1, once: Box::new(once) }
+}
+
+/// A pod that asks for an identity of Azure, and is given one.
+fn with_identity(webhook: Webhook, payload: &'static Payload) -> Result<Turn> {
+    let mut review: serde_json::Value = serde_json::from_slice(payload.review)?;
+    review["request"]["object"]["metadata"]["labels"][AZURE_LABEL] = "true".into();
+    // For as long as the process lives, as the other payloads.
+    let payload: &'static Payload =
+        Box::leak(Box::new(Payload { name: payload.name, review: serde_json::to_vec(&review)?.leak() }));
+    let account = ServiceAccount::new(
+        [("azure.workload.identity/client-id", "0a0a0a0a-1111-4222-8333-444444444444")],
+        [],
+    );
+    let gate = gate("", 0, 0)?;
+    let mut snapshot = Snapshot::clone(gate.snapshot());
+    snapshot.insert_service_account("ml-team-a", "trainer", account);
+    let mut providers = Providers::default();
+    providers.add(Azure::new(AzureSettings::of_tenant("99999999-aaaa-4bbb-8ccc-dddddddddddd"))?);
+    let gate = gate.with_snapshot(Arc::new(snapshot)).with_providers(Arc::new(providers));
+    let name = match webhook {
+        Webhook::Validate => "identity-validate",
+        Webhook::Mutate => "identity-mutate",
+    };
+    Ok(judging(name, gate, webhook, payload))
 }
 
 fn evaluating(payload: &Payload) -> Result<Turn> {

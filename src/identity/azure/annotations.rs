@@ -1,8 +1,8 @@
 //! What the annotations of a pod and of its service account say.
 
 use crate::identity::azure::error::bad_annotation;
-use crate::identity::azure::keys::{EXPIRATION, SKIP_CONTAINERS, is_binding};
 use crate::identity::azure::settings::TokenEndpoint;
+use crate::identity::azure_keys::{EXPIRATION, SKIP_CONTAINERS, is_binding};
 use crate::identity::provider::InjectionError;
 use crate::identity::service_account::ServiceAccount;
 use crate::pod::Pod;

@@ -2,7 +2,7 @@
 //! the pod gets a token that is good for nothing.
 
 use crate::identity::account_fault::AccountFault;
-use crate::identity::azure::keys::{CLIENT_ID, EXPIRATION, TENANT_ID};
+use crate::identity::azure_keys::{CLIENT_ID, EXPIRATION, TENANT_ID};
 use crate::identity::service_account::ServiceAccount;
 use crate::text::{PrintableKey, printable};
 

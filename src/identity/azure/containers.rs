@@ -103,6 +103,10 @@ impl Block<'_> {
         conflicts: &mut Conflicts,
     ) -> Result<[bool; MOST_VARIABLES], InjectionError> {
         let mut has = [false; MOST_VARIABLES];
+        // Most containers have none of them, and need not be read again.
+        if !container.may_have_variable("AZURE_") {
+            return Ok(has);
+        }
         let read = container.for_each_variable(|_, found| {
             let Some((variable, has)) =
                 self.variables.iter().zip(&mut has).find(|(variable, _)| variable.name == found.name)
@@ -124,6 +128,10 @@ impl Block<'_> {
     fn mount_of(&self, container: &Container<'_>) -> Result<FoundMount, InjectionError> {
         let ours = self.layout.mount_path();
         let mut found = FoundMount::Absent;
+        // It stands in the path, and in the name of the volume.
+        if !container.volume_mounts.may_have("azure") {
+            return Ok(found);
+        }
         let mut taken_by = None;
         let read = container.volume_mounts.for_each(|index, mount| {
             if found == FoundMount::Absent && mount.name == self.volume {

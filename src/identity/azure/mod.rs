@@ -7,25 +7,23 @@ mod annotations;
 mod check;
 mod containers;
 mod error;
-mod keys;
 mod promise;
 mod proxy;
 mod settings;
 mod token_volume;
 mod variables;
 
+use crate::identity::azure_keys::{CLIENT_ID, LABEL, TENANT_ID};
 use crate::identity::provider::{Injection, InjectionError, Provider, Recipient};
 use crate::pod::Pod;
 use crate::text::printable;
 
-pub use keys::LABEL;
 pub use settings::{
     AzureSettings, Cloud, KubernetesVersion, LabelSelector, LogLevel, SettingsError, TokenEndpoint,
     TokenLayout, TrustedCa,
 };
 
 pub(super) use check::check;
-pub(super) use keys::names_key;
 pub(super) use promise::lacking;
 
 use annotations::{Expiration, SkippedContainers, is_bound};
@@ -56,7 +54,7 @@ impl Azure {
 
     /// The changes of a pod, apart from what a service account lacks.
     fn edits<'p>(&self, recipient: Recipient<'p, '_>) -> Result<Injection<'p>, InjectionError> {
-        let Recipient { pod, account, .. } = recipient;
+        let Recipient { pod, account, enforced_level, .. } = recipient;
         let endpoint = self.settings.token_endpoint.as_ref().filter(|endpoint| is_bound(pod, endpoint));
         // Of several faults the first in the order in which azure-workload-identity looks for them.
         let proxy = Proxy::of(pod, &self.settings)?;
@@ -80,6 +78,7 @@ impl Azure {
         let mut added: &[&str] = &[];
         if let Some(proxy) = proxy {
             proxy.add_to(&block, skipped, &mut injection.edits);
+            injection.warnings.extend(proxy::refused_by(enforced_level));
             added = &Proxy::NAMES;
         }
         injection.warnings.extend(skipped.warning(pod, added));
@@ -90,20 +89,20 @@ impl Azure {
     /// Refuses a pod whose service account has no client id, if it is asked to; else says so.
     fn check_client_id(&self, recipient: Recipient<'_, '_>) -> Result<Option<String>, InjectionError> {
         let Recipient { namespace, account_name, account, .. } = recipient;
-        if account.annotation(keys::CLIENT_ID).is_some_and(|id| !id.is_empty()) {
+        if account.annotation(CLIENT_ID).is_some_and(|id| !id.is_empty()) {
             return Ok(None);
         }
         if self.settings.requires_client_id {
             let message = format!(
                 "the service account {namespace}/{account_name} has no annotation {}: set it to the client id of the \
                  identity that its pods are to have",
-                keys::CLIENT_ID
+                CLIENT_ID
             );
             return Err(InjectionError { code: 403, message });
         }
         let name = format!("{namespace}/{account_name}");
         let name = printable(&name, LONGEST_ACCOUNT);
-        Ok(Some(format!("podgate: service account {name} has no {}", keys::CLIENT_ID)))
+        Ok(Some(format!("podgate: service account {name} has no {}", CLIENT_ID)))
     }
 }
 
@@ -116,10 +115,10 @@ impl Provider for Azure {
         let lacks_client_id = self.check_client_id(recipient)?;
         let mut injection = self.edits(recipient)?;
         injection.warnings.extend(lacks_client_id);
-        if recipient.account.annotation(keys::TENANT_ID) == Some("") {
+        if recipient.account.annotation(TENANT_ID) == Some("") {
             let name = format!("{}/{}", recipient.namespace, recipient.account_name);
             let name = printable(&name, LONGEST_ACCOUNT);
-            let warning = format!("podgate: service account {name} has an empty {}", keys::TENANT_ID);
+            let warning = format!("podgate: service account {name} has an empty {}", TENANT_ID);
             injection.warnings.push(warning);
         }
         Ok(injection)

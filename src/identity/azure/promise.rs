@@ -1,7 +1,7 @@
 //! What a pod lacks that was to have an identity of Azure, whoever was to give it.
 
 use crate::identity::azure::annotations::SkippedContainers;
-use crate::identity::azure::keys::CLIENT_ID;
+use crate::identity::azure_keys::CLIENT_ID;
 use crate::identity::service_account::ServiceAccount;
 use crate::json::{Reader, Result, members};
 use crate::pod::{Container, ContainerKind, ContainerRef, Pod, Volume};

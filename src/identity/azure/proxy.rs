@@ -7,9 +7,9 @@ use crate::finding::{Edit, EditOp, Value};
 use crate::identity::azure::annotations::SkippedContainers;
 use crate::identity::azure::containers::Block;
 use crate::identity::azure::error::{bad_annotation, refused};
-use crate::identity::azure::keys::{INJECT_PROXY, PROXY_PORT};
 use crate::identity::azure::settings::AzureSettings;
 use crate::identity::azure::variables::json_text;
+use crate::identity::azure_keys::{INJECT_PROXY, PROXY_PORT};
 use crate::identity::provider::InjectionError;
 use crate::path::Path;
 use crate::pod::{Container, Pod};
@@ -124,6 +124,12 @@ impl<'s> Proxy<'s> {
         )
         .into()
     }
+}
+
+/// Kubernetes' own admission refuses the init container in a namespace of a stricter level than the loosest: it comes after us.
+pub(super) fn refused_by(enforced_level: Option<&str>) -> Option<String> {
+    let level = enforced_level.filter(|level| matches!(*level, "baseline" | "restricted"))?;
+    Some(format!("podgate: {INIT} is privileged, and the level {level} of the namespace refuses that"))
 }
 
 /// The entries of `env`, as JSON.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::identity::azure::keys::{CLIENT_ID, TENANT_ID};
 use crate::identity::azure::settings::{AzureSettings, TokenEndpoint, TrustedCa};
+use crate::identity::azure_keys::{CLIENT_ID, TENANT_ID};
 use crate::identity::service_account::ServiceAccount;
 
 /// The most variables of one container.

@@ -22,6 +22,8 @@ pub(super) struct Planner<'p, 'b, A, U> {
     /// The pod as its JSON text.
     pub(super) text: &'p str,
     pub(super) namespace: &'p str,
+    /// The level of the Pod Security Standards that the namespace enforces, if that is known.
+    pub(super) enforced_level: Option<&'p str>,
     pub(super) providers: &'p Providers,
     /// What is known of a service account of the namespace.
     pub(super) account_of: A,
@@ -240,7 +242,8 @@ where
             None => self.own_account(name)?,
         };
         let Some(account) = account else { return Err(self.untold(name).into()) };
-        let recipient = Recipient { pod: self.pod, namespace: self.namespace, account_name: name, account };
+        let Self { pod, namespace, enforced_level, .. } = *self;
+        let recipient = Recipient { pod, namespace, account_name: name, account, enforced_level };
         for provider in self.providers.iter().filter(is_injected) {
             match provider.inject(recipient) {
                 Ok(Injection { edits, warnings }) => {

@@ -20,6 +20,8 @@ pub struct IdentityRequest<'p, 'b, P> {
     pub text: &'p str,
     /// Its namespace: that of the request.
     pub namespace: &'p str,
+    /// The level of the Pod Security Standards that the namespace enforces, if that is known.
+    pub enforced_level: Option<&'p str>,
     /// The identity policies that hold in that namespace.
     pub policies: P,
     /// The providers that are on.
@@ -37,7 +39,7 @@ impl<'p, P: Iterator<Item = &'p IdentityPolicy>> IdentityRequest<'p, '_, P> {
         account_of: impl Fn(&str) -> Result<Result<AccountState<'p>, LookupError>, E>,
         is_used: impl Fn(&str) -> Result<Option<bool>, E>,
     ) -> Result<Result<IdentityChange<'p>, IdentityError>, E> {
-        let Self { pod, text, namespace, policies, providers } = self;
+        let Self { pod, text, namespace, enforced_level, policies, providers } = self;
         if pod.is_mirror() {
             return Ok(Ok(IdentityChange::default()));
         }
@@ -50,7 +52,7 @@ impl<'p, P: Iterator<Item = &'p IdentityPolicy>> IdentityRequest<'p, '_, P> {
             let warnings = providers.iter().filter_map(|provider| provider.near_miss(pod)).collect();
             return Ok(Ok(IdentityChange { warnings, ..IdentityChange::default() }));
         }
-        let planner = Planner { pod, text, namespace, providers, account_of, is_used };
+        let planner = Planner { pod, text, namespace, enforced_level, providers, account_of, is_used };
         match change(&planner, &policies) {
             Ok(change) => Ok(Ok(change)),
             Err(Halt::Refused(error)) => Ok(Err(error)),

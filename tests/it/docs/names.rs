@@ -14,9 +14,12 @@ use crate::pods::{files, of_repository};
 use crate::server;
 
 /// Flags of other programs that sentences name without the program.
-const FOREIGN_FLAGS: [(&str, &str); 8] = [
+const FOREIGN_FLAGS: [(&str, &str); 11] = [
     ("--admission-control-config-file", "kube-apiserver"),
+    ("--audience", "azure-workload-identity"),
     ("--config", "pod-security-webhook"),
+    ("--custom-token-endpoint-annotation-suffix", "azure-workload-identity"),
+    ("--custom-token-endpoint-audience", "azure-workload-identity"),
     ("--disable-admission-plugins", "kube-apiserver"),
     ("--dry-run", "kubectl"),
     ("--help", "every program"),

@@ -1,9 +1,10 @@
-//! The keys of azure-workload-identity, of pods and of service accounts.
+//! The keys of azure-workload-identity, of pods and of service accounts. Apart from the provider, as a service account keeps
+//! what they name.
 
 /// The label of a pod that asks for an identity, with the value `true`.
 pub const LABEL: &str = "azure.workload.identity/use";
 /// The client id, on a service account.
-pub(super) const CLIENT_ID: &str = "azure.workload.identity/client-id";
+pub const CLIENT_ID: &str = "azure.workload.identity/client-id";
 /// The tenant, on a service account, in place of the one of the settings.
 pub(super) const TENANT_ID: &str = "azure.workload.identity/tenant-id";
 /// How long a token lasts, in seconds, on a pod or a service account.
@@ -19,7 +20,7 @@ pub(super) const PROXY_PORT: &str = "azure.workload.identity/proxy-sidecar-port"
 const PREFIX: &str = "azure.workload.identity/";
 
 /// Whether a key is one of azure-workload-identity, or so like one that somebody must have meant it.
-pub(in crate::identity) fn names_key(key: &str) -> bool {
+pub(super) fn names_key(key: &str) -> bool {
     let lower = key.to_ascii_lowercase();
     key.starts_with(PREFIX) || (lower.contains("azure") && lower.contains("identity"))
 }

@@ -1,0 +1,66 @@
+//! A JSON Pointer (RFC 6901) that grows and shrinks by steps, as it is written into a JSON string.
+
+use std::fmt::Write as _;
+
+use crate::mutate::patch_text::write_text;
+
+/// The pointer, with what a JSON string escapes escaped.
+#[derive(Debug, Default)]
+pub(super) struct JsonPointer(String);
+
+impl JsonPointer {
+    /// Adds a key, and returns what takes it away again.
+    pub(super) fn push_key(&mut self, key: &str) -> usize {
+        let length = self.0.len();
+        self.0.push('/');
+        if key.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            self.0.push_str(key);
+        } else {
+            let mut quoted = Vec::with_capacity(key.len() + 2);
+            write_text(&key.replace('~', "~0").replace('/', "~1"), &mut quoted);
+            let quoted = String::from_utf8(quoted).unwrap_or_default();
+            self.0.push_str(
+                quoted.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or_default(),
+            );
+        }
+        length
+    }
+
+    /// Adds an index, or `-`.
+    pub(super) fn push_index(&mut self, index: Option<u32>) -> usize {
+        let length = self.0.len();
+        match index {
+            // A `String` takes every text.
+            Some(index) => drop(write!(self.0, "/{index}")),
+            None => self.0.push_str("/-"),
+        }
+        length
+    }
+
+    /// Takes away what was added since it had this length.
+    pub(super) fn truncate(&mut self, length: usize) {
+        self.0.truncate(length);
+    }
+
+    /// As it stands between the quotes of a JSON string.
+    pub(super) fn as_json(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_escaped_twice() {
+        let mut pointer = JsonPointer::default();
+        let start = pointer.push_key("metadata");
+        pointer.push_key("a.b/c~d\"e\n");
+        pointer.push_index(Some(12));
+        pointer.push_index(None);
+        assert_eq!(pointer.as_json(), r#"/metadata/a.b~1c~0d\"e\n/12/-"#);
+        pointer.truncate(start);
+        assert_eq!(pointer.as_json(), "");
+    }
+}
