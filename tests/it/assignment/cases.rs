@@ -179,13 +179,14 @@ fn an_account_that_is_missing_or_not_in_order_decides_as_the_policy_says() {
 fn an_account_that_is_not_known_is_asked_for_and_never_guessed() {
     let case = Case { is_live: true, ..Case::new(&trainers("", "")) }.without_account("trainer-wi");
     let found = Ok(LookupAnswer::ServiceAccount(Some(account())));
-    assert_eq!(case.ask_with(Webhook::Mutate, &trainer("default"), found).pod, Some(whole("trainer-wi")));
-    let missing = case.ask_with(Webhook::Mutate, &trainer("default"), Ok(LookupAnswer::ServiceAccount(None)));
+    assert_eq!(case.ask_with(Webhook::Mutate, &trainer("default"), &found).pod, Some(whole("trainer-wi")));
+    let missing =
+        case.ask_with(Webhook::Mutate, &trainer("default"), &Ok(LookupAnswer::ServiceAccount(None)));
     assert_eq!(missing.code, 403);
     for more in ["", ", onMissingServiceAccount: Skip"] {
         let case = Case { policies: trainers("", more), ..Case { is_live: true, ..Case::new("") } }
             .without_account("trainer-wi");
-        let failed = case.ask_with(Webhook::Mutate, &trainer("default"), Err(LookupError::TimedOut));
+        let failed = case.ask_with(Webhook::Mutate, &trainer("default"), &Err(LookupError::TimedOut));
         assert_eq!(failed.code, 500);
         has_all(&failed.message, &["trainer-wi", "try again"]);
     }

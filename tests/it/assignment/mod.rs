@@ -139,14 +139,14 @@ impl Case {
     }
 
     pub(super) fn ask(&self, webhook: Webhook, pod: &Json) -> Outcome {
-        self.ask_with(webhook, pod, Err(LookupError::NoCluster))
+        self.ask_with(webhook, pod, &Err(LookupError::NoCluster))
     }
 
     pub(super) fn ask_with(
         &self,
         webhook: Webhook,
         pod: &Json,
-        found: Result<LookupAnswer, LookupError>,
+        found: &Result<LookupAnswer, LookupError>,
     ) -> Outcome {
         let body = self.review(pod);
         let answer = self.reviewer().answer(webhook, &body, |_| found.clone()).unwrap();

@@ -41,7 +41,7 @@ fn pull_secrets_that_came_from_the_old_account_are_those_of_the_new_one() {
     // Whose they are has to be known.
     let case = Case { is_live: true, ..Case::new(&trainers("", "")) }.without_account("default");
     let pod = with(trainer("default"), "imagePullSecrets", pull(&["old"]));
-    let failed = case.ask_with(Webhook::Mutate, &pod, Err(LookupError::Failed));
+    let failed = case.ask_with(Webhook::Mutate, &pod, &Err(LookupError::Failed));
     assert_eq!(failed.code, 500, "{}", failed.message);
 }
 
