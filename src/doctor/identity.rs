@@ -8,9 +8,10 @@ use crate::doctor::health_check::HealthCheck;
 use crate::doctor::installation::{Installation, NamedAccount};
 use crate::doctor::policies::PoliciesInForce;
 use crate::identity::{
-    AZURE_CLIENT_ID, CrowdedIdentity, MOST_SUBJECTS, crowded_identities, federated_subject,
+    AZURE_CLIENT_ID, AccountFault, CrowdedIdentity, MOST_SUBJECTS, check_account, crowded_identities,
+    federated_subject,
 };
-use crate::policy::IdentityPolicy;
+use crate::policy::{AutomountToken, IdentityPolicy};
 use crate::text::printable;
 
 /// Longest value of an annotation that is shown.
@@ -32,7 +33,7 @@ pub(super) fn check(
     if policies.identity.is_empty() {
         return;
     }
-    rights(installation, findings);
+    rights(installation, &policies.identity, findings);
     let (Ok(namespaces), Ok(accounts)) = (&installation.namespaces, &installation.service_accounts) else {
         return;
     };
@@ -63,30 +64,20 @@ fn account(
         let missing = Diagnosis::error(HealthCheck::IdentityAccount, object).because(found);
         return findings.push(missing.fix(kubectl(format!("create serviceaccount {name}"))));
     };
-    let found = match account.annotation(AZURE_CLIENT_ID) {
-        None | Some("") => "not there: pods get a token, and no AZURE_CLIENT_ID to use it for".to_owned(),
-        Some(id) if is_client_id(id) => return,
-        Some(id) => format!(
-            "\"{}\", which is no client id (a GUID that is not all zeros): Azure gives nothing for the token",
-            printable(id, LONGEST_VALUE)
-        ),
-    };
-    let annotate = format!("annotate --overwrite serviceaccount {name} {AZURE_CLIENT_ID}=CLIENT-ID");
-    findings.push(
-        Diagnosis::warning(HealthCheck::IdentityClient, object)
-            .field(format!("metadata.annotations[{AZURE_CLIENT_ID}]"))
-            .because(found)
-            .fix(kubectl(annotate)),
-    );
-}
-
-/// Whether a text is a GUID, and not the one that stands for none.
-fn is_client_id(text: &str) -> bool {
-    const GROUPS: [usize; 5] = [8, 4, 4, 4, 12];
-    let is_hex = |group: &str| group.bytes().all(|byte| byte.is_ascii_hexdigit());
-    text.split('-').map(str::len).eq(GROUPS)
-        && text.split('-').all(is_hex)
-        && text.bytes().any(|byte| !b"0-".contains(&byte))
+    let Some(assignment) = &policy.assignment else { return };
+    for AccountFault { what, fix } in check_account(assignment.provider, account) {
+        let annotate =
+            format!("annotate --overwrite serviceaccount {name} {AZURE_CLIENT_ID}=CLIENT-ID # {fix}");
+        findings.push(
+            Diagnosis::warning(HealthCheck::IdentityClient, object.clone())
+                .field(format!("metadata.annotations[{AZURE_CLIENT_ID}]"))
+                .because(format!(
+                    "it {what}: the IdentityPolicy {} refuses pods for it, or gives them no token",
+                    policy.name
+                ))
+                .fix(kubectl(annotate)),
+        );
+    }
 }
 
 fn of_subjects(policy: &str, subjects: &[String]) -> Diagnosis {
@@ -116,7 +107,7 @@ fn crowded(CrowdedIdentity { client_id, subjects }: &CrowdedIdentity) -> Diagnos
 }
 
 /// The rights that only some policies need.
-fn rights(installation: &Installation, findings: &mut Vec<Diagnosis>) {
+fn rights(installation: &Installation, policies: &[IdentityPolicy], findings: &mut Vec<Diagnosis>) {
     let rights = &installation.rights;
     let mut told = |right: &Result<bool, String>, found: &str| {
         let told = Diagnosis::info(HealthCheck::IdentityRights, "ClusterRole podgate");
@@ -126,35 +117,17 @@ fn rights(installation: &Installation, findings: &mut Vec<Diagnosis>) {
             Err(fault) => findings.push(told.because(format!("what it allows is not known: {fault}"))),
         }
     };
-    told(
-        &rights.lists_bindings,
-        "podgate may not list RoleBindings and ClusterRoleBindings: with automountToken: OffUnlessUsed nobody can tell \
+    let asks_for_bindings = |policy: &IdentityPolicy| policy.automount == AutomountToken::OffUnlessUsed;
+    if policies.iter().any(asks_for_bindings) {
+        told(
+            &rights.lists_bindings,
+            "podgate may not list RoleBindings and ClusterRoleBindings: with automountToken: OffUnlessUsed nobody can tell \
              whether a service account uses its token, and it is mounted as with Inherit",
-    );
+        );
+    }
     told(
         &rights.reviews_access,
         "podgate may not create SubjectAccessReviews: whether a service account may use an identity that AKS has bound \
              to the cluster is not checked before the pod runs",
     );
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_client_id_is() {
-        for (text, expected) in [
-            ("0a0a0a0a-1111-4222-8333-444444444444", true),
-            ("0A0A0A0A-1111-4222-8333-444444444444", true),
-            ("00000000-0000-0000-0000-000000000000", false),
-            ("0a0a0a0a-1111-4222-8333-44444444444", false),
-            ("0a0a0a0a11114222833344444444444", false),
-            ("g0a0a0a0-1111-4222-8333-444444444444", false),
-            (" 0a0a0a0a-1111-4222-8333-444444444444", false),
-            ("", false),
-        ] {
-            assert_eq!(is_client_id(text), expected, "{text}");
-        }
-    }
 }

@@ -17,6 +17,8 @@ pub struct Recipient<'p, 'b> {
     pub account_name: &'p str,
     /// That service account.
     pub account: &'p ServiceAccount,
+    /// Whether a policy gives it in place of another: what was injected for that one is of no use.
+    pub is_new_account: bool,
     /// The level of the Pod Security Standards that its namespace enforces, as the label says, if that is known.
     pub enforced_level: Option<&'p str>,
 }

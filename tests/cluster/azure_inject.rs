@@ -23,7 +23,6 @@ fn side_by_side(first: CalledFirst) -> Option<SideBySide> {
 /// What podgate has injected is what the other would inject. It counts as a change all the same, so podgate is called
 /// again, and that is the end of it.
 #[test]
-#[ignore = "podgate does not inject by itself yet"]
 fn podgate_first_the_other_finds_all_of_it() {
     let Some(both) = side_by_side(CalledFirst::Podgate) else { return };
     assert_injected_once(&both.stored(&trainer()), POD_VOLUME);
@@ -32,7 +31,6 @@ fn podgate_first_the_other_finds_all_of_it() {
 
 /// The other misses the label, as in `Delegate`; podgate needs nobody.
 #[test]
-#[ignore = "podgate does not inject by itself yet"]
 fn podgate_last_injects_what_the_other_misses() {
     let Some(both) = side_by_side(CalledFirst::Azure) else { return };
     assert_injected_once(&both.stored(&trainer()), POD_VOLUME);
@@ -42,7 +40,6 @@ fn podgate_last_injects_what_the_other_misses() {
 /// The other injects for the account that the pod has at first, podgate completes that for the account of the policy, and
 /// there is nothing left to do when both are called again.
 #[test]
-#[ignore = "podgate does not inject by itself yet"]
 fn podgate_last_completes_what_the_other_began() {
     let Some(both) = side_by_side(CalledFirst::Azure) else { return };
     assert_injected_once(&both.stored(&labelled_trainer()), POD_VOLUME);
@@ -53,7 +50,6 @@ fn podgate_last_completes_what_the_other_began() {
 /// The client id of the account that the pod had at first must not stand beside a token of the policy's account: the pod
 /// has the right one, or is refused.
 #[test]
-#[ignore = "podgate does not inject by itself yet"]
 fn podgate_last_never_leaves_the_client_of_another_account() {
     let Some(both) = side_by_side(CalledFirst::Azure) else { return };
     both.annotate_default(OTHER);
@@ -66,7 +62,6 @@ fn podgate_last_never_leaves_the_client_of_another_account() {
 }
 
 #[test]
-#[ignore = "podgate does not inject by itself yet"]
 fn in_both_orders_a_pod_that_is_submitted_once_more_stays_as_it_is() {
     for first in [CalledFirst::Podgate, CalledFirst::Azure] {
         let Some(both) = side_by_side(first) else { return };
@@ -80,7 +75,6 @@ fn in_both_orders_a_pod_that_is_submitted_once_more_stays_as_it_is() {
 }
 
 #[test]
-#[ignore = "podgate does not inject by itself yet"]
 fn in_both_orders_pods_of_a_deployment_are_injected_once() {
     for first in [CalledFirst::Podgate, CalledFirst::Azure] {
         let Some(both) = side_by_side(first) else { return };
@@ -93,7 +87,6 @@ fn in_both_orders_pods_of_a_deployment_are_injected_once() {
 /// Where podgate injects as older releases of the other did, there are two tokens. Every container is told of the first,
 /// and has the mounts of both.
 #[test]
-#[ignore = "podgate does not inject by itself yet"]
 fn the_other_layout_beside_it_is_admitted() {
     let flags = ["--azure-tenant-id", TENANT, "--azure-layout", "v15"];
     let parts = Parts { identity: &identity("Inject"), flags: &flags, ..Parts::default() };
@@ -114,7 +107,6 @@ fn the_other_layout_beside_it_is_admitted() {
 /// The other adds its proxy after podgate has been called, or before: whoever is called for it then, it is each twice at
 /// most.
 #[test]
-#[ignore = "podgate does not inject by itself yet"]
 fn in_both_orders_containers_that_are_added_later_are_injected_once() {
     let warning = podgate::policy::BUILT_IN.replace("mode: Enforce", "mode: Warn");
     for first in [CalledFirst::Podgate, CalledFirst::Azure] {
@@ -133,7 +125,6 @@ fn in_both_orders_containers_that_are_added_later_are_injected_once() {
 
 /// A variable that the user has set is the user's, to both.
 #[test]
-#[ignore = "podgate does not inject by itself yet"]
 fn in_both_orders_what_the_user_set_stays() {
     for first in [CalledFirst::Podgate, CalledFirst::Azure] {
         let Some(both) = side_by_side(first) else { return };

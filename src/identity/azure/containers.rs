@@ -28,7 +28,12 @@ pub(super) struct Block<'v> {
     /// The name of its volume.
     pub(super) volume: &'v str,
     pub(super) layout: TokenLayout,
+    /// Whether variables with other values are replaced: they are those of the account that the pod had.
+    pub(super) replaces: bool,
 }
+
+/// For each variable whether a container has it, and those that it has of another account, with their place in `env`.
+type FoundVariables<'v> = ([bool; MOST_VARIABLES], SmallVec<[(&'v Injected, usize); 2]>);
 
 /// What a container has of the mount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,7 +83,11 @@ impl Block<'_> {
             path.push(name);
             path
         };
-        let has = self.variables_of(container, conflicts)?;
+        let (has, replaced) = self.variables_of(container, conflicts)?;
+        for (variable, at) in replaced {
+            let json = Value::Json(Arc::clone(&variable.json));
+            edits.push(Edit { path: field("env", 5).index(at), op: EditOp::Set(json) });
+        }
         for (variable, _) in self.variables.iter().zip(has).filter(|(_, has)| !has) {
             let json = Value::Json(Arc::clone(&variable.json));
             edits.push(Edit { path: field("env", 4), op: EditOp::Append(json) });
@@ -96,18 +105,19 @@ impl Block<'_> {
         Ok(())
     }
 
-    /// Which of the variables a container has already, whatever their value.
+    /// Which of the variables a container has already, whatever their value, and which of those are to be replaced where.
     fn variables_of(
         &self,
         container: &Container<'_>,
         conflicts: &mut Conflicts,
-    ) -> Result<[bool; MOST_VARIABLES], InjectionError> {
+    ) -> Result<FoundVariables<'_>, InjectionError> {
         let mut has = [false; MOST_VARIABLES];
+        let mut replaced = SmallVec::new();
         // Most containers have none of them, and need not be read again.
         if !container.may_have_variable("AZURE_") {
-            return Ok(has);
+            return Ok((has, replaced));
         }
-        let read = container.for_each_variable(|_, found| {
+        let read = container.for_each_variable(|index, found| {
             let Some((variable, has)) =
                 self.variables.iter().zip(&mut has).find(|(variable, _)| variable.name == found.name)
             else {
@@ -115,12 +125,17 @@ impl Block<'_> {
             };
             *has = true;
             // What another object holds is not known here.
-            if !found.is_from_elsewhere && *found.value != *variable.value {
+            if found.is_from_elsewhere || *found.value == *variable.value {
+                return;
+            }
+            if self.replaces {
+                replaced.push((*variable, index));
+            } else {
                 conflicts.add(variable.name, &container.name);
             }
         });
         match read {
-            Ok(()) => Ok(has),
+            Ok(()) => Ok((has, replaced)),
             Err(error) => Err(unreadable(container, &error)),
         }
     }

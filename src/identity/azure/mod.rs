@@ -68,6 +68,8 @@ impl Azure {
             mount: volume.mount(found.name()),
             volume: found.name(),
             layout: self.settings.layout,
+            // Who has the token already was injected before, for the account that a policy now replaces.
+            replaces: recipient.is_new_account && !matches!(found, FoundVolume::Absent(_)),
         };
         let mut injection = Injection::default();
         let mut conflicts = Conflicts::default();

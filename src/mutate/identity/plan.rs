@@ -243,7 +243,9 @@ where
         };
         let Some(account) = account else { return Err(self.untold(name).into()) };
         let Self { pod, namespace, enforced_level, .. } = *self;
-        let recipient = Recipient { pod, namespace, account_name: name, account, enforced_level };
+        let is_new_account = assigned.is_some() && pod.service_account() != name;
+        let recipient =
+            Recipient { pod, namespace, account_name: name, account, is_new_account, enforced_level };
         for provider in self.providers.iter().filter(is_injected) {
             match provider.inject(recipient) {
                 Ok(Injection { edits, warnings }) => {

@@ -153,7 +153,7 @@ pub(super) fn identities() -> Vec<(HealthCheck, DiagnosisSeverity, &'static str,
         (
             HealthCheck::IdentityClient,
             Warning,
-            "no AZURE_CLIENT_ID",
+            "it lacks the annotation azure.workload.identity/client-id",
             With(|installation| {
                 installation.policies = PolicySource::Given(policies(IDENTITY));
                 installation.service_accounts = Ok(vec![account("ml-a", None)]);
@@ -162,7 +162,7 @@ pub(super) fn identities() -> Vec<(HealthCheck, DiagnosisSeverity, &'static str,
         (
             HealthCheck::IdentityClient,
             Warning,
-            "\"5f3c\", which is no client id",
+            "with \"5f3c\", which is no GUID",
             With(|installation| {
                 installation.policies = PolicySource::Given(policies(IDENTITY));
                 installation.service_accounts = Ok(vec![account("ml-a", Some("5f3c"))]);
@@ -189,7 +189,8 @@ pub(super) fn identities() -> Vec<(HealthCheck, DiagnosisSeverity, &'static str,
             Info,
             "may not list RoleBindings",
             With(|installation| {
-                installation.policies = PolicySource::Given(policies(IDENTITY));
+                let asking = IDENTITY.replace("spec:", "spec:\n  automountToken: OffUnlessUsed");
+                installation.policies = PolicySource::Given(policies(&asking));
                 installation.rights.lists_bindings = Ok(false);
             }),
         ),
