@@ -44,17 +44,15 @@ fn pods_of_a_deployment_are_injected_once() {
 }
 
 /// A webhook whose selector does not match in the first round is never called later, whatever is changed by then. `doctor`
-/// reports this order as `mutating-order`.
+/// reports this order as `mutating-order`, and the pod is refused rather than left without its token.
 #[test]
 fn called_before_podgate_it_misses_the_label_and_injects_nothing() {
     let Some(both) = side_by_side(CalledFirst::Azure) else { return };
-    let pod = both.stored(&trainer());
-    assert_assigned(&pod);
-    assert!(tokens(&pod).is_empty(), "{pod:#}");
-    for container in containers(&pod) {
-        assert_eq!(variables(container), [], "{container:#}");
+    let ended = both.gate.create_with(&trainer(), &[]);
+    assert!(!ended.is_success, "{ended:?}");
+    for fragment in ["IdentityPolicy \"trainers\"", "no volume with a token for Azure", "Try again"] {
+        assert!(ended.errors.contains(fragment), "{ended:?}");
     }
-    assert_eq!(both.calls(POD), [(0, "podgate", true)]);
 }
 
 /// A pod that has the label already is injected for the account that it has then, and once more for the one that it gets:
