@@ -6,6 +6,7 @@ mod azure_ml;
 mod cases;
 mod injected;
 mod modes;
+mod promise;
 mod rules;
 mod swap;
 
