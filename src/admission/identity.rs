@@ -51,7 +51,8 @@ pub(super) fn identity<'v>(
         providers,
     };
     let is_used = |name: &str| view.is_bound(namespace, name);
-    let change = request.change(|name| view.service_account(namespace, name), is_used)?;
+    let legacy = || view.legacy_objects(namespace);
+    let change = request.change(|name| view.service_account(namespace, name), is_used, legacy)?;
     change.map_err(|IdentityError { code, message, .. }| match code {
         403 => Interrupt::Denied(message),
         _ => Interrupt::Failed(ReviewError { code, message }),

@@ -22,6 +22,7 @@ mod identity_policy;
 mod index;
 mod kind;
 mod lookup;
+mod migration;
 mod object;
 mod placed;
 mod pod_security;
@@ -56,6 +57,7 @@ pub use identity_policy::{
 pub use index::{IndexedNamespace, NamespacePolicies, PolicyIndex};
 pub use kind::{KIND_TABLE, PolicyKind, is_of_policy, is_table};
 pub use lookup::{AccountState, Answers, Lookup, LookupAnswer, LookupError, MOST_LOOKUPS, PodsQuery};
+pub use migration::{Migration, MigrationMode};
 pub use pod_security::{Action, LabelFault, LevelVersion, Levels, PodSecurityConfiguration, joined};
 pub use policies::Policies;
 pub use rule::{Actions, ActiveControl, Mode, Relaxation, Rule, RuleSource};
