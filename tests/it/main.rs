@@ -48,6 +48,7 @@ mod log_lines;
 mod lookups;
 mod manifests;
 mod member_order;
+mod migration;
 mod model;
 mod mutate;
 mod nulls;
