@@ -127,7 +127,7 @@ fn promise<'v>(
 pub(super) fn audit_note(task: &Task<'_, '_>, change: &IdentityChange<'_>) -> Option<String> {
     let policy = change.policy.filter(|_| !change.edits.is_empty())?;
     let namespace = &task.request.namespace;
-    let (from, to) = (task.pod.service_account(), policy.target()?);
+    let (from, to) = (task.pod.service_account(), change.account?);
     let from = PrintableKey(from);
     Some(cut(format!("{}: {namespace}/{from} -> {namespace}/{to}", policy.name), LONGEST_NOTE))
 }

@@ -49,6 +49,7 @@ mod lookups;
 mod manifests;
 mod member_order;
 mod migration;
+mod migration_cluster;
 mod model;
 mod mutate;
 mod nulls;

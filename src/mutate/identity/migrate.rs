@@ -114,10 +114,10 @@ fn give<'p>(
     if !is_enforced {
         if !is_done {
             let own = legacy.service_account;
-            let also = if removes { ", remove label aadpodidbinding" } else { "" };
-            let and_label = format!(", add label {AZURE_LABEL}{also}");
-            let words = ["podgate: would set serviceAccountName ", own, " -> ", name, &and_label];
-            migrated.warnings.push(warning_line(&words));
+            let also = if removes { ", and remove label aadpodidbinding" } else { "" };
+            let account = ["podgate: would set serviceAccountName ", own, " -> ", name];
+            let labels = format!("podgate: would add label {AZURE_LABEL}: \"true\"{also}");
+            migrated.warnings.extend([warning_line(&account), labels]);
         }
         return;
     }

@@ -97,7 +97,7 @@ where
         let name = assigned.as_ref().map_or(own, |assigned| assigned.target);
         let mut is_stripped = false;
         if let Some(assigned) = &assigned {
-            change.policy = Some(assigned.policy);
+            (change.policy, change.account) = (Some(assigned.policy), Some(assigned.target));
             is_stripped = self.swap(assigned, &mut change)?;
         }
         self.inject(assigned.as_ref(), name, &mut change)?;
