@@ -35,6 +35,7 @@ mod selector;
 mod snapshot;
 mod written;
 mod written_identity;
+mod written_migration;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

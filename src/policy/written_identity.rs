@@ -3,8 +3,8 @@
 use serde::Deserialize;
 
 use crate::policy::identity_policy::{AutomountToken, IdentityMode, OnMissing};
-use crate::policy::migration::WrittenMigration;
 use crate::policy::selector::Selector;
+use crate::policy::written_migration::WrittenMigration;
 
 /// Which identity a pod gets, which service accounts it may use, and in which namespaces.
 #[derive(Debug, Deserialize, schemars::JsonSchema)]
