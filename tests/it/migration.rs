@@ -115,6 +115,11 @@ impl Case {
 }
 
 fn review(folder: &Path, namespace: &str, pod: &mut Json) -> (bool, String) {
+    review_with(&[], folder, namespace, pod)
+}
+
+/// With these flags beside the usual ones.
+fn review_with(flags: &[&str], folder: &Path, namespace: &str, pod: &mut Json) -> (bool, String) {
     let review = json!({
         "apiVersion": "admission.k8s.io/v1",
         "kind": "AdmissionReview",
@@ -128,7 +133,7 @@ fn review(folder: &Path, namespace: &str, pod: &mut Json) -> (bool, String) {
         },
     });
     let arguments = ["review", "--mutate", "--policy", "policy.json", "--objects", "objects.json"];
-    let ended = run(folder, &arguments, &review.to_string()).with(0);
+    let ended = run(folder, &[&arguments, flags].concat(), &review.to_string()).with(0);
     assert!(!ended.output.contains("CANARY") && ended.errors.is_empty(), "{ended:?}");
     let response = &ended.lines()[0]["response"];
     let warnings: Vec<&str> =
@@ -190,6 +195,28 @@ fn a_pod_gets_the_account_of_its_identity() {
         let (pod, warnings) = case.review();
         assert_eq!(pod, Some(migrated(&case)), "{name}: {warnings}");
         assert_fragments(&warnings, &told);
+    }
+}
+
+/// Cases C01 and C07 where podgate gives tokens: the pod gets its own in the same review.
+#[test]
+fn a_migrated_pod_gets_its_token() {
+    const TENANT: &str = "99999999-aaaa-4bbb-8ccc-dddddddddddd";
+    let flags = ["--azure-tenant-id", TENANT, "--azure-layout", "v15"];
+    let moved = json!({"aadpodidbinding": "ml-identity", "azure.workload.identity/use": "true"});
+    for case in [Case::default(), Case { labels: moved, service_account: "trainer-wi", ..Case::default() }] {
+        let folder = tempfile::tempdir().unwrap();
+        case.write(folder.path());
+        let mut pod = case.pod();
+        assert!(review_with(&flags, folder.path(), case.namespace, &mut pod).0);
+        let env = &pod["spec"]["containers"][0]["env"];
+        assert_eq!(env[1], json!({"name": "AZURE_CLIENT_ID", "value": A}), "{pod}");
+        assert_eq!(env[2], json!({"name": "AZURE_TENANT_ID", "value": TENANT}), "{pod}");
+        assert_eq!(pod["spec"]["volumes"][0]["name"], "azure-identity-token", "{pod}");
+        assert_eq!(pod["spec"]["serviceAccountName"], "trainer-wi");
+        assert_eq!(pod["metadata"]["labels"]["aadpodidbinding"], "ml-identity");
+        let again = review_with(&flags, folder.path(), case.namespace, &mut pod.clone());
+        assert_eq!(again, (false, String::new()));
     }
 }
 
