@@ -55,7 +55,8 @@ impl<'p, P: Iterator<Item = &'p IdentityPolicy>> IdentityRequest<'p, '_, P> {
             let warnings = providers.iter().filter_map(|provider| provider.near_miss(pod)).collect();
             return Ok(Ok(IdentityChange { warnings, ..IdentityChange::default() }));
         }
-        let planner = Planner { pod, text, namespace, enforced_level, providers, account_of, is_used, legacy };
+        let planner =
+            Planner { pod, text, namespace, enforced_level, providers, account_of, is_used, legacy };
         match change(&planner, &policies) {
             Ok(change) => Ok(Ok(change)),
             Err(Halt::Refused(error)) => Ok(Err(error)),
