@@ -6,7 +6,7 @@
 
 use crate::identity::aad_pod_identity::bindings::{BoundIdentity, PodIdentities};
 use crate::identity::aad_pod_identity::objects::{AzureIdentity, ObjectName};
-use crate::identity::federation::AZURE_CLIENT_ID as CLIENT_ID;
+use crate::identity::azure_keys::CLIENT_ID;
 use crate::identity::service_account::ServiceAccount;
 
 /// The service account of a pod that has chosen none.
