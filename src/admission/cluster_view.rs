@@ -2,6 +2,7 @@
 //!
 //! What neither holds is an `Err` with the [`Lookup`] that would tell.
 
+use crate::mutate::LegacyObjects;
 use crate::policy::{AccountState, Answers, Labels, Lookup, LookupAnswer, LookupError, PodsQuery, Snapshot};
 
 /// The snapshot, and what was looked up beside it.
@@ -121,6 +122,24 @@ impl<'k> ClusterView<'k> {
         })
     }
 
+    /// What a migration from AAD Pod Identity depends on; `Ok(Err)` when that cannot be known, with the reason.
+    pub(super) fn legacy_objects(
+        self,
+        namespace: &str,
+    ) -> Result<Result<LegacyObjects<'k>, LookupError>, Lookup> {
+        let identities = if self.snapshot.is_live() {
+            match self.ask(Lookup::PodIdentities)? {
+                Ok(LookupAnswer::PodIdentities(identities)) => identities.as_ref(),
+                Ok(_) => return Ok(Err(LookupError::Failed)),
+                Err(reason) => return Ok(Err(reason)),
+            }
+        } else {
+            self.snapshot.pod_identities()
+        };
+        let accounts = self.snapshot.service_accounts_of(namespace).collect();
+        Ok(Ok(LegacyObjects { identities, accounts }))
+    }
+
     /// The warnings for the user who raises the level of a namespace; `Ok(Err)` when that cannot be known.
     pub(super) fn pods_in(self, query: PodsQuery) -> Result<Result<&'k [String], LookupError>, Lookup> {
         Ok(self.ask(Lookup::PodsIn(query))?.and_then(|answer| {
@@ -150,7 +169,7 @@ mod tests {
     fn no_more_is_asked_for_than_may_be() {
         let snapshot = Snapshot::live();
         let mut answers = Answers::default();
-        for name in ["a", "b", "c", "d", "e"] {
+        for name in ["a", "b", "c", "d", "e", "f"] {
             let view = ClusterView { snapshot: &snapshot, answers: &answers };
             let lookup = view.namespace(name).unwrap_err();
             assert_eq!(lookup, Lookup::Namespace(name.to_owned()));
@@ -158,8 +177,8 @@ mod tests {
         }
         let view = ClusterView { snapshot: &snapshot, answers: &answers };
         assert!(matches!(view.namespace("a"), Ok(NamespaceState::Absent)));
-        assert!(matches!(view.namespace("f"), Ok(NamespaceState::Unknown(LookupError::Limited))));
-        assert!(matches!(view.service_account("f", "trainer"), Ok(Err(LookupError::Limited))));
+        assert!(matches!(view.namespace("g"), Ok(NamespaceState::Unknown(LookupError::Limited))));
+        assert!(matches!(view.service_account("g", "trainer"), Ok(Err(LookupError::Limited))));
     }
 
     #[test]

@@ -51,7 +51,8 @@ pub(super) fn identity<'v>(
         providers,
     };
     let is_used = |name: &str| view.is_bound(namespace, name);
-    let change = request.change(|name| view.service_account(namespace, name), is_used)?;
+    let legacy = || view.legacy_objects(namespace);
+    let change = request.change(|name| view.service_account(namespace, name), is_used, legacy)?;
     change.map_err(|IdentityError { code, message, .. }| match code {
         403 => Interrupt::Denied(message),
         _ => Interrupt::Failed(ReviewError { code, message }),
@@ -126,7 +127,7 @@ fn promise<'v>(
 pub(super) fn audit_note(task: &Task<'_, '_>, change: &IdentityChange<'_>) -> Option<String> {
     let policy = change.policy.filter(|_| !change.edits.is_empty())?;
     let namespace = &task.request.namespace;
-    let (from, to) = (task.pod.service_account(), policy.target()?);
+    let (from, to) = (task.pod.service_account(), change.account?);
     let from = PrintableKey(from);
     Some(cut(format!("{}: {namespace}/{from} -> {namespace}/{to}", policy.name), LONGEST_NOTE))
 }

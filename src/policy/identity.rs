@@ -56,6 +56,7 @@ impl DocumentReader<'_> {
             self.check_chain(target, sources.as_deref().unwrap_or_default());
         }
         let reserved_accounts = self.reserved_accounts(spec.reserved_service_accounts.unwrap_or_default());
+        let migration = self.migration(spec.migration);
         let Some(scope) = scope else { return };
         self.policies.set.identity.push(IdentityPolicy {
             name: metadata.name.into(),
@@ -70,15 +71,18 @@ impl DocumentReader<'_> {
             automount: spec.automount_token,
             default_account,
             reserved_accounts,
+            migration,
         });
     }
 
     /// Refuses what would do nothing, or says two things at once.
     fn check_sense(&mut self, spec: &IdentitySpec) {
-        let changes = spec.identity.is_some() || spec.automount_token != AutomountToken::Inherit;
+        let changes = spec.identity.is_some()
+            || spec.automount_token != AutomountToken::Inherit
+            || spec.migration.is_some();
         let refuses = spec.deny_default_service_account || spec.reserved_service_accounts.is_some();
         if !changes && !refuses && self.is_in_order() {
-            let message = "does nothing: give it identity, automountToken, denyDefaultServiceAccount or \
+            let message = "does nothing: give it identity, automountToken, migration, denyDefaultServiceAccount or \
                            reservedServiceAccounts";
             self.fault(&path("spec"), message);
         }

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use crate::identity::ProviderName;
 use crate::pod::Pod;
+use crate::policy::migration::Migration;
 use crate::policy::scope::Scope;
 use crate::policy::selector::Selector;
 
@@ -36,6 +37,8 @@ pub struct IdentityPolicy {
     pub default_account: DefaultAccount,
     /// Service accounts that only some pods may use.
     pub reserved_accounts: Vec<ReservedAccount>,
+    /// What is done about AAD Pod Identity.
+    pub migration: Migration,
 }
 
 /// The identity that a policy gives pods.

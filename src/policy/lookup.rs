@@ -5,15 +5,17 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 
 use crate::identity::ServiceAccount;
+use crate::identity::aad_pod_identity::PodIdentities;
 use crate::policy::pod_security::LevelVersion;
 use crate::policy::snapshot::Labels;
 use crate::text::{Printable, PrintableKey};
 
 /// Most lookups for one review: a Namespace, a service account, whether it is bound, whether it may use an identity, and
-/// the pods of a namespace, each once.
-pub const MOST_LOOKUPS: usize = 5;
+/// the pods of a namespace or the bindings of AAD Pod Identity, each once.
+pub const MOST_LOOKUPS: usize = 6;
 
 /// Something that a verdict depends on and that the snapshot does not hold.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -43,6 +45,8 @@ pub enum Lookup {
         /// The client id of the identity.
         client_id: String,
     },
+    /// The identities of AAD Pod Identity and their bindings, of all namespaces: [`LookupAnswer::PodIdentities`].
+    PodIdentities,
     /// Which pods of a namespace a new level would refuse: [`LookupAnswer::PodsIn`].
     PodsIn(PodsQuery),
 }
@@ -70,6 +74,8 @@ pub enum LookupAnswer {
     Bound(Option<bool>),
     /// Whether it may use the identity; `None` where that cannot be told, as when podgate may not ask.
     IdentityRight(Option<bool>),
+    /// The identities and bindings: none where AAD Pod Identity is not installed.
+    PodIdentities(Arc<PodIdentities>),
     /// The warnings for the user who changes the level.
     PodsIn(Vec<String>),
 }
@@ -154,6 +160,7 @@ impl fmt::Display for Lookup {
             Self::IdentityRight { namespace, name, .. } => {
                 write!(f, "the rights of ServiceAccount {}/{}", Printable(namespace), PrintableKey(name))
             }
+            Self::PodIdentities => f.write_str("the AzureIdentities and their bindings"),
             Self::PodsIn(query) => write!(f, "the pods in namespace {}", Printable(&query.namespace)),
         }
     }
@@ -198,7 +205,7 @@ mod tests {
         assert!(answers.get(&Lookup::Namespace("a".to_owned())).is_none() && !answers.is_full());
         answers.insert(account("a"), Ok(LookupAnswer::ServiceAccount(None)));
         assert_eq!(answers.get(&account("a")), Some(Ok(&LookupAnswer::ServiceAccount(None))));
-        for name in ["c", "d", "e"] {
+        for name in ["c", "d", "e", "f"] {
             assert!(!answers.is_full());
             answers.insert(account(name), Err(LookupError::NoCluster));
         }

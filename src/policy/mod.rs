@@ -22,6 +22,7 @@ mod identity_policy;
 mod index;
 mod kind;
 mod lookup;
+mod migration;
 mod object;
 mod placed;
 mod pod_security;
@@ -34,6 +35,7 @@ mod selector;
 mod snapshot;
 mod written;
 mod written_identity;
+mod written_migration;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -56,6 +58,7 @@ pub use identity_policy::{
 pub use index::{IndexedNamespace, NamespacePolicies, PolicyIndex};
 pub use kind::{KIND_TABLE, PolicyKind, is_of_policy, is_table};
 pub use lookup::{AccountState, Answers, Lookup, LookupAnswer, LookupError, MOST_LOOKUPS, PodsQuery};
+pub use migration::{Migration, MigrationMode};
 pub use pod_security::{Action, LabelFault, LevelVersion, Levels, PodSecurityConfiguration, joined};
 pub use policies::Policies;
 pub use rule::{Actions, ActiveControl, Mode, Relaxation, Rule, RuleSource};

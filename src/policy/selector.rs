@@ -142,7 +142,7 @@ pub(super) fn is_label_key(key: &str) -> bool {
 
 /// Whether a label can have this value: nothing, or at most 63 letters, digits, - _ and ., of which the
 /// first and the last are letters or digits.
-fn is_label_value(value: &str) -> bool {
+pub(super) fn is_label_value(value: &str) -> bool {
     let is_inner = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     let is_end = |byte: Option<&u8>| byte.is_none_or(u8::is_ascii_alphanumeric);
     let bytes = value.as_bytes();

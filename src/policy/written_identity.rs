@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use crate::policy::identity_policy::{AutomountToken, IdentityMode, OnMissing};
 use crate::policy::selector::Selector;
+use crate::policy::written_migration::WrittenMigration;
 
 /// Which identity a pod gets, which service accounts it may use, and in which namespaces.
 #[derive(Debug, Deserialize, schemars::JsonSchema)]
@@ -30,6 +31,8 @@ pub(super) struct IdentitySpec {
     /// Service accounts that only some pods of the namespaces may use.
     #[schemars(length(min = 1))]
     pub(super) reserved_service_accounts: Option<Vec<WrittenReservation>>,
+    /// What is done about AAD Pod Identity.
+    pub(super) migration: Option<WrittenMigration>,
     /// Whether a pod with the annotation `podgate.dev/skip: "true"` is left as it is. What the policy refuses is refused all the
     /// same.
     #[serde(default)]

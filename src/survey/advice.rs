@@ -1,17 +1,11 @@
 //! What is missing for an identity, and what to do about it.
 
 use crate::identity::aad_pod_identity::{LegacyPod, MigrationBlocker};
+use crate::identity::{AZURE_CLIENT_ID as CLIENT_ID, federated_subject as subject};
 use crate::survey::surveyed_pod::SurveyNote;
 
-/// The annotation of a service account that names the identity of its pods.
-pub(super) const CLIENT_ID: &str = "azure.workload.identity/client-id";
 /// The audience of the tokens that Azure takes.
 const AUDIENCE: &str = "api://AzureADTokenExchange";
-
-/// The subject of the tokens of a service account.
-pub(super) fn subject(namespace: &str, account: &str) -> String {
-    format!("system:serviceaccount:{namespace}:{account}")
-}
 
 /// Why a pod of AAD Pod Identity is not migrated, and what to do.
 pub(super) fn of_blocker(blocker: &MigrationBlocker<'_>, pod: LegacyPod<'_>) -> SurveyNote {

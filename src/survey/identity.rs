@@ -2,13 +2,13 @@
 
 use serde::Deserialize;
 
-use crate::identity::AZURE_LABEL;
 use crate::identity::aad_pod_identity::{
     AZUREML_SERVICE_LABEL, LEGACY_LABEL, LegacyPod, PodIdentities, migration_target,
 };
+use crate::identity::{AZURE_CLIENT_ID as CLIENT_ID, AZURE_LABEL, federated_subject as subject};
 use crate::pod::Pod;
 use crate::policy::Snapshot;
-use crate::survey::advice::{self, CLIENT_ID, subject};
+use crate::survey::advice;
 use crate::survey::surveyed_pod::{
     LegacyIdentity, SurveyNote, SurveyState, SurveyTarget, SurveyedPod, WorkloadIdentity,
 };

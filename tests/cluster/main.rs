@@ -32,6 +32,7 @@ mod self_managed;
 mod serving;
 mod smoke;
 mod static_manifests;
+mod survey;
 mod unjudged;
 mod upstream_suite;
 mod wait;

@@ -49,9 +49,10 @@ impl Desk {
         let resolve = |lookup: &Lookup| match lookup {
             Lookup::Namespace(name) => Ok(LookupAnswer::Namespace(self.elsewhere.get(name).cloned())),
             Lookup::PodsIn(query) => self.existing_pods(query, random),
-            Lookup::ServiceAccount { .. } | Lookup::Bound { .. } | Lookup::IdentityRight { .. } => {
-                panic!("{lookup}")
-            }
+            Lookup::PodIdentities
+            | Lookup::ServiceAccount { .. }
+            | Lookup::Bound { .. }
+            | Lookup::IdentityRight { .. } => panic!("{lookup}"),
         };
         self.reviewer.answer(Webhook::Validate, review.as_bytes(), resolve).unwrap()
     }

@@ -86,6 +86,7 @@ fn answer<'b>(reviewer: &Reviewer, webhook: Webhook, body: &'b [u8]) -> Result<A
             Lookup::ServiceAccount { .. } => LookupAnswer::ServiceAccount(None),
             Lookup::Bound { .. } => LookupAnswer::Bound(None),
             Lookup::IdentityRight { .. } => LookupAnswer::IdentityRight(None),
+            Lookup::PodIdentities => LookupAnswer::PodIdentities(Default::default()),
             Lookup::PodsIn(_) => LookupAnswer::PodsIn(Vec::new()),
         })
     })

@@ -48,6 +48,8 @@ mod log_lines;
 mod lookups;
 mod manifests;
 mod member_order;
+mod migration;
+mod migration_cluster;
 mod model;
 mod mutate;
 mod nulls;

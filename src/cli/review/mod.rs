@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::Context;
 use serde_json::value::RawValue;
@@ -167,6 +168,7 @@ impl OfflineReviewer {
             Lookup::ServiceAccount { .. } => Ok(LookupAnswer::ServiceAccount(None)),
             Lookup::Bound { .. } => Ok(LookupAnswer::Bound(None)),
             Lookup::IdentityRight { .. } => Ok(LookupAnswer::IdentityRight(None)),
+            Lookup::PodIdentities => Ok(LookupAnswer::PodIdentities(Arc::default())),
             Lookup::PodsIn(query) => self.pods_in(query),
         }
     }

@@ -9,6 +9,7 @@ use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
 use crate::admission::ExistingPods;
+use crate::cli::serve::pod_identities::{self, RecentPodIdentities};
 use crate::cli::serve::policies::SharedReviewer;
 use crate::cluster::{
     ApiError, Cluster, ClusterEvent, ClusterStore, LeaseLock, OwnObjects, Reason, WatchedResource,
@@ -63,7 +64,13 @@ impl Connection {
         };
         tokio::spawn(async move { cluster.follow(publish, |event| observer.event(&event)).await });
         let checks = Semaphore::new(CHECKS_AT_ONCE);
-        Arc::new(ApiResolver { cluster: self.cluster.clone(), metrics: metrics.clone(), checks })
+        let pod_identities = RecentPodIdentities::default();
+        Arc::new(ApiResolver {
+            cluster: self.cluster.clone(),
+            metrics: metrics.clone(),
+            checks,
+            pod_identities,
+        })
     }
 
     /// Notifies `changed` whenever the Secret of the certificate may have changed.
@@ -128,6 +135,7 @@ struct ApiResolver {
     metrics: ClusterMetrics,
     /// Limits how many lists of pods are read at once: anybody who reaches the port can ask for one.
     checks: Semaphore,
+    pod_identities: RecentPodIdentities,
 }
 
 /// What asks whether somebody may do something, as the label of a metric.
@@ -166,6 +174,7 @@ impl Resolver for ApiResolver {
                     let may_use = timeout(within, self.cluster.may_use_identity(namespace, name, client_id));
                     self.identity_right(may_use.await)
                 }
+                Lookup::PodIdentities => self.pod_identities(within).await,
                 Lookup::PodsIn(query) => self.existing_pods(query, within).await,
             }
         }
@@ -209,6 +218,15 @@ impl ApiResolver {
             }
         };
         self.metrics.looked_up(resource, result);
+    }
+
+    async fn pod_identities(&self, within: Duration) -> Result<LookupAnswer, LookupError> {
+        let Ok(known) = timeout(within, self.pod_identities.list(&self.cluster)).await else {
+            self.metrics.looked_up(pod_identities::RESOURCE, "failed");
+            return Err(LookupError::TimedOut);
+        };
+        self.count(pod_identities::RESOURCE, known.as_ref().map(|known| !known.is_empty()));
+        known.map(LookupAnswer::PodIdentities).map_err(|error| lookup_error(&error))
     }
 
     /// What the API server said of the use of an identity. That podgate may not ask is no failure: the right is optional,

@@ -4,6 +4,7 @@ mod certificate;
 mod cluster;
 mod dev;
 mod in_force;
+mod pod_identities;
 mod policies;
 
 use std::io::Write;

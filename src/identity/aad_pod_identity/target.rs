@@ -6,10 +6,9 @@
 
 use crate::identity::aad_pod_identity::bindings::{BoundIdentity, PodIdentities};
 use crate::identity::aad_pod_identity::objects::{AzureIdentity, ObjectName};
+use crate::identity::azure_keys::CLIENT_ID;
 use crate::identity::service_account::ServiceAccount;
 
-/// The annotation of a service account that names the identity of its pods.
-const CLIENT_ID: &str = "azure.workload.identity/client-id";
 /// The service account of a pod that has chosen none.
 const DEFAULT_ACCOUNT: &str = "default";
 /// Most names that are kept to be told.

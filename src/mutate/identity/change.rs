@@ -9,6 +9,8 @@ use crate::policy::IdentityPolicy;
 pub struct IdentityChange<'p> {
     /// The policy that gives it, if any does.
     pub policy: Option<&'p IdentityPolicy>,
+    /// The service account that the policy gives, by its name or by its migration.
+    pub account: Option<&'p str>,
     /// The changes; none if the pod has its identity, or is given none.
     pub edits: Vec<Edit<'p>>,
     /// What the pod's author should know, each at most 120 characters.

@@ -8,6 +8,7 @@ use crate::mutate::identity::api_token::{self, AUTOMOUNT, has_api_token};
 use crate::mutate::identity::assign::{assign, label_warning, pull_secrets_of, swap_pull_secrets};
 use crate::mutate::identity::change::{IdentityChange, IdentityError};
 use crate::mutate::identity::choose::{choose, choose_automount};
+use crate::mutate::identity::migrate::{LegacyObjects, Migrated, MigratedAccount, migrate};
 use crate::mutate::identity::mountable_secrets::mountable_secret_warnings;
 use crate::mutate::identity::warning::{policy_name, warning};
 use crate::pod::Pod;
@@ -17,7 +18,7 @@ use crate::policy::{
 use crate::text::{Printable, PrintableKey};
 
 /// A pod, and what is known around it.
-pub(super) struct Planner<'p, 'b, A, U> {
+pub(super) struct Planner<'p, 'b, A, U, L> {
     pub(super) pod: &'p Pod<'b>,
     /// The pod as its JSON text.
     pub(super) text: &'p str,
@@ -29,6 +30,8 @@ pub(super) struct Planner<'p, 'b, A, U> {
     pub(super) account_of: A,
     /// Whether anything is bound to a service account of it; `None` if that is not known.
     pub(super) is_used: U,
+    /// What a migration from AAD Pod Identity depends on.
+    pub(super) legacy: L,
 }
 
 /// Why there is no plan.
@@ -49,7 +52,9 @@ pub(super) struct Plan<'p> {
 /// A service account that a policy gives.
 struct Assigned<'p> {
     policy: &'p IdentityPolicy,
-    assignment: &'p Assignment,
+    /// Its name.
+    target: &'p str,
+    injection: Injector,
     /// `None` if no service accounts are known at all.
     account: Option<&'p ServiceAccount>,
 }
@@ -60,10 +65,11 @@ impl<E> From<IdentityError> for Halt<E> {
     }
 }
 
-impl<'p, A, U, E> Planner<'p, '_, A, U>
+impl<'p, A, U, L, E> Planner<'p, '_, A, U, L>
 where
     A: Fn(&str) -> Result<Result<AccountState<'p>, LookupError>, E>,
     U: Fn(&str) -> Result<Option<bool>, E>,
+    L: Fn() -> Result<Result<LegacyObjects<'p>, LookupError>, E>,
 {
     /// What these policies change, of which the ones that may be left out are, if `opts_out`.
     pub(super) fn plan(
@@ -86,11 +92,12 @@ where
             Some(chosen) => self.assigned(chosen, &mut change.warnings)?,
             None => None,
         };
+        let assigned = self.migrated(assigned, changing(), &mut change)?;
         let own = pod.service_account();
-        let name = assigned.as_ref().map_or(own, |assigned| &assigned.assignment.service_account_name);
+        let name = assigned.as_ref().map_or(own, |assigned| assigned.target);
         let mut is_stripped = false;
         if let Some(assigned) = &assigned {
-            change.policy = Some(assigned.policy);
+            (change.policy, change.account) = (Some(assigned.policy), Some(assigned.target));
             is_stripped = self.swap(assigned, &mut change)?;
         }
         self.inject(assigned.as_ref(), name, &mut change)?;
@@ -137,7 +144,26 @@ where
             self.unmet(policy, assignment, IdentityError::new(403, message, brief), warnings)?;
             return Ok(None);
         }
-        Ok(Some(Assigned { policy, assignment, account }))
+        let injection = assignment.injection;
+        Ok(Some(Assigned { policy, target: name, injection, account }))
+    }
+
+    /// The service account that takes the place of a binding of AAD Pod Identity, unless a policy gives one already.
+    fn migrated(
+        &self,
+        assigned: Option<Assigned<'p>>,
+        policies: impl Iterator<Item = &'p IdentityPolicy> + Clone,
+        change: &mut IdentityChange<'p>,
+    ) -> Result<Option<Assigned<'p>>, Halt<E>> {
+        let migrated = migrate((self.pod, self.namespace), policies, assigned.is_some(), &self.legacy);
+        let Migrated { account, edits, warnings } = migrated.map_err(Halt::NeedsLookup)??;
+        change.edits.extend(edits);
+        change.warnings.extend(warnings);
+        Ok(assigned.or(account.map(|MigratedAccount { policy, name, account }| {
+            let injection = policy.assignment.as_ref().map(|assignment| assignment.injection);
+            let injection = injection.unwrap_or_default();
+            Assigned { policy, target: name, injection, account: Some(account) }
+        })))
     }
 
     /// What follows where the account that a policy gives is not as it has to be.
@@ -193,12 +219,12 @@ where
     /// Gives the pod its new service account, with all that the API server did for the old one. Whether the API server's token
     /// is taken out.
     fn swap(&self, assigned: &Assigned<'p>, change: &mut IdentityChange<'p>) -> Result<bool, Halt<E>> {
-        let Assigned { policy, assignment, account } = assigned;
-        let (pod, target) = (self.pod, assignment.service_account_name.as_str());
+        let Assigned { policy, target, account, .. } = assigned;
+        let pod = self.pod;
         change.edits.extend(assign(target, pod));
         change.warnings.extend(label_warning(pod));
         let own = pod.service_account();
-        let (Some(account), false) = (account, own == target) else { return Ok(false) };
+        let (Some(account), false) = (account, own == *target) else { return Ok(false) };
         let unreadable = |part: &'static str| move |error| IdentityError::unreadable(part, &error);
         let written = pull_secrets_of(pod).map_err(unreadable("spec.imagePullSecrets"))?;
         if !written.is_empty() {
@@ -267,7 +293,7 @@ where
             Some(written) => written == value,
             None => assigned.is_some(),
         };
-        is_asked && assigned.is_none_or(|assigned| assigned.assignment.injection == Injector::Podgate)
+        is_asked && assigned.is_none_or(|assigned| assigned.injection == Injector::Podgate)
     }
 
     /// The account of a pod that asks for an identity by its label.
