@@ -189,7 +189,7 @@ pub(crate) fn write_index(text: &mut impl fmt::Write, index: usize) -> fmt::Resu
 }
 
 /// Writes a number digit by digit: the machinery of formatting takes many times as long.
-fn write_number(text: &mut impl fmt::Write, number: usize) -> fmt::Result {
+pub(crate) fn write_number(text: &mut impl fmt::Write, number: usize) -> fmt::Result {
     if number >= 10 {
         write_number(text, number / 10)?;
     }

@@ -231,7 +231,9 @@ impl<'r> Response<'r> {
             json.object_member("status", |json| status.write(json));
         }
         json.optional_member("patchType", self.patch_type);
-        json.optional_member("patch", self.patch.as_deref());
+        if let Some(base64) = &self.patch {
+            json.unescaped_member("patch", base64);
+        }
         if !self.audit_annotations.is_empty() {
             json.object_member("auditAnnotations", |json| self.audit_annotations.write(json));
         }

@@ -60,6 +60,14 @@ impl AnswerJson {
         self.bytes.extend_from_slice(value.as_bytes());
     }
 
+    /// A member that is a text in which nothing has to be escaped.
+    pub(super) fn unescaped_member(&mut self, key: &str, text: &str) {
+        self.key(key);
+        self.bytes.push(b'"');
+        self.bytes.extend_from_slice(text.as_bytes());
+        self.bytes.push(b'"');
+    }
+
     /// An object or a list.
     pub(super) fn braced(&mut self, [open, close]: [u8; 2], inside: impl FnOnce(&mut Self)) {
         self.bytes.push(open);

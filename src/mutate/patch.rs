@@ -5,6 +5,7 @@
 //! including `null`s.
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::num::NonZeroU32;
 
 use crate::finding::{Edit, EditOp};
@@ -12,7 +13,7 @@ use crate::json::{self, Reader};
 use crate::mutate::patch_text::{OperationKind, PatchError, PatchText, write_json, write_text};
 use crate::mutate::place::Place;
 use crate::mutate::pointer::JsonPointer;
-use crate::path::Step;
+use crate::path::{Path, Step};
 use crate::pod::Pod;
 
 /// Collects edits, and makes a patch from them.
@@ -25,6 +26,8 @@ pub(super) struct PatchBuilder<'p> {
     nodes: Vec<Node>,
     keys: Vec<Cow<'p, str>>,
     ops: Vec<EditOp<'p>>,
+    /// The path that the last edit was added at, and its node: the next is often at the same.
+    last: (Path<'p>, NodeIndex),
 }
 
 /// The index of a node; that of the root stands for none, since it is nobody's child.
@@ -71,14 +74,10 @@ impl<'p> PatchBuilder<'p> {
         if self.nodes.is_empty() {
             self.nodes.push(Node::new(NodeStep::Index(0)));
         }
-        let mut at = ROOT;
-        for step in edit.path {
-            let step = match step {
-                Step::Key(key) => NodeStep::Key(index_of(&mut self.keys, key)),
-                Step::Index(index) => NodeStep::at(index),
-            };
-            at = self.child(at, step);
+        if self.last.0 != edit.path {
+            self.last = (edit.path.clone(), self.place_of(edit.path));
         }
+        let mut at = self.last.1;
         match edit.op {
             EditOp::Append(_) => at = self.new_child(at, NodeStep::End),
             EditOp::Prepend(_) => at = self.new_child(at, NodeStep::Start),
@@ -88,6 +87,19 @@ impl<'p> PatchBuilder<'p> {
         if let Some(node) = self.node_mut(at) {
             node.op = op;
         }
+    }
+
+    /// The node of a path.
+    fn place_of(&mut self, path: Path<'p>) -> NodeIndex {
+        let mut at = ROOT;
+        for step in path {
+            let step = match step {
+                Step::Key(key) => NodeStep::Key(index_of(&mut self.keys, key)),
+                Step::Index(index) => NodeStep::at(index),
+            };
+            at = self.child(at, step);
+        }
+        at
     }
 
     /// The patch that makes the edits in a pod, which is also given as its JSON text.
@@ -255,25 +267,22 @@ impl<'p> PatchBuilder<'p> {
         at: &mut JsonPointer,
         patch: &mut PatchText,
     ) -> Result<(), PatchError> {
-        let is_start = |child: &Node| child.step == NodeStep::Start;
         let is_taken_out = |child: &Node| {
             matches!(child.step, NodeStep::Index(_)) && matches!(self.op(child), Some(EditOp::Remove))
         };
-        for (index, child) in
-            self.children(parent).filter(|(_, child)| !is_start(child) && !is_taken_out(child))
-        {
-            self.write_child(index, child, at, patch)?;
+        let mut later: Vec<(NodeIndex, &Node)> = Vec::new();
+        for (index, child) in self.children(parent) {
+            if child.step == NodeStep::Start || is_taken_out(child) {
+                later.push((index, child));
+            } else {
+                self.write_child(index, child, at, patch)?;
+            }
         }
-        let mut taken_out: Vec<(NodeIndex, &Node)> =
-            self.children(parent).filter(|(_, child)| is_taken_out(child)).collect();
-        taken_out.sort_by_key(|(_, child)| match child.step {
-            NodeStep::Index(index) => std::cmp::Reverse(index),
-            NodeStep::Key(_) | NodeStep::End | NodeStep::Start => std::cmp::Reverse(0),
+        later.sort_by_key(|(_, child)| match child.step {
+            NodeStep::Index(index) => (false, Reverse(index)),
+            NodeStep::Key(_) | NodeStep::End | NodeStep::Start => (true, Reverse(0)),
         });
-        for (index, child) in taken_out {
-            self.write_child(index, child, at, patch)?;
-        }
-        for (index, child) in self.children(parent).filter(|(_, child)| is_start(child)) {
+        for (index, child) in later {
             self.write_child(index, child, at, patch)?;
         }
         Ok(())
@@ -392,7 +401,6 @@ fn index_of<T: PartialEq>(list: &mut Vec<T>, item: T) -> u32 {
 mod tests {
     use super::*;
     use crate::finding::Value;
-    use crate::path::Path;
 
     fn edit<'p>(path: Path<'p>, op: EditOp<'p>) -> Edit<'p> {
         Edit { path, op }

@@ -1,8 +1,7 @@
 //! A JSON Pointer (RFC 6901) that grows and shrinks by steps, as it is written into a JSON string.
 
-use std::fmt::Write as _;
-
 use crate::mutate::patch_text::write_text;
+use crate::path::write_number;
 
 /// The pointer, with what a JSON string escapes escaped.
 #[derive(Debug, Default)]
@@ -29,10 +28,11 @@ impl JsonPointer {
     /// Adds an index, or `-`.
     pub(super) fn push_index(&mut self, index: Option<u32>) -> usize {
         let length = self.0.len();
-        match index {
+        self.0.push('/');
+        match index.map(usize::try_from) {
             // A `String` takes every text.
-            Some(index) => drop(write!(self.0, "/{index}")),
-            None => self.0.push_str("/-"),
+            Some(index) => drop(write_number(&mut self.0, index.unwrap_or(usize::MAX))),
+            None => self.0.push('-'),
         }
         length
     }

@@ -10,6 +10,7 @@ use podgate::policy::{Policies, Snapshot};
 use serde_json::{Value as Json, json};
 
 use crate::azure::{Reviewed, answer, reviewer};
+use crate::policies::policies;
 use crate::requests::creation;
 
 const NAMESPACE: &str = "ml-team-a";
@@ -694,6 +695,25 @@ fn who_does_not_ask_gets_nothing() {
         let reviewed = answer(&reviewer, &review).unwrap();
         assert!(reviewed.is_allowed && reviewed.patch.is_none(), "A35: {operation} {reviewed:?}");
     }
+}
+
+/// Policies for other pods change nothing of that, and nothing is told twice.
+#[test]
+fn a_near_miss_is_told_once() {
+    let policy = "
+apiVersion: podgate.dev/v1alpha1
+kind: IdentityPolicy
+metadata: {name: others}
+spec:
+  match: {namespaces: [ml-team-a], podSelector: {matchLabels: {app: other}}}
+  identity: {provider: azure, serviceAccountName: other}
+";
+    let mut providers = Providers::default();
+    providers.add(Azure::new(settings()).unwrap());
+    let reviewer = Reviewer::new(policies(policy), Snapshot::default()).with_providers(Arc::new(providers));
+    let pod = with(|pod| pod["metadata"]["labels"][LABEL] = json!("True"));
+    let reviewed = review_by(&reviewer, &pod);
+    assert!(reviewed.patch.is_none() && reviewed.warnings.len() == 1, "{reviewed:?}");
 }
 
 fn annotated_mirror() -> Json {

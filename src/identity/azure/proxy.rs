@@ -176,54 +176,52 @@ mod tests {
     use super::*;
     use crate::json::Reader;
 
+    /// A version, the annotations, in short, what the spec says, and what comes of it.
+    const PODS: [(&str, &str, &str, &str); 19] = [
+        ("1.33", "", r#""hostNetwork":true"#, "none"),
+        ("1.33", r#""PORT":"x""#, "", "none"),
+        ("1.33", r#""INJECT":"false""#, "", "port 8000, sidecar true, init true"),
+        ("1.33", r#""INJECT":"","PORT":"+09000""#, "", "port 9000, sidecar true, init true"),
+        ("1.33", r#""INJECT":"","PORT":"65535""#, "", "port 65535, sidecar true, init true"),
+        ("1.33", r#""INJECT":"","PORT":"x""#, r#""hostNetwork":true"#, "400 hostNetwork"),
+        ("1.33", r#""INJECT":"","PORT":"65536""#, "", "400 is \"65536\""),
+        ("1.33", r#""INJECT":"","PORT":"0""#, "", "400 is \"0\""),
+        ("1.33", r#""INJECT":"","PORT":"-0""#, "", "400 is \"-0\""),
+        ("1.33", r#""INJECT":"","PORT":"-1""#, "", "400 is \"-1\""),
+        ("1.33", r#""INJECT":"","PORT":"""#, "", "400 is \"\""),
+        ("1.33", r#""INJECT":"","PORT":"80a""#, "", "400 is \"80a\""),
+        ("1.33", r#""INJECT":"""#, r#""os":{"name":"windows"}"#, "400 Windows"),
+        (
+            "1.33",
+            r#""INJECT":"""#,
+            r#""initContainers":[{"name":"azwi-proxy"}]"#,
+            "port 8000, sidecar false, init true",
+        ),
+        ("1.33", r#""INJECT":"""#, r#""containers":[{"name":"azwi-proxy"}]"#, "400 spec.containers has"),
+        (
+            "1.31",
+            r#""INJECT":"""#,
+            r#""containers":[{"name":"azwi-proxy"}]"#,
+            "port 8000, sidecar false, init true",
+        ),
+        (
+            "1.31",
+            r#""INJECT":"""#,
+            r#""initContainers":[{"name":"azwi-proxy"}]"#,
+            "400 spec.initContainers has",
+        ),
+        ("1.31", r#""INJECT":"""#, r#""containers":[{"name":"azwi-proxy-init"}]"#, "400 spec.containers has"),
+        (
+            "1.31",
+            r#""INJECT":"""#,
+            r#""initContainers":[{"name":"azwi-proxy-init"}]"#,
+            "port 8000, sidecar true, init false",
+        ),
+    ];
+
     #[test]
     fn the_proxy_is_refused_where_it_cannot_be() {
-        for (version, annotations, spec, expected) in [
-            ("1.33", "", r#""hostNetwork":true"#, "none"),
-            ("1.33", r#""PORT":"x""#, "", "none"),
-            ("1.33", r#""INJECT":"false""#, "", "port 8000, sidecar true, init true"),
-            ("1.33", r#""INJECT":"","PORT":"+09000""#, "", "port 9000, sidecar true, init true"),
-            ("1.33", r#""INJECT":"","PORT":"65535""#, "", "port 65535, sidecar true, init true"),
-            ("1.33", r#""INJECT":"","PORT":"x""#, r#""hostNetwork":true"#, "400 hostNetwork"),
-            ("1.33", r#""INJECT":"","PORT":"65536""#, "", "400 is \"65536\""),
-            ("1.33", r#""INJECT":"","PORT":"0""#, "", "400 is \"0\""),
-            ("1.33", r#""INJECT":"","PORT":"-0""#, "", "400 is \"-0\""),
-            ("1.33", r#""INJECT":"","PORT":"-1""#, "", "400 is \"-1\""),
-            ("1.33", r#""INJECT":"","PORT":"""#, "", "400 is \"\""),
-            ("1.33", r#""INJECT":"","PORT":"80a""#, "", "400 is \"80a\""),
-            ("1.33", r#""INJECT":"""#, r#""os":{"name":"windows"}"#, "400 Windows"),
-            (
-                "1.33",
-                r#""INJECT":"""#,
-                r#""initContainers":[{"name":"azwi-proxy"}]"#,
-                "port 8000, sidecar false, init true",
-            ),
-            ("1.33", r#""INJECT":"""#, r#""containers":[{"name":"azwi-proxy"}]"#, "400 spec.containers has"),
-            (
-                "1.31",
-                r#""INJECT":"""#,
-                r#""containers":[{"name":"azwi-proxy"}]"#,
-                "port 8000, sidecar false, init true",
-            ),
-            (
-                "1.31",
-                r#""INJECT":"""#,
-                r#""initContainers":[{"name":"azwi-proxy"}]"#,
-                "400 spec.initContainers has",
-            ),
-            (
-                "1.31",
-                r#""INJECT":"""#,
-                r#""containers":[{"name":"azwi-proxy-init"}]"#,
-                "400 spec.containers has",
-            ),
-            (
-                "1.31",
-                r#""INJECT":"""#,
-                r#""initContainers":[{"name":"azwi-proxy-init"}]"#,
-                "port 8000, sidecar true, init false",
-            ),
-        ] {
+        for (version, annotations, spec, expected) in PODS {
             let annotations =
                 annotations.replace("INJECT", INJECT_PROXY).replace("PORT\":", &format!("{PROXY_PORT}\":"));
             let text = format!(r#"{{"metadata":{{"annotations":{{{annotations}}}}},"spec":{{{spec}}}}}"#);

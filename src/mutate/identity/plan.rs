@@ -256,10 +256,6 @@ where
         change: &mut IdentityChange<'p>,
     ) -> Result<(), Halt<E>> {
         let is_injected = |provider: &&dyn Provider| self.is_injected(assigned, *provider);
-        if assigned.is_none() {
-            let others = self.providers.iter().filter(|provider| !is_injected(provider));
-            change.warnings.extend(others.filter_map(|provider| provider.near_miss(self.pod)));
-        }
         if !self.providers.iter().any(|provider| is_injected(&provider)) {
             return Ok(());
         }
