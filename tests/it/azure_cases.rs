@@ -272,14 +272,8 @@ fn refuse(
 #[test]
 fn a_pod_gets_what_its_account_says() {
     let usual = || Expected::default();
-    let named = with(|pod| {
-        pod["metadata"].as_object_mut().unwrap().remove("generateName");
-        pod["metadata"]["name"] = json!("train-0");
-    });
-    let windows = with(|pod| pod["spec"]["os"] = json!({ "name": "windows" }));
     let client: (&str, &str) = (CLIENT_ID, CLIENT);
     let missing: &[&str] = &[CLIENT_ID, "ml-team-a/trainer-wi"];
-    let clouds = |name: &str| AzureSettings { cloud: name.parse().unwrap(), ..settings() };
     for (case, settings, account, pod, expected, warnings) in [
         ("A01", settings(), usual_account(), pod(), usual(), &[][..]),
         ("A05", settings(), account(&[]), pod(), Expected { client: None, ..usual() }, &[missing]),
@@ -324,41 +318,50 @@ fn a_pod_gets_what_its_account_says() {
             Expected { expiration: 7200, ..usual() },
             &[],
         ),
-        ("A17", v16(), usual_account(), named, Expected::v16("f14835adb20abfc86b9cea3eede2df"), &[]),
-        ("A18", v16(), usual_account(), pod(), Expected::of_generate_name(), &[]),
-        ("A25, no proxy", settings(), usual_account(), annotated(&[(PORT, "80a")]), usual(), &[]),
+    ] {
+        expect(case, (settings, account), &pod, &expected.of(pod.clone(), &["main"]), warnings);
+    }
+    let strict = AzureSettings { requires_client_id: true, ..settings() };
+    refuse("A05s", (strict, account(&[])), &pod(), 403, &[CLIENT_ID, "trainer-wi"]);
+}
+
+#[test]
+fn a_pod_gets_what_the_settings_say() {
+    let usual = || Expected::default();
+    let named = with(|pod| {
+        pod["metadata"].as_object_mut().unwrap().remove("generateName");
+        pod["metadata"]["name"] = json!("train-0");
+    });
+    let windows = with(|pod| pod["spec"]["os"] = json!({ "name": "windows" }));
+    let clouds = |name: &str| AzureSettings { cloud: name.parse().unwrap(), ..settings() };
+    for (case, settings, pod, expected) in [
+        ("A17", v16(), named, Expected::v16("f14835adb20abfc86b9cea3eede2df")),
+        ("A18", v16(), pod(), Expected::of_generate_name()),
+        ("A25, no proxy", settings(), annotated(&[(PORT, "80a")]), usual()),
         (
             "A29",
             clouds("AzureUSGovernmentCloud"),
-            usual_account(),
             pod(),
             Expected { host: "https://login.microsoftonline.us/", ..usual() },
-            &[],
         ),
         (
             "A29",
             clouds("AzureChinaCloud"),
-            usual_account(),
             pod(),
             Expected { host: "https://login.chinacloudapi.cn/", ..usual() },
-            &[],
         ),
-        ("A32, not bound", bound(), usual_account(), pod(), Expected::of_generate_name(), &[]),
-        ("A34", settings(), usual_account(), windows, usual(), &[]),
+        ("A32, not bound", bound(), pod(), Expected::of_generate_name()),
+        ("A34", settings(), windows, usual()),
         (
             "audience",
             AzureSettings { audience: "api://other".to_owned(), ..settings() },
-            usual_account(),
             pod(),
             Expected { audience: "api://other", ..usual() },
-            &[],
         ),
     ] {
-        expect(case, (settings, account), &pod, &expected.of(pod.clone(), &["main"]), warnings);
+        expect(case, (settings, usual_account()), &pod, &expected.of(pod.clone(), &["main"]), &[]);
     }
     assert!("AzureMars".parse::<Cloud>().is_err());
-    let strict = AzureSettings { requires_client_id: true, ..settings() };
-    refuse("A05s", (strict, account(&[])), &pod(), 403, &[CLIENT_ID, "trainer-wi"]);
 }
 
 #[test]

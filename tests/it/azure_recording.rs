@@ -229,12 +229,13 @@ fn without_times(json: &mut Json, is_direct: bool) {
     match json {
         Json::Object(members) => {
             members.retain(|key, value| {
-                !(key == "creationTimestamp" && value.is_null()) && !(is_direct && is_nothing(value))
+                let is_unset_time = key == "creationTimestamp" && value.is_null();
+                !is_unset_time && (!is_direct || !is_nothing(value))
             });
             members.values_mut().for_each(|value| without_times(value, is_direct));
         }
         Json::Array(items) => items.iter_mut().for_each(|item| without_times(item, is_direct)),
-        _ => {}
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
     }
 }
 
