@@ -104,7 +104,6 @@ impl<'k> ClusterView<'k> {
     }
 
     /// Whether a service account may use an identity that AKS has bound to the cluster; `None` when that cannot be told.
-    #[expect(dead_code, reason = "no policy asks yet")]
     pub(super) fn may_use_identity(
         self,
         namespace: &str,

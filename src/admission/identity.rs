@@ -10,14 +10,37 @@ use crate::admission::error::{Interrupt, ReviewError};
 use crate::admission::outcome::Task;
 use crate::identity::{Provider, Providers};
 use crate::mutate::{
-    AccountRefusal, BrokenPromise, IdentityChange, IdentityError, IdentityRequest, PromisedPod,
-    account_refusal, account_warnings,
+    AccountFacts, AccountRefusal, BrokenPromise, IdentityChange, IdentityError, IdentityRequest,
+    LegacyObjects, PromisedPod, account_refusal, account_warnings,
 };
-use crate::policy::{AzureMlExemption, PolicySet};
+use crate::policy::{AccountState, Action, AzureMlExemption, Lookup, LookupError, PolicySet};
 use crate::text::{PrintableKey, cut};
 
-/// The label of a namespace by which Kubernetes' own admission refuses pods.
-const ENFORCED_LEVEL: &str = "pod-security.kubernetes.io/enforce";
+/// The service accounts of the namespace of a review.
+struct NamespaceAccounts<'v> {
+    view: ClusterView<'v>,
+    namespace: &'v str,
+}
+
+impl<'v> AccountFacts<'v> for NamespaceAccounts<'v> {
+    type Lookup = Lookup;
+
+    fn account(&self, name: &str) -> Result<Result<AccountState<'v>, LookupError>, Lookup> {
+        self.view.service_account(self.namespace, name)
+    }
+
+    fn is_bound(&self, name: &str) -> Result<Option<bool>, Lookup> {
+        self.view.is_bound(self.namespace, name)
+    }
+
+    fn may_use_identity(&self, name: &str, client_id: &str) -> Result<Option<bool>, Lookup> {
+        self.view.may_use_identity(self.namespace, name, client_id)
+    }
+
+    fn legacy(&self) -> Result<Result<LegacyObjects<'v>, LookupError>, Lookup> {
+        self.view.legacy_objects(self.namespace)
+    }
+}
 
 /// What is changed in a pod to give it an identity. While the labels of its namespace are unknown it gets none, and the pod
 /// is refused if one might be meant for it: otherwise it would run without.
@@ -45,14 +68,12 @@ pub(super) fn identity<'v>(
         enforced_level: task
             .namespace
             .labels()
-            .and_then(|labels| labels.get(ENFORCED_LEVEL))
+            .and_then(|labels| labels.get(Action::Enforce.level_label()))
             .map(String::as_str),
         policies: task.policies.identity(policies).filter(|_| !is_left_alone),
         providers,
     };
-    let is_used = |name: &str| view.is_bound(namespace, name);
-    let legacy = || view.legacy_objects(namespace);
-    let change = request.change(|name| view.service_account(namespace, name), is_used, legacy)?;
+    let change = request.change(&NamespaceAccounts { view, namespace })?;
     change.map_err(|IdentityError { code, message, .. }| match code {
         403 => Interrupt::Denied(message),
         _ => Interrupt::Failed(ReviewError { code, message }),
@@ -119,7 +140,7 @@ fn promise<'v>(
     let namespace = task.request.namespace.as_ref();
     let promised =
         PromisedPod { pod: task.pod, namespace, policies: task.policies.identity(policies), providers };
-    let broken = promised.broken_promise(|name| view.service_account(namespace, name))?;
+    let broken = promised.broken_promise(&NamespaceAccounts { view, namespace })?;
     broken.map_err(|IdentityError { code, message, .. }| Interrupt::Failed(ReviewError { code, message }))
 }
 

@@ -11,6 +11,9 @@ use crate::identity::{
     TrustedCa,
 };
 
+/// In place of a tenant that does not matter: no verdict depends on which it is.
+const ANY_TENANT: &str = "any";
+
 /// Whether pods are given identities of Azure, and how.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Azure workload identity")]
@@ -161,6 +164,13 @@ impl AzureArgs {
             providers.add(self.provider(tenant).context("the settings of Azure cannot be used")?);
         }
         Ok(Arc::new(providers))
+    }
+
+    /// The providers by whose rules manifests are judged: whoever gives the identities in the cluster, pods ask for them by
+    /// the same label.
+    pub(crate) fn providers_of_files(&self) -> Result<Arc<Providers>> {
+        let tenant = self.azure_tenant_id.clone().unwrap_or_else(|| ANY_TENANT.to_owned());
+        Self { azure_tenant_id: Some(tenant), ..self.clone() }.providers()
     }
 
     fn provider(&self, tenant: &str) -> Result<Azure> {

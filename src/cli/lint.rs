@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::ColorChoice;
 use terminal_size::{Width, terminal_size_of};
 
+use crate::cli::azure::AzureArgs;
 use crate::cli::sources::{KindsArg, SourceArgs, StandardArg, namespace};
 use crate::evaluate::Severity;
 use crate::kinds::KindFiles;
@@ -52,6 +53,9 @@ pub(crate) struct LintArgs {
 
     #[command(flatten)]
     standard: StandardArg,
+
+    #[command(flatten)]
+    azure: AzureArgs,
 }
 
 /// What is printed of the report, and how.
@@ -109,6 +113,7 @@ impl LintArgs {
             namespace,
             excludes,
             kinds,
+            providers: self.azure.providers_of_files()?,
             check_tables: Some(KindFiles::faults_of),
         };
         let report = lint::run(&inputs, options);

@@ -35,6 +35,9 @@ pub trait Provider: Debug + Send + Sync {
     /// changes.
     fn inject<'p>(&self, recipient: Recipient<'p, '_>) -> Result<Injection<'p>, InjectionError>;
 
+    /// The client id of the identity that the pod is bound to, if it may use that only by a right of its own in the cluster.
+    fn bound_client_id<'a>(&self, pod: &Pod<'_>, account: &'a ServiceAccount) -> Option<&'a str>;
+
     /// What the author of a pod should know that does not ask for an identity, but nearly: at most 120 characters.
     fn near_miss(&self, pod: &Pod<'_>) -> Option<String>;
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::lint::account_of_run::is_account;
+use crate::lint::identity::{IDENTITY_KEYS, keys_of_others};
 use crate::lint::known_kinds::{NAMESPACE, is_without_pods};
 use crate::lint::linter::Linter;
 use crate::lint::manifest::{self, Item};
@@ -78,7 +80,9 @@ fn is_looked_into(stated: &Stated<'_>, linter: &Linter<'_>) -> bool {
     let is_misspelt = || {
         linter.misspelling(api_version, kind).is_some() || linter.nearly_known(api_version, kind).is_some()
     };
-    is_known || may_have_pods() || is_misspelt()
+    let is_of_identity =
+        || linter.judges_identity() && (is_account(api_version, kind) || stated.has_text(&IDENTITY_KEYS));
+    is_known || may_have_pods() || is_misspelt() || is_of_identity()
 }
 
 struct FileLinter<'f> {
@@ -136,7 +140,20 @@ impl FileLinter<'_> {
                     format!("{api_version} has no {kind} that podgate knows, did you mean {meant}?");
                 self.report.misspelt.push(Unread::in_document(origin, item.fault(message)));
             }
+            if self.linter.judges_identity() {
+                self.identity(item, origin)?;
+            }
             self.report.count_other(api_version, kind);
+        }
+        Ok(())
+    }
+
+    /// An object without pods that identities may depend on.
+    fn identity(&mut self, item: &Item<'_>, origin: &DocumentOrigin<'_>) -> Result<(), Vec<YamlError>> {
+        if is_account(item.api_version, item.kind) {
+            self.report.accounts.extend(self.linter.account(item, origin)?);
+        } else {
+            self.report.identity.extend(keys_of_others(item, origin.file));
         }
         Ok(())
     }

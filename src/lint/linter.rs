@@ -1,16 +1,15 @@
 //! An object → its entry in the report: the evaluator's verdict, with the place of each finding.
 
 use crate::assess::{Assessed, assess, assess_pod};
-use crate::evaluate::Severity;
 use crate::json::{self, Reader};
-use crate::lint::diagnostic::place_findings;
+use crate::lint::account_of_run::AccountOfRun;
+use crate::lint::describe::describe;
+use crate::lint::identity::{IdentityCheck, PodSource, misplaced_keys};
 use crate::lint::injected::Injected;
 use crate::lint::known_kinds::{misspelling, nearly_known};
 use crate::lint::manifest::Item;
-use crate::lint::misplaced;
-use crate::lint::pod_summary::PodSummary;
-use crate::lint::report::{FindingReport, ObjectReport, ObjectVerdict, PodReport};
-use crate::lint::standard_text::standard_text;
+use crate::lint::misplaced::{self, Misplaced};
+use crate::lint::report::{ObjectReport, ObjectVerdict, PodReport};
 use crate::lint::unlooked;
 use crate::lint::unread::DocumentOrigin;
 use crate::lint::unresolved::{missing_part, missing_parts};
@@ -24,7 +23,7 @@ use crate::workload::{
     UnresolvedReason, Workload, WorkloadObject, has_placeholder, holders, injected_by_metadata,
     is_of_cluster,
 };
-use crate::yaml::{Document, Node, Value, YamlError};
+use crate::yaml::{Document, Value, YamlError};
 
 /// What says what is wrong with the tables of kinds of a file, by its name: who reads such files is not known here.
 pub(super) type CheckTables = fn(&str, &[&Document]) -> Vec<PolicyError>;
@@ -47,6 +46,8 @@ pub(super) struct Linter<'o> {
     /// letter: a misspelt field is ignored, and nothing is filled in.
     is_gate: bool,
     check_tables: Option<CheckTables>,
+    /// Judges identities; `None` where nothing asks for one.
+    identity: Option<IdentityCheck<'o>>,
 }
 
 /// What an object says of itself.
@@ -66,7 +67,26 @@ impl<'o> Linter<'o> {
         let by_labels = |policy: &SecurityPolicy| matches!(policy.scope, Scope::Labels(_));
         let selects = (security.iter().any(by_labels), !security.iter().all(by_labels));
         let is_gate = index.policies().is_gate();
-        Self { index, namespace, kinds, references, selects, is_gate, check_tables }
+        Self { index, namespace, kinds, references, selects, is_gate, check_tables, identity: None }
+    }
+
+    /// The same, judging identities as well.
+    pub(super) fn with_identity(self, identity: Option<IdentityCheck<'o>>) -> Self {
+        Self { identity, ..self }
+    }
+
+    /// Whether identities are judged.
+    pub(super) fn judges_identity(&self) -> bool {
+        self.identity.is_some()
+    }
+
+    /// Reads a service account.
+    pub(super) fn account(
+        &self,
+        item: &Item<'_>,
+        origin: &DocumentOrigin<'_>,
+    ) -> Result<Option<AccountOfRun>, Vec<YamlError>> {
+        AccountOfRun::read(item, origin, self.namespace)
     }
 
     /// Whether a kind is that of a custom resource that carries pods.
@@ -139,13 +159,17 @@ impl<'o> Linter<'o> {
             }
             Err(_) => return Err(faults()),
         };
-        let mut report = self.report(item, origin, name, &policies, vec![pod]);
+        let mut pods = vec![pod];
         let template = item.node.locate(&workload.template_steps());
+        let (mut injected, mut misplaced) = (Vec::new(), Vec::new());
         if template.exact {
-            report.injected = Injected::of(injected_by_metadata(template.node), &policies);
+            injected = Injected::of(injected_by_metadata(template.node), &policies);
+            let whole = Template::in_place(workload.template_steps(), template.node);
+            let whole = defaults.merged_into(whole, item.node);
+            misplaced = self.add_identity(&[whole], (item, &name.namespace), &mut pods);
         }
-        report.misplaced = misplaced::find(item.node, workload);
-        Ok(report)
+        misplaced.extend(misplaced::find(item.node, workload));
+        Ok(ObjectReport { injected, misplaced, ..self.report(item, origin, name, &policies, pods) })
     }
 
     /// Judges the pod of an object that was read.
@@ -224,17 +248,35 @@ impl<'o> Linter<'o> {
             templates = templates.into_iter().map(|template| defaults.merged_into(template, node)).collect();
         }
         let policies = self.policies_for(&name.namespace);
-        let pods = templates.iter().map(|template| self.template(template, &policies)).collect();
+        let mut pods: Vec<PodReport> =
+            templates.iter().map(|template| self.template(template, &policies)).collect();
         let by_webhooks =
             templates.iter().filter_map(|template| template.pod.as_deref()).flat_map(injected_by_metadata);
         let injected = Injected::of(object.injected().into_iter().chain(by_webhooks), &policies);
         let has_patterns = |kind: &Kind| matches!(kind.carries, Carries::Templates(_));
-        let misplaced = match self.kinds.find(api_version, kind).is_some_and(has_patterns) {
+        let mut misplaced = match self.kinds.find(api_version, kind).is_some_and(has_patterns) {
             true => unlooked::find(node, kind, &templates),
             false => Vec::new(),
         };
+        misplaced.extend(self.add_identity(&templates, (item, &name.namespace), &mut pods));
         drop(templates);
         Some(ObjectReport { misplaced, injected, ..self.report(item, origin, name, &policies, pods) })
+    }
+
+    /// Adds what is wrong with the identity of pods, given the templates that they were reported from; returns the labels and
+    /// annotations that have no effect.
+    fn add_identity(
+        &self,
+        templates: &[Template<'_>],
+        (item, namespace): (&Item<'_>, &str),
+        pods: &mut [PodReport],
+    ) -> Vec<Misplaced> {
+        let Some(check) = &self.identity else { return Vec::new() };
+        let Item { api_version, kind, .. } = *item;
+        for (template, pod) in templates.iter().zip(pods) {
+            check.judge(template, PodSource { namespace, api_version, kind }, pod);
+        }
+        misplaced_keys(item, templates)
     }
 
     fn template(&self, template: &Template<'_>, policies: &[&SecurityPolicy]) -> PodReport {
@@ -345,32 +387,4 @@ impl<'o> Linter<'o> {
 /// The namespace, if one can have this name. Else it stands for one that a template has yet to fill in, and may be any.
 fn real(namespace: &str) -> &str {
     if is_namespace(namespace) { namespace } else { "" }
-}
-
-/// The report of a template that was judged.
-fn describe(template: &Template<'_>, written: &Node, assessed: Assessed<'_, '_>) -> PodReport {
-    let openness = assessed.openness();
-    let Assessed { pod, ref verdict, .. } = assessed;
-    let diagnostics = place_findings(verdict, &template.places, written, openness);
-    let to_do = diagnostics.iter().filter(|diagnostic| diagnostic.is_to_do());
-    let strictest = to_do.map(|diagnostic| diagnostic.severity).max();
-    let text = standard_text(verdict, pod, openness);
-    let verdict_of_pod = match strictest {
-        Some(Severity::Deny) => ObjectVerdict::Deny,
-        _ if !assessed.unresolved.is_empty() => ObjectVerdict::Unresolved,
-        Some(Severity::Warn) => ObjectVerdict::Warn,
-        Some(Severity::Audit) | None => ObjectVerdict::Allow,
-    };
-    let summary = strictest.map(|severity| PodSummary::new(pod, verdict, &diagnostics, severity, openness));
-    PodReport {
-        path: template.path.to_string(),
-        shape: template.shape,
-        allowed: verdict_of_pod.is_allowed(),
-        verdict: verdict_of_pod,
-        reason: text.reason,
-        detail: text.detail,
-        findings: diagnostics.iter().map(|diagnostic| FindingReport::new(pod, diagnostic)).collect(),
-        unresolved: assessed.unresolved,
-        summary,
-    }
 }

@@ -11,9 +11,12 @@
 //! the emptyDir that the API server makes of it before anything judges it.
 
 mod account_object;
+mod account_of_run;
+mod describe;
 mod diagnostic;
 mod exclude;
 mod file;
+mod identity;
 mod injected;
 mod known_kinds;
 mod legal_fields;
@@ -36,13 +39,18 @@ mod wrong_types;
 
 use std::mem;
 use std::num::NonZero;
+use std::sync::Arc;
 use std::thread;
 
+use crate::identity::Providers;
 use crate::policy::{PolicyIndex, PolicySet, Snapshot};
 use crate::workload::{Kinds, References, Referent, ReferentKinds};
 
+use account_of_run::AccountOfRun;
+use identity::{IdentityCheck, account_notes, crowd_notes};
 use linter::{CheckTables, Linter};
 use objects::{FoundObjects, find_objects, find_referents};
+use report::{FileReport, IdentityNote};
 use source::ManifestSource;
 use workers::in_order;
 
@@ -71,6 +79,8 @@ pub struct Options {
     pub kinds: Kinds,
     /// What others may take their pods from, besides what is among the manifests, which takes precedence.
     pub references: References,
+    /// Who gives pods identities where a policy or their label asks for it; without one labels are not looked at.
+    pub providers: Arc<Providers>,
     /// Says what is wrong with the tables of kinds of a file, by its name; without it nothing is.
     pub check_tables: Option<CheckTables>,
 }
@@ -83,11 +93,13 @@ pub fn run(inputs: &[Input], options: Options) -> Report {
 }
 
 fn run_on(threads: usize, inputs: &[Input], options: Options) -> Report {
-    let Options { policies, mut namespaces, namespace, excludes, kinds, references, check_tables } = options;
+    let Options { policies, mut namespaces, namespace, excludes, kinds, references, providers, check_tables } =
+        options;
     let mut found = source::find(inputs, &excludes);
     let sources = mem::take(&mut found.sources);
     let mut objects = Objects::default();
-    let gives_identities = !policies.identity.is_empty();
+    let gives_identities = policies.standard.is_none() && !policies.identity.is_empty();
+    let mut mentions_identity = false;
     let mut asked_for = ReferentKinds::default();
     for found in in_order(threads, &sources, |source| objects_of(source, &namespace, gives_identities)) {
         for (name, labels) in found.namespaces {
@@ -96,20 +108,45 @@ fn run_on(threads: usize, inputs: &[Input], options: Options) -> Report {
         objects.references.extend(found.referents);
         found.accounts.into_iter().for_each(|object| object.put(&mut objects.snapshot));
         asked_for = asked_for.and(found.asked_for);
+        mentions_identity |= found.mentions_identity;
+    }
+    let judges_labels = policies.standard.is_none() && mentions_identity && providers.iter().next().is_some();
+    if judges_labels && !gives_identities {
+        for found in in_order(threads, &sources, |source| objects_of(source, &namespace, true)) {
+            found.accounts.into_iter().for_each(|object| object.put(&mut objects.snapshot));
+        }
     }
     if asked_for.are_any() {
         for found in in_order(threads, &sources, |source| referents_of(source, &namespace, asked_for)) {
             objects.references.extend(found);
         }
     }
+    let is_complete = namespaces.knows_service_accounts();
     namespaces.take_from(&objects.snapshot);
     // Nobody can tell which of them is in the cluster, so every policy is taken to hold.
     objects.contradicted.iter().for_each(|name| namespaces.remove(name));
     objects.references.extend_unless_known(references);
     let index = PolicyIndex::new(policies, &namespaces);
+    let identity = (gives_identities || judges_labels)
+        .then(|| IdentityCheck::new(&index, &namespaces, &providers, is_complete));
     let linter = Linter::new(&index, &namespace, (&kinds, &objects.references), check_tables);
+    let linter = linter.with_identity(identity);
     let reports = in_order(threads, &sources, |source| file::lint(source, &linter));
-    Report::of(index.policies(), found, reports.into_iter())
+    let notes = if linter.judges_identity() { notes_of(&reports, &namespaces) } else { Vec::new() };
+    let mut report = Report::of(index.policies(), found, reports.into_iter());
+    report.identity.extend(notes);
+    report
+}
+
+/// What is wrong with the service accounts that the pods of all files act as.
+fn notes_of(reports: &[FileReport], known: &Snapshot) -> Vec<IdentityNote> {
+    let accounts: Vec<&AccountOfRun> = reports.iter().flat_map(|report| &report.accounts).collect();
+    let pods = reports.iter().flat_map(|report| &report.objects).flat_map(|object| &object.pods);
+    let used = pods.flat_map(|pod| &pod.accounts);
+    let used = used.map(|(namespace, name)| (namespace.as_str(), name.as_str())).collect();
+    let mut notes = account_notes(&accounts, &used);
+    notes.extend(crowd_notes(&accounts, known));
+    notes
 }
 
 /// What verdicts on other objects depend on, of a source. What cannot be read here is reported when the source is linted.

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::identity::aad_pod_identity::PodIdentityKind;
 use crate::json::{self, Reader, members};
 use crate::lint::account_object::{AccountObject, is_of_accounts};
+use crate::lint::identity::MENTION;
 use crate::lint::known_kinds::NAMESPACE;
 use crate::lint::manifest::{self, Item};
 use crate::lint::place;
@@ -76,6 +77,8 @@ pub(super) struct FoundObjects {
     pub(super) accounts: Vec<AccountObject>,
     /// The kinds that objects of the text refer to, and that are not among those.
     pub(super) asked_for: ReferentKinds,
+    /// Whether it mentions identities.
+    pub(super) mentions_identity: bool,
 }
 
 /// The Namespaces of a text and what others take their pods from, as far as they can be read; and service accounts with
@@ -87,7 +90,8 @@ pub(super) fn find_objects(
     gives_identities: bool,
 ) -> FoundObjects {
     let asked_for = ReferentKinds::asked_for_in(text);
-    let mut found = FoundObjects { asked_for, ..FoundObjects::default() };
+    let mentions_identity = text.contains(MENTION);
+    let mut found = FoundObjects { asked_for, mentions_identity, ..FoundObjects::default() };
     let kinds = ReferentKinds::RARE;
     if !gives_identities && !may_hold_namespace(text) && !kinds.may_be_in(text) {
         return found;

@@ -174,6 +174,13 @@ impl PolicySet {
         security.into_iter().filter_map(|at| self.security.get(at))
     }
 
+    /// The identity policies of which nobody can tell whether they hold in a namespace, as its labels are not known.
+    pub fn identity_perhaps_for(&self, namespace: &str) -> impl Iterator<Item = &IdentityPolicy> {
+        let may_hold =
+            |policy: &&IdentityPolicy| self.matches(&policy.scope, namespace, None) == Match::Unknown;
+        self.identity.iter().filter(may_hold)
+    }
+
     /// The identity policies that hold in a namespace: [`resolve`](Self::resolve) for one namespace alone.
     pub fn identity_for(
         &self,

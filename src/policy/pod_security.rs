@@ -95,7 +95,8 @@ impl Action {
     }
 
     /// The label with its level.
-    fn level_label(self) -> &'static str {
+    #[must_use]
+    pub fn level_label(self) -> &'static str {
         match self {
             Self::Enforce => "pod-security.kubernetes.io/enforce",
             Self::Audit => "pod-security.kubernetes.io/audit",

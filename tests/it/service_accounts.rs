@@ -88,7 +88,8 @@ fn an_account_that_is_not_there_is_refused() {
         false,
         403,
         "podgate: IdentityPolicy \"trainers\" gives this pod the service account team/trainer-wi, which is not \
-         found: create it, or change the policy"
+         found: create it, or change the policy. Its subject for the federated credential is \
+         system:serviceaccount:team:trainer-wi"
             .to_owned(),
     );
     for accounts in [[("team", "default")], [("elsewhere", "trainer-wi")]] {

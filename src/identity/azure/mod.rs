@@ -15,6 +15,7 @@ mod variables;
 
 use crate::identity::azure_keys::{CLIENT_ID, LABEL, TENANT_ID};
 use crate::identity::provider::{Injection, InjectionError, Provider, Recipient};
+use crate::identity::service_account::ServiceAccount;
 use crate::pod::Pod;
 use crate::text::printable;
 
@@ -124,6 +125,12 @@ impl Provider for Azure {
             injection.warnings.push(warning);
         }
         Ok(injection)
+    }
+
+    fn bound_client_id<'a>(&self, pod: &Pod<'_>, account: &'a ServiceAccount) -> Option<&'a str> {
+        let endpoint = self.settings.token_endpoint.as_ref()?;
+        let client_id = account.annotation(CLIENT_ID).filter(|id| !id.is_empty())?;
+        is_bound(pod, endpoint).then_some(client_id)
     }
 
     fn near_miss(&self, pod: &Pod<'_>) -> Option<String> {

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use crate::lint::misplaced::Misplaced;
-use crate::lint::report::{FindingReport, Layout, ObjectReport, Report};
+use crate::lint::report::{FindingReport, Layout, ObjectReport, Report, identity};
 use crate::text::{Printable, one_line};
 use crate::workload::Unresolved;
 
@@ -18,6 +18,7 @@ pub fn write(report: &Report, layout: Layout, output: &mut impl Write) -> io::Re
         for finding in findings.filter(|finding| layout.shows(finding)) {
             write_finding(object, finding, output)?;
         }
+        identity::write_concise(object, layout, output)?;
         for note in object.misplaced.iter().filter(|_| layout.shows_notes) {
             let Misplaced { field, line, column, message, .. } = note;
             let place = one_line(&object.file);
@@ -28,6 +29,9 @@ pub fn write(report: &Report, layout: Layout, output: &mut impl Write) -> io::Re
                 write_unresolved(object, unresolved, output)?;
             }
         }
+    }
+    if layout.shows_notes {
+        identity::write_concise_notes(report, output)?;
     }
     for misspelt in report.misspelt.iter().filter(|_| layout.shows_notes) {
         writeln!(output, "{}", one_line(&misspelt.warning()))?;

@@ -5,6 +5,8 @@
 pub mod concise;
 mod finding;
 mod fold;
+mod identity;
+mod identity_report;
 pub mod json;
 mod layout;
 pub mod statistics;
@@ -16,6 +18,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::lint::account_of_run::AccountOfRun;
 use crate::lint::misplaced::Misplaced;
 use crate::lint::source::FoundSources;
 use crate::lint::unread::Unread;
@@ -29,6 +32,7 @@ pub use crate::lint::pod_summary::{PodSummary, SuggestedChange};
 pub use crate::workload::FoundIn;
 pub use crate::workload::{Unresolved, UnresolvedReason};
 pub use finding::{FindingReport, FixReport};
+pub use identity_report::{IdentityNote, IdentityReport};
 pub use layout::Layout;
 
 /// Every object that was judged, and everything that was not read.
@@ -41,6 +45,9 @@ pub struct Report {
     /// The objects of a kind that podgate does not know, and nearly does. They are counted with the others of kinds without a
     /// pod.
     pub misspelt: Vec<Unread>,
+    /// Service accounts, and labels and annotations of identities, that are not in order. They change no verdict.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub identity: Vec<IdentityNote>,
     /// The counts.
     pub summary: Summary,
     /// The standard, if objects were judged by one alone.
@@ -129,6 +136,12 @@ pub struct PodReport {
     pub detail: String,
     /// What a verdict lacks, if it lacks anything.
     pub unresolved: Vec<Unresolved>,
+    /// What is wrong with its identity.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub identity: Vec<IdentityReport>,
+    /// The service accounts that it acts as, or is to, by namespace and name.
+    #[serde(skip)]
+    pub(in crate::lint) accounts: Vec<(String, String)>,
     /// Each field that violates a policy, once.
     pub findings: Vec<FindingReport>,
     /// What people read; `None` if there is nothing to do.
@@ -148,6 +161,8 @@ impl PodReport {
             reason: String::new(),
             detail: String::new(),
             unresolved,
+            identity: Vec::new(),
+            accounts: Vec::new(),
             findings: Vec::new(),
             summary: None,
         }
@@ -214,6 +229,10 @@ pub(super) struct FileReport {
     pub(super) objects: Vec<ObjectReport>,
     pub(super) unread: Vec<Unread>,
     pub(super) misspelt: Vec<Unread>,
+    /// The service accounts, if anybody asks.
+    pub(super) accounts: Vec<AccountOfRun>,
+    /// Labels and annotations where nobody reads them.
+    pub(super) identity: Vec<IdentityNote>,
     /// The policies that are in order.
     pub(super) policies: usize,
     /// The documents that are something else.
@@ -251,7 +270,8 @@ impl Report {
             ..Summary::default()
         };
         let (objects, misspelt) = (Vec::new(), Vec::new());
-        let mut report = Self { objects, unread, misspelt, summary: Summary::default(), standard };
+        let (identity, summary) = (Vec::new(), Summary::default());
+        let mut report = Self { objects, unread, misspelt, identity, summary, standard };
         let mut other_kinds = BTreeMap::new();
         for of_file in reports {
             counts.files += 1;
@@ -260,6 +280,7 @@ impl Report {
             report.objects.extend(of_file.objects);
             report.unread.extend(of_file.unread);
             report.misspelt.extend(of_file.misspelt);
+            report.identity.extend(of_file.identity);
             for (kind, count) in of_file.other_kinds {
                 *other_kinds.entry(kind).or_default() += count;
             }
@@ -279,7 +300,7 @@ impl Report {
             warned: with(ObjectVerdict::Warn),
             unresolved: with(ObjectVerdict::Unresolved),
             allowed: with(ObjectVerdict::Allow),
-            unjudged: self.objects.iter().filter(|object| object.policies.is_empty()).count(),
+            unjudged: self.objects.iter().filter(|object| object.is_unjudged()).count(),
             unread: self.unread.len(),
             findings: pods().map(|pod| pod.findings.len()).sum(),
             unknown_namespaces: self.objects.iter().filter(|object| object.lacks_namespace()).count(),
@@ -310,6 +331,12 @@ impl ObjectReport {
     /// Whether it is in a namespace of which too little is known.
     fn lacks_namespace(&self) -> bool {
         !self.is_namespace_known && !self.is_of_cluster
+    }
+
+    /// Whether nothing was said of it because no policy holds in its namespace. What is wrong with the identity that a pod asks
+    /// for itself is said all the same.
+    fn is_unjudged(&self) -> bool {
+        self.policies.is_empty() && self.verdict == ObjectVerdict::Allow
     }
 
     /// What people call it: `Job team/train`.

@@ -78,7 +78,7 @@ fn outcomes(summary: &Summary) -> String {
 /// # Errors
 /// Those of `output`.
 pub fn write_unjudged(report: &Report, output: &mut impl Write) -> io::Result<()> {
-    let unjudged = report.objects.iter().filter(|object| object.policies.is_empty());
+    let unjudged = report.objects.iter().filter(|object| object.is_unjudged());
     let Some((objects, namespaces)) = counted_by_namespace(unjudged) else { return Ok(()) };
     writeln!(
         output,

@@ -1,8 +1,10 @@
 //! The identity that a pod is given: the service account by policy, and what its provider puts into the pod.
 
+mod account_facts;
 mod account_rules;
 mod api_token;
 mod assign;
+mod bound_identity;
 mod change;
 mod choose;
 mod explain;
@@ -13,6 +15,7 @@ mod promise;
 mod request;
 mod warning;
 
+pub use account_facts::AccountFacts;
 pub use account_rules::{AccountRefusal, account_refusal, account_warnings};
 pub use change::{IdentityChange, IdentityError};
 pub use choose::Conflict;

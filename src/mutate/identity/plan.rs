@@ -2,13 +2,16 @@
 
 use crate::identity::{
     Injection, InjectionError, Provider, Providers, Recipient, ServiceAccount, check_account,
+    federated_subject,
 };
+use crate::mutate::identity::account_facts::AccountFacts;
 use crate::mutate::identity::account_rules::account_refusal_of_any;
 use crate::mutate::identity::api_token::{self, AUTOMOUNT, has_api_token};
 use crate::mutate::identity::assign::{assign, label_warning, pull_secrets_of, swap_pull_secrets};
+use crate::mutate::identity::bound_identity::{LackingRight, lacking_right};
 use crate::mutate::identity::change::{IdentityChange, IdentityError};
 use crate::mutate::identity::choose::{choose, choose_automount};
-use crate::mutate::identity::migrate::{LegacyObjects, Migrated, MigratedAccount, migrate};
+use crate::mutate::identity::migrate::{Migrated, MigratedAccount, migrate};
 use crate::mutate::identity::mountable_secrets::mountable_secret_warnings;
 use crate::mutate::identity::warning::{policy_name, warning};
 use crate::pod::Pod;
@@ -18,7 +21,7 @@ use crate::policy::{
 use crate::text::{Printable, PrintableKey};
 
 /// A pod, and what is known around it.
-pub(super) struct Planner<'p, 'b, A, U, L> {
+pub(super) struct Planner<'p, 'b, 'f, F> {
     pub(super) pod: &'p Pod<'b>,
     /// The pod as its JSON text.
     pub(super) text: &'p str,
@@ -26,12 +29,8 @@ pub(super) struct Planner<'p, 'b, A, U, L> {
     /// The level of the Pod Security Standards that the namespace enforces, if that is known.
     pub(super) enforced_level: Option<&'p str>,
     pub(super) providers: &'p Providers,
-    /// What is known of a service account of the namespace.
-    pub(super) account_of: A,
-    /// Whether anything is bound to a service account of it; `None` if that is not known.
-    pub(super) is_used: U,
-    /// What a migration from AAD Pod Identity depends on.
-    pub(super) legacy: L,
+    /// What is known of the service accounts of the namespace.
+    pub(super) facts: &'f F,
 }
 
 /// Why there is no plan.
@@ -65,18 +64,13 @@ impl<E> From<IdentityError> for Halt<E> {
     }
 }
 
-impl<'p, A, U, L, E> Planner<'p, '_, A, U, L>
-where
-    A: Fn(&str) -> Result<Result<AccountState<'p>, LookupError>, E>,
-    U: Fn(&str) -> Result<Option<bool>, E>,
-    L: Fn() -> Result<Result<LegacyObjects<'p>, LookupError>, E>,
-{
+impl<'p, F: AccountFacts<'p>> Planner<'p, '_, '_, F> {
     /// What these policies change, of which the ones that may be left out are, if `opts_out`.
     pub(super) fn plan(
         &self,
         policies: impl Iterator<Item = &'p IdentityPolicy> + Clone,
         opts_out: bool,
-    ) -> Result<Plan<'p>, Halt<E>> {
+    ) -> Result<Plan<'p>, Halt<F::Lookup>> {
         let pod = self.pod;
         let changing = || policies.clone().filter(|policy| !(opts_out && policy.may_opt_out));
         let chosen = choose(changing(), pod).map_err(|conflict| {
@@ -115,15 +109,16 @@ where
         &self,
         (policy, assignment): (&'p IdentityPolicy, &'p Assignment),
         warnings: &mut Vec<String>,
-    ) -> Result<Option<Assigned<'p>>, Halt<E>> {
+    ) -> Result<Option<Assigned<'p>>, Halt<F::Lookup>> {
         let name = &assignment.service_account_name;
-        let account = match (self.account_of)(name).map_err(Halt::NeedsLookup)? {
+        let account = match self.facts.account(name).map_err(Halt::NeedsLookup)? {
             Ok(AccountState::Known(account)) => Some(account),
             Ok(AccountState::Untold) => None,
             Ok(AccountState::Absent) => {
                 let message = format!(
-                    "{}, which is not found: create it, or change the policy",
-                    self.gives(policy, name)
+                    "{}, which is not found: create it, or change the policy. {}",
+                    self.gives(policy, name),
+                    self.subject(name)
                 );
                 let brief = format!("service account {}/{name} not found", self.namespace);
                 self.unmet(policy, assignment, IdentityError::new(403, message, brief), warnings)?;
@@ -134,18 +129,42 @@ where
         let faults = account.map(|account| check_account(assignment.provider, account)).unwrap_or_default();
         if let Some(fault) = faults.first() {
             let message = format!(
-                "{}, which {}: {}. Its subject for the federated credential is system:serviceaccount:{}:{name}",
+                "{}, which {}: {}. {}",
                 self.gives(policy, name),
                 fault.what,
                 fault.fix,
-                self.namespace
+                self.subject(name)
             );
             let brief = format!("{}/{name} {}", self.namespace, fault.what);
             self.unmet(policy, assignment, IdentityError::new(403, message, brief), warnings)?;
             return Ok(None);
         }
+        if let Some(right) = self.lacking_right(name, account)? {
+            let message = format!("{}, which {}", self.gives(policy, name), right.what());
+            self.unmet(policy, assignment, IdentityError::new(403, message, right.brief()), warnings)?;
+            return Ok(None);
+        }
         let injection = assignment.injection;
         Ok(Some(Assigned { policy, target: name, injection, account }))
+    }
+
+    /// The right that the pod would lack as this service account.
+    fn lacking_right(
+        &self,
+        name: &str,
+        account: Option<&ServiceAccount>,
+    ) -> Result<Option<LackingRight>, Halt<F::Lookup>> {
+        let Some(account) = account else { return Ok(None) };
+        let pod = (self.pod, self.namespace);
+        lacking_right(self.providers, pod, (name, account), self.facts).map_err(Halt::NeedsLookup)
+    }
+
+    /// What a federated credential of the account has to name.
+    fn subject(&self, name: &str) -> String {
+        format!(
+            "Its subject for the federated credential is {}",
+            federated_subject(&Printable(self.namespace).to_string(), &PrintableKey(name).to_string())
+        )
     }
 
     /// The service account that takes the place of a binding of AAD Pod Identity, unless a policy gives one already.
@@ -154,8 +173,9 @@ where
         assigned: Option<Assigned<'p>>,
         policies: impl Iterator<Item = &'p IdentityPolicy> + Clone,
         change: &mut IdentityChange<'p>,
-    ) -> Result<Option<Assigned<'p>>, Halt<E>> {
-        let migrated = migrate((self.pod, self.namespace), policies, assigned.is_some(), &self.legacy);
+    ) -> Result<Option<Assigned<'p>>, Halt<F::Lookup>> {
+        let migrated =
+            migrate((self.pod, self.namespace), policies, assigned.is_some(), || self.facts.legacy());
         let Migrated { account, edits, warnings } = migrated.map_err(Halt::NeedsLookup)??;
         change.edits.extend(edits);
         change.warnings.extend(warnings);
@@ -218,7 +238,11 @@ where
 
     /// Gives the pod its new service account, with all that the API server did for the old one. Whether the API server's token
     /// is taken out.
-    fn swap(&self, assigned: &Assigned<'p>, change: &mut IdentityChange<'p>) -> Result<bool, Halt<E>> {
+    fn swap(
+        &self,
+        assigned: &Assigned<'p>,
+        change: &mut IdentityChange<'p>,
+    ) -> Result<bool, Halt<F::Lookup>> {
         let Assigned { policy, target, account, .. } = assigned;
         let pod = self.pod;
         change.edits.extend(assign(target, pod));
@@ -228,7 +252,7 @@ where
         let unreadable = |part: &'static str| move |error| IdentityError::unreadable(part, &error);
         let written = pull_secrets_of(pod).map_err(unreadable("spec.imagePullSecrets"))?;
         if !written.is_empty() {
-            match (self.account_of)(own).map_err(Halt::NeedsLookup)? {
+            match self.facts.account(own).map_err(Halt::NeedsLookup)? {
                 Ok(AccountState::Known(old)) => {
                     change.edits.extend(swap_pull_secrets(&written, old, account));
                 }
@@ -254,7 +278,7 @@ where
         assigned: Option<&Assigned<'p>>,
         name: &'p str,
         change: &mut IdentityChange<'p>,
-    ) -> Result<(), Halt<E>> {
+    ) -> Result<(), Halt<F::Lookup>> {
         let is_injected = |provider: &&dyn Provider| self.is_injected(assigned, *provider);
         if !self.providers.iter().any(|provider| is_injected(&provider)) {
             return Ok(());
@@ -264,6 +288,12 @@ where
             None => self.own_account(name)?,
         };
         let Some(account) = account else { return Err(self.untold(name).into()) };
+        // Of an account that a policy gives for the identity it is known already.
+        if assigned.is_none()
+            && let Some(right) = self.lacking_right(name, Some(account))?
+        {
+            change.warnings.push(warning(&right.brief()));
+        }
         let Self { pod, namespace, enforced_level, .. } = *self;
         let is_new_account = assigned.is_some() && pod.service_account() != name;
         let recipient =
@@ -293,14 +323,15 @@ where
     }
 
     /// The account of a pod that asks for an identity by its label.
-    fn own_account(&self, name: &str) -> Result<Option<&'p ServiceAccount>, Halt<E>> {
-        match (self.account_of)(name).map_err(Halt::NeedsLookup)? {
+    fn own_account(&self, name: &str) -> Result<Option<&'p ServiceAccount>, Halt<F::Lookup>> {
+        match self.facts.account(name).map_err(Halt::NeedsLookup)? {
             Ok(AccountState::Known(account)) => Ok(Some(account)),
             Ok(AccountState::Untold) => Ok(None),
             Ok(AccountState::Absent) => {
                 let message = format!(
-                    "{}, which is not found: create it, or name another in spec.serviceAccountName",
-                    self.asks(name)
+                    "{}, which is not found: create it, or name another in spec.serviceAccountName. {}",
+                    self.asks(name),
+                    self.subject(name)
                 );
                 let brief = format!("service account {}/{} not found", self.namespace, PrintableKey(name));
                 Err(IdentityError::new(400, message, brief).into())
@@ -316,11 +347,13 @@ where
         name: &str,
         is_stripped: bool,
         change: &mut IdentityChange<'p>,
-    ) -> Result<(), Halt<E>> {
+    ) -> Result<(), Halt<F::Lookup>> {
         let Some(policy) = policy else { return Ok(()) };
         let is_off = match policy.automount {
             AutomountToken::Off => true,
-            AutomountToken::OffUnlessUsed => (self.is_used)(name).map_err(Halt::NeedsLookup)? == Some(false),
+            AutomountToken::OffUnlessUsed => {
+                self.facts.is_bound(name).map_err(Halt::NeedsLookup)? == Some(false)
+            }
             AutomountToken::Inherit | AutomountToken::Keep => false,
         };
         match (is_off, self.pod.spec.automount_token) {

@@ -2,11 +2,13 @@
 //! to give it was not called.
 
 use crate::identity::{ProviderName, Providers, check_account, lacking};
+use crate::mutate::identity::account_facts::AccountFacts;
+use crate::mutate::identity::bound_identity::lacking_right;
 use crate::mutate::identity::change::IdentityError;
 use crate::mutate::identity::choose::{choose, opts_out};
 use crate::mutate::identity::warning::{policy_name, warning};
 use crate::pod::Pod;
-use crate::policy::{AccountState, Assignment, IdentityPolicy, LookupError, OnMissing};
+use crate::policy::{AccountState, Assignment, IdentityPolicy, OnMissing};
 use crate::text::{Printable, PrintableKey};
 
 /// A new pod, and who may have promised it an identity.
@@ -34,15 +36,14 @@ pub struct BrokenPromise<'p> {
 }
 
 impl<'p, P: Iterator<Item = &'p IdentityPolicy>> PromisedPod<'p, '_, P> {
-    /// What was promised and is not there. `account_of` says what is known of a service account of the namespace, or fails
-    /// with what has to be looked up.
+    /// What was promised and is not there, given what is known of the service accounts of the namespace.
     ///
     /// # Errors
-    /// The failure of `account_of`, or why the pod cannot be judged.
-    pub fn broken_promise<E>(
+    /// What has to be looked up first, or why the pod cannot be judged.
+    pub fn broken_promise<F: AccountFacts<'p>>(
         self,
-        account_of: impl Fn(&str) -> Result<Result<AccountState<'p>, LookupError>, E>,
-    ) -> Result<Result<Option<BrokenPromise<'p>>, IdentityError>, E> {
+        facts: &F,
+    ) -> Result<Result<Option<BrokenPromise<'p>>, IdentityError>, F::Lookup> {
         let Self { pod, namespace, policies, providers } = self;
         if pod.is_mirror() {
             return Ok(Ok(None));
@@ -69,7 +70,7 @@ impl<'p, P: Iterator<Item = &'p IdentityPolicy>> PromisedPod<'p, '_, P> {
         };
         let (provider, own) = (ProviderName::Azure, pod.service_account());
         // Mostly nothing is missing whatever the account says, so that nothing has to be looked up.
-        let account = match account_of(name)? {
+        let account = match facts.account(name)? {
             Ok(AccountState::Known(account)) => Some(account),
             Ok(AccountState::Absent | AccountState::Untold) | Err(_) => None,
         };
@@ -83,9 +84,13 @@ impl<'p, P: Iterator<Item = &'p IdentityPolicy>> PromisedPod<'p, '_, P> {
         };
         let Some(what) = what else { return Ok(Ok(None)) };
         // A pod whose account was not ready was left as it was.
-        let is_ready = account.is_some_and(|account| check_account(provider, account).is_empty());
-        if promised.is_some_and(|(_, assignment)| assignment.on_missing != OnMissing::Deny) && !is_ready {
-            return Ok(Ok(None));
+        if promised.is_some_and(|(_, assignment)| assignment.on_missing != OnMissing::Deny) {
+            let Some(account) = account.filter(|account| check_account(provider, account).is_empty()) else {
+                return Ok(Ok(None));
+            };
+            if lacking_right(providers, (pod, namespace), (name, account), facts)?.is_some() {
+                return Ok(Ok(None));
+            }
         }
         Ok(Ok(broken(promised, (namespace, name), &what)))
     }

@@ -3,14 +3,14 @@
 use smallvec::SmallVec;
 
 use crate::identity::{Provider, Providers};
+use crate::mutate::identity::account_facts::AccountFacts;
 use crate::mutate::identity::change::{IdentityChange, IdentityError};
 use crate::mutate::identity::choose::opts_out;
 use crate::mutate::identity::explain::explain;
-use crate::mutate::identity::migrate::LegacyObjects;
 use crate::mutate::identity::plan::{Halt, Plan, Planner};
 use crate::mutate::identity::warning::{policy_name, warning, would_be_denied};
 use crate::pod::Pod;
-use crate::policy::{AccountState, IdentityPolicy, LookupError};
+use crate::policy::IdentityPolicy;
 
 /// A pod that may be given an identity, and who may give it.
 #[derive(Debug)]
@@ -30,18 +30,14 @@ pub struct IdentityRequest<'p, 'b, P> {
 }
 
 impl<'p, P: Iterator<Item = &'p IdentityPolicy>> IdentityRequest<'p, '_, P> {
-    /// What is changed in the pod. `account_of` says what is known of a service account of its namespace, or fails with
-    /// what has to be looked up; `is_used` says whether anything is bound to one, where that is known;
-    /// `legacy` says what a migration depends on.
+    /// What is changed in the pod, given what is known of the service accounts of its namespace.
     ///
     /// # Errors
-    /// The failure of one of the three, or why the pod is refused.
-    pub fn change<E>(
+    /// What has to be looked up first, or why the pod is refused.
+    pub fn change<F: AccountFacts<'p>>(
         self,
-        account_of: impl Fn(&str) -> Result<Result<AccountState<'p>, LookupError>, E>,
-        is_used: impl Fn(&str) -> Result<Option<bool>, E>,
-        legacy: impl Fn() -> Result<Result<LegacyObjects<'p>, LookupError>, E>,
-    ) -> Result<Result<IdentityChange<'p>, IdentityError>, E> {
+        facts: &F,
+    ) -> Result<Result<IdentityChange<'p>, IdentityError>, F::Lookup> {
         let Self { pod, text, namespace, enforced_level, policies, providers } = self;
         if pod.is_mirror() {
             return Ok(Ok(IdentityChange::default()));
@@ -55,8 +51,7 @@ impl<'p, P: Iterator<Item = &'p IdentityPolicy>> IdentityRequest<'p, '_, P> {
             let warnings = providers.iter().filter_map(|provider| provider.near_miss(pod)).collect();
             return Ok(Ok(IdentityChange { warnings, ..IdentityChange::default() }));
         }
-        let planner =
-            Planner { pod, text, namespace, enforced_level, providers, account_of, is_used, legacy };
+        let planner = Planner { pod, text, namespace, enforced_level, providers, facts };
         match change(&planner, &policies) {
             Ok(change) => Ok(Ok(change)),
             Err(Halt::Refused(error)) => Ok(Err(error)),
@@ -65,15 +60,10 @@ impl<'p, P: Iterator<Item = &'p IdentityPolicy>> IdentityRequest<'p, '_, P> {
     }
 }
 
-fn change<'p, A, U, L, E>(
-    planner: &Planner<'p, '_, A, U, L>,
+fn change<'p, F: AccountFacts<'p>>(
+    planner: &Planner<'p, '_, '_, F>,
     policies: &[&'p IdentityPolicy],
-) -> Result<IdentityChange<'p>, Halt<E>>
-where
-    A: Fn(&str) -> Result<Result<AccountState<'p>, LookupError>, E>,
-    U: Fn(&str) -> Result<Option<bool>, E>,
-    L: Fn() -> Result<Result<LegacyObjects<'p>, LookupError>, E>,
-{
+) -> Result<IdentityChange<'p>, Halt<F::Lookup>> {
     let pod = planner.pod;
     let is_selected = || policies.iter().copied().filter(|policy| policy.selects(pod));
     let opts_out = is_selected().next().is_some() && opts_out(pod)?;

@@ -3,6 +3,7 @@
 //! Each case compares the whole pod, and then runs a second time, as the API server does after a patch.
 
 mod azure_ml;
+mod bound;
 mod cases;
 mod injected;
 mod modes;
@@ -16,8 +17,11 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use podgate::admission::{Reviewer, Webhook};
-use podgate::identity::{Azure, AzureSettings, Providers, ServiceAccount, TokenLayout};
-use podgate::policy::{Binding, BindingKind, LookupAnswer, LookupError, Snapshot};
+use podgate::identity::{Azure, AzureSettings, Providers, ServiceAccount, TokenEndpoint, TokenLayout};
+use podgate::policy::{
+    Binding, BindingKind, IDENTITY_GROUP, LookupAnswer, LookupError, PolicySet, RoleRule, Snapshot,
+    USE_IDENTITY,
+};
 use serde_json::{Value as Json, json};
 
 use crate::policies::policies;
@@ -26,6 +30,8 @@ pub(super) const TEAM: &str = "ml-team-a";
 pub(super) const TENANT: &str = "99999999-aaaa-4bbb-8ccc-dddddddddddd";
 pub(super) const CLIENT_A: &str = "0a0a0a0a-1111-4222-8333-444444444444";
 pub(super) const CLIENT_ID: &str = "azure.workload.identity/client-id";
+/// Binds a pod to the token endpoint.
+pub(super) const BINDING: &str = "azure.workload.identity/use-identity-binding";
 pub(super) const USE: &str = "azure.workload.identity/use";
 
 /// The value of a variable of the pod's own, which is nowhere in an answer.
@@ -61,6 +67,17 @@ pub(super) struct Case {
     pub(super) is_live: bool,
     /// Whether a binding names the account of the trainers; `None` if bindings are not known.
     pub(super) is_bound: Option<bool>,
+    /// Whether that account may use the identity that bound pods are bound to; `None` where pods cannot be bound.
+    pub(super) may_use: Option<bool>,
+}
+
+/// A token endpoint of the cluster, that pods with the annotation [`BINDING`] are bound to.
+pub(super) fn endpoint() -> TokenEndpoint {
+    TokenEndpoint {
+        annotation_suffix: "identity-binding".to_owned(),
+        audience: "api://AKSIdentityBinding".to_owned(),
+        ..TokenEndpoint::default()
+    }
 }
 
 /// The answer to a review.
@@ -85,6 +102,7 @@ impl Case {
             creator: "system:serviceaccount:kube-system:replicaset-controller",
             is_live: false,
             is_bound: None,
+            may_use: None,
         }
     }
 
@@ -116,9 +134,26 @@ impl Case {
             binding.add("ServiceAccount", if is_bound { "trainer-wi" } else { "other" }, Some(TEAM));
             bindings.insert(TEAM, "b", binding);
         }
+        if let Some(may_use) = self.may_use {
+            let bindings = snapshot.bindings_mut();
+            bindings.set_known(BindingKind::Role);
+            bindings.set_known(BindingKind::ClusterRole);
+            let mut binding = Binding::to_role(Some("identity-user"));
+            binding.add("ServiceAccount", "trainer-wi", Some(TEAM));
+            bindings.insert("", "b", binding);
+            let rule = RoleRule {
+                groups: vec![IDENTITY_GROUP],
+                resources: vec![if may_use { CLIENT_A } else { "another" }],
+                verbs: vec![USE_IDENTITY],
+                has_names: false,
+            };
+            bindings.add_cluster_role("identity-user", [rule].into_iter());
+        }
         let settings = AzureSettings { layout: TokenLayout::V15, ..AzureSettings::of_tenant(TENANT) };
-        providers.add(Azure::new(settings).unwrap());
-        Reviewer::new(policies(&self.policies), snapshot).with_providers(Arc::new(providers))
+        let token_endpoint = self.may_use.map(|_| endpoint());
+        providers.add(Azure::new(AzureSettings { token_endpoint, ..settings }).unwrap());
+        let set = if self.policies.is_empty() { PolicySet::default() } else { policies(&self.policies) };
+        Reviewer::new(set, snapshot).with_providers(Arc::new(providers))
     }
 
     pub(super) fn review(&self, pod: &Json) -> Vec<u8> {

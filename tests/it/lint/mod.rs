@@ -1,6 +1,7 @@
 //! The linter, from files to the report. Inputs and reports are written out in full.
 
 mod files;
+mod identity;
 mod kinds;
 mod layouts;
 mod misplaced;
@@ -18,7 +19,9 @@ mod wrong_types;
 
 use std::fs;
 use std::io::Write as _;
+use std::sync::Arc;
 
+use podgate::identity::Providers;
 use podgate::kinds::KindFiles;
 use podgate::lint::report::{FailOn, Layout, json, summary, text};
 use podgate::lint::{Excludes, Input, Options, Report, run};
@@ -39,6 +42,7 @@ struct Case {
     namespace: String,
     excludes: Excludes,
     references: References,
+    providers: Arc<Providers>,
 }
 
 impl Case {
@@ -51,6 +55,7 @@ impl Case {
             namespace: String::new(),
             excludes: Excludes::default(),
             references: References::default(),
+            providers: Arc::default(),
         };
         for (name, text) in files {
             case.write(name, text);
@@ -104,7 +109,7 @@ impl Case {
     fn run(self, names: &[&str]) -> Report {
         let inputs: Vec<Input> =
             names.iter().map(|name| Input::Path(self.folder.path().join(name))).collect();
-        let Self { folder, policies, namespaces, namespace, excludes, references } = self;
+        let Self { folder, policies, namespaces, namespace, excludes, references, providers } = self;
         let mut report = run(
             &inputs,
             Options {
@@ -114,6 +119,7 @@ impl Case {
                 excludes,
                 kinds: Kinds::default(),
                 references,
+                providers,
                 check_tables: Some(KindFiles::faults_of),
             },
         );
@@ -121,6 +127,7 @@ impl Case {
         let files = report.objects.iter_mut().map(|object| &mut object.file);
         let summary = &mut report.summary;
         let folders = summary.charts.iter_mut().chain(&mut summary.kustomizations);
+        report.identity.iter_mut().for_each(|note| note.file = note.file.replace(&folder, ""));
         let unread = report.unread.iter_mut().chain(&mut report.misspelt).map(|unread| &mut unread.file);
         for file in files.chain(unread).chain(folders) {
             *file = file.replace(&folder, "");
