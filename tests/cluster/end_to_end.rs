@@ -20,7 +20,7 @@ use serde_json::{Value as Json, json};
 use tower::ServiceBuilder;
 
 use crate::control_plane::ControlPlane;
-use crate::gate::{Gate, LABEL, bad_pod, good_pod, lazy_pod, pod};
+use crate::gate::{Gate, LABEL, Parts, bad_pod, good_pod, lazy_pod, pod};
 use crate::wait::eventually;
 use crate::wire::client_config;
 
@@ -83,7 +83,10 @@ fn a_lazy_pod_is_repaired_and_whoever_made_it_is_warned() {
 
 #[test]
 fn an_identity_is_injected_and_the_service_account_plugin_agrees() {
-    let Some(gate) = Gate::before_new_namespace() else { return };
+    let Some(cluster) = ControlPlane::shared() else { return };
+    let flags = ["--azure-tenant-id", "99999999-aaaa-4bbb-8ccc-dddddddddddd"];
+    let namespace = cluster.namespace(&[LABEL]);
+    let gate = Gate::of(Parts { flags: &flags, ..Parts::default() }, cluster, &namespace, |_| {});
     let mut trainer = good_pod("trainer");
     trainer["metadata"]["labels"] = json!({ "app": "trainer" });
 
@@ -108,6 +111,21 @@ fn an_identity_is_injected_and_the_service_account_plugin_agrees() {
     let tokens =
         volumes.iter().filter(|volume| volume["name"].as_str().unwrap().starts_with("kube-api-access-"));
     assert_eq!(tokens.count(), 1, "{volumes:?}");
+    let names: Vec<&str> = created["spec"]["containers"][0]["env"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|variable| variable["name"].as_str().unwrap())
+        .collect();
+    assert!(
+        names.ends_with(&[
+            "AZURE_CLIENT_ID",
+            "AZURE_TENANT_ID",
+            "AZURE_FEDERATED_TOKEN_FILE",
+            "AZURE_AUTHORITY_HOST"
+        ]),
+        "{names:?}"
+    );
 
     // Who chose an account keeps it.
     gate.kubectl(&["create", "serviceaccount", "mine"]).succeeded();
@@ -116,6 +134,21 @@ fn an_identity_is_injected_and_the_service_account_plugin_agrees() {
     own["spec"]["serviceAccountName"] = "mine".into();
     gate.create(&own).succeeded();
     assert_eq!(gate.get("pod/own")["spec"]["serviceAccountName"], "mine");
+}
+
+/// Nobody has told podgate a tenant, and no other webhook injects: the pod would run without its token.
+#[test]
+fn a_promise_that_nobody_keeps_is_told() {
+    let Some(gate) = Gate::before_new_namespace() else { return };
+    let mut trainer = good_pod("trainer");
+    trainer["metadata"]["labels"] = json!({ "app": "trainer" });
+    gate.kubectl(&["create", "serviceaccount", "trainer-wi"]).succeeded();
+    let client_id = "azure.workload.identity/client-id=0a0a0a0a-1111-4222-8333-444444444444";
+    gate.kubectl(&["annotate", "serviceaccount", "trainer-wi", client_id]).succeeded();
+    let refused = gate.create(&trainer).failed();
+    for text in ["IdentityPolicy \"trainers\"", "no volume with a token for Azure", "Try again"] {
+        assert!(refused.contains(text), "{text} is not in {refused}");
+    }
 }
 
 #[test]
