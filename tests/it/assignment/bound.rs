@@ -59,7 +59,7 @@ fn a_pod_that_asks_by_its_label_is_told() {
 fn a_cluster_is_asked_and_need_not_answer() {
     let live = Case { is_live: true, ..case("", false) }.with_account("trainer-wi", account());
     let ask =
-        |answer| live.ask_with(Webhook::Mutate, &bound("default"), Ok(LookupAnswer::IdentityRight(answer)));
+        |answer| live.ask_with(Webhook::Mutate, &bound("default"), &Ok(LookupAnswer::IdentityRight(answer)));
     assert_eq!(ask(Some(false)).code, 403);
     for answer in [Some(true), None] {
         assert!(ask(answer).pod.is_some(), "{answer:?} in {TEAM}");
