@@ -37,7 +37,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(Box<serve::ServeArgs>),
-    Lint(lint::LintArgs),
+    Lint(Box<lint::LintArgs>),
     Review(Box<review::ReviewArgs>),
     Explain(explain::ExplainArgs),
     Policy(policy::PolicyArgs),

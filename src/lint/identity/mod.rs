@@ -14,7 +14,7 @@ use smallvec::SmallVec;
 use crate::evaluate::Severity;
 use crate::identity::aad_pod_identity::LEGACY_LABEL;
 use crate::identity::{AZURE_CLIENT_ID, AZURE_LABEL, Providers, ServiceAccount};
-use crate::json::Reader;
+use crate::json::{JsonError, Reader};
 use crate::lint::report::{IdentityReport, PodReport};
 use crate::mutate::{IdentityChange, IdentityError, IdentityRequest};
 use crate::path::Path;
@@ -101,25 +101,19 @@ impl<'o> IdentityCheck<'o> {
             return;
         }
         let json = written.to_json();
-        let mut read = Reader::new(&json)
-            .and_then(|reader| Pod::read(&mut reader.refusing_misspelt_case()))
-            .and_then(|pod| Ok((pod, std::str::from_utf8(&json).unwrap_or_default())));
-        let (pod, text) = match &mut read {
-            Ok((pod, text)) => (pod, *text),
-            Err(error) => {
-                let text = format!("which identity it gets: {error}");
-                let path = Path::root();
-                report.add_unresolved(template.unknown(written, &path, UnresolvedReason::WrongType, text));
-                return;
-            }
+        let text = std::str::from_utf8(&json).unwrap_or_default();
+        let read = Reader::new(&json).and_then(|reader| Pod::read(&mut reader.refusing_misspelt_case()));
+        let mut pod = match read {
+            Ok(pod) => pod,
+            Err(error) => return report.add_unresolved(unreadable_entry(template, written, &error)),
         };
         pod.apply_server_defaults();
-        set_owner(pod, source);
+        set_owner(&mut pod, source);
         if set.azure_ml_exemption(namespace, pod.service_account(), "").is_some() {
             return;
         }
         let shown = if namespace.is_empty() { SOME_NAMESPACE } else { namespace };
-        let judged = Judged { pod, text, namespace: shown };
+        let judged = Judged { pod: &pod, text, namespace: shown };
         self.tell(&judged, (template, written), (&policies, source), report);
         self.note_used(&judged, &policies, source, report);
         if perhaps.is_empty() || report.is_refused() {
@@ -253,6 +247,11 @@ fn place<'d>(template: &Template<'d>, written: &Node) -> Place<'d> {
     let label = Path::from_keys(["metadata", "labels", AZURE_LABEL]);
     let is_by_label = !written.locate(&account).exact && written.locate(&label).exact;
     template.places.locate(written, if is_by_label { &label } else { &account })
+}
+
+fn unreadable_entry(template: &Template<'_>, written: &Node, error: &JsonError) -> Unresolved {
+    let text = format!("which identity it gets: {error}");
+    template.unknown(written, &Path::root(), UnresolvedReason::WrongType, text)
 }
 
 fn account_entry(template: &Template<'_>, written: &Node, judged: &Judged<'_, '_>, name: &str) -> Unresolved {

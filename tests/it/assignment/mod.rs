@@ -59,6 +59,7 @@ pub(super) fn account() -> ServiceAccount {
 }
 
 /// What a review is answered by.
+#[derive(Clone)]
 pub(super) struct Case {
     pub(super) policies: String,
     pub(super) accounts: Vec<(&'static str, ServiceAccount)>,
@@ -147,7 +148,7 @@ impl Case {
                 verbs: vec![USE_IDENTITY],
                 has_names: false,
             };
-            bindings.add_cluster_role("identity-user", [rule].into_iter());
+            bindings.add_cluster_role("identity-user", [rule]);
         }
         let settings = AzureSettings { layout: TokenLayout::V15, ..AzureSettings::of_tenant(TENANT) };
         let token_endpoint = self.may_use.map(|_| endpoint());

@@ -13,6 +13,7 @@ use crate::assignment::{
     self, BINDING, CLIENT_A, CLIENT_ID, TEAM, TENANT, USE, account, endpoint, policy, trainer, trainers,
     without_token,
 };
+use crate::command::podgate;
 
 const POLICY: &str = "IdentityPolicy \"ml-team-a-trainers\"";
 
@@ -92,10 +93,16 @@ fn of_linter(cluster: &assignment::Case, pod: &Json) -> (bool, Vec<String>) {
     (object.verdict == ObjectVerdict::Deny, found.iter().map(|found| found.message.clone()).collect())
 }
 
-#[test]
-fn the_linter_says_of_a_template_what_the_webhooks_say_of_its_pod() {
+fn labelled(account: &str) -> Json {
+    let mut pod = trainer(account);
+    pod["metadata"]["labels"][USE] = "true".into();
+    pod
+}
+
+/// Pods that a policy is for, or that it refuses for their account, with more in its `spec`.
+fn by_policy(more: &str) -> Vec<(&'static str, assignment::Case, Json)> {
     let annotated = |value: &'static str| ServiceAccount::new([(CLIENT_ID, value)], []);
-    let labelled = ServiceAccount::new([], [(CLIENT_ID, CLIENT_A)]);
+    let in_label = ServiceAccount::new([], [(CLIENT_ID, CLIENT_A)]);
     let near = ServiceAccount::new([("azure.workload.identity/client_id", CLIENT_A)], []);
     let no_default = policy("no-default", "{namespaces: [ml-team-a]}", "denyDefaultServiceAccount: true");
     let reserved = policy(
@@ -103,65 +110,82 @@ fn the_linter_says_of_a_template_what_the_webhooks_say_of_its_pod() {
         "{namespaces: [ml-team-a]}",
         "reservedServiceAccounts: [{name: payroll, podSelector: {matchLabels: {app: payroll}}}]",
     );
-    let mut asking = trainer("batch-runner");
-    asking["metadata"]["labels"][USE] = "true".into();
-    let mut asking_as_payroll = trainer("payroll");
-    asking_as_payroll["metadata"]["labels"][USE] = "true".into();
-    let mut nearly = trainer("default");
-    nearly["metadata"]["labels"][USE] = "True".into();
-    let mut malformed = asking.clone();
-    malformed["metadata"]["annotations"] =
-        json!({"azure.workload.identity/service-account-token-expiration": "soon"});
-    let cluster = |policies: &str| assignment::Case::new(policies);
+    let cluster = |policies: &str| {
+        let cluster = assignment::Case::new(policies);
+        cluster.with_account("payroll", account()).with_account("batch-runner", account())
+    };
     let without = |policies: &str| cluster(policies).without_account("trainer-wi");
-    let both = format!("{no_default}{}", trainers("", ""));
+    let with = |account| without(&trainers("", more)).with_account("trainer-wi", account);
+    let both = format!("{no_default}{}", trainers("", more));
+    let pod = || trainer("default");
+    vec![
+        ("B01", cluster(&trainers("", more)), pod()),
+        ("B03", cluster(&trainers("", more)), trainer("batch-runner")),
+        ("B03l", cluster(&trainers("", more)), labelled("batch-runner")),
+        ("B04", without(&trainers("", more)), pod()),
+        ("B08a", with(annotated("not-a-guid")), pod()),
+        ("B08b", with(ServiceAccount::default()), pod()),
+        ("B08c", with(in_label), pod()),
+        ("B08d", with(annotated("00000000-0000-0000-0000-000000000000")), pod()),
+        ("near", with(near), pod()),
+        ("B15a", cluster(&format!("{no_default}{reserved}")), pod()),
+        ("B15b", cluster(&both), pod()),
+        ("B15b, faulty", without(&both), pod()),
+        ("B18", cluster(&reserved), trainer("payroll")),
+        ("B18b", cluster(&reserved), labelled("payroll")),
+        ("B26", cluster(&trainers(", ownerKinds: [Job]", more)), pod()),
+        ("owner", without(&trainers(", ownerKinds: [ReplicaSet]", more)), pod()),
+    ]
+}
+
+/// Pods that no policy is for.
+fn by_label() -> Vec<(&'static str, assignment::Case, Json)> {
     let others = policy(
         "others",
         "{namespaces: [ml-team-a], podSelector: {matchLabels: {app: other}}}",
         "identity: {provider: azure, serviceAccountName: trainer-wi}",
     );
-    let mut refused = 0;
-    for more in [
+    let mut nearly = labelled("default");
+    nearly["metadata"]["labels"][USE] = "True".into();
+    let mut malformed = labelled("trainer-wi");
+    malformed["metadata"]["annotations"] =
+        json!({"azure.workload.identity/service-account-token-expiration": "soon"});
+    let cluster = || assignment::Case::new(&others);
+    vec![
+        ("A01", cluster(), labelled("trainer-wi")),
+        ("A28", cluster(), nearly),
+        ("A36", cluster(), labelled("batch-runner")),
+        ("expiration", cluster(), malformed),
+        (
+            "no client id",
+            cluster().with_account("trainer-wi", ServiceAccount::default()),
+            labelled("trainer-wi"),
+        ),
+        ("default", cluster().without_account("default"), labelled("default")),
+    ]
+}
+
+#[test]
+fn the_linter_says_of_a_template_what_the_webhooks_say_of_its_pod() {
+    let modes = [
         "",
         ", onMissingServiceAccount: Warn",
         ", onMissingServiceAccount: Skip",
         ", mode: DryRun",
         ", mode: Explain",
-    ] {
-        let with = |account| without(&trainers("", more)).with_account("trainer-wi", account);
-        for (what, cluster, pod) in [
-            ("B01", cluster(&trainers("", more)), trainer("default")),
-            ("B03", cluster(&trainers("", more)), trainer("batch-runner")),
-            ("B03l", cluster(&trainers("", more)).with_account("batch-runner", account()), asking.clone()),
-            ("B04", without(&trainers("", more)), trainer("default")),
-            ("B08a", with(annotated("not-a-guid")), trainer("default")),
-            ("B08b", with(ServiceAccount::default()), trainer("default")),
-            ("B08c", with(labelled.clone()), trainer("default")),
-            ("B08d", with(annotated("00000000-0000-0000-0000-000000000000")), trainer("default")),
-            ("near", with(near.clone()), trainer("default")),
-            ("B15a", cluster(&format!("{no_default}{}", reserved)), trainer("default")),
-            ("B15b", cluster(&both), trainer("default")),
-            ("B15b, faulty", without(&both), trainer("default")),
-            ("B18", cluster(&reserved).with_account("payroll", account()), trainer("payroll")),
-            ("B18b", cluster(&reserved).with_account("payroll", account()), asking_as_payroll.clone()),
-            ("B26", cluster(&trainers(", ownerKinds: [Job]", more)), trainer("default")),
-            ("owner", without(&trainers(", ownerKinds: [ReplicaSet]", more)), trainer("default")),
-            ("A28", cluster(&others), nearly.clone()),
-            ("A36", cluster(&others), asking.clone()),
-            ("expiration", cluster(&others).with_account("batch-runner", account()), malformed.clone()),
-            (
-                "no client id",
-                cluster(&others).with_account("batch-runner", ServiceAccount::default()),
-                asking.clone(),
-            ),
-        ] {
-            let expected = of_server(&cluster, &pod);
-            let told = of_linter(&cluster, &pod);
-            assert_eq!(told, expected, "{what}{more}");
-            refused += usize::from(told.0);
+    ];
+    let all = modes.into_iter().flat_map(|more| by_policy(more).into_iter().map(move |case| (more, case)));
+    let mut refused = 0;
+    for (more, (what, cluster, pod)) in all.chain(by_label().into_iter().map(|case| ("", case))) {
+        let mut on_server = cluster.clone();
+        if what == "default" {
+            on_server = on_server.with_account("default", ServiceAccount::default());
         }
+        let expected = of_server(&on_server, &pod);
+        assert_eq!(of_linter(&cluster, &pod), expected, "{what}{more}");
+        refused += usize::from(expected.0);
     }
-    assert!(refused > 30, "{refused}");
+    assert!(refused > 20, "{refused}");
 }
 
 #[test]
@@ -247,8 +271,7 @@ fn an_account_that_nobody_has_shown_is_waited_for() {
     cluster.namespaces.insert_service_account("elsewhere", "x", account());
     assert_eq!(cluster.run(&[""]).objects[0].verdict, ObjectVerdict::Deny);
     // A name that is yet to be filled in may be that of any.
-    let mut labelled = trainer("{{ .Values.account }}");
-    labelled["metadata"]["labels"][USE] = "true".into();
+    let labelled = labelled("{{ .Values.account }}");
     let files = [("a.yaml", deployment(&labelled)), ("b.yaml", good("trainer-wi"))];
     let files = files.each_ref().map(|(name, text)| (*name, text.as_str()));
     let report = case("", &files).run(&[""]);
@@ -257,9 +280,7 @@ fn an_account_that_nobody_has_shown_is_waited_for() {
 
 #[test]
 fn pods_that_ask_by_their_label_need_no_policy() {
-    let mut labelled = trainer("trainer-wi");
-    labelled["metadata"]["labels"][USE] = "true".into();
-    let labelled = deployment(&labelled);
+    let labelled = deployment(&labelled("trainer-wi"));
     for (accounts, verdict, fragment) in [
         (good("trainer-wi"), ObjectVerdict::Allow, ""),
         (good("another"), ObjectVerdict::Deny, "ml-team-a/trainer-wi, which is not found"),
@@ -289,9 +310,7 @@ fn manifests_without_a_namespace_are_of_one() {
     let text = |object: &str| {
         object.replace(",\"namespace\":\"ml-team-a\"", "").replace("  namespace: ml-team-a\n", "")
     };
-    let mut labelled = trainer("trainer-wi");
-    labelled["metadata"]["labels"][USE] = "true".into();
-    let labelled = text(&deployment(&labelled));
+    let labelled = text(&deployment(&labelled("trainer-wi")));
     for (account, verdict) in
         [(text(&good("trainer-wi")), ObjectVerdict::Allow), (text(&good("x")), ObjectVerdict::Deny)]
     {
@@ -370,8 +389,7 @@ fn keys_that_nobody_reads_are_told() {
 /// Other accounts are nobody's business.
 #[test]
 fn only_accounts_that_somebody_acts_as_are_looked_at() {
-    let mut labelled = trainer("trainer-wi");
-    labelled["metadata"]["labels"][USE] = "true".into();
+    let labelled = labelled("trainer-wi");
     let faulty = file_of("trainer-wi", &format!("  annotations:\n    {CLIENT_ID}: nobody\n"));
     let files = format!("{}{faulty}{}", file_of("other", ""), deployment(&labelled));
     let report = case("", &[("a.yaml", &files)]).run(&[""]);
@@ -431,4 +449,46 @@ fn roles_of_the_run_say_who_may_use_a_bound_identity() {
             }
         }
     }
+}
+
+/// What a migration depends on is in an export of the cluster, and not in manifests.
+#[test]
+fn bindings_of_the_old_kind_are_waited_for() {
+    let moving = policy("moving", "{namespaces: [ml-team-a]}", "migration: {aadPodIdentity: Enforce}");
+    let mut pod = trainer("default");
+    pod["metadata"]["labels"]["aadpodidbinding"] = "ml-identity".into();
+    let files = [("a.yaml", deployment(&pod)), ("b.yaml", good("trainer-wi"))];
+    let files = files.each_ref().map(|(name, text)| (*name, text.as_str()));
+    let report = case(&moving, &files).run(&[""]);
+    let [entry] = report.objects[0].pods[0].unresolved.as_slice() else { panic!("{report:?}") };
+    assert!(entry.text.starts_with("needs the AzureIdentities"), "{entry:?}");
+    assert_eq!(entry.path, "spec.template.metadata.labels.aadpodidbinding");
+}
+
+/// A value of the wrong type is in the way of a verdict, and not of all others.
+#[test]
+fn a_pod_that_cannot_be_read_is_not_allowed() {
+    let job = format!(
+        "apiVersion: kubeflow.org/v1\nkind: PyTorchJob\nmetadata: {{name: j, namespace: {TEAM}}}\nspec: {{pytorchReplicaSpecs: \
+         {{Worker: {{template: {{metadata: {{labels: {{{USE}: 'true'}}}}, spec: {{serviceAccountName: 5, containers: []}}}}}}}}}}\n"
+    );
+    let report = case("", &[("a.yaml", &job)]).run(&[""]);
+    let [entry] = report.objects[0].pods[0].unresolved.as_slice() else { panic!("{report:?}") };
+    assert!(entry.text.starts_with("which identity it gets: ") && entry.text.contains("serviceAccountName"));
+}
+
+#[test]
+fn the_program_needs_no_flag_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.yaml");
+    let labelled = labelled("trainer-wi");
+    std::fs::write(&file, format!("{}{}", good("another"), deployment(&labelled))).unwrap();
+    let run = |flags: &[&str]| {
+        let output = podgate().arg("lint").args(flags).arg(&file).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (code, text) = run(&["--policy", "none"]);
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("ml-team-a/trainer-wi, which is not found"), "{text}");
+    assert_eq!(run(&["--standard", "privileged"]), (Some(0), String::new()));
 }
