@@ -134,12 +134,13 @@ fn promise<'v>(
     view: ClusterView<'v>,
 ) -> Result<Option<BrokenPromise<'v>>, Interrupt> {
     let is_new = task.workload.is_pod() && task.operation == Operation::Create;
-    if !is_new || exemption(task, policies).is_some() {
+    let exemption = exemption(task, policies);
+    if !is_new || exemption.is_some_and(|exemption| !exemption.allows_workload_identity) {
         return Ok(None);
     }
     let namespace = task.request.namespace.as_ref();
-    let promised =
-        PromisedPod { pod: task.pod, namespace, policies: task.policies.identity(policies), providers };
+    let holding = task.policies.identity(policies).filter(|_| exemption.is_none());
+    let promised = PromisedPod { pod: task.pod, namespace, policies: holding, providers };
     let broken = promised.broken_promise(&NamespaceAccounts { view, namespace })?;
     broken.map_err(|IdentityError { code, message, .. }| Interrupt::Failed(ReviewError { code, message }))
 }

@@ -65,7 +65,7 @@ fn account(
         return findings.push(missing.fix(kubectl(format!("create serviceaccount {name}"))));
     };
     let Some(assignment) = &policy.assignment else { return };
-    for AccountFault { what, fix } in check_account(assignment.provider, account) {
+    for AccountFault { what, fix, .. } in check_account(assignment.provider, account) {
         let annotate =
             format!("annotate --overwrite serviceaccount {name} {AZURE_CLIENT_ID}=CLIENT-ID # {fix}");
         findings.push(

@@ -69,7 +69,7 @@ impl DocumentReader<'_> {
         }
         for (place, creator) in compute.creators.iter().enumerate() {
             // `*` and the groups of everybody would make the other two the only bounds.
-            if creator.is_empty() || creator.contains('*') || creator.starts_with("system:serviceaccounts") {
+            if creator.is_empty() || creator.contains('*') || is_group(creator) {
                 let message = "must be one user, as system:serviceaccount:NAMESPACE:NAME; there are no patterns or groups";
                 self.fault(&at().key("creators").index(place), message);
             }
@@ -81,4 +81,10 @@ impl DocumentReader<'_> {
             self.fault(at, format!("no namespace can be named {name:?}{}", not_ascii(name)));
         }
     }
+}
+
+/// Whether a name is that of one of Kubernetes' own groups.
+fn is_group(name: &str) -> bool {
+    let groups = ["system:masters", "system:nodes", "system:authenticated", "system:unauthenticated"];
+    name.starts_with("system:serviceaccounts") || groups.contains(&name)
 }

@@ -6,7 +6,7 @@ use crate::identity::azure_keys::{EXPIRATION, SKIP_CONTAINERS, is_binding};
 use crate::identity::provider::InjectionError;
 use crate::identity::service_account::ServiceAccount;
 use crate::pod::Pod;
-use crate::text::printable;
+use crate::text::{Printable, PrintableKey, printable};
 
 /// How long a token lasts if nobody says, in seconds.
 const USUAL_SECONDS: i64 = 3600;
@@ -22,10 +22,14 @@ pub(super) struct Expiration(pub(super) i64);
 
 impl Expiration {
     /// As the pod says, or else its service account; an empty text says nothing.
-    pub(super) fn of(pod: &Pod<'_>, account: &ServiceAccount) -> Result<Self, InjectionError> {
-        let of_pod = pod.metadata.annotation(EXPIRATION).map(|value| (value, "pod"));
-        let of_account = account.annotation(EXPIRATION).map(|value| (value, "service account"));
-        let Some((value, holder)) =
+    pub(super) fn of(
+        pod: &Pod<'_>,
+        account: &ServiceAccount,
+        (namespace, name): (&str, &str),
+    ) -> Result<Self, InjectionError> {
+        let of_pod = pod.metadata.annotation(EXPIRATION).map(|value| (value, true));
+        let of_account = account.annotation(EXPIRATION).map(|value| (value, false));
+        let Some((value, is_of_pod)) =
             [of_pod, of_account].into_iter().flatten().find(|(value, _)| !value.is_empty())
         else {
             return Ok(Self(USUAL_SECONDS));
@@ -35,7 +39,12 @@ impl Expiration {
             Ok(seconds) if (LEAST_SECONDS..=MOST_SECONDS).contains(&seconds) => Ok(Self(seconds)),
             _ => {
                 let legal = format!("a whole number of seconds between {LEAST_SECONDS} and {MOST_SECONDS}");
-                Err(bad_annotation(EXPIRATION, holder, value, &legal))
+                let holder = if is_of_pod {
+                    "pod".to_owned()
+                } else {
+                    format!("service account {}/{}", Printable(namespace), PrintableKey(name))
+                };
+                Err(bad_annotation(EXPIRATION, &holder, value, &legal))
             }
         }
     }
@@ -120,7 +129,7 @@ mod tests {
             let text = pod(&format!(r#"{{"{EXPIRATION}":"{value}"}}"#));
             let pod = Pod::read(&mut Reader::over(&text)).expect("a pod");
             let account = ServiceAccount::new([(EXPIRATION, "7200")], []);
-            let found = Expiration::of(&pod, &account).map(|found| found.0);
+            let found = Expiration::of(&pod, &account, ("team", "trainer")).map(|found| found.0);
             assert_eq!(found.as_ref().ok().copied(), expected, "{value}");
             if let Err(error) = found {
                 let shown = error.to_string();
@@ -133,7 +142,10 @@ mod tests {
         let pod = Pod::default();
         let account = ServiceAccount::new([(EXPIRATION, "1")], []);
         assert!(
-            Expiration::of(&pod, &account).expect_err("1").to_string().contains("of the service account")
+            Expiration::of(&pod, &account, ("team", "trainer"))
+                .expect_err("1")
+                .to_string()
+                .contains("of the service account team/trainer")
         );
     }
 

@@ -29,20 +29,30 @@ fn client_id_fault(account: &ServiceAccount) -> Option<AccountFault> {
     let Some(written) = account.annotation(CLIENT_ID) else {
         let missing = || AccountFault {
             what: format!("lacks the annotation {CLIENT_ID}"),
+            brief: format!("no annotation {CLIENT_ID}"),
             fix: "set it to the client id of the managed identity, a GUID".to_owned(),
         };
         return Some(misplaced(account, CLIENT_ID).unwrap_or_else(missing));
     };
     let shown = printable(written, LONGEST_VALUE);
-    let what = match written {
-        "" => format!("has an empty annotation {CLIENT_ID}"),
-        ALL_ZERO => format!("has the annotation {CLIENT_ID} with {ALL_ZERO}, which is nobody's"),
-        _ if !is_guid(written) => {
-            format!("has the annotation {CLIENT_ID} with \"{shown}\", which is no GUID")
-        }
+    let (what, brief) = match written {
+        "" => (format!("has an empty annotation {CLIENT_ID}"), "client-id is empty"),
+        ALL_ZERO => (
+            format!("has the annotation {CLIENT_ID} with {ALL_ZERO}, which is nobody's"),
+            "client-id is all zeros",
+        ),
+        _ if !is_guid(written) => (
+            format!("has the annotation {CLIENT_ID} with \"{shown}\", which is no GUID"),
+            "client-id is no GUID",
+        ),
         _ => return None,
     };
-    Some(AccountFault { what, fix: "set it to the client id of the managed identity, a GUID".to_owned() })
+    let brief = brief.to_owned();
+    Some(AccountFault {
+        what,
+        brief,
+        fix: "set it to the client id of the managed identity, a GUID".to_owned(),
+    })
 }
 
 /// A label in place of an annotation, or a key that is nearly the right one.
@@ -51,6 +61,7 @@ fn misplaced(account: &ServiceAccount, key: &str) -> Option<AccountFault> {
     if account.labels().any(|(label, _)| label == key) {
         return Some(AccountFault {
             what: format!("has {key} as a label, not as an annotation"),
+            brief: format!("{} is a label, not an annotation", short(key)),
             fix: fix(),
         });
     }
@@ -60,8 +71,14 @@ fn misplaced(account: &ServiceAccount, key: &str) -> Option<AccountFault> {
         found.or_else(|| account.labels().find(near).map(|(written, _)| ("label", written)))?;
     Some(AccountFault {
         what: format!("has the {kind} {} in place of {key}", PrintableKey(written)),
+        brief: format!("{kind} {} in place of {}", printable(written, LONGEST_VALUE), short(key)),
         fix: fix(),
     })
+}
+
+/// A key without what all of them begin with.
+fn short(key: &str) -> &str {
+    key.rsplit('/').next().unwrap_or(key)
 }
 
 /// Whether a key that is not one of ours must have been meant as this one.

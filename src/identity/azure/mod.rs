@@ -59,7 +59,7 @@ impl Azure {
         let endpoint = self.settings.token_endpoint.as_ref().filter(|endpoint| is_bound(pod, endpoint));
         // Of several faults the first in the order in which azure-workload-identity looks for them.
         let proxy = Proxy::of(pod, &self.settings)?;
-        let expiration = Expiration::of(pod, account)?;
+        let expiration = Expiration::of(pod, account, (recipient.namespace, recipient.account_name))?;
         let volume = TokenVolume::new(&self.settings, endpoint, expiration, &pod.metadata);
         let found = volume.find(&pod.spec.volumes)?;
         let skipped = SkippedContainers::of(pod);

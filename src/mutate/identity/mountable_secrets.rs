@@ -42,7 +42,7 @@ impl<'t> Unlisted<'t, '_> {
         }
     }
 
-    /// Reads what the API server looks at: the secrets of volumes, and those of single variables.
+    /// Reads what the API server looks at: the secrets of volumes and of variables.
     fn read(&mut self, reader: &mut Reader<'t>) -> Result<bool> {
         members!(reader, {
             "spec" => members!(reader, {
@@ -62,6 +62,12 @@ impl<'t> Unlisted<'t, '_> {
 
     fn read_container(&mut self, reader: &mut Reader<'t>) -> Result<bool> {
         members!(reader, {
+            "envFrom" => reader.array(|reader, _| {
+                members!(reader, {
+                    "secretRef" => members!(reader, { "name" => self.add(reader.string()?) }).map(drop)?,
+                })
+                .map(drop)
+            })?,
             "env" => reader.array(|reader, _| {
                 members!(reader, {
                     "valueFrom" => members!(reader, {

@@ -13,12 +13,12 @@ use crate::mutate::identity::change::{IdentityChange, IdentityError};
 use crate::mutate::identity::choose::{choose, choose_automount};
 use crate::mutate::identity::migrate::{Migrated, MigratedAccount, migrate};
 use crate::mutate::identity::mountable_secrets::mountable_secret_warnings;
-use crate::mutate::identity::warning::{policy_name, warning};
+use crate::mutate::identity::warning::{LONGEST_WARNING, policy_name, warning};
 use crate::pod::Pod;
 use crate::policy::{
     AccountState, Assignment, AutomountToken, IdentityPolicy, Injector, LookupError, OnMissing,
 };
-use crate::text::{Printable, PrintableKey};
+use crate::text::{Printable, PrintableKey, cut};
 
 /// A pod, and what is known around it.
 pub(super) struct Planner<'p, 'b, 'f, F> {
@@ -113,10 +113,17 @@ impl<'p, F: AccountFacts<'p>> Planner<'p, '_, '_, F> {
         let name = &assignment.service_account_name;
         let account = match self.facts.account(name).map_err(Halt::NeedsLookup)? {
             Ok(AccountState::Known(account)) => Some(account),
-            Ok(AccountState::Untold) => None,
-            Ok(AccountState::Absent) => {
+            Ok(AccountState::Untold) if !self.injects(policy, assignment.injection) => None,
+            Ok(state @ (AccountState::Untold | AccountState::Absent)) => {
+                // Only files know of no service account at all.
+                let fix = match state {
+                    AccountState::Untold => {
+                        "no service account is known; name files that hold them with --objects"
+                    }
+                    AccountState::Absent | AccountState::Known(_) => "create it, or change the policy",
+                };
                 let message = format!(
-                    "{}, which is not found: create it, or change the policy. {}",
+                    "{}, which is not found: {fix}. {}",
                     self.gives(policy, name),
                     self.subject(name)
                 );
@@ -135,7 +142,7 @@ impl<'p, F: AccountFacts<'p>> Planner<'p, '_, '_, F> {
                 fault.fix,
                 self.subject(name)
             );
-            let brief = format!("{}/{name} {}", self.namespace, fault.what);
+            let brief = format!("{}: service account {}/{name}", fault.brief, self.namespace);
             self.unmet(policy, assignment, IdentityError::new(403, message, brief), warnings)?;
             return Ok(None);
         }
@@ -146,6 +153,15 @@ impl<'p, F: AccountFacts<'p>> Planner<'p, '_, '_, F> {
         }
         let injection = assignment.injection;
         Ok(Some(Assigned { policy, target: name, injection, account }))
+    }
+
+    /// Whether podgate itself injects for this policy, so that it has to know the service account.
+    fn injects(&self, policy: &IdentityPolicy, injection: Injector) -> bool {
+        let is_asked = |provider: &dyn Provider| {
+            let (key, value) = provider.label();
+            policy.target().is_some() && self.pod.metadata.label(key).is_none_or(|written| written == value)
+        };
+        injection == Injector::Podgate && self.providers.iter().any(is_asked)
     }
 
     /// The right that the pod would lack as this service account.
@@ -302,7 +318,7 @@ impl<'p, F: AccountFacts<'p>> Planner<'p, '_, '_, F> {
             match provider.inject(recipient) {
                 Ok(Injection { edits, warnings }) => {
                     change.edits.extend(edits);
-                    change.warnings.extend(warnings);
+                    change.warnings.extend(warnings.into_iter().map(|text| cut(text, LONGEST_WARNING)));
                 }
                 Err(InjectionError { code, message }) => {
                     return Err(IdentityError::new(code, message.clone(), message).into());

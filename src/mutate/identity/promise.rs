@@ -8,7 +8,7 @@ use crate::mutate::identity::change::IdentityError;
 use crate::mutate::identity::choose::{choose, opts_out};
 use crate::mutate::identity::warning::{policy_name, warning};
 use crate::pod::Pod;
-use crate::policy::{AccountState, Assignment, IdentityPolicy, OnMissing};
+use crate::policy::{AccountState, Assignment, IdentityPolicy, Injector, OnMissing};
 use crate::text::{Printable, PrintableKey};
 
 /// A new pod, and who may have promised it an identity.
@@ -92,7 +92,9 @@ impl<'p, P: Iterator<Item = &'p IdentityPolicy>> PromisedPod<'p, '_, P> {
                 return Ok(Ok(None));
             }
         }
-        Ok(Ok(broken(promised, (namespace, name), &what)))
+        let injected = promised.is_none_or(|(_, assignment)| assignment.injection == Injector::Podgate);
+        let nobody = injected && providers.iter().next().is_none();
+        Ok(Ok(broken(promised, (namespace, name), &what, nobody)))
     }
 }
 
@@ -106,6 +108,7 @@ fn broken<'p>(
     promised: Option<(&'p IdentityPolicy, &'p Assignment)>,
     (namespace, name): (&str, &str),
     what: &str,
+    has_no_provider: bool,
 ) -> Option<BrokenPromise<'p>> {
     let on_missing = promised.map_or(OnMissing::Deny, |(_, assignment)| assignment.on_missing);
     if on_missing == OnMissing::Skip {
@@ -116,10 +119,15 @@ fn broken<'p>(
         Some((policy, _)) => (format!("IdentityPolicy \"{}\"", policy.name), policy_name(policy)),
         None => ("its label".to_owned(), "its label".to_owned()),
     };
+    let why = if has_no_provider {
+        "podgate injects nothing, as it was started without --azure-tenant-id, and no other webhook did. Try again once \
+         one of them does"
+    } else {
+        "the webhook that puts it in was not called, or another took it out again. Try again; if it stays so, podgate \
+         doctor tells whether the webhooks are called in the right order"
+    };
     let message = format!(
-        "this pod was promised the identity of the service account {namespace}/{name} by {by}, but {what}: the webhook \
-         that puts it in was not called, or another took it out again. Try again; if it stays so, podgate doctor tells \
-         whether the webhooks are called in the right order"
+        "this pod was promised the identity of the service account {namespace}/{name} by {by}, but {what}: {why}"
     );
     let warning = (on_missing == OnMissing::Warn)
         .then(|| warning(&format!("promised an identity by {brief_by}, but {what}; try again")));
