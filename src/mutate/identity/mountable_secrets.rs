@@ -20,14 +20,22 @@ struct Unlisted<'t, 'm> {
     mountable: &'m [Box<str>],
 }
 
-/// A warning for each secret, given the pod as its JSON text and the names that the account lists.
+/// A warning for each secret, given the pod as its JSON text, the names that the account lists, and the pull secrets that the
+/// pod keeps beside those of the account.
 ///
 /// # Errors
 /// When a part of the pod is of the wrong type.
-pub(super) fn mountable_secret_warnings(text: &str, mountable: &[Box<str>]) -> Result<Vec<String>> {
+pub(super) fn mountable_secret_warnings(
+    text: &str,
+    mountable: &[Box<str>],
+    (kept, pull_secrets): (&[String], &[Box<str>]),
+) -> Result<Vec<String>> {
     let mut unlisted = Unlisted { names: BTreeSet::new(), mountable };
     unlisted.read(&mut Reader::over(text))?;
-    let named = unlisted.names.iter().map(|name| {
+    for name in kept.iter().filter(|name| !pull_secrets.iter().any(|listed| **listed == ***name)) {
+        unlisted.names.insert(name.clone().into());
+    }
+    let named = unlisted.names.iter().take(MOST_NAMED).map(|name| {
         let name = printable(name, LONGEST_NAME);
         warning(&format!("{ENFORCE_MOUNTABLE_SECRETS}: the new service account does not list {name}"))
     });

@@ -267,17 +267,21 @@ impl<'p, F: AccountFacts<'p>> Planner<'p, '_, '_, F> {
         let (Some(account), false) = (account, own == *target) else { return Ok(false) };
         let unreadable = |part: &'static str| move |error| IdentityError::unreadable(part, &error);
         let written = pull_secrets_of(pod).map_err(unreadable("spec.imagePullSecrets"))?;
+        let mut kept = written.as_slice();
         if !written.is_empty() {
             match self.facts.account(own).map_err(Halt::NeedsLookup)? {
                 Ok(AccountState::Known(old)) => {
-                    change.edits.extend(swap_pull_secrets(&written, old, account));
+                    let swapped = swap_pull_secrets(&written, old, account);
+                    kept = if swapped.is_some() { &[] } else { kept };
+                    change.edits.extend(swapped);
                 }
                 Ok(AccountState::Absent | AccountState::Untold) => {}
                 Err(reason) => return Err(self.not_told(None, own, reason).into()),
             }
         }
         if let Some(mountable) = &account.mountable_secrets {
-            let told = mountable_secret_warnings(self.text, mountable).map_err(unreadable("the pod"))?;
+            let told = mountable_secret_warnings(self.text, mountable, (kept, &account.image_pull_secrets))
+                .map_err(unreadable("the pod"))?;
             change.warnings.extend(told);
         }
         let is_off = account.automount_token == Some(false) && pod.spec.automount_token.is_none();

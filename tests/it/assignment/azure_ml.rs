@@ -68,6 +68,19 @@ fn its_own_pods_are_left_alone() {
     }
 }
 
+/// One that may have an identity is held to the promise as any other.
+#[test]
+fn one_that_may_have_an_identity_has_it_in_the_end() {
+    let mut case = case("aml-compute", VOLCANO).with_account("amljobcontroller", account());
+    case.policies.push_str("  allowWorkloadIdentity: true\n");
+    let mut pod = training_pod("amljobcontroller");
+    pod["metadata"]["labels"][super::USE] = "true".into();
+    let outcome = case.ask(Webhook::Validate, &pod);
+    assert!(outcome.code == 403 && outcome.message.contains("Try again"), "{outcome:?}");
+    let whole = case.mutated(&pod).pod.expect("an identity");
+    assert_eq!(case.ask(Webhook::Validate, &whole).code, 200);
+}
+
 /// Each of the three bounds counts, and labels count for nothing.
 #[test]
 fn labels_exempt_nobody() {

@@ -132,6 +132,53 @@ fn a_tie_between_different_accounts_is_refused() {
     }
 }
 
+/// Files that name no service account tell nothing: as if it were missing, and with what to do.
+#[test]
+fn without_any_known_account_the_policy_decides() {
+    for (on_missing, code) in [("Deny", 403), ("Warn", 200), ("Skip", 200)] {
+        let policies = trainers("", &format!(", onMissingServiceAccount: {on_missing}"));
+        let case = Case { accounts: Vec::new(), ..Case::new(&policies) };
+        let outcome = case.ask(Webhook::Mutate, &trainer("default"));
+        assert_eq!((outcome.code, outcome.pod.is_none()), (code, true), "{on_missing}");
+        if code == 403 {
+            for fragment in ["IdentityPolicy \"ml-team-a-trainers\"", "not found", "--objects"] {
+                assert!(outcome.message.contains(fragment), "{}", outcome.message);
+            }
+        }
+    }
+}
+
+/// Whatever is cut, it is not what is wrong.
+#[test]
+fn warnings_of_accounts_say_what_is_wrong() {
+    let long = "x".repeat(200);
+    for (value, reason) in
+        [("not-a-guid", "client-id is no GUID"), (&long, "client-id is no GUID"), ("", "client-id is empty")]
+    {
+        for more in [", onMissingServiceAccount: Warn", ", mode: DryRun"] {
+            let account = ServiceAccount::new([(CLIENT_ID, value)], []);
+            let case = Case::new(&trainers("", more)).with_account("trainer-wi", account);
+            let warnings = case.ask(Webhook::Mutate, &trainer("default")).warnings;
+            assert!(
+                warnings.iter().any(|told| told.contains(reason) && told.contains("ml-team-a-trainers")),
+                "{warnings:?}"
+            );
+        }
+    }
+}
+
+/// The author of the pod never wrote it: the account that has it is named.
+#[test]
+fn a_bad_annotation_of_an_account_names_it() {
+    let account = ServiceAccount::new(
+        [(CLIENT_ID, CLIENT_A), ("azure.workload.identity/service-account-token-expiration", "s")],
+        [],
+    );
+    let case = Case::new(&trainers("", "")).with_account("trainer-wi", account);
+    let outcome = case.ask(Webhook::Mutate, &trainer("default"));
+    assert!(outcome.code == 400 && outcome.message.contains("ml-team-a/trainer-wi"), "{outcome:?}");
+}
+
 #[test]
 fn an_account_that_is_missing_or_not_in_order_decides_as_the_policy_says() {
     let labelled = |value: &'static str| ServiceAccount::new([], [(CLIENT_ID, value)]);

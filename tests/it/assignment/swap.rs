@@ -145,8 +145,13 @@ fn secrets_that_the_new_account_does_not_list_are_named() {
     }
     let outcome = case.mutated(&pod);
     assert!(outcome.pod.is_some());
-    assert_eq!(
-        outcome.warnings,
-        ["podgate: kubernetes.io/enforce-mountable-secrets: the new service account does not list s1"]
-    );
+    let unlisted = |name: &str| {
+        format!(
+            "podgate: kubernetes.io/enforce-mountable-secrets: the new service account does not list {name}"
+        )
+    };
+    assert_eq!(outcome.warnings, [unlisted("s1")]);
+    pod["spec"]["containers"][0]["envFrom"] = json!([{"secretRef": {"name": "s3"}}]);
+    pod["spec"]["imagePullSecrets"] = json!([{"name": "own"}]);
+    assert_eq!(case.mutated(&pod).warnings, [unlisted("own"), unlisted("s1"), unlisted("s3")]);
 }
