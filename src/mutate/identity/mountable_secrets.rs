@@ -99,7 +99,7 @@ mod tests {
             {"name":"c","secret":{"secretName":"listed"}}],"initContainers":[null],"containers":[{"env":[{"name":"X","value":"v"},
             {"name":"Y","valueFrom":{"secretKeyRef":{"name":"s2","key":"k"}}},
             {"name":"Z","valueFrom":{"secretKeyRef":{"name":"s1","key":"k"}}}]}]}}"#;
-        let told = mountable_secret_warnings(pod, &["listed".into()]).unwrap();
+        let told = mountable_secret_warnings(pod, &["listed".into()], (&[], &[])).unwrap();
         let expected = ["s1", "s2"].map(|name| {
             format!("podgate: kubernetes.io/enforce-mountable-secrets: the new service account does not list {name}")
         });
@@ -107,7 +107,7 @@ mod tests {
         let volumes: Vec<String> =
             (0..9).map(|number| format!(r#"{{"secret":{{"secretName":"s{number}"}}}}"#)).collect();
         let pod = format!(r#"{{"spec":{{"volumes":[{}]}}}}"#, volumes.join(","));
-        assert_eq!(mountable_secret_warnings(&pod, &[]).unwrap().len(), MOST_NAMED);
-        assert!(mountable_secret_warnings(r#"{"spec":{"volumes":{}}}"#, &[]).is_err());
+        assert_eq!(mountable_secret_warnings(&pod, &[], (&[], &[])).unwrap().len(), MOST_NAMED);
+        assert!(mountable_secret_warnings(r#"{"spec":{"volumes":{}}}"#, &[], (&[], &[])).is_err());
     }
 }
