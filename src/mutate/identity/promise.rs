@@ -69,7 +69,7 @@ impl<'p, P: Iterator<Item = &'p IdentityPolicy>> PromisedPod<'p, '_, P> {
             Some(_) | None => return Ok(Ok(None)),
         };
         let (provider, own) = (ProviderName::Azure, pod.service_account());
-        // Mostly nothing is missing whatever the account says, so that nothing has to be looked up.
+        // What cannot be told of the account is not missed.
         let account = match facts.account(name)? {
             Ok(AccountState::Known(account)) => Some(account),
             Ok(AccountState::Absent | AccountState::Untold) | Err(_) => None,
