@@ -44,8 +44,8 @@ const ANNOTATION: &str = "container.apparmor.security.beta.kubernetes.io/";
 fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
     let profiles = in_security_contexts(
         pod,
-        |of_pod| of_pod.app_armor_profile.as_deref(),
-        |own| own.app_armor_profile.as_deref(),
+        |of_pod| of_pod.app_armor_profile.as_ref().map(|profile| profile.kind.as_ref()),
+        |own| own.app_armor_profile.as_ref().map(|profile| profile.kind.as_ref()),
     );
     for (subject, kind) in profiles.filter(|(_, kind)| !ALLOWED.contains(kind)) {
         let (fix, help) = if pod.is_windows() {

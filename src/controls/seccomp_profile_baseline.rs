@@ -76,8 +76,8 @@ fn check_fields<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
 pub(super) fn find_set<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
     let profiles = in_security_contexts(
         pod,
-        |of_pod| of_pod.seccomp_profile.as_deref(),
-        |own| own.seccomp_profile.as_deref(),
+        |of_pod| of_pod.seccomp_profile.as_ref().map(|profile| profile.kind.as_ref()),
+        |own| own.seccomp_profile.as_ref().map(|profile| profile.kind.as_ref()),
     );
     for (subject, kind) in profiles.filter(|(_, kind)| !ALLOWED.contains(kind)) {
         let (fix, help) = if pod.is_windows() {

@@ -21,12 +21,14 @@ impl Changes {
     pub const IMAGES: Self = Self(1);
     /// An ephemeral container that is new, or has another image.
     pub const EPHEMERAL_CONTAINERS: Self = Self(1 << 1);
-    /// The resources of a container, as `pods/resize` changes them.
+    /// The resources of a container or of the pod, as `pods/resize` changes them.
     pub const RESOURCES: Self = Self(1 << 2);
     /// The tolerations, to which an update may add.
     pub const TOLERATIONS: Self = Self(1 << 3);
-    /// Labels, and the annotations that some control reads.
+    /// Labels or annotations.
     pub const METADATA: Self = Self(1 << 4);
+    /// The node selector or the affinity, which can be narrowed while the pod is held back by a scheduling gate.
+    pub const NODE_SELECTION: Self = Self(1 << 5);
     /// Everything: a pod that is new.
     pub const ALL: Self = Self(u8::MAX);
     /// The changes for which Kubernetes' own Pod Security Admission checks a pod again.
@@ -47,12 +49,13 @@ impl Changes {
                 Self::EPHEMERAL_CONTAINERS,
                 ephemeral_differ(&old.ephemeral_containers, &new.ephemeral_containers),
             ),
-            (Self::RESOURCES, differ_in(|old, new| old.resources == new.resources)),
-            (Self::TOLERATIONS, old.tolerations != new.tolerations),
             (
-                Self::METADATA,
-                old_meta.labels != new_meta.labels || old_meta.annotations != new_meta.annotations,
+                Self::RESOURCES,
+                old.resources != new.resources || differ_in(|old, new| old.resources == new.resources),
             ),
+            (Self::TOLERATIONS, old.tolerations != new.tolerations),
+            (Self::METADATA, old_meta.differs_in_labels_or_annotations(new_meta)),
+            (Self::NODE_SELECTION, old.node_selector != new.node_selector || old.affinity != new.affinity),
         ];
         has_changed
             .into_iter()
@@ -76,6 +79,7 @@ impl fmt::Display for Changes {
             (Self::RESOURCES, "resources"),
             (Self::TOLERATIONS, "tolerations"),
             (Self::METADATA, "labels or annotations"),
+            (Self::NODE_SELECTION, "node selector or affinity"),
         ];
         let names: Vec<&str> =
             named.into_iter().filter(|(change, _)| self.intersect(*change)).map(|(_, name)| name).collect();
@@ -138,7 +142,11 @@ mod tests {
             (pod(r#","ephemeralContainers":[{"name":"d"}]"#), Changes::EPHEMERAL_CONTAINERS),
             (of_container(r#","image":"x","resources":{"limits":{"cpu":"1"}}"#), Changes::RESOURCES),
             (pod(r#","tolerations":[{"operator":"Exists"}]"#), Changes::TOLERATIONS),
+            (pod(r#","resources":{"limits":{"cpu":"1"}}"#), Changes::RESOURCES),
+            (pod(r#","nodeSelector":{"a":"b"}"#), Changes::NODE_SELECTION),
+            (pod(r#","affinity":{"nodeAffinity":{}}"#), Changes::NODE_SELECTION),
             (one.replace(r#"{"spec""#, r#"{"metadata":{"labels":{"a":"b"}},"spec""#), Changes::METADATA),
+            (one.replace(r#"{"spec""#, r#"{"metadata":{"annotations":{"a":"b"}},"spec""#), Changes::METADATA),
         ] {
             assert_eq!(between(&one, &new), expected, "{new}");
         }

@@ -47,6 +47,8 @@ pub struct Container<'a> {
     pub volume_mounts: VolumeMounts<'a>,
     /// `securityContext`.
     pub security: Option<SecurityContext<'a>>,
+    /// `ports`, as JSON text; empty when absent.
+    ports: &'a str,
     /// The host ports among `ports`: those that are not 0.
     pub host_ports: Vec<HostPort>,
     /// The hosts of probes and lifecycle handlers: those that are not empty.
@@ -140,6 +142,7 @@ impl<'a> Container<'a> {
     }
 
     fn read_ports(&mut self, reader: &mut Reader<'a>) -> Result<()> {
+        let start = reader.offset();
         reader.array(|reader, index| {
             let mut port = 0;
             members!(reader, { "hostPort" => port = reader.integer32()?.unwrap_or_default() })?;
@@ -148,7 +151,9 @@ impl<'a> Container<'a> {
                 self.host_ports.push(HostPort { index, port });
             }
             Ok(())
-        })
+        })?;
+        self.ports = reader.text_since(start);
+        Ok(())
     }
 
     /// Reads a probe or a lifecycle handler; the two names say where its hosts stand.

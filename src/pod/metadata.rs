@@ -32,8 +32,10 @@ pub struct Metadata<'a> {
     pub namespace: Cow<'a, str>,
     /// `labels`; `None` when absent, which a patch must know.
     pub labels: Option<StringMap<'a>>,
-    /// Those of `annotations` that a control reads.
+    /// Those of `annotations` that a control or an identity reads the value of.
     pub annotations: StringMap<'a>,
+    /// All of `annotations`, as JSON text; empty when absent.
+    annotation_text: &'a str,
     /// The controlling one of `ownerReferences`.
     pub owner: Option<Owner<'a>>,
 }
@@ -74,17 +76,7 @@ impl<'a> Metadata<'a> {
             "generateName" => self.generate_name = reader.string()?,
             "namespace" => self.namespace = reader.string()?,
             "labels" => self.labels = read_labels(reader)?,
-            "annotations" => reader.object(|reader, key| {
-                // Others may be long, and a copy of what was applied last mostly is: nothing but escapes.
-                if !KEPT_ANNOTATIONS.iter().any(|prefix| key.starts_with(prefix)) {
-                    return reader.skip_string();
-                }
-                let value = reader.string()?;
-                reader.keep(self.annotations.len(), MAX_ITEMS, "annotations of AppArmor and seccomp")?;
-                self.annotations.push((key.clone(), value));
-                Ok(())
-            })
-            .map(drop)?,
+            "annotations" => self.read_annotations(reader)?,
             "ownerReferences" => reader.array(|reader, _| {
                 if let Some(owner) = read_controller(reader)? {
                     self.owner.get_or_insert(owner);
@@ -92,6 +84,45 @@ impl<'a> Metadata<'a> {
                 Ok(())
             })?,
         })
+    }
+}
+
+impl<'a> Metadata<'a> {
+    fn read_annotations(&mut self, reader: &mut Reader<'a>) -> Result<()> {
+        let start = reader.offset();
+        reader.object(|reader, key| {
+            // Others may be long, and a copy of what was applied last mostly is: nothing but escapes.
+            if !KEPT_ANNOTATIONS.iter().any(|prefix| key.starts_with(prefix)) {
+                return reader.skip_string();
+            }
+            let value = reader.string()?;
+            reader.keep(self.annotations.len(), MAX_ITEMS, "annotations of AppArmor and seccomp")?;
+            self.annotations.push((key.clone(), value));
+            Ok(())
+        })?;
+        self.annotation_text = reader.text_since(start);
+        Ok(())
+    }
+
+    /// Calls back with the key of each annotation, whether or not its value is kept.
+    ///
+    /// # Errors
+    /// None that reading the metadata did not find.
+    pub fn for_each_annotation_key(&self, mut each: impl FnMut(Cow<'a, str>)) -> Result<()> {
+        if self.annotation_text.is_empty() {
+            return Ok(());
+        }
+        Reader::over(self.annotation_text)
+            .object(|reader, key| {
+                each(key.clone());
+                reader.skip_string()
+            })
+            .map(drop)
+    }
+
+    /// Whether labels or annotations differ from those of another object, or are written in another way.
+    pub(super) fn differs_in_labels_or_annotations(&self, other: &Self) -> bool {
+        self.labels != other.labels || self.annotation_text != other.annotation_text
     }
 }
 

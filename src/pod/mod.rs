@@ -23,7 +23,9 @@ pub use changes::Changes;
 pub use container::{Container, ContainerKind, HostPort, ProbeHost, Variable};
 pub use container_ref::ContainerRef;
 pub use metadata::{Metadata, Owner};
-pub use security::{Capabilities, PodSecurityContext, SeLinuxOptions, SecurityContext, Strings};
+pub use security::{
+    Capabilities, Groups, PodSecurityContext, Profile, SeLinuxOptions, SecurityContext, Strings,
+};
 pub use spec::{Pod, Spec};
 pub use volume::{Volume, VolumeSource};
 pub use volume_mount::{VolumeMount, VolumeMounts};

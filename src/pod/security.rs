@@ -10,6 +10,9 @@ use crate::pod::limits::MAX_ITEMS;
 /// A list of strings that mostly has one item, such as `drop: [ALL]`: that one costs no allocation.
 pub type Strings<'a> = SmallVec<[Cow<'a, str>; 1]>;
 
+/// A list of groups: a few cost no allocation.
+pub type Groups = SmallVec<[i64; 2]>;
+
 /// `spec.securityContext`. An absent one equals an empty one: no control distinguishes them.
 #[derive(Debug, Default)]
 pub struct PodSecurityContext<'a> {
@@ -17,10 +20,18 @@ pub struct PodSecurityContext<'a> {
     pub run_as_non_root: Option<bool>,
     /// `runAsUser`.
     pub run_as_user: Option<i64>,
-    /// `seccompProfile.type`: `None` without a profile, empty for a profile without a type.
-    pub seccomp_profile: Option<Cow<'a, str>>,
-    /// `appArmorProfile.type`, likewise.
-    pub app_armor_profile: Option<Cow<'a, str>>,
+    /// `runAsGroup`.
+    pub run_as_group: Option<i64>,
+    /// `fsGroup`.
+    pub fs_group: Option<i64>,
+    /// `supplementalGroups`; `None` when absent, which is not the same for a patch as an empty list.
+    pub supplemental_groups: Option<Groups>,
+    /// `supplementalGroupsPolicy`; empty when absent.
+    pub supplemental_groups_policy: Cow<'a, str>,
+    /// `seccompProfile`.
+    pub seccomp_profile: Option<Profile<'a>>,
+    /// `appArmorProfile`.
+    pub app_armor_profile: Option<Profile<'a>>,
     /// `seLinuxOptions`.
     pub se_linux_options: Option<Box<SeLinuxOptions<'a>>>,
     /// `windowsOptions.hostProcess`.
@@ -48,10 +59,12 @@ pub struct SecurityContext<'a> {
     pub run_as_non_root: Option<bool>,
     /// `runAsUser`.
     pub run_as_user: Option<i64>,
-    /// `seccompProfile.type`: `None` without a profile, empty for a profile without a type.
-    pub seccomp_profile: Option<Cow<'a, str>>,
-    /// `appArmorProfile.type`, likewise.
-    pub app_armor_profile: Option<Cow<'a, str>>,
+    /// `runAsGroup`.
+    pub run_as_group: Option<i64>,
+    /// `seccompProfile`.
+    pub seccomp_profile: Option<Profile<'a>>,
+    /// `appArmorProfile`.
+    pub app_armor_profile: Option<Profile<'a>>,
     /// `seLinuxOptions`.
     pub se_linux_options: Option<Box<SeLinuxOptions<'a>>>,
     /// `windowsOptions.hostProcess`.
@@ -69,6 +82,15 @@ pub struct Capabilities<'a> {
     pub drop: Option<Strings<'a>>,
 }
 
+/// A seccomp or AppArmor profile; an absent field is empty.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Profile<'a> {
+    /// `type`.
+    pub kind: Cow<'a, str>,
+    /// `localhostProfile`.
+    pub localhost: Cow<'a, str>,
+}
+
 /// `seLinuxOptions`; an absent field is empty.
 #[derive(Debug, Default)]
 pub struct SeLinuxOptions<'a> {
@@ -78,6 +100,8 @@ pub struct SeLinuxOptions<'a> {
     pub user: Cow<'a, str>,
     /// `role`.
     pub role: Cow<'a, str>,
+    /// `level`.
+    pub level: Cow<'a, str>,
 }
 
 impl<'a> PodSecurityContext<'a> {
@@ -85,6 +109,10 @@ impl<'a> PodSecurityContext<'a> {
         members!(reader, {
             "runAsNonRoot" => self.run_as_non_root = reader.boolean()?,
             "runAsUser" => self.run_as_user = reader.integer()?,
+            "runAsGroup" => self.run_as_group = reader.integer()?,
+            "fsGroup" => self.fs_group = reader.integer()?,
+            "supplementalGroups" => self.supplemental_groups = read_groups(reader)?,
+            "supplementalGroupsPolicy" => self.supplemental_groups_policy = reader.string()?,
             "seccompProfile" => self.seccomp_profile = read_profile(reader)?,
             "appArmorProfile" => self.app_armor_profile = read_profile(reader)?,
             "seLinuxOptions" => self.se_linux_options = SeLinuxOptions::read(reader)?,
@@ -112,6 +140,7 @@ impl<'a> SecurityContext<'a> {
             "procMount" => security.proc_mount = reader.optional_string()?,
             "runAsNonRoot" => security.run_as_non_root = reader.boolean()?,
             "runAsUser" => security.run_as_user = reader.integer()?,
+            "runAsGroup" => security.run_as_group = reader.integer()?,
             "seccompProfile" => security.seccomp_profile = read_profile(reader)?,
             "appArmorProfile" => security.app_armor_profile = read_profile(reader)?,
             "seLinuxOptions" => security.se_linux_options = SeLinuxOptions::read(reader)?,
@@ -141,6 +170,7 @@ impl<'a> SeLinuxOptions<'a> {
             "type" => options.kind = reader.string()?,
             "user" => options.user = reader.string()?,
             "role" => options.role = reader.string()?,
+            "level" => options.level = reader.string()?,
         })?;
         Ok(is_set.then(|| Box::new(options)))
     }
@@ -163,11 +193,31 @@ fn read_strings<'a>(reader: &mut Reader<'a>) -> Result<Option<Strings<'a>>> {
     Ok(Some(strings))
 }
 
-/// Reads the type of a seccomp or AppArmor profile.
-fn read_profile<'a>(reader: &mut Reader<'a>) -> Result<Option<Cow<'a, str>>> {
-    let mut kind = Cow::default();
-    let is_set = members!(reader, { "type" => kind = reader.string()? })?;
-    Ok(is_set.then_some(kind))
+/// Reads a seccomp or AppArmor profile.
+fn read_profile<'a>(reader: &mut Reader<'a>) -> Result<Option<Profile<'a>>> {
+    let mut profile = Profile::default();
+    let is_set = members!(reader, {
+        "type" => profile.kind = reader.string()?,
+        "localhostProfile" => profile.localhost = reader.string()?,
+    })?;
+    Ok(is_set.then_some(profile))
+}
+
+/// Reads a list of groups; `null` is `None`.
+fn read_groups(reader: &mut Reader<'_>) -> Result<Option<Groups>> {
+    if reader.null()? {
+        return Ok(None);
+    }
+    let mut groups = Groups::new();
+    reader.array(|reader, index| {
+        if index >= groups.inline_size() {
+            reader.keep(index, MAX_ITEMS, "supplementalGroups")?;
+        }
+        // An item that is null is 0, as Kubernetes reads it.
+        groups.push(reader.integer()?.unwrap_or_default());
+        Ok(())
+    })?;
+    Ok(Some(groups))
 }
 
 /// Reads `hostProcess` and `runAsUserName`.

@@ -60,6 +60,18 @@ pub struct Spec<'a> {
     pub security: PodSecurityContext<'a>,
     /// `tolerations`, as JSON text; empty when absent.
     pub tolerations: &'a str,
+    /// `nodeName`; empty when absent.
+    pub node_name: Cow<'a, str>,
+    /// `nodeSelector`, as JSON text; empty when absent.
+    pub node_selector: &'a str,
+    /// `affinity`, as JSON text; empty when absent.
+    pub affinity: &'a str,
+    /// `schedulerName`; empty when absent.
+    pub scheduler_name: Cow<'a, str>,
+    /// `priorityClassName`; empty when absent.
+    pub priority_class_name: Cow<'a, str>,
+    /// `resources` of the pod as a whole, as JSON text; empty when absent.
+    pub resources: &'a str,
     /// `volumes`.
     pub volumes: Vec<Volume<'a>>,
     /// `initContainers`, sidecars among them.
@@ -206,11 +218,12 @@ impl<'a> Spec<'a> {
             "hostIPC" => self.host_ipc = reader.boolean()?.unwrap_or_default(),
             "hostUsers" => self.host_users = reader.boolean()?,
             "os" => members!(reader, { "name" => self.os_name = reader.string()? }).map(drop)?,
-            "nodeSelector" => reader.object(|reader, key| {
-                if key == NODE_OS { self.node_os = reader.string()? } else { reader.skip()?; }
-                Ok(())
-            })
-            .map(drop)?,
+            "nodeSelector" => self.read_node_selector(reader)?,
+            "affinity" => self.affinity = reader.skip()?,
+            "nodeName" => self.node_name = reader.string()?,
+            "schedulerName" => self.scheduler_name = reader.string()?,
+            "priorityClassName" => self.priority_class_name = reader.string()?,
+            "resources" => self.resources = reader.skip()?,
             "runtimeClassName" => self.runtime_class_name = reader.string()?,
             "serviceAccountName" => self.service_account_name = reader.string()?,
             "serviceAccount" => self.service_account = reader.string()?,
@@ -218,6 +231,22 @@ impl<'a> Spec<'a> {
             "imagePullSecrets" => self.image_pull_secrets = reader.skip()?,
             "tolerations" => self.tolerations = reader.skip()?,
         })
+    }
+}
+
+impl<'a> Spec<'a> {
+    fn read_node_selector(&mut self, reader: &mut Reader<'a>) -> Result<()> {
+        let start = reader.offset();
+        reader.object(|reader, key| {
+            if key == NODE_OS {
+                self.node_os = reader.string()?;
+            } else {
+                reader.skip()?;
+            }
+            Ok(())
+        })?;
+        self.node_selector = reader.text_since(start);
+        Ok(())
     }
 }
 

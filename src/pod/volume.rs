@@ -73,6 +73,12 @@ impl VolumeSource {
     pub const EMPTY_DIR: Self = Self(3);
     /// `projected`.
     pub const PROJECTED: Self = Self(7);
+    /// `csi`.
+    pub const CSI: Self = Self(1);
+    /// `image`.
+    pub const IMAGE: Self = Self(5);
+    /// `flexVolume`.
+    pub const FLEX_VOLUME: Self = Self(17);
 
     /// Every source, in the standard's order.
     pub fn all() -> impl Iterator<Item = Self> {
@@ -112,11 +118,14 @@ pub struct Volume<'a> {
     pub host_path: Cow<'a, str>,
     /// `projected`, as JSON text that is read when a rule or an identity asks; empty when absent.
     pub projected: &'a str,
+    /// All of it, as JSON text: few rules look into a source, so it is read when one does.
+    text: &'a str,
 }
 
 impl<'a> Volume<'a> {
     pub(super) fn read(reader: &mut Reader<'a>) -> Result<Self> {
         let mut volume = Self::default();
+        let start = reader.offset();
         reader.object(|reader, key| {
             if key == "name" {
                 volume.name = reader.string()?;
@@ -139,7 +148,26 @@ impl<'a> Volume<'a> {
             }
             Ok(())
         })?;
+        volume.text = reader.text_since(start);
         Ok(volume)
+    }
+
+    /// What a source holds, as JSON text; empty when it is not set.
+    ///
+    /// # Errors
+    /// None that reading the volume did not find.
+    pub fn source(&self, source: VolumeSource) -> Result<&'a str> {
+        let mut found = "";
+        if self.has(source) && !self.text.is_empty() {
+            Reader::over(self.text).object(|reader, key| {
+                let text = reader.skip()?;
+                if key == source.name() {
+                    found = text;
+                }
+                Ok(())
+            })?;
+        }
+        Ok(found)
     }
 
     fn read_source(&mut self, source: VolumeSource, reader: &mut Reader<'a>) -> Result<()> {
@@ -219,8 +247,23 @@ mod tests {
         assert_eq!(VolumeSource::HOST_PATH.name(), "hostPath");
         assert_eq!(VolumeSource::EMPTY_DIR.name(), "emptyDir");
         assert_eq!(VolumeSource::PROJECTED.name(), "projected");
+        assert_eq!(VolumeSource::CSI.name(), "csi");
+        assert_eq!(VolumeSource::IMAGE.name(), "image");
+        assert_eq!(VolumeSource::FLEX_VOLUME.name(), "flexVolume");
         assert_eq!(VolumeSource::all().filter(|source| source.is_restricted_safe()).count(), 9);
         assert!(VolumeSource::all().all(|source| VolumeSource::named(source.name()) == Some(source)));
+    }
+
+    #[test]
+    fn a_source_is_read_when_it_is_asked_for() {
+        let volume = volume(r#"{"csi": {"driver":"d"},"name":"v","image":null}"#);
+        for (source, text) in [
+            (VolumeSource::CSI, r#"{"driver":"d"}"#),
+            (VolumeSource::IMAGE, ""),
+            (VolumeSource::EMPTY_DIR, ""),
+        ] {
+            assert_eq!(volume.source(source).expect("a volume"), text);
+        }
     }
 
     #[test]

@@ -84,8 +84,14 @@ fn ours(pod: &Pod<'_>) -> Facts {
     let at = "spec.securityContext";
     facts.add_if(format!("{at}.runAsNonRoot"), security.run_as_non_root);
     facts.add_if(format!("{at}.runAsUser"), security.run_as_user);
-    facts.add_if(format!("{at}.seccompProfile.type"), security.seccomp_profile.as_ref());
-    facts.add_if(format!("{at}.appArmorProfile.type"), security.app_armor_profile.as_ref());
+    facts.add_if(
+        format!("{at}.seccompProfile.type"),
+        security.seccomp_profile.as_ref().map(|profile| &profile.kind),
+    );
+    facts.add_if(
+        format!("{at}.appArmorProfile.type"),
+        security.app_armor_profile.as_ref().map(|profile| &profile.kind),
+    );
     facts.add_if(format!("{at}.windowsOptions.hostProcess"), security.host_process);
     our_se_linux_options(at, security.se_linux_options.as_deref(), &mut facts);
     for (index, name) in security.sysctls.iter().enumerate() {
@@ -140,8 +146,14 @@ fn our_container(at: &str, container: &Container<'_>, facts: &mut Facts) {
     facts.add_if(format!("{at}.procMount"), security.proc_mount.as_ref());
     facts.add_if(format!("{at}.runAsNonRoot"), security.run_as_non_root);
     facts.add_if(format!("{at}.runAsUser"), security.run_as_user);
-    facts.add_if(format!("{at}.seccompProfile.type"), security.seccomp_profile.as_ref());
-    facts.add_if(format!("{at}.appArmorProfile.type"), security.app_armor_profile.as_ref());
+    facts.add_if(
+        format!("{at}.seccompProfile.type"),
+        security.seccomp_profile.as_ref().map(|profile| &profile.kind),
+    );
+    facts.add_if(
+        format!("{at}.appArmorProfile.type"),
+        security.app_armor_profile.as_ref().map(|profile| &profile.kind),
+    );
     facts.add_if(format!("{at}.windowsOptions.hostProcess"), security.host_process);
     our_se_linux_options(&at, security.se_linux_options.as_deref(), facts);
     if let Some(capabilities) = &security.capabilities {
