@@ -8,6 +8,7 @@ use crate::admission::cluster_view::NamespaceState;
 use crate::admission::decision::{Decision, Operation};
 use crate::admission::error::ReviewError;
 use crate::admission::request::{ObjectField, Request};
+use crate::controls::PodOrigin;
 use crate::evaluate::{Context, ControlFindings, ExistingPod, Judged, Refusal, Subject, Verdict, note};
 use crate::finding::{EditOp, Fix, Found};
 use crate::path::Path;
@@ -38,16 +39,34 @@ pub(super) struct Task<'t, 'b> {
 impl Task<'_, '_> {
     /// What the verdict depends on besides policies and pod. The mutating webhook does not see existing pods, and leaves
     /// mirror pods alone. A template's pods are new.
-    pub(super) fn context(&self) -> Context {
+    pub(super) fn context(&self) -> Context<'_> {
         let is_new = self.operation == Operation::Create;
-        Context { changes: self.changes, fills_in_defaults: !self.workload.is_pod() || is_new }
+        Context {
+            changes: self.changes,
+            fills_in_defaults: !self.workload.is_pod() || is_new,
+            origin: self.origin(),
+        }
+    }
+
+    /// Where the pod comes from. The annotations of its namespace are those of the snapshot.
+    pub(super) fn origin(&self) -> PodOrigin<'_> {
+        PodOrigin {
+            old: self.old_pod(),
+            namespace: &self.request.namespace,
+            annotations: None,
+            requester: &self.request.username,
+        }
     }
 
     /// The pod as it was before an update. The pods of a template are new.
     pub(super) fn existing(&self) -> Option<ExistingPod<'_>> {
+        self.old_pod().map(ExistingPod::new)
+    }
+
+    fn old_pod(&self) -> Option<&Pod<'_>> {
         let ObjectField::Read(old) = &self.request.old_object else { return None };
         let is_update = self.operation == Operation::Update && self.workload.is_pod();
-        old.pod.as_ref().filter(|_| is_update).map(ExistingPod::new)
+        old.pod.as_ref().filter(|_| is_update)
     }
 
     /// Whether the template is not the one that was there before.
@@ -169,7 +188,7 @@ pub(super) fn enforced<'p>(policies: impl Iterator<Item = &'p SecurityPolicy>) -
 
 /// `would violate PodSecurity "restricted:latest": ...` for each rule that is audited, without what is filled in; with it
 /// only if a pod is refused for nothing else.
-pub(super) fn audit_text<'p>(verdict: &Verdict<'p>, pod: &'p Pod<'_>, is_refused: bool) -> Option<String> {
+pub(super) fn audit_text(verdict: &Verdict<'_>, is_refused: bool) -> Option<String> {
     let with_defaults = is_refused && !verdict.is_denied_with_defaults();
     let mut texts: Vec<String> = Vec::new();
     let mut length = 0;
@@ -182,7 +201,7 @@ pub(super) fn audit_text<'p>(verdict: &Verdict<'p>, pod: &'p Pod<'_>, is_refused
         let findings: Vec<&ControlFindings<'_>> = if with_defaults {
             audited.map(|control| &control.findings).collect()
         } else {
-            remaining = verdict.look_at_remaining(violation, pod, |actions| actions.audit, MOST_NOTED);
+            remaining = verdict.look_at_remaining(violation, |actions| actions.audit, MOST_NOTED);
             remaining.iter().map(AsRef::as_ref).collect()
         };
         if findings.is_empty() {

@@ -221,7 +221,7 @@ impl Reviewer {
                 check_identity(&task, identities, view, response, decision)?;
             }
             Webhook::Mutate if workload.is_pod() && operation == Operation::Create => {
-                let defaults = defaults(self.security(&task), task.pod);
+                let defaults = defaults(self.security(&task), task.pod, task.origin());
                 mutate(&task, &defaults, (self.policies(), &self.providers), view, response, decision)?;
             }
             Webhook::Mutate => {}
@@ -343,7 +343,7 @@ impl Reviewer {
         if verdict.violations.is_empty() {
             return;
         }
-        response.audit_annotations.audit_violations = audit_text(&verdict, task.pod, is_refused);
+        response.audit_annotations.audit_violations = audit_text(&verdict, is_refused);
         if !is_pod {
             if self.refuse_template(task, response, decision) {
                 return;

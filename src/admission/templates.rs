@@ -234,7 +234,7 @@ impl<'r, 'b> TemplateReview<'r, 'b> {
             }
             verdict.warnings.add_of(&template.path.to_string(), closed.warnings_and_closing(pod, None));
             if verdict.audit.is_none() {
-                verdict.audit = audit_text(&closed, pod, false).map(|text| cut_as_json(text, LONGEST_NOTE));
+                verdict.audit = audit_text(&closed, false).map(|text| cut_as_json(text, LONGEST_NOTE));
             }
         });
     }

@@ -77,7 +77,7 @@ fn fix(pod: &Pod<'_>, at: ContainerRef<'_>, container: &Container<'_>) -> (Fix<'
 
 fn obstacles(container: &Container<'_>) -> Obstacles {
     let Some(security) = &container.security else { return Obstacles::NONE };
-    let mut added = security.capabilities.iter().flat_map(|capabilities| &capabilities.add);
+    let mut added = security.capabilities.iter().flat_map(|capabilities| capabilities.add.iter());
     let if_so = |is_so, obstacle| if is_so { obstacle } else { Obstacles::NONE };
     if_so(security.privileged == Some(true), Obstacles::PRIVILEGED)
         | if_so(added.any(|capability| is_sys_admin(capability)), Obstacles::SYS_ADMIN)

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::controls::checked_pod::CheckedPod;
 use crate::controls::level::Level;
 use crate::finding::{FieldPath, Finding, Sink};
 use crate::pod::{Changes, Pod};
@@ -65,7 +66,7 @@ pub type CheckFn = for<'p, 'a> fn(&'p Pod<'a>, &mut Sink<'_, 'p>);
 /// The parameters of an extended control, as a policy gives them.
 pub trait Check: Debug + Send + Sync {
     /// Checks a pod, and reports each violation to a [`Sink`]. Nothing is allocated for a pod that passes.
-    fn check<'p>(&'p self, pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>);
+    fn check<'p>(&'p self, checked: CheckedPod<'p>, sink: &mut Sink<'_, 'p>);
 
     /// What is wrong with the parameters beyond their shape, which the schema checks.
     fn faults(&self) -> Vec<ParameterError> {

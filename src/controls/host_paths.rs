@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::controls::{Check, Control, Doc, Origin, ParameterError, Parameters, Violation, text};
+use crate::controls::{Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, Violation, text};
 use crate::finding::{FieldPath, Finding, Fix, Found, Sink, Subject, Value};
 use crate::pod::{Changes, Pod, Volume, VolumeSource};
 
@@ -56,7 +56,7 @@ struct AllowedPath {
 }
 
 impl Check for HostPaths {
-    fn check<'p>(&'p self, pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
+    fn check<'p>(&'p self, CheckedPod { pod, .. }: CheckedPod<'p>, sink: &mut Sink<'_, 'p>) {
         // Only a pod with such a volume costs an allocation.
         let mut read_only = HashSet::new();
         for (index, volume) in pod.spec.volumes.iter().enumerate() {
@@ -172,7 +172,8 @@ mod tests {
         let pod = Pod::read(&mut Reader::over(text)).expect("a pod");
         let allowed = vec![AllowedPath { prefix: "/data".to_owned(), read_only: true }];
         let mut found = Vec::new();
-        HostPaths { allowed }.check(&pod, &mut |finding| found.push(finding.whole_path().to_string()));
+        HostPaths { allowed }
+            .check(CheckedPod::new(&pod), &mut |finding| found.push(finding.whole_path().to_string()));
         assert_eq!(found, ["spec.containers[0].volumeMounts"]);
     }
 

@@ -7,6 +7,7 @@
 //! To add one: a file here, its `mod` line, and its line in [`CONTROLS`]. The tests then demand its fixtures, its page
 //! in `docs/controls.md`, its schema and a round trip of its parameters.
 
+mod checked_pod;
 mod control;
 mod level;
 mod registry;
@@ -38,6 +39,7 @@ mod volume_types;
 mod windows;
 mod windows_host_process;
 
+pub use checked_pod::{CheckedPod, NamespaceAnnotations, PodOrigin};
 pub use control::{
     Check, CheckFn, Configured, Control, Doc, Origin, ParameterError, Parameters, Revision, Violation,
 };

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::controls::windows::NOT_ON_WINDOWS;
-use crate::controls::{Check, Control, Doc, Origin, Parameters, Violation, text};
+use crate::controls::{Check, CheckedPod, Control, Doc, Origin, Parameters, Violation, text};
 use crate::finding::{Finding, Fix, Found, Sink, Subject, Value};
-use crate::pod::{Changes, Pod};
+use crate::pod::Changes;
 
 pub(super) static CONTROL: Control = Control {
     id: "readOnlyRootFilesystem",
@@ -35,7 +35,7 @@ pub(super) static CONTROL: Control = Control {
 struct ReadOnlyRootFilesystem {}
 
 impl Check for ReadOnlyRootFilesystem {
-    fn check<'p>(&'p self, pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
+    fn check<'p>(&'p self, CheckedPod { pod, .. }: CheckedPod<'p>, sink: &mut Sink<'_, 'p>) {
         for (at, container) in pod.containers() {
             let is_read_only =
                 container.security.as_ref().and_then(|security| security.read_only_root_filesystem);

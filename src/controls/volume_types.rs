@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::controls::{Check, Control, Doc, Origin, Parameters, Violation, restricted_volumes};
+use crate::controls::{Check, CheckedPod, Control, Doc, Origin, Parameters, Violation, restricted_volumes};
 use crate::finding::{Choices, Finding, Sink};
-use crate::pod::{Changes, Pod, VolumeSource};
+use crate::pod::{Changes, VolumeSource};
 
 pub(super) static CONTROL: Control = Control {
     id: "volumeTypes",
@@ -60,7 +60,7 @@ fn sorted_set<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<S
 }
 
 impl Check for VolumeTypes {
-    fn check<'p>(&'p self, pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
+    fn check<'p>(&'p self, CheckedPod { pod, .. }: CheckedPod<'p>, sink: &mut Sink<'_, 'p>) {
         let allowed = Choices::OfPolicy(&self.allowed);
         for (index, volume) in pod.spec.volumes.iter().enumerate() {
             let unlisted = volume.sources().find(|source| !allowed.contains(source.name()));

@@ -5,9 +5,8 @@
 
 use std::borrow::Cow;
 
-use crate::controls::Control;
+use crate::controls::{CheckedPod, Control};
 use crate::finding::{Finding, Sink};
-use crate::pod::Pod;
 use crate::policy::ActiveControl;
 
 /// Most findings of one control that are kept. A pod with more has that many offending containers, ports or
@@ -57,13 +56,13 @@ impl<'p> ControlFindings<'p> {
     pub(super) fn each(
         &self,
         active: &'p ActiveControl,
-        pod: &'p Pod<'_>,
+        checked: CheckedPod<'p>,
         mut show: impl FnMut(&Finding<'p>),
     ) {
         if self.omitted == 0 {
             self.kept.iter().for_each(show);
         } else {
-            active.check(pod, &mut |finding| show(&finding));
+            active.check(checked, &mut |finding| show(&finding));
         }
     }
 

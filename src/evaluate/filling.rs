@@ -1,10 +1,10 @@
 //! What is filled in for a pod, and what the policies would fill in that are only tried out.
 
+use crate::controls::CheckedPod;
 use crate::evaluate::control_findings::ControlFindings;
 use crate::evaluate::defaults::Defaults;
 use crate::evaluate::obstacles::RefusedObstacles;
 use crate::finding::Finding;
-use crate::pod::Pod;
 use crate::policy::{ActiveControl, SecurityPolicy};
 
 /// What is filled in by any policy, and what would be by each that is only tried out.
@@ -39,7 +39,7 @@ pub(super) struct ViolatedControl<'v, 'p> {
 
 impl<'p> AllDefaults<'p> {
     /// What is filled in for a pod that violates these controls: also for findings that are not kept.
-    pub(super) fn new<'v, C>(violated: impl Fn() -> C, pod: &'p Pod<'_>) -> Self
+    pub(super) fn new<'v, C>(violated: impl Fn() -> C, checked: CheckedPod<'p>) -> Self
     where
         'p: 'v,
         C: Iterator<Item = ViolatedControl<'v, 'p>>,
@@ -49,36 +49,36 @@ impl<'p> AllDefaults<'p> {
         for control in violated().filter(|control| control.active.enforced.deny) {
             let policy = control.policy;
             if policy.fills_in_defaults {
-                waits |= control.fill_in(&mut all.real, pod);
+                waits |= control.fill_in(&mut all.real, checked);
             } else if policy.would_fill_in_defaults {
                 // The rules of a policy come one after the other.
                 if all.by(policy).trial.is_none() {
                     all.trials.push(Trial { policy, defaults: Defaults::default() });
                 }
                 if let Some(trial) = all.trials.last_mut() {
-                    waits |= control.fill_in(&mut trial.defaults, pod);
+                    waits |= control.fill_in(&mut trial.defaults, checked);
                 }
             }
         }
         if waits {
-            all.fill_in_later(violated, pod);
+            all.fill_in_later(violated, checked);
         }
         all
     }
 
     /// Adds what is filled in once the author has fixed the rest.
-    fn fill_in_later<'v, C>(&mut self, violated: impl Fn() -> C, pod: &'p Pod<'_>)
+    fn fill_in_later<'v, C>(&mut self, violated: impl Fn() -> C, checked: CheckedPod<'p>)
     where
         'p: 'v,
         C: Iterator<Item = ViolatedControl<'v, 'p>>,
     {
         let mut refused = RefusedObstacles::default();
         for control in violated().filter(|control| control.active.actions.deny) {
-            control.each(pod, |finding| refused.add(finding));
+            control.each(checked, |finding| refused.add(finding));
         }
         for control in violated().filter(|control| control.policy.fills_in_defaults) {
             if control.active.actions.deny {
-                control.fill_in_later(&mut self.real, pod, &refused);
+                control.fill_in_later(&mut self.real, checked, &refused);
             }
         }
         for Trial { policy: tried, defaults } in &mut self.trials {
@@ -87,9 +87,9 @@ impl<'p> AllDefaults<'p> {
             };
             let mut refused = refused.clone();
             for control in violated().filter(is_own) {
-                control.each(pod, |finding| refused.add(finding));
+                control.each(checked, |finding| refused.add(finding));
             }
-            violated().filter(is_own).for_each(|control| control.fill_in_later(defaults, pod, &refused));
+            violated().filter(is_own).for_each(|control| control.fill_in_later(defaults, checked, &refused));
         }
     }
 
@@ -106,19 +106,19 @@ impl<'p> AllDefaults<'p> {
 }
 
 impl<'p> ViolatedControl<'_, 'p> {
-    fn each(self, pod: &'p Pod<'_>, show: impl FnMut(&Finding<'p>)) {
-        self.findings.each(self.active, pod, show);
+    fn each(self, checked: CheckedPod<'p>, show: impl FnMut(&Finding<'p>)) {
+        self.findings.each(self.active, checked, show);
     }
 
     /// Fills in what it refuses the pod for. Returns whether more is filled in once something else is fixed.
-    fn fill_in(self, defaults: &mut Defaults<'p>, pod: &'p Pod<'_>) -> bool {
+    fn fill_in(self, defaults: &mut Defaults<'p>, checked: CheckedPod<'p>) -> bool {
         let mut waits = false;
-        self.each(pod, |finding| waits |= defaults.add(&self.policy.name, self.active.control, finding));
+        self.each(checked, |finding| waits |= defaults.add(&self.policy.name, self.active.control, finding));
         waits
     }
 
-    fn fill_in_later(self, defaults: &mut Defaults<'p>, pod: &'p Pod<'_>, refused: &RefusedObstacles) {
-        self.each(pod, |finding| {
+    fn fill_in_later(self, defaults: &mut Defaults<'p>, checked: CheckedPod<'p>, refused: &RefusedObstacles) {
+        self.each(checked, |finding| {
             defaults.add_later(&self.policy.name, self.active.control, finding, refused);
         });
     }

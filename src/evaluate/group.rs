@@ -9,7 +9,6 @@ use crate::evaluate::existing::{ExistingPod, PodPart};
 use crate::evaluate::tally::{change_of, field_of};
 use crate::evaluate::verdict::{Judged, JudgedControl, Severity, Verdict, is_superseded};
 use crate::finding::{Finding, Subject};
-use crate::pod::Pod;
 
 /// The kept findings of one severity, each field once: where two rules find the same, the narrower one.
 #[must_use]
@@ -21,22 +20,22 @@ pub fn findings_of<'v, 'p>(verdict: &'v Verdict<'p>, severity: Severity) -> Vec<
 /// those whose fields are missing. Every finding counts, kept or not, and of two rules about one field the narrower one: so
 /// a pod has the same code wherever it is judged.
 #[must_use]
-pub fn code_of<'p>(verdict: &Verdict<'p>, pod: &'p Pod<'_>, severity: Severity) -> String {
+pub fn code_of(verdict: &Verdict<'_>, severity: Severity) -> String {
     let of_severity = || verdict.controls().filter(|(_, control)| control.severity() == severity);
     let remains = of_severity().any(|(_, control)| control.remains());
     let key = RandomState::new();
     let mut narrowest: HashMap<u64, &'static Control, Hashed> = HashMap::default();
     for (policy, JudgedControl { active, .. }) in of_severity() {
-        let mut add = |finding: Finding<'p>| {
+        let mut add = |finding: Finding<'_>| {
             let kept = narrowest.entry(key.hash_one(field_of(&finding))).or_insert(active.control);
             if is_superseded(kept, active.control) {
                 *kept = active.control;
             }
         };
         if remains {
-            verdict.check_remaining(policy, active, pod, &mut add);
+            verdict.check_remaining(policy, active, &mut add);
         } else {
-            active.check(pod, &mut add);
+            active.check(verdict.checked, &mut add);
         }
     }
     code(narrowest.into_values())

@@ -19,7 +19,7 @@ mod tally;
 mod verdict;
 mod warnings;
 
-use crate::controls::Standard;
+use crate::controls::{CheckedPod, PodOrigin, Standard};
 use crate::pod::Pod;
 use crate::policy::SecurityPolicy;
 
@@ -39,10 +39,10 @@ pub use verdict::{Disposition, Judged, JudgedControl, RuleViolations, Severity, 
 /// kept, and fewer where many rules are violated in many ways.
 pub fn evaluate<'s: 'p, 'p>(
     policies: impl Iterator<Item = &'s SecurityPolicy>,
-    pod: &'p Pod<'_>,
-    context: Context,
+    pod: &'p Pod<'p>,
+    context: Context<'p>,
 ) -> Verdict<'p> {
-    Verdict::new(policies, pod, context, share)
+    Verdict::new(policies, CheckedPod { pod, origin: context.origin }, context, share)
 }
 
 /// How many findings of a control a rule may keep if the rules before it keep this many. At least one: a violated
@@ -56,23 +56,24 @@ fn share(kept: usize) -> usize {
 /// Like [`evaluate`], with every finding: for people who lint their own files, however many findings there are.
 pub fn evaluate_whole<'s: 'p, 'p>(
     policies: impl Iterator<Item = &'s SecurityPolicy>,
-    pod: &'p Pod<'_>,
-    context: Context,
+    pod: &'p Pod<'p>,
+    context: Context<'p>,
 ) -> Verdict<'p> {
-    Verdict::new(policies, pod, context, |_| usize::MAX)
+    Verdict::new(policies, CheckedPod { pod, origin: context.origin }, context, |_| usize::MAX)
 }
 
 /// What the policies that apply to a new pod fill in, and nothing else of their verdict.
 pub fn defaults<'s: 'p, 'p>(
     policies: impl Iterator<Item = &'s SecurityPolicy>,
-    pod: &'p Pod<'_>,
+    pod: &'p Pod<'p>,
+    origin: PodOrigin<'p>,
 ) -> Defaults<'p> {
     let mut defaults = Defaults::default();
     for policy in policies.filter(|policy| policy.fills_in_defaults) {
         let controls = policy.rules.iter().flat_map(|rule| &rule.controls);
         for active in controls.filter(|active| active.actions.deny) {
             // What is filled in once something else is fixed is of no use here.
-            active.check(pod, &mut |finding| {
+            active.check(CheckedPod { pod, origin }, &mut |finding| {
                 let _ = defaults.add(&policy.name, active.control, &finding);
             });
         }

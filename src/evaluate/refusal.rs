@@ -76,10 +76,10 @@ impl Refusal {
         existing: Option<&ExistingPod<'_>>,
     ) -> Self {
         // First, as it takes room of its own for as long as it counts.
-        let code_of_all = verdict.is_cut().then(|| code_of(verdict, pod, Severity::Deny));
+        let code_of_all = verdict.is_cut().then(|| code_of(verdict, Severity::Deny));
         let (filled, mut changes): (Vec<_>, Vec<_>) = denied.iter().partition(|judged| judged.is_filled_in());
         // Those that were kept may be filled in, and others not.
-        let remaining = if verdict.is_cut() { remaining(verdict, pod) } else { Vec::new() };
+        let remaining = if verdict.is_cut() { remaining(verdict) } else { Vec::new() };
         if verdict.is_cut() {
             changes = narrow(remaining.iter().flat_map(Remaining::judged), |judged| judged, keep_narrower);
         }
@@ -89,7 +89,7 @@ impl Refusal {
         }
         let code = code_of_all.unwrap_or_else(|| code(changes.iter().map(Judged::control)));
         let parts =
-            Parts { pod, existing, tally: verdict.is_cut().then(|| tally(verdict, pod, existing, is_lazy)) };
+            Parts { pod, existing, tally: verdict.is_cut().then(|| tally(verdict, existing, is_lazy)) };
         let groups = parts.groups(&changes);
         let count = parts.tally.as_ref().map_or(groups.len(), Tally::changes);
         let policies = distinct(denying(verdict, is_lazy).map(|(policy, _)| policy));
@@ -246,7 +246,7 @@ fn denying<'v, 'p>(
 }
 
 /// For each control that refuses the pod, the findings that remain once defaults are filled in.
-fn remaining<'p>(verdict: &Verdict<'p>, pod: &'p Pod<'_>) -> Vec<Remaining<'p>> {
+fn remaining<'p>(verdict: &Verdict<'p>) -> Vec<Remaining<'p>> {
     let is_refusing = |control: &JudgedControl<'_>| control.active.actions.deny;
     let rules =
         verdict.violations.iter().filter(|violation| violation.controls.iter().any(is_refusing)).count();
@@ -254,7 +254,7 @@ fn remaining<'p>(verdict: &Verdict<'p>, pod: &'p Pod<'_>) -> Vec<Remaining<'p>> 
     denying(verdict, false)
         .filter_map(|(policy, control)| {
             let active = control.active;
-            let check = |sink: &mut Sink<'_, 'p>| verdict.check_remaining(policy, active, pod, sink);
+            let check = |sink: &mut Sink<'_, 'p>| verdict.check_remaining(policy, active, sink);
             let findings = ControlFindings::of(active.control, check, most)?;
             Some(Remaining { policy, active, findings })
         })
@@ -262,19 +262,14 @@ fn remaining<'p>(verdict: &Verdict<'p>, pod: &'p Pod<'_>) -> Vec<Remaining<'p>> 
 }
 
 /// Counts every finding that refuses the pod: those that remain, or all of them if none does.
-fn tally<'p>(
-    verdict: &Verdict<'p>,
-    pod: &'p Pod<'_>,
-    existing: Option<&ExistingPod<'_>>,
-    is_lazy: bool,
-) -> Tally {
+fn tally<'p>(verdict: &Verdict<'p>, existing: Option<&ExistingPod<'_>>, is_lazy: bool) -> Tally {
     let mut tally = Tally::default();
     for (policy, JudgedControl { active, .. }) in denying(verdict, is_lazy) {
         let mut add = |finding| tally.add(active, &finding, PodPart::of(existing, &finding));
         if is_lazy {
-            active.check(pod, &mut add);
+            active.check(verdict.checked, &mut add);
         } else {
-            verdict.check_remaining(policy, active, pod, &mut add);
+            verdict.check_remaining(policy, active, &mut add);
         }
     }
     tally

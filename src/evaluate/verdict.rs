@@ -4,21 +4,22 @@ use std::borrow::Cow;
 
 use smallvec::SmallVec;
 
-use crate::controls::Control;
+use crate::controls::{CheckedPod, Control};
 use crate::evaluate::context::Context;
 use crate::evaluate::control_findings::ControlFindings;
 use crate::evaluate::defaults::Defaults;
 use crate::evaluate::filling::{AllDefaults, Filling, ViolatedControl};
 use crate::finding::{Finding, Sink};
-use crate::pod::Pod;
 use crate::policy::{Actions, ActiveControl, Rule, SecurityPolicy};
 
 /// What the policies say about one pod.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Verdict<'p> {
     /// The rules that are violated, in the order of the policies.
     pub violations: Vec<RuleViolations<'p>>,
     all_defaults: AllDefaults<'p>,
+    /// What was judged.
+    pub(super) checked: CheckedPod<'p>,
 }
 
 /// The controls of one rule that a pod violates.
@@ -130,15 +131,15 @@ impl<'p> Verdict<'p> {
     /// Judges a pod; at most `most` findings of each control of a rule are kept, given how many were kept before.
     pub(super) fn new<'s: 'p>(
         policies: impl Iterator<Item = &'s SecurityPolicy>,
-        pod: &'p Pod<'_>,
-        context: Context,
+        checked: CheckedPod<'p>,
+        context: Context<'_>,
         most: impl Fn(usize) -> usize,
     ) -> Self {
-        let mut verdict = Self::default();
+        let mut verdict = Self { violations: Vec::new(), all_defaults: AllDefaults::default(), checked };
         let mut kept = 0;
         for policy in policies {
             for rule in &policy.rules {
-                let controls = violated(rule, pod, context, most(kept));
+                let controls = violated(rule, checked, context, most(kept));
                 if controls.is_empty() {
                     continue;
                 }
@@ -146,18 +147,18 @@ impl<'p> Verdict<'p> {
                 verdict.violations.push(RuleViolations { policy, rule, controls });
             }
         }
-        if context.fills_in_defaults && !pod.is_mirror() {
+        if context.fills_in_defaults && !checked.pod.is_mirror() {
             let violated = || verdict.controls().map(|(policy, control)| control.of(policy));
-            verdict.all_defaults = AllDefaults::new(violated, pod);
+            verdict.all_defaults = AllDefaults::new(violated, checked);
         }
-        verdict.decide(pod);
+        verdict.decide();
         verdict
     }
 
-    fn decide(&mut self, pod: &'p Pod<'_>) {
-        let Self { violations, all_defaults } = self;
+    fn decide(&mut self) {
+        let Self { violations, all_defaults, checked } = self;
         for RuleViolations { policy, controls, .. } in violations {
-            controls.iter_mut().for_each(|control| control.decide(all_defaults.by(policy), pod));
+            controls.iter_mut().for_each(|control| control.decide(all_defaults.by(policy), *checked));
         }
     }
 
@@ -227,11 +228,10 @@ impl<'p> Verdict<'p> {
     pub fn remaining(
         &self,
         violation: &RuleViolations<'p>,
-        pod: &'p Pod<'_>,
         is_chosen: impl Fn(Actions) -> bool,
         most: usize,
     ) -> Vec<ControlFindings<'p>> {
-        let remaining = self.look_at_remaining(violation, pod, is_chosen, most);
+        let remaining = self.look_at_remaining(violation, is_chosen, most);
         remaining.into_iter().map(Cow::into_owned).collect()
     }
 
@@ -239,7 +239,6 @@ impl<'p> Verdict<'p> {
     pub(crate) fn look_at_remaining<'v>(
         &self,
         violation: &'v RuleViolations<'p>,
-        pod: &'p Pod<'_>,
         is_chosen: impl Fn(Actions) -> bool,
         most: usize,
     ) -> Vec<Cow<'v, ControlFindings<'p>>> {
@@ -252,7 +251,7 @@ impl<'p> Verdict<'p> {
                     return findings.some(remains, most);
                 }
                 let check = |sink: &mut Sink<'_, 'p>| {
-                    active.check(pod, &mut |finding| {
+                    active.check(self.checked, &mut |finding| {
                         if remains(&finding) {
                             sink(finding);
                         }
@@ -268,11 +267,10 @@ impl<'p> Verdict<'p> {
         &self,
         policy: &SecurityPolicy,
         active: &'p ActiveControl,
-        pod: &'p Pod<'_>,
         sink: &mut Sink<'_, 'p>,
     ) {
         let filling = self.all_defaults.by(policy);
-        active.check(pod, &mut |finding| {
+        active.check(self.checked, &mut |finding| {
             if !filling.cover(&finding) {
                 sink(finding);
             }
@@ -281,11 +279,16 @@ impl<'p> Verdict<'p> {
 }
 
 /// The controls of a rule that a pod violates. Nothing is allocated if there are none.
-fn violated<'p>(rule: &'p Rule, pod: &'p Pod<'_>, context: Context, most: usize) -> Vec<JudgedControl<'p>> {
+fn violated<'p>(
+    rule: &'p Rule,
+    checked: CheckedPod<'p>,
+    context: Context<'_>,
+    most: usize,
+) -> Vec<JudgedControl<'p>> {
     let concerned = rule.controls.iter().filter(|active| context.concerns(active));
     concerned
         .filter_map(|active| {
-            let findings = ControlFindings::of(active.control, |sink| active.check(pod, sink), most)?;
+            let findings = ControlFindings::of(active.control, |sink| active.check(checked, sink), most)?;
             Some(JudgedControl { active, findings, dispositions: SmallVec::new(), omitted_remaining: 0 })
         })
         .collect()
@@ -296,7 +299,7 @@ impl<'p> JudgedControl<'p> {
         ViolatedControl { policy, active: self.active, findings: &self.findings }
     }
 
-    fn decide(&mut self, filling: Filling<'_, '_>, pod: &'p Pod<'_>) {
+    fn decide(&mut self, filling: Filling<'_, '_>, checked: CheckedPod<'p>) {
         let otherwise = Disposition::of(self.active.actions);
         let of_finding =
             |finding: &Finding<'_>| if filling.cover(finding) { Disposition::FilledIn } else { otherwise };
@@ -304,7 +307,7 @@ impl<'p> JudgedControl<'p> {
         self.omitted_remaining = self.findings.omitted();
         if self.omitted_remaining > 0 && !filling.is_empty() {
             let mut remaining = 0;
-            self.active.check(pod, &mut |finding| remaining += usize::from(!filling.cover(&finding)));
+            self.active.check(checked, &mut |finding| remaining += usize::from(!filling.cover(&finding)));
             let filled_in = |disposition: &&Disposition| **disposition == Disposition::FilledIn;
             let kept = self.dispositions.len() - self.dispositions.iter().filter(filled_in).count();
             self.omitted_remaining = remaining - kept;

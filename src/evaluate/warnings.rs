@@ -62,7 +62,7 @@ impl<'p> Verdict<'p> {
                 keep_narrower(kept, judged);
             },
         );
-        let code = code_of(self, pod, severity);
+        let code = code_of(self, severity);
         let mut warnings = Vec::new();
         let mut more: usize = controls().map(|(_, control)| control.omitted_remaining).sum();
         for would_refuse in [true, false] {

@@ -16,7 +16,7 @@ pub(super) fn describe(template: &Template<'_>, written: &Node, assessed: Assess
     let diagnostics = place_findings(verdict, &template.places, written, openness);
     let to_do = diagnostics.iter().filter(|diagnostic| diagnostic.is_to_do());
     let strictest = to_do.map(|diagnostic| diagnostic.severity).max();
-    let text = standard_text(verdict, pod, openness);
+    let text = standard_text(verdict, openness);
     let verdict_of_pod = match strictest {
         Some(Severity::Deny) => ObjectVerdict::Deny,
         _ if !assessed.unresolved.is_empty() => ObjectVerdict::Unresolved,

@@ -66,7 +66,7 @@ impl PodSummary {
             let of_severity = to_do.iter().filter(|diagnostic| diagnostic.severity == severity);
             code(of_severity.map(|diagnostic| diagnostic.judged.control()))
         } else {
-            code_of(verdict, pod, severity)
+            code_of(verdict, severity)
         };
         let groups = group(&to_do, |diagnostic| &diagnostic.judged, |diagnostic| diagnostic.severity.name());
         let more = groups.iter().skip(MOST_CHANGES).map(Vec::len).sum();

@@ -3,20 +3,15 @@
 use crate::assess::Openness;
 use crate::controls::{CONTROLS, Standard};
 use crate::evaluate::{ControlFindings, StandardText, Verdict};
-use crate::pod::Pod;
 use crate::policy::RuleSource;
 
 /// What Kubernetes would say of the pod, or else what the extended controls say.
-pub(super) fn standard_text<'p>(
-    verdict: &Verdict<'p>,
-    pod: &'p Pod<'_>,
-    openness: Openness<'_>,
-) -> StandardText {
+pub(super) fn standard_text<'p>(verdict: &Verdict<'p>, openness: Openness<'_>) -> StandardText {
     // Two policies may relax different controls of one standard.
     let mut by_standard: Vec<(&Standard, Vec<ControlFindings<'p>>)> = Vec::new();
     let mut extended = StandardText::default();
     for violation in &verdict.violations {
-        let mut remaining = verdict.remaining(violation, pod, |actions| actions.deny, usize::MAX);
+        let mut remaining = verdict.remaining(violation, |actions| actions.deny, usize::MAX);
         if openness.is_any_open() {
             let held = |findings: ControlFindings<'p>| findings.retain(|finding| !openness.is_open(finding));
             remaining = remaining.into_iter().filter_map(held).collect();

@@ -16,6 +16,7 @@ mod metadata;
 mod projected_token;
 mod security;
 mod spec;
+mod strings;
 mod volume;
 mod volume_mount;
 
@@ -23,9 +24,8 @@ pub use changes::Changes;
 pub use container::{Container, ContainerKind, HostPort, ProbeHost, Variable};
 pub use container_ref::ContainerRef;
 pub use metadata::{Metadata, Owner};
-pub use security::{
-    Capabilities, Groups, PodSecurityContext, Profile, SeLinuxOptions, SecurityContext, Strings,
-};
+pub use security::{Capabilities, Groups, PodSecurityContext, Profile, SeLinuxOptions, SecurityContext};
 pub use spec::{Pod, Spec};
+pub use strings::Strings;
 pub use volume::{Volume, VolumeSource};
 pub use volume_mount::{VolumeMount, VolumeMounts};

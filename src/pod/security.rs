@@ -6,9 +6,7 @@ use smallvec::SmallVec;
 
 use crate::json::{Reader, Result, members};
 use crate::pod::limits::MAX_ITEMS;
-
-/// A list of strings that mostly has one item, such as `drop: [ALL]`: that one costs no allocation.
-pub type Strings<'a> = SmallVec<[Cow<'a, str>; 1]>;
+use crate::pod::strings::Strings;
 
 /// A list of groups: a few cost no allocation.
 pub type Groups = SmallVec<[i64; 2]>;
@@ -181,7 +179,7 @@ fn read_strings<'a>(reader: &mut Reader<'a>) -> Result<Option<Strings<'a>>> {
     if reader.null()? {
         return Ok(None);
     }
-    let mut strings = Strings::new();
+    let mut strings = Strings::default();
     reader.array(|reader, index| {
         // The first one stands in the list itself.
         if index > 0 {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use crate::controls::{CheckFn, Configured, Control, Standard};
+use crate::controls::{CheckFn, CheckedPod, Configured, Control, Standard};
 use crate::finding::{Finding, Obstacles, Sink};
 use crate::pod::Pod;
 
@@ -184,13 +184,14 @@ impl ActiveControl {
     }
 
     /// Looks at a pod, and reports each violation.
-    pub fn check<'p>(&'p self, pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
+    pub fn check<'p>(&'p self, checked: CheckedPod<'p>, sink: &mut Sink<'_, 'p>) {
+        let pod = checked.pod;
         match &self.check {
             ActiveCheck::Standard(check) if self.leaves_root_alone => {
                 check(pod, &mut |finding| sink(leave_root_alone(pod, finding)));
             }
             ActiveCheck::Standard(check) => check(pod, sink),
-            ActiveCheck::Extended(configured) => configured.check.check(pod, sink),
+            ActiveCheck::Extended(configured) => configured.check.check(checked, sink),
         }
     }
 
