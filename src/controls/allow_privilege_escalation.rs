@@ -1,7 +1,7 @@
 //! `allowPrivilegeEscalation` (restricted, from v1.8): no process gains more privileges than its parent.
 
 use crate::controls::windows::{NEWER_STANDARD, NOT_ON_WINDOWS};
-use crate::controls::{Control, Doc, Level, Origin, Revision, Violation, text};
+use crate::controls::{Cel, Control, Doc, Level, Origin, Revision, Violation, text};
 use crate::finding::{Finding, Fix, Found, Obstacles, Sink, Subject, Value, is_sys_admin};
 use crate::pod::{Container, ContainerKind, ContainerRef, Pod};
 
@@ -28,6 +28,7 @@ pub(super) static CONTROL: Control = Control {
                `privileged: true` or the capability SYS_ADMIN: these have to go first. Nor does it on a pod with \
                `os.name: windows`, which only v1.25 or later of the standard admits.",
         example: "containers:\n- name: trainer\n  securityContext:\n    allowPrivilegeEscalation: false\n",
+        cel: Cel::Whole,
     },
 };
 

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use crate::controls::security_contexts::in_security_contexts;
 use crate::controls::windows::NO_PROFILE;
-use crate::controls::{Control, Doc, Level, Origin, Revision, Violation, text};
+use crate::controls::{Cel, Control, Doc, Level, Origin, Revision, Violation, text};
 use crate::finding::{FieldPath, Finding, Fix, Found, Sink, Subject};
 use crate::pod::Pod;
 
@@ -34,6 +34,7 @@ pub(super) static CONTROL: Control = Control {
         fix: "Remove the profile, or set its type to `RuntimeDefault`, which only nodes with AppArmor take; remove the \
               annotation.",
         example: "securityContext:\n  appArmorProfile:\n    type: RuntimeDefault\n",
+        cel: Cel::Whole,
     },
 };
 

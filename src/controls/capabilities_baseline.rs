@@ -1,7 +1,7 @@
 //! `capabilities_baseline` (baseline): no capability beyond what runtimes give anyway. At restricted, from
 //! v1.22, `capabilities_restricted` takes its place.
 
-use crate::controls::{Control, Doc, Level, Origin, Revision, Violation, text};
+use crate::controls::{Cel, Control, Doc, Level, Origin, Revision, Violation, text};
 use crate::finding::{FieldPath, Finding, Fix, Found, Sink, Subject, Value};
 use crate::pod::Pod;
 
@@ -23,6 +23,7 @@ pub(super) static CONTROL: Control = Control {
         fields: &["spec.{containers,initContainers,ephemeralContainers}[*].securityContext.capabilities.add"],
         fix: "Remove the capability from `add`. IPC_LOCK has no effect for a process that is not root.",
         example: "containers:\n- name: trainer\n  securityContext:\n    capabilities:\n      drop: [ALL]\n",
+        cel: Cel::Whole,
     },
 };
 

@@ -1,7 +1,7 @@
 //! `capabilities_restricted` (restricted, from v1.22): drop all capabilities, add at most NET_BIND_SERVICE.
 
 use crate::controls::windows::{NEWER_STANDARD, NOT_ON_WINDOWS};
-use crate::controls::{Control, Doc, Level, Origin, Revision, Violation, capabilities_baseline, text};
+use crate::controls::{Cel, Control, Doc, Level, Origin, Revision, Violation, capabilities_baseline, text};
 use crate::finding::{Finding, Fix, Found, Sink, Subject, Value};
 use crate::pod::{Container, ContainerKind, ContainerRef, Pod};
 
@@ -26,6 +26,7 @@ pub(super) static CONTROL: Control = Control {
         fix: "Set `capabilities.drop` to `[ALL]` and remove `capabilities.add`, or keep NET_BIND_SERVICE alone in \
                it. A policy with defaults fills `drop` in where it is absent.",
         example: "containers:\n- name: trainer\n  securityContext:\n    capabilities:\n      drop: [ALL]\n",
+        cel: Cel::Whole,
     },
 };
 

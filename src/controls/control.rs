@@ -160,6 +160,17 @@ pub struct Doc {
     pub fix: &'static str,
     /// A part of a pod that satisfies the rule, as YAML.
     pub example: &'static str,
+    /// Whether Kubernetes' own policies could say the same.
+    pub cel: Cel,
+}
+
+/// Whether a ValidatingAdmissionPolicy could say what a control says, in its expressions (CEL).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cel {
+    /// It could.
+    Whole,
+    /// It could, but for this.
+    Partly(&'static str),
 }
 
 impl Control {

@@ -1,6 +1,6 @@
 //! `hostNamespaces` (baseline): no namespace of the node.
 
-use crate::controls::{Control, Doc, Level, Origin, Revision, Violation};
+use crate::controls::{Cel, Control, Doc, Level, Origin, Revision, Violation};
 use crate::finding::{Finding, Fix, Found, Sink, Subject};
 use crate::pod::Pod;
 
@@ -22,6 +22,7 @@ pub(super) static CONTROL: Control = Control {
         fix: "Remove the field. For shared memory (what `docker run --ipc=host` is used for) mount an \
                `emptyDir` with `medium: Memory` at `/dev/shm`; for RDMA use a device plugin and a secondary network.",
         example: "volumes:\n- name: shm\n  emptyDir:\n    medium: Memory\n    sizeLimit: 8Gi\n",
+        cel: Cel::Whole,
     },
 };
 

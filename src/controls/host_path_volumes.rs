@@ -1,6 +1,6 @@
 //! `hostPathVolumes` (baseline): no directory of the node. At restricted `restrictedVolumes` is stricter.
 
-use crate::controls::{Control, Doc, Level, Origin, Revision, Violation, text};
+use crate::controls::{Cel, Control, Doc, Level, Origin, Revision, Violation, text};
 use crate::finding::{Finding, Fix, Found, Sink, Subject};
 use crate::pod::{Pod, VolumeSource};
 
@@ -21,6 +21,7 @@ pub(super) static CONTROL: Control = Control {
         fields: &["spec.volumes[*].hostPath"],
         fix: "Keep datasets and model caches in a `persistentVolumeClaim`, and scratch data in an `emptyDir`.",
         example: "volumes:\n- name: datasets\n  persistentVolumeClaim:\n    claimName: datasets\n",
+        cel: Cel::Whole,
     },
 };
 

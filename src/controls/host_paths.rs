@@ -4,7 +4,9 @@ use std::collections::{BTreeSet, HashSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::controls::{Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, Violation, text};
+use crate::controls::{
+    Cel, Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, Violation, text,
+};
 use crate::finding::{FieldPath, Finding, Fix, Found, Sink, Subject, Value};
 use crate::pod::{Changes, Pod, Volume, VolumeSource};
 
@@ -32,6 +34,7 @@ pub(super) static CONTROL: Control = Control {
         fix: "Use a directory that the policy lists, and set `readOnly: true` on its mounts where the policy \
               requires it; or use a `persistentVolumeClaim`.",
         example: "volumes:\n- name: datasets\n  hostPath:\n    path: /mnt/datasets/imagenet\n",
+        cel: Cel::Whole,
     },
 };
 

@@ -1,6 +1,6 @@
 //! `hostPorts` (baseline): no port of the node.
 
-use crate::controls::{Control, Doc, Level, Origin, Revision, Violation, text};
+use crate::controls::{Cel, Control, Doc, Level, Origin, Revision, Violation, text};
 use crate::finding::{FieldPath, Finding, Fix, Found, Sink, Subject};
 use crate::pod::Pod;
 
@@ -21,6 +21,7 @@ pub(super) static CONTROL: Control = Control {
         fields: &["spec.{containers,initContainers,ephemeralContainers}[*].ports[*].hostPort"],
         fix: "Remove `hostPort` (0 is the same as none); reach the pod through a Service.",
         example: "containers:\n- name: server\n  ports:\n  - containerPort: 8080\n",
+        cel: Cel::Whole,
     },
 };
 

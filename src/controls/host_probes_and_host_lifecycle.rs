@@ -1,6 +1,6 @@
 //! `hostProbesAndHostLifecycle` (baseline, from v1.34): probes and lifecycle handlers reach their own pod only.
 
-use crate::controls::{Control, Doc, Level, Origin, Revision, Violation, text};
+use crate::controls::{Cel, Control, Doc, Level, Origin, Revision, Violation, text};
 use crate::finding::{Finding, Fix, Found, Sink, Subject};
 use crate::pod::Pod;
 
@@ -25,6 +25,7 @@ pub(super) static CONTROL: Control = Control {
         ],
         fix: "Remove `host`: without it the kubelet connects to the pod. For a virtual host set a `Host` header in `httpHeaders`.",
         example: "containers:\n- name: server\n  readinessProbe:\n    httpGet:\n      path: /ready\n      port: 8080\n",
+        cel: Cel::Whole,
     },
 };
 

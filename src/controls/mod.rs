@@ -10,6 +10,7 @@
 mod checked_pod;
 mod control;
 mod level;
+mod pattern;
 mod registry;
 mod security_contexts;
 mod standard;
@@ -41,7 +42,7 @@ mod windows_host_process;
 
 pub use checked_pod::{CheckedPod, NamespaceAnnotations, PodOrigin};
 pub use control::{
-    Check, CheckFn, Configured, Control, Doc, Origin, ParameterError, Parameters, Revision, Violation,
+    Cel, Check, CheckFn, Configured, Control, Doc, Origin, ParameterError, Parameters, Revision, Violation,
 };
 pub use level::{Level, NEWEST_MINOR, StandardError, Version};
 pub use registry::CONTROLS;

@@ -3,7 +3,7 @@
 //! A privileged container has every capability, sees the node's devices and escapes AppArmor,
 //! SELinux and seccomp: in effect it is root on the node.
 
-use crate::controls::{Control, Doc, Level, Origin, Revision, Violation, text};
+use crate::controls::{Cel, Control, Doc, Level, Origin, Revision, Violation, text};
 use crate::finding::{Finding, Fix, Found, Sink, Subject};
 use crate::pod::Pod;
 
@@ -25,6 +25,7 @@ pub(super) static CONTROL: Control = Control {
         fix: "Remove `privileged`, or set it to false. A GPU does not need it: request it through its resource, \
               for example `nvidia.com/gpu: 1`.",
         example: "containers:\n- name: trainer\n  securityContext:\n    privileged: false\n",
+        cel: Cel::Whole,
     },
 };
 

@@ -1,6 +1,6 @@
 //! `procMount` (baseline): `/proc` stays masked. From v1.35 a user namespace makes it harmless.
 
-use crate::controls::{Control, Doc, Level, Origin, Revision, Violation, text};
+use crate::controls::{Cel, Control, Doc, Level, Origin, Revision, Violation, text};
 use crate::finding::{Finding, Fix, Found, Sink, Subject};
 use crate::pod::Pod;
 
@@ -25,6 +25,7 @@ pub(super) static CONTROL: Control = Control {
         ],
         fix: "Remove `procMount`.",
         example: "containers:\n- name: trainer\n  securityContext:\n    procMount: Default\n",
+        cel: Cel::Whole,
     },
 };
 

@@ -1,6 +1,6 @@
 //! `procMount_restricted` (restricted, from v1.35): `/proc` stays masked, in a user namespace too.
 
-use crate::controls::{Control, Doc, Level, Origin, Revision, proc_mount};
+use crate::controls::{Cel, Control, Doc, Level, Origin, Revision, proc_mount};
 use crate::finding::Sink;
 use crate::pod::Pod;
 
@@ -21,6 +21,7 @@ pub(super) static CONTROL: Control = Control {
         fields: &["spec.{containers,initContainers,ephemeralContainers}[*].securityContext.procMount"],
         fix: "Remove `procMount`.",
         example: "containers:\n- name: trainer\n  securityContext:\n    procMount: Default\n",
+        cel: Cel::Whole,
     },
 };
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::controls::windows::NOT_ON_WINDOWS;
-use crate::controls::{Check, CheckedPod, Control, Doc, Origin, Parameters, Violation, text};
+use crate::controls::{Cel, Check, CheckedPod, Control, Doc, Origin, Parameters, Violation, text};
 use crate::finding::{Finding, Fix, Found, Sink, Subject, Value};
 use crate::pod::Changes;
 
@@ -26,6 +26,7 @@ pub(super) static CONTROL: Control = Control {
         fix: "Set `readOnlyRootFilesystem: true`, and mount an `emptyDir` wherever the program writes: `/tmp`, caches, \
               checkpoints.",
         example: "containers:\n- name: server\n  securityContext:\n    readOnlyRootFilesystem: true\n",
+        cel: Cel::Whole,
     },
 };
 

@@ -1,6 +1,6 @@
 //! `restrictedVolumes` (restricted): only volumes that Kubernetes itself manages.
 
-use crate::controls::{Control, Doc, Level, Origin, Revision, Violation, host_path_volumes, text};
+use crate::controls::{Cel, Control, Doc, Level, Origin, Revision, Violation, host_path_volumes, text};
 use crate::finding::{Choices, Finding, Fix, Found, Sink, Subject};
 use crate::pod::{Pod, Volume, VolumeSource};
 
@@ -22,6 +22,7 @@ pub(super) static CONTROL: Control = Control {
         fix: "Replace the volume with a `persistentVolumeClaim`; an administrator can create one for an NFS \
               share, a cloud disk or a directory of a node.",
         example: "volumes:\n- name: datasets\n  persistentVolumeClaim:\n    claimName: datasets\n",
+        cel: Cel::Whole,
     },
 };
 

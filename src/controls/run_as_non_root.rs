@@ -1,6 +1,6 @@
 //! `runAsNonRoot` (restricted): every container says that it does not run as root.
 
-use crate::controls::{Control, Doc, Level, Origin, Revision, Violation, text};
+use crate::controls::{Cel, Control, Doc, Level, Origin, Revision, Violation, text};
 use crate::finding::{Finding, Fix, Found, Obstacles, Sink, Subject, Value};
 use crate::pod::{Container, ContainerKind, ContainerRef, Pod};
 
@@ -35,6 +35,7 @@ pub(super) static CONTROL: Control = Control {
                Windows has no user ids: name a user in `windowsOptions.runAsUserName` there, such as ContainerUser, but \
                not ContainerAdministrator.",
         example: "securityContext:\n  runAsNonRoot: true\n  runAsUser: 1000\n",
+        cel: Cel::Whole,
     },
 };
 

@@ -1,7 +1,7 @@
 //! `runAsUser` (restricted, from v1.23): nobody asks for user 0.
 
 use crate::controls::security_contexts::in_security_contexts;
-use crate::controls::{Control, Doc, Level, Origin, Revision, Violation, text};
+use crate::controls::{Cel, Control, Doc, Level, Origin, Revision, Violation, text};
 use crate::finding::{Finding, Fix, Found, Sink};
 use crate::pod::Pod;
 
@@ -29,6 +29,7 @@ pub(super) static CONTROL: Control = Control {
               Windows has no user ids: remove the field there, and name a user in `windowsOptions.runAsUserName`, such as \
               ContainerUser.",
         example: "securityContext:\n  runAsNonRoot: true\n  runAsUser: 1000\n",
+        cel: Cel::Whole,
     },
 };
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::controls::security_contexts::in_security_contexts;
-use crate::controls::{Control, Doc, Level, Origin, Revision, Violation, text};
+use crate::controls::{Cel, Control, Doc, Level, Origin, Revision, Violation, text};
 use crate::finding::{Finding, Fix, Found, Sink, Subject};
 use crate::pod::{Pod, SeLinuxOptions};
 
@@ -27,6 +27,7 @@ pub(super) static CONTROL: Control = Control {
         ],
         fix: "Remove the type, user and role; `level` may stay.",
         example: "securityContext:\n  seLinuxOptions:\n    level: s0:c123,c456\n",
+        cel: Cel::Whole,
     },
 };
 

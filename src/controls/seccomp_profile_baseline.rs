@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use crate::controls::security_contexts::in_security_contexts;
 use crate::controls::windows::NO_PROFILE;
-use crate::controls::{Control, Doc, Level, Origin, Revision, Violation, text};
+use crate::controls::{Cel, Control, Doc, Level, Origin, Revision, Violation, text};
 use crate::finding::{FieldPath, Finding, Fix, Found, Sink, Subject};
 use crate::pod::Pod;
 
@@ -37,6 +37,7 @@ pub(super) static CONTROL: Control = Control {
         ],
         fix: "Set the type to `RuntimeDefault`, or remove the profile. On Windows remove it.",
         example: "securityContext:\n  seccompProfile:\n    type: RuntimeDefault\n",
+        cel: Cel::Whole,
     },
 };
 

@@ -1,7 +1,9 @@
 //! `seccompProfile_restricted` (restricted, from v1.19): a seccomp profile for every container.
 
 use crate::controls::windows::{NEWER_STANDARD, NOT_ON_WINDOWS};
-use crate::controls::{Control, Doc, Level, Origin, Revision, Violation, seccomp_profile_baseline, text};
+use crate::controls::{
+    Cel, Control, Doc, Level, Origin, Revision, Violation, seccomp_profile_baseline, text,
+};
 use crate::finding::{Finding, Fix, Found, Sink, Subject, Value};
 use crate::pod::{ContainerKind, Pod};
 
@@ -26,6 +28,7 @@ pub(super) static CONTROL: Control = Control {
         fix: "Set `securityContext.seccompProfile.type: RuntimeDefault` for the pod. A policy with defaults fills it \
                in where it is absent.",
         example: "securityContext:\n  seccompProfile:\n    type: RuntimeDefault\n",
+        cel: Cel::Whole,
     },
 };
 

@@ -1,6 +1,6 @@
 //! `sysctls` (baseline): only sysctls that stay within the pod's own namespaces.
 
-use crate::controls::{Control, Doc, Level, Origin, Revision, Violation, text};
+use crate::controls::{Cel, Control, Doc, Level, Origin, Revision, Violation, text};
 use crate::finding::{FieldPath, Finding, Fix, Found, Sink, Subject};
 use crate::pod::Pod;
 
@@ -32,6 +32,7 @@ pub(super) static CONTROL: Control = Control {
         fields: &["spec.securityContext.sysctls[*].name"],
         fix: "Remove the sysctl, or have it set on the nodes.",
         example: "securityContext:\n  sysctls:\n  - name: net.ipv4.ip_unprivileged_port_start\n    value: \"0\"\n",
+        cel: Cel::Whole,
     },
 };
 

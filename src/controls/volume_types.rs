@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::controls::{Check, CheckedPod, Control, Doc, Origin, Parameters, Violation, restricted_volumes};
+use crate::controls::{
+    Cel, Check, CheckedPod, Control, Doc, Origin, Parameters, Violation, restricted_volumes,
+};
 use crate::finding::{Choices, Finding, Sink};
 use crate::pod::{Changes, VolumeSource};
 
@@ -28,6 +30,7 @@ pub(super) static CONTROL: Control = Control {
         fields: &["spec.volumes[*]"],
         fix: "Use a type that the policy lists, most often a `persistentVolumeClaim`.",
         example: "volumes:\n- name: datasets\n  persistentVolumeClaim:\n    claimName: datasets\n",
+        cel: Cel::Whole,
     },
 };
 

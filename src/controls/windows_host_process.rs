@@ -1,7 +1,7 @@
 //! `windowsHostProcess` (baseline): no process of the Windows node.
 
 use crate::controls::security_contexts::in_security_contexts;
-use crate::controls::{Control, Doc, Level, Origin, Revision, Violation, text};
+use crate::controls::{Cel, Control, Doc, Level, Origin, Revision, Violation, text};
 use crate::finding::{Finding, Fix, Found, Sink};
 use crate::pod::Pod;
 
@@ -25,6 +25,7 @@ pub(super) static CONTROL: Control = Control {
         ],
         fix: "Remove `hostProcess`, or set it to false.",
         example: "securityContext:\n  windowsOptions:\n    hostProcess: false\n",
+        cel: Cel::Whole,
     },
 };
 

@@ -32,6 +32,8 @@ pub enum EditOp<'p> {
 pub enum Value<'p> {
     /// A boolean.
     Bool(bool),
+    /// A whole number.
+    Integer(i64),
     /// A string.
     Text(&'p str),
     /// A list with this one string.
@@ -45,6 +47,7 @@ impl From<&Value<'_>> for serde_json::Value {
     fn from(value: &Value<'_>) -> Self {
         match value {
             Value::Bool(value) => Self::from(*value),
+            Value::Integer(value) => Self::from(*value),
             Value::Text(text) => Self::from(*text),
             Value::ListOf(text) => Self::from([*text].as_slice()),
             Value::Json(text) => serde_json::from_str(text).unwrap_or_default(),
@@ -73,6 +76,7 @@ impl Value<'_> {
     fn write_to(&self, text: &mut impl fmt::Write) -> fmt::Result {
         match self {
             Self::Bool(value) => text.write_str(if *value { "true" } else { "false" }),
+            Self::Integer(value) => write!(text, "{value}"),
             Self::Text(value) => text.write_str(value),
             Self::ListOf(value) => {
                 text.write_str("[")?;

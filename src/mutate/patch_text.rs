@@ -1,5 +1,7 @@
 //! The text of a JSON Patch (RFC 6902): operations, and the values in them.
 
+use std::io::Write as _;
+
 use serde::Serialize;
 
 use crate::finding::Value;
@@ -89,6 +91,8 @@ impl PatchText {
 pub(super) fn write_json(value: &Value<'_>, json: &mut Vec<u8>) {
     match value {
         Value::Bool(value) => json.extend_from_slice(if *value { b"true" } else { b"false" }),
+        // A number can always be written, and a `Vec` takes every byte.
+        Value::Integer(number) => drop(write!(json, "{number}")),
         Value::Text(text) => write_text(text, json),
         Value::ListOf(text) => {
             json.push(b'[');

@@ -35,7 +35,7 @@ pub struct Metadata<'a> {
     /// Those of `annotations` that a control or an identity reads the value of.
     pub annotations: StringMap<'a>,
     /// All of `annotations`, as JSON text; empty when absent.
-    annotation_text: &'a str,
+    pub annotation_text: &'a str,
     /// The controlling one of `ownerReferences`.
     pub owner: Option<Owner<'a>>,
 }
