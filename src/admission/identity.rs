@@ -71,6 +71,7 @@ pub(super) fn identity<'v>(
             .and_then(|labels| labels.get(Action::Enforce.level_label()))
             .map(String::as_str),
         policies: task.policies.identity(policies).filter(|_| !is_left_alone),
+        security: task.policies.security(policies),
         providers,
     };
     let change = request.change(&NamespaceAccounts { view, namespace })?;

@@ -50,6 +50,7 @@ pub fn mutate<'p>(
     let mut warnings = Vec::new();
     defaults.edits(pod).for_each(|edit| builder.add(edit));
     identity.edits.into_iter().for_each(|edit| builder.add(edit));
+    warnings.extend(identity.refused);
     warnings.extend(identity.warnings);
     warnings.extend(root_image_warning(pod, defaults, false));
     Ok(Mutation { patch: builder.build(pod, text)?, warnings })

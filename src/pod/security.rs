@@ -11,7 +11,7 @@ use crate::pod::limits::MAX_ITEMS;
 pub type Strings<'a> = SmallVec<[Cow<'a, str>; 1]>;
 
 /// `spec.securityContext`. An absent one equals an empty one: no control distinguishes them.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct PodSecurityContext<'a> {
     /// `runAsNonRoot`.
     pub run_as_non_root: Option<bool>,
@@ -70,7 +70,7 @@ pub struct Capabilities<'a> {
 }
 
 /// `seLinuxOptions`; an absent field is empty.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct SeLinuxOptions<'a> {
     /// `type`.
     pub kind: Cow<'a, str>,

@@ -13,7 +13,9 @@ pub struct IdentityChange<'p> {
     pub account: Option<&'p str>,
     /// The changes; none if the pod has its identity, or is given none.
     pub edits: Vec<Edit<'p>>,
-    /// What the pod's author should know, each at most 120 characters.
+    /// What security policies will refuse of the changes, as warnings: each at most 120 characters.
+    pub refused: Vec<String>,
+    /// What else the pod's author should know, each at most 120 characters.
     pub warnings: Vec<String>,
 }
 

@@ -2,6 +2,7 @@
 
 mod account_facts;
 mod account_rules;
+mod additions;
 mod api_token;
 mod assign;
 mod bound_identity;

@@ -1,11 +1,14 @@
 //! What a set of policies changes in a pod to give it an identity.
 
+use smallvec::SmallVec;
+
 use crate::identity::{
     Injection, InjectionError, Provider, Providers, Recipient, ServiceAccount, check_account,
     federated_subject,
 };
 use crate::mutate::identity::account_facts::AccountFacts;
 use crate::mutate::identity::account_rules::account_refusal_of_any;
+use crate::mutate::identity::additions::judge_additions;
 use crate::mutate::identity::api_token::{self, AUTOMOUNT, has_api_token};
 use crate::mutate::identity::assign::{assign, label_warning, pull_secrets_of, swap_pull_secrets};
 use crate::mutate::identity::bound_identity::{LackingRight, lacking_right};
@@ -17,6 +20,7 @@ use crate::mutate::identity::warning::{LONGEST_WARNING, policy_name, warning};
 use crate::pod::Pod;
 use crate::policy::{
     AccountState, Assignment, AutomountToken, IdentityPolicy, Injector, LookupError, OnMissing,
+    SecurityPolicy,
 };
 use crate::text::{Printable, PrintableKey, cut};
 
@@ -29,6 +33,8 @@ pub(super) struct Planner<'p, 'b, 'f, F> {
     /// The level of the Pod Security Standards that the namespace enforces, if that is known.
     pub(super) enforced_level: Option<&'p str>,
     pub(super) providers: &'p Providers,
+    /// The security policies that hold in the namespace.
+    pub(super) security: SmallVec<[&'p SecurityPolicy; 4]>,
     /// What is known of the service accounts of the namespace.
     pub(super) facts: &'f F,
 }
@@ -74,7 +80,7 @@ impl<'p, F: AccountFacts<'p>> Planner<'p, '_, '_, F> {
         let pod = self.pod;
         let changing = || policies.clone().filter(|policy| !(opts_out && policy.may_opt_out));
         let chosen = choose(changing(), pod).map_err(|conflict| {
-            let (one, other) = (policy_name(conflict.one), policy_name(conflict.other));
+            let (one, other) = (policy_name(&conflict.one.name), policy_name(&conflict.other.name));
             IdentityError::new(
                 500,
                 conflict.to_string(),
@@ -210,7 +216,7 @@ impl<'p, F: AccountFacts<'p>> Planner<'p, '_, '_, F> {
         error: IdentityError,
         warnings: &mut Vec<String>,
     ) -> Result<(), IdentityError> {
-        let brief = format!("{} ({})", error.brief, policy_name(policy));
+        let brief = format!("{} ({})", error.brief, policy_name(&policy.name));
         match assignment.on_missing {
             OnMissing::Deny => return Err(IdentityError { brief, ..error }),
             OnMissing::Warn => warnings.push(warning(&brief)),
@@ -329,6 +335,8 @@ impl<'p, F: AccountFacts<'p>> Planner<'p, '_, '_, F> {
                 }
             }
         }
+        let refused = judge_additions(&self.security, pod, &mut change.edits);
+        change.refused = refused.map_err(|error| IdentityError::unreadable("what is added", &error))?;
         Ok(())
     }
 
@@ -387,7 +395,7 @@ impl<'p, F: AccountFacts<'p>> Planner<'p, '_, '_, F> {
             }
             (true, Some(true)) if has_api_token(self.pod) => change.warnings.push(warning(&format!(
                 "{AUTOMOUNT}: true keeps the API server's token in, which {} would take out",
-                policy_name(policy)
+                policy_name(&policy.name)
             ))),
             (true, Some(_)) | (false, _) => {}
         }

@@ -2,6 +2,7 @@
 //!
 //! Each case compares the whole pod, and then runs a second time, as the API server does after a patch.
 
+mod additions;
 mod azure_ml;
 mod bound;
 mod cases;
