@@ -15,8 +15,8 @@ use crate::evaluate::{Defaults, root_image_warning};
 use crate::pod::Pod;
 
 pub use identity::{
-    AccountFacts, AccountRefusal, BrokenPromise, Conflict, IdentityChange, IdentityError, IdentityRequest,
-    LegacyObjects, PromisedPod, account_refusal, account_warnings,
+    AccountFacts, AccountRefusal, BrokenPromise, Conflict, IdentityChange, IdentityError, IdentityOutcome,
+    IdentityRequest, LegacyObjects, PromisedPod, account_refusal, account_warnings,
 };
 pub use patch_text::{PatchError, PatchText};
 

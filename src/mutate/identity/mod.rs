@@ -9,6 +9,7 @@ mod bound_identity;
 mod change;
 mod choose;
 mod explain;
+mod inject;
 mod migrate;
 mod mountable_secrets;
 mod plan;
@@ -18,7 +19,7 @@ mod warning;
 
 pub use account_facts::AccountFacts;
 pub use account_rules::{AccountRefusal, account_refusal, account_warnings};
-pub use change::{IdentityChange, IdentityError};
+pub use change::{IdentityChange, IdentityError, IdentityOutcome};
 pub use choose::Conflict;
 pub use migrate::LegacyObjects;
 pub use promise::{BrokenPromise, PromisedPod};

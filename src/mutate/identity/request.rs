@@ -1,5 +1,7 @@
 //! A pod that may be given an identity → what is changed in it.
 
+use std::sync::Arc;
+
 use smallvec::SmallVec;
 
 use crate::identity::{Provider, Providers};
@@ -89,7 +91,10 @@ fn change<'p, F: AccountFacts<'p>>(
     }
     match planner.plan(policies.iter().copied(), opts_out) {
         Ok(planned) => tell(&planned, pod, &mut change),
-        Err(Halt::Refused(error)) => change.warnings.push(would_be_denied(&error.brief)),
+        Err(Halt::Refused(error)) => {
+            change.warnings.push(would_be_denied(&error.brief));
+            change.on_trial = error.policy;
+        }
         Err(Halt::NeedsLookup(lookup)) => return Err(Halt::NeedsLookup(lookup)),
     }
     Ok(change)
@@ -100,7 +105,9 @@ fn tell<'p>(planned: &Plan<'p>, pod: &Pod<'_>, change: &mut IdentityChange<'p>) 
     let on_trial = |policy: &Option<&'p IdentityPolicy>| policy.filter(|policy| !policy.is_enforced());
     let by = on_trial(&planned.change.policy).or_else(|| on_trial(&planned.automount));
     if let Some(policy) = by {
-        change.warnings.extend(explain(policy, pod, &planned.change, change));
+        let told = explain(policy, pod, &planned.change, change);
+        change.on_trial = (!told.is_empty()).then(|| Arc::clone(&policy.name));
+        change.warnings.extend(told);
     }
     for told in planned.change.refused.iter().chain(&planned.change.warnings) {
         if !change.refused.contains(told) && !change.warnings.contains(told) {

@@ -8,6 +8,7 @@ mod bound;
 mod cases;
 mod injected;
 mod modes;
+mod outcomes;
 mod promise;
 mod rules;
 mod swap;

@@ -188,6 +188,31 @@ fn the_linter_says_of_a_template_what_the_webhooks_say_of_its_pod() {
     assert!(refused > 20, "{refused}");
 }
 
+/// A pod is judged with what its identity adds to it.
+#[test]
+fn what_a_security_policy_refuses_of_an_identity_is_refused_here_too() {
+    let security = format!(
+        "---\napiVersion: podgate.dev/v1alpha1\nkind: SecurityPolicy\nmetadata: {{name: files}}\n\
+         spec: {{match: {{namespaces: [{TEAM}]}}, controls: {{volumeTypes: {{allowed: [configMap]}}}}}}\n"
+    );
+    let refuses = "files refuses the identity's token volume (volumeTypes): have it allowed there";
+    let labelled = labelled("trainer-wi");
+    for (policies, pod, is_refused) in [
+        (format!("{}{security}", trainers("", "")), trainer("default"), true),
+        (format!("{}{security}", trainers("", ", mode: DryRun")), trainer("default"), false),
+        (security.clone(), labelled.clone(), true),
+        (security.replace("configMap", "projected"), labelled, false),
+    ] {
+        let cluster = assignment::Case::new(&policies);
+        let (by_server, told) = of_server(&cluster, &pod);
+        let (by_linter, found) = of_linter(&cluster, &pod);
+        assert_eq!((by_server, by_linter), (is_refused, is_refused), "{told:?} {found:?}");
+        let is_told = policies.contains("configMap");
+        assert_eq!(found.iter().any(|text| text == refuses), is_told, "{found:?}");
+        assert_eq!(told.iter().any(|text| text == refuses), is_told, "{told:?}");
+    }
+}
+
 #[test]
 fn what_is_wrong_is_told_with_its_place_in_every_form() {
     let files = format!(
