@@ -490,6 +490,36 @@ fn bindings_of_the_old_kind_are_waited_for() {
     assert_eq!(entry.path, "spec.template.metadata.labels.aadpodidbinding");
 }
 
+/// They are read alike wherever they are.
+#[test]
+fn bindings_of_the_old_kind_among_the_manifests_are_read() {
+    let moving = policy("moving", "{namespaces: [ml-team-a]}", "migration: {aadPodIdentity: Enforce}");
+    let mut pod = trainer("default");
+    pod["metadata"]["labels"]["aadpodidbinding"] = "ml-identity".into();
+    let bindings = |namespace: &str| {
+        format!(
+            "apiVersion: aadpodidentity.k8s.io/v1\nkind: AzureIdentity\nmetadata: {{name: ml-id{namespace}}}\nspec: {{type: 0, \
+             clientID: {CLIENT_A}}}\n---\napiVersion: aadpodidentity.k8s.io/v1\nkind: AzureIdentityBinding\nmetadata: \
+             {{name: ml-bind{namespace}}}\nspec: {{azureIdentity: ml-id, selector: ml-identity}}\n"
+        )
+    };
+    for (text, in_namespace) in [(bindings(", namespace: ml-team-a"), ""), (bindings(""), TEAM)] {
+        let files = [("a.yaml", deployment(&pod)), ("b.yaml", good("trainer-wi")), ("c.yaml", text)];
+        let files = files.each_ref().map(|(name, text)| (*name, text.as_str()));
+        let report = case(&moving, &files).in_namespace(in_namespace).run(&[""]);
+        let pod = &report.objects[0].pods[0];
+        assert_eq!((pod.verdict, pod.unresolved.len()), (ObjectVerdict::Warn, 0), "{report:?}");
+        let told = &pod.identity[0].message;
+        assert!(told.contains("ml-identity is migrated to workload identity as trainer-wi"), "{told}");
+    }
+    let faulty = bindings("").replace("type: 0", "type: zero");
+    let files = [("a.yaml", deployment(&pod)), ("c.yaml", faulty)];
+    let files = files.each_ref().map(|(name, text)| (*name, text.as_str()));
+    let report = case(&moving, &files).run(&[""]);
+    let [unread] = report.unread.as_slice() else { panic!("{report:?}") };
+    assert!(unread.to_string().contains("c.yaml:4:14: spec.type: expected a whole number"), "{unread}");
+}
+
 /// A value of the wrong type is in the way of a verdict, and not of all others.
 #[test]
 fn a_pod_that_cannot_be_read_is_not_allowed() {
