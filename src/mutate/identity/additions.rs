@@ -13,7 +13,7 @@ use crate::finding::{Edit, EditOp, Subject, Value};
 use crate::json::{Reader, Result};
 use crate::mutate::identity::warning::{policy_name, warning};
 use crate::path::Step;
-use crate::pod::Pod;
+use crate::pod::{Pod, Spec};
 use crate::policy::SecurityPolicy;
 use crate::text::printable;
 
@@ -42,8 +42,10 @@ pub(super) fn judge_additions(
     let mut additions = Pod::read(&mut Reader::over(&text))?;
     if !additions.spec.init_containers.is_empty() || !additions.spec.containers.is_empty() {
         // What the pod says for all of its containers it says for these.
-        additions.spec.security = pod.spec.security.clone();
-        additions.spec.os_name = pod.spec.os_name.clone();
+        let Spec { security, os_name, node_os, host_users, .. } = &pod.spec;
+        additions.spec.security = security.clone();
+        (additions.spec.os_name, additions.spec.node_os) = (os_name.clone(), node_os.clone());
+        additions.spec.host_users = *host_users;
     }
     let verdict = evaluate(policies.iter().copied(), &additions, Context::CREATE);
     for ((at, _), (_, edit)) in additions.containers().zip(&added) {
@@ -73,7 +75,9 @@ fn additions(edits: &[Edit<'_>]) -> SmallVec<[Addition; 4]> {
 /// A pod that has what is added and nothing else, as JSON.
 fn pod_of(added: &[Addition], edits: &[Edit<'_>]) -> String {
     let mut text = String::from("{\"spec\":{");
-    for list in LISTS {
+    // A list that is read has room made for it: most pods get a volume and no container.
+    let is_used = |list: &&str| added.iter().any(|(of, _)| of == list);
+    for list in LISTS.into_iter().filter(is_used) {
         text.push_str(if text.ends_with(']') { ",\"" } else { "\"" });
         text.push_str(list);
         text.push_str("\":[");
