@@ -15,8 +15,8 @@ use crate::evaluate::{Defaults, root_image_warning};
 use crate::pod::Pod;
 
 pub use identity::{
-    AccountFacts, AccountRefusal, BrokenPromise, Conflict, IdentityChange, IdentityError, IdentityRequest,
-    LegacyObjects, PromisedPod, account_refusal, account_warnings,
+    AccountFacts, AccountRefusal, BrokenPromise, Conflict, IdentityChange, IdentityError, IdentityOutcome,
+    IdentityRequest, LegacyObjects, PromisedPod, account_refusal, account_warnings,
 };
 pub use patch_text::{PatchError, PatchText};
 
@@ -50,6 +50,7 @@ pub fn mutate<'p>(
     let mut warnings = Vec::new();
     defaults.edits(pod).for_each(|edit| builder.add(edit));
     identity.edits.into_iter().for_each(|edit| builder.add(edit));
+    warnings.extend(identity.refused);
     warnings.extend(identity.warnings);
     warnings.extend(root_image_warning(pod, defaults, false));
     Ok(Mutation { patch: builder.build(pod, text)?, warnings })

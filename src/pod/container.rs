@@ -115,10 +115,12 @@ impl<'a> Container<'a> {
         !matches!(self.env, "" | "null")
     }
 
-    /// Whether `env` may hold a variable whose name has this text in it, at little cost: where it cannot, it need not be read.
+    /// Whether `env` may hold a variable whose name has this text in it, or is no list, at little cost: where neither can be, it
+    /// need not be read.
     #[must_use]
     pub fn may_have_variable(&self, text: &str) -> bool {
-        self.env.contains(text) || self.env.contains('\\')
+        let is_list = !self.has_env() || self.env.starts_with('[');
+        !is_list || self.env.contains(text) || self.env.contains('\\')
     }
 
     /// Calls back with each variable of `env` and its index. Its value is for comparing alone, and never to be shown.

@@ -32,10 +32,11 @@ impl<'a> VolumeMounts<'a> {
         !matches!(self.0, "" | "null")
     }
 
-    /// Whether one may have this text in it, at little cost: where none can, they need not be read.
+    /// Whether one may have this text in it, or they are no list, at little cost: where neither can be, they need not be read.
     #[must_use]
     pub fn may_have(self, text: &str) -> bool {
-        self.0.contains(text) || self.0.contains('\\')
+        let is_list = !self.are_set() || self.0.starts_with('[');
+        !is_list || self.0.contains(text) || self.0.contains('\\')
     }
 
     /// Calls back with each mount and its index.

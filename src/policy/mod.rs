@@ -10,6 +10,7 @@ mod bindings;
 mod built_in;
 mod common;
 mod configuration;
+mod contradictions;
 mod document;
 mod error;
 mod file;

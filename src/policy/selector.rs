@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 
 /// A label selector, as written in a policy. All of its terms must match.
-#[derive(Debug, Clone, Default, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Selector {
     /// Labels and the values that they must have.
@@ -15,7 +15,7 @@ pub struct Selector {
 }
 
 /// A condition on one label.
-#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Expression {
     /// The label.
@@ -51,6 +51,12 @@ impl Selector {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.match_labels.is_empty() && self.match_expressions.is_empty()
+    }
+
+    /// Whether whatever has these labels also has those that the other asks for, as far as the two are written alike.
+    pub(super) fn implies(&self, other: &Self) -> bool {
+        other.match_labels.iter().all(|(key, value)| self.match_labels.get(key) == Some(value))
+            && other.match_expressions.iter().all(|expression| self.match_expressions.contains(expression))
     }
 
     /// The labels that it looks at, each once.

@@ -16,6 +16,7 @@ mod azure;
 mod azure_cases;
 mod azure_recording;
 mod azure_replay;
+mod azure_version;
 mod cases;
 mod cases_kinds;
 mod cases_reading;
