@@ -10,6 +10,7 @@
 mod checked_pod;
 mod control;
 mod level;
+mod lists;
 mod pattern;
 mod registry;
 mod security_contexts;
@@ -18,14 +19,20 @@ mod text;
 
 mod allow_privilege_escalation;
 mod app_armor_profile;
+mod capabilities;
 mod capabilities_baseline;
 mod capabilities_restricted;
+mod host_ipc;
 mod host_namespaces;
+mod host_network;
 mod host_path_volumes;
 mod host_paths;
+mod host_pid;
 mod host_ports;
 mod host_probes_and_host_lifecycle;
+mod privilege_escalation;
 mod privileged;
+mod privileged_containers;
 mod proc_mount;
 mod proc_mount_restricted;
 mod read_only_root_filesystem;

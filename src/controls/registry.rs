@@ -25,7 +25,13 @@ pub static CONTROLS: &[&Control] = &[
     &controls::run_as_non_root::CONTROL,
     &controls::run_as_user::CONTROL,
     &controls::seccomp_profile_restricted::CONTROL,
+    &controls::capabilities::CONTROL,
+    &controls::host_ipc::CONTROL,
+    &controls::host_network::CONTROL,
+    &controls::host_pid::CONTROL,
     &controls::host_paths::CONTROL,
+    &controls::privilege_escalation::CONTROL,
+    &controls::privileged_containers::CONTROL,
     &controls::read_only_root_filesystem::CONTROL,
     &controls::volume_types::CONTROL,
 ];
