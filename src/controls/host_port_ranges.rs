@@ -7,7 +7,7 @@ use crate::controls::{
     text,
 };
 use crate::finding::{FieldPath, Finding, Fix, Found, Sink, Subject};
-use crate::pod::{Changes, Pod};
+use crate::pod::{Changes, Container, ContainerRef, Pod};
 
 pub(super) static CONTROL: Control = Control {
     id: "hostPortRanges",
@@ -60,9 +60,11 @@ const UNREADABLE: Found<'_> = Found::Text("not readable");
 
 impl Check for HostPortRanges {
     fn check<'p>(&'p self, CheckedPod { pod, .. }: CheckedPod<'p>, sink: &mut Sink<'_, 'p>) {
-        host_ports::find(pod, sink, |port| self.fix_of(port));
-        if pod.spec.host_network {
-            self.find_container_ports(pod, sink);
+        for (at, container) in pod.containers() {
+            host_ports::find(pod, at, container, |port| self.fix_of(port), sink);
+            if pod.spec.host_network {
+                self.find_container_ports(pod, at, container, sink);
+            }
         }
     }
 
@@ -84,20 +86,24 @@ impl Check for HostPortRanges {
 
 impl HostPortRanges {
     /// Finds what the API server makes a host port of.
-    fn find_container_ports<'p>(&self, pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
-        let help = host_ports::help(pod);
-        for (at, container) in pod.containers() {
-            let subject = Subject::Container(at);
-            let read = container.for_each_port_without_host_port(|index, port| {
-                if let Some(fix) = self.fix_of(port).filter(|_| port != 0) {
-                    let path = FieldPath::from("ports").index(index).fields("containerPort");
-                    sink(Finding::new(subject, path, Found::Integer(port.into()), fix).help(help));
-                }
-            });
-            if read.is_err() {
-                let fix = Fix::one_of(&["a list of ports as Kubernetes reads it"]);
-                sink(Finding::new(subject, "ports", UNREADABLE, fix));
+    fn find_container_ports<'p>(
+        &self,
+        pod: &Pod<'_>,
+        at: ContainerRef<'p>,
+        container: &'p Container<'_>,
+        sink: &mut Sink<'_, 'p>,
+    ) {
+        let subject = Subject::Container(at);
+        let read = container.for_each_port_without_host_port(|index, port| {
+            if let Some(fix) = self.fix_of(port).filter(|_| port != 0) {
+                let path = FieldPath::from("ports").index(index).fields("containerPort");
+                let finding = Finding::new(subject, path, Found::Integer(port.into()), fix);
+                sink(finding.help(host_ports::help(pod)));
             }
+        });
+        if read.is_err() {
+            let fix = Fix::one_of(&["a list of ports as Kubernetes reads it"]);
+            sink(Finding::new(subject, "ports", UNREADABLE, fix));
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::controls::{Cel, Control, Doc, Level, Origin, Revision, Violation, text};
 use crate::finding::{FieldPath, Finding, Fix, Found, Sink, Subject};
-use crate::pod::Pod;
+use crate::pod::{Container, ContainerRef, Pod};
 
 pub(super) static CONTROL: Control = Control {
     id: "hostPorts",
@@ -26,18 +26,24 @@ pub(super) static CONTROL: Control = Control {
 };
 
 fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
-    find(pod, sink, |_| Some(Fix::remove()));
+    for (at, container) in pod.containers() {
+        find(pod, at, container, |_| Some(Fix::remove()), sink);
+    }
 }
 
-/// Finds the host ports for which there is a fix, as none is needed for those that are allowed.
-pub(super) fn find<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>, fix: impl Fn(i32) -> Option<Fix<'static>>) {
-    for (at, container) in pod.containers() {
-        for host_port in &container.host_ports {
-            let Some(fix) = fix(host_port.port) else { continue };
-            let path = FieldPath::from("ports").index(host_port.index).fields("hostPort");
-            let found = Found::Integer(host_port.port.into());
-            sink(Finding::new(Subject::Container(at), path, found, fix).help(help(pod)));
-        }
+/// Finds the host ports of a container for which there is a fix, as none is needed for those that are allowed.
+pub(super) fn find<'p>(
+    pod: &Pod<'_>,
+    at: ContainerRef<'p>,
+    container: &Container<'_>,
+    fix: impl Fn(i32) -> Option<Fix<'static>>,
+    sink: &mut Sink<'_, 'p>,
+) {
+    for host_port in &container.host_ports {
+        let Some(fix) = fix(host_port.port) else { continue };
+        let path = FieldPath::from("ports").index(host_port.index).fields("hostPort");
+        let found = Found::Integer(host_port.port.into());
+        sink(Finding::new(Subject::Container(at), path, found, fix).help(help(pod)));
     }
 }
 

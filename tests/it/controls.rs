@@ -362,7 +362,9 @@ fn zz_print() {
         fixture.judge(|by, findings| {
             println!("@@ {} | {by}", fixture.name);
             println!("# detail: {}", StandardText::of(findings).detail);
-            for finding in kept(findings) { println!("# finds: {}", line(finding)); }
+            for finding in kept(findings) {
+                println!("# finds: {}", line(finding));
+            }
         });
     }
 }
