@@ -72,7 +72,10 @@ impl Check for HostPortRanges {
         let mut faults = lists::faults("allowed", &self.allowed, PortRange::fault);
         for (index, range) in self.allowed.iter().enumerate() {
             let mut before = self.allowed.iter().take(index);
-            if let Some(other) = before.position(|before| before.overlaps(range)) {
+            let overlaps = |before: &PortRange| {
+                before.fault().is_none() && range.fault().is_none() && before.overlaps(range)
+            };
+            if let Some(other) = before.position(overlaps) {
                 let path = FieldPath::from("allowed").index(index);
                 faults.push(ParameterError::at(
                     path,

@@ -1,10 +1,11 @@
 //! `seLinuxLabels` (extended): only the SELinux types, users, roles and levels that the policy lists, and all of them for
 //! every container if it says so.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use crate::controls::se_linux_options::{ROLE, TYPE, USER};
-use crate::controls::security_contexts::in_security_contexts;
 use crate::controls::windows::{NOT_ON_WINDOWS, OTHER_POLICY};
 use crate::controls::{
     Cel, Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, Violation, lists, text,
@@ -36,7 +37,7 @@ pub(super) static CONTROL: Control = Control {
         fix: "Set the part to one that the policy lists, or remove it where none is required; a `default` is filled in where it \
               is absent.",
         example: "securityContext:\n  seLinuxOptions:\n    level: s0:c123,c456\n",
-        cel: Cel::Partly("it cannot tell levels with another order of categories apart from others"),
+        cel: Cel::Whole,
     },
 };
 
@@ -98,29 +99,17 @@ struct Part<'p> {
 
 impl Check for SeLinuxLabels {
     fn check<'p>(&'p self, CheckedPod { pod, .. }: CheckedPod<'p>, sink: &mut Sink<'_, 'p>) {
-        let options = in_security_contexts(
-            pod,
-            |of_pod| of_pod.se_linux_options.as_deref(),
-            |own| own.se_linux_options.as_deref(),
-        );
-        for (subject, options) in options {
-            for part in self.parts() {
-                match (part.of)(options) {
-                    "" if self.needs(&part) => sink(part.lacking(pod, subject)),
-                    "" => {}
-                    value if part.allows(value) => {}
-                    value => sink(part.not_allowed(pod, subject, value)),
-                }
-            }
-        }
-        if pod.spec.security.se_linux_options.is_some() {
-            return;
+        let of_pod = pod.spec.security.se_linux_options.as_deref();
+        if let Some(options) = of_pod {
+            self.find(pod, Subject::Pod, options, sink);
         }
         for (at, container) in pod.containers() {
-            if container.security.as_ref().is_none_or(|own| own.se_linux_options.is_none()) {
-                for part in self.parts().into_iter().filter(|part| self.needs(part)) {
-                    sink(part.lacking(pod, Subject::Container(at)));
-                }
+            let own = container.security.as_ref().and_then(|own| own.se_linux_options.as_deref());
+            match (own, of_pod) {
+                (Some(own), _) => self.find(pod, Subject::Container(at), own, sink),
+                // What the pod says holds for it, and is found there.
+                (None, Some(_)) => {}
+                (None, None) => self.find(pod, Subject::Container(at), &NOTHING, sink),
             }
         }
     }
@@ -153,7 +142,33 @@ impl Check for SeLinuxLabels {
     }
 }
 
+/// What a container says that says nothing.
+static NOTHING: SeLinuxOptions<'static> = SeLinuxOptions {
+    kind: Cow::Borrowed(""),
+    user: Cow::Borrowed(""),
+    role: Cow::Borrowed(""),
+    level: Cow::Borrowed(""),
+};
+
 impl SeLinuxLabels {
+    /// Finds the parts of a label that are not allowed, or lacking.
+    fn find<'p>(
+        &'p self,
+        pod: &Pod<'_>,
+        subject: Subject<'p>,
+        options: &'p SeLinuxOptions<'_>,
+        sink: &mut Sink<'_, 'p>,
+    ) {
+        for part in self.parts() {
+            match (part.of)(options) {
+                "" if self.needs(&part) => sink(part.lacking(pod, subject)),
+                "" => {}
+                value if part.allows(value) => {}
+                value => sink(part.not_allowed(pod, subject, value)),
+            }
+        }
+    }
+
     fn parts(&self) -> [Part<'_>; 4] {
         let Self { types, users, roles, levels, default, .. } = self;
         let exactly = |one: &str, other: &str| one == other;

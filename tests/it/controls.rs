@@ -355,16 +355,3 @@ fn a_pod_without_any_field_keeps_every_baseline_rule() {
     let standard: Standard = "baseline".parse().unwrap();
     assert!(by_standard(&standard, &pod).is_empty());
 }
-
-#[test]
-fn zz_print() {
-    for fixture in fixtures_of("fail").iter().filter(|fixture| fixture.text.contains("# FILL")) {
-        fixture.judge(|by, findings| {
-            println!("@@ {} | {by}", fixture.name);
-            println!("# detail: {}", StandardText::of(findings).detail);
-            for finding in kept(findings) {
-                println!("# finds: {}", line(finding));
-            }
-        });
-    }
-}
