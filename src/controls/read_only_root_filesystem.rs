@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::controls::windows::NOT_ON_WINDOWS;
+use crate::controls::windows::{NOT_ON_WINDOWS, OTHER_POLICY};
 use crate::controls::{Cel, Check, CheckedPod, Control, Doc, Origin, Parameters, Violation, text};
 use crate::finding::{Finding, Fix, Found, Sink, Subject, Value};
 use crate::pod::Changes;
@@ -45,7 +45,7 @@ impl Check for ReadOnlyRootFilesystem {
             }
             let found = is_read_only.map_or(Found::Absent, Found::Bool);
             let (fix, help) = if pod.is_windows() {
-                (Fix::one_of(&["a policy without this control"]), NOT_ON_WINDOWS)
+                (OTHER_POLICY, NOT_ON_WINDOWS)
             } else {
                 (Fix::set(Value::Bool(true)), "mount an emptyDir wherever the program writes")
             };

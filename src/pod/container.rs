@@ -43,6 +43,8 @@ pub struct Container<'a> {
     env: &'a str,
     /// `resources`, as JSON text; empty when absent.
     pub resources: &'a str,
+    /// `volumeDevices`, as JSON text; empty when absent.
+    volume_devices: &'a str,
     /// `volumeMounts`.
     pub volume_mounts: VolumeMounts<'a>,
     /// `securityContext`.
@@ -95,6 +97,7 @@ impl<'a> Container<'a> {
             "volumeMounts" => container.volume_mounts = VolumeMounts::of(reader.skip_list()?),
             "env" => container.env = reader.skip()?,
             "resources" => container.resources = reader.skip()?,
+            "volumeDevices" => container.volume_devices = reader.skip()?,
             "securityContext" => container.security = SecurityContext::read(reader)?,
             "livenessProbe" => container.read_handler(reader, "livenessProbe.httpGet.host", "livenessProbe.tcpSocket.host")?,
             "readinessProbe" => container.read_handler(reader, "readinessProbe.httpGet.host", "readinessProbe.tcpSocket.host")?,
@@ -107,6 +110,12 @@ impl<'a> Container<'a> {
         })?;
         container.is_null = !is_set;
         Ok(())
+    }
+
+    /// Whether it may use a volume as a raw block device.
+    #[must_use]
+    pub fn may_have_volume_devices(&self) -> bool {
+        !matches!(self.volume_devices, "" | "null" | "[]")
     }
 
     /// Whether `env` is set, not `null`.
@@ -139,6 +148,28 @@ impl<'a> Container<'a> {
                 "valueFrom" => variable.is_from_elsewhere = reader.object(|reader, _| reader.skip().map(drop))?,
             })?;
             each(index, variable);
+            Ok(())
+        })
+    }
+
+    /// Calls back with the index of each port without a `hostPort`, and its `containerPort`, which is what the API server gives
+    /// it on the host's network.
+    ///
+    /// # Errors
+    /// When a port is none of 32 bits, or a field of one differs from its name in case only.
+    pub fn for_each_port_without_host_port(&self, mut each: impl FnMut(usize, i32)) -> Result<()> {
+        if self.ports.is_empty() {
+            return Ok(());
+        }
+        Reader::over(self.ports).refusing_misspelt_case().array(|reader, index| {
+            let (mut host_port, mut container_port) = (0, 0);
+            members!(reader, {
+                "hostPort" => host_port = reader.integer32()?.unwrap_or_default(),
+                "containerPort" => container_port = reader.integer32()?.unwrap_or_default(),
+            })?;
+            if host_port == 0 {
+                each(index, container_port);
+            }
             Ok(())
         })
     }
