@@ -7,6 +7,7 @@
 //! To add one: a file here, its `mod` line, and its line in [`CONTROLS`]. The tests then demand its fixtures, its page
 //! in `docs/controls.md`, its schema and a round trip of its parameters.
 
+pub(crate) mod api_token;
 mod checked_pod;
 mod control;
 mod level;
@@ -21,6 +22,7 @@ mod text;
 mod allow_privilege_escalation;
 mod app_armor_profile;
 mod app_armor_profiles;
+mod automount_service_account_token;
 mod capabilities;
 mod capabilities_baseline;
 mod capabilities_restricted;

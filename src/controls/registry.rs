@@ -26,6 +26,7 @@ pub static CONTROLS: &[&Control] = &[
     &controls::run_as_user::CONTROL,
     &controls::seccomp_profile_restricted::CONTROL,
     &controls::app_armor_profiles::CONTROL,
+    &controls::automount_service_account_token::CONTROL,
     &controls::capabilities::CONTROL,
     &controls::host_ipc::CONTROL,
     &controls::host_network::CONTROL,

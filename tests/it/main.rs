@@ -31,6 +31,7 @@ mod control_modes;
 mod controls;
 mod corpus;
 mod crowd;
+mod defaults;
 mod docs;
 mod doctor;
 mod draining;

@@ -3,7 +3,6 @@
 mod account_facts;
 mod account_rules;
 mod additions;
-mod api_token;
 mod assign;
 mod bound_identity;
 mod change;
