@@ -56,7 +56,7 @@ pub use identity_policy::{
     ReservedAccount,
 };
 pub use index::{IndexedNamespace, NamespacePolicies, PolicyIndex};
-pub use kind::{KIND_TABLE, PolicyKind, is_of_policy, is_table};
+pub use kind::{KIND_TABLE, POLICY_TEST, PolicyKind, is_of_policy, is_policy_test, is_table};
 pub use lookup::{AccountState, Answers, Lookup, LookupAnswer, LookupError, MOST_LOOKUPS, PodsQuery};
 pub use migration::{Migration, MigrationMode};
 pub use pod_security::{Action, LabelFault, LevelVersion, Levels, PodSecurityConfiguration, joined};
