@@ -58,7 +58,8 @@ impl TestCase {
         at: &Path<'_>,
         faults: &mut PlacedFaults<'_>,
     ) -> Option<Self> {
-        let WrittenCase { name, object, file, namespace, operation, subresource, old, user, expect } = written;
+        let WrittenCase { name, object, file, namespace, operation, subresource, old, user, expect } =
+            written;
         let span = faults.place(at);
         if let Some(namespace) = &namespace {
             check_namespace(namespace, &at.clone().key("namespace"), faults);

@@ -100,13 +100,7 @@ impl CaseExpectation {
             }
         }
         let set = |list: Option<Vec<String>>| list.map(BTreeSet::from_iter);
-        Self {
-            verdict,
-            controls,
-            filled_in: set(filled_in),
-            fields: expected,
-            policies: set(policies),
-        }
+        Self { verdict, controls, filled_in: set(filled_in), fields: expected, policies: set(policies) }
     }
 
     /// Whether it expects something of fields, which only a pod that was judged alone has.

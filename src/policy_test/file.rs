@@ -2,6 +2,8 @@
 //!
 //! As strict as policy files: a key that is not understood would be something that is not compared.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use crate::path::Path;
@@ -70,7 +72,8 @@ impl FoundTests {
         let without_policy =
             |test: &&PolicyTest| test.policies.is_empty() && test.policy_files.is_empty() && is_read;
         if let Some(test) = self.tests.get(known..).unwrap_or_default().iter().find(without_policy) {
-            let message = "tests no policy: name its file in spec.policies, or add it to this file behind a line ---";
+            let message =
+                "tests no policy: name its file in spec.policies, or add it to this file behind a line ---";
             self.faults.push(PolicyError::new(&test.file, 1, 1, message));
         }
     }
@@ -91,11 +94,13 @@ impl FoundTests {
             return;
         }
         let mut faults = PlacedFaults::new(file, &document);
-        if is_policy_test(api_version, kind) || kind == POLICY_TEST || kind.is_empty() {
+        let is_meant = is_policy_test(api_version, kind) || kind.eq_ignore_ascii_case(POLICY_TEST);
+        if is_meant || kind.is_empty() {
             let test = read_test((file, text), &document, &mut faults);
             self.tests.extend(test);
         } else if Workload::of_kind(api_version, kind).is_some() {
-            let message = format!("a {kind} beside the {POLICY_TEST}: what is judged is the object of a case");
+            let message =
+                format!("a {kind} beside the {POLICY_TEST}: what is judged is the object of a case");
             faults.fault(&Path::from_dotted("kind"), message);
         }
         self.faults.extend(faults.in_order());
@@ -146,10 +151,11 @@ fn of_spec((file, text): (&str, &str), spec: PolicyTestSpec, faults: &mut Placed
     };
     let policy_files = references(policies, "policies", faults);
     let object_files = references(objects, "objects", faults);
-    let mut read: Vec<TestCase> = Vec::new();
+    let mut read = Vec::new();
+    let mut names = BTreeSet::new();
     for (index, written) in cases.into_iter().enumerate() {
         let place = at("cases").index(index);
-        if read.iter().any(|other| other.name == written.name) {
+        if !names.insert(written.name.clone()) {
             let message = format!("another case is named {}", quoted(&written.name));
             faults.fault(&place.clone().key("name"), message);
         }

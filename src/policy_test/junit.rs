@@ -71,7 +71,9 @@ fn write_case<W: Write>(case: &CaseReport, file: &str, writer: &mut Writer<W>) -
         writer
             .create_element(outcome)
             .with_attribute(("message", xml_text(&message).as_str()))
-            .write_inner_content(|writer| writer.write_event(Event::Text(BytesText::new(&lines.join("\n")))))?;
+            .write_inner_content(|writer| {
+                writer.write_event(Event::Text(BytesText::new(&lines.join("\n"))))
+            })?;
         Ok(())
     })?;
     Ok(())

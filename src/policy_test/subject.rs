@@ -70,7 +70,7 @@ impl TestCase {
         if are_many && self.expected.has_fields() {
             faults.push("fields are those of one pod, and its file holds more than one object".to_owned());
         }
-        if self.old.as_ref().is_some_and(|old| !is_pod(old)) {
+        if !subject.pods.is_empty() && self.old.as_ref().is_some_and(|old| !is_pod(old)) {
             faults.push("old: not a Pod of v1".to_owned());
         }
         if faults.is_empty() { Ok(subject) } else { Err(faults) }
@@ -92,7 +92,9 @@ impl TestCase {
         }
         let namespace = if stated.is_empty() { self.namespace() } else { stated.to_owned() };
         if namespace.is_empty() && is_pod(object) {
-            faults.push("in no namespace: give the case a namespace, or spec.namespace for all cases".to_owned());
+            faults.push(
+                "in no namespace: give the case a namespace, or spec.namespace for all cases".to_owned(),
+            );
         }
         namespace
     }

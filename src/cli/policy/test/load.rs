@@ -23,11 +23,7 @@ pub(super) struct LoadedTest {
 
 impl LoadedTest {
     /// Reads what a test names. What is wrong with it is added to the faults; then there is nothing to run.
-    pub(super) fn load(
-        test: PolicyTest,
-        own_namespace: &str,
-        faults: &mut Vec<PolicyError>,
-    ) -> Option<Self> {
+    pub(super) fn load(test: PolicyTest, own_namespace: &str, faults: &mut Vec<PolicyError>) -> Option<Self> {
         let PolicyTest { file, text, policy_files, policies, object_files, cases } = test;
         let known = faults.len();
         let policy_files = read_references(&file, &policy_files, "policy", faults);
@@ -51,7 +47,8 @@ impl LoadedTest {
         match loaded.read_policies() {
             Err(of_policies) => faults.extend(of_policies),
             Ok(policies) if policies.pod_security.is_some() => {
-                let message = "tests are of SecurityPolicies and IdentityPolicies, not of a PodSecurityConfiguration";
+                let message =
+                    "tests are of SecurityPolicies and IdentityPolicies, not of a PodSecurityConfiguration";
                 faults.push(PolicyError::new(&loaded.file, 1, 1, message));
             }
             Ok(_) => {}
