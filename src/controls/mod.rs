@@ -7,6 +7,7 @@
 //! To add one: a file here, its `mod` line, and its line in [`CONTROLS`]. The tests then demand its fixtures, its page
 //! in `docs/controls.md`, its schema and a round trip of its parameters.
 
+pub(crate) mod api_token;
 mod checked_pod;
 mod control;
 mod level;
@@ -18,6 +19,7 @@ mod text;
 
 mod allow_privilege_escalation;
 mod app_armor_profile;
+mod automount_service_account_token;
 mod capabilities_baseline;
 mod capabilities_restricted;
 mod host_namespaces;

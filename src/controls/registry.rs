@@ -25,6 +25,7 @@ pub static CONTROLS: &[&Control] = &[
     &controls::run_as_non_root::CONTROL,
     &controls::run_as_user::CONTROL,
     &controls::seccomp_profile_restricted::CONTROL,
+    &controls::automount_service_account_token::CONTROL,
     &controls::host_paths::CONTROL,
     &controls::read_only_root_filesystem::CONTROL,
     &controls::volume_types::CONTROL,

@@ -48,7 +48,7 @@ pub fn mutate<'p>(
     }
     let mut builder = PatchBuilder::default();
     let mut warnings = Vec::new();
-    defaults.edits(pod).for_each(|edit| builder.add(edit));
+    defaults.edits(pod, &mut |edit| builder.add(edit));
     identity.edits.into_iter().for_each(|edit| builder.add(edit));
     warnings.extend(identity.warnings);
     warnings.extend(root_image_warning(pod, defaults, false));

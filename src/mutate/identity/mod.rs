@@ -2,7 +2,6 @@
 
 mod account_facts;
 mod account_rules;
-mod api_token;
 mod assign;
 mod bound_identity;
 mod change;

@@ -1,12 +1,12 @@
 //! What a set of policies changes in a pod to give it an identity.
 
+use crate::controls::api_token::{self, AUTOMOUNT, has_api_token};
 use crate::identity::{
     Injection, InjectionError, Provider, Providers, Recipient, ServiceAccount, check_account,
     federated_subject,
 };
 use crate::mutate::identity::account_facts::AccountFacts;
 use crate::mutate::identity::account_rules::account_refusal_of_any;
-use crate::mutate::identity::api_token::{self, AUTOMOUNT, has_api_token};
 use crate::mutate::identity::assign::{assign, label_warning, pull_secrets_of, swap_pull_secrets};
 use crate::mutate::identity::bound_identity::{LackingRight, lacking_right};
 use crate::mutate::identity::change::{IdentityChange, IdentityError};
@@ -287,7 +287,7 @@ impl<'p, F: AccountFacts<'p>> Planner<'p, '_, '_, F> {
         let is_off = account.automount_token == Some(false) && pod.spec.automount_token.is_none();
         let keeps = policy.automount == AutomountToken::Keep;
         if is_off && !keeps {
-            change.edits.extend(api_token::strip(pod).map_err(unreadable("volumeMounts"))?);
+            api_token::strip(pod, |edit| change.edits.push(edit)).map_err(unreadable("volumeMounts"))?;
         }
         Ok(is_off && !keeps)
     }
@@ -379,9 +379,8 @@ impl<'p, F: AccountFacts<'p>> Planner<'p, '_, '_, F> {
         match (is_off, self.pod.spec.automount_token) {
             (true, None) => {
                 if !is_stripped {
-                    let stripped = api_token::strip(self.pod);
-                    let unreadable = |error| IdentityError::unreadable("volumeMounts", &error);
-                    change.edits.extend(stripped.map_err(unreadable)?);
+                    let stripped = api_token::strip(self.pod, |edit| change.edits.push(edit));
+                    stripped.map_err(|error| IdentityError::unreadable("volumeMounts", &error))?;
                 }
                 change.edits.push(api_token::turn_off());
             }
