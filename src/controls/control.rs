@@ -68,6 +68,11 @@ pub trait Check: Debug + Send + Sync {
     /// Checks a pod, and reports each violation to a [`Sink`]. Nothing is allocated for a pod that passes.
     fn check<'p>(&'p self, checked: CheckedPod<'p>, sink: &mut Sink<'_, 'p>);
 
+    /// Whether it compares an update with the pod as it was by itself, so that all that it finds is new.
+    fn compares_with_old(&self) -> bool {
+        false
+    }
+
     /// What is wrong with the parameters beyond their shape, which the schema checks.
     fn faults(&self) -> Vec<ParameterError> {
         Vec::new()

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use crate::controls::{CheckFn, CheckedPod, Configured, Control, Standard};
 use crate::finding::{Finding, Obstacles, Sink};
 use crate::pod::Pod;
+use crate::policy::carried_over::report_new;
 
 /// Controls that a policy turns on together, from one source.
 #[derive(Debug)]
@@ -183,7 +184,7 @@ impl ActiveControl {
         Self { control, actions, enforced, message, check, leaves_root_alone: false }
     }
 
-    /// Looks at a pod, and reports each violation.
+    /// Looks at a pod, and reports each violation; of an update, those of an extended control that the pod did not have before.
     pub fn check<'p>(&'p self, checked: CheckedPod<'p>, sink: &mut Sink<'_, 'p>) {
         let pod = checked.pod;
         match &self.check {
@@ -191,7 +192,7 @@ impl ActiveControl {
                 check(pod, &mut |finding| sink(leave_root_alone(pod, finding)));
             }
             ActiveCheck::Standard(check) => check(pod, sink),
-            ActiveCheck::Extended(configured) => configured.check.check(checked, sink),
+            ActiveCheck::Extended(configured) => report_new(configured.check.as_ref(), checked, sink),
         }
     }
 
