@@ -27,7 +27,16 @@ pub static CONTROLS: &[&Control] = &[
     &controls::seccomp_profile_restricted::CONTROL,
     &controls::automount_service_account_token::CONTROL,
     &controls::host_paths::CONTROL,
+    &controls::node_name::CONTROL,
+    &controls::node_selectors::CONTROL,
+    &controls::priority_classes::CONTROL,
     &controls::read_only_root_filesystem::CONTROL,
+    &controls::required_labels::CONTROL,
+    &controls::reserved_annotations::CONTROL,
+    &controls::reserved_labels::CONTROL,
+    &controls::runtime_classes::CONTROL,
+    &controls::schedulers::CONTROL,
+    &controls::tolerations::CONTROL,
     &controls::volume_types::CONTROL,
 ];
 

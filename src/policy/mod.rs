@@ -8,6 +8,7 @@ mod azure_ml;
 mod azure_ml_object;
 mod bindings;
 mod built_in;
+mod carried_over;
 mod common;
 mod configuration;
 mod document;
