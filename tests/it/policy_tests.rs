@@ -63,13 +63,15 @@ t.yaml:17: FAILED: as nothing <is> & \"was\"
             found     hostNamespaces: deny
   policies  expected  ours, yours
             found     ours
+  | no spec.selector
   | no spec.template.spec.containers
   | spec.hostPID is true; remove it
 t.yaml:20: FAILED: of a namespace that no policy reaches
   policies  expected  one that holds in the namespace
             found     none
+  | podgate: no policy holds in namespace \"elsewhere\": nothing checked
 t.yaml:24: FAILED: that cannot be read
-  could not be judged: the review cannot be read: request.object.spec.containers: expected an array, found an object
+  could not be judged: the review cannot be read: request.object.spec.containers: expected an array, found an object (byte 241)
 4 cases: 1 as expected, 3 not
 ";
 

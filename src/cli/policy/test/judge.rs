@@ -158,7 +158,10 @@ fn answer<'b>(reviewer: &OfflineReviewer, webhook: Webhook, review: &'b str) -> 
     let answer = reviewer.answer(webhook, review.as_bytes())?;
     match answer.decision.outcome {
         Outcome::Allowed | Outcome::Patched | Outcome::Denied => Ok(answer),
-        Outcome::Error => Err(anyhow!("{}", answer.decision.error)),
+        Outcome::Error => {
+            let error = &answer.decision.error;
+            Err(anyhow!("{}", error.strip_prefix("podgate: ").unwrap_or(error)))
+        }
     }
 }
 
