@@ -78,6 +78,11 @@ pub trait Check: Debug + Send + Sync {
     ) {
     }
 
+    /// Whether it compares an update with the pod as it was by itself, so that all that it finds is new.
+    fn compares_with_old(&self) -> bool {
+        false
+    }
+
     /// What is wrong with the parameters beyond their shape, which the schema checks.
     fn faults(&self) -> Vec<ParameterError> {
         Vec::new()

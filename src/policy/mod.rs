@@ -8,6 +8,7 @@ mod azure_ml;
 mod azure_ml_object;
 mod bindings;
 mod built_in;
+mod carried_over;
 mod common;
 mod configuration;
 mod contradictions;
@@ -58,7 +59,7 @@ pub use identity_policy::{
     ReservedAccount,
 };
 pub use index::{IndexedNamespace, NamespacePolicies, PolicyIndex};
-pub use kind::{KIND_TABLE, PolicyKind, is_of_policy, is_table};
+pub use kind::{KIND_TABLE, POLICY_TEST, PolicyKind, is_of_policy, is_policy_test, is_table};
 pub use lookup::{AccountState, Answers, Lookup, LookupAnswer, LookupError, MOST_LOOKUPS, PodsQuery};
 pub use migration::{Migration, MigrationMode};
 pub use pod_security::{Action, LabelFault, LevelVersion, Levels, PodSecurityConfiguration, joined};

@@ -62,6 +62,7 @@ mod pod_security;
 mod pods;
 mod policies;
 mod policy_files;
+mod policy_tests;
 mod program;
 #[path = "../cluster/programs.rs"]
 mod programs;
