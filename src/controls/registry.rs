@@ -25,8 +25,18 @@ pub static CONTROLS: &[&Control] = &[
     &controls::run_as_non_root::CONTROL,
     &controls::run_as_user::CONTROL,
     &controls::seccomp_profile_restricted::CONTROL,
+    &controls::csi_drivers::CONTROL,
+    &controls::empty_dirs::CONTROL,
+    &controls::flex_volume_drivers::CONTROL,
+    &controls::gpu_visibility::CONTROL,
     &controls::host_paths::CONTROL,
+    &controls::image_digests::CONTROL,
+    &controls::image_registries::CONTROL,
+    &controls::image_tags::CONTROL,
+    &controls::projected_sources::CONTROL,
     &controls::read_only_root_filesystem::CONTROL,
+    &controls::required_resources::CONTROL,
+    &controls::resource_limits::CONTROL,
     &controls::volume_types::CONTROL,
 ];
 
