@@ -233,10 +233,14 @@ impl Fill<'_> {
             && match (&finding.fix, &self.op) {
                 (Fix::Edit { op, .. }, own) if op == own => true,
                 // A list of the one item, where there is none.
-                (Fix::Edit { op: EditOp::Append(Value::Text(item)), .. }, EditOp::Set(Value::ListOf(only)))
-                | (Fix::Edit { op: EditOp::Set(Value::ListOf(only)), .. }, EditOp::Append(Value::Text(item))) => {
-                    finding.found == Found::Absent && item == only
-                }
+                (
+                    Fix::Edit { op: EditOp::Append(Value::Text(item)), .. },
+                    EditOp::Set(Value::ListOf(only)),
+                )
+                | (
+                    Fix::Edit { op: EditOp::Set(Value::ListOf(only)), .. },
+                    EditOp::Append(Value::Text(item)),
+                ) => finding.found == Found::Absent && item == only,
                 (Fix::OneOf(choices), EditOp::Set(Value::Text(value))) => {
                     finding.found == Found::Absent && choices.contains(value)
                 }
@@ -357,9 +361,11 @@ mod tests {
     /// A policy in this mode with one control.
     fn policy(mode: Mode, asks: Asks) -> SecurityPolicy {
         let control = Control::named("readOnlyRootFilesystem").expect("a control");
-        let configured = Configured { check: Arc::new(asks), parameters: serde_json::json!({"fillIn": true}) };
+        let configured =
+            Configured { check: Arc::new(asks), parameters: serde_json::json!({"fillIn": true}) };
         let controls = vec![ActiveControl::extended(control, configured, None, mode, None)];
-        let rules = vec![Rule { source: RuleSource::Extended, actions: mode.downgrade(Actions::ALL), controls }];
+        let rules =
+            vec![Rule { source: RuleSource::Extended, actions: mode.downgrade(Actions::ALL), controls }];
         let of_standard = PolicySet::of_standard(&"privileged".parse().expect("a standard"));
         let [like] = of_standard.security.try_into().expect("one");
         SecurityPolicy { rules, ..like }
@@ -381,11 +387,13 @@ mod tests {
 
     #[test]
     fn what_cannot_stand_beside_what_is_filled_in_is_left() {
-        let enforce = |asks: Vec<Asks>| asks.into_iter().map(|asks| policy(Mode::Enforce, asks)).collect::<Vec<_>>();
+        let enforce =
+            |asks: Vec<Asks>| asks.into_iter().map(|asks| policy(Mode::Enforce, asks)).collect::<Vec<_>>();
         let id = |id| set(Value::Integer(id));
         let fs_group = |fix| of_pod("securityContext.fsGroup", fix);
         let dropped = |fix| of_containers("capabilities.drop", fix);
-        let (group, profile) = (["spec.securityContext.fsGroup: set it to 1"].as_slice(), ["spec.p: set it to {}"]);
+        let (group, profile) =
+            (["spec.securityContext.fsGroup: set it to 1"].as_slice(), ["spec.p: set it to {}"]);
         let all = [
             "spec.containers[0].capabilities.drop: set it to [\"ALL\",\"X\"]",
             "spec.containers[1].capabilities.drop: set it to [\"ALL\",\"X\"]",
@@ -398,7 +406,11 @@ mod tests {
             (vec![fs_group(Fix::Range { least: 2, most: 3 }), fs_group(id(1))], group, &[false, true]),
             (vec![fs_group(Fix::set(Value::Integer(1))), fs_group(id(1))], group, &[true, true]),
             (vec![fs_group(Fix::set(Value::Integer(1)))], &[], &[false]),
-            (vec![of_pod("p", set(Value::Json("{}".into()))), of_pod("p.type", id(1))], &profile, &[true, false]),
+            (
+                vec![of_pod("p", set(Value::Json("{}".into()))), of_pod("p.type", id(1))],
+                &profile,
+                &[true, false],
+            ),
             (vec![dropped(append("X")), dropped(set(Value::ListOf("ALL")))], &all, &[true, true]),
             (
                 vec![dropped(set(Value::ListOf("ALL"))), dropped(append("ALL")), dropped(append("X"))],
@@ -436,7 +448,8 @@ mod tests {
             ([Mode::Audit, Mode::Warn], &[], [true, true]),
         ] {
             let ids = if modes == [Mode::Warn, Mode::Enforce] { [2, 1] } else { [1, 2] };
-            let policies: Vec<_> = modes.into_iter().zip(ids).map(|(mode, id)| policy(mode, asks(id))).collect();
+            let policies: Vec<_> =
+                modes.into_iter().zip(ids).map(|(mode, id)| policy(mode, asks(id))).collect();
             let found = filled_in(&policies);
             assert_eq!((found.0.as_slice(), found.1.as_slice()), (edits, covered.as_slice()), "{modes:?}");
         }

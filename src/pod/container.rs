@@ -41,6 +41,10 @@ pub struct Container<'a> {
     pub image: Cow<'a, str>,
     /// `env`, as JSON text that is read when an identity is given; empty when absent.
     env: &'a str,
+    /// `envFrom`, as JSON text; empty when absent.
+    pub env_from: &'a str,
+    /// Whether its `restartPolicy` is `Always`: an init container with it is a sidecar.
+    pub is_sidecar: bool,
     /// `resources`, as JSON text; empty when absent.
     pub resources: &'a str,
     /// `volumeDevices`, as JSON text; empty when absent.
@@ -96,6 +100,8 @@ impl<'a> Container<'a> {
             "ports" => container.read_ports(reader)?,
             "volumeMounts" => container.volume_mounts = VolumeMounts::of(reader.skip_list()?),
             "env" => container.env = reader.skip()?,
+            "envFrom" => container.env_from = reader.skip_list()?,
+            "restartPolicy" => container.is_sidecar = reader.string()? == "Always",
             "resources" => container.resources = reader.skip()?,
             "volumeDevices" => container.volume_devices = reader.skip()?,
             "securityContext" => container.security = SecurityContext::read(reader)?,
@@ -140,7 +146,7 @@ impl<'a> Container<'a> {
         if self.env.is_empty() {
             return Ok(());
         }
-        Reader::over(self.env).refusing_misspelt_case().array(|reader, index| {
+        Reader::over_part(self.env).refusing_misspelt_case().array(|reader, index| {
             let mut variable = Variable::default();
             members!(reader, {
                 "name" => variable.name = reader.string()?,

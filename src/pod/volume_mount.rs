@@ -17,6 +17,8 @@ pub struct VolumeMount<'a> {
     pub mount_path: Cow<'a, str>,
     /// `readOnly`.
     pub is_read_only: Option<bool>,
+    /// `recursiveReadOnly`; empty when absent.
+    pub recursive_read_only: Cow<'a, str>,
     /// Whether a part of the volume is mounted: by `subPath` or `subPathExpr`.
     pub is_of_a_part: bool,
 }
@@ -53,6 +55,7 @@ impl<'a> VolumeMounts<'a> {
                 "name" => mount.name = reader.string()?,
                 "mountPath" => mount.mount_path = reader.string()?,
                 "readOnly" => mount.is_read_only = reader.boolean()?,
+                "recursiveReadOnly" => mount.recursive_read_only = reader.string()?,
                 "subPath" => mount.is_of_a_part |= !reader.string()?.is_empty(),
                 "subPathExpr" => mount.is_of_a_part |= !reader.string()?.is_empty(),
             })?;

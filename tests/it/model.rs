@@ -4,6 +4,8 @@
 //! at must come out the same. What a rule looks at is what its page says: a field that is documented and not compared
 //! here fails too.
 
+mod texts;
+
 use std::collections::BTreeSet;
 
 use k8s_openapi::api::core::v1 as k8s;
@@ -95,6 +97,7 @@ fn ours(pod: &Pod<'_>) -> Facts {
         let at = Subject::Container(container_at).join(&FieldPath::default()).to_string();
         our_container(&at, container, &mut facts);
     }
+    texts::of_ours(pod, &mut facts);
     facts
 }
 
@@ -210,6 +213,7 @@ fn theirs(pod: &k8s::Pod) -> Facts {
             container.add_to(&format!("spec.{list}[{index}]"), &mut facts);
         }
     }
+    texts::of_theirs(spec, &mut facts);
     facts
 }
 

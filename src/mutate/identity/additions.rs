@@ -8,11 +8,11 @@ use serde_json::Value as Json;
 use smallvec::SmallVec;
 
 use crate::controls::Control;
-use crate::evaluate::{Context, DefaultField, Disposition, Verdict, evaluate};
+use crate::evaluate::{Context, Disposition, Verdict, evaluate};
 use crate::finding::{Edit, EditOp, Subject, Value};
 use crate::json::{Reader, Result};
 use crate::mutate::identity::warning::{policy_name, warning};
-use crate::path::Step;
+use crate::path::{Path, Step};
 use crate::pod::{Pod, Spec};
 use crate::policy::SecurityPolicy;
 use crate::text::printable;
@@ -32,7 +32,7 @@ type Addition = (&'static str, usize);
 pub(super) fn judge_additions(
     policies: &[&SecurityPolicy],
     pod: &Pod<'_>,
-    edits: &mut [Edit<'_>],
+    edits: &mut Vec<Edit<'_>>,
 ) -> Result<Vec<String>> {
     let added = additions(edits);
     if added.is_empty() || policies.is_empty() {
@@ -48,13 +48,13 @@ pub(super) fn judge_additions(
         additions.spec.host_users = *host_users;
     }
     let verdict = evaluate(policies.iter().copied(), &additions, Context::CREATE);
-    for ((at, _), (_, edit)) in additions.containers().zip(&added) {
-        if let Some(EditOp::Append(value) | EditOp::Prepend(value)) =
-            edits.get_mut(*edit).map(|edit| &mut edit.op)
-        {
-            fill_in(value, verdict.defaults().of(at));
-        }
-    }
+    let mut volumes = Vec::new();
+    verdict.defaults().edits(&additions, &mut |default| fill_in(&default, &added, edits, &mut volumes));
+    let is_new = |volume: &Json| pod.spec.volumes.iter().all(|known| volume["name"] != *known.name);
+    edits.extend(volumes.into_iter().filter(is_new).map(|volume| Edit {
+        path: Path::from_keys(["spec", "volumes"]),
+        op: EditOp::Append(Value::Json(volume.to_string().into())),
+    }));
     Ok(refusals(&verdict))
 }
 
@@ -95,22 +95,45 @@ fn pod_of(added: &[Addition], edits: &[Edit<'_>]) -> String {
     text
 }
 
-/// Fills in fields of a container that is added.
-fn fill_in<'d>(container: &mut Value<'_>, mut fields: impl Iterator<Item = &'d DefaultField<'d>>) {
-    let Some(first) = fields.next() else { return };
-    let mut json = Json::from(&*container);
-    for field in std::iter::once(first).chain(fields) {
-        let place = field.path.steps().try_fold(&mut json, |parent, step| match (parent, step) {
-            (Json::Object(members), Step::Key(key)) => {
-                Some(members.entry(key).or_insert_with(|| Json::Object(serde_json::Map::new())))
+/// Makes one of the edits that fill in what is added, in the edit that adds it. A volume that a container gets besides is
+/// added to `volumes`.
+fn fill_in(default: &Edit<'_>, added: &[Addition], edits: &mut [Edit<'_>], volumes: &mut Vec<Json>) {
+    let (value, is_item) = match &default.op {
+        EditOp::Set(value) => (Json::from(value), false),
+        EditOp::Append(value) => (Json::from(value), true),
+        EditOp::Prepend(_) | EditOp::Remove => return,
+    };
+    match default.path.steps() {
+        [_, Step::Key(list), Step::Index(index), field @ ..] => {
+            let place = added.iter().filter(|(of, _)| of == list).nth(*index);
+            let edit = place.and_then(|(_, edit)| edits.get_mut(*edit)).map(|edit| &mut edit.op);
+            if let Some(EditOp::Append(container) | EditOp::Prepend(container)) = edit {
+                let mut json = Json::from(&*container);
+                set(&mut json, field, value, is_item);
+                *container = Value::Json(Arc::from(json.to_string()));
             }
-            (_, Step::Key(_) | Step::Index(_)) => None,
-        });
-        if let Some(place) = place {
-            *place = Json::from(&field.value);
         }
+        [_, Step::Key(list)] if list == "volumes" => volumes.push(value),
+        _ => {}
     }
-    *container = Value::Json(Arc::from(json.to_string()));
+}
+
+/// Sets a field of a container, or adds an item to a list of it.
+fn set(container: &mut Json, field: &[Step<'_>], value: Json, is_item: bool) {
+    let place = field.iter().try_fold(container, |parent, step| match (parent, step) {
+        (Json::Object(members), Step::Key(key)) => Some(members.entry(key.as_ref()).or_insert(Json::Null)),
+        (parent @ Json::Null, Step::Key(key)) => {
+            *parent = Json::Object(serde_json::Map::new());
+            parent.as_object_mut().map(|members| members.entry(key.as_ref()).or_insert(Json::Null))
+        }
+        (_, Step::Key(_) | Step::Index(_)) => None,
+    });
+    match place {
+        Some(Json::Array(items)) if is_item => items.push(value),
+        Some(place) if is_item => *place = Json::Array(vec![value]),
+        Some(place) => *place = value,
+        None => {}
+    }
 }
 
 /// A warning for each policy and each thing that it will refuse.
