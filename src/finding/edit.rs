@@ -21,8 +21,9 @@ pub enum EditOp<'p> {
     Set(Value<'p>),
     /// Remove it.
     Remove,
-    /// Add this value at the end of the list that it is.
-    Append(Value<'p>),
+    /// Add these at the end of the list that it is, in this order: one at least. Every container of a pod is given the same ones,
+    /// which are held once. Each is JSON text that is known to be valid.
+    Append(Arc<[Arc<str>]>),
     /// Add this value at the start of the list that it is.
     Prepend(Value<'p>),
 }
@@ -52,6 +53,23 @@ impl From<&Value<'_>> for serde_json::Value {
     }
 }
 
+impl<'p> Edit<'p> {
+    /// The same, with each item that is added to a list as a change of its own.
+    pub(crate) fn one_by_one(&self) -> Vec<Self> {
+        match &self.op {
+            EditOp::Append(items) => {
+                items.iter().map(|item| Self::append(self.path.clone(), Arc::clone(item))).collect()
+            }
+            EditOp::Set(_) | EditOp::Remove | EditOp::Prepend(_) => vec![self.clone()],
+        }
+    }
+
+    /// Adds an item, which is JSON text, at the end of a list.
+    pub(crate) fn append(path: Path<'p>, item: impl Into<Arc<str>>) -> Self {
+        Self { path, op: EditOp::Append([item.into()].into()) }
+    }
+}
+
 impl EditOp<'_> {
     /// Adds it to a text, without the machinery of formatting.
     pub(crate) fn write_to(&self, text: &mut impl fmt::Write) -> fmt::Result {
@@ -61,7 +79,14 @@ impl EditOp<'_> {
                 value.write_to(text)
             }
             Self::Remove => text.write_str("remove it"),
-            Self::Append(value) | Self::Prepend(value) => {
+            Self::Append(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    text.write_str(if index == 0 { "add " } else { ", " })?;
+                    text.write_str(item)?;
+                }
+                Ok(())
+            }
+            Self::Prepend(value) => {
                 text.write_str("add ")?;
                 value.write_to(text)
             }

@@ -9,8 +9,8 @@ use std::cmp::Reverse;
 use std::num::NonZeroU32;
 
 use crate::finding::{Edit, EditOp};
-use crate::json::{self, Reader};
-use crate::mutate::patch_text::{OperationKind, PatchError, PatchText, write_json, write_text};
+use crate::json::{self, Reader, write_string};
+use crate::mutate::patch_text::{OperationKind, PatchError, PatchText, write_json};
 use crate::mutate::place::Place;
 use crate::mutate::pointer::JsonPointer;
 use crate::path::{Path, Step};
@@ -26,9 +26,10 @@ pub(super) struct PatchBuilder<'p> {
     nodes: Vec<Node>,
     keys: Vec<Cow<'p, str>>,
     ops: Vec<EditOp<'p>>,
-    /// The path that the last edit was added at, and its node: the next is often at the same.
-    last: (Path<'p>, NodeIndex),
 }
+
+/// Room for the nodes of a pod of one container.
+const USUAL_NODES: usize = 16;
 
 /// The index of a node; that of the root stands for none, since it is nobody's child.
 type NodeIndex = u32;
@@ -54,7 +55,7 @@ enum NodeStep {
     Key(u32),
     /// An item of a list.
     Index(u32),
-    /// A new item at the end of a list.
+    /// New items at the end of a list.
     End,
     /// A new item at the start of a list.
     Start,
@@ -72,30 +73,28 @@ impl<'p> PatchBuilder<'p> {
     /// Adds an edit. If several set or remove the same path, the last one counts.
     pub(super) fn add(&mut self, edit: Edit<'p>) {
         if self.nodes.is_empty() {
+            self.nodes.reserve(USUAL_NODES);
             self.nodes.push(Node::new(NodeStep::Index(0)));
         }
-        if self.last.0 != edit.path {
-            self.last = (edit.path.clone(), self.place_of(edit.path));
-        }
-        let mut at = self.last.1;
+        let mut at = self.place_of(&edit.path);
         match edit.op {
             EditOp::Append(_) => at = self.new_child(at, NodeStep::End),
             EditOp::Prepend(_) => at = self.new_child(at, NodeStep::Start),
             EditOp::Set(_) | EditOp::Remove => {}
         }
-        let op = NonZeroU32::new(index_of(&mut self.ops, edit.op).saturating_add(1));
+        let op = NonZeroU32::new(index_of(&mut self.ops, &edit.op).saturating_add(1));
         if let Some(node) = self.node_mut(at) {
             node.op = op;
         }
     }
 
     /// The node of a path.
-    fn place_of(&mut self, path: Path<'p>) -> NodeIndex {
+    fn place_of(&mut self, path: &Path<'p>) -> NodeIndex {
         let mut at = ROOT;
-        for step in path {
+        for step in path.steps() {
             let step = match step {
                 Step::Key(key) => NodeStep::Key(index_of(&mut self.keys, key)),
-                Step::Index(index) => NodeStep::at(index),
+                Step::Index(index) => NodeStep::at(*index),
             };
             at = self.child(at, step);
         }
@@ -303,6 +302,11 @@ impl<'p> PatchBuilder<'p> {
         };
         match (child.presence, self.op(child)) {
             (Presence::Present, None) => self.write(index, at, patch)?,
+            (_, Some(EditOp::Append(items))) => {
+                for item in items.iter() {
+                    patch.push(OperationKind::Add, at.as_json(), |json| json.push_str(item))?;
+                }
+            }
             (Presence::Present | Presence::Null, Some(EditOp::Remove)) => {
                 patch.push(OperationKind::Remove, at.as_json(), |_| {})?;
             }
@@ -329,27 +333,29 @@ impl<'p> PatchBuilder<'p> {
         }
     }
 
-    /// Writes what a node will hold if the pod has nothing there.
-    fn write_value(&self, index: NodeIndex, node: &Node, json: &mut Vec<u8>) {
-        if let Some(EditOp::Set(value) | EditOp::Append(value) | EditOp::Prepend(value)) = self.op(node) {
-            return write_json(value, json);
+    /// Writes what a node will hold if the pod has nothing there; of one at the end of a list all items.
+    fn write_value(&self, index: NodeIndex, node: &Node, json: &mut String) {
+        match self.op(node) {
+            Some(EditOp::Set(value) | EditOp::Prepend(value)) => return write_json(value, json),
+            Some(EditOp::Append(items)) => return json.push_str(&items.join(",")),
+            Some(EditOp::Remove) | None => {}
         }
         let mut members: Vec<(NodeIndex, &Node)> =
             self.children(index).filter(|(index, child)| self.has_value(*index, child)).collect();
         members.sort_by_key(|(_, child)| (child.step != NodeStep::Start, self.key(child.step)));
         let is_list = members.iter().all(|(_, child)| self.key(child.step).is_none());
-        json.push(if is_list { b'[' } else { b'{' });
+        json.push(if is_list { '[' } else { '{' });
         for (at, (index, child)) in members.into_iter().enumerate() {
             if at > 0 {
-                json.push(b',');
+                json.push(',');
             }
             if let Some(key) = self.key(child.step) {
-                write_text(key, json);
-                json.push(b':');
+                write_string(key, json);
+                json.push(':');
             }
             self.write_value(index, child, json);
         }
-        json.push(if is_list { b']' } else { b'}' });
+        json.push(if is_list { ']' } else { '}' });
     }
 }
 
@@ -389,9 +395,9 @@ fn get<T>(list: &[T], index: u32) -> Option<&T> {
 }
 
 /// The index of an item in a list of few, to which it is added if it is not there.
-fn index_of<T: PartialEq>(list: &mut Vec<T>, item: T) -> u32 {
-    let index = list.iter().position(|other| *other == item).unwrap_or_else(|| {
-        list.push(item);
+fn index_of<T: Clone + PartialEq>(list: &mut Vec<T>, item: &T) -> u32 {
+    let index = list.iter().position(|other| other == item).unwrap_or_else(|| {
+        list.push(item.clone());
         list.len() - 1
     });
     u32::try_from(index).unwrap_or(u32::MAX)
@@ -399,6 +405,8 @@ fn index_of<T: PartialEq>(list: &mut Vec<T>, item: T) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::finding::Value;
 
@@ -409,8 +417,7 @@ mod tests {
     fn patch(pod: &str, edits: Vec<Edit<'_>>) -> String {
         let mut builder = PatchBuilder::default();
         edits.into_iter().for_each(|edit| builder.add(edit));
-        let patch = builder.build_from(pod).expect("a patch").into_json().unwrap_or_default();
-        String::from_utf8(patch).expect("text")
+        builder.build_from(pod).expect("a patch").into_json().unwrap_or_default()
     }
 
     #[test]
@@ -462,14 +469,15 @@ mod tests {
     #[test]
     fn lists_grow_at_both_ends_and_are_made_where_there_are_none() {
         let item = |text: &str| Value::Json(text.into());
+        let append = |texts: &[&str]| EditOp::Append(texts.iter().map(|text| Arc::from(*text)).collect());
         let containers = || Path::from_keys(["spec", "containers"]);
         let env = |index| containers().index(index).key("env");
         let edits = || {
             vec![
                 edit(containers(), EditOp::Prepend(item(r#"{"name":"first"}"#))),
-                edit(env(0), EditOp::Append(item(r#"{"name":"A"}"#))),
-                edit(env(0), EditOp::Append(item(r#"{"name":"B"}"#))),
-                edit(env(1), EditOp::Append(item(r#"{"name":"A"}"#))),
+                edit(env(0), append(&[r#"{"name":"A"}"#])),
+                edit(env(0), append(&[r#"{"name":"B"}"#])),
+                edit(env(1), append(&[r#"{"name":"A"}"#, r#"{"name":"B"}"#])),
                 edit(
                     containers().index(0).key("volumeMounts").index(1),
                     EditOp::Set(item(r#"{"name":"m"}"#)),
@@ -479,14 +487,14 @@ mod tests {
         let pod = r#"{"spec":{"containers":[{"volumeMounts":[{},{}]},{"env":[{"name":"X"}]}]}}"#;
         assert_eq!(
             patch(pod, edits()),
-            r#"[{"op":"add","path":"/spec/containers/0/env","value":[{"name":"A"},{"name":"B"}]},{"op":"replace","path":"/spec/containers/0/volumeMounts/1","value":{"name":"m"}},{"op":"add","path":"/spec/containers/1/env/-","value":{"name":"A"}},{"op":"add","path":"/spec/containers/0","value":{"name":"first"}}]"#
+            r#"[{"op":"add","path":"/spec/containers/0/env","value":[{"name":"A"},{"name":"B"}]},{"op":"replace","path":"/spec/containers/0/volumeMounts/1","value":{"name":"m"}},{"op":"add","path":"/spec/containers/1/env/-","value":{"name":"A"}},{"op":"add","path":"/spec/containers/1/env/-","value":{"name":"B"}},{"op":"add","path":"/spec/containers/0","value":{"name":"first"}}]"#
         );
         let volumes = || Path::from_keys(["spec", "volumes"]);
         let taken_out = vec![
             edit(volumes().index(0), EditOp::Remove),
             edit(volumes().index(2), EditOp::Remove),
             edit(volumes().index(1).key("name"), EditOp::Set(Value::Text("n"))),
-            edit(volumes(), EditOp::Append(item("3"))),
+            edit(volumes(), append(&["3"])),
         ];
         assert_eq!(
             patch(r#"{"spec":{"volumes":[{},{},{}]}}"#, taken_out),
@@ -494,7 +502,7 @@ mod tests {
         );
         let both = || {
             vec![
-                edit(Path::from_keys(["spec", "volumes"]), EditOp::Append(item("1"))),
+                edit(Path::from_keys(["spec", "volumes"]), append(&["1"])),
                 edit(Path::from_keys(["spec", "volumes"]), EditOp::Prepend(item("0"))),
             ]
         };
@@ -519,8 +527,8 @@ mod tests {
             builder
         };
         [builder().build_from(pod), builder().build(&model, pod)].map(|patch| {
-            let patch = patch.expect("a patch").into_json().unwrap_or_else(|| b"[]".to_vec());
-            let patch: json_patch::Patch = serde_json::from_slice(&patch).expect("a patch");
+            let patch = patch.expect("a patch").into_json().unwrap_or_else(|| "[]".to_owned());
+            let patch: json_patch::Patch = serde_json::from_str(&patch).expect("a patch");
             let mut pod: serde_json::Value = serde_json::from_str(pod).expect("JSON");
             json_patch::patch(&mut pod, &patch).expect("it applies");
             pod
@@ -530,6 +538,7 @@ mod tests {
     #[test]
     fn the_model_tells_what_the_text_tells() {
         let item = |text: &str| Value::Json(text.into());
+        let append = |texts: &[&str]| EditOp::Append(texts.iter().map(|text| Arc::from(*text)).collect());
         let spec = |key: &'static str| Path::from_keys(["spec", key]);
         let label = |key: &'static str| Path::from_keys(["metadata", "labels", key]);
         let of_container = |key: &'static str| spec("containers").index(0).key(key);
@@ -537,12 +546,12 @@ mod tests {
             edit(label("a/b"), EditOp::Set(Value::Text("x"))),
             edit(label("gone"), EditOp::Remove),
             edit(spec("serviceAccountName"), EditOp::Set(Value::Text("x"))),
-            edit(of_container("env"), EditOp::Append(item("1"))),
-            edit(of_container("env"), EditOp::Append(item("2"))),
-            edit(of_container("volumeMounts"), EditOp::Append(item(r#"{"name":"m"}"#))),
-            edit(spec("volumes"), EditOp::Append(item(r#"{"name":"v"}"#))),
+            edit(of_container("env"), append(&["1", "2"])),
+            edit(of_container("env"), append(&["3"])),
+            edit(of_container("volumeMounts"), append(&[r#"{"name":"m"}"#])),
+            edit(spec("volumes"), append(&[r#"{"name":"v"}"#])),
             edit(spec("initContainers"), EditOp::Prepend(item(r#"{"name":"p"}"#))),
-            edit(spec("initContainers"), EditOp::Append(item(r#"{"name":"i"}"#))),
+            edit(spec("initContainers"), append(&[r#"{"name":"i"}"#])),
         ];
         for containers in [
             r#"[{}]"#,

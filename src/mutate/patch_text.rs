@@ -1,9 +1,7 @@
 //! The text of a JSON Patch (RFC 6902): operations, and the values in them.
 
-use serde::Serialize;
-
 use crate::finding::Value;
-use crate::json;
+use crate::json::{self, write_string};
 
 /// Longest patch, in bytes. In base 64 it is a third longer, and an answer has 256 KiB. Filling in 500 containers, the most
 /// of one kind, takes some 100 KiB.
@@ -12,7 +10,7 @@ const LONGEST_PATCH: usize = 180 * 1024;
 /// Changes, in order, as a JSON array.
 #[derive(Debug, Default)]
 pub struct PatchText {
-    json: Vec<u8>,
+    json: String,
     operations: usize,
 }
 
@@ -37,11 +35,11 @@ pub(super) enum OperationKind {
 
 impl OperationKind {
     /// Its text up to the path.
-    fn start(self) -> &'static [u8] {
+    fn start(self) -> &'static str {
         match self {
-            Self::Add => br#"{"op":"add","path":"#,
-            Self::Replace => br#"{"op":"replace","path":"#,
-            Self::Remove => br#"{"op":"remove","path":"#,
+            Self::Add => r#"{"op":"add","path":""#,
+            Self::Replace => r#"{"op":"replace","path":""#,
+            Self::Remove => r#"{"op":"remove","path":""#,
         }
     }
 }
@@ -52,18 +50,18 @@ impl PatchText {
         &mut self,
         kind: OperationKind,
         path: &str,
-        write_value: impl FnOnce(&mut Vec<u8>),
+        write_value: impl FnOnce(&mut String),
     ) -> Result<(), PatchError> {
-        self.json.push(if self.operations == 0 { b'[' } else { b',' });
-        self.json.extend_from_slice(kind.start());
-        self.json.push(b'"');
-        self.json.extend_from_slice(path.as_bytes());
-        self.json.push(b'"');
-        if !matches!(kind, OperationKind::Remove) {
-            self.json.extend_from_slice(br#","value":"#);
+        self.json.push(if self.operations == 0 { '[' } else { ',' });
+        self.json.push_str(kind.start());
+        self.json.push_str(path);
+        if matches!(kind, OperationKind::Remove) {
+            self.json.push_str("\"}");
+        } else {
+            self.json.push_str(r#"","value":"#);
             write_value(&mut self.json);
+            self.json.push('}');
         }
-        self.json.push(b'}');
         self.operations += 1;
         if self.json.len() > LONGEST_PATCH { Err(PatchError::TooLong) } else { Ok(()) }
     }
@@ -76,30 +74,25 @@ impl PatchText {
 
     /// The text; `None` if there is nothing to change.
     #[must_use]
-    pub fn into_json(mut self) -> Option<Vec<u8>> {
+    pub fn into_json(mut self) -> Option<String> {
         if self.operations == 0 {
             return None;
         }
-        self.json.push(b']');
+        self.json.push(']');
         Some(self.json)
     }
 }
 
 /// Writes a value of an edit.
-pub(super) fn write_json(value: &Value<'_>, json: &mut Vec<u8>) {
+pub(super) fn write_json(value: &Value<'_>, json: &mut String) {
     match value {
-        Value::Bool(value) => json.extend_from_slice(if *value { b"true" } else { b"false" }),
-        Value::Text(text) => write_text(text, json),
+        Value::Bool(value) => json.push_str(if *value { "true" } else { "false" }),
+        Value::Text(text) => write_string(text, json),
         Value::ListOf(text) => {
-            json.push(b'[');
-            write_text(text, json);
-            json.push(b']');
+            json.push('[');
+            write_string(text, json);
+            json.push(']');
         }
-        Value::Json(text) => json.extend_from_slice(text.as_bytes()),
+        Value::Json(text) => json.push_str(text),
     }
-}
-
-pub(super) fn write_text(text: &str, json: &mut Vec<u8>) {
-    // A string can always be written, and a `Vec` takes every byte.
-    drop(text.serialize(&mut serde_json::Serializer::new(json)));
 }

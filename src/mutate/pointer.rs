@@ -1,6 +1,6 @@
 //! A JSON Pointer (RFC 6901) that grows and shrinks by steps, as it is written into a JSON string.
 
-use crate::mutate::patch_text::write_text;
+use crate::json::write_escaped;
 use crate::path::write_number;
 
 /// The pointer, with what a JSON string escapes escaped.
@@ -15,12 +15,7 @@ impl JsonPointer {
         if key.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             self.0.push_str(key);
         } else {
-            let mut quoted = Vec::with_capacity(key.len() + 2);
-            write_text(&key.replace('~', "~0").replace('/', "~1"), &mut quoted);
-            let quoted = String::from_utf8(quoted).unwrap_or_default();
-            self.0.push_str(
-                quoted.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or_default(),
-            );
+            write_escaped(&key.replace('~', "~0").replace('/', "~1"), &mut self.0);
         }
         length
     }

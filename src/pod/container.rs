@@ -116,7 +116,7 @@ impl<'a> Container<'a> {
     /// Whether `env` may hold a variable whose name has this text in it, at little cost: where it cannot, it need not be read.
     #[must_use]
     pub fn may_have_variable(&self, text: &str) -> bool {
-        self.env.contains(text) || self.env.contains('\\')
+        self.env.contains(text) || memchr::memchr(b'\\', self.env.as_bytes()).is_some()
     }
 
     /// Calls back with each variable of `env` and its index. Its value is for comparing alone, and never to be shown.

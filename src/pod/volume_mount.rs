@@ -35,7 +35,7 @@ impl<'a> VolumeMounts<'a> {
     /// Whether one may have this text in it, at little cost: where none can, they need not be read.
     #[must_use]
     pub fn may_have(self, text: &str) -> bool {
-        self.0.contains(text) || self.0.contains('\\')
+        self.0.contains(text) || memchr::memchr(b'\\', self.0.as_bytes()).is_some()
     }
 
     /// Calls back with each mount and its index.

@@ -8,7 +8,7 @@ use crate::finding::{Edit, EditOp, Value};
 use crate::identity::azure::annotations::SkippedContainers;
 use crate::identity::azure::error::refused;
 use crate::identity::azure::settings::TokenLayout;
-use crate::identity::azure::variables::{Injected, MOST_VARIABLES};
+use crate::identity::azure::variables::{Injected, MOST_VARIABLES, json_text};
 use crate::identity::provider::InjectionError;
 use crate::path::Path;
 use crate::pod::{Container, Pod};
@@ -22,14 +22,16 @@ const LONGEST_VOLUME: usize = 63;
 /// What every container is given.
 #[derive(Debug)]
 pub(super) struct Block<'v> {
-    pub(super) variables: SmallVec<[&'v Injected; MOST_VARIABLES]>,
-    /// The mount, as JSON.
-    pub(super) mount: Arc<str>,
+    variables: SmallVec<[&'v Injected; MOST_VARIABLES]>,
+    /// The variables as entries of `env`.
+    pub(super) env: Arc<[Arc<str>]>,
+    /// The mount as the entry of `volumeMounts`.
+    pub(super) mounts: Arc<[Arc<str>]>,
     /// The name of its volume.
-    pub(super) volume: &'v str,
-    pub(super) layout: TokenLayout,
+    volume: &'v str,
+    layout: TokenLayout,
     /// Whether variables with other values are replaced: they are those of the account that the pod had.
-    pub(super) replaces: bool,
+    replaces: bool,
 }
 
 /// For each variable whether a container has it, and those that it has of another account, with their place in `env`.
@@ -48,7 +50,17 @@ enum FoundMount {
 #[derive(Debug, Default)]
 pub(super) struct Conflicts(SmallVec<[(&'static str, String, usize); 2]>);
 
-impl Block<'_> {
+impl<'v> Block<'v> {
+    pub(super) fn new(
+        variables: SmallVec<[&'v Injected; MOST_VARIABLES]>,
+        volume: &'v str,
+        layout: TokenLayout,
+        replaces: bool,
+    ) -> Self {
+        let env = variables.iter().map(|variable| Arc::clone(&variable.json)).collect();
+        Self { variables, env, mounts: [mount(volume, layout)].into(), volume, layout, replaces }
+    }
+
     /// Adds the edits of all containers of a pod. Ephemeral ones get nothing: a new pod has none.
     pub(super) fn add_to<'p>(
         &self,
@@ -88,18 +100,23 @@ impl Block<'_> {
             let json = Value::Json(Arc::clone(&variable.json));
             edits.push(Edit { path: field("env", 5).index(at), op: EditOp::Set(json) });
         }
-        for (variable, _) in self.variables.iter().zip(has).filter(|(_, has)| !has) {
-            let json = Value::Json(Arc::clone(&variable.json));
-            edits.push(Edit { path: field("env", 4), op: EditOp::Append(json) });
+        let lacking: Arc<[Arc<str>]> = if has.contains(&true) {
+            self.env.iter().zip(has).filter(|(_, has)| !has).map(|(entry, _)| Arc::clone(entry)).collect()
+        } else {
+            Arc::clone(&self.env)
+        };
+        if !lacking.is_empty() {
+            edits.push(Edit { path: field("env", 4), op: EditOp::Append(lacking) });
         }
-        let json = || Value::Json(Arc::clone(&self.mount));
         match self.mount_of(container)? {
             FoundMount::Present => {}
             FoundMount::Absent => {
-                edits.push(Edit { path: field("volumeMounts", 4), op: EditOp::Append(json()) });
+                let op = EditOp::Append(Arc::clone(&self.mounts));
+                edits.push(Edit { path: field("volumeMounts", 4), op });
             }
             FoundMount::Wrong(at) => {
-                edits.push(Edit { path: field("volumeMounts", 5).index(at), op: EditOp::Set(json()) });
+                let op = EditOp::Set(Value::Json(mount(self.volume, self.layout)));
+                edits.push(Edit { path: field("volumeMounts", 5).index(at), op });
             }
         }
         Ok(())
@@ -170,6 +187,12 @@ impl Block<'_> {
             ))),
         }
     }
+}
+
+/// The mount of the volume of this name, as JSON.
+fn mount(volume: &str, layout: TokenLayout) -> Arc<str> {
+    let path = layout.mount_path();
+    ["{\"name\":", &json_text(volume), ",\"mountPath\":\"", path, "\",\"readOnly\":true}"].concat().into()
 }
 
 /// Whether a path is ours, however it is written. The API server takes `/a` and `/a/` for two places, and a container has one.

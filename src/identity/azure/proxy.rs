@@ -79,10 +79,7 @@ impl<'s> Proxy<'s> {
     ) {
         if self.lacks_init {
             let json = self.init(block, skipped.has(INIT));
-            edits.push(Edit {
-                path: Path::from_keys(["spec", "initContainers"]),
-                op: EditOp::Append(Value::Json(json)),
-            });
+            edits.push(Edit::append(Path::from_keys(["spec", "initContainers"]), json));
         }
         if self.lacks_sidecar {
             let list =
@@ -134,13 +131,12 @@ pub(super) fn refused_by(enforced_level: Option<&str>) -> Option<String> {
 
 /// The entries of `env`, as JSON.
 fn env(block: &Block<'_>) -> String {
-    let entries: Vec<&str> = block.variables.iter().map(|variable| variable.json.as_ref()).collect();
-    entries.join(",")
+    block.env.join(",")
 }
 
 /// The member with the mounts, as JSON.
 fn mounts(block: &Block<'_>) -> String {
-    format!("\"volumeMounts\":[{}],", block.mount)
+    format!("\"volumeMounts\":[{}],", block.mounts.join(","))
 }
 
 /// Whether a pod lacks a container in the list that it belongs to.

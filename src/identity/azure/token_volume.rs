@@ -1,7 +1,5 @@
 //! The volume with the token: its name, what is in it, and how one that is there already is recognised.
 
-use std::sync::Arc;
-
 use aws_lc_rs::digest::{SHA256, digest};
 use serde_json::Value as Json;
 
@@ -23,11 +21,13 @@ const DIGEST_BYTES: usize = 15;
 
 /// The volume that a pod is to have.
 #[derive(Debug)]
-pub(super) struct TokenVolume {
+pub(super) struct TokenVolume<'s> {
     layout: TokenLayout,
     name: String,
-    /// Its `projected`, as JSON.
-    projected: String,
+    audience: &'s str,
+    expiration: Expiration,
+    /// The source with the CA of the token endpoint, as JSON, behind a comma; empty for none.
+    ca: String,
 }
 
 /// What a pod has of it.
@@ -51,29 +51,42 @@ impl FoundVolume<'_> {
     }
 }
 
-impl TokenVolume {
+impl<'s> TokenVolume<'s> {
     pub(super) fn new(
-        settings: &AzureSettings,
-        endpoint: Option<&TokenEndpoint>,
+        settings: &'s AzureSettings,
+        endpoint: Option<&'s TokenEndpoint>,
         expiration: Expiration,
         metadata: &Metadata<'_>,
     ) -> Self {
-        let audience = endpoint.map_or(&settings.audience, |endpoint| &endpoint.audience);
-        let ca = endpoint.and_then(|endpoint| source_of(&endpoint.ca)).map(|ca| format!(",{ca}"));
         Self {
             layout: settings.layout,
             name: match settings.layout {
                 TokenLayout::V15 => NAME_OF_V15.to_owned(),
                 TokenLayout::V16 => name_of(metadata),
             },
-            projected: format!(
-                "{{\"sources\":[{{\"serviceAccountToken\":{{\"audience\":{},\"expirationSeconds\":{},\"path\":\"{}\"}}}}{}]}}",
-                json_text(audience),
-                expiration.0,
-                settings.layout.token_path(),
-                ca.unwrap_or_default()
-            ),
+            audience: endpoint.map_or(&settings.audience, |endpoint| &endpoint.audience),
+            expiration,
+            ca: endpoint
+                .and_then(|endpoint| source_of(&endpoint.ca))
+                .map(|ca| format!(",{ca}"))
+                .unwrap_or_default(),
         }
+    }
+
+    /// Its `projected`, as JSON.
+    fn projected(&self) -> String {
+        [
+            "{\"sources\":[{\"serviceAccountToken\":{\"audience\":",
+            &json_text(self.audience),
+            ",\"expirationSeconds\":",
+            &self.expiration.0.to_string(),
+            ",\"path\":\"",
+            self.layout.token_path(),
+            "\"}}",
+            &self.ca,
+            "]}",
+        ]
+        .concat()
     }
 
     /// What a pod has of it already. One that was made for another name of the pod counts, too: a pod that was stored and is
@@ -104,7 +117,7 @@ impl TokenVolume {
         if let Some(projected) = projected.as_object_mut() {
             projected.remove("defaultMode");
         }
-        let is_same = serde_json::from_str::<Json>(&self.projected).is_ok_and(|wanted| wanted == projected);
+        let is_same = serde_json::from_str::<Json>(&self.projected()).is_ok_and(|wanted| wanted == projected);
         // The older webhook takes any volume with a token at its path, and leaves it as it is.
         if is_same || self.layout == TokenLayout::V15 {
             return Ok(FoundVolume::Present(&volume.name));
@@ -124,20 +137,14 @@ impl TokenVolume {
     /// The edit that adds the volume, or that gives the one there its content.
     pub(super) fn edit<'p>(&self, found: &FoundVolume<'_>) -> Edit<'p> {
         let name = json_text(found.name());
-        let json = Value::Json(format!("{{\"name\":{name},\"projected\":{}}}", self.projected).into());
+        let json = ["{\"name\":", &name, ",\"projected\":", &self.projected(), "}"].concat();
         let volumes = Path::from_keys(["spec", "volumes"]);
         match found {
-            FoundVolume::Absent(_) | FoundVolume::Present(_) => {
-                Edit { path: volumes, op: EditOp::Append(json) }
+            FoundVolume::Absent(_) | FoundVolume::Present(_) => Edit::append(volumes, json),
+            FoundVolume::Different(index, _) => {
+                Edit { path: volumes.index(*index), op: EditOp::Set(Value::Json(json.into())) }
             }
-            FoundVolume::Different(index, _) => Edit { path: volumes.index(*index), op: EditOp::Set(json) },
         }
-    }
-
-    /// The mount of the volume of this name.
-    pub(super) fn mount(&self, name: &str) -> Arc<str> {
-        let path = self.layout.mount_path();
-        format!("{{\"name\":{},\"mountPath\":\"{path}\",\"readOnly\":true}}", json_text(name)).into()
     }
 }
 
@@ -149,11 +156,12 @@ fn read(volume: &Volume<'_>) -> Json {
 /// The name of the volume since v1.6.0, from the name of the pod, or what its name will begin with.
 fn name_of(metadata: &Metadata<'_>) -> String {
     let digest = if metadata.name.is_empty() {
-        digest(&SHA256, format!("{} (prefix)", metadata.generate_name).as_bytes())
+        digest(&SHA256, [&metadata.generate_name, " (prefix)"].concat().as_bytes())
     } else {
         digest(&SHA256, metadata.name.as_bytes())
     };
-    let mut name = PREFIX_OF_V16.to_owned();
+    let mut name = String::with_capacity(PREFIX_OF_V16.len() + 2 * DIGEST_BYTES);
+    name.push_str(PREFIX_OF_V16);
     for byte in digest.as_ref().iter().take(DIGEST_BYTES) {
         for digit in [byte >> 4, byte & 0xf] {
             name.push(char::from_digit(digit.into(), 16).unwrap_or_default());
@@ -237,7 +245,8 @@ mod tests {
                 r#"{{"metadata":{{"name":"pod"}},"spec":{{"volumes":[{{"name":"{name}",{source}}}]}}}}"#
             );
             let pod = Pod::read(&mut Reader::over(&text)).expect("a pod");
-            let volume = TokenVolume::new(&settings(layout), None, Expiration(3600), &pod.metadata);
+            let settings = settings(layout);
+            let volume = TokenVolume::new(&settings, None, Expiration(3600), &pod.metadata);
             let found = match volume.find(&pod.spec.volumes) {
                 Ok(found) => format!("{found:?}"),
                 Err(error) => format!("refused: {error}"),
