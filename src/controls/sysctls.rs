@@ -86,7 +86,7 @@ fn find<'p>(count: usize, pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
         }
         // A sysctl without a name is none: the whole item has to go.
         let item = FieldPath::from("securityContext.sysctls").index(index);
-        let fix = Fix::remove_at(Subject::Pod.join(&item));
+        let fix = Fix::remove_at(Subject::Pod, item.clone());
         let finding = Finding::new(Subject::Pod, item.fields("name"), Found::Text(name), fix);
         sink(finding.help("or have it set on the nodes"));
     }

@@ -118,9 +118,9 @@ impl<'p> Defaults<'p> {
     /// The edits that fill in everything, container by container.
     pub fn edits(&self, pod: &'p Pod<'_>) -> impl Iterator<Item = Edit<'p>> {
         pod.containers().flat_map(|(at, _)| {
-            self.of(at).map(move |default| Edit {
-                path: Subject::Container(at).join(&default.path),
-                op: EditOp::Set(default.value.clone()),
+            self.of(at).map(move |default| {
+                let op = EditOp::Set(default.value.clone());
+                Edit::new(Subject::Container(at), default.path.clone(), op)
             })
         })
     }

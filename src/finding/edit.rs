@@ -3,13 +3,17 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::finding::field_path::FieldPath;
+use crate::finding::subject::Subject;
 use crate::path::Path;
 
-/// One change to a pod.
+/// One change to a pod: of a field, as a finding names it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Edit<'p> {
-    /// The path from the root of the pod to the field. Absent parents are created.
-    pub path: Path<'p>,
+    /// The part of the pod that is changed.
+    pub subject: Subject<'p>,
+    /// The field of that part. Absent parents are created.
+    pub path: FieldPath<'p>,
     /// What to do there.
     pub op: EditOp<'p>,
 }
@@ -54,23 +58,34 @@ impl From<&Value<'_>> for serde_json::Value {
 }
 
 impl<'p> Edit<'p> {
-    /// The same, with each item that is added to a list as a change of its own.
-    pub(crate) fn one_by_one(&self) -> Vec<Self> {
-        match &self.op {
-            EditOp::Append(items) => {
-                items.iter().map(|item| Self::append(self.path.clone(), Arc::clone(item))).collect()
-            }
-            EditOp::Set(_) | EditOp::Remove | EditOp::Prepend(_) => vec![self.clone()],
-        }
+    /// What to do to a field of a part.
+    #[must_use]
+    pub fn new(subject: Subject<'p>, path: impl Into<FieldPath<'p>>, op: EditOp<'p>) -> Self {
+        Self { subject, path: path.into(), op }
     }
 
-    /// Adds an item, which is JSON text, at the end of a list.
-    pub(crate) fn append(path: Path<'p>, item: impl Into<Arc<str>>) -> Self {
-        Self { path, op: EditOp::Append([item.into()].into()) }
+    /// The path from the root of the pod to the field.
+    #[must_use]
+    pub fn whole_path(&self) -> Path<'p> {
+        self.subject.join(&self.path)
+    }
+
+    /// The same, with each item that is added to a list as a change of its own.
+    pub(crate) fn one_by_one(&self) -> Vec<Self> {
+        let of_item = |item: &Arc<str>| Self { op: EditOp::append(Arc::clone(item)), ..self.clone() };
+        match &self.op {
+            EditOp::Append(items) => items.iter().map(of_item).collect(),
+            EditOp::Set(_) | EditOp::Remove | EditOp::Prepend(_) => vec![self.clone()],
+        }
     }
 }
 
 impl EditOp<'_> {
+    /// Adds one item, which is JSON text, at the end of a list.
+    pub(crate) fn append(item: impl Into<Arc<str>>) -> Self {
+        Self::Append([item.into()].into())
+    }
+
     /// Adds it to a text, without the machinery of formatting.
     pub(crate) fn write_to(&self, text: &mut impl fmt::Write) -> fmt::Result {
         match self {

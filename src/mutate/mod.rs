@@ -8,6 +8,7 @@
 mod identity;
 mod patch;
 mod patch_text;
+mod patch_tree;
 mod place;
 mod pointer;
 
@@ -20,7 +21,7 @@ pub use identity::{
 };
 pub use patch_text::{PatchError, PatchText};
 
-use patch::PatchBuilder;
+use patch::patch_of;
 
 /// What is changed in a pod.
 #[derive(Debug, Default)]
@@ -46,11 +47,8 @@ pub fn mutate<'p>(
     if pod.is_mirror() {
         return Ok(Mutation::default());
     }
-    let mut builder = PatchBuilder::default();
-    let mut warnings = Vec::new();
-    defaults.edits(pod).for_each(|edit| builder.add(edit));
-    identity.edits.into_iter().for_each(|edit| builder.add(edit));
-    warnings.extend(identity.warnings);
+    let patch = patch_of(pod, text, defaults.edits(pod).chain(identity.edits))?;
+    let mut warnings = identity.warnings;
     warnings.extend(root_image_warning(pod, defaults, false));
-    Ok(Mutation { patch: builder.build(pod, text)?, warnings })
+    Ok(Mutation { patch, warnings })
 }

@@ -1,11 +1,16 @@
 //! The text of a JSON Patch (RFC 6902): operations, and the values in them.
 
+use std::sync::Arc;
+
 use crate::finding::Value;
 use crate::json::{self, write_string};
 
 /// Longest patch, in bytes. In base 64 it is a third longer, and an answer has 256 KiB. Filling in 500 containers, the most
 /// of one kind, takes some 100 KiB.
 const LONGEST_PATCH: usize = 180 * 1024;
+
+/// Room for the patch of a pod of one container.
+const USUAL_PATCH: usize = 2048;
 
 /// Changes, in order, as a JSON array.
 #[derive(Debug, Default)]
@@ -52,6 +57,9 @@ impl PatchText {
         path: &str,
         write_value: impl FnOnce(&mut String),
     ) -> Result<(), PatchError> {
+        if self.operations == 0 {
+            self.json.reserve(USUAL_PATCH);
+        }
         self.json.push(if self.operations == 0 { '[' } else { ',' });
         self.json.push_str(kind.start());
         self.json.push_str(path);
@@ -64,6 +72,11 @@ impl PatchText {
         }
         self.operations += 1;
         if self.json.len() > LONGEST_PATCH { Err(PatchError::TooLong) } else { Ok(()) }
+    }
+
+    /// Adds an operation for each item, which is JSON text, at the end of a list.
+    pub(super) fn push_each(&mut self, end: &str, items: &[Arc<str>]) -> Result<(), PatchError> {
+        items.iter().try_for_each(|item| self.push(OperationKind::Add, end, |json| json.push_str(item)))
     }
 
     /// How many changes it has.

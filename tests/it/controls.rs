@@ -180,7 +180,8 @@ fn the_edits_of_a_fix_fix_what_was_found() {
 
 /// Makes an edit in an object, with what it leads through.
 fn make(object: &mut Json, edit: &Edit<'_>) {
-    let (last, parents) = edit.path.split_last().unwrap();
+    let path = edit.whole_path();
+    let (last, parents) = path.split_last().unwrap();
     let mut at = object;
     for step in parents {
         at = match step {

@@ -65,9 +65,9 @@ impl Azure {
         let skipped = SkippedContainers::of(pod);
         let own = variables(account);
         // Who has the token already was injected before, for the account that a policy now replaces.
-        let replaces = recipient.is_new_account && !matches!(found, FoundVolume::Absent(_));
+        let replaces = recipient.is_new_account && !matches!(found, FoundVolume::Absent);
         let variables = self.variables.with(&own, endpoint.is_some());
-        let block = Block::new(variables, found.name(), self.settings.layout, replaces);
+        let block = Block::new(variables, volume.name(&found), self.settings.layout, replaces);
         let mut injection = Injection::default();
         let mut conflicts = Conflicts::default();
         block.add_to(pod, skipped, (&mut injection.edits, &mut conflicts))?;

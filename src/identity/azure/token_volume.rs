@@ -3,13 +3,13 @@
 use aws_lc_rs::digest::{SHA256, digest};
 use serde_json::Value as Json;
 
-use crate::finding::{Edit, EditOp, Value};
+use crate::finding::{Edit, EditOp, FieldPath, Subject, Value};
 use crate::identity::azure::annotations::Expiration;
 use crate::identity::azure::error::refused;
 use crate::identity::azure::settings::{AzureSettings, TokenEndpoint, TokenLayout, TrustedCa};
 use crate::identity::azure::variables::json_text;
 use crate::identity::provider::InjectionError;
-use crate::path::Path;
+use crate::json::write_string;
 use crate::pod::{Metadata, Volume};
 
 /// The name of the volume up to v1.5.1.
@@ -18,6 +18,9 @@ const NAME_OF_V15: &str = "azure-identity-token";
 const PREFIX_OF_V16: &str = "azure-workload-identity-reserved-";
 /// How many bytes of the digest are in the name, as 30 digits: it has 63 characters, as many as a volume's may have.
 const DIGEST_BYTES: usize = 15;
+
+/// Room for the JSON of most volumes.
+const USUAL_VOLUME: usize = 512;
 
 /// The volume that a pod is to have.
 #[derive(Debug)]
@@ -33,22 +36,12 @@ pub(super) struct TokenVolume<'s> {
 /// What a pod has of it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum FoundVolume<'p> {
-    /// Nothing; so it will have this name.
-    Absent(String),
+    /// Nothing.
+    Absent,
     /// The volume, under this name.
     Present(&'p str),
     /// One at this place under this name whose token is another: of another audience, or another lifetime.
     Different(usize, &'p str),
-}
-
-impl FoundVolume<'_> {
-    /// The name that the volume has, or will have.
-    pub(super) fn name(&self) -> &str {
-        match self {
-            Self::Absent(name) => name,
-            Self::Present(name) | Self::Different(_, name) => name,
-        }
-    }
 }
 
 impl<'s> TokenVolume<'s> {
@@ -73,20 +66,17 @@ impl<'s> TokenVolume<'s> {
         }
     }
 
-    /// Its `projected`, as JSON.
-    fn projected(&self) -> String {
-        [
-            "{\"sources\":[{\"serviceAccountToken\":{\"audience\":",
-            &json_text(self.audience),
-            ",\"expirationSeconds\":",
-            &self.expiration.0.to_string(),
-            ",\"path\":\"",
-            self.layout.token_path(),
-            "\"}}",
-            &self.ca,
-            "]}",
-        ]
-        .concat()
+    /// Adds its `projected` to a JSON text.
+    fn write_projected(&self, json: &mut String) {
+        json.push_str("{\"sources\":[{\"serviceAccountToken\":{\"audience\":");
+        write_string(self.audience, json);
+        json.push_str(",\"expirationSeconds\":");
+        json.push_str(&self.expiration.0.to_string());
+        json.push_str(",\"path\":\"");
+        json.push_str(self.layout.token_path());
+        json.push_str("\"}}");
+        json.push_str(&self.ca);
+        json.push_str("]}");
     }
 
     /// What a pod has of it already. One that was made for another name of the pod counts, too: a pod that was stored and is
@@ -104,7 +94,7 @@ impl<'s> TokenVolume<'s> {
             })
         });
         let Some((index, volume)) = position.and_then(|index| Some((index, volumes.get(index)?))) else {
-            return Ok(FoundVolume::Absent(self.name.clone()));
+            return Ok(FoundVolume::Absent);
         };
         let mut projected = read(volume);
         if self.token_in(&projected).is_none() {
@@ -117,7 +107,9 @@ impl<'s> TokenVolume<'s> {
         if let Some(projected) = projected.as_object_mut() {
             projected.remove("defaultMode");
         }
-        let is_same = serde_json::from_str::<Json>(&self.projected()).is_ok_and(|wanted| wanted == projected);
+        let mut wanted = String::new();
+        self.write_projected(&mut wanted);
+        let is_same = serde_json::from_str::<Json>(&wanted).is_ok_and(|wanted| wanted == projected);
         // The older webhook takes any volume with a token at its path, and leaves it as it is.
         if is_same || self.layout == TokenLayout::V15 {
             return Ok(FoundVolume::Present(&volume.name));
@@ -134,15 +126,29 @@ impl<'s> TokenVolume<'s> {
         })
     }
 
+    /// The name that the volume has, or will have.
+    pub(super) fn name<'f>(&'f self, found: &FoundVolume<'f>) -> &'f str {
+        match found {
+            FoundVolume::Absent => &self.name,
+            FoundVolume::Present(name) | FoundVolume::Different(_, name) => name,
+        }
+    }
+
     /// The edit that adds the volume, or that gives the one there its content.
     pub(super) fn edit<'p>(&self, found: &FoundVolume<'_>) -> Edit<'p> {
-        let name = json_text(found.name());
-        let json = ["{\"name\":", &name, ",\"projected\":", &self.projected(), "}"].concat();
-        let volumes = Path::from_keys(["spec", "volumes"]);
+        let mut json = String::with_capacity(USUAL_VOLUME);
+        json.push_str("{\"name\":");
+        write_string(self.name(found), &mut json);
+        json.push_str(",\"projected\":");
+        self.write_projected(&mut json);
+        json.push('}');
         match found {
-            FoundVolume::Absent(_) | FoundVolume::Present(_) => Edit::append(volumes, json),
+            FoundVolume::Absent | FoundVolume::Present(_) => {
+                Edit::new(Subject::Pod, "volumes", EditOp::append(json))
+            }
             FoundVolume::Different(index, _) => {
-                Edit { path: volumes.index(*index), op: EditOp::Set(Value::Json(json.into())) }
+                let path = FieldPath::from("volumes").index(*index);
+                Edit::new(Subject::Pod, path, EditOp::Set(Value::Json(json.into())))
             }
         }
     }

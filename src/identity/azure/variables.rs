@@ -23,8 +23,13 @@ pub(super) struct Injected {
 
 impl Injected {
     pub(super) fn new(name: &'static str, value: &str) -> Self {
-        let json = ["{\"name\":\"", name, "\",\"value\":", &json_text(value), "}"].concat().into();
-        Self { name, value: value.into(), json }
+        let mut json = String::with_capacity(64 + name.len() + value.len());
+        json.push_str("{\"name\":\"");
+        json.push_str(name);
+        json.push_str("\",\"value\":");
+        write_string(value, &mut json);
+        json.push('}');
+        Self { name, value: value.into(), json: json.into() }
     }
 
     /// A variable, unless its value is empty.

@@ -1,8 +1,7 @@
 //! The API server's own token: the volume that it put into the pod for the account that the pod had.
 
-use crate::finding::{Edit, EditOp, Value};
+use crate::finding::{Edit, EditOp, FieldPath, Subject, Value};
 use crate::json::Result;
-use crate::path::Path;
 use crate::pod::Pod;
 
 /// The field by which a pod asks for the token, or not to have it.
@@ -17,7 +16,7 @@ pub(super) fn has_api_token(pod: &Pod<'_>) -> bool {
 ///
 /// # Errors
 /// When the mounts of a container cannot be read.
-pub(super) fn strip<'p>(pod: &Pod<'_>) -> Result<Vec<Edit<'p>>> {
+pub(super) fn strip<'p>(pod: &'p Pod<'_>) -> Result<Vec<Edit<'p>>> {
     let volumes = pod.spec.volumes.iter().enumerate();
     let tokens: Vec<(usize, &str)> = volumes
         .filter(|(_, volume)| volume.is_api_server_token())
@@ -30,19 +29,21 @@ pub(super) fn strip<'p>(pod: &Pod<'_>) -> Result<Vec<Edit<'p>>> {
     for (at, container) in pod.containers() {
         container.volume_mounts.for_each(|index, mount| {
             if tokens.iter().any(|(_, name)| *name == mount.name) {
-                let list = Path::from_keys(["spec", at.kind.list()]).index(at.index).key("volumeMounts");
-                edits.push(Edit { path: list.index(index), op: EditOp::Remove });
+                let path = FieldPath::from("volumeMounts").index(index);
+                edits.push(Edit::new(Subject::Container(at), path, EditOp::Remove));
             }
         })?;
     }
-    edits.extend(tokens.into_iter().map(|(index, _)| Edit {
-        path: Path::from_keys(["spec", "volumes"]).index(index),
-        op: EditOp::Remove,
-    }));
+    let whole = FieldPath::default();
+    edits.extend(
+        tokens
+            .into_iter()
+            .map(|(index, name)| Edit::new(Subject::Volume(index, name), whole.clone(), EditOp::Remove)),
+    );
     Ok(edits)
 }
 
 /// Says that the token is not wanted: otherwise the API server puts it back when it looks at the changed pod.
 pub(super) fn turn_off<'p>() -> Edit<'p> {
-    Edit { path: Path::from_keys(["spec", AUTOMOUNT]), op: EditOp::Set(Value::Bool(false)) }
+    Edit::new(Subject::Pod, AUTOMOUNT, EditOp::Set(Value::Bool(false)))
 }

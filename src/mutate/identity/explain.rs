@@ -80,7 +80,8 @@ fn joined(beginning: &str, items: Vec<String>) -> Vec<String> {
 
 impl Changes {
     fn add(&mut self, edit: &Edit<'_>, pod: &Pod<'_>) {
-        let keys: Vec<&str> = edit.path.iter().filter_map(Step::as_key).collect();
+        let path = edit.whole_path();
+        let keys: Vec<&str> = path.iter().filter_map(Step::as_key).collect();
         match (&edit.op, keys.as_slice()) {
             // The name's alias says nothing more.
             (_, ["spec", "serviceAccount"]) => {}
@@ -94,16 +95,16 @@ impl Changes {
             (EditOp::Set(Value::Bool(value)), ["spec", field]) => {
                 push(&mut self.set, format!("{field}: {value}"));
             }
-            (EditOp::Set(_), _) => push(&mut self.set, edit.path.to_string()),
+            (EditOp::Set(_), _) => push(&mut self.set, path.to_string()),
             (EditOp::Append(items), keys) => {
                 items.iter().for_each(|item| self.add_to_list(keys, &Value::Json(Arc::clone(item))));
             }
             (EditOp::Prepend(value), keys) => self.add_to_list(keys, value),
             (EditOp::Remove, ["spec", "volumes"]) => {
-                push(&mut self.remove, format!("volume {}", volume_at(&edit.path, pod)));
+                push(&mut self.remove, format!("volume {}", volume_at(&path, pod)));
             }
             (EditOp::Remove, ["spec", _, "volumeMounts"]) => push(&mut self.remove, "its mounts".to_owned()),
-            (EditOp::Remove, _) => push(&mut self.remove, edit.path.to_string()),
+            (EditOp::Remove, _) => push(&mut self.remove, path.to_string()),
         }
     }
 
