@@ -234,7 +234,6 @@ impl CapabilityLists {
 
 /// The names of a list of the policy that are not in one of a container.
 struct Missing<'p, F> {
-    path: &'static str,
     names: &'p [String],
     is_there: F,
 }
