@@ -24,7 +24,7 @@ pub(super) static CONTROL: Control = Control {
         fields: &["spec.hostNetwork"],
         fix: "Remove the field, and reach the pod through a Service; for RDMA use a device plugin and a secondary \
               network.",
-        example: "hostNetwork: false\n",
+        example: "containers:\n- name: server\n  ports:\n  - containerPort: 8080\n",
         cel: Cel::Whole,
     },
 };

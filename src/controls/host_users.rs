@@ -26,7 +26,7 @@ pub(super) static CONTROL: Control = Control {
         fields: &["spec.hostUsers"],
         fix: "Set `hostUsers: false`, and remove `hostNetwork`, `hostPID` and `hostIPC`; `fillIn: true` sets it where it is \
               absent and nothing in the pod contradicts it.",
-        example: "hostUsers: false\n",
+        example: "hostUsers: false\ncontainers:\n- name: trainer\n",
         cel: Cel::Whole,
     },
 };

@@ -164,7 +164,7 @@ impl SeLinuxLabels {
                 "" if self.needs(&part) => sink(part.lacking(pod, subject)),
                 "" => {}
                 value if part.allows(value) => {}
-                value => sink(part.not_allowed(pod, subject, value)),
+                value => sink(part.not_allowed(pod, subject, value, self.needs(&part))),
             }
         }
     }
@@ -224,14 +224,20 @@ impl<'p> Part<'p> {
         self.allowed.is_none_or(|allowed| allowed.iter().any(|allowed| (self.is_same)(allowed, value)))
     }
 
-    fn not_allowed(&self, pod: &Pod<'_>, subject: Subject<'p>, value: &'p str) -> Finding<'p> {
+    fn not_allowed(
+        &self,
+        pod: &Pod<'_>,
+        subject: Subject<'p>,
+        value: &'p str,
+        is_needed: bool,
+    ) -> Finding<'p> {
         let allowed = self.allowed.unwrap_or_default();
-        let fix = if pod.is_windows() || allowed.is_empty() {
-            Fix::remove()
-        } else {
-            Fix::OneOf(Choices::OfPolicy(allowed))
+        let (fix, help) = match (pod.is_windows(), allowed.is_empty()) {
+            (true, _) if is_needed => (OTHER_POLICY, NOT_ON_WINDOWS),
+            (true, _) | (false, true) => (Fix::remove(), ""),
+            (false, false) => (Fix::OneOf(Choices::OfPolicy(allowed)), ""),
         };
-        Finding::new(subject, self.field, Found::Text(value), fix)
+        Finding::new(subject, self.field, Found::Text(value), fix).help(help)
     }
 
     fn lacking(&self, pod: &Pod<'_>, subject: Subject<'p>) -> Finding<'p> {
