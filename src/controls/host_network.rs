@@ -17,8 +17,8 @@ pub(super) static CONTROL: Control = Control {
     violation: host_namespaces::violation,
     doc: Doc {
         title: "Node's network",
-        rule: "A pod in the node's network can reach what listens on the node alone, listen on its ports and see its \
-               traffic, past network policies. Pods must not set `hostNetwork`. It is a part of the standard's \
+        rule: "A pod in the node's network can reach what listens on the node alone, listen on its ports and see \
+               its traffic, past network policies. Pods must not set `hostNetwork`. It is a part of the standard's \
                `hostNamespaces`.",
         history: "Enabled where a policy sets `controls.hostNetwork`.",
         fields: &["spec.hostNetwork"],

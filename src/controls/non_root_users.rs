@@ -19,23 +19,18 @@ pub(super) static CONTROL: Control = Control {
     doc: Doc {
         title: "Users other than root",
         rule: "Of each container what it says itself counts, or else what the pod says: it must set `runAsNonRoot: \
-               true` or a \
-               `runAsUser` above 0, and neither `runAsNonRoot: false` nor user 0. It is laxer than the restricted \
-               level, \
-               which also wants `runAsNonRoot: true` beside a user, and judges the pod's fields even if every \
-               container sets \
-               its own; it is stricter in that a user namespace (`hostUsers: false`) changes nothing. Windows has no \
-               user ids, so `runAsNonRoot: true` is needed there.",
+               true` or a `runAsUser` above 0, and neither `runAsNonRoot: false` nor user 0. It is laxer than the \
+               restricted level, which also wants `runAsNonRoot: true` beside a user, and judges the pod's fields \
+               even if every container sets its own; it is stricter in that a user namespace (`hostUsers: false`) \
+               changes nothing. Windows has no user ids, so `runAsNonRoot: true` is needed there.",
         history: "Enabled where a policy sets `controls.nonRootUsers`.",
         fields: &[
             "spec.securityContext.{runAsNonRoot,runAsUser}",
             "spec.{containers,initContainers,ephemeralContainers}[*].securityContext.{runAsNonRoot,runAsUser}",
         ],
         fix: "Set `securityContext.runAsNonRoot: true` for the pod, and a `runAsUser` above 0 unless the image's \
-              user is a \
-              number above 0. `fillIn: true` sets `runAsNonRoot` where a container has neither; an image that runs \
-              as root, \
-              or as a user with a name, then does not start, and the kubelet's event says so.",
+              user is a number above 0. `fillIn: true` sets `runAsNonRoot` where a container has neither; an image \
+              that runs as root, or as a user with a name, then does not start, and the kubelet's event says so.",
         example: "securityContext:\n  runAsNonRoot: true\n  runAsUser: 1000\n",
         cel: Cel::Whole,
     },

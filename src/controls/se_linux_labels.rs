@@ -23,19 +23,21 @@ pub(super) static CONTROL: Control = Control {
     violation,
     doc: Doc {
         title: "SELinux labels of the policy",
-        rule: "Each part of an SELinux label that the pod or a container sets must be in the policy's list of such parts; \
-               where the policy has no list of them, any may be set, and with an empty one none. The order of a level's categories does not matter. With \
-               `required: true` every container must have each part of which there is a list, and with a `default` each \
-               part of that: in its own `seLinuxOptions` or, if it has none at all, in the pod's. Windows has no SELinux, so \
-               what is required refuses pods with `os.name: windows`.",
-        history: "Enabled where a policy sets `controls.seLinuxLabels`. The baseline and restricted levels have a list of types \
-                  of their own and allow no user and no role, unless `standard.except` relaxes `seLinuxOptions`.",
+        rule: "Each part of an SELinux label that the pod or a container sets must be in the policy's list of such \
+               parts; where the policy has no list of them, any may be set, and with an empty one none. The order \
+               of a level's categories does not matter. With `required: true` every container must have each part \
+               of which there is a list, and with a `default` each part of that: in its own `seLinuxOptions` or, if \
+               it has none at all, in the pod's. Windows has no SELinux, so what is required refuses pods with \
+               `os.name: windows`.",
+        history: "Enabled where a policy sets `controls.seLinuxLabels`. The baseline and restricted levels have a \
+                  list of types of their own and allow no user and no role, unless `standard.except` relaxes \
+                  `seLinuxOptions`.",
         fields: &[
             "spec.securityContext.seLinuxOptions.{type,user,role,level}",
             "spec.{containers,initContainers,ephemeralContainers}[*].securityContext.seLinuxOptions.{type,user,role,level}",
         ],
-        fix: "Set the part to one that the policy lists, or remove it where none is required; a `default` is filled in where it \
-              is absent.",
+        fix: "Set the part to one that the policy lists, or remove it where none is required; a `default` is filled \
+              in where it is absent.",
         example: "securityContext:\n  seLinuxOptions:\n    level: s0:c123,c456\n",
         cel: Cel::Whole,
     },
