@@ -20,18 +20,19 @@ pub(super) static CONTROL: Control = Control {
     violation,
     doc: Doc {
         title: "Capabilities of the policy",
-        rule: "A container may add only the capabilities in `allowed` or `defaultAdd`, `*` standing for any, and never one in \
-               `requiredDrop`. It must drop every one in `requiredDrop`, by its name or with `ALL`; it must add every one in \
-               `defaultAdd` unless it drops that by its name (`ALL` does not count), which is asked neither of ephemeral \
-               containers nor on Windows. Names are exact: upper case, without `CAP_`. Windows has no capabilities, so \
-               `requiredDrop` refuses pods with `os.name: windows`.",
-        history: "Enabled where a policy sets `controls.capabilities`. With none of its lists no capability may be added.",
+        rule: "A container may add only the capabilities in `allowed` or `defaultAdd`, `*` standing for any, and \
+               never one in `requiredDrop`. It must drop every one in `requiredDrop`, by its name or with `ALL`; it \
+               must add every one in `defaultAdd` unless it drops that by its name (`ALL` does not count), which is \
+               asked neither of ephemeral containers nor on Windows. Names are exact: upper case, without `CAP_`. \
+               Windows has no capabilities, so `requiredDrop` refuses pods with `os.name: windows`.",
+        history: "Enabled where a policy sets `controls.capabilities`. With none of its lists no capability may be \
+                  added.",
         fields: &[
             "spec.{containers,initContainers,ephemeralContainers}[*].securityContext.capabilities.drop",
             "spec.{containers,initContainers,ephemeralContainers}[*].securityContext.capabilities.add",
         ],
-        fix: "Remove what the policy does not list from `capabilities.add`, and drop what it asks for, most often `[ALL]`. \
-              `fillIn: true` adds what is missing to `drop`, and `defaultAdd` to `add`.",
+        fix: "Remove what the policy does not list from `capabilities.add`, and drop what it asks for, most often \
+              `[ALL]`. `fillIn: true` adds what is missing to `drop`, and `defaultAdd` to `add`.",
         example: "containers:\n- name: trainer\n  securityContext:\n    capabilities:\n      drop: [ALL]\n",
         cel: Cel::Whole,
     },

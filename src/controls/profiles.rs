@@ -88,8 +88,7 @@ impl AllowedProfiles {
                 sink(Finding::new(subject, field.localhost, found, fix).help(help));
             }
         }
-        let is_needed = self.required || self.default.is_some();
-        if !is_needed || (field.of_pod)(&pod.spec.security).is_some() {
+        if !self.is_needed() || (field.of_pod)(&pod.spec.security).is_some() {
             return;
         }
         for (at, container) in pod.containers() {
@@ -149,6 +148,11 @@ impl AllowedProfiles {
         faults
     }
 
+    /// Whether every container needs a profile.
+    fn is_needed(&self) -> bool {
+        self.required || self.default.is_some()
+    }
+
     fn has_type(&self, kind: &str) -> bool {
         self.allowed.iter().any(|allowed| allowed == kind)
     }
@@ -169,7 +173,9 @@ impl AllowedProfiles {
         profile: &'p Profile<'_>,
     ) -> Finding<'p> {
         let whole = || Fix::remove_at(subject, field.whole);
-        let (fix, help) = if pod.is_windows() {
+        let (fix, help) = if pod.is_windows() && self.is_needed() {
+            (OTHER_POLICY, NOT_ON_WINDOWS)
+        } else if pod.is_windows() {
             (whole(), NO_PROFILE)
         } else if self.allowed.is_empty() {
             (whole(), "the whole profile")
