@@ -219,6 +219,8 @@ fn violation(findings: &[Finding<'_>]) -> Violation {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::json::Reader;
+    use crate::pod::Pod;
 
     fn toleration<'t>(key: &'t str, operator: &'t str, value: &'t str, effect: &'t str) -> Toleration<'t> {
         Toleration {
@@ -287,5 +289,27 @@ mod tests {
         }
         let of_an_effect = tolerations(r#"{"reserved":[{"key":"a","effect":"NoExecute"}]}"#);
         assert!(of_an_effect.let_pass(&toleration("", "Exists", "", "NoSchedule")));
+    }
+
+    #[test]
+    fn tolerations_that_cannot_be_read_are_not_passed_over() {
+        let control = tolerations(r#"{"allowed":[]}"#);
+        let many = format!("[{}{{}}]", r#"{"key":"node.kubernetes.io/not-ready"},"#.repeat(1000));
+        for (list, expected) in [
+            ("null", &[][..]),
+            ("[]", &[]),
+            ("[null]", &["spec.tolerations[0]"]),
+            ("{}", &["spec.tolerations"]),
+            (r#"[{"key":7}]"#, &["spec.tolerations"]),
+            (r#"[{"key":"a","key":"b"}]"#, &["spec.tolerations"]),
+            (r#"[{"Key":"a"}]"#, &["spec.tolerations"]),
+            (&many, &["spec.tolerations"]),
+        ] {
+            let text = format!(r#"{{"spec":{{"tolerations":{list}}}}}"#);
+            let pod = Pod::read(&mut Reader::over(&text)).expect("a pod");
+            let mut found = Vec::new();
+            control.check(CheckedPod::new(&pod), &mut |finding| found.push(finding.whole_path().to_string()));
+            assert_eq!(found.last().into_iter().collect::<Vec<_>>(), expected, "{list:.40}");
+        }
     }
 }

@@ -22,13 +22,21 @@ spec:
       keys: [kueue.x-k8s.io/managed]
       writers: ["system:serviceaccount:kueue-system:kueue-controller-manager"]
     reservedAnnotations: {keys: ["hami.io/*"]}
+    resourceLimits: {max: {cpu: 2}}
 "#;
 
 /// A gate by the policy, asked about updates of metadata, before a namespace with a pod that violates it already.
 fn gate() -> Option<Gate> {
     let cluster = ControlPlane::shared()?;
     let namespace = cluster.namespace(&[LABEL]);
+    // Pods without limits of their own get some before any webhook sees them.
+    let limits = json!({ "type": "Container", "default": { "cpu": "1" }, "defaultRequest": { "cpu": "1" } });
+    let range = json!({ "apiVersion": "v1", "kind": "LimitRange", "metadata": { "name": "limits" },
+        "spec": { "limits": [limits] } });
+    cluster.create(&range, &["--namespace", &namespace]).succeeded();
     let mut old = good_pod("old");
+    old["spec"]["containers"][0]["resources"] =
+        json!({ "requests": { "cpu": "1", "memory": "64Mi" }, "limits": { "cpu": "4", "memory": "128Mi" } });
     old["metadata"]["labels"] = json!({ "kueue.x-k8s.io/managed": "true" });
     old["metadata"]["annotations"] = json!({ "hami.io/vgpu-node": "n1" });
     old["metadata"]["finalizers"] = json!(["example.com/hold"]);
@@ -58,6 +66,28 @@ fn what_an_update_adds_is_judged_and_nothing_else() {
     assert!(refused.contains("spec.tolerations"), "{refused}");
     let tolerations = gate.get("pod/old")["spec"]["tolerations"].as_array().unwrap().len();
     assert_eq!(tolerations, 4, "its own, the two of the API server, and the one that is free");
+}
+
+#[test]
+fn a_resize_is_judged() {
+    let Some(gate) = gate() else { return };
+    let resize = |pod: &str, limits: Json| {
+        let patch =
+            json!({ "spec": { "containers": [{ "name": "trainer", "resources": { "limits": limits } }] } });
+        gate.kubectl(&["patch", "pod", pod, "--subresource=resize", "--patch", &patch.to_string()])
+    };
+    // It had more before.
+    resize("old", json!({ "memory": "256Mi" })).succeeded();
+    let refused = resize("old", json!({ "cpu": "8" })).failed();
+    assert!(refused.contains("resources.limits") && refused.contains("1 change needed"), "{refused}");
+    assert!(!refused.contains("recreate the pod"), "{refused}");
+    let mut new = good_pod("new");
+    new["spec"]["containers"][0]["resources"] =
+        json!({ "requests": { "cpu": "500m" }, "limits": { "cpu": "1" } });
+    gate.create(&new).succeeded();
+    resize("new", json!({ "cpu": "2" })).succeeded();
+    let refused = resize("new", json!({ "cpu": "3" })).failed();
+    assert!(refused.contains("resources.limits"), "{refused}");
 }
 
 #[test]
