@@ -25,8 +25,12 @@ pub static CONTROLS: &[&Control] = &[
     &controls::run_as_non_root::CONTROL,
     &controls::run_as_user::CONTROL,
     &controls::seccomp_profile_restricted::CONTROL,
+    &controls::fs_group_ranges::CONTROL,
     &controls::host_paths::CONTROL,
     &controls::read_only_root_filesystem::CONTROL,
+    &controls::run_as_group_ranges::CONTROL,
+    &controls::run_as_user_ranges::CONTROL,
+    &controls::supplemental_group_ranges::CONTROL,
     &controls::volume_types::CONTROL,
 ];
 

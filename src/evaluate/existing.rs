@@ -48,6 +48,8 @@ impl PodPart {
             (Some(existing), Subject::Container(at)) if at.kind == ContainerKind::Ephemeral => {
                 if existing.ephemeral_containers.contains(at.name) { Self::OldEphemeral } else { Self::New }
             }
+            // It can be changed at any time, though not by this update.
+            (Some(_), Subject::Namespace(_)) => Self::New,
             (Some(_), _) => Self::Existing,
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use crate::controls::{CheckFn, CheckedPod, Configured, Control, Standard};
+use crate::controls::{CheckFn, CheckedPod, Configured, Control, ParameterError, Standard};
 use crate::finding::{Finding, Obstacles, Sink};
 use crate::pod::Pod;
 
@@ -192,6 +192,23 @@ impl ActiveControl {
             }
             ActiveCheck::Standard(check) => check(pod, sink),
             ActiveCheck::Extended(configured) => configured.check.check(checked, sink),
+        }
+    }
+
+    /// The annotations of a pod's Namespace that it goes by.
+    #[must_use]
+    pub fn namespace_annotations(&self) -> &'static [&'static str] {
+        match &self.check {
+            ActiveCheck::Standard(_) => &[],
+            ActiveCheck::Extended(configured) => configured.check.namespace_annotations(),
+        }
+    }
+
+    /// What is wrong with its parameters in a policy that refuses pods by these other controls, too.
+    pub(super) fn faults_beside(&self, others: &[&'static Control]) -> Vec<ParameterError> {
+        match &self.check {
+            ActiveCheck::Standard(_) => Vec::new(),
+            ActiveCheck::Extended(configured) => configured.check.faults_beside(others),
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::controls::{CONTROLS, Control, Origin, Standard};
+use crate::controls::{CONTROLS, Control, Origin, ParameterError, Standard};
 use crate::policy::document::{DocumentReader, path};
 use crate::policy::help_url::help_fault;
 use crate::policy::rule::{Actions, ActiveControl, Mode, Relaxation, Rule, RuleSource};
@@ -33,7 +33,9 @@ impl DocumentReader<'_> {
         let scope = self.scope(spec.r#match);
         let relaxed = self.relaxed(&spec.standard, spec.mode);
         let (enforce, mut rules) = rules(&spec.standard, &relaxed, spec.mode);
-        rules.extend(self.extended(spec.controls, spec.mode));
+        let extended = self.extended(spec.controls, spec.mode);
+        self.check_beside(&rules, extended.as_ref());
+        rules.extend(extended);
         if rules.is_empty() && self.is_in_order() {
             self.fault(&path("spec"), "judges nothing: give it a standard or controls");
         }
@@ -104,6 +106,25 @@ impl DocumentReader<'_> {
         (!active.is_empty()).then_some(Rule { source: RuleSource::Extended, actions, controls: active })
     }
 
+    /// Whether the extended controls make sense beside what the standards of the policy refuse, or would if it were enforced.
+    fn check_beside(&mut self, standards: &[Rule], extended: Option<&Rule>) {
+        let controls = standards.iter().flat_map(|rule| &rule.controls);
+        let refusing: Vec<_> = controls.filter(|active| active.enforced.deny).map(|active| active.control).collect();
+        for active in extended.into_iter().flat_map(|rule| &rule.controls) {
+            for error in active.faults_beside(&refusing) {
+                self.control_fault(active.control.id, error);
+            }
+        }
+    }
+
+    /// A fault of the parameters of an extended control.
+    fn control_fault(&mut self, id: &str, error: ParameterError) {
+        let at = format!("spec.controls.{id}");
+        let mut path = path(&at);
+        path.extend(error.path.steps());
+        self.fault(&path, error.message);
+    }
+
     fn extended_control(&mut self, id: &str, written: ExtendedControl, mode: Mode) -> Option<ActiveControl> {
         let ExtendedControl { mode: own_mode, message, parameters } = written;
         let at = format!("spec.controls.{id}");
@@ -123,9 +144,7 @@ impl DocumentReader<'_> {
             }
             Err(errors) => {
                 for error in errors {
-                    let mut path = path(&at);
-                    path.extend(error.path.steps());
-                    self.fault(&path, error.message);
+                    self.control_fault(id, error);
                 }
                 None
             }
