@@ -22,8 +22,8 @@ use crate::identity::Providers;
 use crate::json::{ErrorKind, Reader};
 use crate::pod::Changes;
 use crate::policy::{
-    Answers, IndexedNamespace, Lookup, LookupAnswer, LookupError, NamespacePolicies, PodSecurityConfiguration, PolicyIndex,
-    PolicySet, SecurityPolicy, Snapshot,
+    Answers, IndexedNamespace, Lookup, LookupAnswer, LookupError, NamespacePolicies,
+    PodSecurityConfiguration, PolicyIndex, PolicySet, SecurityPolicy, Snapshot,
 };
 use crate::text::quoted;
 use crate::workload::Kinds;
@@ -280,7 +280,9 @@ impl Reviewer {
             (Some(state), _) => state,
             (None, Some(known)) if is_live && known.may_be_outdated() => view.ask_for_namespace(name)?,
             (None, Some(known)) => return Ok(by_index(known)),
-            (None, None) if is_live && self.policies().needs_namespace(name) => view.ask_for_namespace(name)?,
+            (None, None) if is_live && self.policies().needs_namespace(name) => {
+                view.ask_for_namespace(name)?
+            }
             (None, None) => NamespaceState::Absent,
         };
         Ok((state, Cow::Owned(self.policies().resolve(name, state.labels()))))

@@ -175,7 +175,8 @@ impl<'v> Assessed<'v, '_> {
                         -n NAMESPACE";
             Unresolved { is_known: true, ..at(text.to_owned()) }
         } else {
-            let text = format!("needs Namespace {}: its annotations say which ids it may have", Printable(&name));
+            let text =
+                format!("needs Namespace {}: its annotations say which ids it may have", Printable(&name));
             at(text).about("Namespace", &name)
         };
         self.unresolved.push(entry);

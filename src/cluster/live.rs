@@ -26,7 +26,11 @@ impl Cluster {
     /// # Errors
     ///
     /// What went wrong, at the latest after `within`; the call may go on, for others.
-    pub async fn namespace(&self, name: &str, within: Duration) -> Result<Option<NamespaceMetadata>, ApiError> {
+    pub async fn namespace(
+        &self,
+        name: &str,
+        within: Duration,
+    ) -> Result<Option<NamespaceMetadata>, ApiError> {
         if !is_namespace(name) {
             return Ok(None);
         }

@@ -117,19 +117,14 @@ impl<'p> AllowedIds<'p> {
         let is_file_group = self.rules.kind == IdKind::FileGroup;
         let blocks = self.of_namespace.into_iter().flat_map(IdBlocks::iter);
         let of_namespace = blocks.take(if is_file_group { 1 } else { usize::MAX });
-        let of_namespace = of_namespace.map(move |IdRange { min, max }| IdRange {
-            min,
-            max: if is_file_group { min } else { max },
-        });
+        let of_namespace = of_namespace
+            .map(move |IdRange { min, max }| IdRange { min, max: if is_file_group { min } else { max } });
         self.rules.ranges.iter().copied().chain(of_namespace)
     }
 }
 
 /// The blocks of a namespace, if it is asked for them; else what is wrong with it.
-fn of_namespace<'p>(
-    rules: IdRules<'p>,
-    origin: PodOrigin<'p>,
-) -> Result<Option<IdBlocks<'p>>, Finding<'p>> {
+fn of_namespace<'p>(rules: IdRules<'p>, origin: PodOrigin<'p>) -> Result<Option<IdBlocks<'p>>, Finding<'p>> {
     if !rules.from_namespace {
         return Ok(None);
     }
@@ -159,16 +154,119 @@ fn hash_of(namespace: &str, account: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::controls::NamespaceAnnotations;
+    use crate::json::Reader;
+    use crate::pod::Pod;
 
-    /// The published vectors of FNV-1a, as far as they have a slash, and values that must stay.
+    const USERS: Option<&str> = Some("1000650000/10000");
+    const GROUPS: Option<&str> = Some("5-9,20/2");
+
+    /// What the rules allow to a pod of this account in the namespace `team-a`, which has these annotations.
+    fn allowed(
+        rules: IdRules<'_>,
+        (account, uid_range, supplemental_groups): (&str, Option<&str>, Option<&str>),
+        show: impl FnOnce(AllowedIds<'_>) -> String,
+    ) -> String {
+        let text = format!(r#"{{"spec":{{"serviceAccountName":"{account}","containers":[]}}}}"#);
+        let pod = Pod::read(&mut Reader::over(&text)).expect("a pod");
+        let annotations = NamespaceAnnotations {
+            uid_range: uid_range.map(Into::into),
+            supplemental_groups: supplemental_groups.map(Into::into),
+        };
+        let origin =
+            PodOrigin { namespace: "team-a", annotations: Some(&annotations), ..PodOrigin::default() };
+        let mut found = String::new();
+        let sink = &mut |finding: Finding<'_>| {
+            let Finding { subject, path, found: value, .. } = finding;
+            found = format!("{subject:?} {path}: {value}");
+        };
+        match AllowedIds::of(rules, CheckedPod { pod: &pod, origin }, sink) {
+            Some(allowed) => show(allowed),
+            None => found,
+        }
+    }
+
+    fn rules(kind: IdKind, default: IdDefault) -> IdRules<'static> {
+        IdRules { kind, ranges: &[], from_namespace: true, required: true, default: Some(default) }
+    }
+
+    fn ranges(allowed: AllowedIds<'_>) -> String {
+        let ranges = allowed.ranges().map(|IdRange { min, max }| format!("{min}-{max}"));
+        ranges.collect::<Vec<_>>().join(" ")
+    }
+
     #[test]
-    fn the_hash_of_an_account_never_changes() {
-        for (namespace, account, hash) in [
-            ("", "", 0xaf63_a24c_8601_9ce6_u64),
-            ("team-a", "default", 0),
-            ("team-a", "trainer", 0),
+    fn each_kind_of_id_has_its_annotation() {
+        const USER: &str = r#"Namespace("team-a") annotations[openshift.io/sa.scc.uid-range]: "#;
+        const GROUP: &str = r#"Namespace("team-a") annotations[openshift.io/sa.scc.supplemental-groups]: "#;
+        for (kind, users, groups, expected) in [
+            (IdKind::User, USERS, GROUPS, "1000650000-1000659999".to_owned()),
+            (IdKind::User, None, GROUPS, format!("{USER}not set")),
+            (IdKind::User, Some(""), GROUPS, format!("{USER}\"\"")),
+            (IdKind::User, Some("1000/0"), GROUPS, format!("{USER}1000/0")),
+            (IdKind::Group, USERS, GROUPS, "5-9 20-21".to_owned()),
+            (IdKind::Group, USERS, None, "1000650000-1000659999".to_owned()),
+            (IdKind::Group, USERS, Some(""), format!("{GROUP}\"\"")),
+            (IdKind::Group, Some("x"), None, format!("{USER}x")),
+            (IdKind::Group, None, None, format!("{GROUP}not set")),
+            (IdKind::FileGroup, USERS, GROUPS, "5-5".to_owned()),
+            (IdKind::FileGroup, USERS, None, "1000650000-1000650000".to_owned()),
+            (IdKind::FileGroup, None, Some("5/1,6"), format!("{GROUP}5/1,6")),
         ] {
-            assert_eq!(hash_of(namespace, account), hash, "{namespace}/{account}: {:x}", hash_of(namespace, account));
+            let found = allowed(rules(kind, IdDefault::Lowest), ("default", users, groups), ranges);
+            assert_eq!(found, expected, "{kind:?} {users:?} {groups:?}");
+        }
+    }
+
+    #[test]
+    fn the_policys_ranges_come_before_those_of_the_namespace() {
+        let own = [IdRange { min: 0, max: 0 }, IdRange { min: 3, max: 4 }];
+        let both = IdRules { ranges: &own, ..rules(IdKind::User, IdDefault::Lowest) };
+        assert_eq!(allowed(both, ("default", USERS, None), ranges), "0-0 3-4 1000650000-1000659999");
+        let alone = IdRules { from_namespace: false, ..both };
+        assert_eq!(allowed(alone, ("default", Some("x"), None), ranges), "0-0 3-4");
+        let filled_in = |allowed: AllowedIds<'_>| format!("{:?}", allowed.filled_in());
+        assert_eq!(allowed(both, ("default", USERS, None), filled_in), "Some(3)", "root is never filled in");
+        let groups = IdRules { kind: IdKind::Group, ..both };
+        assert_eq!(allowed(groups, ("default", USERS, None), filled_in), "Some(0)");
+    }
+
+    #[test]
+    fn an_account_keeps_its_id() {
+        let filled_in = |allowed: AllowedIds<'_>| {
+            let id = allowed.filled_in().expect("an id");
+            assert!(allowed.have(id), "{id}");
+            id.to_string()
+        };
+        let of = |kind, account, users| {
+            allowed(rules(kind, IdDefault::PerServiceAccount), (account, users, None), filled_in)
+        };
+        assert_eq!(of(IdKind::User, "", USERS), "1000657260");
+        assert_eq!(of(IdKind::User, "default", USERS), "1000657260");
+        assert_eq!(of(IdKind::User, "trainer", USERS), "1000659784");
+        for size in 1..20 {
+            let blocks = format!("0-0,100/{size},7/3");
+            for account in ["a", "b", "c", "d", "e", "f", "g", "h"] {
+                assert_ne!(of(IdKind::User, account, Some(&blocks)), "0");
+                of(IdKind::Group, account, Some(&blocks));
+            }
+        }
+        let root =
+            allowed(rules(IdKind::User, IdDefault::PerServiceAccount), ("a", Some("0/1"), None), |allowed| {
+                format!("{:?}", allowed.filled_in())
+            });
+        assert_eq!(root, "None");
+    }
+
+    /// Reckoned apart from this code.
+    #[test]
+    fn the_hash_never_changes() {
+        for (namespace, account, hash) in [
+            ("", "", 0xaf63_a24c_8601_89fe_u64),
+            ("team-a", "default", 0x2199_f484_a7c0_b60c),
+            ("team-a", "trainer", 0x69f6_46b1_db98_e128),
+        ] {
+            assert_eq!(hash_of(namespace, account), hash, "{namespace}/{account}");
         }
     }
 }

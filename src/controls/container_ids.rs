@@ -18,12 +18,7 @@ pub(super) struct ContainerId {
 
 impl ContainerId {
     /// Finds each container that has no id that is allowed. What the pod says is found once, if any container goes by it.
-    pub(super) fn check<'p>(
-        &self,
-        rules: IdRules<'p>,
-        checked: CheckedPod<'p>,
-        sink: &mut Sink<'_, 'p>,
-    ) {
+    pub(super) fn check<'p>(&self, rules: IdRules<'p>, checked: CheckedPod<'p>, sink: &mut Sink<'_, 'p>) {
         let pod = checked.pod;
         let Some(allowed) = AllowedIds::of(rules, checked, sink) else {
             return self.find_unjudged(checked, sink);

@@ -4,9 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::controls::container_ids::{self, ContainerId};
 use crate::controls::id_ranges::{IdKind, IdRanges, IdRules};
-use crate::controls::{
-    Cel, Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, Violation,
-};
+use crate::controls::{Cel, Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, Violation};
 use crate::finding::{Finding, Sink};
 use crate::pod::Changes;
 

@@ -35,7 +35,9 @@ impl Tally {
                 let change = self.key.hash_one((change_of(active, finding), part));
                 *self.containers.entry(change).or_default() += 1;
             }
-            Subject::Pod | Subject::Volume(..) | Subject::Metadata | Subject::Namespace(_) => self.others += 1,
+            Subject::Pod | Subject::Volume(..) | Subject::Metadata | Subject::Namespace(_) => {
+                self.others += 1
+            }
         }
     }
 

@@ -282,11 +282,7 @@ impl<'o> Linter<'o> {
         misplaced_keys(item, templates)
     }
 
-    fn template(
-        &self,
-        template: &Template<'_>,
-        policies: (&[&SecurityPolicy], PodOrigin<'_>),
-    ) -> PodReport {
+    fn template(&self, template: &Template<'_>, policies: (&[&SecurityPolicy], PodOrigin<'_>)) -> PodReport {
         assess(template, policies, self.is_gate, |assessed| match (assessed, template.pod.as_deref()) {
             (Ok(assessed), Some(written)) => describe(template, written, assessed),
             (Ok(Assessed { unresolved, .. }) | Err(unresolved), _) => {

@@ -109,7 +109,8 @@ impl DocumentReader<'_> {
     /// Whether the extended controls make sense beside what the standards of the policy refuse, or would if it were enforced.
     fn check_beside(&mut self, standards: &[Rule], extended: Option<&Rule>) {
         let controls = standards.iter().flat_map(|rule| &rule.controls);
-        let refusing: Vec<_> = controls.filter(|active| active.enforced.deny).map(|active| active.control).collect();
+        let refusing: Vec<_> =
+            controls.filter(|active| active.enforced.deny).map(|active| active.control).collect();
         for active in extended.into_iter().flat_map(|rule| &rule.controls) {
             for error in active.faults_beside(&refusing) {
                 self.control_fault(active.control.id, error);

@@ -265,7 +265,8 @@ mod tests {
         now.retain(|_| true);
         now.insert_service_account("a", "default", ServiceAccount::default());
         assert!(now.has_namespaces_of(&before));
-        let annotated = |value| NamespaceMetadata::new(Labels::new(), [(NamespaceAnnotations::UID_RANGE, value)]);
+        let annotated =
+            |value| NamespaceMetadata::new(Labels::new(), [(NamespaceAnnotations::UID_RANGE, value)]);
         let changes: [&dyn Fn(&mut Snapshot); 6] = [
             &|snapshot| snapshot.insert("a", Labels::new()),
             &|snapshot| snapshot.insert_namespace("a", annotated("1/2")),

@@ -84,6 +84,13 @@ fn ours(pod: &Pod<'_>) -> Facts {
     let at = "spec.securityContext";
     facts.add_if(format!("{at}.runAsNonRoot"), security.run_as_non_root);
     facts.add_if(format!("{at}.runAsUser"), security.run_as_user);
+    facts.add_if(format!("{at}.runAsGroup"), security.run_as_group);
+    facts.add_if(format!("{at}.fsGroup"), security.fs_group);
+    facts.add_if(
+        format!("{at}.supplementalGroups"),
+        security.supplemental_groups.as_ref().map(|groups| groups.to_vec()),
+    );
+    facts.add_text(format!("{at}.supplementalGroupsPolicy"), Some(&security.supplemental_groups_policy));
     facts.add_if(
         format!("{at}.seccompProfile.type"),
         security.seccomp_profile.as_ref().map(|profile| &profile.kind),
@@ -146,6 +153,7 @@ fn our_container(at: &str, container: &Container<'_>, facts: &mut Facts) {
     facts.add_if(format!("{at}.procMount"), security.proc_mount.as_ref());
     facts.add_if(format!("{at}.runAsNonRoot"), security.run_as_non_root);
     facts.add_if(format!("{at}.runAsUser"), security.run_as_user);
+    facts.add_if(format!("{at}.runAsGroup"), security.run_as_group);
     facts.add_if(
         format!("{at}.seccompProfile.type"),
         security.seccomp_profile.as_ref().map(|profile| &profile.kind),
@@ -234,6 +242,10 @@ fn their_pod_security(security: &k8s::PodSecurityContext, facts: &mut Facts) {
     let at = "spec.securityContext";
     facts.add_if(format!("{at}.runAsNonRoot"), security.run_as_non_root);
     facts.add_if(format!("{at}.runAsUser"), security.run_as_user);
+    facts.add_if(format!("{at}.runAsGroup"), security.run_as_group);
+    facts.add_if(format!("{at}.fsGroup"), security.fs_group);
+    facts.add_if(format!("{at}.supplementalGroups"), security.supplemental_groups.as_ref());
+    facts.add_text(format!("{at}.supplementalGroupsPolicy"), security.supplemental_groups_policy.as_deref());
     facts.add_if(
         format!("{at}.seccompProfile.type"),
         security.seccomp_profile.as_ref().map(|profile| &profile.type_),
@@ -341,6 +353,7 @@ fn their_security(at: &str, security: &k8s::SecurityContext, facts: &mut Facts) 
     facts.add_if(format!("{at}.procMount"), security.proc_mount.as_ref());
     facts.add_if(format!("{at}.runAsNonRoot"), security.run_as_non_root);
     facts.add_if(format!("{at}.runAsUser"), security.run_as_user);
+    facts.add_if(format!("{at}.runAsGroup"), security.run_as_group);
     facts.add_if(
         format!("{at}.seccompProfile.type"),
         security.seccomp_profile.as_ref().map(|profile| &profile.type_),
