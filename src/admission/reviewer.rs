@@ -336,6 +336,10 @@ impl Reviewer {
         decision: &mut Decision<'b>,
     ) {
         if task.policies.is_unjudged() {
+            if !task.changes.intersect(Changes::OF_STANDARD) {
+                // Asked for by policies of other namespaces: nobody is told with each label that is set.
+                return;
+            }
             decision.is_unjudged = true;
             let labels = task.namespace.labels();
             response.warnings = unjudged::warnings(self.policies(), &task.request.namespace, labels);

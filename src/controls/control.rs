@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::controls::checked_pod::CheckedPod;
 use crate::controls::level::Level;
-use crate::finding::{FieldPath, Finding, Sink};
+use crate::finding::{Edit, FieldPath, Finding, Sink, Subject};
 use crate::pod::{Changes, Pod};
 
 /// One rule that a pod can violate.
@@ -68,13 +68,23 @@ pub trait Check: Debug + Send + Sync {
     /// Checks a pod, and reports each violation to a [`Sink`]. Nothing is allocated for a pod that passes.
     fn check<'p>(&'p self, checked: CheckedPod<'p>, sink: &mut Sink<'_, 'p>);
 
-    /// What is wrong with the parameters beyond their shape, which the schema checks.
-    fn faults(&self) -> Vec<ParameterError> {
-        Vec::new()
+    /// What has to be changed besides, where podgate itself makes the fixes of its findings about the parts that are
+    /// `filled`. Told apart from the fixes: most of it is the same for every part, and a hostile pod has many.
+    fn besides<'p>(
+        &'p self,
+        _pod: &'p Pod<'p>,
+        _filled: &mut dyn Iterator<Item = Subject<'p>>,
+        _edit: &mut dyn FnMut(Edit<'p>),
+    ) {
     }
 
-    /// What is wrong with them in a policy that refuses pods by these other controls, too.
-    fn faults_beside(&self, _others: &[&'static Control]) -> Vec<ParameterError> {
+    /// Whether it compares an update with the pod as it was by itself, so that all that it finds is new.
+    fn compares_with_old(&self) -> bool {
+        false
+    }
+
+    /// What is wrong with the parameters beyond their shape, which the schema checks.
+    fn faults(&self) -> Vec<ParameterError> {
         Vec::new()
     }
 

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::controls::id_range::{IdRange, LARGEST_ID};
-use crate::controls::{Control, NamespaceAnnotations, ParameterError};
+use crate::controls::{NamespaceAnnotations, ParameterError};
 use crate::finding::FieldPath;
 
 /// Which id is filled in where a pod names none.
@@ -121,12 +121,14 @@ impl IdRules<'_> {
     fn fault_of_range(self, index: usize) -> Option<ParameterError> {
         let (before, range) = (self.ranges.get(..index)?, *self.ranges.get(index)?);
         let IdRange { min, max } = range;
-        let fault = if [min, max].iter().any(|id| !(0..=LARGEST_ID).contains(id)) {
+        let is_legal =
+            |range: &IdRange| [range.min, range.max].iter().all(|id| (0..=LARGEST_ID).contains(id));
+        let fault = if !is_legal(&range) {
             format!("ids are numbers from 0 to {LARGEST_ID}")
         } else if min > max {
             format!("holds no id: write {{min: {max}, max: {min}}}")
         } else {
-            let other = before.iter().find(|other| other.overlaps(range))?;
+            let other = before.iter().find(|other| is_legal(other) && other.overlaps(range))?;
             format!("overlaps with the range from {} to {}: make them one", other.min, other.max)
         };
         Some(ParameterError::at(FieldPath::from("ranges").index(index), fault))
@@ -143,20 +145,5 @@ impl IdRules<'_> {
             return None;
         };
         Some(ParameterError::at(FieldPath::from("default"), fault))
-    }
-
-    /// What is wrong with defaults from ranges that hold root's id, in a policy that refuses root.
-    pub(super) fn faults_beside(self, others: &[&'static Control]) -> Vec<ParameterError> {
-        let Some(refuses_root) = others.iter().find(|other| other.id == "runAsUser") else {
-            return Vec::new();
-        };
-        let has_root = |(_, range): &(usize, &IdRange)| self.default.is_some() && range.has(0);
-        let ranges = self.ranges.iter().enumerate().filter(has_root);
-        let fault = format!("the standard of this policy refuses user 0 ({}): start at 1", refuses_root.id);
-        ranges
-            .map(|(index, _)| {
-                ParameterError::at(FieldPath::from("ranges").index(index).fields("min"), fault.clone())
-            })
-            .collect()
     }
 }

@@ -1,11 +1,16 @@
 //! `readOnlyRootFilesystem` (extended): no container can write to its root filesystem.
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
-use crate::controls::windows::NOT_ON_WINDOWS;
-use crate::controls::{Cel, Check, CheckedPod, Control, Doc, Origin, Parameters, Violation, text};
-use crate::finding::{Finding, Fix, Found, Sink, Subject, Value};
-use crate::pod::Changes;
+use crate::controls::windows::{NOT_ON_WINDOWS, OTHER_POLICY};
+use crate::controls::{
+    Cel, Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, Violation, text,
+};
+use crate::finding::{Edit, EditOp, FieldPath, Finding, Fix, Found, Sink, Subject, Value};
+use crate::json;
+use crate::path::Path;
+use crate::pod::{Changes, Container, ContainerKind, ContainerRef, Pod, Volume, VolumeSource};
 
 pub(super) static CONTROL: Control = Control {
     id: "readOnlyRootFilesystem",
@@ -18,7 +23,10 @@ pub(super) static CONTROL: Control = Control {
     doc: Doc {
         title: "Read-only root filesystem",
         rule: "Every container must set `readOnlyRootFilesystem: true`, so that an attacker inside it can neither \
-               change its programs nor leave others there.",
+               change its programs nor leave others there. With `fillIn: true` the mutating webhook sets it on init and \
+               regular containers where it is absent, and where nothing is mounted at `/tmp` it mounts a directory of an \
+               `emptyDir` named `podgate-tmp` there, which no other container of the pod sees. Programs that write elsewhere \
+               need volumes of their own.",
         history: "Enabled where a policy sets `controls.readOnlyRootFilesystem`.",
         fields: &[
             "spec.{containers,initContainers,ephemeralContainers}[*].securityContext.readOnlyRootFilesystem",
@@ -30,10 +38,20 @@ pub(super) static CONTROL: Control = Control {
     },
 };
 
-/// The parameters of `controls.readOnlyRootFilesystem`: none but those of every control.
+/// The volume that is mounted at `/tmp` where a pod mounts nothing there.
+const TMP_VOLUME: &str = "podgate-tmp";
+
+/// The parameters of `controls.readOnlyRootFilesystem`.
 #[derive(Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct ReadOnlyRootFilesystem {}
+struct ReadOnlyRootFilesystem {
+    /// Whether `true` is filled in where the field is absent, with an `emptyDir` at `/tmp` where nothing is mounted there.
+    #[serde(default)]
+    fill_in: bool,
+    /// The most that the containers of a pod can write to that `emptyDir` together: `1Gi`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tmp_size_limit: Option<String>,
+}
 
 impl Check for ReadOnlyRootFilesystem {
     fn check<'p>(&'p self, CheckedPod { pod, .. }: CheckedPod<'p>, sink: &mut Sink<'_, 'p>) {
@@ -45,14 +63,88 @@ impl Check for ReadOnlyRootFilesystem {
             }
             let found = is_read_only.map_or(Found::Absent, Found::Bool);
             let (fix, help) = if pod.is_windows() {
-                (Fix::one_of(&["a policy without this control"]), NOT_ON_WINDOWS)
+                (OTHER_POLICY, NOT_ON_WINDOWS)
             } else {
-                (Fix::set(Value::Bool(true)), "mount an emptyDir wherever the program writes")
+                let is_filled_in = self.fill_in && found == Found::Absent && can_have_tmp(pod, at);
+                let fix = Fix::fill_in(Value::Bool(true), is_filled_in);
+                (fix, "mount an emptyDir wherever the program writes")
             };
             let subject = Subject::Container(at);
             sink(Finding::new(subject, "securityContext.readOnlyRootFilesystem", found, fix).help(help));
         }
     }
+
+    fn besides<'p>(
+        &'p self,
+        pod: &'p Pod<'p>,
+        filled: &mut dyn Iterator<Item = Subject<'p>>,
+        edit: &mut dyn FnMut(Edit<'p>),
+    ) {
+        let mut has_volume = pod.spec.volumes.iter().any(|volume| volume.name == TMP_VOLUME);
+        for at in filled.filter_map(Subject::container) {
+            let Some(Ok(false)) = pod.container(at).map(mounts_tmp) else { continue };
+            if !has_volume {
+                has_volume = true;
+                let path = Path::from_keys(["spec", "volumes"]);
+                edit(Edit { path, op: EditOp::Append(self.tmp_volume()) });
+            }
+            let path = Path::from_keys(["spec", at.kind.list()]).index(at.index).key("volumeMounts");
+            // Containers must not write to the files of each other.
+            let mount = json!({ "name": TMP_VOLUME, "mountPath": "/tmp", "subPath": at.name });
+            edit(Edit { path, op: EditOp::Append(Value::Json(mount.to_string().into())) });
+        }
+    }
+
+    fn faults(&self) -> Vec<ParameterError> {
+        let at = || FieldPath::from("tmpSizeLimit");
+        match self.tmp_size_limit.as_deref() {
+            Some(_) if !self.fill_in => {
+                vec![ParameterError::at(at(), "limits what fillIn: true mounts: add that, or remove this")]
+            }
+            Some(limit) if !is_size(limit) => {
+                vec![ParameterError::at(at(), "must be a size above 0 with a unit, such as 512Mi or 1Gi")]
+            }
+            Some(_) | None => Vec::new(),
+        }
+    }
+}
+
+impl ReadOnlyRootFilesystem {
+    fn tmp_volume<'p>(&self) -> Value<'p> {
+        let empty_dir = match &self.tmp_size_limit {
+            Some(limit) => json!({ "sizeLimit": limit }),
+            None => json!({}),
+        };
+        Value::Json(json!({ "name": TMP_VOLUME, "emptyDir": empty_dir }).to_string().into())
+    }
+}
+
+/// Whether a container can be given a `/tmp` of its own, or has one: an ephemeral container takes no `subPath`.
+fn can_have_tmp(pod: &Pod<'_>, at: ContainerRef<'_>) -> bool {
+    let is_usable =
+        |volume: &Volume<'_>| volume.sources().eq([VolumeSource::EMPTY_DIR]) && !volume.has_unknown_source();
+    let mut own = pod.spec.volumes.iter().filter(|volume| volume.name == TMP_VOLUME);
+    at.kind != ContainerKind::Ephemeral
+        && own.all(is_usable)
+        && pod.container(at).is_some_and(|container| mounts_tmp(container).is_ok())
+}
+
+/// Whether something is mounted at a container's `/tmp`. Of a path with `..` nobody can tell by looking at it.
+fn mounts_tmp(container: &Container<'_>) -> json::Result<bool> {
+    let mut is_mounted = false;
+    container.volume_mounts.for_each(|_, mount| {
+        let mut names = mount.mount_path.split('/').filter(|name| !matches!(*name, "" | "."));
+        is_mounted |= mount.mount_path.split('/').any(|name| name == "..")
+            || (names.next() == Some("tmp") && names.next().is_none());
+    })?;
+    Ok(is_mounted)
+}
+
+/// Whether a text is a whole number above 0 with a unit of bytes: not every quantity, but each that a size needs.
+fn is_size(text: &str) -> bool {
+    let (number, unit) = text.split_at(text.bytes().take_while(u8::is_ascii_digit).count());
+    number.parse().is_ok_and(|number: u32| number > 0)
+        && ["k", "M", "G", "T", "Ki", "Mi", "Gi", "Ti"].contains(&unit)
 }
 
 fn violation(findings: &[Finding<'_>]) -> Violation {
@@ -62,5 +154,54 @@ fn violation(findings: &[Finding<'_>]) -> Violation {
             "{} must set securityContext.readOnlyRootFilesystem=true",
             text::containers(&text::container_names(findings))
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::Reader;
+
+    #[test]
+    fn sizes_are_whole_numbers_with_a_unit() {
+        for size in ["1Gi", "512Mi", "10G", "1Ti", "4000k"] {
+            assert!(is_size(size), "{size}");
+        }
+        for other in ["", "1", "Gi", "0Gi", "-1Gi", "1.5Gi", "1gi", "1GiB", "1 Gi", "1m", "99999999999Gi"] {
+            assert!(!is_size(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_container_gets_a_tmp_where_it_has_none() {
+        let volume = |source: &str| format!(r#""volumes":[{{"name":"podgate-tmp","{source}":{{}}}}]"#);
+        let container = |rest: &str| format!(r#""containers":[{{"name":"c"{rest}}}]"#);
+        let mounts = |mounts: &str| container(&format!(r#","volumeMounts":{mounts}"#));
+        let at_path = |path: &str| mounts(&format!(r#"[{{"name":"v","mountPath":"{path}"}}]"#));
+        for (spec, is_filled_in, edits) in [
+            (container(""), true, 2),
+            (format!("{},{}", container(""), volume("emptyDir")), true, 1),
+            (format!("{},{}", container(""), volume("hostPath")), false, 1),
+            (at_path("/tmp"), true, 0),
+            (at_path("//tmp/./"), true, 0),
+            (at_path("tmp"), true, 0),
+            (at_path("/var/../tmp"), true, 0),
+            (at_path("/tmp/a"), true, 2),
+            (at_path("/tmpfs"), true, 2),
+            (mounts(r#"{"mountPath":"/tmp"}"#), false, 0),
+            (container(r#","securityContext":{"readOnlyRootFilesystem":false}"#), false, 2),
+            (format!(r#"{},"os":{{"name":"windows"}}"#, container("")), false, 2),
+            (container("").replace("containers", "ephemeralContainers"), false, 2),
+        ] {
+            let text = format!(r#"{{"spec":{{{spec}}}}}"#);
+            let pod = Pod::read(&mut Reader::over(&text)).expect("a pod");
+            let control = ReadOnlyRootFilesystem { fill_in: true, tmp_size_limit: None };
+            let mut fixes = Vec::new();
+            control.check(CheckedPod::new(&pod), &mut |finding| fixes.push(finding.fix.is_default()));
+            let mut count = 0;
+            let mut parts = pod.containers().map(|(at, _)| Subject::Container(at));
+            control.besides(&pod, &mut parts, &mut |_| count += 1);
+            assert_eq!((fixes.as_slice(), count), ([is_filled_in].as_slice(), edits), "{text}");
+        }
     }
 }

@@ -68,10 +68,6 @@ impl Check for RunAsUserRanges {
         self.rules().faults()
     }
 
-    fn faults_beside(&self, others: &[&'static Control]) -> Vec<ParameterError> {
-        self.rules().faults_beside(others)
-    }
-
     fn namespace_annotations(&self) -> &'static [&'static str] {
         self.rules().annotations()
     }

@@ -8,7 +8,7 @@ use crate::controls::container_ids;
 use crate::controls::id_range::IdRange;
 use crate::controls::id_ranges::{IdDefault, IdKind, IdRules, yes};
 use crate::controls::{Cel, Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, Violation};
-use crate::finding::{FieldPath, Finding, Fix, Found, Sink, Subject, Value};
+use crate::finding::{EditOp, FieldPath, Finding, Fix, Found, Sink, Subject, Value};
 use crate::pod::{Changes, Pod};
 
 pub(super) static CONTROL: Control = Control {
@@ -120,10 +120,11 @@ impl Check for SupplementalGroupRanges {
             sink(allowed.with_advice(Subject::Pod, path, Found::Integer(*id)));
         }
         match groups.as_deref() {
-            None if allowed.are_required() => sink(allowed.absent(Subject::Pod, GROUPS, list_of)),
+            None if allowed.are_required() => {
+                sink(with_list(&allowed, allowed.absent(Subject::Pod, GROUPS, list_of)));
+            }
             Some([]) if allowed.are_required() => {
-                let fix = allowed.first().map_or(Fix::remove(), |id| Fix::set(list_of(id)));
-                sink(Finding::new(Subject::Pod, GROUPS, Found::List(&[]), fix));
+                sink(with_list(&allowed, allowed.with_advice(Subject::Pod, GROUPS, Found::List(&[]))));
             }
             None | Some(_) => {}
         }
@@ -144,6 +145,14 @@ impl Check for SupplementalGroupRanges {
     fn namespace_annotations(&self) -> &'static [&'static str] {
         self.rules().annotations()
     }
+}
+
+/// The same finding, with the advice to set a list where it is to set a number.
+fn with_list<'p>(allowed: &AllowedIds<'p>, finding: Finding<'p>) -> Finding<'p> {
+    let is_of_number =
+        matches!(finding.fix, Fix::Range { .. } | Fix::Edit { op: EditOp::Set(Value::Integer(_)), .. });
+    let id = allowed.first().filter(|_| is_of_number);
+    Finding { fix: id.map_or(finding.fix, |id| Fix::set(list_of(id))), ..finding }
 }
 
 /// The list of one group.

@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use crate::doctor::diagnosis::Diagnosis;
 use crate::doctor::health_check::HealthCheck;
 use crate::doctor::installation::{Installation, PolicySource, REINSTALL};
-use crate::policy::{self, PolicySet, SYSTEM_NAMESPACES, is_policy_file, read_file};
+use crate::policy::{self, PolicySet, SYSTEM_NAMESPACES, SecurityPolicy, is_policy_file, read_file};
 
 /// The policies: those given by hand, or those of the ConfigMap.
 pub(super) enum PoliciesInForce<'i> {
@@ -42,7 +42,7 @@ impl PolicyDemands {
         };
         let identity = !policies.identity.is_empty();
         Self {
-            changes: identity || policies.security.iter().any(|policy| policy.fills_in_defaults),
+            changes: identity || policies.security.iter().any(SecurityPolicy::fills_in_defaults),
             identity,
             pod_security: policies.pod_security.is_some(),
             templates: policies.security.iter().any(|policy| policy.refuses_templates),

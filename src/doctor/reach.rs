@@ -9,7 +9,7 @@ use crate::doctor::health_check::HealthCheck;
 use crate::doctor::installation::Installation;
 use crate::doctor::policies::PoliciesInForce;
 use crate::doctor::webhook_entry::{WebhookEntry, entries, selects};
-use crate::policy::{Labels, PolicySet, SYSTEM_NAMESPACES, Scope, complete};
+use crate::policy::{Labels, PolicySet, SYSTEM_NAMESPACES, Scope, SecurityPolicy, complete};
 
 /// What the Admissions Enforcer of AKS adds to every selector.
 const OF_AKS: [&str; 2] = ["control-plane", "kubernetes.azure.com/managedby"];
@@ -236,6 +236,6 @@ fn judges(policies: &PolicySet, LabelledNamespace { name, labels }: LabelledName
 
 /// Whether a policy may change pods of a namespace.
 fn changes(policies: &PolicySet, LabelledNamespace { name, labels }: LabelledNamespace<'_>) -> bool {
-    policies.security_for(name, Some(labels)).any(|policy| policy.fills_in_defaults)
+    policies.security_for(name, Some(labels)).any(SecurityPolicy::fills_in_defaults)
         || policies.identity_for(name, Some(labels)).next().is_some()
 }

@@ -2,7 +2,7 @@
 
 use crate::controls::CheckedPod;
 use crate::evaluate::control_findings::ControlFindings;
-use crate::evaluate::defaults::Defaults;
+use crate::evaluate::defaults::{Defaults, Filler};
 use crate::evaluate::obstacles::RefusedObstacles;
 use crate::finding::Finding;
 use crate::policy::{ActiveControl, SecurityPolicy};
@@ -46,18 +46,17 @@ impl<'p> AllDefaults<'p> {
     {
         let mut all = Self::default();
         let mut waits = false;
-        for control in violated().filter(|control| control.active.enforced.deny) {
-            let policy = control.policy;
-            if policy.fills_in_defaults {
-                waits |= control.fill_in(&mut all.real, checked);
-            } else if policy.would_fill_in_defaults {
-                // The rules of a policy come one after the other.
-                if all.by(policy).trial.is_none() {
-                    all.trials.push(Trial { policy, defaults: Defaults::default() });
-                }
-                if let Some(trial) = all.trials.last_mut() {
-                    waits |= control.fill_in(&mut trial.defaults, checked);
-                }
+        for control in violated().filter(|control| control.active.is_filling_in()) {
+            waits |= control.fill_in(&mut all.real, checked, None);
+        }
+        // What is only tried out finds what is really filled in.
+        for control in violated().filter(|control| control.active.would_fill_in()) {
+            // The rules of a policy come one after the other.
+            if all.by(control.policy).trial.is_none() {
+                all.trials.push(Trial { policy: control.policy, defaults: Defaults::default() });
+            }
+            if let Some(trial) = all.trials.last_mut() {
+                waits |= control.fill_in(&mut trial.defaults, checked, Some(&all.real));
             }
         }
         if waits {
@@ -76,11 +75,10 @@ impl<'p> AllDefaults<'p> {
         for control in violated().filter(|control| control.active.actions.deny) {
             control.each(checked, |finding| refused.add(finding));
         }
-        for control in violated().filter(|control| control.policy.fills_in_defaults) {
-            if control.active.actions.deny {
-                control.fill_in_later(&mut self.real, checked, &refused);
-            }
+        for control in violated().filter(|control| control.active.is_filling_in()) {
+            control.fill_in_later(&mut self.real, checked, (None, &refused));
         }
+        let real = &self.real;
         for Trial { policy: tried, defaults } in &mut self.trials {
             let is_own = |control: &ViolatedControl<'v, 'p>| {
                 std::ptr::eq(control.policy, *tried) && control.active.enforced.deny
@@ -89,7 +87,9 @@ impl<'p> AllDefaults<'p> {
             for control in violated().filter(is_own) {
                 control.each(checked, |finding| refused.add(finding));
             }
-            violated().filter(is_own).for_each(|control| control.fill_in_later(defaults, checked, &refused));
+            for control in violated().filter(is_own).filter(|control| control.active.would_fill_in()) {
+                control.fill_in_later(defaults, checked, (Some(real), &refused));
+            }
         }
     }
 
@@ -110,17 +110,30 @@ impl<'p> ViolatedControl<'_, 'p> {
         self.findings.each(self.active, checked, show);
     }
 
-    /// Fills in what it refuses the pod for. Returns whether more is filled in once something else is fixed.
-    fn fill_in(self, defaults: &mut Defaults<'p>, checked: CheckedPod<'p>) -> bool {
+    /// Fills in what it refuses the pod for, beside what is `really` filled in if it is only tried out. Returns whether more is
+    /// filled in once something else is fixed.
+    fn fill_in(
+        self,
+        defaults: &mut Defaults<'p>,
+        checked: CheckedPod<'p>,
+        really: Option<&Defaults<'p>>,
+    ) -> bool {
         let mut waits = false;
-        self.each(checked, |finding| waits |= defaults.add(&self.policy.name, self.active.control, finding));
+        self.each(checked, |finding| waits |= defaults.add(self.filler(), finding, really));
         waits
     }
 
-    fn fill_in_later(self, defaults: &mut Defaults<'p>, checked: CheckedPod<'p>, refused: &RefusedObstacles) {
-        self.each(checked, |finding| {
-            defaults.add_later(&self.policy.name, self.active.control, finding, refused);
-        });
+    fn fill_in_later(
+        self,
+        defaults: &mut Defaults<'p>,
+        checked: CheckedPod<'p>,
+        (really, refused): (Option<&Defaults<'p>>, &RefusedObstacles),
+    ) {
+        self.each(checked, |finding| defaults.add_later(self.filler(), finding, really, refused));
+    }
+
+    fn filler(self) -> Filler<'p> {
+        Filler { policy: self.policy, active: self.active }
     }
 }
 

@@ -23,10 +23,12 @@ use crate::controls::{CheckedPod, PodOrigin, Standard};
 use crate::pod::Pod;
 use crate::policy::SecurityPolicy;
 
+use defaults::Filler;
+
 pub use code::{CODE_DIGITS, CODE_PREFIX, code, controls_of};
 pub use context::Context;
 pub use control_findings::{ControlFindings, MOST_FINDINGS};
-pub use defaults::{DefaultField, Defaults};
+pub use defaults::Defaults;
 pub use existing::ExistingPod;
 pub use group::{code_of, findings_of, group, narrow};
 pub use message::{Line, line, note, sentence};
@@ -69,12 +71,11 @@ pub fn defaults<'s: 'p, 'p>(
     origin: PodOrigin<'p>,
 ) -> Defaults<'p> {
     let mut defaults = Defaults::default();
-    for policy in policies.filter(|policy| policy.fills_in_defaults) {
-        let controls = policy.rules.iter().flat_map(|rule| &rule.controls);
-        for active in controls.filter(|active| active.actions.deny) {
+    for policy in policies {
+        for active in policy.controls().filter(|active| active.is_filling_in()) {
             // What is filled in once something else is fixed is of no use here.
             active.check(CheckedPod { pod, origin }, &mut |finding| {
-                let _ = defaults.add(&policy.name, active.control, &finding);
+                let _ = defaults.add(Filler { policy, active }, &finding, None);
             });
         }
     }

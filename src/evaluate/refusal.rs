@@ -107,10 +107,12 @@ impl Refusal {
                 "podgate fills these in by itself, but its mutating webhook has not seen this pod, or a later webhook \
                  took them off again: ask the cluster's administrator (podgate doctor), or set them yourself",
             );
-        } else if verdict.is_cut() && verdict.defaults().containers() > 0 {
-            let containers = verdict.defaults().containers();
-            let note =
-                format!("what {containers} containers leave out is filled in for you when the rest is fixed");
+        } else if verdict.is_cut() && !verdict.defaults().is_empty() {
+            let whose = match verdict.defaults().containers() {
+                0 => "the pod leaves".to_owned(),
+                containers => format!("{containers} containers leave"),
+            };
+            let note = format!("what {whose} out is filled in for you when the rest is fixed");
             push_text(&mut message, &note);
         } else if !filled.is_empty() {
             push_filled(&mut message, pod, &filled);
@@ -175,7 +177,7 @@ impl Parts<'_, '_, '_> {
                 "this pod exists already, and these fields cannot be changed: recreate the pod",
             );
         }
-        if self.existing.is_some() && has(PodPart::New, true) {
+        if self.existing.is_some() && has(PodPart::Changeable, true) {
             push_note(
                 message,
                 "kubectl debug --profile=restricted makes such a container, with an image that does not run as root",
@@ -352,7 +354,10 @@ fn push_filled<'v, 'p>(message: &mut String, pod: &Pod<'_>, filled: &[Judged<'v,
     }
     for (fields, containers) in by_fields.iter().take(MOST) {
         let mut text = String::new();
-        push_containers(&mut text, pod, containers, 0);
+        match containers.first().and_then(|judged| judged.finding.subject.container()) {
+            Some(_) => push_containers(&mut text, pod, containers, 0),
+            None => text.push_str("pod"),
+        }
         let _ = write!(text, ": {fields} not set");
         push_item(message, &text, "filled in for you when the rest is fixed");
     }

@@ -21,9 +21,10 @@ pub fn root_image_warning(pod: &Pod<'_>, defaults: &Defaults<'_>, is_trial: bool
         } else {
             pod.user_of(container).is_some()
         };
-        let filled_in = defaults.of(at).find(|default| default.control.id == "runAsNonRoot");
-        if let (Some(default), false) = (filled_in, is_named) {
-            (containers, by) = (containers + 1, default.policy);
+        let filled_in = |field| defaults.policy_that_sets(at, field);
+        let is_named = is_named || filled_in("securityContext.runAsUser").is_some();
+        if let (Some(policy), false) = (filled_in("securityContext.runAsNonRoot"), is_named) {
+            (containers, by) = (containers + 1, policy);
         }
     }
     if containers == 0 {

@@ -16,6 +16,7 @@ mod keys;
 mod limits;
 mod members;
 mod names;
+mod part;
 mod quote_block;
 mod quote_index;
 mod quotes;

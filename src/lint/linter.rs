@@ -141,8 +141,7 @@ impl<'o> Linter<'o> {
             }
             Err(_) => self.name_of(item),
         };
-        let policies = self.policies_for(&name.namespace);
-        let from = self.pod_origin(&name.namespace);
+        let (policies, from) = self.judged_by(&name.namespace);
         let faults = || wrong_types::all(item.node, origin.text, |json| self.read(workload, json).map(drop));
         let defaults = PodDefaults::of(self.references, &name.namespace);
         let written = || self.written_pod(workload, item, (&policies, from), &defaults).ok_or_else(faults);
@@ -168,7 +167,7 @@ impl<'o> Linter<'o> {
             injected = Injected::of(injected_by_metadata(template.node), (&policies, from));
             let whole = Template::in_place(workload.template_steps(), template.node);
             let whole = defaults.merged_into(whole, item.node);
-            misplaced = self.add_identity(&[whole], (item, &name.namespace), &mut pods);
+            misplaced = self.add_identity(&[whole], (item, &name.namespace, &policies), &mut pods);
         }
         misplaced.extend(misplaced::find(item.node, workload));
         Ok(ObjectReport { injected, misplaced, ..self.report(item, origin, name, &policies, pods) })
@@ -249,8 +248,7 @@ impl<'o> Linter<'o> {
         if !defaults.are_none() {
             templates = templates.into_iter().map(|template| defaults.merged_into(template, node)).collect();
         }
-        let policies = self.policies_for(&name.namespace);
-        let from = self.pod_origin(&name.namespace);
+        let (policies, from) = self.judged_by(&name.namespace);
         let mut pods: Vec<PodReport> =
             templates.iter().map(|template| self.template(template, (&policies, from))).collect();
         let by_webhooks =
@@ -261,7 +259,7 @@ impl<'o> Linter<'o> {
             true => unlooked::find(node, kind, &templates),
             false => Vec::new(),
         };
-        misplaced.extend(self.add_identity(&templates, (item, &name.namespace), &mut pods));
+        misplaced.extend(self.add_identity(&templates, (item, &name.namespace, &policies), &mut pods));
         drop(templates);
         Some(ObjectReport { misplaced, injected, ..self.report(item, origin, name, &policies, pods) })
     }
@@ -271,13 +269,13 @@ impl<'o> Linter<'o> {
     fn add_identity(
         &self,
         templates: &[Template<'_>],
-        (item, namespace): (&Item<'_>, &str),
+        (item, namespace, security): (&Item<'_>, &str, &[&SecurityPolicy]),
         pods: &mut [PodReport],
     ) -> Vec<Misplaced> {
         let Some(check) = &self.identity else { return Vec::new() };
         let Item { api_version, kind, .. } = *item;
         for (template, pod) in templates.iter().zip(pods) {
-            check.judge(template, PodSource { namespace, api_version, kind }, pod);
+            check.judge(template, PodSource { namespace, api_version, kind, security }, pod);
         }
         misplaced_keys(item, templates)
     }
@@ -298,7 +296,7 @@ impl<'o> Linter<'o> {
             return None;
         }
         let name = self.name_of(item);
-        let policies = self.policies_for(&name.namespace);
+        let (policies, _) = self.judged_by(&name.namespace);
         let pod = |path: &Path<'_>| {
             let about = (item.api_version, item.kind);
             let mut unresolved = Unresolved::of_unknown_kind(item.node, about, &name.name, path);
@@ -333,22 +331,20 @@ impl<'o> Linter<'o> {
         ObjectName { namespace: namespace.to_owned(), name }
     }
 
-    fn policies_for(&self, namespace: &str) -> Vec<&'o SecurityPolicy> {
-        let namespace = real(namespace);
-        match self.index.get(namespace) {
-            Some(known) => known.policies().security(self.policies()).collect(),
-            None => self.policies().security_for(namespace, None).collect(),
-        }
-    }
-
-    /// Where the pods of an object come from.
-    fn pod_origin<'n>(&self, namespace: &'n str) -> PodOrigin<'n>
+    /// The policies that hold for the pods of an object in a namespace, and where those come from.
+    fn judged_by<'n>(&self, namespace: &'n str) -> (Vec<&'o SecurityPolicy>, PodOrigin<'n>)
     where
         'o: 'n,
     {
-        let namespace = real(namespace);
-        let annotations = self.index.get(namespace).map(|known| known.metadata().annotations());
-        PodOrigin { namespace, annotations, ..PodOrigin::default() }
+        let (namespace, set) = (real(namespace), self.policies());
+        let from = PodOrigin { namespace, ..PodOrigin::default() };
+        match self.index.get(namespace) {
+            Some(known) => {
+                let annotations = Some(known.metadata().annotations());
+                (known.policies().security(set).collect(), PodOrigin { annotations, ..from })
+            }
+            None => (set.security_for(namespace, None).collect(), from),
+        }
     }
 
     fn report(

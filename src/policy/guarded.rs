@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::policy::selector::is_label_key;
+use crate::pod::is_label_key;
 use crate::policy::snapshot::NAME_LABEL;
 use crate::policy::{Action, PolicyKind, PolicySet, Scope};
 

@@ -8,8 +8,10 @@ mod azure_ml;
 mod azure_ml_object;
 mod bindings;
 mod built_in;
+mod carried_over;
 mod common;
 mod configuration;
+mod contradictions;
 mod document;
 mod error;
 mod file;
@@ -24,6 +26,7 @@ mod kind;
 mod lookup;
 mod migration;
 mod object;
+mod own_defaults;
 mod placed;
 mod pod_security;
 mod policies;
@@ -56,7 +59,7 @@ pub use identity_policy::{
     ReservedAccount,
 };
 pub use index::{IndexedNamespace, NamespacePolicies, PolicyIndex};
-pub use kind::{KIND_TABLE, PolicyKind, is_of_policy, is_table};
+pub use kind::{KIND_TABLE, POLICY_TEST, PolicyKind, is_of_policy, is_policy_test, is_table};
 pub use lookup::{AccountState, Answers, Lookup, LookupAnswer, LookupError, MOST_LOOKUPS, PodsQuery};
 pub use migration::{Migration, MigrationMode};
 pub use pod_security::{Action, LabelFault, LevelVersion, Levels, PodSecurityConfiguration, joined};
@@ -112,10 +115,6 @@ pub struct SecurityPolicy {
     pub rules: Vec<Rule>,
     /// Whether an object is refused whose pods would be.
     pub refuses_templates: bool,
-    /// Whether what is absent and safe is filled in for a pod that would be refused for it.
-    pub fills_in_defaults: bool,
-    /// Whether it would be if the policy, which is only tried out, were enforced.
-    pub would_fill_in_defaults: bool,
 }
 
 /// Where a policy comes from.
@@ -143,8 +142,18 @@ pub enum Match {
 impl SecurityPolicy {
     /// The annotations of Namespaces that its controls go by, once for each control.
     pub fn namespace_annotations(&self) -> impl Iterator<Item = &'static str> {
-        let controls = self.rules.iter().flat_map(|rule| &rule.controls);
-        controls.flat_map(ActiveControl::namespace_annotations).copied()
+        self.controls().flat_map(ActiveControl::namespace_annotations).copied()
+    }
+
+    /// What it turns on, rule by rule.
+    pub fn controls(&self) -> impl Iterator<Item = &ActiveControl> {
+        self.rules.iter().flat_map(|rule| &rule.controls)
+    }
+
+    /// Whether what is absent and safe is filled in for a pod that would be refused for it.
+    #[must_use]
+    pub fn fills_in_defaults(&self) -> bool {
+        self.controls().any(ActiveControl::is_filling_in)
     }
 }
 
@@ -159,10 +168,13 @@ impl PolicySet {
             origin: PolicyOrigin::Standard,
             scope: Scope::Labels(Selector::default()),
             enforce: Some(standard.clone()),
-            rules: vec![Rule::of_standard(standard.clone(), Actions::ALL, Mode::Enforce, &BTreeMap::new())],
+            rules: vec![Rule::of_standard(
+                standard.clone(),
+                Actions::ALL,
+                (Mode::Enforce, false),
+                &BTreeMap::new(),
+            )],
             refuses_templates: false,
-            fills_in_defaults: false,
-            would_fill_in_defaults: false,
         };
         Self { security: vec![policy], standard: Some(standard.clone()), ..Self::default() }
     }
@@ -170,7 +182,7 @@ impl PolicySet {
     /// The changes of an existing pod that can make it violate any control of any policy, or of the standard.
     #[must_use]
     pub fn depends_on(&self) -> Changes {
-        let controls = self.security.iter().flat_map(|policy| &policy.rules).flat_map(|rule| &rule.controls);
+        let controls = self.security.iter().flat_map(SecurityPolicy::controls);
         controls.fold(Changes::OF_STANDARD, |changes, active| changes | active.control.depends_on())
     }
 

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Deserialize;
+use serde_json::Value;
 
-use crate::controls::{CheckFn, CheckedPod, Configured, Control, ParameterError, Standard};
-use crate::finding::{Finding, Obstacles, Sink};
+use crate::controls::{CheckFn, CheckedPod, Configured, Control, Standard};
+use crate::finding::{Edit, Finding, Obstacles, Sink, Subject};
 use crate::pod::Pod;
+use crate::policy::carried_over::report_new;
 
 /// Controls that a policy turns on together, from one source.
 #[derive(Debug)]
@@ -40,6 +42,8 @@ pub struct ActiveControl {
     pub enforced: Actions,
     /// The policy's own message, in place of our help.
     pub message: Option<Arc<str>>,
+    /// Whether its policy has podgate itself make those of its fixes that are [defaults](crate::finding::Safety::Default).
+    pub fills_in: bool,
     check: ActiveCheck,
     /// Whether it is not filled in for a container that asks for user 0.
     leaves_root_alone: bool,
@@ -126,7 +130,8 @@ impl Actions {
 }
 
 impl Rule {
-    /// The rule of a standard in a policy of this mode, with some of its controls relaxed by their ids.
+    /// The rule of a standard in a policy of this mode, with some of its controls relaxed by their ids; what is absent may be
+    /// filled in.
     ///
     /// Where a control is relaxed that replaces one of the baseline level, the latter holds as it would at baseline:
     /// relaxing what restricted asks for beyond it must not open the baseline.
@@ -134,7 +139,7 @@ impl Rule {
     pub fn of_standard(
         standard: Standard,
         actions: Actions,
-        mode: Mode,
+        (mode, fills_in): (Mode, bool),
         relaxed: &BTreeMap<&'static str, Relaxation>,
     ) -> Self {
         let mut controls = Vec::new();
@@ -151,6 +156,7 @@ impl Rule {
                 actions: mode.downgrade(enforced),
                 enforced,
                 message: None,
+                fills_in,
                 check: ActiveCheck::Standard(check),
                 leaves_root_alone: control.id == "runAsNonRoot" && relaxed.contains_key("runAsUser"),
             });
@@ -179,11 +185,24 @@ impl ActiveControl {
     ) -> Self {
         let enforced = own_mode.unwrap_or_default().downgrade(Actions::ALL);
         let actions = mode.downgrade(enforced);
+        let fills_in = fills_in(&configured.parameters);
         let check = ActiveCheck::Extended(configured);
-        Self { control, actions, enforced, message, check, leaves_root_alone: false }
+        Self { control, actions, enforced, message, fills_in, check, leaves_root_alone: false }
     }
 
-    /// Looks at a pod, and reports each violation.
+    /// Whether it fills in what a pod would otherwise be refused for.
+    #[must_use]
+    pub fn is_filling_in(&self) -> bool {
+        self.fills_in && self.actions.deny
+    }
+
+    /// Whether it would if its policy, which is only tried out, were enforced.
+    #[must_use]
+    pub fn would_fill_in(&self) -> bool {
+        self.fills_in && self.enforced.deny && !self.actions.deny
+    }
+
+    /// Looks at a pod, and reports each violation; of an update, those of an extended control that the pod did not have before.
     pub fn check<'p>(&'p self, checked: CheckedPod<'p>, sink: &mut Sink<'_, 'p>) {
         let pod = checked.pod;
         match &self.check {
@@ -191,7 +210,20 @@ impl ActiveControl {
                 check(pod, &mut |finding| sink(leave_root_alone(pod, finding)));
             }
             ActiveCheck::Standard(check) => check(pod, sink),
-            ActiveCheck::Extended(configured) => configured.check.check(checked, sink),
+            ActiveCheck::Extended(configured) => report_new(configured.check.as_ref(), checked, sink),
+        }
+    }
+
+    /// Reports what has to be changed besides, where its fixes are made for these parts of a pod.
+    pub fn besides<'p>(
+        &'p self,
+        pod: &'p Pod<'p>,
+        filled: &mut dyn Iterator<Item = Subject<'p>>,
+        edit: &mut dyn FnMut(Edit<'p>),
+    ) {
+        match &self.check {
+            ActiveCheck::Standard(_) => {}
+            ActiveCheck::Extended(configured) => configured.check.besides(pod, filled, edit),
         }
     }
 
@@ -204,20 +236,44 @@ impl ActiveControl {
         }
     }
 
-    /// What is wrong with its parameters in a policy that refuses pods by these other controls, too.
-    pub(super) fn faults_beside(&self, others: &[&'static Control]) -> Vec<ParameterError> {
-        match &self.check {
-            ActiveCheck::Standard(_) => Vec::new(),
-            ActiveCheck::Extended(configured) => configured.check.faults_beside(others),
-        }
-    }
-
     /// Its parameters as they were understood; `None` for a control of the standard.
     #[must_use]
-    pub fn parameters(&self) -> Option<&serde_json::Value> {
+    pub fn parameters(&self) -> Option<&Value> {
         match &self.check {
             ActiveCheck::Standard(_) => None,
             ActiveCheck::Extended(configured) => Some(&configured.parameters),
+        }
+    }
+}
+
+/// Whether the parameters of an extended control ask for its defaults: by `fillIn: true`, or by a value to fill in, which is
+/// named `default` or `default...`.
+fn fills_in(parameters: &Value) -> bool {
+    let is_asked = |(name, value): (&String, &Value)| match value {
+        Value::Bool(is_on) => name == "fillIn" && *is_on,
+        Value::Null => false,
+        Value::Array(values) => name.starts_with("default") && !values.is_empty(),
+        Value::Number(_) | Value::String(_) | Value::Object(_) => name.starts_with("default"),
+    };
+    parameters.as_object().is_some_and(|parameters| parameters.iter().any(is_asked))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_control_fills_in_by_its_own_parameters() {
+        for (parameters, expected) in [
+            (json!({}), false),
+            (json!({"fillIn": false, "default": null, "defaultAdd": [], "allowed": ["x"]}), false),
+            (json!({"fillIn": true}), true),
+            (json!({"default": "RuntimeDefault"}), true),
+            (json!({"default": {"level": "s0"}}), true),
+            (json!({"defaultAdd": ["CHOWN"]}), true),
+        ] {
+            assert_eq!(fills_in(&parameters), expected, "{parameters}");
         }
     }
 }

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::controls::{CONTROLS, Control, Origin, ParameterError, Standard};
+use crate::controls::{CONTROLS, Control, Origin, Standard};
 use crate::policy::document::{DocumentReader, path};
 use crate::policy::help_url::help_fault;
+use crate::policy::own_defaults::{OwnRefusal, refused_defaults};
 use crate::policy::rule::{Actions, ActiveControl, Mode, Relaxation, Rule, RuleSource};
 use crate::policy::written::{
     ExtendedControl, Object, SecurityContextDefaults, SecuritySpec, Standards, Templates,
@@ -32,10 +33,9 @@ impl DocumentReader<'_> {
         }
         let scope = self.scope(spec.r#match);
         let relaxed = self.relaxed(&spec.standard, spec.mode);
-        let (enforce, mut rules) = rules(&spec.standard, &relaxed, spec.mode);
-        let extended = self.extended(spec.controls, spec.mode);
-        self.check_beside(&rules, extended.as_ref());
-        rules.extend(extended);
+        let has_defaults = spec.defaults.security_context == SecurityContextDefaults::Restricted;
+        let (enforce, mut rules) = rules(&spec.standard, &relaxed, (spec.mode, has_defaults));
+        rules.extend(self.extended(spec.controls, spec.mode));
         if rules.is_empty() && self.is_in_order() {
             self.fault(&path("spec"), "judges nothing: give it a standard or controls");
         }
@@ -44,10 +44,9 @@ impl DocumentReader<'_> {
         {
             self.fault(&path("spec.help"), format!("{fault}{}", not_ascii(help)));
         }
-        let has_defaults = spec.defaults.security_context == SecurityContextDefaults::Restricted;
         let origin = if is_built_in { PolicyOrigin::BuiltIn } else { PolicyOrigin::File };
         let Some(scope) = scope else { return };
-        self.policies.set.security.push(SecurityPolicy {
+        let policy = SecurityPolicy {
             name: metadata.name.into(),
             contact: spec.contact,
             help: spec.help,
@@ -56,9 +55,15 @@ impl DocumentReader<'_> {
             enforce,
             rules,
             refuses_templates: spec.templates == Templates::Enforce,
-            fills_in_defaults: has_defaults && spec.mode == Mode::Enforce,
-            would_fill_in_defaults: has_defaults && spec.mode != Mode::Enforce,
-        });
+        };
+        for OwnRefusal { by, text } in refused_defaults(&policy) {
+            let at = match by.origin {
+                Origin::Standard { .. } => "spec.defaults.securityContext".to_owned(),
+                Origin::Extended { .. } => format!("spec.controls.{}", by.id),
+            };
+            self.fault(&path(&at), text);
+        }
+        self.policies.set.security.push(policy);
     }
 
     /// The controls of the standard that are relaxed.
@@ -106,26 +111,6 @@ impl DocumentReader<'_> {
         (!active.is_empty()).then_some(Rule { source: RuleSource::Extended, actions, controls: active })
     }
 
-    /// Whether the extended controls make sense beside what the standards of the policy refuse, or would if it were enforced.
-    fn check_beside(&mut self, standards: &[Rule], extended: Option<&Rule>) {
-        let controls = standards.iter().flat_map(|rule| &rule.controls);
-        let refusing: Vec<_> =
-            controls.filter(|active| active.enforced.deny).map(|active| active.control).collect();
-        for active in extended.into_iter().flat_map(|rule| &rule.controls) {
-            for error in active.faults_beside(&refusing) {
-                self.control_fault(active.control.id, error);
-            }
-        }
-    }
-
-    /// A fault of the parameters of an extended control.
-    fn control_fault(&mut self, id: &str, error: ParameterError) {
-        let at = format!("spec.controls.{id}");
-        let mut path = path(&at);
-        path.extend(error.path.steps());
-        self.fault(&path, error.message);
-    }
-
     fn extended_control(&mut self, id: &str, written: ExtendedControl, mode: Mode) -> Option<ActiveControl> {
         let ExtendedControl { mode: own_mode, message, parameters } = written;
         let at = format!("spec.controls.{id}");
@@ -145,7 +130,9 @@ impl DocumentReader<'_> {
             }
             Err(errors) => {
                 for error in errors {
-                    self.control_fault(id, error);
+                    let mut path = path(&at);
+                    path.extend(error.path.steps());
+                    self.fault(&path, error.message);
                 }
                 None
             }
@@ -157,7 +144,7 @@ impl DocumentReader<'_> {
 fn rules(
     standards: &Standards,
     relaxed: &BTreeMap<&'static str, Relaxation>,
-    mode: Mode,
+    (mode, fills_in): (Mode, bool),
 ) -> (Option<Standard>, Vec<Rule>) {
     let mut actions_of: Vec<(Standard, Actions)> = Vec::new();
     for (standard, actions) in standards_of(standards) {
@@ -168,7 +155,7 @@ fn rules(
     }
     let rules = actions_of
         .into_iter()
-        .map(|(standard, actions)| Rule::of_standard(standard, actions, mode, relaxed))
+        .map(|(standard, actions)| Rule::of_standard(standard, actions, (mode, fills_in), relaxed))
         .collect();
     (parse(standards.enforce.as_ref()), rules)
 }

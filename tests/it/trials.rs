@@ -433,7 +433,7 @@ fn a_code_is_of_every_finding() {
     let pod = Pod::read(&mut Reader::over(&text)).unwrap();
     let set = crate::reviews::built_in(&[]);
     let verdict = evaluate(set.security.iter(), &pod, Context::CREATE);
-    assert_eq!(Some(code_of(&verdict, &pod, Severity::Deny)), linted);
+    assert_eq!(Some(code_of(&verdict, Severity::Deny)), linted);
 }
 
 /// Nothing but words and single spaces is needed to tell one change from the next.

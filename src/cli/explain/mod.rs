@@ -3,19 +3,22 @@
 
 mod field;
 mod find;
+mod parameters;
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use anyhow::{Error, Result};
-use schemars::SchemaGenerator;
-use serde_json::{Map, Value};
 
 use crate::cli::exit_code::ALL_WELL;
-use crate::controls::{CONTROLS, Control, Origin, Parameters};
-use crate::text::either;
+use crate::controls::{CONTROLS, Cel, Control, Level, Origin, Standard, Version};
+use crate::evaluate::by_standard;
+use crate::finding::Finding;
+use crate::json::Reader;
+use crate::pod::Pod;
 
 use find::{find, introduces_code};
+use parameters::{Parameter, filling_in, parameters_of};
 
 /// Explain a control, a field, or the code of a refusal.
 ///
@@ -134,53 +137,65 @@ fn push_plain_parameters(text: &mut String, control: &Control) {
     let Origin::Extended { parameters, depends_on } = &control.origin else { return };
     let _ =
         writeln!(text, "\nParameters in spec.controls.{} of a policy, beside mode and message:", control.id);
-    for (name, about) in described(parameters) {
-        push_wrapped(text, &if name.is_empty() { about } else { format!("{name}: {about}") });
+    let known = parameters_of(parameters);
+    if known.is_empty() {
+        text.push_str("none\n");
+    }
+    for Parameter { name, holds, default, about } in known {
+        push_wrapped(text, &format!("{name} ({holds}; default: {default}): {about}"));
     }
     let _ = writeln!(text, "\nChecked when a pod is created, and when an update changes: {depends_on}");
+    let _ = writeln!(text, "Filled in: {}", filled_in(control));
 }
 
 fn push_parameters(text: &mut String, control: &Control) {
     let Origin::Extended { parameters, depends_on } = &control.origin else { return };
-    let _ = write!(
-        text,
-        "\nParameters in `spec.controls.{}` of a policy, beside `mode` and `message`:\n\n",
-        control.id
-    );
-    for (name, about) in described(parameters) {
-        let _ = writeln!(
+    let known = parameters_of(parameters);
+    if known.is_empty() {
+        text.push_str("\nIt has no parameters of its own beside `mode` and `message`.\n");
+    } else {
+        let _ = write!(
             text,
-            "- {}{about}",
-            if name.is_empty() { String::new() } else { format!("`{name}`: ") }
+            "\nParameters in `spec.controls.{}` of a policy, beside `mode` and `message`:\n\n\
+             | parameter | holds | default | |\n|---|---|---|---|\n",
+            control.id
         );
+    }
+    for Parameter { name, holds, default, about } in known {
+        let default =
+            if ["none", "required"].contains(&default.as_str()) { default } else { format!("`{default}`") };
+        let _ = writeln!(text, "| `{name}` | {holds} | {default} | {about} |");
     }
     let _ = writeln!(text, "\nChecked when a pod is created, and when an update changes: {depends_on}.");
 }
 
-/// The parameters of a control with their descriptions, from their JSON Schema.
-fn described(parameters: &Parameters) -> Vec<(String, String)> {
-    let mut generator = SchemaGenerator::default();
-    let schema = (parameters.schema)(&mut generator).to_value();
-    let definitions = generator.definitions();
-    let properties = schema.get("properties").and_then(|properties| properties.as_object());
-    let about = |property: &Value| {
-        let about = property.get("description").and_then(Value::as_str).unwrap_or_default();
-        format!("{about}{}", words_of(definitions, property))
-    };
-    let described: Vec<(String, String)> =
-        properties.into_iter().flatten().map(|(name, schema)| (name.clone(), about(schema))).collect();
-    if described.is_empty() { vec![(String::new(), "none".to_owned())] } else { described }
+/// By which setting of a policy podgate fills in what the control finds to be absent.
+fn filled_in(control: &Control) -> String {
+    match &control.origin {
+        Origin::Extended { parameters, .. } => {
+            filling_in(parameters).map_or("never".to_owned(), |name| format!("with its parameter {name}"))
+        }
+        Origin::Standard { .. } if is_filled_in(control) => "with defaults.securityContext".to_owned(),
+        Origin::Standard { .. } => "never".to_owned(),
+    }
 }
 
-/// The words that a list may hold, if it is one of words: ` Each is a, b or c.`
-fn words_of(definitions: &Map<String, Value>, property: &Value) -> String {
-    let items = property.get("items").unwrap_or(&Value::Null);
-    let target = items.get("$ref").and_then(Value::as_str);
-    let name = target.and_then(|target| target.rsplit('/').next());
-    let items = name.and_then(|name| definitions.get(name)).unwrap_or(items);
-    let words = items.get("enum").and_then(Value::as_array);
-    let words: Vec<&str> = words.into_iter().flatten().filter_map(Value::as_str).collect();
-    if words.is_empty() { String::new() } else { format!(" Each is {}.", either(&words)) }
+/// Whether podgate fills in what a container leaves out that says nothing of its own: the control is asked.
+fn is_filled_in(control: &Control) -> bool {
+    let standard = Standard::new(Level::Restricted, Version::Latest);
+    let pod = Pod::read(&mut Reader::over(r#"{"spec":{"containers":[{"name":"c"}]}}"#)).unwrap_or_default();
+    let findings = by_standard(&standard, &pod);
+    findings.iter().any(|of_control| {
+        of_control.control == control && of_control.kept().iter().any(Finding::is_auto_fixable)
+    })
+}
+
+/// Whether Kubernetes' own policies could say the same.
+fn cel(control: &Control) -> String {
+    match control.doc.cel {
+        Cel::Whole => "yes".to_owned(),
+        Cel::Partly(but) => format!("yes, but {but}"),
+    }
 }
 
 /// Appends text in lines of at most 96 columns.
@@ -210,12 +225,24 @@ pub fn page() -> String {
          Every rule that podgate can check. The standard's controls come first, in the order in which its \
          messages name them; then those that a policy turns on.\n\n\
          This page is generated by `podgate explain --markdown`, and a test keeps it up to date.\n\n\
-         | control | level | about |\n|---|---|---|\n",
+         **Filled in** says by which setting of a policy podgate fills in what a pod leaves out; **update** is what an \
+         update of a pod has to change for the control to be checked again (those of the standard then \
+         judge the whole pod, as Kubernetes does; those of a policy only what the update brings); **CEL** is whether Kubernetes' own ValidatingAdmissionPolicies could say the same, \
+         one policy a control and one message a refusal.\n\n\
+         | control | level | about | filled in | update | CEL |\n|---|---|---|---|---|---|\n",
     );
     for control in CONTROLS.iter().copied() {
         let anchor = control.id.to_lowercase();
-        let _ =
-            writeln!(text, "| [`{}`](#{anchor}) | {} | {} |", control.id, level(control), control.doc.title);
+        let _ = writeln!(
+            text,
+            "| [`{}`](#{anchor}) | {} | {} | {} | {} | {} |",
+            control.id,
+            level(control),
+            control.doc.title,
+            filled_in(control),
+            control.depends_on(),
+            cel(control)
+        );
     }
     for control in CONTROLS.iter().copied() {
         text.push('\n');

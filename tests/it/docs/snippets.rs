@@ -5,7 +5,8 @@ use std::fs;
 
 use podgate::kinds::KindFiles;
 use podgate::lint::{Input, Options, run};
-use podgate::policy::{BUILT_IN, KIND_TABLE};
+use podgate::policy::{BUILT_IN, KIND_TABLE, POLICY_TEST};
+use podgate::policy_test::FoundTests;
 use podgate::yaml;
 use serde_json::{Map, Value as Json, json};
 
@@ -20,6 +21,8 @@ use crate::policies::{policies, read};
 enum Snippet {
     /// A platform's own kinds.
     KindTable,
+    /// A test of policies.
+    PolicyTest,
     /// A policy of podgate's, or Kubernetes' own configuration in its place.
     Policy,
     /// The spec of a SecurityPolicy, or a part of it.
@@ -52,6 +55,7 @@ fn snippet(document: &Json) -> Option<&'static Snippet> {
     let api = document["apiVersion"].as_str();
     match api.and_then(|api| api.split('/').next()) {
         Some("podgate.dev") if document["kind"] == KIND_TABLE => Some(&Snippet::KindTable),
+        Some("podgate.dev") if document["kind"] == POLICY_TEST => Some(&Snippet::PolicyTest),
         Some("podgate.dev" | "pod-security.admission.config.k8s.io") => Some(&Snippet::Policy),
         Some("kustomize.config.k8s.io") => Some(&Snippet::Kustomization),
         Some(_) if document["kind"].is_string() => Some(&Snippet::Object),
@@ -121,6 +125,11 @@ fn check(block: &Block) -> Result<(), String> {
         files.read("snippet.yaml", &block.text);
         return files.finish().map(|_| ()).map_err(|faults| format!("{faults:#?}"));
     }
+    if kinds.first() == Some(&&Snippet::PolicyTest) {
+        let mut found = FoundTests::default();
+        found.read("snippet.yaml", &block.text);
+        return if found.faults.is_empty() { Ok(()) } else { Err(format!("{:#?}", found.faults)) };
+    }
     if kinds.iter().all(|kind| **kind == Snippet::Policy) {
         return read_policy(&block.text);
     }
@@ -133,8 +142,8 @@ fn check(block: &Block) -> Result<(), String> {
         Snippet::OfPod => lint(&whole_pod(document), 1),
         // Kustomize reads these below, where it is there; Argo CD's are its own.
         Snippet::Kustomization | Snippet::OfApplication => Ok(()),
-        Snippet::KindTable | Snippet::Policy | Snippet::Object => {
-            Err("policies, kinds and objects in one block".to_owned())
+        Snippet::KindTable | Snippet::PolicyTest | Snippet::Policy | Snippet::Object => {
+            Err("policies, kinds, tests and objects in one block".to_owned())
         }
     }
 }
