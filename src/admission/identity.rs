@@ -72,6 +72,7 @@ pub(super) fn identity<'v>(
             .and_then(|labels| labels.get(Action::Enforce.level_label()))
             .map(String::as_str),
         policies: task.policies.identity(policies).filter(|_| !is_left_alone),
+        annotations: task.namespace.annotations(),
         security: task.policies.security(policies),
         providers,
     };

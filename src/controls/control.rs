@@ -87,6 +87,11 @@ pub trait Check: Debug + Send + Sync {
     fn faults(&self) -> Vec<ParameterError> {
         Vec::new()
     }
+
+    /// The annotations of a pod's Namespace that it goes by: whoever may change them decides what it allows.
+    fn namespace_annotations(&self) -> &'static [&'static str] {
+        &[]
+    }
 }
 
 /// How the parameters of an extended control are read.

@@ -7,13 +7,19 @@
 //! To add one: a file here, its `mod` line, and its line in [`CONTROLS`]. The tests then demand its fixtures, its page
 //! in `docs/controls.md`, its schema and a round trip of its parameters.
 
+mod allowed_ids;
 pub(crate) mod api_token;
 mod checked_pod;
+mod container_ids;
 mod control;
+mod id_blocks;
+mod id_range;
+mod id_ranges;
 mod image_name;
 mod level;
 mod lists;
 mod names;
+mod namespace_annotations;
 mod pattern;
 mod profiles;
 mod quantity;
@@ -36,6 +42,7 @@ mod capabilities_restricted;
 mod csi_drivers;
 mod empty_dirs;
 mod flex_volume_drivers;
+mod fs_group_ranges;
 mod gpu_visibility;
 mod host_ipc;
 mod host_namespaces;
@@ -68,8 +75,10 @@ mod reserved_annotations;
 mod reserved_labels;
 mod resource_limits;
 mod restricted_volumes;
+mod run_as_group_ranges;
 mod run_as_non_root;
 mod run_as_user;
+mod run_as_user_ranges;
 mod runtime_classes;
 mod schedulers;
 mod se_linux_labels;
@@ -77,6 +86,7 @@ mod se_linux_options;
 mod seccomp_profile_baseline;
 mod seccomp_profile_restricted;
 mod seccomp_profiles;
+mod supplemental_group_ranges;
 mod sysctl_names;
 mod sysctls;
 mod tolerations;
@@ -84,11 +94,12 @@ mod volume_types;
 mod windows;
 mod windows_host_process;
 
-pub use checked_pod::{CheckedPod, NamespaceAnnotations, PodOrigin};
+pub use checked_pod::{CheckedPod, PodOrigin};
 pub use control::{
     Cel, Check, CheckFn, Configured, Control, Doc, Origin, ParameterError, Parameters, Revision, Violation,
 };
 pub use level::{Level, NEWEST_MINOR, StandardError, Version};
+pub use namespace_annotations::NamespaceAnnotations;
 pub use registry::CONTROLS;
 pub use standard::Standard;
 pub use text::go_quoted;

@@ -256,7 +256,7 @@ impl Part {
         match subject {
             Subject::Pod => Some(Self::Pod),
             Subject::Container(at) => Some(Self::Container(at.kind, u32::try_from(at.index).ok()?)),
-            Subject::Volume(..) | Subject::Metadata => None,
+            Subject::Volume(..) | Subject::Metadata | Subject::Namespace(_) => None,
         }
     }
 

@@ -74,6 +74,8 @@ fn can_change(subject: Subject<'_>, path: &FieldPath<'_>) -> bool {
         Subject::Pod => ["resources", "tolerations", "nodeSelector", "affinity"].contains(&field),
         Subject::Container(_) => ["image", "resources"].contains(&field),
         Subject::Volume(..) => false,
+        // It can be changed at any time, though not by this update.
+        Subject::Namespace(_) => true,
     }
 }
 

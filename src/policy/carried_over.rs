@@ -67,6 +67,7 @@ impl Hash for Violation<'_, '_> {
             Subject::Metadata => state.write_u8(1),
             Subject::Volume(_, name) => (2u8, name).hash(state),
             Subject::Container(at) => (3u8, at.kind, at.name).hash(state),
+            Subject::Namespace(name) => (4u8, name).hash(state),
         }
         for step in path.steps() {
             match step {

@@ -227,6 +227,15 @@ impl ActiveControl {
         }
     }
 
+    /// The annotations of a pod's Namespace that it goes by.
+    #[must_use]
+    pub fn namespace_annotations(&self) -> &'static [&'static str] {
+        match &self.check {
+            ActiveCheck::Standard(_) => &[],
+            ActiveCheck::Extended(configured) => configured.check.namespace_annotations(),
+        }
+    }
+
     /// Its parameters as they were understood; `None` for a control of the standard.
     #[must_use]
     pub fn parameters(&self) -> Option<&Value> {

@@ -41,6 +41,7 @@ mod fields;
 mod findings;
 mod guarded_labels;
 mod hostile;
+mod id_ranges;
 mod kind_table;
 mod kinds;
 mod kubeconfig;

@@ -86,6 +86,13 @@ fn ours(pod: &Pod<'_>) -> Facts {
     let at = "spec.securityContext";
     facts.add_if(format!("{at}.runAsNonRoot"), security.run_as_non_root);
     facts.add_if(format!("{at}.runAsUser"), security.run_as_user);
+    facts.add_if(format!("{at}.runAsGroup"), security.run_as_group);
+    facts.add_if(format!("{at}.fsGroup"), security.fs_group);
+    facts.add_if(
+        format!("{at}.supplementalGroups"),
+        security.supplemental_groups.as_ref().map(|groups| groups.to_vec()),
+    );
+    facts.add_text(format!("{at}.supplementalGroupsPolicy"), Some(&security.supplemental_groups_policy));
     our_profile(&format!("{at}.seccompProfile"), security.seccomp_profile.as_ref(), &mut facts);
     our_profile(&format!("{at}.appArmorProfile"), security.app_armor_profile.as_ref(), &mut facts);
     facts.add_if(format!("{at}.windowsOptions.hostProcess"), security.host_process);
@@ -147,6 +154,7 @@ fn our_container(at: &str, container: &Container<'_>, facts: &mut Facts) {
     facts.add_if(format!("{at}.procMount"), security.proc_mount.as_ref());
     facts.add_if(format!("{at}.runAsNonRoot"), security.run_as_non_root);
     facts.add_if(format!("{at}.runAsUser"), security.run_as_user);
+    facts.add_if(format!("{at}.runAsGroup"), security.run_as_group);
     our_profile(&format!("{at}.seccompProfile"), security.seccomp_profile.as_ref(), facts);
     our_profile(&format!("{at}.appArmorProfile"), security.app_armor_profile.as_ref(), facts);
     facts.add_if(format!("{at}.windowsOptions.hostProcess"), security.host_process);
@@ -236,6 +244,10 @@ fn their_pod_security(security: &k8s::PodSecurityContext, facts: &mut Facts) {
     let at = "spec.securityContext";
     facts.add_if(format!("{at}.runAsNonRoot"), security.run_as_non_root);
     facts.add_if(format!("{at}.runAsUser"), security.run_as_user);
+    facts.add_if(format!("{at}.runAsGroup"), security.run_as_group);
+    facts.add_if(format!("{at}.fsGroup"), security.fs_group);
+    facts.add_if(format!("{at}.supplementalGroups"), security.supplemental_groups.as_ref());
+    facts.add_text(format!("{at}.supplementalGroupsPolicy"), security.supplemental_groups_policy.as_deref());
     let seccomp = security.seccomp_profile.as_ref();
     let seccomp = seccomp.map(|profile| (&profile.type_, profile.localhost_profile.as_deref()));
     their_profile(&format!("{at}.seccompProfile"), seccomp, facts);
@@ -351,6 +363,7 @@ fn their_security(at: &str, security: &k8s::SecurityContext, facts: &mut Facts) 
     facts.add_if(format!("{at}.procMount"), security.proc_mount.as_ref());
     facts.add_if(format!("{at}.runAsNonRoot"), security.run_as_non_root);
     facts.add_if(format!("{at}.runAsUser"), security.run_as_user);
+    facts.add_if(format!("{at}.runAsGroup"), security.run_as_group);
     let seccomp = security.seccomp_profile.as_ref();
     let seccomp = seccomp.map(|profile| (&profile.type_, profile.localhost_profile.as_deref()));
     their_profile(&format!("{at}.seccompProfile"), seccomp, facts);

@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use crate::cli::exit_code::{ALL_WELL, REFUSED, UNREAD};
 use crate::cli::sources::{OWN_NAMESPACE, SourceFile, files_of, namespace, no_policies, read_source};
-use crate::policy::{PolicyError, PolicySet, read_file};
+use crate::policy::{GUARDED_LABELS, GuardedLabels, PolicyError, PolicySet, UnguardedLabel, read_file};
 use crate::text::{counted, one_line};
 
 /// What the files are called in errors.
@@ -15,8 +15,8 @@ const WHAT: &str = "policy";
 
 /// Read policy files and report every fault.
 ///
-/// They are read as one set, as with --policy. A warning is of policies that refuse each other's pods, which changes no exit
-/// code. Exit codes: 0 they are in order, 1 there are faults, 2 wrong usage,
+/// They are read as one set, as with --policy. A warning changes no exit code: of policies that refuse each
+/// other's pods, or that go by labels or annotations of Namespaces which are not guarded. Exit codes: 0 they are in order, 1 there are faults, 2 wrong usage,
 /// 3 there are no faults but something could not be read.
 #[derive(Debug, clap::Args)]
 pub(super) struct CheckArgs {
@@ -27,6 +27,10 @@ pub(super) struct CheckArgs {
     /// The namespace that podgate runs in, which no policy may reach.
     #[arg(long, value_name = "NAME", env = "PODGATE_OWN_NAMESPACE", default_value = OWN_NAMESPACE, value_parser = namespace)]
     own_namespace: String,
+
+    /// Labels and annotations of Namespaces that only trusted people can change, with commas between.
+    #[arg(long, env = "PODGATE_GUARDED_LABELS", value_name = "KEYS", default_value = GUARDED_LABELS)]
+    guarded_labels: GuardedLabels,
 }
 
 impl CheckArgs {
@@ -43,7 +47,7 @@ impl CheckArgs {
             }
         }
         let warnings = policies.warnings();
-        let warned = warnings.len();
+        let mut warned = warnings.len();
         for PolicyError { file, line, column, message } in warnings {
             writeln!(output, "{}", one_line(&format!("{file}:{line}:{column}: warning: {message}")))?;
         }
@@ -57,6 +61,17 @@ impl CheckArgs {
             }
             Ok(_) if is_unread => Ok(UNREAD),
             Ok(policies) => {
+                for UnguardedLabel { policy, key, is_annotation } in
+                    policies.unguarded_labels(&self.guarded_labels)
+                {
+                    warned += 1;
+                    let what = if is_annotation { "annotation" } else { "label" };
+                    writeln!(
+                        output,
+                        "warning: {policy} depends on the {what} {key} of namespaces, which is not guarded: whoever may edit a \
+                         Namespace can set it, make any pod, and set it back"
+                    )?;
+                }
                 let warned =
                     if warned > 0 { format!("; {}", counted(warned, "warning")) } else { String::new() };
                 writeln!(output, "{}{warned}", in_order(&policies))?;

@@ -165,9 +165,9 @@ impl Resolver for ApiResolver {
             let within = deadline.saturating_duration_since(Instant::now());
             match lookup {
                 Lookup::Namespace(name) => {
-                    let labels = self.cluster.namespace(name, within).await;
-                    self.count(WatchedResource::Namespaces.as_str(), labels.as_ref().map(Option::is_some));
-                    labels.map(LookupAnswer::Namespace).map_err(|error| lookup_error(&error))
+                    let metadata = self.cluster.namespace(name, within).await;
+                    self.count(WatchedResource::Namespaces.as_str(), metadata.as_ref().map(Option::is_some));
+                    metadata.map(LookupAnswer::Namespace).map_err(|error| lookup_error(&error))
                 }
                 Lookup::ServiceAccount { namespace, name } => {
                     let account = self.cluster.service_account(namespace, name, within).await;

@@ -155,6 +155,7 @@ impl<'o> IdentityCheck<'o> {
             namespace: judged.namespace,
             enforced_level: self.enforced_level(source.namespace),
             policies: policies.iter().copied(),
+            annotations: self.index.get(source.namespace).map(|known| known.metadata().annotations()),
             security: source.security.iter().copied(),
             providers: self.providers,
         };

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 use smallvec::SmallVec;
 
-use crate::controls::Control;
+use crate::controls::{Control, PodOrigin};
 use crate::evaluate::{Context, Disposition, Verdict, evaluate};
 use crate::finding::{Edit, EditOp, Subject, Value};
 use crate::json::{Reader, Result};
@@ -36,7 +36,7 @@ struct Addition {
 /// # Errors
 /// When what is added cannot be read.
 pub(super) fn judge_additions(
-    policies: &[&SecurityPolicy],
+    (policies, origin): (&[&SecurityPolicy], PodOrigin<'_>),
     pod: &Pod<'_>,
     edits: &mut Vec<Edit<'_>>,
 ) -> Result<Vec<String>> {
@@ -49,11 +49,12 @@ pub(super) fn judge_additions(
     if !additions.spec.init_containers.is_empty() || !additions.spec.containers.is_empty() {
         // What the pod says for all of its containers it says for these.
         let Spec { security, os_name, node_os, host_users, .. } = &pod.spec;
+        additions.spec.service_account_name = pod.service_account().to_owned().into();
         additions.spec.security = security.clone();
         (additions.spec.os_name, additions.spec.node_os) = (os_name.clone(), node_os.clone());
         additions.spec.host_users = *host_users;
     }
-    let verdict = evaluate(policies.iter().copied(), &additions, Context::CREATE);
+    let verdict = evaluate(policies.iter().copied(), &additions, Context { origin, ..Context::CREATE });
     let mut volumes = Vec::new();
     verdict.defaults().edits(&additions, &mut |default| fill_in(&default, &added, edits, &mut volumes));
     let is_new = |volume: &Json| pod.spec.volumes.iter().all(|known| volume["name"] != *known.name);
@@ -198,6 +199,6 @@ fn refusal(policy: &SecurityPolicy, subject: Subject<'_>, controls: &[&'static C
             "{policy} refuses the container {} of the identity ({first}{more})",
             printable(at.name, LONGEST_NAME)
         ))),
-        Subject::Pod | Subject::Metadata => None,
+        Subject::Pod | Subject::Metadata | Subject::Namespace(_) => None,
     }
 }

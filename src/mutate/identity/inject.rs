@@ -1,5 +1,6 @@
 //! What the providers put into a pod, for the service account that it will run as.
 
+use crate::controls::PodOrigin;
 use crate::identity::{Injection, InjectionError, Provider, Recipient, ServiceAccount};
 use crate::mutate::identity::account_facts::AccountFacts;
 use crate::mutate::identity::additions::judge_additions;
@@ -47,7 +48,8 @@ impl<'p, F: AccountFacts<'p>> Planner<'p, '_, '_, F> {
                 }
             }
         }
-        let refused = judge_additions(&self.security, pod, &mut change.edits);
+        let origin = PodOrigin { namespace, annotations: self.annotations, ..PodOrigin::default() };
+        let refused = judge_additions((&self.security, origin), pod, &mut change.edits);
         change.refused = refused.map_err(|error| IdentityError::unreadable("what is added", &error))?;
         Ok(())
     }
