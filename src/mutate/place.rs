@@ -34,7 +34,7 @@ impl<'p, 'b> Place<'p, 'b> {
                 let (container, _) = list.item(u32::try_from(at.index).ok()?)?;
                 Some(container)
             }
-            Subject::Volume(..) => None,
+            Subject::Volume(..) | Subject::Namespace(_) => None,
         }
     }
 

@@ -133,7 +133,14 @@ fn fill_in(default: &Edit<'_>, added: &[Addition], edits: &mut [Edit<'_>], volum
             };
         }
         (Subject::Pod, EditOp::Append(items)) if default.path.is("volumes") => volumes.extend(parsed(items)),
-        (Subject::Container(_) | Subject::Pod | Subject::Volume(..) | Subject::Metadata, _) => {}
+        (
+            Subject::Container(_)
+            | Subject::Pod
+            | Subject::Volume(..)
+            | Subject::Metadata
+            | Subject::Namespace(_),
+            _,
+        ) => {}
     }
 }
 
