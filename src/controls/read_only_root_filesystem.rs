@@ -121,9 +121,8 @@ impl ReadOnlyRootFilesystem {
 
 /// Whether a container can be given a `/tmp` of its own, or has one: an ephemeral container takes no `subPath`.
 fn can_have_tmp(pod: &Pod<'_>, at: ContainerRef<'_>) -> bool {
-    let is_usable = |volume: &Volume<'_>| {
-        volume.sources().eq([VolumeSource::EMPTY_DIR]) && !volume.has_unknown_source()
-    };
+    let is_usable =
+        |volume: &Volume<'_>| volume.sources().eq([VolumeSource::EMPTY_DIR]) && !volume.has_unknown_source();
     let mut own = pod.spec.volumes.iter().filter(|volume| volume.name == TMP_VOLUME);
     at.kind != ContainerKind::Ephemeral
         && own.all(is_usable)

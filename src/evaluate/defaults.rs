@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value as Json;
+
 use crate::evaluate::obstacles::RefusedObstacles;
 use crate::finding::{Edit, EditOp, FieldPath, Finding, Fix, Found, Obstacles, Safety, Subject, Value};
 use crate::pod::{ContainerKind, ContainerRef, Pod};
@@ -183,20 +185,23 @@ impl<'p> Defaults<'p> {
         }
     }
 
-    /// What is done to a field of a part. A list that is set takes in what is added to it, as the patch knows one change of a
+    /// What is done to a field of a part. A list that is set takes in what is added to it, as a patch makes one change of a
     /// field; `None` for what it has taken in.
     fn op_beside(&self, fill: &Fill<'p>, filled: Fills) -> Option<EditOp<'p>> {
         let same_list = || self.among(filled).filter(|other| other.path == fill.path);
         match &fill.op {
             EditOp::Append(_) if same_list().any(|other| matches!(other.op, EditOp::Set(_))) => None,
-            EditOp::Set(list @ (Value::ListOf(_) | Value::Json(_))) => {
-                let mut items = list.clone();
-                for other in same_list() {
-                    if let EditOp::Append(item) = &other.op {
-                        items = with_item(&items, item).unwrap_or(items);
+            EditOp::Set(_) if same_list().nth(1).is_some() => {
+                let mut items: Vec<Json> = Vec::new();
+                let added = same_list().filter(|other| matches!(other.op, EditOp::Append(_)));
+                for item in
+                    std::iter::once(fill).chain(added).filter_map(|other| items_of(&other.op)).flatten()
+                {
+                    if !items.contains(&item) {
+                        items.push(item);
                     }
                 }
-                Some(EditOp::Set(items))
+                Some(EditOp::Set(Value::Json(Json::Array(items).to_string().into())))
             }
             EditOp::Set(_) | EditOp::Append(_) | EditOp::Prepend(_) | EditOp::Remove => Some(fill.op.clone()),
         }
@@ -222,29 +227,31 @@ impl Fill<'_> {
     /// within the other's or around it.
     fn is_rival_of(&self, path: &FieldPath<'_>, op: &EditOp<'_>) -> bool {
         if self.path == *path {
-            return matches!((&self.op, op), (EditOp::Set(own), EditOp::Set(other)) if own != other);
+            // A list that is set can be added to, and nothing else.
+            let are_of_list = items_of(&self.op).is_some() && items_of(op).is_some();
+            let set = [&self.op, op].into_iter().filter(|op| matches!(op, EditOp::Set(_))).count();
+            return self.op != *op && (set == 2 || !are_of_list);
         }
         self.path.steps().zip(path.steps()).all(|(own, other)| own == other)
     }
 
     /// Whether it does what fixes a finding, whoever asks for it.
     fn fixes(&self, finding: &Finding<'_>) -> bool {
-        self.path == finding.path
-            && match (&finding.fix, &self.op) {
-                (Fix::Edit { op, .. }, own) if op == own => true,
-                // A list of the one item, where there is none.
-                (Fix::Edit { op: EditOp::Append(Value::Text(item)), .. }, EditOp::Set(Value::ListOf(only)))
-                | (Fix::Edit { op: EditOp::Set(Value::ListOf(only)), .. }, EditOp::Append(Value::Text(item))) => {
-                    finding.found == Found::Absent && item == only
-                }
-                (Fix::OneOf(choices), EditOp::Set(Value::Text(value))) => {
-                    finding.found == Found::Absent && choices.contains(value)
-                }
-                (Fix::Range { least, most }, EditOp::Set(Value::Integer(value))) => {
-                    finding.found == Found::Absent && (*least..=*most).contains(value)
-                }
-                (Fix::Edit { .. } | Fix::Edits { .. } | Fix::OneOf(_) | Fix::Range { .. }, _) => false,
+        if self.path != finding.path {
+            return false;
+        }
+        let is_absent = finding.found == Found::Absent;
+        match (&finding.fix, &self.op) {
+            // Where there is no list, one is made of what is added.
+            (Fix::Edit { op, .. }, own) => {
+                op == own || is_absent && items_of(op).is_some_and(|items| Some(items) == items_of(own))
             }
+            (Fix::OneOf(choices), EditOp::Set(Value::Text(value))) => is_absent && choices.contains(value),
+            (Fix::Range { least, most }, EditOp::Set(Value::Integer(value))) => {
+                is_absent && (*least..=*most).contains(value)
+            }
+            (Fix::Edits { .. } | Fix::OneOf(_) | Fix::Range { .. }, _) => false,
+        }
     }
 }
 
@@ -282,14 +289,18 @@ fn waits_for(finding: &Finding<'_>) -> Option<Obstacles> {
     Some(obstacles)
 }
 
-/// A list with one more item, unless it has it; `None` if it is no list.
-fn with_item<'p>(list: &Value<'_>, item: &Value<'_>) -> Option<Value<'p>> {
-    let serde_json::Value::Array(mut items) = list.into() else { return None };
-    let item = item.into();
-    if !items.contains(&item) {
-        items.push(item);
+/// The items that a change makes a list of where there is none; `None` if it makes something else.
+fn items_of(op: &EditOp<'_>) -> Option<Vec<Json>> {
+    match op {
+        EditOp::Set(value @ (Value::ListOf(_) | Value::Json(_))) => match Json::from(value) {
+            Json::Array(items) => Some(items),
+            Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Object(_) => None,
+        },
+        EditOp::Append(value) => Some(vec![value.into()]),
+        EditOp::Set(Value::Bool(_) | Value::Integer(_) | Value::Text(_))
+        | EditOp::Prepend(_)
+        | EditOp::Remove => None,
     }
-    Some(Value::Json(serde_json::Value::Array(items).to_string().into()))
 }
 
 fn bit(at: usize) -> Option<Fills> {
@@ -357,9 +368,11 @@ mod tests {
     /// A policy in this mode with one control.
     fn policy(mode: Mode, asks: Asks) -> SecurityPolicy {
         let control = Control::named("readOnlyRootFilesystem").expect("a control");
-        let configured = Configured { check: Arc::new(asks), parameters: serde_json::json!({"fillIn": true}) };
+        let configured =
+            Configured { check: Arc::new(asks), parameters: serde_json::json!({"fillIn": true}) };
         let controls = vec![ActiveControl::extended(control, configured, None, mode, None)];
-        let rules = vec![Rule { source: RuleSource::Extended, actions: mode.downgrade(Actions::ALL), controls }];
+        let rules =
+            vec![Rule { source: RuleSource::Extended, actions: mode.downgrade(Actions::ALL), controls }];
         let of_standard = PolicySet::of_standard(&"privileged".parse().expect("a standard"));
         let [like] = of_standard.security.try_into().expect("one");
         SecurityPolicy { rules, ..like }
@@ -381,11 +394,13 @@ mod tests {
 
     #[test]
     fn what_cannot_stand_beside_what_is_filled_in_is_left() {
-        let enforce = |asks: Vec<Asks>| asks.into_iter().map(|asks| policy(Mode::Enforce, asks)).collect::<Vec<_>>();
+        let enforce =
+            |asks: Vec<Asks>| asks.into_iter().map(|asks| policy(Mode::Enforce, asks)).collect::<Vec<_>>();
         let id = |id| set(Value::Integer(id));
         let fs_group = |fix| of_pod("securityContext.fsGroup", fix);
         let dropped = |fix| of_containers("capabilities.drop", fix);
-        let (group, profile) = (["spec.securityContext.fsGroup: set it to 1"].as_slice(), ["spec.p: set it to {}"]);
+        let (group, profile) =
+            (["spec.securityContext.fsGroup: set it to 1"].as_slice(), ["spec.p: set it to {}"]);
         let all = [
             "spec.containers[0].capabilities.drop: set it to [\"ALL\",\"X\"]",
             "spec.containers[1].capabilities.drop: set it to [\"ALL\",\"X\"]",
@@ -398,7 +413,11 @@ mod tests {
             (vec![fs_group(Fix::Range { least: 2, most: 3 }), fs_group(id(1))], group, &[false, true]),
             (vec![fs_group(Fix::set(Value::Integer(1))), fs_group(id(1))], group, &[true, true]),
             (vec![fs_group(Fix::set(Value::Integer(1)))], &[], &[false]),
-            (vec![of_pod("p", set(Value::Json("{}".into()))), of_pod("p.type", id(1))], &profile, &[true, false]),
+            (
+                vec![of_pod("p", set(Value::Json("{}".into()))), of_pod("p.type", id(1))],
+                &profile,
+                &[true, false],
+            ),
             (vec![dropped(append("X")), dropped(set(Value::ListOf("ALL")))], &all, &[true, true]),
             (
                 vec![dropped(set(Value::ListOf("ALL"))), dropped(append("ALL")), dropped(append("X"))],
@@ -436,7 +455,8 @@ mod tests {
             ([Mode::Audit, Mode::Warn], &[], [true, true]),
         ] {
             let ids = if modes == [Mode::Warn, Mode::Enforce] { [2, 1] } else { [1, 2] };
-            let policies: Vec<_> = modes.into_iter().zip(ids).map(|(mode, id)| policy(mode, asks(id))).collect();
+            let policies: Vec<_> =
+                modes.into_iter().zip(ids).map(|(mode, id)| policy(mode, asks(id))).collect();
             let found = filled_in(&policies);
             assert_eq!((found.0.as_slice(), found.1.as_slice()), (edits, covered.as_slice()), "{modes:?}");
         }

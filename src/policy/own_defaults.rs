@@ -9,8 +9,8 @@ use crate::finding::{Edit, EditOp, Finding};
 use crate::json::Reader;
 use crate::path::Step;
 use crate::pod::Pod;
-use crate::policy::rule::ActiveControl;
 use crate::policy::SecurityPolicy;
+use crate::policy::rule::ActiveControl;
 
 /// Something that a policy fills in, and refuses.
 pub(super) struct OwnRefusal {
@@ -40,11 +40,13 @@ pub(super) fn refused_defaults(policy: &SecurityPolicy) -> Vec<OwnRefusal> {
                 }
                 if refusers.insert(by.number) {
                     let text = format!(
-                        "fills in what {} of this policy refuses ({field}): allow it there, or fill in nothing here",
+                        "fills in what {} of this policy refuses ({field}, in a pod that says nothing): allow it there, or fill \
+                         in nothing here",
                         by.id
                     );
-                    let is_known =
-                        |known: &OwnRefusal| (known.by, known.text.as_str()) == (filler.control, text.as_str());
+                    let is_known = |known: &OwnRefusal| {
+                        (known.by, known.text.as_str()) == (filler.control, text.as_str())
+                    };
                     if !refusals.iter().any(is_known) {
                         refusals.push(OwnRefusal { by: filler.control, text });
                     }
