@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
+use crate::controls::CheckedPod;
+use crate::evaluate::accepted::{Question, Questions};
 use crate::evaluate::obstacles::RefusedObstacles;
-use crate::finding::{Edit, EditOp, FieldPath, Finding, Fix, Found, Obstacles, Safety, Subject, Value};
+use crate::finding::{Edit, EditOp, FieldPath, Finding, Fix, Obstacles, Safety, Subject, Value};
 use crate::pod::{ContainerKind, ContainerRef, Pod};
 use crate::policy::{ActiveControl, SecurityPolicy};
 
@@ -16,6 +18,8 @@ pub struct Defaults<'p> {
     fills: Vec<Fill<'p>>,
     /// For each part of the pod. Most pods have a few, which are not worth hashing.
     of_parts: BTreeMap<Part, Filled>,
+    /// Of controls that find something where others fill in what they would not.
+    questions: Questions<'p>,
 }
 
 /// The control that fills something in, as a policy has it.
@@ -89,7 +93,7 @@ impl<'p> Defaults<'p> {
     }
 
     /// The first that fills in a field has its way: what cannot stand beside it is not filled in, and the pod stays refused
-    /// for it.
+    /// for it, unless its control takes the other for as good.
     fn set(
         &mut self,
         filler: Filler<'p>,
@@ -97,14 +101,21 @@ impl<'p> Defaults<'p> {
         really: Option<&Defaults<'p>>,
         set: impl Fn(&mut Filled, Fills),
     ) {
-        let (Fix::Edit { op, .. }, Some(part)) = (&finding.fix, Part::of(finding.subject)) else { return };
-        let Some(at) = self.place(filler, &finding.path, op, really) else { return };
-        let (Some(bit), Some(fill)) = (bit(at), self.fills.get(at)) else { return };
-        let is_rival = |of: &Defaults<'_>, rivals: Fills| of.filled(part).all() & rivals != 0;
-        if is_rival(self, fill.rivals) || really.is_some_and(|really| is_rival(really, fill.real_rivals)) {
-            return;
+        let Some(part) = Part::of(finding.subject) else { return };
+        let (filled, really_filled) =
+            (self.filled(part).all(), really.map(|really| really.filled(part).all()));
+        let mut own = 0;
+        for op in ops_of(finding) {
+            let Some(at) = self.place(filler, &finding.path, op, really) else { return };
+            let (Some(bit), Some(fill)) = (bit(at), self.fills.get(at)) else { return };
+            if filled & fill.rivals != 0 || really_filled.unwrap_or_default() & fill.real_rivals != 0 {
+                return;
+            }
+            own |= bit;
         }
-        set(self.of_parts.entry(part).or_default(), bit);
+        if own != 0 {
+            set(self.of_parts.entry(part).or_default(), own);
+        }
     }
 
     /// The place of a change in the list, to which it is added. `None` for one that adds nothing, and where there are too many
@@ -137,20 +148,46 @@ impl<'p> Defaults<'p> {
         Some(at)
     }
 
-    /// Whether filling in fixes a finding, now or once the author has fixed the rest: by its own fix, or by that of
-    /// another for the same field.
-    pub(super) fn cover(&self, finding: &Finding<'_>) -> bool {
-        self.has(finding, Filled::all)
+    /// Asks a control that finds something, where another fills in what it would not, whether that is as good.
+    pub(super) fn ask(&mut self, active: &'p ActiveControl, finding: &Finding<'p>, checked: CheckedPod<'p>) {
+        let Some(part) = Part::of(finding.subject) else { return };
+        let filled = self.filled(part).all();
+        let is_near = |fill: &Fill<'_>| is_within(&fill.path, &finding.path);
+        if self.makes(filled, finding) || !self.among(filled).any(is_near) {
+            return;
+        }
+        let fills =
+            self.among(filled).filter_map(|fill| Some((fill.path.clone(), self.op_beside(fill, filled)?)));
+        let fills: Vec<_> = fills.collect();
+        let question = Question { active, kind: part.kind(), path: finding.path.clone(), filled };
+        self.questions.ask(question, checked, &fills);
+    }
+
+    /// Whether filling in fixes a finding of a control, now or once the author has fixed the rest: by its own fix, or by that
+    /// of another for the same field.
+    pub(super) fn cover(&self, active: &ActiveControl, finding: &Finding<'_>) -> bool {
+        self.has(active, finding, Filled::all)
     }
 
     /// Whether it fixes a finding of the pod as it is.
-    pub(super) fn cover_now(&self, finding: &Finding<'_>) -> bool {
-        self.has(finding, |filled| filled.now)
+    pub(super) fn cover_now(&self, active: &ActiveControl, finding: &Finding<'_>) -> bool {
+        self.has(active, finding, |filled| filled.now)
     }
 
-    fn has(&self, finding: &Finding<'_>, fills: impl Fn(Filled) -> Fills) -> bool {
-        let filled = Part::of(finding.subject).map(|part| fills(self.filled(part))).unwrap_or_default();
-        filled != 0 && self.among(filled).any(|fill| fill.fixes(finding))
+    fn has(&self, active: &ActiveControl, finding: &Finding<'_>, fills: impl Fn(Filled) -> Fills) -> bool {
+        Part::of(finding.subject).is_some_and(|part| {
+            let filled = fills(self.filled(part));
+            filled != 0
+                && (self.makes(filled, finding)
+                    || self.questions.is_accepted(active, part.kind(), &finding.path, filled))
+        })
+    }
+
+    /// Whether all that fixes a finding is among what is filled in, whoever asks for it.
+    fn makes(&self, filled: Fills, finding: &Finding<'_>) -> bool {
+        let mut ops = ops_of(finding).peekable();
+        ops.peek().is_some()
+            && ops.all(|op| self.among(filled).any(|fill| fill.path == finding.path && fill.op == *op))
     }
 
     /// Whether nothing is filled in.
@@ -185,26 +222,29 @@ impl<'p> Defaults<'p> {
         }
     }
 
-    /// What is done to a field of a part. A list that is set takes in what is added to it, as a patch makes one change of a
-    /// field; `None` for what it has taken in.
+    /// What is done to a field of a part. Items of one list are put together, as a patch makes one change of a field; `None`
+    /// where another has done so.
     fn op_beside(&self, fill: &Fill<'p>, filled: Fills) -> Option<EditOp<'p>> {
-        let same_list = || self.among(filled).filter(|other| other.path == fill.path);
-        match &fill.op {
-            EditOp::Append(_) if same_list().any(|other| matches!(other.op, EditOp::Set(_))) => None,
-            EditOp::Set(_) if same_list().nth(1).is_some() => {
-                let mut items: Vec<Json> = Vec::new();
-                let added = same_list().filter(|other| matches!(other.op, EditOp::Append(_)));
-                for item in
-                    std::iter::once(fill).chain(added).filter_map(|other| items_of(&other.op)).flatten()
-                {
-                    if !items.contains(&item) {
-                        items.push(item);
-                    }
-                }
-                Some(EditOp::Set(Value::Json(Json::Array(items).to_string().into())))
-            }
-            EditOp::Set(_) | EditOp::Append(_) | EditOp::Prepend(_) | EditOp::Remove => Some(fill.op.clone()),
+        let same_field = || self.among(filled).filter(|other| other.path == fill.path);
+        let Some(first_set) = same_field().find(|other| matches!(other.op, EditOp::Set(_))) else {
+            return Some(fill.op.clone());
+        };
+        if !std::ptr::eq(first_set, fill) {
+            return None;
         }
+        if same_field().nth(1).is_none() {
+            return Some(fill.op.clone());
+        }
+        // What sets the list comes first.
+        let (set, added): (Vec<_>, Vec<_>) =
+            same_field().partition(|other| matches!(other.op, EditOp::Set(_)));
+        let mut items: Vec<Json> = Vec::new();
+        for item in set.into_iter().chain(added).filter_map(|other| item_of(&other.op)) {
+            if !items.contains(&item) {
+                items.push(item);
+            }
+        }
+        Some(EditOp::Set(Value::Json(Json::Array(items).to_string().into())))
     }
 
     /// For how many containers anything is filled in.
@@ -224,38 +264,23 @@ impl<'p> Defaults<'p> {
 
 impl Fill<'_> {
     /// Whether it cannot stand beside another change of the same part: it sets the same field to something else, or a field
-    /// within the other's or around it.
+    /// within the other's or around it. Items of a list can, of whom it is enough to be in it.
     fn is_rival_of(&self, path: &FieldPath<'_>, op: &EditOp<'_>) -> bool {
         if self.path == *path {
-            // A list that is set can be added to, and nothing else.
-            let are_of_list = items_of(&self.op).is_some() && items_of(op).is_some();
-            let set = [&self.op, op].into_iter().filter(|op| matches!(op, EditOp::Set(_))).count();
-            return self.op != *op && (set == 2 || !are_of_list);
+            return self.op != *op && (item_of(&self.op).is_none() || item_of(op).is_none());
         }
-        self.path.steps().zip(path.steps()).all(|(own, other)| own == other)
-    }
-
-    /// Whether it does what fixes a finding, whoever asks for it.
-    fn fixes(&self, finding: &Finding<'_>) -> bool {
-        if self.path != finding.path {
-            return false;
-        }
-        let is_absent = finding.found == Found::Absent;
-        match (&finding.fix, &self.op) {
-            // Where there is no list, one is made of what is added.
-            (Fix::Edit { op, .. }, own) => {
-                op == own || is_absent && items_of(op).is_some_and(|items| Some(items) == items_of(own))
-            }
-            (Fix::OneOf(choices), EditOp::Set(Value::Text(value))) => is_absent && choices.contains(value),
-            (Fix::Range { least, most }, EditOp::Set(Value::Integer(value))) => {
-                is_absent && (*least..=*most).contains(value)
-            }
-            (Fix::Edits { .. } | Fix::OneOf(_) | Fix::Range { .. }, _) => false,
-        }
+        is_within(&self.path, path)
     }
 }
 
 impl Part {
+    fn kind(self) -> Option<ContainerKind> {
+        match self {
+            Self::Pod => None,
+            Self::Container(kind, _) => Some(kind),
+        }
+    }
+
     /// `None` for what nothing is filled in for.
     fn of(subject: Subject<'_>) -> Option<Self> {
         match subject {
@@ -285,21 +310,38 @@ impl Filled {
 
 /// What has to be gone before podgate makes the fix of a finding by itself, if it then may.
 fn waits_for(finding: &Finding<'_>) -> Option<Obstacles> {
-    let Fix::Edit { safety: Safety::DefaultWithout(obstacles), .. } = finding.fix else { return None };
-    Some(obstacles)
+    match finding.fix {
+        Fix::Edit { safety: Safety::DefaultWithout(obstacles), .. }
+        | Fix::Edits { safety: Safety::DefaultWithout(obstacles), .. } => Some(obstacles),
+        Fix::Edit { .. } | Fix::Edits { .. } | Fix::OneOf(_) | Fix::Range { .. } => None,
+    }
 }
 
-/// The items that a change makes a list of where there is none; `None` if it makes something else.
-fn items_of(op: &EditOp<'_>) -> Option<Vec<Json>> {
+/// What the fix of a finding does to its own field; nothing if it does anything elsewhere.
+fn ops_of<'f, 'p>(finding: &'f Finding<'p>) -> impl Iterator<Item = &'f EditOp<'p>> {
+    let (own, others) = match &finding.fix {
+        Fix::Edit { op, .. } => (Some(op), [].as_slice()),
+        Fix::Edits { edits, .. } => {
+            let whole_path = finding.whole_path();
+            let is_own = edits.iter().all(|edit| edit.path == whole_path);
+            (None, if is_own { edits.as_slice() } else { &[] })
+        }
+        Fix::OneOf(_) | Fix::Range { .. } => (None, [].as_slice()),
+    };
+    own.into_iter().chain(others.iter().map(|edit| &edit.op))
+}
+
+/// Whether one of two paths leads to the other's field, or into it.
+fn is_within(one: &FieldPath<'_>, other: &FieldPath<'_>) -> bool {
+    one.steps().zip(other.steps()).all(|(one, other)| one == other)
+}
+
+/// The item that a change puts into a list.
+fn item_of(op: &EditOp<'_>) -> Option<Json> {
     match op {
-        EditOp::Set(value @ (Value::ListOf(_) | Value::Json(_))) => match Json::from(value) {
-            Json::Array(items) => Some(items),
-            Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Object(_) => None,
-        },
-        EditOp::Append(value) => Some(vec![value.into()]),
-        EditOp::Set(Value::Bool(_) | Value::Integer(_) | Value::Text(_))
-        | EditOp::Prepend(_)
-        | EditOp::Remove => None,
+        EditOp::Set(Value::ListOf(item)) => Some(Json::from(*item)),
+        EditOp::Append(item) => Some(item.into()),
+        EditOp::Set(_) | EditOp::Prepend(_) | EditOp::Remove => None,
     }
 }
 
@@ -312,9 +354,9 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::controls::{Check, CheckedPod, Configured, Control};
+    use crate::controls::{Check, Configured, Control};
     use crate::evaluate::{Context, Disposition, evaluate};
-    use crate::finding::Sink;
+    use crate::finding::{Found, Sink};
     use crate::json::Reader;
     use crate::policy::{Actions, Mode, PolicySet, Rule, RuleSource};
 
@@ -366,10 +408,10 @@ mod tests {
     }
 
     /// A policy in this mode with one control.
-    fn policy(mode: Mode, asks: Asks) -> SecurityPolicy {
+    fn policy(mode: Mode, check: impl Check + 'static) -> SecurityPolicy {
         let control = Control::named("readOnlyRootFilesystem").expect("a control");
         let configured =
-            Configured { check: Arc::new(asks), parameters: serde_json::json!({"fillIn": true}) };
+            Configured { check: Arc::new(check), parameters: serde_json::json!({"fillIn": true}) };
         let controls = vec![ActiveControl::extended(control, configured, None, mode, None)];
         let rules =
             vec![Rule { source: RuleSource::Extended, actions: mode.downgrade(Actions::ALL), controls }];
@@ -409,8 +451,7 @@ mod tests {
             (vec![fs_group(id(1))], group, [true].as_slice()),
             (vec![fs_group(id(1)), fs_group(id(1))], group, &[true, true]),
             (vec![fs_group(id(1)), fs_group(id(2))], group, &[true, false]),
-            (vec![fs_group(Fix::Range { least: 1, most: 2 }), fs_group(id(1))], group, &[true, true]),
-            (vec![fs_group(Fix::Range { least: 2, most: 3 }), fs_group(id(1))], group, &[false, true]),
+            (vec![fs_group(Fix::one_of(&["1"])), fs_group(id(1))], group, &[false, true]),
             (vec![fs_group(Fix::set(Value::Integer(1))), fs_group(id(1))], group, &[true, true]),
             (vec![fs_group(Fix::set(Value::Integer(1)))], &[], &[false]),
             (
@@ -425,11 +466,6 @@ mod tests {
                 &[true, true, true],
             ),
             (
-                vec![of_pod("c", Fix::one_of(&["x", "y"])), of_pod("c", set(Value::Text("y")))],
-                &["spec.c: set it to y"],
-                &[true, true],
-            ),
-            (
                 vec![of_containers("besides", id(1)), of_pod("besides", id(1))],
                 &[
                     "spec.besides: set it to 1",
@@ -440,8 +476,73 @@ mod tests {
                 &[true, true],
             ),
         ] {
-            let found = filled_in(&enforce(asked.clone()));
-            assert_eq!((found.0.as_slice(), found.1.as_slice()), (edits, covered), "{asked:?}");
+            let (found, all) = filled_in(&enforce(asked.clone()));
+            assert!(found == edits && all == covered, "{asked:?}: {found:?} {all:?}");
+        }
+    }
+
+    /// Several changes of one field are one fix: all of them or none.
+    #[test]
+    fn items_are_added_together() {
+        let several = |list: &'static str, items: &[&'static str]| {
+            let at = ContainerRef { kind: ContainerKind::Regular, index: 0, name: "" };
+            let path = || Subject::Container(at).join(&list.into());
+            let op = |item: &&'static str| EditOp::Append(Value::Text(item));
+            let edits = items.iter().map(|item| Edit { path: path(), op: op(item) }).collect();
+            of_containers("list", Fix::Edits { edits, safety: Safety::Default })
+        };
+        let added = |item: &str| format!("spec.containers[0].list: add {item}");
+        let one = |asks| filled_in(&[policy(Mode::Enforce, asks)]);
+        // The fix names the first container alone, so the other is not fixed.
+        assert_eq!(one(several("list", &["a", "b"])), (vec![added("a"), added("b")], vec![false]));
+        assert_eq!(one(several("elsewhere", &["a", "b"])), (vec![], vec![false]));
+    }
+
+    /// A control that asks for a user from the least to the most, and may have one filled in.
+    #[derive(Debug, Clone, Copy)]
+    struct Users {
+        least: i64,
+        most: i64,
+        default: Option<i64>,
+    }
+
+    impl Check for Users {
+        fn check<'p>(&'p self, CheckedPod { pod, .. }: CheckedPod<'p>, sink: &mut Sink<'_, 'p>) {
+            let Self { least, most, default } = *self;
+            for (at, container) in pod.containers() {
+                let user = pod.user_of(container);
+                if user.is_some_and(|user| (least..=most).contains(&user)) {
+                    continue;
+                }
+                let fix = match (user, default) {
+                    (None, Some(id)) => Fix::fill_in(Value::Integer(id), true),
+                    _ => Fix::Range { least, most },
+                };
+                let found = user.map_or(Found::Absent, Found::Integer);
+                sink(Finding::new(Subject::Container(at), "securityContext.runAsUser", found, fix));
+            }
+        }
+    }
+
+    /// What a control finds where another fills in something else is fixed if the control takes that for as good.
+    #[test]
+    fn a_control_is_asked_about_what_others_fill_in() {
+        let users = |least, most, default| Users { least, most, default };
+        let first = users(1000, 1999, Some(1000));
+        for (other, modes, covered) in [
+            (users(500, 2999, Some(500)), [Mode::Enforce; 2], [true, true]),
+            (users(500, 2999, None), [Mode::Enforce; 2], [true, true]),
+            (users(1500, 2999, Some(1500)), [Mode::Enforce; 2], [true, false]),
+            (users(1500, 2999, None), [Mode::Enforce; 2], [true, false]),
+            (users(500, 2999, None), [Mode::Warn, Mode::Enforce], [true, false]),
+            (users(500, 2999, None), [Mode::Enforce, Mode::Warn], [true, true]),
+            (users(1500, 2999, Some(1500)), [Mode::Enforce, Mode::Warn], [true, false]),
+            (users(1500, 2999, Some(1500)), [Mode::Warn, Mode::Enforce], [true, true]),
+            (users(2500, 2999, Some(2500)), [Mode::Warn, Mode::Enforce], [false, true]),
+        ] {
+            let [mode, of_other] = modes;
+            let (_, found) = filled_in(&[policy(mode, first), policy(of_other, other)]);
+            assert_eq!(found, covered, "{other:?} {modes:?}");
         }
     }
 

@@ -12,9 +12,8 @@ use std::collections::BTreeSet;
 
 use podgate::controls::{CONTROLS, Control, Standard};
 use podgate::evaluate::{Context, ControlFindings, StandardText, by_standard, evaluate};
-use podgate::finding::{Edit, EditOp, Finding};
+use podgate::finding::Finding;
 use podgate::json::Reader;
-use podgate::path::Step;
 use podgate::pod::{ContainerKind, Pod};
 use podgate::policy::PolicySet;
 use podgate::workload::{WORKLOADS, WorkloadObject};
@@ -160,7 +159,7 @@ fn the_edits_of_a_fix_fix_what_was_found() {
         fixture.judge(|by, findings| {
             for finding in kept(findings) {
                 let mut fixed = pod.clone();
-                if finding.edits().map(|edit| make(&mut fixed, &edit)).count() == 0 {
+                if finding.edits().map(|edit| edit.make_in(&mut fixed)).count() == 0 {
                     continue;
                 }
                 count += 1;
@@ -176,33 +175,6 @@ fn the_edits_of_a_fix_fix_what_was_found() {
         });
     }
     assert!(count > 100, "{count}");
-}
-
-/// Makes an edit in an object, with what it leads through.
-fn make(object: &mut Json, edit: &Edit<'_>) {
-    let (last, parents) = edit.path.split_last().unwrap();
-    let mut at = object;
-    for step in parents {
-        at = match step {
-            Step::Key(key) => {
-                if at.is_null() {
-                    *at = serde_json::json!({});
-                }
-                at.as_object_mut().unwrap().entry(key.as_ref()).or_insert(Json::Null)
-            }
-            Step::Index(index) => &mut at[*index],
-        };
-    }
-    if at.is_null() {
-        *at = serde_json::json!({});
-    }
-    match (&edit.op, last) {
-        (EditOp::Set(value), Step::Key(key)) => at[key.as_ref()] = value.into(),
-        (EditOp::Set(value), Step::Index(index)) => at[*index] = value.into(),
-        (EditOp::Append(_) | EditOp::Prepend(_), _) => unreachable!("no control adds to a list"),
-        (EditOp::Remove, Step::Key(key)) => drop(at.as_object_mut().unwrap().remove(key.as_ref())),
-        (EditOp::Remove, Step::Index(index)) => drop(at.as_array_mut().unwrap().remove(*index)),
-    }
 }
 
 #[test]
