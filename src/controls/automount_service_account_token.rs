@@ -27,7 +27,7 @@ pub(super) static CONTROL: Control = Control {
         fields: &["spec.automountServiceAccountToken", "spec.volumes[*].projected"],
         fix: "Set `automountServiceAccountToken: false`. A program that needs the API server runs where a policy without \
               this control holds.",
-        example: "automountServiceAccountToken: false\ncontainers:\n- name: server\n",
+        example: "automountServiceAccountToken: false\n",
         cel: Cel::Whole,
     },
 };

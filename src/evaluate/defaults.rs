@@ -16,8 +16,10 @@ use crate::policy::{ActiveControl, SecurityPolicy};
 pub struct Defaults<'p> {
     /// What is filled in anywhere: each change once.
     fills: Vec<Fill<'p>>,
-    /// For each part of the pod. Most pods have a few, which are not worth hashing.
-    of_parts: BTreeMap<Part, Filled>,
+    /// What is filled in at once, for each part of the pod. Most pods have a few, which are not worth hashing.
+    now: BTreeMap<Part, Fills>,
+    /// What is filled in once the author has changed what contradicts it, for which the pod is refused: little, as a rule.
+    later: BTreeMap<Part, Fills>,
     /// Of controls that find something where others fill in what they would not.
     questions: Questions<'p>,
 }
@@ -52,16 +54,7 @@ enum Part {
     Container(ContainerKind, u32),
 }
 
-/// A bit for each of the changes that are made to a part.
-#[derive(Debug, Default, Clone, Copy)]
-struct Filled {
-    /// At once.
-    now: Fills,
-    /// Once the author has changed what contradicts it, for which the pod is refused.
-    later: Fills,
-}
-
-/// A set of changes, by their place in the list.
+/// A set of changes, by their place in the list: a bit for each.
 type Fills = u128;
 
 impl<'p> Defaults<'p> {
@@ -74,7 +67,8 @@ impl<'p> Defaults<'p> {
         really: Option<&Defaults<'p>>,
     ) -> bool {
         if finding.is_auto_fixable() {
-            self.set(filler, finding, really, |filled, bit| filled.now |= bit);
+            let own = self.changes(filler, finding, really);
+            fill_in(&mut self.now, finding.subject, own);
         }
         waits_for(finding).is_some()
     }
@@ -88,34 +82,27 @@ impl<'p> Defaults<'p> {
         refused: &RefusedObstacles,
     ) {
         if waits_for(finding).is_some_and(|obstacles| refused.of(finding).contain(obstacles)) {
-            self.set(filler, finding, really, |filled, bit| filled.later |= bit);
+            let own = self.changes(filler, finding, really);
+            fill_in(&mut self.later, finding.subject, own);
         }
     }
 
-    /// The first that fills in a field has its way: what cannot stand beside it is not filled in, and the pod stays refused
-    /// for it, unless its control takes the other for as good.
-    fn set(
-        &mut self,
-        filler: Filler<'p>,
-        finding: &Finding<'p>,
-        really: Option<&Defaults<'p>>,
-        set: impl Fn(&mut Filled, Fills),
-    ) {
-        let Some(part) = Part::of(finding.subject) else { return };
-        let (filled, really_filled) =
-            (self.filled(part).all(), really.map(|really| really.filled(part).all()));
+    /// What the fix of a finding changes; nothing if it cannot be made. The first that fills in a field has its way: what cannot
+    /// stand beside it is not filled in, and the pod stays refused for it, unless its control takes the other for as good.
+    fn changes(&mut self, filler: Filler<'p>, finding: &Finding<'p>, really: Option<&Defaults<'p>>) -> Fills {
+        let Some(part) = Part::of(finding.subject) else { return 0 };
+        let filled = self.filled(part);
+        let really_filled = really.map(|really| really.filled(part)).unwrap_or_default();
         let mut own = 0;
         for op in ops_of(finding) {
-            let Some(at) = self.place(filler, &finding.path, op, really) else { return };
-            let (Some(bit), Some(fill)) = (bit(at), self.fills.get(at)) else { return };
-            if filled & fill.rivals != 0 || really_filled.unwrap_or_default() & fill.real_rivals != 0 {
-                return;
+            let Some(at) = self.place(filler, &finding.path, op, really) else { return 0 };
+            let (Some(bit), Some(fill)) = (bit(at), self.fills.get(at)) else { return 0 };
+            if filled & fill.rivals != 0 || really_filled & fill.real_rivals != 0 {
+                return 0;
             }
             own |= bit;
         }
-        if own != 0 {
-            set(self.of_parts.entry(part).or_default(), own);
-        }
+        own
     }
 
     /// The place of a change in the list, to which it is added. `None` for one that adds nothing, and where there are too many
@@ -151,7 +138,7 @@ impl<'p> Defaults<'p> {
     /// Asks a control that finds something, where another fills in what it would not, whether that is as good.
     pub(super) fn ask(&mut self, active: &'p ActiveControl, finding: &Finding<'p>, checked: CheckedPod<'p>) {
         let Some(part) = Part::of(finding.subject) else { return };
-        let filled = self.filled(part).all();
+        let filled = self.filled(part);
         let is_near = |fill: &Fill<'_>| is_within(&fill.path, &finding.path);
         if self.makes(filled, finding) || !self.among(filled).any(is_near) {
             return;
@@ -166,17 +153,17 @@ impl<'p> Defaults<'p> {
     /// Whether filling in fixes a finding of a control, now or once the author has fixed the rest: by its own fix, or by that
     /// of another for the same field.
     pub(super) fn cover(&self, active: &ActiveControl, finding: &Finding<'_>) -> bool {
-        self.has(active, finding, Filled::all)
+        self.has(active, finding, |part| self.filled(part))
     }
 
     /// Whether it fixes a finding of the pod as it is.
     pub(super) fn cover_now(&self, active: &ActiveControl, finding: &Finding<'_>) -> bool {
-        self.has(active, finding, |filled| filled.now)
+        self.has(active, finding, |part| of(&self.now, part))
     }
 
-    fn has(&self, active: &ActiveControl, finding: &Finding<'_>, fills: impl Fn(Filled) -> Fills) -> bool {
+    fn has(&self, active: &ActiveControl, finding: &Finding<'_>, fills: impl Fn(Part) -> Fills) -> bool {
         Part::of(finding.subject).is_some_and(|part| {
-            let filled = fills(self.filled(part));
+            let filled = fills(part);
             filled != 0
                 && (self.makes(filled, finding)
                     || self.questions.is_accepted(active, part.kind(), &finding.path, filled))
@@ -193,28 +180,28 @@ impl<'p> Defaults<'p> {
     /// Whether nothing is filled in.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.of_parts.is_empty()
+        self.now.is_empty() && self.later.is_empty()
     }
 
     /// The name of the policy that has a field of a container filled in.
     pub(super) fn policy_that_sets(&self, at: ContainerRef<'_>, field: &str) -> Option<&'p str> {
-        let filled = Part::of(Subject::Container(at)).map(|part| self.filled(part).now).unwrap_or_default();
+        let filled = Part::of(Subject::Container(at)).map(|part| of(&self.now, part)).unwrap_or_default();
         let mut fills = self.among(filled).filter(|fill| fill.path.is(field));
         fills.next().map(|fill| fill.filler.policy.name.as_ref())
     }
 
     /// Reports the edits that fill in everything, part by part, and then those that have to be made besides.
     pub fn edits(&self, pod: &'p Pod<'p>, edit: &mut dyn FnMut(Edit<'p>)) {
-        for (part, filled) in &self.of_parts {
-            for fill in self.among(filled.now) {
-                if let Some(op) = self.op_beside(fill, filled.now) {
+        for (part, filled) in &self.now {
+            for fill in self.among(*filled) {
+                if let Some(op) = self.op_beside(fill, *filled) {
                     edit(Edit { path: part.subject(pod).join(&fill.path), op });
                 }
             }
         }
         for (at, fill) in self.fills.iter().enumerate() {
             let bit = bit(at).unwrap_or_default();
-            let parts = self.of_parts.iter().filter(|(_, filled)| filled.now & bit != 0);
+            let parts = self.now.iter().filter(|(_, filled)| **filled & bit != 0);
             let mut parts = parts.map(|(part, _)| part.subject(pod)).peekable();
             if parts.peek().is_some() {
                 fill.filler.active.besides(pod, &mut parts, edit);
@@ -249,7 +236,8 @@ impl<'p> Defaults<'p> {
 
     /// For how many containers anything is filled in.
     pub(super) fn containers(&self) -> usize {
-        self.of_parts.keys().filter(|part| matches!(part, Part::Container(..))).count()
+        let later = self.later.keys().filter(|part| !self.now.contains_key(part));
+        self.now.keys().chain(later).filter(|part| matches!(part, Part::Container(..))).count()
     }
 
     fn among(&self, fills: Fills) -> impl Iterator<Item = &Fill<'p>> {
@@ -257,8 +245,9 @@ impl<'p> Defaults<'p> {
         self.fills.iter().enumerate().filter_map(move |(at, fill)| is_among(at).then_some(fill))
     }
 
-    fn filled(&self, part: Part) -> Filled {
-        self.of_parts.get(&part).copied().unwrap_or_default()
+    /// What is filled in for a part, now or later.
+    fn filled(&self, part: Part) -> Fills {
+        of(&self.now, part) | of(&self.later, part)
     }
 }
 
@@ -302,9 +291,13 @@ impl Part {
     }
 }
 
-impl Filled {
-    fn all(self) -> Fills {
-        self.now | self.later
+fn of(parts: &BTreeMap<Part, Fills>, part: Part) -> Fills {
+    parts.get(&part).copied().unwrap_or_default()
+}
+
+fn fill_in(parts: &mut BTreeMap<Part, Fills>, subject: Subject<'_>, fills: Fills) {
+    if let (Some(part), true) = (Part::of(subject), fills != 0) {
+        *parts.entry(part).or_default() |= fills;
     }
 }
 

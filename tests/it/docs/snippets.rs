@@ -37,7 +37,7 @@ enum Snippet {
 /// The keys of parts, each list for one kind of snippet.
 const PARTS: [(Snippet, &[&str]); 4] = [
     (Snippet::OfPolicy, &["standard", "controls", "match", "mode", "defaults", "exemptions", "templates"]),
-    (Snippet::OfPod, &["containers", "securityContext", "volumes"]),
+    (Snippet::OfPod, &["automountServiceAccountToken", "containers", "securityContext", "volumes"]),
     (
         Snippet::Kustomization,
         &["components", "configMapGenerator", "images", "patches", "replacements", "resources"],
