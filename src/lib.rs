@@ -31,6 +31,7 @@ pub mod cluster;
 pub mod doctor;
 pub mod kinds;
 pub mod lint;
+pub mod policy_test;
 pub mod server;
 pub mod survey;
 

@@ -2,8 +2,11 @@
 //!
 //! What neither holds is an `Err` with the [`Lookup`] that would tell.
 
+use crate::controls::NamespaceAnnotations;
 use crate::mutate::LegacyObjects;
-use crate::policy::{AccountState, Answers, Labels, Lookup, LookupAnswer, LookupError, PodsQuery, Snapshot};
+use crate::policy::{
+    AccountState, Answers, Labels, Lookup, LookupAnswer, LookupError, NamespaceMetadata, PodsQuery, Snapshot,
+};
 
 /// The snapshot, and what was looked up beside it.
 #[derive(Debug, Clone, Copy)]
@@ -15,8 +18,8 @@ pub(super) struct ClusterView<'k> {
 /// What is known of a Namespace.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum NamespaceState<'k> {
-    /// Its labels.
-    Labels(&'k Labels),
+    /// Its labels and annotations.
+    Known(&'k NamespaceMetadata),
     /// As far as anybody knows there is none.
     Absent,
     /// Nothing, for this reason.
@@ -26,7 +29,14 @@ pub(super) enum NamespaceState<'k> {
 impl<'k> NamespaceState<'k> {
     pub(super) fn labels(self) -> Option<&'k Labels> {
         match self {
-            Self::Labels(labels) => Some(labels),
+            Self::Known(metadata) => Some(&metadata.labels),
+            Self::Absent | Self::Unknown(_) => None,
+        }
+    }
+
+    pub(super) fn annotations(self) -> Option<&'k NamespaceAnnotations> {
+        match self {
+            Self::Known(metadata) => Some(metadata.annotations()),
             Self::Absent | Self::Unknown(_) => None,
         }
     }
@@ -48,8 +58,8 @@ impl<'k> ClusterView<'k> {
         if let Some(state) = self.looked_up_namespace(name) {
             return Ok(state);
         }
-        match self.snapshot.labels(name) {
-            Some(labels) => Ok(NamespaceState::Labels(labels)),
+        match self.snapshot.namespace(name) {
+            Some(metadata) => Ok(NamespaceState::Known(metadata)),
             None if self.snapshot.is_live() => self.ask_for_namespace(name),
             None => Ok(NamespaceState::Absent),
         }
@@ -150,11 +160,11 @@ impl<'k> ClusterView<'k> {
 
 fn state(found: Result<&LookupAnswer, LookupError>) -> NamespaceState<'_> {
     let found = found.and_then(|answer| {
-        let LookupAnswer::Namespace(labels) = answer else { return Err(LookupError::Failed) };
-        Ok(labels)
+        let LookupAnswer::Namespace(metadata) = answer else { return Err(LookupError::Failed) };
+        Ok(metadata)
     });
     match found {
-        Ok(Some(labels)) => NamespaceState::Labels(labels),
+        Ok(Some(metadata)) => NamespaceState::Known(metadata),
         Ok(None) => NamespaceState::Absent,
         Err(reason) => NamespaceState::Unknown(reason),
     }

@@ -48,12 +48,12 @@ impl Task<'_, '_> {
         }
     }
 
-    /// Where the pod comes from. The annotations of its namespace are those of the snapshot.
+    /// Where the pod comes from.
     pub(super) fn origin(&self) -> PodOrigin<'_> {
         PodOrigin {
             old: self.old_pod(),
             namespace: &self.request.namespace,
-            annotations: None,
+            annotations: self.namespace.annotations(),
             requester: &self.request.username,
         }
     }

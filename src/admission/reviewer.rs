@@ -16,13 +16,14 @@ use crate::admission::reply::{Answer, Reply, Unanswerable};
 use crate::admission::request::{Envelope, NamedObject, ReadMode, Request};
 use crate::admission::templates::TemplateReview;
 use crate::admission::{pod_security, unjudged};
+use crate::controls::PodOrigin;
 use crate::evaluate::{Refusal, Severity, defaults, evaluate, findings_of};
 use crate::identity::Providers;
 use crate::json::{ErrorKind, Reader};
 use crate::pod::Changes;
 use crate::policy::{
-    Answers, Lookup, LookupAnswer, LookupError, NamespacePolicies, PodSecurityConfiguration, PolicyIndex,
-    PolicySet, SecurityPolicy, Snapshot,
+    Answers, IndexedNamespace, Lookup, LookupAnswer, LookupError, NamespacePolicies,
+    PodSecurityConfiguration, PolicyIndex, PolicySet, SecurityPolicy, Snapshot,
 };
 use crate::text::quoted;
 use crate::workload::Kinds;
@@ -238,7 +239,7 @@ impl Reviewer {
         response: &mut Response<'r>,
         decision: &mut Decision<'b>,
     ) -> Result<(), Interrupt> {
-        let (_, policies) = self.namespace(&request.namespace, view)?;
+        let (namespace, policies) = self.namespace(&request.namespace, view)?;
         if policies.is_unjudged() {
             decision.is_unjudged = true;
             return Ok(());
@@ -247,6 +248,12 @@ impl Reviewer {
             kinds: &self.kinds,
             policies: policies.security(self.policies()).collect(),
             is_gate: self.policies().is_gate(),
+            origin: PodOrigin {
+                old: None,
+                namespace: &request.namespace,
+                annotations: namespace.annotations(),
+                requester: &request.username,
+            },
             request,
             object,
         };
@@ -257,7 +264,8 @@ impl Reviewer {
     /// What is known of a namespace, and the policies that hold there.
     ///
     /// The API server calls because of the labels that it sees. If no policy holds by the labels that we know, ours may be
-    /// outdated: they are read again before anything is allowed because no policy holds.
+    /// outdated: they are read again before anything is allowed because no policy holds, and annotations before anything is
+    /// refused because there are none.
     fn namespace<'k>(
         &'k self,
         name: &str,
@@ -265,15 +273,16 @@ impl Reviewer {
     ) -> Result<(NamespaceState<'k>, Cow<'k, NamespacePolicies>), Lookup> {
         let is_live = self.snapshot.is_live();
         let state = match (view.looked_up_namespace(name), self.index.get(name)) {
+            // What cannot be read again is as it was known, unless nothing would be judged by it.
+            (Some(NamespaceState::Unknown(_)), Some(known)) if !known.policies().needs_current_labels() => {
+                return Ok(by_index(known));
+            }
             (Some(state), _) => state,
-            (None, Some(known)) if is_live && known.policies().needs_current_labels() => {
+            (None, Some(known)) if is_live && known.may_be_outdated() => view.ask_for_namespace(name)?,
+            (None, Some(known)) => return Ok(by_index(known)),
+            (None, None) if is_live && self.policies().needs_namespace(name) => {
                 view.ask_for_namespace(name)?
             }
-            (None, Some(known)) => {
-                let state = NamespaceState::Labels(known.labels());
-                return Ok((state, Cow::Borrowed(known.policies())));
-            }
-            (None, None) if is_live && self.policies().needs_labels(name) => view.ask_for_namespace(name)?,
             (None, None) => NamespaceState::Absent,
         };
         Ok((state, Cow::Owned(self.policies().resolve(name, state.labels()))))
@@ -327,6 +336,10 @@ impl Reviewer {
         decision: &mut Decision<'b>,
     ) {
         if task.policies.is_unjudged() {
+            if !task.changes.intersect(Changes::OF_STANDARD) {
+                // Asked for by policies of other namespaces: nobody is told with each label that is set.
+                return;
+            }
             decision.is_unjudged = true;
             let labels = task.namespace.labels();
             response.warnings = unjudged::warnings(self.policies(), &task.request.namespace, labels);
@@ -382,6 +395,11 @@ impl Reviewer {
         response.status = Some(task.status(&verdict, &denied, message));
         true
     }
+}
+
+/// What is known of a namespace by the index.
+fn by_index(known: &IndexedNamespace) -> (NamespaceState<'_>, Cow<'_, NamespacePolicies>) {
+    (NamespaceState::Known(known.metadata()), Cow::Borrowed(known.policies()))
 }
 
 #[cfg(test)]

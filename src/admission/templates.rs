@@ -13,6 +13,7 @@ use crate::admission::outcome::{audit_text, cause_at};
 use crate::admission::request::{NamedObject, ObjectField, Request};
 use crate::admission::template_warnings::TemplateWarnings;
 use crate::assess::{Assessed, assess};
+use crate::controls::PodOrigin;
 use crate::evaluate::{Refusal, Severity, Subject, findings_of, note};
 use crate::json::Result;
 use crate::policy::SecurityPolicy;
@@ -112,6 +113,8 @@ pub(super) struct TemplateReview<'r, 'b> {
     pub(super) kinds: &'r Kinds,
     pub(super) policies: Vec<&'r SecurityPolicy>,
     pub(super) is_gate: bool,
+    /// Where its pods will come from.
+    pub(super) origin: PodOrigin<'r>,
     pub(super) request: &'r Request<'b>,
     pub(super) object: &'r NamedObject<'b>,
 }
@@ -223,7 +226,7 @@ impl<'r, 'b> TemplateReview<'r, 'b> {
     }
 
     fn warn(&self, template: &Template<'_>, verdict: &mut TemplatesVerdict, decision: &mut Decision<'_>) {
-        assess(template, &self.policies, self.is_gate, |assessed| {
+        assess(template, (&self.policies, self.origin), self.is_gate, |assessed| {
             let Ok(assessed) = assessed else { return };
             let pod = assessed.pod;
             let closed = assessed.closed_verdict();
@@ -248,7 +251,7 @@ impl<'r, 'b> TemplateReview<'r, 'b> {
         elsewhere: usize,
     ) -> Option<TemplateRefusal> {
         let written = template.pod.as_deref().filter(|_| !refusing.is_empty())?;
-        assess(template, refusing, self.is_gate, |assessed| {
+        assess(template, (refusing, self.origin), self.is_gate, |assessed| {
             self.refuse((template, written), elsewhere, assessed.ok()?)
         })
     }

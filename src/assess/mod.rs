@@ -10,13 +10,14 @@ mod field_pattern;
 mod injected;
 mod unknown;
 
+use crate::controls::PodOrigin;
 use crate::evaluate::{Context, Disposition, Verdict, evaluate_whole};
-use crate::finding::{Finding, Found};
+use crate::finding::{Finding, Found, Subject};
 use crate::json::Reader;
 use crate::path::Path;
 use crate::pod::Pod;
 use crate::policy::SecurityPolicy;
-use crate::text::{printable, quoted};
+use crate::text::{Printable, printable, quoted};
 use crate::workload::{Part, Shape, Template, Unresolved, UnresolvedReason};
 use crate::yaml::{Node, Span};
 
@@ -28,9 +29,19 @@ const TOO_MANY_FAULTS: &str =
     "too many of its values are of the wrong type to judge the rest; mend them first";
 /// Longest path in a sentence, in characters.
 const LONGEST_PATH: usize = 200;
-/// The fields that a pod's own security context can set for its containers.
-const OF_POD_LEVEL: [&str; 6] =
-    ["runAsNonRoot", "runAsUser", "seccompProfile", "seLinuxOptions", "windowsOptions", "appArmorProfile"];
+/// The fields that a pod's own security context can set, for its containers or for itself.
+const OF_POD_LEVEL: [&str; 10] = [
+    "runAsNonRoot",
+    "runAsUser",
+    "runAsGroup",
+    "fsGroup",
+    "supplementalGroups",
+    "supplementalGroupsPolicy",
+    "seccompProfile",
+    "seLinuxOptions",
+    "windowsOptions",
+    "appArmorProfile",
+];
 
 /// A template with what the policies say of it.
 pub struct Assessed<'v, 'p> {
@@ -43,13 +54,14 @@ pub struct Assessed<'v, 'p> {
     /// What follows where a field is absent.
     part: Part,
     known: Option<&'v Known>,
+    is_namespace_known: bool,
 }
 
-/// Judges a template by the policies that hold, and hands over what came of it; without a verdict where nothing is there
-/// to be judged.
+/// Judges a template by the policies that hold where its pods come from, and hands over what came of it; without a verdict
+/// where nothing is there to be judged.
 pub fn assess<R>(
     template: &Template<'_>,
-    policies: &[&SecurityPolicy],
+    (policies, origin): (&[&SecurityPolicy], PodOrigin<'_>),
     is_gate: bool,
     describe: impl FnOnce(Result<Assessed<'_, '_>, Vec<Unresolved>>) -> R,
 ) -> R {
@@ -72,7 +84,7 @@ pub fn assess<R>(
     let Ok(mut pod) = read else {
         return describe(Err(at_least_one(unresolved, template, TOO_MANY_FAULTS)));
     };
-    judge((template, written), policies, &mut pod, (unresolved, Some(&known)), |assessed| {
+    judge((template, written), (policies, origin), &mut pod, (unresolved, Some(&known)), |assessed| {
         describe(Ok(assessed))
     })
 }
@@ -98,17 +110,17 @@ fn at_least_one(
 /// Judges a template whose pod was read already, and in which every value is known.
 pub fn assess_pod<R>(
     (template, written): (&Template<'_>, &Node),
-    policies: &[&SecurityPolicy],
+    (policies, origin): (&[&SecurityPolicy], PodOrigin<'_>),
     pod: &mut Pod<'_>,
     describe: impl FnOnce(Assessed<'_, '_>) -> R,
 ) -> R {
     let unresolved = if policies.is_empty() { Vec::new() } else { template.unresolved.clone() };
-    judge((template, written), policies, pod, (unresolved, None), describe)
+    judge((template, written), (policies, origin), pod, (unresolved, None), describe)
 }
 
 fn judge<R>(
     (template, written): (&Template<'_>, &Node),
-    policies: &[&SecurityPolicy],
+    (policies, origin): (&[&SecurityPolicy], PodOrigin<'_>),
     pod: &mut Pod<'_>,
     (mut unresolved, known): (Vec<Unresolved>, Option<&Known>),
     describe: impl FnOnce(Assessed<'_, '_>) -> R,
@@ -120,9 +132,11 @@ fn judge<R>(
     }
     let is_whole = unresolved.iter().all(|entry| entry.reason.leaves_rest_whole());
     let part = if is_whole { template.part } else { Part::Overlay };
-    let verdict = evaluate_whole(policies.iter().copied(), pod, Context::CREATE);
-    let mut assessed = Assessed { pod, verdict, unresolved, part, known };
+    let verdict = evaluate_whole(policies.iter().copied(), pod, Context { origin, ..Context::CREATE });
+    let is_namespace_known = origin.annotations.is_some();
+    let mut assessed = Assessed { pod, verdict, unresolved, part, known, is_namespace_known };
     assessed.add_what_is_elsewhere(template, written);
+    assessed.add_namespace(template, written);
     describe(assessed)
 }
 
@@ -136,7 +150,7 @@ impl<'v> Assessed<'v, '_> {
     /// What the policies say of what is not open.
     #[must_use]
     pub fn closed_verdict(self) -> Verdict<'v> {
-        let openness = Openness { part: self.part, known: self.known };
+        let openness = self.openness();
         self.verdict
             .without(|finding, disposition| disposition != Disposition::FilledIn && openness.is_open(finding))
     }
@@ -144,7 +158,28 @@ impl<'v> Assessed<'v, '_> {
     /// The same, to be kept.
     #[must_use]
     pub fn openness(&self) -> Openness<'v> {
-        Openness { part: self.part, known: self.known }
+        Openness { part: self.part, known: self.known, is_namespace_known: self.is_namespace_known }
+    }
+
+    /// Says that the verdict needs the Namespace, where a control goes by its annotations and it is not known.
+    fn add_namespace(&mut self, template: &Template<'_>, written: &Node) {
+        let of_namespace = |finding: &Finding<'_>| match finding.subject {
+            Subject::Namespace(name) => Some(name.to_owned()),
+            Subject::Pod | Subject::Container(_) | Subject::Volume(..) | Subject::Metadata => None,
+        };
+        let mut open = self.verdict.judged().filter(|judged| self.is_open(judged.finding));
+        let Some(name) = open.find_map(|judged| of_namespace(judged.finding)) else { return };
+        let at = |text| template.unknown(written, &Path::root(), UnresolvedReason::Reference, text);
+        let entry = if name.is_empty() {
+            let text = "annotations of its namespace say which ids it may have, and that is not known: give it with \
+                        -n NAMESPACE";
+            Unresolved { is_known: true, ..at(text.to_owned()) }
+        } else {
+            let text =
+                format!("needs Namespace {}: its annotations say which ids it may have", Printable(&name));
+            at(text).about("Namespace", &name)
+        };
+        self.unresolved.push(entry);
     }
 
     /// Says what the verdict needs: where it is open only for what is missing, or cannot be whole at all.
@@ -178,13 +213,14 @@ impl<'v> Assessed<'v, '_> {
 pub struct Openness<'k> {
     part: Part,
     known: Option<&'k Known>,
+    is_namespace_known: bool,
 }
 
 impl Openness<'_> {
     /// Whether any finding may be.
     #[must_use]
     pub fn is_any_open(self) -> bool {
-        self.part != Part::Whole || self.known.is_some_and(Known::has_unknown)
+        self.part != Part::Whole || self.known.is_some_and(Known::has_unknown) || !self.is_namespace_known
     }
 
     /// Whether somebody else may still add what this finds to be missing, or the value that it found is not known.
@@ -196,7 +232,9 @@ impl Openness<'_> {
             Part::WithoutPodLevel => is_of_pod_level(finding),
             Part::Overlay => true,
         };
+        let is_of_namespace = matches!(finding.subject, Subject::Namespace(_));
         is_missing && may_be_elsewhere
+            || is_of_namespace && !self.is_namespace_known
             || self.known.is_some_and(|known| known.is_unknown(&finding.whole_path()))
     }
 }

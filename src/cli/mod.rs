@@ -10,6 +10,7 @@ mod installation;
 mod kinds;
 mod lint;
 mod logging;
+mod offline;
 mod policy;
 mod report_format;
 mod review;

@@ -200,7 +200,7 @@ pub(crate) fn policies_of(paths: &[PathBuf], own_namespace: &str) -> Result<Poli
 }
 
 /// All faults in one error, a line each.
-fn all_of(faults: &[impl Display], what: &str) -> anyhow::Error {
+pub(crate) fn all_of(faults: &[impl Display], what: &str) -> anyhow::Error {
     let lines: Vec<String> = faults.iter().map(|fault| format!("\n  {fault}")).collect();
     anyhow!("the {what} cannot be used:{}", lines.concat())
 }

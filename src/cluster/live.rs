@@ -17,22 +17,26 @@ use crate::cluster::key::{ObjectKey, is_object_name};
 use crate::cluster::reads::{ReadGuard, ReadInFlight, ReadResult};
 use crate::cluster::watched_object::{ObjectContent, WatchedObject, WholeObject};
 use crate::identity::ServiceAccount;
-use crate::policy::{Labels, complete, is_namespace};
+use crate::policy::{NamespaceMetadata, is_namespace};
 
 impl Cluster {
-    /// The labels that a Namespace has now; `None` when there is no such Namespace. What was read is kept for
+    /// What a Namespace is now; `None` when there is no such Namespace. What was read is kept for
     /// seconds at the most: only the watch can say when it is no longer so.
     ///
     /// # Errors
     ///
     /// What went wrong, at the latest after `within`; the call may go on, for others.
-    pub async fn namespace(&self, name: &str, within: Duration) -> Result<Option<Labels>, ApiError> {
+    pub async fn namespace(
+        &self,
+        name: &str,
+        within: Duration,
+    ) -> Result<Option<NamespaceMetadata>, ApiError> {
         if !is_namespace(name) {
             return Ok(None);
         }
         let found = self.read(ObjectKey::Namespace(name.to_owned()), within).await?;
         Ok(found.and_then(|content| match content {
-            ObjectContent::Labels(labels) => Some(complete(name, labels)),
+            ObjectContent::Namespace(metadata) => Some(metadata.complete(name)),
             ObjectContent::Account(_) | ObjectContent::Binding(_) => None,
         }))
     }
@@ -56,7 +60,7 @@ impl Cluster {
         let found = self.read(ObjectKey::ServiceAccount { namespace, name }, within).await?;
         Ok(found.and_then(|content| match content {
             ObjectContent::Account(account) => Some(account),
-            ObjectContent::Labels(_) | ObjectContent::Binding(_) => None,
+            ObjectContent::Namespace(_) | ObjectContent::Binding(_) => None,
         }))
     }
 

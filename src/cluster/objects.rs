@@ -132,7 +132,7 @@ impl Cluster {
             let WatchedObject { namespace, name, content } = object.into();
             let account = match content {
                 ObjectContent::Account(account) => account,
-                ObjectContent::Labels(_) | ObjectContent::Binding(_) => return None,
+                ObjectContent::Namespace(_) | ObjectContent::Binding(_) => return None,
             };
             Some((namespace.unwrap_or_default(), name.unwrap_or_default(), account))
         };

@@ -42,7 +42,7 @@ impl SnapshotUpdater {
         let namespace = object.namespace.unwrap_or_default();
         let name = object.name.unwrap_or_default();
         match object.content {
-            ObjectContent::Labels(labels) => snapshot.insert(&name, labels),
+            ObjectContent::Namespace(metadata) => snapshot.insert_namespace(&name, metadata),
             ObjectContent::Account(account) => snapshot.insert_service_account(&namespace, &name, account),
             ObjectContent::Binding(binding) => snapshot.bindings_mut().insert(&namespace, &name, binding),
         }
@@ -55,7 +55,7 @@ impl SnapshotUpdater {
         let namespace = object.namespace.as_deref().unwrap_or_default();
         let name = object.name.as_deref().unwrap_or_default();
         match object.content {
-            ObjectContent::Labels(_) => snapshot.remove(name),
+            ObjectContent::Namespace(_) => snapshot.remove(name),
             ObjectContent::Account(_) => snapshot.remove_service_account(namespace, name),
             ObjectContent::Binding(_) => snapshot.bindings_mut().remove(namespace, name),
         }
@@ -87,14 +87,14 @@ mod tests {
 
     use super::*;
     use crate::identity::ServiceAccount;
-    use crate::policy::Binding;
+    use crate::policy::{Binding, NamespaceMetadata};
 
     fn object(namespace: Option<&str>, name: &str, content: ObjectContent) -> WatchedObject {
         WatchedObject { namespace: namespace.map(ToOwned::to_owned), name: Some(name.to_owned()), content }
     }
 
     fn labelled(name: &str) -> WatchedObject {
-        object(None, name, ObjectContent::Labels(BTreeMap::new()))
+        object(None, name, ObjectContent::Namespace(NamespaceMetadata::default()))
     }
 
     #[test]

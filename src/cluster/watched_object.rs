@@ -13,7 +13,7 @@ use kube::core::{ObjectMeta, PartialObjectMeta};
 use serde::Deserialize;
 
 use crate::identity::ServiceAccount;
-use crate::policy::{Binding, CLUSTER_ROLE, Labels};
+use crate::policy::{Binding, CLUSTER_ROLE, NamespaceMetadata};
 
 /// An object, as far as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,8 +26,8 @@ pub(super) struct WatchedObject {
 /// What is kept of an object beside its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ObjectContent {
-    /// Its labels.
-    Labels(Labels),
+    /// The labels of a Namespace, and the annotations that controls read.
+    Namespace(NamespaceMetadata),
     /// The whole service account, as far as anybody looks at it.
     Account(ServiceAccount),
     /// Whom a RoleBinding or ClusterRoleBinding names.
@@ -37,8 +37,9 @@ pub(super) enum ObjectContent {
 /// Metadata are all that was asked for.
 impl<K> From<PartialObjectMeta<K>> for WatchedObject {
     fn from(object: PartialObjectMeta<K>) -> Self {
-        let ObjectMeta { namespace, name, labels, .. } = object.metadata;
-        Self { namespace, name, content: ObjectContent::Labels(labels.unwrap_or_default()) }
+        let ObjectMeta { namespace, name, labels, annotations, .. } = object.metadata;
+        let metadata = NamespaceMetadata::new(labels.unwrap_or_default(), pairs(annotations.as_ref()));
+        Self { namespace, name, content: ObjectContent::Namespace(metadata) }
     }
 }
 
@@ -193,7 +194,7 @@ impl From<ObjectJson> for Binding {
     }
 }
 
-fn pairs(map: Option<&Labels>) -> impl Iterator<Item = (&str, &str)> {
+fn pairs(map: Option<&BTreeMap<String, String>>) -> impl Iterator<Item = (&str, &str)> {
     map.into_iter().flatten().map(|(key, value)| (key.as_str(), value.as_str()))
 }
 

@@ -39,8 +39,10 @@ pub(super) static CONTROL: Control = Control {
 };
 
 const ALLOWED: [&str; 2] = ["RuntimeDefault", "Localhost"];
-const FIELD: &str = "securityContext.appArmorProfile.type";
-const ANNOTATION: &str = "container.apparmor.security.beta.kubernetes.io/";
+/// The type of a profile.
+pub(super) const FIELD: &str = "securityContext.appArmorProfile.type";
+/// Before the name of a container.
+pub(super) const ANNOTATION: &str = "container.apparmor.security.beta.kubernetes.io/";
 
 fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
     let profiles = in_security_contexts(
@@ -50,7 +52,7 @@ fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
     );
     for (subject, kind) in profiles.filter(|(_, kind)| !ALLOWED.contains(kind)) {
         let (fix, help) = if pod.is_windows() {
-            (Fix::remove_at(subject.join(&FieldPath::from("securityContext.appArmorProfile"))), NO_PROFILE)
+            (Fix::remove_at(subject, "securityContext.appArmorProfile"), NO_PROFILE)
         } else {
             (Fix::one_of(&ALLOWED), "or remove the whole profile: the runtime's own then holds")
         };

@@ -55,7 +55,7 @@ impl Check for AutomountServiceAccountToken {
         for (index, volume) in pod.spec.volumes.iter().enumerate() {
             if volume.is_api_server_token() {
                 let subject = Subject::Volume(index, &volume.name);
-                let fix = Fix::remove_at(subject.join(&FieldPath::default()));
+                let fix = Fix::remove_at(subject, FieldPath::default());
                 sink(Finding::new(subject, "projected", Found::Text(TOKEN), fix).help("and its mounts"));
             }
         }

@@ -1,5 +1,6 @@
 //! A pod that is checked, and what is known of where it comes from.
 
+use crate::controls::namespace_annotations::NamespaceAnnotations;
 use crate::pod::Pod;
 
 /// A pod that is checked, and what is known of where it comes from.
@@ -22,15 +23,6 @@ pub struct PodOrigin<'p> {
     pub annotations: Option<&'p NamespaceAnnotations>,
     /// The name of the user who makes the request; empty where nobody is known.
     pub requester: &'p str,
-}
-
-/// The annotations of a Namespace that controls read, as they are written.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct NamespaceAnnotations {
-    /// `openshift.io/sa.scc.uid-range`.
-    pub uid_range: Option<Box<str>>,
-    /// `openshift.io/sa.scc.supplemental-groups`.
-    pub supplemental_groups: Option<Box<str>>,
 }
 
 impl<'p> CheckedPod<'p> {

@@ -78,9 +78,19 @@ pub trait Check: Debug + Send + Sync {
     ) {
     }
 
+    /// Whether it compares an update with the pod as it was by itself, so that all that it finds is new.
+    fn compares_with_old(&self) -> bool {
+        false
+    }
+
     /// What is wrong with the parameters beyond their shape, which the schema checks.
     fn faults(&self) -> Vec<ParameterError> {
         Vec::new()
+    }
+
+    /// The annotations of a pod's Namespace that it goes by: whoever may change them decides what it allows.
+    fn namespace_annotations(&self) -> &'static [&'static str] {
+        &[]
     }
 }
 

@@ -7,27 +7,32 @@ use serde::{Deserialize, Serialize};
 
 /// A text in which each `*` stands for any number of characters, none and `/` among them: `kernel.shm*`. Matching allocates
 /// nothing.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(super) struct Pattern(String);
 
 impl Pattern {
     /// Whether a text is one of those that it stands for.
     pub(super) fn matches(&self, text: &str) -> bool {
-        let Some((start, rest)) = self.0.split_once('*') else { return self.0 == text };
-        let Some(mut left) = text.strip_prefix(start) else { return false };
-        let (middle, end) = rest.rsplit_once('*').unwrap_or(("", rest));
-        for part in middle.split('*') {
-            let Some((_, after)) = left.split_once(part) else { return false };
-            left = after;
-        }
-        left.ends_with(end)
+        matches(&self.0, text)
     }
 
     /// The text itself.
     pub(super) fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Whether a text is one of those that a pattern stands for, which is kept as text where a fix offers it.
+pub(super) fn matches(pattern: &str, text: &str) -> bool {
+    let Some((start, rest)) = pattern.split_once('*') else { return pattern == text };
+    let Some(mut left) = text.strip_prefix(start) else { return false };
+    let (middle, end) = rest.rsplit_once('*').unwrap_or(("", rest));
+    for part in middle.split('*') {
+        let Some((_, after)) = left.split_once(part) else { return false };
+        left = after;
+    }
+    left.ends_with(end)
 }
 
 /// Whether any of the patterns stands for a text.

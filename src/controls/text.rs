@@ -78,7 +78,7 @@ pub(super) fn setters(findings: &[Finding<'_>]) -> Vec<String> {
 pub(super) fn volume_names<'p>(findings: &[Finding<'p>]) -> Vec<&'p str> {
     let name = |finding: &Finding<'p>| match finding.subject {
         Subject::Volume(_, name) => Some(shown(name)),
-        Subject::Pod | Subject::Container(_) | Subject::Metadata => None,
+        Subject::Pod | Subject::Container(_) | Subject::Metadata | Subject::Namespace(_) => None,
     };
     findings.iter().filter_map(name).collect()
 }

@@ -17,7 +17,7 @@ use crate::policy::{GUARDED_LABELS, GuardedLabels, UnguardedLabel};
 const GUARD: &str = "podgate-policy-label";
 
 /// What guards a label, for a person.
-const HOW: &str = "to guard the label, add it to guardedLabels of the chart, or to PODGATE_GUARDED_LABELS of the base, \
+const HOW: &str = "to guard the key, add it to guardedLabels of the chart, or to PODGATE_GUARDED_LABELS of the base, \
                    and install again";
 
 pub(super) fn check(
@@ -91,11 +91,20 @@ fn differ(
 
 fn of_policy(
     installation: &Installation,
-    UnguardedLabel { policy, key }: UnguardedLabel,
+    UnguardedLabel { policy, key, is_annotation }: UnguardedLabel,
     guarded: &GuardedLabels,
 ) -> Diagnosis {
     let names = &installation.names;
     let edit = names.kubectl(&format!("edit configmap/{}", names.config_map));
+    if is_annotation {
+        return Diagnosis::warning(HealthCheck::LabelUnguarded, policy)
+            .field("spec.controls")
+            .because(format!(
+                "goes by the annotation {key}, which is not guarded: whoever may edit a Namespace can set it, make any pod, \
+                 and set it back"
+            ))
+            .fix(format!("{edit} # to list the ranges themselves; {HOW}"));
+    }
     Diagnosis::warning(HealthCheck::LabelUnguarded, policy)
         .field("spec.match.namespaceSelector")
         .because(format!(

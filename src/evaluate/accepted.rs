@@ -81,8 +81,7 @@ fn is_content(
         None => Subject::Pod,
     };
     for (path, op) in filled {
-        let op = op.clone();
-        Edit { path: subject.join(path), op }.make_in(&mut other);
+        Edit::new(subject, path.clone(), op.clone()).make_in(&mut other);
     }
     let mut is_content = true;
     read_and_check(&other, |pod| {

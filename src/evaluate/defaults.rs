@@ -1,6 +1,7 @@
 //! What is filled in for a pod: for the pod itself and for every container, however many there are, and in little memory.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::Value as Json;
 
@@ -195,7 +196,7 @@ impl<'p> Defaults<'p> {
         for (part, filled) in &self.now {
             for fill in self.among(*filled) {
                 if let Some(op) = self.op_beside(fill, *filled) {
-                    edit(Edit { path: part.subject(pod).join(&fill.path), op });
+                    edit(Edit::new(part.subject(pod), fill.path.clone(), op));
                 }
             }
         }
@@ -209,29 +210,31 @@ impl<'p> Defaults<'p> {
         }
     }
 
-    /// What is done to a field of a part. Items of one list are put together, as a patch makes one change of a field; `None`
-    /// where another has done so.
+    /// What is done to a field of a part. Items of one list are put together, each once, as a patch makes one change of a field;
+    /// `None` where another has done so.
     fn op_beside(&self, fill: &Fill<'p>, filled: Fills) -> Option<EditOp<'p>> {
         let same_field = || self.among(filled).filter(|other| other.path == fill.path);
-        let Some(first_set) = same_field().find(|other| matches!(other.op, EditOp::Set(_))) else {
-            return Some(fill.op.clone());
-        };
-        if !std::ptr::eq(first_set, fill) {
-            return None;
-        }
         if same_field().nth(1).is_none() {
             return Some(fill.op.clone());
+        }
+        if !same_field().next().is_some_and(|first| std::ptr::eq(first, fill)) {
+            return None;
         }
         // What sets the list comes first.
         let (set, added): (Vec<_>, Vec<_>) =
             same_field().partition(|other| matches!(other.op, EditOp::Set(_)));
-        let mut items: Vec<Json> = Vec::new();
-        for item in set.into_iter().chain(added).filter_map(|other| item_of(&other.op)) {
+        let is_set = !set.is_empty();
+        let mut items: Vec<Arc<str>> = Vec::new();
+        for item in set.into_iter().chain(added).filter_map(|other| items_of(&other.op)).flatten() {
             if !items.contains(&item) {
                 items.push(item);
             }
         }
-        Some(EditOp::Set(Value::Json(Json::Array(items).to_string().into())))
+        Some(if is_set {
+            EditOp::Set(Value::Json(format!("[{}]", items.join(",")).into()))
+        } else {
+            EditOp::Append(items.into())
+        })
     }
 
     /// For how many containers anything is filled in.
@@ -256,7 +259,7 @@ impl Fill<'_> {
     /// within the other's or around it. Items of a list can, of whom it is enough to be in it.
     fn is_rival_of(&self, path: &FieldPath<'_>, op: &EditOp<'_>) -> bool {
         if self.path == *path {
-            return self.op != *op && (item_of(&self.op).is_none() || item_of(op).is_none());
+            return self.op != *op && (items_of(&self.op).is_none() || items_of(op).is_none());
         }
         is_within(&self.path, path)
     }
@@ -275,7 +278,7 @@ impl Part {
         match subject {
             Subject::Pod => Some(Self::Pod),
             Subject::Container(at) => Some(Self::Container(at.kind, u32::try_from(at.index).ok()?)),
-            Subject::Volume(..) | Subject::Metadata => None,
+            Subject::Volume(..) | Subject::Metadata | Subject::Namespace(_) => None,
         }
     }
 
@@ -315,8 +318,8 @@ fn ops_of<'f, 'p>(finding: &'f Finding<'p>) -> impl Iterator<Item = &'f EditOp<'
     let (own, others) = match &finding.fix {
         Fix::Edit { op, .. } => (Some(op), [].as_slice()),
         Fix::Edits { edits, .. } => {
-            let whole_path = finding.whole_path();
-            let is_own = edits.iter().all(|edit| edit.path == whole_path);
+            let is_own =
+                edits.iter().all(|edit| edit.subject == finding.subject && edit.path == finding.path);
             (None, if is_own { edits.as_slice() } else { &[] })
         }
         Fix::OneOf(_) | Fix::Range { .. } => (None, [].as_slice()),
@@ -329,11 +332,11 @@ fn is_within(one: &FieldPath<'_>, other: &FieldPath<'_>) -> bool {
     one.steps().zip(other.steps()).all(|(one, other)| one == other)
 }
 
-/// The item that a change puts into a list.
-fn item_of(op: &EditOp<'_>) -> Option<Json> {
+/// The items that a change puts into a list, as JSON.
+fn items_of(op: &EditOp<'_>) -> Option<Vec<Arc<str>>> {
     match op {
-        EditOp::Set(Value::ListOf(item)) => Some(Json::from(*item)),
-        EditOp::Append(item) => Some(item.into()),
+        EditOp::Set(Value::ListOf(item)) => Some(vec![Json::from(*item).to_string().into()]),
+        EditOp::Append(items) => Some(items.to_vec()),
         EditOp::Set(_) | EditOp::Prepend(_) | EditOp::Remove => None,
     }
 }
@@ -344,8 +347,6 @@ fn bit(at: usize) -> Option<Fills> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::controls::{Check, Configured, Control};
     use crate::evaluate::{Context, Disposition, evaluate};
@@ -377,9 +378,8 @@ mod tests {
             edit: &mut dyn FnMut(Edit<'p>),
         ) {
             if self.path == "besides" {
-                let path = Subject::Pod.join(&"count".into());
                 let count = Value::Integer(i64::try_from(filled.count()).expect("few"));
-                edit(Edit { path, op: EditOp::Set(count) });
+                edit(Edit::new(Subject::Pod, "count", EditOp::Set(count)));
             }
         }
     }
@@ -397,7 +397,7 @@ mod tests {
     }
 
     fn append(item: &'static str) -> Fix<'static> {
-        Fix::Edit { op: EditOp::Append(Value::Text(item)), safety: Safety::Default }
+        Fix::Edit { op: EditOp::append_text(item), safety: Safety::Default }
     }
 
     /// A policy in this mode with one control.
@@ -419,7 +419,7 @@ mod tests {
         let pod = Pod::read(&mut Reader::over(text)).expect("a pod");
         let verdict = evaluate(policies.iter(), &pod, Context::CREATE);
         let mut edits = Vec::new();
-        verdict.defaults().edits(&pod, &mut |Edit { path, op }| edits.push(format!("{path}: {op}")));
+        verdict.defaults().edits(&pod, &mut |edit| edits.push(format!("{}: {}", edit.whole_path(), edit.op)));
         let controls = verdict.controls();
         let all = |(_, of_control): (_, &crate::evaluate::JudgedControl<'_>)| {
             of_control.judged().all(|(_, disposition)| disposition == Disposition::FilledIn)
@@ -478,16 +478,17 @@ mod tests {
     #[test]
     fn items_are_added_together() {
         let several = |list: &'static str, items: &[&'static str]| {
-            let at = ContainerRef { kind: ContainerKind::Regular, index: 0, name: "" };
-            let path = || Subject::Container(at).join(&list.into());
-            let op = |item: &&'static str| EditOp::Append(Value::Text(item));
-            let edits = items.iter().map(|item| Edit { path: path(), op: op(item) }).collect();
+            let at = ContainerRef { kind: ContainerKind::Regular, index: 0, name: "a" };
+            let edit = |item: &&str| Edit::new(Subject::Container(at), list, EditOp::append_text(item));
+            let edits = items.iter().map(edit).collect();
             of_containers("list", Fix::Edits { edits, safety: Safety::Default })
         };
-        let added = |item: &str| format!("spec.containers[0].list: add {item}");
         let one = |asks| filled_in(&[policy(Mode::Enforce, asks)]);
         // The fix names the first container alone, so the other is not fixed.
-        assert_eq!(one(several("list", &["a", "b"])), (vec![added("a"), added("b")], vec![false]));
+        assert_eq!(
+            one(several("list", &["a", "b"])),
+            (vec!["spec.containers[0].list: add a, b".to_owned()], vec![false])
+        );
         assert_eq!(one(several("elsewhere", &["a", "b"])), (vec![], vec![false]));
     }
 

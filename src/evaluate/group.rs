@@ -105,7 +105,7 @@ pub(super) fn group_judged<'v, 'p>(
 /// Lines come as a file has them: the pod, its volumes, its containers.
 pub(super) fn order(subject: Subject<'_>) -> (u8, usize) {
     match subject {
-        Subject::Metadata => (0, 0),
+        Subject::Metadata | Subject::Namespace(_) => (0, 0),
         Subject::Pod => (1, 0),
         Subject::Volume(index, _) => (2, index),
         Subject::Container(at) => (3 + at.kind as u8, at.index),

@@ -76,6 +76,11 @@ fn push_subject(text: &mut String, pod: &Pod<'_>, group: &[Judged<'_, '_>], cont
             text.push_str("volume ");
             push_quoted(text, name);
         }
+        Subject::Namespace("") => text.push_str("its namespace"),
+        Subject::Namespace(name) => {
+            text.push_str("namespace ");
+            push_quoted(text, name);
+        }
         Subject::Container(_) => push_containers(text, pod, group, containers),
     }
 }
@@ -83,7 +88,7 @@ fn push_subject(text: &mut String, pod: &Pod<'_>, group: &[Judged<'_, '_>], cont
 /// The field of a container or volume. The value names the source of a volume.
 fn push_field(text: &mut String, finding: &Finding<'_>) {
     match finding.subject {
-        Subject::Container(_) => push_path(text, finding),
+        Subject::Container(_) | Subject::Namespace(_) => push_path(text, finding),
         Subject::Volume(..) if finding.path.steps().nth(1).is_some() => drop(finding.path.write_to(text)),
         Subject::Pod | Subject::Metadata | Subject::Volume(..) => {}
     }
@@ -131,7 +136,7 @@ pub(super) fn push_fix(text: &mut String, judged: &Judged<'_, '_>) {
 fn push_fix_of_volume(text: &mut String, types: Choices<'_>) -> fmt::Result {
     const CLAIM: &str = "persistentVolumeClaim";
     if !types.contains(CLAIM) {
-        text.push_str("use one of: ");
+        text.push_str(if types.iter().nth(1).is_none() { "use " } else { "use one of: " });
         return types.write_to(text, ", ");
     }
     text.push_str("use a persistentVolumeClaim");
@@ -191,7 +196,7 @@ pub fn note(pod: &Pod<'_>, judged: &Judged<'_, '_>, instead: Option<&str>) -> St
     const USUAL: usize = 160;
     let mut text = String::with_capacity(USUAL);
     match judged.finding.subject {
-        Subject::Container(_) | Subject::Volume(..) => {
+        Subject::Container(_) | Subject::Volume(..) | Subject::Namespace(_) => {
             push_subject(&mut text, pod, &[*judged], 0);
             text.push_str(": ");
         }

@@ -172,7 +172,7 @@ impl Parts<'_, '_, '_> {
                 "this pod exists already, and these fields cannot be changed: recreate the pod",
             );
         }
-        if self.existing.is_some() && has(PodPart::New, true) {
+        if self.existing.is_some() && has(PodPart::Changeable, true) {
             push_note(
                 message,
                 "kubectl debug --profile=restricted makes such a container, with an image that does not run as root",

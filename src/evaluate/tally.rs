@@ -35,7 +35,9 @@ impl Tally {
                 let change = self.key.hash_one((change_of(active, finding), part));
                 *self.containers.entry(change).or_default() += 1;
             }
-            Subject::Pod | Subject::Volume(..) | Subject::Metadata => self.others += 1,
+            Subject::Pod | Subject::Volume(..) | Subject::Metadata | Subject::Namespace(_) => {
+                self.others += 1
+            }
         }
     }
 
@@ -58,6 +60,7 @@ pub(super) fn field_of<'f>(finding: &'f Finding<'_>) -> impl Hash + Eq + use<'f>
         Subject::Container(at) => (1 + at.kind as u8, at.index),
         Subject::Volume(index, _) => (4, index),
         Subject::Metadata => (5, 0),
+        Subject::Namespace(_) => (6, 0),
     };
     (part, &finding.path)
 }

@@ -102,7 +102,7 @@ fn warning(
     let judged = group.first()?;
     let line = line(pod, group, 0)?;
     let fix = match PodPart::of(existing, judged.finding) {
-        PodPart::New => line.fix.as_str(),
+        PodPart::Changeable => line.fix.as_str(),
         PodPart::Existing => "recreate the pod",
         PodPart::OldEphemeral => "it was there before: recreate the pod",
     };

@@ -1,6 +1,6 @@
 //! An edit made in an object: for pods of our own, which nobody has to be sent a patch for.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::finding::edit::{Edit, EditOp};
 use crate::path::Step;
@@ -8,7 +8,8 @@ use crate::path::Step;
 impl Edit<'_> {
     /// Makes it in an object, with what leads to it. What cannot be there is not made.
     pub fn make_in(&self, object: &mut Value) {
-        let Some((last, parents)) = self.path.split_last() else { return };
+        let path = self.whole_path();
+        let Some((last, parents)) = path.split_last() else { return };
         let Some(parent) = parents.iter().try_fold(object, |at, step| member(at, step)) else { return };
         if self.op == EditOp::Remove {
             match (parent, last) {
@@ -21,12 +22,18 @@ impl Edit<'_> {
             return;
         }
         let Some(field) = member(parent, last) else { return };
-        match (&self.op, field) {
-            (EditOp::Set(value), field) => *field = value.into(),
-            (EditOp::Append(value), Value::Array(items)) => items.push(value.into()),
-            (EditOp::Prepend(value), Value::Array(items)) => items.insert(0, value.into()),
-            (EditOp::Append(value) | EditOp::Prepend(value), field) => *field = json!([Value::from(value)]),
-            (EditOp::Remove, _) => {}
+        let items: Vec<Value> = match &self.op {
+            EditOp::Set(value) => return *field = value.into(),
+            EditOp::Append(items) => {
+                items.iter().filter_map(|item| serde_json::from_str(item).ok()).collect()
+            }
+            EditOp::Prepend(value) => vec![value.into()],
+            EditOp::Remove => return,
+        };
+        match (field, &self.op) {
+            (Value::Array(list), EditOp::Prepend(_)) => drop(list.splice(0..0, items)),
+            (Value::Array(list), _) => list.extend(items),
+            (field, _) => *field = items.into(),
         }
     }
 }

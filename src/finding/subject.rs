@@ -17,6 +17,8 @@ pub enum Subject<'p> {
     Volume(usize, &'p str),
     /// The metadata: labels and annotations.
     Metadata,
+    /// The Namespace that the pod is in, by its name, empty where that is not known: the field is one of its metadata.
+    Namespace(&'p str),
 }
 
 impl<'p> Subject<'p> {
@@ -25,11 +27,12 @@ impl<'p> Subject<'p> {
     pub fn container(self) -> Option<ContainerRef<'p>> {
         match self {
             Self::Container(container) => Some(container),
-            Self::Pod | Self::Volume(..) | Self::Metadata => None,
+            Self::Pod | Self::Volume(..) | Self::Metadata | Self::Namespace(_) => None,
         }
     }
 
-    /// The path from the root of the pod, or of the template, to a field of this part.
+    /// The path from the root of the pod, or of the template, to a field of this part. To those of the Namespace there is
+    /// none: it leads to where the pod names it.
     #[must_use]
     pub fn join(self, field: &FieldPath<'p>) -> Path<'p> {
         // Most paths have five to seven steps.
@@ -40,7 +43,11 @@ impl<'p> Subject<'p> {
             path.push(list);
             path.push(index);
         }
-        path.extend(field.steps());
+        match self {
+            // The field is in another object.
+            Self::Namespace(_) => path.push("namespace"),
+            Self::Pod | Self::Container(_) | Self::Volume(..) | Self::Metadata => path.extend(field.steps()),
+        }
         path
     }
 
@@ -58,17 +65,21 @@ impl<'p> Subject<'p> {
             text.push_str(list);
             let _ = write_index(&mut text, index);
         }
+        if let Self::Namespace(_) = self {
+            text.push_str(".namespace");
+            return text;
+        }
         let _ = field.write_further(&mut text, false, |text, key| text.write_str(key));
         text
     }
 
     /// The field of the object that this part is in and, of an item of a list, the list and the index.
-    fn place(self) -> (&'static str, Option<(&'static str, usize)>) {
+    pub(crate) fn place(self) -> (&'static str, Option<(&'static str, usize)>) {
         match self {
             Self::Pod => ("spec", None),
             Self::Container(container) => ("spec", Some((container.kind.list(), container.index))),
             Self::Volume(index, _) => ("spec", Some(("volumes", index))),
-            Self::Metadata => ("metadata", None),
+            Self::Metadata | Self::Namespace(_) => ("metadata", None),
         }
     }
 }
@@ -82,9 +93,13 @@ mod tests {
     #[test]
     fn a_path_is_dotted_as_every_path_is() {
         let container = ContainerRef { kind: ContainerKind::Init, index: 12, name: "c" };
-        for subject in
-            [Subject::Pod, Subject::Container(container), Subject::Volume(3, "v"), Subject::Metadata]
-        {
+        for subject in [
+            Subject::Pod,
+            Subject::Container(container),
+            Subject::Volume(3, "v"),
+            Subject::Metadata,
+            Subject::Namespace("team"),
+        ] {
             for field in [
                 FieldPath::default(),
                 FieldPath::from("hostPID"),

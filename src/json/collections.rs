@@ -29,6 +29,9 @@ impl<'a> Reader<'a> {
         known: &Names<'_>,
         mut member: impl FnMut(&mut Self, &Cow<'a, str>) -> Result<()>,
     ) -> Result<bool> {
+        if self.is_part {
+            return self.object_of_part(known, &mut member);
+        }
         if !self.open(b'{')? {
             return Ok(false);
         }
@@ -133,7 +136,7 @@ impl<'a> Reader<'a> {
 
     /// Reads the opening bracket; `Ok(false)` means that it was `null`.
     #[inline]
-    fn open(&mut self, bracket: u8) -> Result<bool> {
+    pub(super) fn open(&mut self, bracket: u8) -> Result<bool> {
         if self.next_byte() != Some(bracket) {
             return self.open_null(bracket);
         }

@@ -5,8 +5,6 @@
 //! keep us busy.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
-use std::hash::RandomState;
 
 use crate::json::error::{ErrorKind, JsonError, Result, fault};
 use crate::json::fingerprint::KeyFingerprint;
@@ -133,7 +131,7 @@ impl<'a> Reader<'a> {
         if let Some(many) = self.many_keys.last_mut().filter(|many| many.first == first) {
             return many.insert(key);
         }
-        let mut many = ManyKeys { first, hash_key: RandomState::new(), hashes: HashSet::new() };
+        let mut many = ManyKeys::new(first);
         for fingerprint in self.fingerprints.get(first..).unwrap_or_default() {
             if let Some(scanned) = self.key_of(*fingerprint) {
                 many.insert(&scanned);
@@ -166,7 +164,7 @@ impl<'a> Reader<'a> {
     }
 
     #[cold]
-    fn repeated(&self, start: usize) -> JsonError {
+    pub(super) fn repeated(&self, start: usize) -> JsonError {
         let error = fault(ErrorKind::Repeated, "the key comes twice", start - 1);
         match self.string_at(start - 1) {
             Ok(text) => error.inside_key(&text),

@@ -19,6 +19,8 @@ pub struct Reader<'a> {
     pub(super) compared: usize,
     pub(super) kept: usize,
     pub(super) refuses_misspelt_case: bool,
+    /// Whether its objects are read without an allocation.
+    pub(super) is_part: bool,
     /// Of the keys of the objects that are open, outermost first.
     pub(super) fingerprints: Vec<KeyFingerprint>,
     /// Those of the open objects that have many.
@@ -73,6 +75,7 @@ impl<'a> Reader<'a> {
             compared: 0,
             kept: 0,
             refuses_misspelt_case: false,
+            is_part: false,
             fingerprints: Vec::new(),
             many_keys: Vec::new(),
             quotes: QuoteIndex::new(),

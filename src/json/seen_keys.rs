@@ -26,6 +26,10 @@ pub(super) struct ManyKeys {
 }
 
 impl ManyKeys {
+    pub(super) fn new(first: usize) -> Self {
+        Self { first, hash_key: RandomState::new(), hashes: HashSet::new() }
+    }
+
     pub(super) fn insert(&mut self, key: &str) -> bool {
         self.hashes.insert(self.hash_key.hash_one(key))
     }

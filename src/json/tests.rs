@@ -62,9 +62,12 @@ fn depth_and_elements_and_strings_are_bounded() {
     assert_eq!(error.kind(), ErrorKind::Limit);
 }
 
-/// Why the objects of a text cannot be read, of which every key is asked for.
+/// Why the objects of a text cannot be read, of which every key is asked for: the same whether it is a part or not.
 fn reading(text: &str) -> std::result::Result<(), String> {
-    rebuild(&mut Reader::over(text)).map(drop).map_err(|error| error.to_string())
+    let read = |mut reader: Reader<'_>| rebuild(&mut reader).map(drop).map_err(|error| error.to_string());
+    let whole = read(Reader::over(text));
+    assert_eq!(read(Reader::over_part(text)), whole, "{text}");
+    whole
 }
 
 #[test]

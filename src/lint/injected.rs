@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::assess::{InjectedOutcome, assess_injected};
+use crate::controls::PodOrigin;
 use crate::policy::SecurityPolicy;
 use crate::workload::InjectedContainer;
 
@@ -25,11 +26,11 @@ impl Injected {
     /// Of those that are added, the ones that there is something to say about.
     pub(super) fn of(
         containers: impl IntoIterator<Item = InjectedContainer>,
-        policies: &[&SecurityPolicy],
+        (policies, origin): (&[&SecurityPolicy], PodOrigin<'_>),
     ) -> Vec<Self> {
         let mut found: Vec<Self> = Vec::new();
         for container in containers {
-            let added = Self::new(&container, assess_injected(&container, policies));
+            let added = Self::new(&container, assess_injected(&container, (policies, origin)));
             found.extend(added.filter(|added| !found.contains(added)));
         }
         found

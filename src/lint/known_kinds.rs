@@ -3,6 +3,7 @@
 //! A group without a dot is one of Kubernetes' own: those of custom resources need one. So what such a group does not have
 //! is misspelt, or left out here on purpose.
 
+use crate::policy::POLICY_TEST;
 use crate::text::nearest;
 use crate::workload::{Kind, Kinds, WORKLOADS, Workload};
 
@@ -14,7 +15,7 @@ pub(super) const NAMESPACE: &str = "Namespace";
 
 /// The kinds of Kubernetes' own groups without pods that are made of them, and others of which the same is known although
 /// they hold what looks like containers.
-const WITHOUT_PODS: [(&str, &[&str]); 9] = [
+const WITHOUT_PODS: [(&str, &[&str]); 10] = [
     ("", CORE),
     // It holds a template that was: the controller that wrote it has the one that is.
     ("apps", &["ControllerRevision", "DeploymentRollback", "Scale"]),
@@ -37,6 +38,8 @@ const WITHOUT_PODS: [(&str, &[&str]); 9] = [
     ("kustomize.config.k8s.io", &["Component", "Kustomization"]),
     // What is used, not what is asked for.
     ("metrics.k8s.io", &["NodeMetrics", "PodMetrics"]),
+    // What is in it is there to be refused.
+    ("podgate.dev", &[POLICY_TEST]),
 ];
 
 /// Those of the core group. `Config` is kubectl's own, `Template` is that of old OpenShift.

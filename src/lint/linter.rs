@@ -1,6 +1,7 @@
 //! An object → its entry in the report: the evaluator's verdict, with the place of each finding.
 
 use crate::assess::{Assessed, assess, assess_pod};
+use crate::controls::PodOrigin;
 use crate::json::{self, Reader};
 use crate::lint::account_of_run::AccountOfRun;
 use crate::lint::describe::describe;
@@ -140,13 +141,13 @@ impl<'o> Linter<'o> {
             }
             Err(_) => self.name_of(item),
         };
-        let policies = self.policies_for(&name.namespace);
+        let (policies, from) = self.judged_by(&name.namespace);
         let faults = || wrong_types::all(item.node, origin.text, |json| self.read(workload, json).map(drop));
         let defaults = PodDefaults::of(self.references, &name.namespace);
-        let written = || self.written_pod(workload, item, &policies, &defaults).ok_or_else(faults);
+        let written = || self.written_pod(workload, item, (&policies, from), &defaults).ok_or_else(faults);
         let pod = match read {
             Ok(object) if !has_placeholder && defaults.are_none() => {
-                self.workload_pod(workload, item, object, &policies)
+                self.workload_pod(workload, item, object, (&policies, from))
             }
             Ok(_) => written()?,
             Err(_) if has_placeholder => {
@@ -163,10 +164,10 @@ impl<'o> Linter<'o> {
         let template = item.node.locate(&workload.template_steps());
         let (mut injected, mut misplaced) = (Vec::new(), Vec::new());
         if template.exact {
-            injected = Injected::of(injected_by_metadata(template.node), &policies);
+            injected = Injected::of(injected_by_metadata(template.node), (&policies, from));
             let whole = Template::in_place(workload.template_steps(), template.node);
             let whole = defaults.merged_into(whole, item.node);
-            misplaced = self.add_identity(&[whole], (item, &name.namespace), &mut pods);
+            misplaced = self.add_identity(&[whole], (item, &name.namespace, &policies), &mut pods);
         }
         misplaced.extend(misplaced::find(item.node, workload));
         Ok(ObjectReport { injected, misplaced, ..self.report(item, origin, name, &policies, pods) })
@@ -178,7 +179,7 @@ impl<'o> Linter<'o> {
         workload: &Workload,
         item: &Item<'_>,
         mut object: WorkloadObject<'_>,
-        policies: &[&SecurityPolicy],
+        (policies, origin): (&[&SecurityPolicy], PodOrigin<'_>),
     ) -> PodReport {
         let base = workload.template_steps();
         let located = item.node.locate(&base);
@@ -187,7 +188,7 @@ impl<'o> Linter<'o> {
             Some(pod) if located.exact => {
                 let mut template = Template::in_place(base, located.node);
                 template.unresolved = missing;
-                assess_pod((&template, located.node), policies, pod, |assessed| {
+                assess_pod((&template, located.node), (policies, origin), pod, |assessed| {
                     describe(&template, located.node, assessed)
                 })
             }
@@ -204,7 +205,7 @@ impl<'o> Linter<'o> {
         &self,
         workload: &Workload,
         item: &Item<'_>,
-        policies: &[&SecurityPolicy],
+        policies: (&[&SecurityPolicy], PodOrigin<'_>),
         defaults: &PodDefaults<'_>,
     ) -> Option<PodReport> {
         let base = workload.template_steps();
@@ -247,18 +248,18 @@ impl<'o> Linter<'o> {
         if !defaults.are_none() {
             templates = templates.into_iter().map(|template| defaults.merged_into(template, node)).collect();
         }
-        let policies = self.policies_for(&name.namespace);
+        let (policies, from) = self.judged_by(&name.namespace);
         let mut pods: Vec<PodReport> =
-            templates.iter().map(|template| self.template(template, &policies)).collect();
+            templates.iter().map(|template| self.template(template, (&policies, from))).collect();
         let by_webhooks =
             templates.iter().filter_map(|template| template.pod.as_deref()).flat_map(injected_by_metadata);
-        let injected = Injected::of(object.injected().into_iter().chain(by_webhooks), &policies);
+        let injected = Injected::of(object.injected().into_iter().chain(by_webhooks), (&policies, from));
         let has_patterns = |kind: &Kind| matches!(kind.carries, Carries::Templates(_));
         let mut misplaced = match self.kinds.find(api_version, kind).is_some_and(has_patterns) {
             true => unlooked::find(node, kind, &templates),
             false => Vec::new(),
         };
-        misplaced.extend(self.add_identity(&templates, (item, &name.namespace), &mut pods));
+        misplaced.extend(self.add_identity(&templates, (item, &name.namespace, &policies), &mut pods));
         drop(templates);
         Some(ObjectReport { misplaced, injected, ..self.report(item, origin, name, &policies, pods) })
     }
@@ -268,18 +269,18 @@ impl<'o> Linter<'o> {
     fn add_identity(
         &self,
         templates: &[Template<'_>],
-        (item, namespace): (&Item<'_>, &str),
+        (item, namespace, security): (&Item<'_>, &str, &[&SecurityPolicy]),
         pods: &mut [PodReport],
     ) -> Vec<Misplaced> {
         let Some(check) = &self.identity else { return Vec::new() };
         let Item { api_version, kind, .. } = *item;
         for (template, pod) in templates.iter().zip(pods) {
-            check.judge(template, PodSource { namespace, api_version, kind }, pod);
+            check.judge(template, PodSource { namespace, api_version, kind, security }, pod);
         }
         misplaced_keys(item, templates)
     }
 
-    fn template(&self, template: &Template<'_>, policies: &[&SecurityPolicy]) -> PodReport {
+    fn template(&self, template: &Template<'_>, policies: (&[&SecurityPolicy], PodOrigin<'_>)) -> PodReport {
         assess(template, policies, self.is_gate, |assessed| match (assessed, template.pod.as_deref()) {
             (Ok(assessed), Some(written)) => describe(template, written, assessed),
             (Ok(Assessed { unresolved, .. }) | Err(unresolved), _) => {
@@ -295,7 +296,7 @@ impl<'o> Linter<'o> {
             return None;
         }
         let name = self.name_of(item);
-        let policies = self.policies_for(&name.namespace);
+        let (policies, _) = self.judged_by(&name.namespace);
         let pod = |path: &Path<'_>| {
             let about = (item.api_version, item.kind);
             let mut unresolved = Unresolved::of_unknown_kind(item.node, about, &name.name, path);
@@ -330,11 +331,19 @@ impl<'o> Linter<'o> {
         ObjectName { namespace: namespace.to_owned(), name }
     }
 
-    fn policies_for(&self, namespace: &str) -> Vec<&'o SecurityPolicy> {
-        let namespace = real(namespace);
+    /// The policies that hold for the pods of an object in a namespace, and where those come from.
+    fn judged_by<'n>(&self, namespace: &'n str) -> (Vec<&'o SecurityPolicy>, PodOrigin<'n>)
+    where
+        'o: 'n,
+    {
+        let (namespace, set) = (real(namespace), self.policies());
+        let from = PodOrigin { namespace, ..PodOrigin::default() };
         match self.index.get(namespace) {
-            Some(known) => known.policies().security(self.policies()).collect(),
-            None => self.policies().security_for(namespace, None).collect(),
+            Some(known) => {
+                let annotations = Some(known.metadata().annotations());
+                (known.policies().security(set).collect(), PodOrigin { annotations, ..from })
+            }
+            None => (set.security_for(namespace, None).collect(), from),
         }
     }
 

@@ -102,8 +102,8 @@ fn run_on(threads: usize, inputs: &[Input], options: Options) -> Report {
     let mut mentions_identity = false;
     let mut asked_for = ReferentKinds::default();
     for found in in_order(threads, &sources, |source| objects_of(source, &namespace, gives_identities)) {
-        for (name, labels) in found.namespaces {
-            objects.add_namespace(name, labels);
+        for (name, metadata) in found.namespaces {
+            objects.add_namespace(name, metadata);
         }
         objects.references.extend(found.referents);
         found.accounts.into_iter().for_each(|object| object.put(&mut objects.snapshot));

@@ -1,25 +1,23 @@
-//! Objects of the cluster that a verdict depends on, read from files: the Namespaces and their labels, the service
+//! Objects of the cluster that a verdict depends on, read from files: the Namespaces with labels and annotations, the service
 //! accounts with what names them, and existing pods.
 //!
 //! Objects of other kinds are ignored: an export of a cluster holds more than is needed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::identity::aad_pod_identity::PodIdentityKind;
 use crate::json::{self, Reader, members};
 use crate::lint::account_object::{AccountObject, is_of_accounts};
 use crate::lint::identity::MENTION;
 use crate::lint::known_kinds::NAMESPACE;
 use crate::lint::manifest::{self, Item};
 use crate::lint::place;
-use crate::lint::pod_identities::add_pod_identity;
 use crate::lint::unread::{DocumentOrigin, Unread};
 use crate::lint::wrong_types;
 use crate::path::Path;
 use crate::pod::Metadata;
-use crate::policy::{Labels, Snapshot};
+use crate::policy::{NamespaceMetadata, Snapshot};
 use crate::workload::{References, Referent, ReferentKinds};
-use crate::yaml::{self, ReadDocument, Stated, YamlError};
+use crate::yaml::{self, Node, ReadDocument, Stated, YamlError};
 
 const POD: &str = "Pod";
 
@@ -31,7 +29,7 @@ const DEFAULT_NAMESPACE: &str = "default";
 pub struct Objects {
     /// The Namespaces, the service accounts, and the bindings that name them.
     pub snapshot: Snapshot,
-    /// The Namespaces that come more than once, with other labels: some may be patches of others.
+    /// The Namespaces that come more than once, with other labels or annotations: some may be patches of others.
     pub contradicted: BTreeSet<String>,
     /// The pods of each namespace, as JSON.
     pub pods: BTreeMap<String, Vec<String>>,
@@ -40,10 +38,10 @@ pub struct Objects {
 }
 
 impl Objects {
-    pub(super) fn add_namespace(&mut self, name: String, labels: Labels) {
-        let known = self.snapshot.labels(&name).cloned();
-        self.snapshot.insert(&name, labels);
-        if known.is_some_and(|known| self.snapshot.labels(&name) != Some(&known)) {
+    pub(super) fn add_namespace(&mut self, name: String, metadata: NamespaceMetadata) {
+        let known = self.snapshot.namespace(&name).cloned();
+        self.snapshot.insert_namespace(&name, metadata);
+        if known.is_some_and(|known| self.snapshot.namespace(&name) != Some(&known)) {
             self.contradicted.insert(name);
         }
     }
@@ -70,7 +68,7 @@ fn may_hold_namespace(text: &str) -> bool {
 #[derive(Debug, Default)]
 pub(super) struct FoundObjects {
     /// The Namespaces.
-    pub(super) namespaces: Vec<(String, Labels)>,
+    pub(super) namespaces: Vec<(String, NamespaceMetadata)>,
     /// What others take their pods from.
     pub(super) referents: Vec<Referent>,
     /// Service accounts, and what names them.
@@ -183,9 +181,6 @@ fn add_document(file: &str, document: &yaml::Document, text: &str, objects: &mut
 
 fn add(file: &str, item: &Item<'_>, text: &str, objects: &mut Objects) -> Result<(), Vec<YamlError>> {
     objects.references.extend(referent(file, item, DEFAULT_NAMESPACE, ReferentKinds::ALL));
-    if let Some(kind) = PodIdentityKind::of(item.api_version, item.kind) {
-        return add_pod_identity(kind, item.node, text, objects.snapshot.pod_identities_mut());
-    }
     if let Some(object) = AccountObject::read(item, text, DEFAULT_NAMESPACE)? {
         object.put(&mut objects.snapshot);
         return Ok(());
@@ -195,8 +190,8 @@ fn add(file: &str, item: &Item<'_>, text: &str, objects: &mut Objects) -> Result
     }
     match item.kind {
         NAMESPACE => {
-            let (name, labels) = read_namespace(item, text)?;
-            objects.add_namespace(name, labels);
+            let (name, metadata) = read_namespace(item, text)?;
+            objects.add_namespace(name, metadata);
         }
         POD => {
             let Facts { namespace, .. } = read_facts(item, text)?;
@@ -208,16 +203,19 @@ fn add(file: &str, item: &Item<'_>, text: &str, objects: &mut Objects) -> Result
     Ok(())
 }
 
-/// The name and labels of a Namespace.
-pub(super) fn read_namespace(item: &Item<'_>, text: &str) -> Result<(String, Labels), Vec<YamlError>> {
-    read_facts(item, text).map(|facts| (facts.name, facts.labels))
+/// The name of a Namespace, and what is kept of it.
+pub(super) fn read_namespace(
+    item: &Item<'_>,
+    text: &str,
+) -> Result<(String, NamespaceMetadata), Vec<YamlError>> {
+    read_facts(item, text).map(|facts| (facts.name, facts.kept))
 }
 
 /// What is read of an object's metadata.
 struct Facts {
     name: String,
     namespace: String,
-    labels: Labels,
+    kept: NamespaceMetadata,
 }
 
 fn read_facts(item: &Item<'_>, text: &str) -> Result<Facts, Vec<YamlError>> {
@@ -231,10 +229,15 @@ fn read_facts(item: &Item<'_>, text: &str) -> Result<Facts, Vec<YamlError>> {
     }
     let namespace = if metadata.namespace.is_empty() { DEFAULT_NAMESPACE } else { &metadata.namespace };
     let labels = metadata.labels.iter().flatten();
+    let labels = labels.map(|(key, value)| (key.to_string(), value.to_string())).collect();
+    // They are texts, or `null`, which is read as an empty one.
+    let annotations = item.node.get_in(&["metadata", "annotations"]).map(Node::entries).unwrap_or_default();
+    let annotations =
+        annotations.iter().map(|entry| (entry.key.as_str(), entry.value.as_text().unwrap_or_default()));
     Ok(Facts {
         name: metadata.name.to_string(),
         namespace: namespace.to_owned(),
-        labels: labels.map(|(key, value)| (key.to_string(), value.to_string())).collect(),
+        kept: NamespaceMetadata::new(labels, annotations),
     })
 }
 

@@ -39,6 +39,13 @@ pub enum Input {
     Path(PathBuf),
     /// Standard input.
     Stdin,
+    /// A text that was read already, and what it is called in reports.
+    Text {
+        /// Its name.
+        name: String,
+        /// What is in it.
+        text: String,
+    },
 }
 
 impl From<PathBuf> for Input {
@@ -130,6 +137,7 @@ pub(super) fn find(inputs: &[Input], excludes: &Excludes) -> FoundSources {
     for input in inputs {
         match input {
             Input::Stdin => found.keep(STDIN.to_owned(), || Ok(io::stdin().lock())),
+            Input::Text { name, text } => found.keep(name.clone(), || Ok(text.as_bytes())),
             Input::Path(path) if excludes.has_named(path, path.is_dir()) => found.excluded += 1,
             Input::Path(path) => match fs::metadata(path) {
                 Ok(metadata) if metadata.is_dir() => found.walk(path, excludes),

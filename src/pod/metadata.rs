@@ -104,18 +104,18 @@ impl<'a> Metadata<'a> {
         Ok(())
     }
 
-    /// Calls back with the key of each annotation, whether or not its value is kept.
+    /// Calls back with the key of each annotation, whether or not its value is kept, and with the value as JSON text.
     ///
     /// # Errors
     /// None that reading the metadata did not find.
-    pub fn for_each_annotation_key(&self, mut each: impl FnMut(Cow<'a, str>)) -> Result<()> {
+    pub fn for_each_annotation(&self, mut each: impl FnMut(Cow<'a, str>, &'a str)) -> Result<()> {
         if self.annotation_text.is_empty() {
             return Ok(());
         }
-        Reader::over(self.annotation_text)
+        Reader::over_part(self.annotation_text)
             .object(|reader, key| {
-                each(key.clone());
-                reader.skip_string()
+                each(key.clone(), reader.skip()?);
+                Ok(())
             })
             .map(drop)
     }

@@ -11,21 +11,27 @@
 mod changes;
 mod container;
 mod container_ref;
+mod label;
 mod limits;
 mod metadata;
+mod node_terms;
 mod projected_token;
 mod security;
 mod spec;
 mod strings;
+mod toleration;
 mod volume;
 mod volume_mount;
 
 pub use changes::Changes;
 pub use container::{Container, ContainerKind, HostPort, ProbeHost, Variable};
 pub use container_ref::ContainerRef;
+pub use label::{can_match_label_key, can_match_label_value, is_dns_subdomain, is_label_key, is_label_value};
 pub use metadata::{Metadata, Owner};
+pub use node_terms::NodeTerm;
 pub use security::{Capabilities, Groups, PodSecurityContext, Profile, SeLinuxOptions, SecurityContext};
 pub use spec::{Pod, Spec};
 pub use strings::Strings;
+pub use toleration::Toleration;
 pub use volume::{Volume, VolumeSource};
 pub use volume_mount::{VolumeMount, VolumeMounts};

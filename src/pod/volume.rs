@@ -159,7 +159,7 @@ impl<'a> Volume<'a> {
     pub fn source(&self, source: VolumeSource) -> Result<&'a str> {
         let mut found = "";
         if self.has(source) && !self.text.is_empty() {
-            Reader::over(self.text).object(|reader, key| {
+            Reader::over_part(self.text).object(|reader, key| {
                 let text = reader.skip()?;
                 if key == source.name() {
                     found = text;

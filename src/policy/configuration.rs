@@ -10,10 +10,11 @@ use serde_json::Value;
 
 use crate::controls::StandardError;
 use crate::path::Path;
+use crate::pod::is_dns_subdomain;
 use crate::policy::document::{DocumentReader, path};
 use crate::policy::pod_security::{Action, Exemptions, LevelVersion, Levels, PodSecurityConfiguration};
 use crate::policy::schema;
-use crate::policy::selector::{is_dns_subdomain, is_namespace};
+use crate::policy::selector::is_namespace;
 use crate::text::not_ascii;
 
 /// The API group of a PodSecurityConfiguration.

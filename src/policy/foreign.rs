@@ -7,7 +7,7 @@ use crate::controls::{Level, Standard};
 use crate::path::Path;
 use crate::policy::configuration;
 use crate::policy::file_name::is_policy_file;
-use crate::policy::kind::{GROUP, KIND_TABLE};
+use crate::policy::kind::{GROUP, KIND_TABLE, POLICY_TEST};
 use crate::text::{Printable, quoted};
 use crate::workload::Workload;
 
@@ -29,6 +29,7 @@ pub(super) fn advice(object: &Value) -> Option<(Path<'static>, String)> {
             "a List: give each of its items as a document of its own, with a line --- between".to_owned()
         }
         (GROUP, KIND_TABLE) => "a table of kinds, and no policy: name its file with --kinds".to_owned(),
+        (GROUP, POLICY_TEST) => "a test of policies, and none itself: podgate policy test runs it".to_owned(),
         ("apiserver.config.k8s.io", "AdmissionConfiguration") => of_admission_configuration(object),
         ("policy" | "extensions", "PodSecurityPolicy") => of_pod_security_policy(object),
         ("admissionregistration.k8s.io", _) => {

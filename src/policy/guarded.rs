@@ -1,13 +1,14 @@
-//! The labels of namespaces that policies select by or that grant something, and which of them are not guarded.
+//! The labels of namespaces that policies select by or that grant something, the annotations that controls go by, and which
+//! of them are not guarded.
 //!
-//! Anyone who may edit a Namespace may edit its labels. A policy that depends on an unguarded label can be evaded by
-//! changing the label, creating the pod, and changing it back.
+//! Anyone who may edit a Namespace may edit its labels and annotations. A policy that depends on an unguarded one can be
+//! evaded by changing it, creating the pod, and changing it back. A key that is guarded is guarded as both.
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::policy::selector::is_label_key;
+use crate::pod::is_label_key;
 use crate::policy::snapshot::NAME_LABEL;
 use crate::policy::{Action, PolicyKind, PolicySet, Scope};
 
@@ -15,17 +16,19 @@ use crate::policy::{Action, PolicyKind, PolicySet, Scope};
 /// that lets ResourceClaims of a namespace have `adminAccess`, which is access to devices that others use.
 pub const GUARDED_LABELS: &str = "podgate.dev/policy,resource.kubernetes.io/admin-access";
 
-/// The keys of labels that only trusted people can change on a Namespace.
+/// The keys of labels and annotations that only trusted people can change on a Namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GuardedLabels(BTreeSet<String>);
 
-/// An unguarded label that decides whether a policy holds in a namespace.
+/// An unguarded label that decides whether a policy holds in a namespace, or an annotation that decides what it allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnguardedLabel {
     /// The kind of the policy and its name, as `SecurityPolicy ml-restricted`.
     pub policy: String,
     /// The key of the label.
     pub key: String,
+    /// Whether it is that of an annotation.
+    pub is_annotation: bool,
 }
 
 impl GuardedLabels {
@@ -67,8 +70,8 @@ impl fmt::Display for GuardedLabels {
 }
 
 impl PolicySet {
-    /// The labels that decide where policies hold and are not guarded: each key once a policy, in the order of the
-    /// policies.
+    /// The labels that decide where policies hold, and the annotations that decide what they allow, that are not guarded: each
+    /// key once a policy, labels in the order of the policies, and then annotations.
     #[must_use]
     pub fn unguarded_labels(&self, guarded: &GuardedLabels) -> Vec<UnguardedLabel> {
         let security =
@@ -79,18 +82,31 @@ impl PolicySet {
         for (kind, name, scope) in security.chain(identity) {
             let Scope::Labels(selector) = scope else { continue };
             for key in selector.keys().into_iter().filter(|key| !guarded.has(key)) {
-                unguarded
-                    .push(UnguardedLabel { policy: format!("{} {name}", kind.name()), key: key.to_owned() });
+                let policy = format!("{} {name}", kind.name());
+                unguarded.push(UnguardedLabel { policy, key: key.to_owned(), is_annotation: false });
             }
         }
+        unguarded.extend(self.unguarded_annotations(guarded));
         if self.pod_security.is_some() {
             let keys = Action::ALL.iter().flat_map(|action| action.labels());
             unguarded.extend(keys.filter(|key| !guarded.has(key)).map(|key| UnguardedLabel {
                 policy: "PodSecurityConfiguration".to_owned(),
                 key: key.to_owned(),
+                is_annotation: false,
             }));
         }
         unguarded
+    }
+
+    fn unguarded_annotations(&self, guarded: &GuardedLabels) -> impl Iterator<Item = UnguardedLabel> {
+        self.security.iter().flat_map(|policy| {
+            let keys: BTreeSet<_> = policy.namespace_annotations().filter(|key| !guarded.has(key)).collect();
+            keys.into_iter().map(|key| UnguardedLabel {
+                policy: format!("{} {}", PolicyKind::SecurityPolicy.name(), policy.name),
+                key: key.to_owned(),
+                is_annotation: true,
+            })
+        })
     }
 }
 
@@ -137,7 +153,33 @@ spec:
 
     fn unguarded(policies: &PolicySet, guarded: &str) -> Vec<String> {
         let unguarded = policies.unguarded_labels(&guarded.parse().unwrap());
-        unguarded.into_iter().map(|UnguardedLabel { policy, key }| format!("{policy}: {key}")).collect()
+        let named = |UnguardedLabel { policy, key, is_annotation }| {
+            format!("{policy}: {key}{}", if is_annotation { " (annotation)" } else { "" })
+        };
+        unguarded.into_iter().map(named).collect()
+    }
+
+    #[test]
+    fn annotations_that_say_which_ids_are_allowed_have_to_be_guarded() {
+        let policy = |controls: &str| {
+            read(&format!(
+                "apiVersion: podgate.dev/v1alpha1\nkind: SecurityPolicy\nmetadata: {{name: p}}\nspec:\n  match: {{namespaces: \
+                 [a]}}\n  controls: {controls}\n"
+            ))
+        };
+        let users = policy("{runAsUserRanges: {fromNamespace: true}}");
+        let (of_users, of_groups) =
+            ("openshift.io/sa.scc.uid-range", "openshift.io/sa.scc.supplemental-groups");
+        assert_eq!(unguarded(&users, GUARDED_LABELS), [format!("SecurityPolicy p: {of_users} (annotation)")]);
+        assert_eq!(unguarded(&users, of_users), [""; 0]);
+        let all = policy("{runAsUserRanges: {fromNamespace: true}, fsGroupRanges: {fromNamespace: true}}");
+        assert_eq!(
+            unguarded(&all, ""),
+            [of_groups, of_users].map(|key| format!("SecurityPolicy p: {key} (annotation)"))
+        );
+        assert_eq!(unguarded(&all, of_users), [format!("SecurityPolicy p: {of_groups} (annotation)")]);
+        let own = policy("{runAsUserRanges: {ranges: [{min: 1, max: 2}]}}");
+        assert_eq!(unguarded(&own, ""), [""; 0]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::policy::snapshot::{Labels, Snapshot};
+use crate::policy::snapshot::{Labels, NamespaceMetadata, Snapshot};
 use crate::policy::{IdentityPolicy, Match, PolicySet, SecurityPolicy};
 
 /// Policies, and which of them hold in each known namespace. Immutable.
@@ -18,7 +18,7 @@ pub struct PolicyIndex {
 /// A known namespace.
 #[derive(Debug)]
 pub struct IndexedNamespace {
-    labels: Arc<Labels>,
+    metadata: Arc<NamespaceMetadata>,
     policies: NamespacePolicies,
 }
 
@@ -37,6 +37,8 @@ pub struct NamespacePolicies {
     is_unjudged: bool,
     /// Whether what holds depends on the labels of the namespace.
     depends_on_labels: bool,
+    /// Whether a policy that holds goes by annotations of the namespace.
+    reads_annotations: bool,
 }
 
 impl PolicyIndex {
@@ -47,15 +49,15 @@ impl PolicyIndex {
         empty.with_snapshot(snapshot)
     }
 
-    /// The same policies in a changed cluster. Only namespaces whose labels changed are resolved again.
+    /// The same policies in a changed cluster. Only namespaces that changed are resolved again.
     #[must_use]
     pub fn with_snapshot(&self, snapshot: &Snapshot) -> Self {
-        let entry = |(name, labels): (&Arc<str>, &Arc<Labels>)| {
+        let entry = |(name, metadata): (&Arc<str>, &Arc<NamespaceMetadata>)| {
             let entry = match self.namespaces.get(name) {
-                Some(known) if Arc::ptr_eq(&known.labels, labels) => Arc::clone(known),
+                Some(known) if Arc::ptr_eq(&known.metadata, metadata) => Arc::clone(known),
                 Some(_) | None => {
-                    let policies = self.policies.resolve(name, Some(labels));
-                    Arc::new(IndexedNamespace { labels: Arc::clone(labels), policies })
+                    let policies = self.policies.resolve(name, Some(&metadata.labels));
+                    Arc::new(IndexedNamespace { metadata: Arc::clone(metadata), policies })
                 }
             };
             (Arc::clone(name), entry)
@@ -81,7 +83,21 @@ impl IndexedNamespace {
     /// Its labels.
     #[must_use]
     pub fn labels(&self) -> &Labels {
-        &self.labels
+        &self.metadata.labels
+    }
+
+    /// All that is kept of it.
+    #[must_use]
+    pub fn metadata(&self) -> &NamespaceMetadata {
+        &self.metadata
+    }
+
+    /// Whether it has to be read again before anything is said of its pods: no policy holds, but one might if the labels have
+    /// changed, or a policy goes by annotations, which a new namespace gets only after it was made.
+    #[must_use]
+    pub fn may_be_outdated(&self) -> bool {
+        let lacks_annotations = self.policies.reads_annotations && !self.metadata.has_annotations();
+        self.policies.needs_current_labels() || lacks_annotations
     }
 
     /// The policies that hold in it.
@@ -144,7 +160,10 @@ impl PolicySet {
         let mut found = NamespacePolicies::default();
         for (at, policy) in self.security.iter().enumerate() {
             match self.matches(&policy.scope, namespace, labels) {
-                Match::Yes | Match::Unknown => found.security.push(at),
+                Match::Yes | Match::Unknown => {
+                    found.security.push(at);
+                    found.reads_annotations |= policy.namespace_annotations().next().is_some();
+                }
                 Match::No => {}
             }
         }

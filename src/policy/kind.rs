@@ -15,11 +15,13 @@ pub(crate) const API_VERSION: &str = "podgate.dev/v1alpha1";
 pub(super) const GROUP: &str = "podgate.dev";
 /// The kind of their API that is no policy: a platform's own kinds with pods, which `--kinds` names.
 pub const KIND_TABLE: &str = "KindTable";
+/// The kind of their API that says what is expected of policies, which `podgate policy test` compares with what they do.
+pub const POLICY_TEST: &str = "PolicyTest";
 /// How many letters of the group may be wrong.
 const MISSPELT_LETTERS: usize = 2;
 
 /// Whether an object is meant as a policy: its group is podgate's, or nearly; or it has one of our kinds and no group. A
-/// table of kinds is none.
+/// table of kinds is none, and neither is a test of policies.
 #[must_use]
 pub fn is_of_policy(api_version: &str, kind: &str) -> bool {
     let is_named = |name: &str| kind.eq_ignore_ascii_case(name);
@@ -27,7 +29,7 @@ pub fn is_of_policy(api_version: &str, kind: &str) -> bool {
         return PolicyKind::ALL.map(PolicyKind::name).into_iter().any(is_named)
             || is_named(configuration::KIND);
     };
-    if is_table(api_version, kind) {
+    if is_table(api_version, kind) || is_policy_test(api_version, kind) {
         return false;
     }
     let is_near = group.len().abs_diff(GROUP.len()) <= MISSPELT_LETTERS
@@ -38,7 +40,17 @@ pub fn is_of_policy(api_version: &str, kind: &str) -> bool {
 /// Whether an object is meant as a table of kinds.
 #[must_use]
 pub fn is_table(api_version: &str, kind: &str) -> bool {
-    kind == KIND_TABLE && api_version.split_once('/').is_some_and(|(group, _)| group == GROUP)
+    kind == KIND_TABLE && is_of_group(api_version)
+}
+
+/// Whether an object is meant as a test of policies.
+#[must_use]
+pub fn is_policy_test(api_version: &str, kind: &str) -> bool {
+    kind == POLICY_TEST && is_of_group(api_version)
+}
+
+fn is_of_group(api_version: &str) -> bool {
+    api_version.split_once('/').is_some_and(|(group, _)| group == GROUP)
 }
 
 /// The kinds of object that a policy file holds.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::identity::ServiceAccount;
 use crate::identity::aad_pod_identity::PodIdentities;
 use crate::policy::pod_security::LevelVersion;
-use crate::policy::snapshot::Labels;
+use crate::policy::snapshot::NamespaceMetadata;
 use crate::text::{Printable, PrintableKey};
 
 /// Most lookups for one review: a Namespace, a service account, whether it is bound, whether it may use an identity, and
@@ -20,7 +20,7 @@ pub const MOST_LOOKUPS: usize = 6;
 /// Something that a verdict depends on and that the snapshot does not hold.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Lookup {
-    /// The labels of a Namespace: [`LookupAnswer::Namespace`].
+    /// A Namespace: [`LookupAnswer::Namespace`].
     Namespace(String),
     /// A service account: [`LookupAnswer::ServiceAccount`].
     ServiceAccount {
@@ -66,8 +66,8 @@ pub struct PodsQuery {
 /// What a lookup found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LookupAnswer {
-    /// The labels of the Namespace; `None` if there is no such Namespace.
-    Namespace(Option<Labels>),
+    /// What is kept of the Namespace; `None` if there is no such Namespace.
+    Namespace(Option<NamespaceMetadata>),
     /// The service account; `None` if there is none of that name.
     ServiceAccount(Option<ServiceAccount>),
     /// Whether any binding names it; `None` where that cannot be told, as when podgate may not list bindings.

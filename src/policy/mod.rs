@@ -8,8 +8,10 @@ mod azure_ml;
 mod azure_ml_object;
 mod bindings;
 mod built_in;
+mod carried_over;
 mod common;
 mod configuration;
+mod contradictions;
 mod document;
 mod error;
 mod file;
@@ -57,7 +59,7 @@ pub use identity_policy::{
     ReservedAccount,
 };
 pub use index::{IndexedNamespace, NamespacePolicies, PolicyIndex};
-pub use kind::{KIND_TABLE, PolicyKind, is_of_policy, is_table};
+pub use kind::{KIND_TABLE, POLICY_TEST, PolicyKind, is_of_policy, is_policy_test, is_table};
 pub use lookup::{AccountState, Answers, Lookup, LookupAnswer, LookupError, MOST_LOOKUPS, PodsQuery};
 pub use migration::{Migration, MigrationMode};
 pub use pod_security::{Action, LabelFault, LevelVersion, Levels, PodSecurityConfiguration, joined};
@@ -65,7 +67,7 @@ pub use policies::Policies;
 pub use rule::{Actions, ActiveControl, Mode, Relaxation, Rule, RuleSource};
 pub use scope::Scope;
 pub use selector::{Selector, is_namespace};
-pub use snapshot::{Labels, Snapshot, complete};
+pub use snapshot::{Labels, NamespaceMetadata, Snapshot, complete};
 
 pub(crate) use file::yaml_fault;
 pub(crate) use kind::API_VERSION;
@@ -138,6 +140,11 @@ pub enum Match {
 }
 
 impl SecurityPolicy {
+    /// The annotations of Namespaces that its controls go by, once for each control.
+    pub fn namespace_annotations(&self) -> impl Iterator<Item = &'static str> {
+        self.controls().flat_map(ActiveControl::namespace_annotations).copied()
+    }
+
     /// What it turns on, rule by rule.
     pub fn controls(&self) -> impl Iterator<Item = &ActiveControl> {
         self.rules.iter().flat_map(|rule| &rule.controls)
@@ -204,6 +211,13 @@ impl PolicySet {
     #[must_use]
     pub fn needs_labels(&self, namespace: &str) -> bool {
         !namespace.is_empty() && !self.is_reserved(namespace) && self.selects_by_labels()
+    }
+
+    /// Whether verdicts on pods of a namespace depend on its Namespace: on its labels, or on annotations.
+    #[must_use]
+    pub fn needs_namespace(&self, namespace: &str) -> bool {
+        let reads = || self.security.iter().any(|policy| policy.namespace_annotations().next().is_some());
+        self.needs_labels(namespace) || !namespace.is_empty() && !self.is_reserved(namespace) && reads()
     }
 
     /// The labels that policies select namespaces by, with the values that they ask for.

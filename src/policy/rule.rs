@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::controls::{CheckFn, CheckedPod, Configured, Control, Parameters, Standard};
 use crate::finding::{Edit, Finding, Obstacles, Sink, Subject};
 use crate::pod::Pod;
+use crate::policy::carried_over::report_new;
 
 /// Controls that a policy turns on together, from one source.
 #[derive(Debug)]
@@ -201,7 +202,7 @@ impl ActiveControl {
         self.fills_in && self.enforced.deny && !self.actions.deny
     }
 
-    /// Looks at a pod, and reports each violation.
+    /// Looks at a pod, and reports each violation; of an update, those of an extended control that the pod did not have before.
     pub fn check<'p>(&'p self, checked: CheckedPod<'p>, sink: &mut Sink<'_, 'p>) {
         let pod = checked.pod;
         match &self.check {
@@ -209,7 +210,7 @@ impl ActiveControl {
                 check(pod, &mut |finding| sink(leave_root_alone(pod, finding)));
             }
             ActiveCheck::Standard(check) => check(pod, sink),
-            ActiveCheck::Extended(configured) => configured.check.check(checked, sink),
+            ActiveCheck::Extended(configured) => report_new(configured.check.as_ref(), checked, sink),
         }
     }
 
@@ -223,6 +224,15 @@ impl ActiveControl {
         match &self.check {
             ActiveCheck::Standard(_) => {}
             ActiveCheck::Extended(configured) => configured.check.besides(pod, filled, edit),
+        }
+    }
+
+    /// The annotations of a pod's Namespace that it goes by.
+    #[must_use]
+    pub fn namespace_annotations(&self) -> &'static [&'static str] {
+        match &self.check {
+            ActiveCheck::Standard(_) => &[],
+            ActiveCheck::Extended(configured) => configured.check.namespace_annotations(),
         }
     }
 

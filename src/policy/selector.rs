@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
+use crate::pod::{is_label_key, is_label_value};
+
 /// A label selector, as written in a policy. All of its terms must match.
-#[derive(Debug, Clone, Default, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Selector {
     /// Labels and the values that they must have.
@@ -15,7 +17,7 @@ pub struct Selector {
 }
 
 /// A condition on one label.
-#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Expression {
     /// The label.
@@ -51,6 +53,12 @@ impl Selector {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.match_labels.is_empty() && self.match_expressions.is_empty()
+    }
+
+    /// Whether whatever has these labels also has those that the other asks for, as far as the two are written alike.
+    pub(super) fn implies(&self, other: &Self) -> bool {
+        other.match_labels.iter().all(|(key, value)| self.match_labels.get(key) == Some(value))
+            && other.match_expressions.iter().all(|expression| self.match_expressions.contains(expression))
     }
 
     /// The labels that it looks at, each once.
@@ -122,31 +130,6 @@ pub fn is_namespace(name: &str) -> bool {
         && name.bytes().all(is_inner)
         && !name.starts_with('-')
         && !name.ends_with('-')
-}
-
-/// Whether a runtime class, or the domain of a label's key, can have this name: at most 253 bytes, in parts
-/// like names of namespaces with dots between.
-pub(super) fn is_dns_subdomain(name: &str) -> bool {
-    let is_inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    let is_part = |part: &str| {
-        !part.is_empty() && part.bytes().all(is_inner) && !part.starts_with('-') && !part.ends_with('-')
-    };
-    name.len() <= 253 && name.split('.').all(is_part)
-}
-
-/// Whether a label can have this key: `name` or `domain/name`.
-pub(super) fn is_label_key(key: &str) -> bool {
-    let (domain, name) = key.rsplit_once('/').map_or((None, key), |(domain, name)| (Some(domain), name));
-    !name.is_empty() && is_label_value(name) && domain.is_none_or(is_dns_subdomain)
-}
-
-/// Whether a label can have this value: nothing, or at most 63 letters, digits, - _ and ., of which the
-/// first and the last are letters or digits.
-pub(super) fn is_label_value(value: &str) -> bool {
-    let is_inner = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    let is_end = |byte: Option<&u8>| byte.is_none_or(u8::is_ascii_alphanumeric);
-    let bytes = value.as_bytes();
-    bytes.len() <= 63 && bytes.iter().copied().all(is_inner) && is_end(bytes.first()) && is_end(bytes.last())
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
-//! What is known of the cluster: the labels of its Namespaces, its service accounts, and whom its bindings name.
+//! What is known of the cluster: the labels of its Namespaces and a few annotations, its service accounts, and whom its
+//! bindings name.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use crate::controls::NamespaceAnnotations;
 use crate::identity::ServiceAccount;
 use crate::identity::aad_pod_identity::PodIdentities;
 use crate::policy::bindings::Bindings;
@@ -13,6 +15,47 @@ pub(super) const NAME_LABEL: &str = "kubernetes.io/metadata.name";
 /// The labels of an object.
 pub type Labels = BTreeMap<String, String>;
 
+/// What is kept of a Namespace.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct NamespaceMetadata {
+    /// Its labels.
+    pub labels: Labels,
+    /// The annotations that controls read; `None` where it has none of them, as most do.
+    annotations: Option<Box<NamespaceAnnotations>>,
+}
+
+impl NamespaceMetadata {
+    /// What is kept of a Namespace with these labels and annotations.
+    pub fn new<'k>(labels: Labels, annotations: impl IntoIterator<Item = (&'k str, &'k str)>) -> Self {
+        Self { labels, annotations: NamespaceAnnotations::among(annotations) }
+    }
+
+    /// The annotations that controls read.
+    #[must_use]
+    pub fn annotations(&self) -> &NamespaceAnnotations {
+        self.annotations.as_deref().unwrap_or(NamespaceAnnotations::NONE)
+    }
+
+    /// Whether it has any of them.
+    #[must_use]
+    pub fn has_annotations(&self) -> bool {
+        self.annotations.is_some()
+    }
+
+    /// The same, with the label of its name.
+    #[must_use]
+    pub fn complete(self, name: &str) -> Self {
+        Self { labels: complete(name, self.labels), ..self }
+    }
+}
+
+/// A Namespace without annotations.
+impl From<Labels> for NamespaceMetadata {
+    fn from(labels: Labels) -> Self {
+        Self { labels, annotations: None }
+    }
+}
+
 /// The service accounts of a namespace.
 type AccountsByName = BTreeMap<Arc<str>, Arc<ServiceAccount>>;
 
@@ -22,7 +65,7 @@ type AccountsByName = BTreeMap<Arc<str>, Arc<ServiceAccount>>;
 /// recognised by its address.
 #[derive(Debug, Default, Clone)]
 pub struct Snapshot {
-    namespaces: Arc<HashMap<Arc<str>, Arc<Labels>>>,
+    namespaces: Arc<HashMap<Arc<str>, Arc<NamespaceMetadata>>>,
     service_accounts: HashMap<Arc<str>, Arc<AccountsByName>>,
     bindings: Arc<Bindings>,
     pod_identities: Arc<PodIdentities>,
@@ -42,26 +85,34 @@ impl Snapshot {
         self.is_live
     }
 
+    /// Adds a Namespace without annotations: [`insert_namespace`](Self::insert_namespace).
+    pub fn insert(&mut self, name: &str, labels: Labels) {
+        self.insert_namespace(name, labels.into());
+    }
+
     /// Adds a Namespace, or replaces what was known of it. The label of its name is added as the API
     /// server would.
-    pub fn insert(&mut self, name: &str, labels: Labels) {
-        let labels = complete(name, labels);
+    pub fn insert_namespace(&mut self, name: &str, metadata: NamespaceMetadata) {
+        let metadata = metadata.complete(name);
         // A list that says what is known already changes nothing.
-        if self.labels(name) != Some(&labels) {
-            Arc::make_mut(&mut self.namespaces).insert(name.into(), Arc::new(labels));
+        if self.namespace(name) != Some(&metadata) {
+            Arc::make_mut(&mut self.namespaces).insert(name.into(), Arc::new(metadata));
         }
     }
 
     /// Adds what another snapshot knows, or replaces what was known of it.
     pub fn take_from(&mut self, other: &Self) {
-        for (name, labels) in other.namespaces() {
-            Arc::make_mut(&mut self.namespaces).insert(Arc::clone(name), Arc::clone(labels));
+        for (name, metadata) in other.namespaces() {
+            Arc::make_mut(&mut self.namespaces).insert(Arc::clone(name), Arc::clone(metadata));
         }
         for (namespace, name, account) in other.service_accounts() {
             self.insert_service_account(namespace, name, account.clone());
         }
         if !other.bindings.is_empty() {
             self.bindings_mut().take_from(&other.bindings);
+        }
+        if *other.pod_identities != PodIdentities::default() {
+            self.pod_identities_mut().take_from(&other.pod_identities);
         }
     }
 
@@ -82,11 +133,17 @@ impl Snapshot {
     /// The labels of a Namespace, if it is known.
     #[must_use]
     pub fn labels(&self, name: &str) -> Option<&Labels> {
+        self.namespace(name).map(|metadata| &metadata.labels)
+    }
+
+    /// What is kept of a Namespace, if it is known.
+    #[must_use]
+    pub fn namespace(&self, name: &str) -> Option<&NamespaceMetadata> {
         self.namespaces.get(name).map(AsRef::as_ref)
     }
 
-    /// Every Namespace with its labels, which stay the same in memory as long as they do not change.
-    pub(super) fn namespaces(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<Labels>)> {
+    /// Every Namespace with what is kept of it, which stays the same in memory as long as it does not change.
+    pub(super) fn namespaces(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<NamespaceMetadata>)> {
         self.namespaces.iter()
     }
 
@@ -211,12 +268,17 @@ mod tests {
         now.retain(|_| true);
         now.insert_service_account("a", "default", ServiceAccount::default());
         assert!(now.has_namespaces_of(&before));
-        for change in [
-            |snapshot: &mut Snapshot| snapshot.insert("a", Labels::new()),
-            |snapshot: &mut Snapshot| snapshot.insert("b", Labels::new()),
-            |snapshot: &mut Snapshot| snapshot.remove("b"),
-            |snapshot: &mut Snapshot| snapshot.retain(|_| false),
-        ] {
+        let annotated =
+            |value| NamespaceMetadata::new(Labels::new(), [(NamespaceAnnotations::UID_RANGE, value)]);
+        let changes: [&dyn Fn(&mut Snapshot); 6] = [
+            &|snapshot| snapshot.insert("a", Labels::new()),
+            &|snapshot| snapshot.insert_namespace("a", annotated("1/2")),
+            &|snapshot| snapshot.insert_namespace("a", annotated("1/3")),
+            &|snapshot| snapshot.insert("b", Labels::new()),
+            &|snapshot| snapshot.remove("b"),
+            &|snapshot| snapshot.retain(|_| false),
+        ];
+        for change in changes {
             change(&mut now);
             assert!(!now.has_namespaces_of(&before));
             before = now.clone();

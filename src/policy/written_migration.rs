@@ -2,9 +2,9 @@
 
 use serde::Deserialize;
 
+use crate::pod::is_label_value;
 use crate::policy::document::{DocumentReader, path};
 use crate::policy::migration::{Migration, MigrationMode};
-use crate::policy::selector::is_label_value;
 use crate::text::not_ascii;
 
 /// What is done about AAD Pod Identity.

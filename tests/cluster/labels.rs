@@ -212,6 +212,26 @@ fn a_namespace_without_guarded_labels_is_not_bothered_until_it_has_one() {
     cluster.kubectl(&["delete", "namespace", &doomed, &guarded, "--timeout=30s"]).succeeded();
 }
 
+/// Installs the manifests again with these keys guarded.
+fn guard(cluster: &ControlPlane, keys: &str) {
+    let folder = cluster.folder().join("guarded");
+    fs::create_dir_all(folder.join("podgate")).unwrap();
+    let copied =
+        Command::new("cp").arg("-r").arg(manifests("")).arg(folder.join("podgate/manifests")).status();
+    assert!(copied.unwrap().success());
+    let mut patch =
+        json!({ "apiVersion": "apps/v1", "kind": "Deployment", "metadata": { "name": "podgate" } });
+    patch["spec"]["template"]["spec"]["containers"] =
+        json!([{ "name": "podgate", "env": [{ "name": "PODGATE_GUARDED_LABELS", "value": keys }] }]);
+    let kustomization = json!({
+        "resources": ["podgate/manifests/base"],
+        "patches": [{ "target": { "kind": "Deployment", "name": "podgate" }, "patch": patch.to_string() }],
+        "replacements": [{ "path": "podgate/manifests/base/guarded-labels.yaml" }],
+    });
+    fs::write(folder.join("kustomization.yaml"), kustomization.to_string()).unwrap();
+    cluster.kubectl(&["apply", "--kustomize", folder.to_str().unwrap()]).succeeded();
+}
+
 /// A policy that selects by another label: as the manifests are shipped that label is anybody's, and guarded with
 /// the one value changed.
 #[test]
@@ -221,23 +241,7 @@ fn a_further_label_is_guarded_by_one_value() {
     let sandbox = [("environment", Some("sandbox"))];
     try_to(&cluster, "label", &namespace, &sandbox).succeeded();
 
-    let folder = cluster.folder().join("guarded");
-    fs::create_dir_all(folder.join("podgate")).unwrap();
-    let copied =
-        Command::new("cp").arg("-r").arg(manifests("")).arg(folder.join("podgate/manifests")).status();
-    assert!(copied.unwrap().success());
-    let patch = json!({ "apiVersion": "apps/v1", "kind": "Deployment", "metadata": { "name": "podgate" } });
-    let value = "podgate.dev/policy,environment";
-    let mut patch = patch;
-    patch["spec"]["template"]["spec"]["containers"] =
-        json!([{ "name": "podgate", "env": [{ "name": "PODGATE_GUARDED_LABELS", "value": value }] }]);
-    let kustomization = json!({
-        "resources": ["podgate/manifests/base"],
-        "patches": [{ "target": { "kind": "Deployment", "name": "podgate" }, "patch": patch.to_string() }],
-        "replacements": [{ "path": "podgate/manifests/base/guarded-labels.yaml" }],
-    });
-    fs::write(folder.join("kustomization.yaml"), kustomization.to_string()).unwrap();
-    cluster.kubectl(&["apply", "--kustomize", folder.to_str().unwrap()]).succeeded();
+    guard(&cluster, "podgate.dev/policy,environment");
     eventually("the guard", || {
         let ended = try_to(&cluster, "label", &namespace, &sandbox);
         if ended.errors.contains(REFUSED) { Ok(()) } else { Err(format!("{ended:?}")) }
@@ -254,6 +258,42 @@ fn a_further_label_is_guarded_by_one_value() {
     try_to(&cluster, "label", &staged, &[("team", Some("a"))]).succeeded();
     give_the_right(&cluster, &namespace);
     try_to(&cluster, "label", &namespace, &sandbox).succeeded();
+}
+
+/// Ranges of ids come from annotations: those whose keys are guarded are guarded as labels are.
+#[test]
+fn annotations_that_controls_go_by_are_guarded_by_the_same_value() {
+    const RANGE: &str = "openshift.io/sa.scc.uid-range";
+    let Some(cluster) = ControlPlane::start(&[]) else { return };
+    let namespace = with_a_tenant(&cluster);
+    let annotate = |namespace: &str, value: &str| {
+        as_tenant(&cluster, &["annotate", "namespace", namespace, "--overwrite", DRY, value])
+    };
+    let (set, taken_off) = (format!("{RANGE}=0/10"), format!("{RANGE}-"));
+    annotate(&namespace, &set).succeeded();
+    guard(&cluster, &format!("podgate.dev/policy,{RANGE}"));
+    eventually("the guard", || {
+        let ended = annotate(&namespace, &set);
+        if ended.errors.contains(REFUSED) { Ok(()) } else { Err(format!("{ended:?}")) }
+    });
+    annotate(&namespace, "note=x").succeeded();
+    cluster.kubectl(&["annotate", "namespace", &namespace, &format!("{RANGE}=1000/10")]).succeeded();
+    for change in [&set, &taken_off] {
+        let refused = annotate(&namespace, change).failed();
+        assert!(refused.contains(REFUSED) && refused.contains(RANGE), "{refused}");
+    }
+    let merge = json!({ "metadata": { "annotations": { (RANGE): "0/10" } } }).to_string();
+    let flags =
+        ["patch", "namespace", &namespace, DRY, "--type=merge", "--patch", &merge, "--subresource=status"];
+    assert!(as_tenant(&cluster, &flags).failed().contains(REFUSED));
+    // Where no policy holds anybody may choose a range, and then nobody but the trusted may have one hold.
+    let plain = cluster.namespace(&[("team", "a")]);
+    annotate(&plain, &set).succeeded();
+    cluster.kubectl(&["annotate", "namespace", &plain, &set]).succeeded();
+    assert_refused(&cluster, "label", &plain, &[(LABEL.0, Some("ml-restricted"))]);
+    give_the_right(&cluster, &namespace);
+    annotate(&namespace, &set).succeeded();
+    try_to(&cluster, "label", &plain, &[(LABEL.0, Some("ml-restricted"))]).succeeded();
 }
 
 /// In place of Pod Security Admission the labels of Kubernetes' own decide, and where there are none its defaults.

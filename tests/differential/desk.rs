@@ -47,7 +47,9 @@ impl Desk {
 
     pub(crate) fn answer<'b>(&self, review: &'b str, random: &mut Random) -> Answer<'b> {
         let resolve = |lookup: &Lookup| match lookup {
-            Lookup::Namespace(name) => Ok(LookupAnswer::Namespace(self.elsewhere.get(name).cloned())),
+            Lookup::Namespace(name) => {
+                Ok(LookupAnswer::Namespace(self.elsewhere.get(name).cloned().map(Into::into)))
+            }
             Lookup::PodsIn(query) => self.existing_pods(query, random),
             Lookup::PodIdentities
             | Lookup::ServiceAccount { .. }

@@ -347,6 +347,36 @@ async fn a_watch_that_fell_silent_is_taken_up_and_nothing_is_missed() {
 }
 
 #[tokio::test]
+async fn annotations_that_controls_read_are_followed_and_no_others() {
+    const KEY: &str = "openshift.io/sa.scc.uid-range";
+    let api = Api::start().await;
+    let put = |name: &str, annotations: serde_json::Value| {
+        let metadata = json!({"name": name, "labels": {"team": "x"}, "annotations": annotations});
+        api.put(&format!("/api/v1/namespaces/{name}"), json!({"metadata": metadata}));
+    };
+    put("a", json!({KEY: "1000/10", "note": "x".repeat(1 << 18)}));
+    put("b", json!({"note": "x"}));
+    let followed = follow(&api).await;
+    followed.until_synced().await;
+    let range = |now: &Snapshot, name: &str| now.namespace(name)?.annotations().uid_range.clone();
+    followed.until("the annotation of the list", |now| range(now, "a").as_deref() == Some("1000/10")).await;
+    put("a", json!({KEY: "2000/10"}));
+    put("b", json!({KEY: "3000/10"}));
+    followed
+        .until("those of the watch", |now| {
+            range(now, "a").as_deref() == Some("2000/10") && range(now, "b").as_deref() == Some("3000/10")
+        })
+        .await;
+    put("b", json!(null));
+    followed
+        .until("one that is taken off", |now| now.namespace("b").is_some_and(|of| !of.has_annotations()))
+        .await;
+    let cluster = api.cluster().await;
+    let read = cluster.namespace("a", PATIENCE).await.unwrap().unwrap();
+    assert_eq!(read.annotations().uid_range.as_deref(), Some("2000/10"));
+}
+
+#[tokio::test]
 async fn who_asks_us_to_wait_for_a_day_is_asked_again_sooner() {
     let api = Api::start().await;
     api.fail(Verb::Watch, "/namespaces", Fault::RetryAfter(86_400));
@@ -367,8 +397,8 @@ async fn a_thousand_misses_of_one_namespace_are_one_call() {
     }
     while let Some(answer) = asked.join_next().await {
         let labels = answer.unwrap().unwrap().unwrap();
-        assert_eq!(labels.get("team").map(String::as_str), Some("x"));
-        assert_eq!(labels.get("kubernetes.io/metadata.name").map(String::as_str), Some("new"));
+        assert_eq!(labels.labels.get("team").map(String::as_str), Some("x"));
+        assert_eq!(labels.labels.get("kubernetes.io/metadata.name").map(String::as_str), Some("new"));
     }
     assert_eq!(api.calls("GET"), ["GET /api/v1/namespaces/new meta"]);
     api.put_account("new", "default");
@@ -378,7 +408,7 @@ async fn a_thousand_misses_of_one_namespace_are_one_call() {
     assert_eq!(cluster.service_account("new", "default", PATIENCE).await, Ok(None));
     api.put_namespace("new", &json!({"team": "y"}));
     let now = cluster.namespace("new", PATIENCE).await.unwrap().unwrap();
-    assert_eq!(now.get("team").map(String::as_str), Some("y"));
+    assert_eq!(now.labels.get("team").map(String::as_str), Some("y"));
 }
 
 #[tokio::test]

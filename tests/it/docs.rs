@@ -15,7 +15,7 @@ use crate::pods::{files, of_repository};
 use markdown::Page;
 
 /// The folders with pages, besides the repository's own.
-const FOLDERS: [&str; 5] = ["certs", "docs", "examples", "fuzz", "manifests"];
+const FOLDERS: [&str; 6] = ["certs", "docs", "examples", "fuzz", "manifests", "policies"];
 
 /// Every page of the repository.
 fn pages() -> Vec<Page> {

@@ -71,9 +71,10 @@ impl Serving {
             }
             if line["level"] == "WARN" {
                 let text = |key: &str| line[key].as_str().unwrap_or_else(|| panic!("{line}")).to_owned();
+                let key = if line["annotation"].is_null() { "label" } else { "annotation" };
                 assert!(text("message").contains("is not guarded"), "{line}");
                 assert!(text("message").contains("PODGATE_GUARDED_LABELS"), "it says what to do: {line}");
-                warnings.push(format!("{}: {}", text("policy"), text("label")));
+                warnings.push(format!("{}: {}", text("policy"), text(key)));
             }
         }
     }
@@ -114,6 +115,32 @@ fn what_is_guarded_is_for_the_installation_to_say() {
     let warnings = Serving::start(&file, &[]).warnings_until("serving");
     assert_eq!(warnings.len(), 6, "{warnings:?}");
     assert_eq!(warnings[0], "PodSecurityConfiguration: pod-security.kubernetes.io/enforce");
+}
+
+#[test]
+fn a_policy_that_goes_by_an_unguarded_annotation_is_warned_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("policies.yaml");
+    let text = policy("ids", "kubernetes.io/metadata.name")
+        .replace("standard: {enforce: baseline}", "controls: {runAsUserRanges: {fromNamespace: true}}");
+    fs::write(&file, text).unwrap();
+    let warning = "SecurityPolicy ids: openshift.io/sa.scc.uid-range";
+    assert_eq!(Serving::start(&file, &[]).warnings_until("serving"), [warning]);
+    let keys = "podgate.dev/policy,openshift.io/sa.scc.uid-range";
+    assert_eq!(Serving::start(&file, &["--guarded-labels", keys]).warnings_until("serving"), [""; 0]);
+    let check = |flags: &[&str]| {
+        let ended = podgate().args(["policy", "check"]).arg(&file).args(flags).output().unwrap();
+        assert_eq!(ended.status.code(), Some(0));
+        String::from_utf8(ended.stdout).unwrap()
+    };
+    let warned = check(&[]);
+    assert!(
+        warned.starts_with(
+            "warning: SecurityPolicy ids depends on the annotation openshift.io/sa.scc.uid-range of"
+        ) && warned.ends_with("in order: 1 SecurityPolicy; 1 warning\n"),
+        "{warned}"
+    );
+    assert_eq!(check(&["--guarded-labels", keys]), "in order: 1 SecurityPolicy\n");
 }
 
 #[test]

@@ -312,7 +312,7 @@ fn a_namespace_that_is_not_in_the_snapshot_is_looked_up() {
     assert!(matches!(reply, Reply::NeedsLookup(Lookup::Namespace(name)) if name == "team"));
     let labels = BTreeMap::from([("pod-security.kubernetes.io/enforce".to_owned(), "baseline".to_owned())]);
     for (found, code) in [(Ok(Some(labels)), 403), (Ok(None), 500), (Err(LookupError::Failed), 500)] {
-        let found = found.map(LookupAnswer::Namespace);
+        let found = found.map(|labels| LookupAnswer::Namespace(labels.map(Into::into)));
         let answers = Answers::from([(Lookup::Namespace("team".to_owned()), found)]);
         let answer = reviewer.review(Webhook::Validate, &body, &answers).unwrap().answer().unwrap();
         assert_eq!(answer.decision.code, code);

@@ -274,10 +274,45 @@ fn spec(parts: Parts) -> BoxedStrategy<Json> {
             ("volumes", list(volume, 3)),
             ("restartPolicy", texts(&["Always", "Never"])),
             ("automountServiceAccountToken", boolean()),
+            ("resources", resources()),
             ("nodeSelector", members_of(&[("gpu", "a100"), ("a/b", "c")])),
+            ("nodeName", texts(&["", "n1"])),
+            ("priorityClassName", texts(&["", "research-low"])),
+            ("runtimeClassName", texts(&["", "gvisor"])),
+            ("schedulerName", texts(&["", "default-scheduler"])),
+            ("tolerations", list(toleration(), 2)),
+            ("affinity", affinity()),
             ("fieldOfTomorrow", one_of(vec![json!({ "a": [1, null, { "b": "c" }] }), json!("text")])),
         ]),
     )
+}
+
+fn toleration() -> BoxedStrategy<Json> {
+    object(vec![
+        ("key", texts(&["", "nvidia.com/gpu", "\u{e9}"])),
+        ("operator", texts(&["Exists", "Equal"])),
+        ("value", texts(&["", "a"])),
+        ("effect", texts(&["", "NoSchedule"])),
+        ("tolerationSeconds", one_of(vec![json!(300)])),
+    ])
+}
+
+fn affinity() -> BoxedStrategy<Json> {
+    let requirement = || one_of(vec![json!({ "key": "gpu", "operator": "In", "values": ["a", "b"] })]);
+    let term = || {
+        object(vec![("matchExpressions", list(requirement(), 2)), ("matchFields", list(requirement(), 1))])
+    };
+    let preferred = with(vec![("weight", one_of(vec![json!(1)])), ("preference", term())], object(vec![]));
+    object(vec![(
+        "nodeAffinity",
+        object(vec![
+            (
+                "requiredDuringSchedulingIgnoredDuringExecution",
+                with(vec![("nodeSelectorTerms", list(term(), 2))], object(vec![])),
+            ),
+            ("preferredDuringSchedulingIgnoredDuringExecution", list(preferred, 2)),
+        ]),
+    )])
 }
 
 fn container(parts: &Parts) -> BoxedStrategy<Json> {
@@ -294,7 +329,18 @@ fn container(parts: &Parts) -> BoxedStrategy<Json> {
             ("lifecycle", object(vec![("postStart", handler()), ("preStop", handler())])),
             ("securityContext", parts.security.clone()),
             ("command", list(texts(&["python", "train.py"]), 2)),
-            ("env", list(one_of(vec![json!({ "name": "A", "value": "b" })]), 2)),
+            ("env", list(variable(), 2)),
+            (
+                "envFrom",
+                list(
+                    object(vec![
+                        ("prefix", texts(&["A_"])),
+                        ("configMapRef", one_of(vec![json!({ "name": "a" })])),
+                    ]),
+                    2,
+                ),
+            ),
+            ("resources", resources()),
             (
                 "fieldOfTomorrow",
                 one_of(vec![json!({ "securityContext": { "privileged": true } }), json!([[]])]),
@@ -303,10 +349,27 @@ fn container(parts: &Parts) -> BoxedStrategy<Json> {
     )
 }
 
+fn variable() -> BoxedStrategy<Json> {
+    one_of(vec![
+        json!({ "name": "A", "value": "b" }),
+        json!({ "name": "NVIDIA_VISIBLE_DEVICES", "value": "all" }),
+        json!({ "name": "\u{e9}\n", "valueFrom": { "fieldRef": { "fieldPath": "metadata.name" } } }),
+    ])
+}
+
+fn resources() -> BoxedStrategy<Json> {
+    let amounts = || members_of(&[("cpu", "500m"), ("memory", "1.5Gi"), ("nvidia.com/gpu", "1")]);
+    object(vec![("limits", amounts()), ("requests", amounts())])
+}
+
 fn mount() -> BoxedStrategy<Json> {
     with(
         vec![("name", name()), ("mountPath", texts(&["/a", "/b"]))],
-        object(vec![("readOnly", boolean()), ("subPath", texts(&["x"]))]),
+        object(vec![
+            ("readOnly", boolean()),
+            ("subPath", texts(&["x"])),
+            ("recursiveReadOnly", texts(&["Enabled", "Disabled"])),
+        ]),
     )
 }
 
@@ -371,6 +434,8 @@ fn any_pod_security_context() -> BoxedStrategy<Json> {
         ("runAsUser", user()),
         ("runAsGroup", user()),
         ("fsGroup", user()),
+        ("supplementalGroups", list(user(), 3)),
+        ("supplementalGroupsPolicy", texts(&["Merge", "Strict", ""])),
         ("seccompProfile", profile()),
         ("appArmorProfile", profile()),
         ("seLinuxOptions", se_linux_options()),
@@ -389,6 +454,7 @@ fn any_security_context() -> BoxedStrategy<Json> {
         ("procMount", texts(&["Default", "Unmasked", ""])),
         ("runAsNonRoot", boolean()),
         ("runAsUser", user()),
+        ("runAsGroup", user()),
         ("readOnlyRootFilesystem", boolean()),
         ("seccompProfile", profile()),
         ("appArmorProfile", profile()),
@@ -427,7 +493,7 @@ fn mendable_security_context() -> BoxedStrategy<Json> {
 }
 
 /// Every volume source there is, with what the API server asks of it.
-const SOURCES: [(&str, &str); 30] = [
+const SOURCES: [(&str, &str); 32] = [
     ("awsElasticBlockStore", r#"{"volumeID":"x"}"#),
     ("azureDisk", r#"{"diskName":"x","diskURI":"x"}"#),
     ("azureFile", r#"{"secretName":"x","shareName":"x"}"#),
@@ -437,6 +503,7 @@ const SOURCES: [(&str, &str); 30] = [
     ("csi", r#"{"driver":"x"}"#),
     ("downwardAPI", r#"{"items":[]}"#),
     ("emptyDir", "{}"),
+    ("emptyDir", r#"{"medium":"Memory","sizeLimit":"1Gi"}"#),
     ("ephemeral", r#"{"volumeClaimTemplate":null}"#),
     ("fc", r#"{"lun":0}"#),
     ("flexVolume", r#"{"driver":"x"}"#),
@@ -452,6 +519,10 @@ const SOURCES: [(&str, &str); 30] = [
     ("photonPersistentDisk", r#"{"pdID":"x"}"#),
     ("portworxVolume", r#"{"volumeID":"x"}"#),
     ("projected", r#"{"sources":[]}"#),
+    (
+        "projected",
+        r#"{"sources":[{"serviceAccountToken":{"audience":"a","path":"t"}},{"secret":{"name":"s"}}]}"#,
+    ),
     ("quobyte", r#"{"registry":"x","volume":"x"}"#),
     ("rbd", r#"{"image":"x","monitors":["x"]}"#),
     ("scaleIO", r#"{"gateway":"x","secretRef":{},"system":"x"}"#),

@@ -609,7 +609,7 @@ fn the_narrower_rule_says_what_may_be_used_instead() {
         let response = well_formed("a pod", Webhook::Validate, "one", &answer);
         let causes = response["status"]["details"]["causes"].as_array().unwrap();
         assert_eq!(causes.len(), 1, "{causes:#?}");
-        assert_eq!(causes[0]["message"], "volume \"data\": is nfs; use one of: emptyDir");
+        assert_eq!(causes[0]["message"], "volume \"data\": is nfs; use emptyDir");
     }
 }
 
@@ -764,7 +764,9 @@ fn labels_that_no_policy_matches_are_read_again_before_a_pod_is_let_pass() {
         (Err(LookupError::Failed), 403),
         (Ok(None), 403),
     ] {
-        let answer = found.clone().map(LookupAnswer::Namespace);
+        let answer = found
+            .clone()
+            .map(|labels: Option<BTreeMap<_, _>>| LookupAnswer::Namespace(labels.map(Into::into)));
         let answers = Answers::from([(Lookup::Namespace("ml-team-a".to_owned()), answer)]);
         let reply = reviewer.review(Webhook::Validate, body.as_bytes(), &answers).unwrap();
         assert_eq!(reply.answer().unwrap().decision.code, code, "{found:?}");

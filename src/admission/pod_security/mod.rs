@@ -141,7 +141,7 @@ impl<'j, 'r, 'b> PodSecurityReview<'j, 'r, 'b> {
     fn levels(&self) -> Result<Result<(Levels, Vec<LabelFault>), String>, Lookup> {
         let namespace = self.request.namespace.as_ref();
         Ok(match self.view.namespace(namespace)? {
-            NamespaceState::Labels(labels) => Ok(self.configuration.levels(labels)),
+            NamespaceState::Known(metadata) => Ok(self.configuration.levels(&metadata.labels)),
             NamespaceState::Absent => Err(format!("namespaces {} not found", go_quoted(namespace))),
             NamespaceState::Unknown(reason) => Err(reason.to_string()),
         })

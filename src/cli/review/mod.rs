@@ -3,20 +3,19 @@
 mod not_a_review;
 mod text;
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read, Write};
+use std::mem;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use anyhow::Context;
 use serde_json::value::RawValue;
 
-use crate::admission::{Answer, ExistingPods, Outcome, Reviewer, Webhook};
+use crate::admission::{Answer, Outcome, Reviewer, Webhook};
 use crate::cli::azure::AzureArgs;
 use crate::cli::exit_code::{ALL_WELL, REFUSED, UNREAD};
+use crate::cli::offline::OfflineReviewer;
 use crate::cli::sources::{SourceArgs, StandardArg};
-use crate::policy::{Lookup, LookupAnswer, LookupError, PodsQuery};
 use crate::text::one_line;
 
 /// Answer AdmissionReviews without a server.
@@ -67,11 +66,9 @@ struct Input {
 impl ReviewArgs {
     pub(crate) fn run(&self, output: &mut impl Write) -> anyhow::Result<u8> {
         let (policies, objects) = self.sources.load(&self.standard)?;
-        let reviewer = OfflineReviewer {
-            reviewer: Reviewer::new(policies, objects.snapshot).with_providers(self.azure.providers()?),
-            pods: self.sources.names_objects().then_some(objects.pods),
-            format: self.format,
-        };
+        let reviewer = Reviewer::new(policies, objects.snapshot).with_providers(self.azure.providers()?);
+        let pods = self.sources.names_objects().then_some(objects.pods);
+        let writer = AnswerWriter { reviewer: OfflineReviewer { reviewer, pods }, format: self.format };
         let webhook = if self.mutate { Webhook::Mutate } else { Webhook::Validate };
         let mut worst = ALL_WELL;
         for input in self.inputs() {
@@ -89,7 +86,7 @@ impl ReviewArgs {
                 worst = worst.max(UNREAD);
             }
             for review in reviews {
-                worst = worst.max(reviewer.answer(webhook, (review, &input.name), output)?);
+                worst = worst.max(writer.answer(webhook, (review, &input.name), output)?);
             }
         }
         Ok(worst)
@@ -116,14 +113,13 @@ impl ReviewArgs {
     }
 }
 
-/// Answers reviews from files. `pods` are those that exist, as JSON by namespace; `None` if they are not known.
-struct OfflineReviewer {
-    reviewer: Reviewer,
-    pods: Option<BTreeMap<String, Vec<String>>>,
+/// Answers reviews, and writes the answers.
+struct AnswerWriter {
+    reviewer: OfflineReviewer,
     format: AnswerFormat,
 }
 
-impl OfflineReviewer {
+impl AnswerWriter {
     /// Writes the answer to one review of a file, and returns its exit code.
     fn answer(
         &self,
@@ -131,7 +127,7 @@ impl OfflineReviewer {
         (review, file): (&[u8], &str),
         output: &mut impl Write,
     ) -> io::Result<u8> {
-        match self.reviewer.answer(webhook, review, |lookup| self.resolve(lookup)) {
+        match self.reviewer.answer(webhook, review) {
             Ok(answer) => {
                 self.write(&answer, output)?;
                 Ok(match answer.decision.outcome {
@@ -160,38 +156,15 @@ impl OfflineReviewer {
             AnswerFormat::Text => text::write(answer, output),
         }
     }
-
-    /// Finds in the files what a server would ask the API server for.
-    fn resolve(&self, lookup: &Lookup) -> Result<LookupAnswer, LookupError> {
-        match lookup {
-            Lookup::Namespace(_) => Ok(LookupAnswer::Namespace(None)),
-            Lookup::ServiceAccount { .. } => Ok(LookupAnswer::ServiceAccount(None)),
-            Lookup::Bound { .. } => Ok(LookupAnswer::Bound(None)),
-            Lookup::IdentityRight { .. } => Ok(LookupAnswer::IdentityRight(None)),
-            Lookup::PodIdentities => Ok(LookupAnswer::PodIdentities(Arc::default())),
-            Lookup::PodsIn(query) => self.pods_in(query),
-        }
-    }
-
-    fn pods_in(&self, query: &PodsQuery) -> Result<LookupAnswer, LookupError> {
-        let Some(pods) = &self.pods else { return Err(LookupError::NoCluster) };
-        let pods = pods.get(&query.namespace).map(|pods| pods.join(",")).unwrap_or_default();
-        let mut existing = ExistingPods::new(query);
-        match existing.add(format!("{{\"items\":[{pods}]}}").as_bytes()) {
-            Ok(()) => Ok(existing.answer()),
-            Err(_) => Err(LookupError::Failed),
-        }
-    }
 }
 
 /// The reviews of an input: its lines, if the first is a whole JSON text, and else the JSON texts that
 /// follow one another. What is not JSON is a review too, for the reviewer to refuse.
 fn split(input: &[u8]) -> Vec<&[u8]> {
-    let lines = || input.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
     let is_json = |text: &[u8]| serde_json::from_slice::<&RawValue>(text).is_ok();
-    let Some(first) = lines().next() else { return Vec::new() };
+    let Some(first) = lines(input).next() else { return Vec::new() };
     if is_json(first) {
-        return lines().collect();
+        return lines(input).collect();
     }
     let mut texts = serde_json::Deserializer::from_slice(input).into_iter::<&RawValue>();
     let mut reviews: Vec<&[u8]> = Vec::new();
@@ -205,6 +178,15 @@ fn split(input: &[u8]) -> Vec<&[u8]> {
         reviews.push(rest);
     }
     reviews
+}
+
+/// The lines of an input that hold anything, without the blanks around it.
+fn lines(input: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut start = 0;
+    // A review is a line of many kilobytes.
+    let ends = memchr::memchr_iter(b'\n', input).chain([input.len()]);
+    let lines = ends.map(move |end| input.get(mem::replace(&mut start, end + 1)..end).unwrap_or_default());
+    lines.map(<[u8]>::trim_ascii).filter(|line| !line.is_empty())
 }
 
 #[cfg(test)]

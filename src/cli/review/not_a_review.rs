@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::policy::is_of_policy;
+use crate::policy::{is_of_policy, is_policy_test};
 use crate::text::{Printable, printable};
 use crate::yaml;
 
@@ -30,6 +30,9 @@ pub(super) fn meant_for(text: &[u8], file: &str) -> Option<String> {
                 "a {} is no {REVIEW}: podgate review --policy {file} answers reviews by it",
                 Printable(kind)
             )
+        }
+        _ if is_policy_test(api_version, kind) => {
+            format!("a {}, and no {REVIEW}: run it with podgate policy test {file}", Printable(kind))
         }
         _ if OBJECTS.contains(&kind) => {
             format!(
@@ -87,6 +90,10 @@ mod tests {
             (
                 "apiVersion: podgate.dev/v1alpha1\nkind: SecurityPolicy\n",
                 "a SecurityPolicy is no AdmissionReview: podgate review --policy f answers reviews by it",
+            ),
+            (
+                "apiVersion: podgate.dev/v1alpha1\nkind: PolicyTest\n",
+                "a PolicyTest, and no AdmissionReview: run it with podgate policy test f",
             ),
             (
                 "{\"apiVersion\":\"v1\",\"kind\":\"Namespace\"}",

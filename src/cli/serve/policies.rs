@@ -23,7 +23,17 @@ pub(super) fn show_policies(metrics: &Metrics, reviewer: &Reviewer) {
 
 /// Warns of policies that anybody who may edit a Namespace can evade.
 pub(super) fn warn_of_unguarded(reviewer: &Reviewer, guarded: &GuardedLabels) {
-    for UnguardedLabel { policy, key } in reviewer.policies().unguarded_labels(guarded) {
+    for UnguardedLabel { policy, key, is_annotation } in reviewer.policies().unguarded_labels(guarded) {
+        if is_annotation {
+            tracing::warn!(
+                policy,
+                annotation = key,
+                "a policy goes by an annotation that is not guarded: whoever may edit a Namespace can set the annotation, \
+                 make any pod, and set it back. Guard its key like that of a label (guardedLabels of the chart, \
+                 PODGATE_GUARDED_LABELS of the base)"
+            );
+            continue;
+        }
         tracing::warn!(
             policy,
             label = key,

@@ -3,14 +3,13 @@
 //! Where nobody can say which account that is, nothing is changed, and warnings say why: the pod goes on with the identity that
 //! it has.
 
-use crate::finding::{Edit, EditOp, Value};
+use crate::finding::{Edit, EditOp, FieldPath, Subject, Value};
 use crate::identity::aad_pod_identity::{
     AZUREML_SERVICE_LABEL, LEGACY_LABEL, LegacyPod, MigrationTarget, PodIdentities, migration_target,
     warning_line,
 };
 use crate::identity::{AZURE_LABEL, ServiceAccount};
 use crate::mutate::identity::change::IdentityError;
-use crate::path::Path;
 use crate::pod::Pod;
 use crate::policy::{IdentityPolicy, LookupError, MigrationMode};
 
@@ -58,12 +57,18 @@ pub(super) fn migrate<'p, E>(
     let migrating = policies
         .filter(|policy| policy.migration.mode != MigrationMode::Off)
         .max_by_key(|policy| (policy.priority, policy.migration.mode == MigrationMode::Enforce));
-    // A pod whose label says that it wants none has none.
-    let refuses = pod.metadata.label(AZURE_LABEL).is_some_and(|value| value != "true");
-    let (Some(selector), Some(policy), false) = (written.or(by_rule), migrating, is_assigned || refuses)
-    else {
+    let (Some(selector), Some(policy), false) = (written.or(by_rule), migrating, is_assigned) else {
         return Ok(Ok(migrated));
     };
+    // A pod whose label says that it wants none has none.
+    if let Some(value) = pod.metadata.label(AZURE_LABEL).filter(|value| *value != "true") {
+        if value != "false" {
+            let label = format!(" is not migrated: its label {AZURE_LABEL} is \"");
+            let told = ["podgate: aadpodidbinding ", selector, &label, value, "\""];
+            migrated.warnings.push(warning_line(&told));
+        }
+        return Ok(Ok(migrated));
+    }
     let legacy = LegacyPod { namespace, selector, service_account: pod.service_account() };
     let objects = match objects()? {
         Ok(objects) => objects,
@@ -145,5 +150,5 @@ fn unknown(policy: &IdentityPolicy, selector: &str, reason: LookupError) -> Resu
 }
 
 fn label(op: EditOp<'_>) -> Edit<'_> {
-    Edit { path: Path::from_keys(["metadata", "labels", LEGACY_LABEL]), op }
+    Edit::new(Subject::Metadata, FieldPath::from("labels").key(LEGACY_LABEL), op)
 }

@@ -5,7 +5,8 @@ use std::fs;
 
 use podgate::kinds::KindFiles;
 use podgate::lint::{Input, Options, run};
-use podgate::policy::{BUILT_IN, KIND_TABLE};
+use podgate::policy::{BUILT_IN, KIND_TABLE, POLICY_TEST};
+use podgate::policy_test::FoundTests;
 use podgate::yaml;
 use serde_json::{Map, Value as Json, json};
 
@@ -20,13 +21,15 @@ use crate::policies::{policies, read};
 enum Snippet {
     /// A platform's own kinds.
     KindTable,
+    /// A test of policies.
+    PolicyTest,
     /// A policy of podgate's, or Kubernetes' own configuration in its place.
     Policy,
     /// The spec of a SecurityPolicy, or a part of it.
     OfPolicy,
     /// An object of Kubernetes' or of somebody else's.
     Object,
-    /// The spec of a pod, or a part of it.
+    /// The spec of a pod, or a part of it, or of its metadata.
     OfPod,
     /// Kustomize's own file, or a part of it.
     Kustomization,
@@ -37,7 +40,23 @@ enum Snippet {
 /// The keys of parts, each list for one kind of snippet.
 const PARTS: [(Snippet, &[&str]); 4] = [
     (Snippet::OfPolicy, &["standard", "controls", "match", "mode", "defaults", "exemptions", "templates"]),
-    (Snippet::OfPod, &["automountServiceAccountToken", "containers", "securityContext", "volumes"]),
+    (
+        Snippet::OfPod,
+        &[
+            "automountServiceAccountToken",
+            "containers",
+            "hostUsers",
+            "metadata",
+            "nodeSelector",
+            "priorityClassName",
+            "runtimeClassName",
+            "schedulerName",
+            "securityContext",
+            "shareProcessNamespace",
+            "tolerations",
+            "volumes",
+        ],
+    ),
     (
         Snippet::Kustomization,
         &["components", "configMapGenerator", "images", "patches", "replacements", "resources"],
@@ -52,6 +71,7 @@ fn snippet(document: &Json) -> Option<&'static Snippet> {
     let api = document["apiVersion"].as_str();
     match api.and_then(|api| api.split('/').next()) {
         Some("podgate.dev") if document["kind"] == KIND_TABLE => Some(&Snippet::KindTable),
+        Some("podgate.dev") if document["kind"] == POLICY_TEST => Some(&Snippet::PolicyTest),
         Some("podgate.dev" | "pod-security.admission.config.k8s.io") => Some(&Snippet::Policy),
         Some("kustomize.config.k8s.io") => Some(&Snippet::Kustomization),
         Some(_) if document["kind"].is_string() => Some(&Snippet::Object),
@@ -91,11 +111,13 @@ fn whole_policy(part: &Json) -> String {
     .to_string()
 }
 
-/// A pod with a part of its spec as the page has it.
+/// A pod with a part of its spec, or its metadata, as the page has it.
 fn whole_pod(part: &Json) -> String {
     let mut spec = Map::from_iter([("containers".to_owned(), json!([{ "name": "c", "image": "i" }]))]);
     spec.extend(part.as_object().unwrap().clone());
-    json!({ "apiVersion": "v1", "kind": "Pod", "metadata": { "name": "of-page" }, "spec": spec }).to_string()
+    let mut metadata = spec.remove("metadata").unwrap_or_else(|| json!({}));
+    metadata["name"] = "of-page".into();
+    json!({ "apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec }).to_string()
 }
 
 /// Lints a text: each object of it is judged, or of a kind that has no pods, and none is left unread.
@@ -121,6 +143,11 @@ fn check(block: &Block) -> Result<(), String> {
         files.read("snippet.yaml", &block.text);
         return files.finish().map(|_| ()).map_err(|faults| format!("{faults:#?}"));
     }
+    if kinds.first() == Some(&&Snippet::PolicyTest) {
+        let mut found = FoundTests::default();
+        found.read("snippet.yaml", &block.text);
+        return if found.faults.is_empty() { Ok(()) } else { Err(format!("{:#?}", found.faults)) };
+    }
     if kinds.iter().all(|kind| **kind == Snippet::Policy) {
         return read_policy(&block.text);
     }
@@ -133,8 +160,8 @@ fn check(block: &Block) -> Result<(), String> {
         Snippet::OfPod => lint(&whole_pod(document), 1),
         // Kustomize reads these below, where it is there; Argo CD's are its own.
         Snippet::Kustomization | Snippet::OfApplication => Ok(()),
-        Snippet::KindTable | Snippet::Policy | Snippet::Object => {
-            Err("policies, kinds and objects in one block".to_owned())
+        Snippet::KindTable | Snippet::PolicyTest | Snippet::Policy | Snippet::Object => {
+            Err("policies, kinds, tests and objects in one block".to_owned())
         }
     }
 }

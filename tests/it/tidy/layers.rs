@@ -19,7 +19,7 @@ const LAYERS: [&[&str]; 13] = [
     &["evaluate"],
     &["mutate", "assess"],
     &["admission"],
-    &["server", "cluster", "certificates", "lint", "kinds", "doctor", "survey"],
+    &["server", "cluster", "certificates", "lint", "kinds", "policy_test", "doctor", "survey"],
     &["cli"],
 ];
 

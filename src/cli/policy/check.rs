@@ -1,4 +1,4 @@
-//! `podgate policy`: policy files by themselves, before a server or the linter is to go by them.
+//! `podgate policy check`: policy files by themselves, before a server or the linter is to go by them.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -7,30 +7,19 @@ use anyhow::Result;
 
 use crate::cli::exit_code::{ALL_WELL, REFUSED, UNREAD};
 use crate::cli::sources::{OWN_NAMESPACE, SourceFile, files_of, namespace, no_policies, read_source};
-use crate::policy::{PolicySet, read_file};
+use crate::policy::{GUARDED_LABELS, GuardedLabels, PolicyError, PolicySet, UnguardedLabel, read_file};
 use crate::text::{counted, one_line};
 
 /// What the files are called in errors.
 const WHAT: &str = "policy";
 
-/// Work with policy files.
-#[derive(Debug, clap::Args)]
-pub(crate) struct PolicyArgs {
-    #[command(subcommand)]
-    command: PolicyCommand,
-}
-
-#[derive(Debug, clap::Subcommand)]
-enum PolicyCommand {
-    Check(CheckArgs),
-}
-
 /// Read policy files and report every fault.
 ///
-/// They are read as one set, as with --policy. Exit codes: 0 they are in order, 1 there are faults, 2 wrong usage,
+/// They are read as one set, as with --policy. A warning changes no exit code: of policies that refuse each
+/// other's pods, or that go by labels or annotations of Namespaces which are not guarded. Exit codes: 0 they are in order, 1 there are faults, 2 wrong usage,
 /// 3 there are no faults but something could not be read.
 #[derive(Debug, clap::Args)]
-struct CheckArgs {
+pub(super) struct CheckArgs {
     /// Files and folders with policies.
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<PathBuf>,
@@ -38,18 +27,14 @@ struct CheckArgs {
     /// The namespace that podgate runs in, which no policy may reach.
     #[arg(long, value_name = "NAME", env = "PODGATE_OWN_NAMESPACE", default_value = OWN_NAMESPACE, value_parser = namespace)]
     own_namespace: String,
-}
 
-impl PolicyArgs {
-    pub(crate) fn run(&self, output: &mut impl Write) -> Result<u8> {
-        match &self.command {
-            PolicyCommand::Check(check) => check.run(output),
-        }
-    }
+    /// Labels and annotations of Namespaces that only trusted people can change, with commas between.
+    #[arg(long, env = "PODGATE_GUARDED_LABELS", value_name = "KEYS", default_value = GUARDED_LABELS)]
+    guarded_labels: GuardedLabels,
 }
 
 impl CheckArgs {
-    fn run(&self, output: &mut impl Write) -> Result<u8> {
+    pub(super) fn run(&self, output: &mut impl Write) -> Result<u8> {
         let mut policies = no_policies(&self.own_namespace);
         let mut is_unread = false;
         for file in self.paths.iter().flat_map(|path| sources_of(path)) {
@@ -61,6 +46,11 @@ impl CheckArgs {
                 }
             }
         }
+        let warnings = policies.warnings();
+        let mut warned = warnings.len();
+        for PolicyError { file, line, column, message } in warnings {
+            writeln!(output, "{}", one_line(&format!("{file}:{line}:{column}: warning: {message}")))?;
+        }
         match policies.finish() {
             Err(faults) => {
                 for fault in &faults {
@@ -71,7 +61,20 @@ impl CheckArgs {
             }
             Ok(_) if is_unread => Ok(UNREAD),
             Ok(policies) => {
-                writeln!(output, "{}", in_order(&policies))?;
+                for UnguardedLabel { policy, key, is_annotation } in
+                    policies.unguarded_labels(&self.guarded_labels)
+                {
+                    warned += 1;
+                    let what = if is_annotation { "annotation" } else { "label" };
+                    writeln!(
+                        output,
+                        "warning: {policy} depends on the {what} {key} of namespaces, which is not guarded: whoever may edit a \
+                         Namespace can set it, make any pod, and set it back"
+                    )?;
+                }
+                let warned =
+                    if warned > 0 { format!("; {}", counted(warned, "warning")) } else { String::new() };
+                writeln!(output, "{}{warned}", in_order(&policies))?;
                 Ok(ALL_WELL)
             }
         }

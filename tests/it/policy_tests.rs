@@ -1,0 +1,224 @@
+//! `podgate policy test`: files at fault, what is reported of cases, and the tests of the policies that we ship.
+//!
+//! What is expected of a file at fault stands at its end behind `#> `, a fault a line.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use podgate::policy_test::FoundTests;
+use serde_json::Value as Json;
+
+use crate::command::run;
+use crate::pods::{annotated_files, files, of_repository};
+use crate::tidy::check_generated;
+
+/// How the errors of tests begin.
+const UNUSABLE: &str = "podgate: the tests cannot be used:\n";
+/// The fewest verdicts that are expected of a policy that we ship.
+const FEWEST_CASES: usize = 10;
+
+/// A test of which the reports below are.
+const REPORTED: &str = "apiVersion: podgate.dev/v1alpha1
+kind: PolicyTest
+spec:
+  namespace: ml
+  cases:
+    - name: what is left out is filled in
+      object: &pod {apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {containers: [{name: c, image: i}]}}
+      expect:
+        verdict: allow
+        controls: {}
+        filledIn: [allowPrivilegeEscalation, capabilities_restricted, runAsNonRoot, seccompProfile_restricted]
+        policies: [ours]
+        fields:
+          metadata.namespace: ml
+          spec.containers[0].securityContext.runAsNonRoot: true
+          spec.containers[0].securityContext.runAsUser: null
+    - name: 'as nothing <is> & \"was\"'
+      object: {apiVersion: apps/v1, kind: Deployment, metadata: {name: d}, spec: {template: {spec: {hostPID: true}}}}
+      expect: {verdict: warn, controls: {hostPorts: warn}, filledIn: [], policies: [ours, yours]}
+    - name: of a namespace that no policy reaches
+      object: *pod
+      namespace: elsewhere
+      expect: {verdict: allow}
+    - name: that cannot be read
+      object: {apiVersion: v1, kind: Pod, spec: {containers: {}}}
+      expect: {verdict: deny, controls: {}}
+---
+apiVersion: podgate.dev/v1alpha1
+kind: SecurityPolicy
+metadata: {name: ours}
+spec:
+  match: {namespaces: [ml]}
+  standard: {enforce: restricted}
+  defaults: {securityContext: Restricted}
+";
+
+const AS_TEXT: &str = "t.yaml:6: ok: what is left out is filled in
+t.yaml:17: FAILED: as nothing <is> & \"was\"
+  verdict   expected  warn
+            found     deny
+  controls  expected  hostPorts: warn
+            found     hostNamespaces: deny
+  policies  expected  ours, yours
+            found     ours
+  | no spec.selector
+  | no spec.template.spec.containers
+  | spec.hostPID is true; remove it
+t.yaml:20: FAILED: of a namespace that no policy reaches
+  policies  expected  one that holds in the namespace
+            found     none
+  | podgate: no policy holds in namespace \"elsewhere\": nothing checked
+t.yaml:24: FAILED: that cannot be read
+  could not be judged: the review cannot be read: request.object.spec.containers: expected an array, found an object (byte 241)
+4 cases: 1 as expected, 3 not
+";
+
+const AS_JUNIT: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
+<testsuites name="podgate policy test" tests="4" failures="2" errors="1">
+  <testsuite name="t.yaml" tests="4" failures="2" errors="1">
+    <testcase name="what is left out is filled in" classname="t.yaml" file="t.yaml" line="6"/>
+    <testcase name="as nothing &lt;is&gt; &amp; &quot;was&quot;" classname="t.yaml" file="t.yaml" line="17">
+      <failure message="verdict: expected warn, found deny; controls: expected hostPorts: warn, found hostNamespaces: deny; policies: expected ours, yours, found ours">"#;
+
+fn test(folder: &Path, arguments: &[&str]) -> crate::command::Ended {
+    run(folder, &[&["policy", "test"], arguments].concat(), "")
+}
+
+#[test]
+fn every_fault_of_a_file_is_told_in_its_place() {
+    let folder = of_repository("tests/fixtures/policy_tests/faulty");
+    let cases = annotated_files("tests/fixtures/policy_tests/faulty");
+    assert!(cases.len() > 10);
+    for (name, _, expected) in cases {
+        let ended = test(&folder, &[&format!("{name}.yaml")]).with(2);
+        assert_eq!(ended.output, "", "{name}");
+        let faults = ended.errors.strip_prefix(UNUSABLE).unwrap_or_else(|| panic!("{ended:?}"));
+        let faults: Vec<&str> = faults.lines().map(str::trim).collect();
+        assert_eq!(faults, expected, "{name}");
+    }
+}
+
+#[test]
+fn what_differs_is_reported_in_every_form() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("t.yaml"), REPORTED).unwrap();
+    assert_eq!(test(folder.path(), &["t.yaml"]).with(1).output, AS_TEXT);
+    let junit = test(folder.path(), &["t.yaml", "--format", "junit"]).with(1).output;
+    assert!(junit.starts_with(AS_JUNIT) && junit.ends_with("  </testsuite>\n</testsuites>\n"), "{junit}");
+    let json: Json =
+        serde_json::from_str(&test(folder.path(), &["t.yaml", "--format", "json"]).with(1).output).unwrap();
+    let cases = json["files"][0]["cases"].as_array().unwrap();
+    assert_eq!((&json["version"], cases.len()), (&1.into(), 4));
+    assert_eq!(
+        cases[1]["differences"][0],
+        serde_json::json!({"what": "verdict", "expected": "warn", "found": "deny"})
+    );
+    assert!(cases[3]["error"].as_str().unwrap().contains("expected an array"), "{json:#}");
+}
+
+#[test]
+fn what_is_as_expected_ends_well() {
+    let folder = tempfile::tempdir().unwrap();
+    let (all, _) = REPORTED.split_once("    - name: 'as nothing").unwrap();
+    let (_, policy) = REPORTED.split_once("---\n").unwrap();
+    fs::create_dir(folder.path().join("tests")).unwrap();
+    fs::write(folder.path().join("policy.yaml"), policy).unwrap();
+    let text = all.replace("spec:\n  namespace", "spec:\n  policies: [../policy.yaml]\n  namespace");
+    fs::write(folder.path().join("tests/t.yaml"), text).unwrap();
+    let expected = "tests/t.yaml:7: ok: what is left out is filled in\n1 case: 1 as expected, 0 not\n";
+    assert_eq!(test(folder.path(), &["tests"]).with(0).output, expected);
+    assert_eq!(test(folder.path(), &["tests/t.yaml"]).with(0).output, expected);
+    test(folder.path(), &[]).with(2);
+    test(folder.path(), &["nowhere.yaml"]).with(2);
+}
+
+/// A case is judged as the operation, the user and the objects of the cluster have it, not as a new pod of anybody.
+#[test]
+fn an_update_is_judged_as_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let pod = |extra: &str| {
+        format!(
+            "{{apiVersion: v1, kind: Pod, metadata: {{name: p, labels: {{a: b}}}}, spec: {{hostPID: true, \
+             containers: [{{name: c, image: i}}]{extra}}}}}"
+        )
+    };
+    let debugger = ", ephemeralContainers: [{name: debugger, image: i}]";
+    let case = |name: &str, object: &str, how: &str, expect: &str| {
+        format!(
+            "    - name: {name}\n      object: {object}\n      operation: UPDATE\n{how}      old: {}\n      \
+             expect: {{verdict: {expect}}}\n",
+            pod("")
+        )
+    };
+    let text = format!(
+        "apiVersion: podgate.dev/v1alpha1\nkind: PolicyTest\nspec:\n  namespace: ml\n  objects: [objects.yaml]\n  \
+         policies: [policy.yaml]\n  cases:\n{}{}",
+        case("labels", &pod("").replace("a: b", "a: c"), "", "allow"),
+        case(
+            "a debugger",
+            &pod(debugger),
+            "      subresource: ephemeralcontainers\n",
+            "deny, filledIn: [], controls: {allowPrivilegeEscalation: deny, capabilities_restricted: deny, \
+             hostNamespaces: deny, runAsNonRoot: deny, seccompProfile_restricted: deny}"
+        ),
+    );
+    let (_, policy) = REPORTED.split_once("---\n").unwrap();
+    let policy = policy.replace("{namespaces: [ml]}", "{namespaceSelector: {matchLabels: {a: b}}}");
+    let namespace = "apiVersion: v1\nkind: Namespace\nmetadata: {name: ml, labels: {a: b}}\n";
+    for (name, text) in [("t.yaml", text.as_str()), ("policy.yaml", &policy), ("objects.yaml", namespace)] {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    let ended = test(folder.path(), &["t.yaml"]);
+    assert!(ended.output.ends_with("2 cases: 2 as expected, 0 not\n"), "{ended:?}");
+}
+
+#[test]
+fn a_test_is_no_policy_and_no_manifest() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("t.yaml"), REPORTED.split_once("---\n").unwrap().0).unwrap();
+    let lint = run(folder.path(), &["lint", "t.yaml", "--format", "json"], "").with(0);
+    assert!(
+        lint.output.contains("{\"apiVersion\":\"podgate.dev/v1alpha1\",\"kind\":\"PolicyTest\",\"count\":1}")
+    );
+    let check = run(folder.path(), &["policy", "check", "t.yaml"], "").with(1).output;
+    assert!(check.contains("a test of policies, and none itself: podgate policy test runs it"), "{check}");
+}
+
+/// The names of the policies of a kind that we ship.
+fn shipped() -> BTreeSet<String> {
+    let entries = fs::read_dir(of_repository("policies")).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let of_security = paths
+        .filter(|path| path.is_file())
+        .filter(|path| fs::read_to_string(path).is_ok_and(|text| text.contains("\nkind: SecurityPolicy\n")));
+    of_security.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn every_policy_that_we_ship_does_what_its_test_expects() {
+    let ended = test(&of_repository(""), &["policies/tests"]);
+    assert_eq!((ended.code, ended.errors.as_str()), (0, ""), "{}", ended.output);
+    let tested: BTreeSet<String> = files(&of_repository("policies/tests"), "yaml")
+        .iter()
+        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(shipped(), tested);
+    for name in tested {
+        let mut found = FoundTests::default();
+        let file = format!("policies/tests/{name}.yaml");
+        found.read(&file, &fs::read_to_string(of_repository(&file)).unwrap());
+        let [test] = found.tests.as_slice() else { panic!("{name}: {found:?}") };
+        assert!(test.cases.len() >= FEWEST_CASES, "{name}: {} cases", test.cases.len());
+        assert_eq!(test.policy_files[0].path, format!("../{name}.yaml"));
+        let text = fs::read_to_string(of_repository(&format!("policies/{name}.yaml"))).unwrap();
+        assert!(text.contains(&format!("podgate.dev/policy: {name}\n")), "{name} selects by its own label");
+    }
+}
+
+#[test]
+fn the_schemas_of_policy_tests_are_current() {
+    let schema = format!("{:#}\n", podgate::policy_test::json_schema());
+    check_generated(&format!("docs/schemas/{}.json", podgate::policy::POLICY_TEST), &schema);
+}
