@@ -21,19 +21,21 @@ pub(super) static CONTROL: Control = Control {
     violation,
     doc: Doc {
         title: "AppArmor profiles of the policy",
-        rule: "An AppArmor profile that the pod or a container sets must have a type that the policy lists and, with type \
-               `Localhost`, a name that matches one of its patterns. With `required: true` or a `default` every container \
-               must have one, its own or the pod's: without, nodes with AppArmor apply the runtime's. The old annotations \
-               are judged in the same way, whether or not they name a container; one that names a container counts as its \
-               profile. Windows has no such profiles, so a required one refuses pods with `os.name: windows`.",
+        rule: "An AppArmor profile that the pod or a container sets must have a type that the policy lists and, \
+               with type `Localhost`, a name that matches one of its patterns. With `required: true` or a `default` \
+               every container must have one, its own or the pod's: without, nodes with AppArmor apply the \
+               runtime's. The old annotations are judged in the same way, whether or not they name a container; one \
+               that names a container counts as its profile. Windows has no such profiles, so a required one \
+               refuses pods with `os.name: windows`.",
         history: "Enabled where a policy sets `controls.appArmorProfiles`.",
         fields: &[
             "spec.securityContext.appArmorProfile.{type,localhostProfile}",
             "spec.{containers,initContainers,ephemeralContainers}[*].securityContext.appArmorProfile.{type,localhostProfile}",
             "metadata.annotations[container.apparmor.security.beta.kubernetes.io/*]",
         ],
-        fix: "Remove the profile, or set its type to one that the policy lists; a `default` is filled in where a container has \
-              none. `RuntimeDefault` and `Localhost` are only taken by nodes with AppArmor. Remove the annotations.",
+        fix: "Remove the profile, or set its type to one that the policy lists; a `default` is filled in where a \
+              container has none. `RuntimeDefault` and `Localhost` are only taken by nodes with AppArmor. Remove \
+              the annotations.",
         example: "securityContext:\n  appArmorProfile:\n    type: RuntimeDefault\n",
         cel: Cel::Whole,
     },

@@ -121,7 +121,7 @@ impl EmptyDirs {
             return;
         }
         let limit = Quantity::parse(empty_dir.size_limit).filter(|limit| *limit > Quantity::ZERO);
-        if !limit.is_some_and(|limit| bound.is_none_or(|bound| limit <= bound.quantity())) {
+        if limit.is_none_or(|limit| bound.is_some_and(|bound| limit > bound.quantity())) {
             let text = empty_dir.size_limit;
             let found = if text.is_empty() { Found::Absent } else { Found::Text(text) };
             let (fix, help) = match bound {
@@ -157,5 +157,23 @@ fn violation(findings: &[Finding<'_>]) -> Violation {
     Violation {
         reason: "emptyDir out of bounds",
         detail: format!("{plural} {} must keep to the policy's bounds of {fields}", text::quoted(volumes)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pod::Pod;
+
+    /// The API server makes an `emptyDir` of it, so the linter has to judge it as one.
+    #[test]
+    fn a_volume_without_a_source_has_no_limit() {
+        let text = r#"{"spec":{"volumes":[{"name":"v"}]}}"#;
+        let mut pod = Pod::read(&mut Reader::over(text)).expect("a pod");
+        pod.apply_server_defaults();
+        let check: EmptyDirs = serde_json::from_str(r#"{"sizeLimitRequired":true}"#).expect("parameters");
+        let mut found = Vec::new();
+        check.check(CheckedPod::new(&pod), &mut |finding| found.push(finding.whole_path().to_string()));
+        assert_eq!(found, ["spec.volumes[0].emptyDir.sizeLimit"]);
     }
 }

@@ -17,14 +17,14 @@ pub(super) static CONTROL: Control = Control {
     violation: host_namespaces::violation,
     doc: Doc {
         title: "Node's network",
-        rule: "A pod in the node's network can reach what listens on the node alone, listen on its ports and see its \
-               traffic, past network policies. Pods must not set `hostNetwork`. It is a part of the standard's \
+        rule: "A pod in the node's network can reach what listens on the node alone, listen on its ports and see \
+               its traffic, past network policies. Pods must not set `hostNetwork`. It is a part of the standard's \
                `hostNamespaces`.",
         history: "Enabled where a policy sets `controls.hostNetwork`.",
         fields: &["spec.hostNetwork"],
         fix: "Remove the field, and reach the pod through a Service; for RDMA use a device plugin and a secondary \
               network.",
-        example: "hostNetwork: false\n",
+        example: "containers:\n- name: server\n  ports:\n  - containerPort: 8080\n",
         cel: Cel::Whole,
     },
 };

@@ -23,7 +23,7 @@ pub(super) static CONTROL: Control = Control {
         history: "Enabled where a policy sets `controls.hostPID`.",
         fields: &["spec.hostPID"],
         fix: "Remove the field. To see the processes of the pod's own containers set `shareProcessNamespace`.",
-        example: "shareProcessNamespace: true\n",
+        example: "shareProcessNamespace: true\ncontainers:\n- name: trainer\n- name: profiler\n",
         cel: Cel::Whole,
     },
 };

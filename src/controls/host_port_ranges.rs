@@ -20,11 +20,11 @@ pub(super) static CONTROL: Control = Control {
     violation,
     doc: Doc {
         title: "Ranges of host ports",
-        rule: "A container may use only the ports of the node that are in a range of the policy; 0 is none. On the host's \
-               network (`hostNetwork: true`) a `containerPort` without a `hostPort` is one, since the API server makes it \
-               one.",
-        history: "Enabled where a policy sets `controls.hostPortRanges`. The baseline and restricted levels allow no host port \
-                  at all, unless `standard.except` relaxes `hostPorts`.",
+        rule: "A container may use only the ports of the node that are in a range of the policy; 0 is none. On the \
+               host's network (`hostNetwork: true`) a `containerPort` without a `hostPort` is one, since the API \
+               server makes it one.",
+        history: "Enabled where a policy sets `controls.hostPortRanges`. The baseline and restricted levels allow \
+                  no host port at all, unless `standard.except` relaxes `hostPorts`.",
         fields: &[
             "spec.{containers,initContainers,ephemeralContainers}[*].ports[*].{hostPort,containerPort}",
         ],

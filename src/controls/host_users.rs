@@ -18,15 +18,17 @@ pub(super) static CONTROL: Control = Control {
     violation,
     doc: Doc {
         title: "User namespaces",
-        rule: "Pods must set `hostUsers: false`, so that each runs in a user namespace of its own: root in its containers is \
-               nobody on the node, even after an escape. Such a pod can share no other namespace of the node, has no raw \
-               block devices, and its volumes must support id-mapped mounts, which NFS does not; GPU drivers may not either. \
-               Windows has no user namespaces, so this control refuses pods with `os.name: windows`.",
-        history: "Enabled where a policy sets `controls.hostUsers`. Nodes support it from Kubernetes v1.33 by default.",
+        rule: "Pods must set `hostUsers: false`, so that each runs in a user namespace of its own: root in its \
+               containers is nobody on the node, even after an escape. Such a pod can share no other namespace of \
+               the node, has no raw block devices, and its volumes must support id-mapped mounts, which NFS does \
+               not; GPU drivers may not either. Windows has no user namespaces, so this control refuses pods with \
+               `os.name: windows`.",
+        history: "Enabled where a policy sets `controls.hostUsers`. Nodes support it from Kubernetes v1.33 by \
+                  default.",
         fields: &["spec.hostUsers"],
-        fix: "Set `hostUsers: false`, and remove `hostNetwork`, `hostPID` and `hostIPC`; `fillIn: true` sets it where it is \
-              absent and nothing in the pod contradicts it.",
-        example: "hostUsers: false\n",
+        fix: "Set `hostUsers: false`, and remove `hostNetwork`, `hostPID` and `hostIPC`; `fillIn: true` sets it \
+              where it is absent and nothing in the pod contradicts it.",
+        example: "hostUsers: false\ncontainers:\n- name: trainer\n",
         cel: Cel::Whole,
     },
 };

@@ -100,3 +100,29 @@ fn violation(findings: &[Finding<'_>]) -> Violation {
     let fields = text::sorted_set(fields.iter().map(String::as_str)).join(", ");
     Violation { reason: "node selector", detail: format!("pod must not set {fields}") }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::Reader;
+    use crate::pod::Pod;
+
+    #[test]
+    fn an_affinity_that_cannot_be_read_is_not_passed_over() {
+        let control = NodeSelectors { reserved: vec!["pool".into()] };
+        for (affinity, expected) in [
+            (r#"{"podAffinity":[]}"#, &[][..]),
+            (r#"{"nodeAffinity":null}"#, &[]),
+            (r#"{"nodeAffinity":[]}"#, &["spec.affinity.nodeAffinity"]),
+            (r#"{"nodeAffinity":{},"nodeAffinity":{}}"#, &["spec.affinity.nodeAffinity"]),
+            (r#"{"nodeaffinity":{}}"#, &["spec.affinity.nodeAffinity"]),
+            ("7", &["spec.affinity.nodeAffinity"]),
+        ] {
+            let text = format!(r#"{{"spec":{{"affinity":{affinity}}}}}"#);
+            let pod = Pod::read(&mut Reader::over(&text)).expect("a pod");
+            let mut found = Vec::new();
+            control.check(CheckedPod::new(&pod), &mut |finding| found.push(finding.whole_path().to_string()));
+            assert_eq!(found, expected, "{affinity}");
+        }
+    }
+}

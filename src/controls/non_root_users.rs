@@ -18,18 +18,19 @@ pub(super) static CONTROL: Control = Control {
     violation,
     doc: Doc {
         title: "Users other than root",
-        rule: "Of each container what it says itself counts, or else what the pod says: it must set `runAsNonRoot: true` or a \
-               `runAsUser` above 0, and neither `runAsNonRoot: false` nor user 0. It is laxer than the restricted level, \
-               which also wants `runAsNonRoot: true` beside a user, and judges the pod's fields even if every container sets \
-               its own; it is stricter in that a user namespace (`hostUsers: false`) changes nothing.",
+        rule: "Of each container what it says itself counts, or else what the pod says: it must set `runAsNonRoot: \
+               true` or a `runAsUser` above 0, and neither `runAsNonRoot: false` nor user 0. It is laxer than the \
+               restricted level, which also wants `runAsNonRoot: true` beside a user, and judges the pod's fields \
+               even if every container sets its own; it is stricter in that a user namespace (`hostUsers: false`) \
+               changes nothing. Windows has no user ids, so `runAsNonRoot: true` is needed there.",
         history: "Enabled where a policy sets `controls.nonRootUsers`.",
         fields: &[
             "spec.securityContext.{runAsNonRoot,runAsUser}",
             "spec.{containers,initContainers,ephemeralContainers}[*].securityContext.{runAsNonRoot,runAsUser}",
         ],
-        fix: "Set `securityContext.runAsNonRoot: true` for the pod, and a `runAsUser` above 0 unless the image's user is a \
-              number above 0. `fillIn: true` sets `runAsNonRoot` where a container has neither; an image that runs as root, \
-              or as a user with a name, then does not start, and the kubelet's event says so.",
+        fix: "Set `securityContext.runAsNonRoot: true` for the pod, and a `runAsUser` above 0 unless the image's \
+              user is a number above 0. `fillIn: true` sets `runAsNonRoot` where a container has neither; an image \
+              that runs as root, or as a user with a name, then does not start, and the kubelet's event says so.",
         example: "securityContext:\n  runAsNonRoot: true\n  runAsUser: 1000\n",
         cel: Cel::Whole,
     },
@@ -58,7 +59,8 @@ impl Check for NonRootUsers {
                 sink(asks_for_root(pod, subject, user));
             }
             let says_so = non_root.or(pod.spec.security.run_as_non_root).is_some();
-            if !says_so && pod.user_of(container).is_none() {
+            // Windows has no user ids: the one that it must not set says nothing there.
+            if !says_so && (pod.user_of(container).is_none() || pod.is_for_windows()) {
                 let is_safe = self.fill_in && at.kind != ContainerKind::Ephemeral;
                 let fix = Fix::fill_in(Value::Bool(true), is_safe);
                 sink(Finding::new(subject, FIELD, Found::Absent, fix).help(of_user(pod, container)));

@@ -17,17 +17,17 @@ pub(super) static CONTROL: Control = Control {
     violation: allow_privilege_escalation::violation,
     doc: Doc {
         title: "Privilege escalation, by itself",
-        rule: "Every container must set `allowPrivilegeEscalation: false`, so that no process gains privileges that its parent \
-               does not have, through set-user-id files such as sudo. It is the standard's `allowPrivilegeEscalation`, for \
-               policies that want this rule without the rest of the restricted level. Windows has no such field, so this \
-               control refuses pods with `os.name: windows`.",
+        rule: "Every container must set `allowPrivilegeEscalation: false`, so that no process gains privileges that \
+               its parent does not have, through set-user-id files such as sudo. It is the standard's \
+               `allowPrivilegeEscalation`, for policies that want this rule without the rest of the restricted \
+               level. Windows has no such field, so this control refuses pods with `os.name: windows`.",
         history: "Enabled where a policy sets `controls.privilegeEscalation`.",
         fields: &[
             "spec.{containers,initContainers,ephemeralContainers}[*].securityContext.allowPrivilegeEscalation",
         ],
-        fix: "Set `securityContext.allowPrivilegeEscalation: false` on every container; `fillIn: true` does so where it is \
-              absent. The API server does not take it beside `privileged: true` or the capability SYS_ADMIN: these have to \
-              go first.",
+        fix: "Set `securityContext.allowPrivilegeEscalation: false` on every container; `fillIn: true` does so \
+              where it is absent. The API server does not take it beside `privileged: true` or the capability \
+              SYS_ADMIN: these have to go first.",
         example: "containers:\n- name: trainer\n  securityContext:\n    allowPrivilegeEscalation: false\n",
         cel: Cel::Whole,
     },

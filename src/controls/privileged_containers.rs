@@ -16,8 +16,9 @@ pub(super) static CONTROL: Control = Control {
     violation: privileged::violation,
     doc: Doc {
         title: "Privileged containers, by themselves",
-        rule: "Containers must not be privileged: such a container has every capability and every device of the node. It is \
-               the standard's `privileged`, for policies that want this rule without the rest of the baseline.",
+        rule: "Containers must not be privileged: such a container has every capability and every device of the \
+               node. It is the standard's `privileged`, for policies that want this rule without the rest of the \
+               baseline.",
         history: "Enabled where a policy sets `controls.privilegedContainers`.",
         fields: &["spec.{containers,initContainers,ephemeralContainers}[*].securityContext.privileged"],
         fix: "Remove `privileged`, or set it to false. A GPU does not need it: request it through its resource, for \

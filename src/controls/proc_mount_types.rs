@@ -20,11 +20,11 @@ pub(super) static CONTROL: Control = Control {
     violation: proc_mount::violation,
     doc: Doc {
         title: "/proc mount types of the policy",
-        rule: "The mount type of `/proc` must be absent, or one that the policy lists. Runtimes mask the parts of `/proc` that \
-               reveal information about the node or allow changes to it; `Unmasked` shows them, and the API server takes it \
-               only of a pod in a user namespace (`hostUsers: false`).",
-        history: "Enabled where a policy sets `controls.procMountTypes`. The baseline level allows `Unmasked` from v1.35 to \
-                  pods in a user namespace, and restricted never.",
+        rule: "The mount type of `/proc` must be absent, or one that the policy lists. Runtimes mask the parts of \
+               `/proc` that reveal information about the node or allow changes to it; `Unmasked` shows them, and \
+               the API server takes it only of a pod in a user namespace (`hostUsers: false`).",
+        history: "Enabled where a policy sets `controls.procMountTypes`. The baseline level allows `Unmasked` from \
+                  v1.35 to pods in a user namespace, and restricted never.",
         fields: &["spec.{containers,initContainers,ephemeralContainers}[*].securityContext.procMount"],
         fix: "Remove `procMount`.",
         example: "containers:\n- name: trainer\n  securityContext:\n    procMount: Default\n",

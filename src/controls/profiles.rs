@@ -10,7 +10,7 @@ use crate::controls::seccomp_profile_baseline::forbidden_annotations;
 use crate::controls::security_contexts::in_security_contexts;
 use crate::controls::windows::{NO_PROFILE, NOT_ON_WINDOWS, OTHER_POLICY};
 use crate::controls::{ParameterError, lists, text};
-use crate::finding::{Choices, FieldPath, Finding, Fix, Found, Sink, Subject, Value};
+use crate::finding::{Choices, Finding, Fix, Found, Sink, Subject, Value};
 use crate::pod::{ContainerKind, ContainerRef, Pod, PodSecurityContext, Profile, SecurityContext};
 
 /// A kind of profile: where a pod says it.
@@ -88,8 +88,7 @@ impl AllowedProfiles {
                 sink(Finding::new(subject, field.localhost, found, fix).help(help));
             }
         }
-        let is_needed = self.required || self.default.is_some();
-        if !is_needed || (field.of_pod)(&pod.spec.security).is_some() {
+        if !self.is_needed() || (field.of_pod)(&pod.spec.security).is_some() {
             return;
         }
         for (at, container) in pod.containers() {
@@ -149,6 +148,11 @@ impl AllowedProfiles {
         faults
     }
 
+    /// Whether every container needs a profile.
+    fn is_needed(&self) -> bool {
+        self.required || self.default.is_some()
+    }
+
     fn has_type(&self, kind: &str) -> bool {
         self.allowed.iter().any(|allowed| allowed == kind)
     }
@@ -168,8 +172,10 @@ impl AllowedProfiles {
         subject: Subject<'p>,
         profile: &'p Profile<'_>,
     ) -> Finding<'p> {
-        let whole = || Fix::remove_at(subject.join(&FieldPath::from(field.whole)));
-        let (fix, help) = if pod.is_windows() {
+        let whole = || Fix::remove_at(subject, field.whole);
+        let (fix, help) = if pod.is_windows() && self.is_needed() {
+            (OTHER_POLICY, NOT_ON_WINDOWS)
+        } else if pod.is_windows() {
             (whole(), NO_PROFILE)
         } else if self.allowed.is_empty() {
             (whole(), "the whole profile")

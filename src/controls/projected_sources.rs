@@ -119,17 +119,12 @@ struct TrustBundles {
 impl Check for ProjectedSources {
     fn check<'p>(&'p self, CheckedPod { pod, .. }: CheckedPod<'p>, sink: &mut Sink<'_, 'p>) {
         for (index, volume) in pod.spec.volumes.iter().enumerate() {
-            if !volume.has(VolumeSource::PROJECTED) {
+            // Nobody wrote the token's volume into the pod.
+            if !volume.has(VolumeSource::PROJECTED) || volume.is_api_server_token() {
                 continue;
             }
             let subject = Subject::Volume(index, &volume.name);
-            // Nobody wrote the token's volume into the pod. Looking into it costs, so it is asked only once something is found.
-            let mut is_own = None;
-            let read = self.check_volume((subject, volume), &mut |finding| {
-                if !*is_own.get_or_insert_with(|| volume.is_api_server_token()) {
-                    sink(finding);
-                }
-            });
+            let read = self.check_volume((subject, volume), sink);
             if read.is_err() {
                 let fix = Fix::one_of(&["a projected volume as Kubernetes reads it"]);
                 sink(Finding::new(subject, SOURCES, Found::Text("not readable"), fix));

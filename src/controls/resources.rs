@@ -55,9 +55,9 @@ impl<'p> Amount<'p> {
         Self { text, quantity: Quantity::parse(text) }
     }
 
-    /// Whether it is more than nothing. A limit of 0 is none: runtimes take it for no limit at all.
+    /// Whether it is more than nothing. A limit of 0 is none: runtimes take it for no limit at all. So is what is no quantity.
     pub(super) fn is_some(self) -> bool {
-        self.quantity.is_none_or(|quantity| quantity > Quantity::ZERO)
+        self.quantity.is_some_and(|quantity| quantity > Quantity::ZERO)
     }
 }
 
@@ -116,7 +116,7 @@ pub(super) fn fault_of_name(name: &str) -> Option<String> {
     let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte));
     let has_domain =
         name.split_once('/').is_some_and(|(domain, name)| !domain.is_empty() && !name.is_empty());
-    (!is_known && !(is_plain && has_domain)).then(|| {
+    (!(is_known || is_plain && has_domain)).then(|| {
         format!(
             "{name:?} is no resource of a container: write cpu, memory, ephemeral-storage, hugepages-2Mi, or a name with \
              its domain, as nvidia.com/gpu"
@@ -149,7 +149,7 @@ mod tests {
     fn what_is_no_quantity_is_not_taken_for_none() {
         let amounts = Amounts::read(r#"{"limits":{"cpu":"2 cores"}}"#, "cpu").expect("an object");
         let limit = amounts.limit.expect("a limit");
-        assert_eq!((limit.text, limit.quantity, limit.is_some()), ("2 cores", None, true));
+        assert_eq!((limit.text, limit.quantity, limit.is_some()), ("2 cores", None, false));
         for text in [r#""x""#, "[]", r#"{"limits":[]}"#, r#"{"Limits":{}}"#, r#"{"limits":{"a":1,"a":2}}"#] {
             assert!(Amounts::read(text, "cpu").is_err(), "{text}");
         }

@@ -23,19 +23,21 @@ pub(super) static CONTROL: Control = Control {
     violation,
     doc: Doc {
         title: "SELinux labels of the policy",
-        rule: "Each part of an SELinux label that the pod or a container sets must be in the policy's list of such parts; \
-               where the policy has no list of them, any may be set, and with an empty one none. The order of a level's categories does not matter. With \
-               `required: true` every container must have each part of which there is a list, and with a `default` each \
-               part of that: in its own `seLinuxOptions` or, if it has none at all, in the pod's. Windows has no SELinux, so \
-               what is required refuses pods with `os.name: windows`.",
-        history: "Enabled where a policy sets `controls.seLinuxLabels`. The baseline and restricted levels have a list of types \
-                  of their own and allow no user and no role, unless `standard.except` relaxes `seLinuxOptions`.",
+        rule: "Each part of an SELinux label that the pod or a container sets must be in the policy's list of such \
+               parts; where the policy has no list of them, any may be set, and with an empty one none. The order \
+               of a level's categories does not matter. With `required: true` every container must have each part \
+               of which there is a list, and with a `default` each part of that: in its own `seLinuxOptions` or, if \
+               it has none at all, in the pod's. Windows has no SELinux, so what is required refuses pods with \
+               `os.name: windows`.",
+        history: "Enabled where a policy sets `controls.seLinuxLabels`. The baseline and restricted levels have a \
+                  list of types of their own and allow no user and no role, unless `standard.except` relaxes \
+                  `seLinuxOptions`.",
         fields: &[
             "spec.securityContext.seLinuxOptions.{type,user,role,level}",
             "spec.{containers,initContainers,ephemeralContainers}[*].securityContext.seLinuxOptions.{type,user,role,level}",
         ],
-        fix: "Set the part to one that the policy lists, or remove it where none is required; a `default` is filled in where it \
-              is absent.",
+        fix: "Set the part to one that the policy lists, or remove it where none is required; a `default` is filled \
+              in where it is absent.",
         example: "securityContext:\n  seLinuxOptions:\n    level: s0:c123,c456\n",
         cel: Cel::Whole,
     },
@@ -164,7 +166,7 @@ impl SeLinuxLabels {
                 "" if self.needs(&part) => sink(part.lacking(pod, subject)),
                 "" => {}
                 value if part.allows(value) => {}
-                value => sink(part.not_allowed(pod, subject, value)),
+                value => sink(part.not_allowed(pod, subject, value, self.needs(&part))),
             }
         }
     }
@@ -224,14 +226,20 @@ impl<'p> Part<'p> {
         self.allowed.is_none_or(|allowed| allowed.iter().any(|allowed| (self.is_same)(allowed, value)))
     }
 
-    fn not_allowed(&self, pod: &Pod<'_>, subject: Subject<'p>, value: &'p str) -> Finding<'p> {
+    fn not_allowed(
+        &self,
+        pod: &Pod<'_>,
+        subject: Subject<'p>,
+        value: &'p str,
+        is_needed: bool,
+    ) -> Finding<'p> {
         let allowed = self.allowed.unwrap_or_default();
-        let fix = if pod.is_windows() || allowed.is_empty() {
-            Fix::remove()
-        } else {
-            Fix::OneOf(Choices::OfPolicy(allowed))
+        let (fix, help) = match (pod.is_windows(), allowed.is_empty()) {
+            (true, _) if is_needed => (OTHER_POLICY, NOT_ON_WINDOWS),
+            (true, _) | (false, true) => (Fix::remove(), ""),
+            (false, false) => (Fix::OneOf(Choices::OfPolicy(allowed)), ""),
         };
-        Finding::new(subject, self.field, Found::Text(value), fix)
+        Finding::new(subject, self.field, Found::Text(value), fix).help(help)
     }
 
     fn lacking(&self, pod: &Pod<'_>, subject: Subject<'p>) -> Finding<'p> {

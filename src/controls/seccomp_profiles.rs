@@ -20,11 +20,12 @@ pub(super) static CONTROL: Control = Control {
     violation,
     doc: Doc {
         title: "Seccomp profiles of the policy",
-        rule: "A seccomp profile that the pod or a container sets must have a type that the policy lists and, with type \
-               `Localhost`, a name that matches one of its patterns. With `required: true` or a `default` every container \
-               must have one, its own or the pod's: without, the kubelet turns seccomp off unless it is told otherwise. The \
-               old annotations are judged where they are set, and count for nothing else, as kubelets ignore them. Windows \
-               has no such profiles, so a required one refuses pods with `os.name: windows`.",
+        rule: "A seccomp profile that the pod or a container sets must have a type that the policy lists and, with \
+               type `Localhost`, a name that matches one of its patterns. With `required: true` or a `default` \
+               every container must have one, its own or the pod's: without, the kubelet turns seccomp off unless \
+               it is told otherwise. The old annotations are judged where they are set, and count for nothing else, \
+               as kubelets ignore them. Windows has no such profiles, so a required one refuses pods with `os.name: \
+               windows`.",
         history: "Enabled where a policy sets `controls.seccompProfiles`.",
         fields: &[
             "spec.securityContext.seccompProfile.{type,localhostProfile}",
@@ -32,8 +33,8 @@ pub(super) static CONTROL: Control = Control {
             "metadata.annotations[seccomp.security.alpha.kubernetes.io/pod]",
             "metadata.annotations[container.seccomp.security.alpha.kubernetes.io/*]",
         ],
-        fix: "Set `securityContext.seccompProfile.type` to a type that the policy lists, most often `RuntimeDefault`; a \
-              `default` is filled in where a container has none. Remove the annotations.",
+        fix: "Set `securityContext.seccompProfile.type` to a type that the policy lists, most often \
+              `RuntimeDefault`; a `default` is filled in where a container has none. Remove the annotations.",
         example: "securityContext:\n  seccompProfile:\n    type: RuntimeDefault\n",
         cel: Cel::Whole,
     },

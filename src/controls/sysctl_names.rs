@@ -20,11 +20,12 @@ pub(super) static CONTROL: Control = Control {
     violation: sysctls::violation,
     doc: Doc {
         title: "Sysctls of the policy",
-        rule: "A sysctl must match a pattern in `allowed`, if the policy has that list, and none in `forbidden`. Nothing is \
-               allowed beside the list: it has to name the sysctls that Kubernetes calls safe as well. A name that is \
-               written with slashes, as `kernel/shmmax`, is refused whatever it is: patterns are of names with dots.",
-        history: "Enabled where a policy sets `controls.sysctlNames`. The baseline and restricted levels have a list of their \
-                  own, unless `standard.except` relaxes `sysctls`.",
+        rule: "A sysctl must match a pattern in `allowed`, if the policy has that list, and none in `forbidden`. \
+               Nothing is allowed beside the list: it has to name the sysctls that Kubernetes calls safe as well. A \
+               name that is written with slashes, as `kernel/shmmax`, is refused whatever it is: patterns are of \
+               names with dots.",
+        history: "Enabled where a policy sets `controls.sysctlNames`. The baseline and restricted levels have a \
+                  list of their own, unless `standard.except` relaxes `sysctls`.",
         fields: &["spec.securityContext.sysctls[*].name"],
         fix: "Remove the sysctl, or have it set on the nodes.",
         example: "securityContext:\n  sysctls:\n  - name: net.ipv4.ip_unprivileged_port_start\n    value: \"0\"\n",

@@ -129,6 +129,10 @@ impl Check for Tolerations {
                     "is no value of a taint: at most 63 letters, digits, `-`, `_` and `.`; it is no pattern";
                 faults.push(ParameterError::at(at.clone().fields("value"), fault));
             }
+            if self.reserved.iter().any(|reserved| reserved.has_all_of(allowed)) {
+                let fault = "allows nothing that is not reserved: take it out of one of the two lists";
+                faults.push(ParameterError::at(at.clone(), fault));
+            }
             faults.extend((!known.insert(allowed)).then(|| listed_twice(at)));
         }
         let mut known = HashSet::new();
@@ -189,6 +193,11 @@ impl ReservedTaint {
         (toleration.key.is_empty() || self.key.matches(&toleration.key))
             && (effect.is_empty() || self.effect.is_none_or(|own| own.name() == effect))
     }
+
+    /// Whether every toleration that is `allowed` tolerates taints of this kind.
+    fn has_all_of(&self, allowed: &AllowedToleration) -> bool {
+        self.key.matches(allowed.key.as_str()) && self.effect.is_none_or(|own| allowed.effect == Some(own))
+    }
 }
 
 impl Effect {
@@ -210,6 +219,8 @@ fn violation(findings: &[Finding<'_>]) -> Violation {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::json::Reader;
+    use crate::pod::Pod;
 
     fn toleration<'t>(key: &'t str, operator: &'t str, value: &'t str, effect: &'t str) -> Toleration<'t> {
         Toleration {
@@ -278,5 +289,27 @@ mod tests {
         }
         let of_an_effect = tolerations(r#"{"reserved":[{"key":"a","effect":"NoExecute"}]}"#);
         assert!(of_an_effect.let_pass(&toleration("", "Exists", "", "NoSchedule")));
+    }
+
+    #[test]
+    fn tolerations_that_cannot_be_read_are_not_passed_over() {
+        let control = tolerations(r#"{"allowed":[]}"#);
+        let many = format!("[{}{{}}]", r#"{"key":"node.kubernetes.io/not-ready"},"#.repeat(1000));
+        for (list, expected) in [
+            ("null", &[][..]),
+            ("[]", &[]),
+            ("[null]", &["spec.tolerations[0]"]),
+            ("{}", &["spec.tolerations"]),
+            (r#"[{"key":7}]"#, &["spec.tolerations"]),
+            (r#"[{"key":"a","key":"b"}]"#, &["spec.tolerations"]),
+            (r#"[{"Key":"a"}]"#, &["spec.tolerations"]),
+            (&many, &["spec.tolerations"]),
+        ] {
+            let text = format!(r#"{{"spec":{{"tolerations":{list}}}}}"#);
+            let pod = Pod::read(&mut Reader::over(&text)).expect("a pod");
+            let mut found = Vec::new();
+            control.check(CheckedPod::new(&pod), &mut |finding| found.push(finding.whole_path().to_string()));
+            assert_eq!(found.last().into_iter().collect::<Vec<_>>(), expected, "{list:.40}");
+        }
     }
 }

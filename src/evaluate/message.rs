@@ -136,7 +136,7 @@ pub(super) fn push_fix(text: &mut String, judged: &Judged<'_, '_>) {
 fn push_fix_of_volume(text: &mut String, types: Choices<'_>) -> fmt::Result {
     const CLAIM: &str = "persistentVolumeClaim";
     if !types.contains(CLAIM) {
-        text.push_str("use one of: ");
+        text.push_str(if types.iter().nth(1).is_none() { "use " } else { "use one of: " });
         return types.write_to(text, ", ");
     }
     text.push_str("use a persistentVolumeClaim");

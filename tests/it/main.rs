@@ -83,5 +83,6 @@ mod tidy;
 mod told;
 mod trials;
 mod unjudged;
+mod updates;
 mod upstream_corners;
 mod wire;

@@ -276,9 +276,43 @@ fn spec(parts: Parts) -> BoxedStrategy<Json> {
             ("automountServiceAccountToken", boolean()),
             ("resources", resources()),
             ("nodeSelector", members_of(&[("gpu", "a100"), ("a/b", "c")])),
+            ("nodeName", texts(&["", "n1"])),
+            ("priorityClassName", texts(&["", "research-low"])),
+            ("runtimeClassName", texts(&["", "gvisor"])),
+            ("schedulerName", texts(&["", "default-scheduler"])),
+            ("tolerations", list(toleration(), 2)),
+            ("affinity", affinity()),
             ("fieldOfTomorrow", one_of(vec![json!({ "a": [1, null, { "b": "c" }] }), json!("text")])),
         ]),
     )
+}
+
+fn toleration() -> BoxedStrategy<Json> {
+    object(vec![
+        ("key", texts(&["", "nvidia.com/gpu", "\u{e9}"])),
+        ("operator", texts(&["Exists", "Equal"])),
+        ("value", texts(&["", "a"])),
+        ("effect", texts(&["", "NoSchedule"])),
+        ("tolerationSeconds", one_of(vec![json!(300)])),
+    ])
+}
+
+fn affinity() -> BoxedStrategy<Json> {
+    let requirement = || one_of(vec![json!({ "key": "gpu", "operator": "In", "values": ["a", "b"] })]);
+    let term = || {
+        object(vec![("matchExpressions", list(requirement(), 2)), ("matchFields", list(requirement(), 1))])
+    };
+    let preferred = with(vec![("weight", one_of(vec![json!(1)])), ("preference", term())], object(vec![]));
+    object(vec![(
+        "nodeAffinity",
+        object(vec![
+            (
+                "requiredDuringSchedulingIgnoredDuringExecution",
+                with(vec![("nodeSelectorTerms", list(term(), 2))], object(vec![])),
+            ),
+            ("preferredDuringSchedulingIgnoredDuringExecution", list(preferred, 2)),
+        ]),
+    )])
 }
 
 fn container(parts: &Parts) -> BoxedStrategy<Json> {

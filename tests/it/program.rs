@@ -409,10 +409,11 @@ fn explain_lists_what_is_meant_before_it_explains_each() {
     let lines: Vec<&str> = several.lines().collect();
     assert!(
         lines[0].starts_with("seccompProfile_baseline   ")
-            && lines[1].starts_with("seccompProfile_restricted "),
+            && lines[1].starts_with("seccompProfile_restricted ")
+            && lines[2].starts_with("seccompProfiles "),
         "{several}"
     );
-    assert!(lines[2].is_empty() && lines[3].starts_with("seccompProfile_baseline: "), "{several}");
+    assert!(lines[3].is_empty() && lines[4].starts_with("seccompProfile_baseline: "), "{several}");
     assert!(several.contains("\n\nseccompProfile_restricted: "), "{several}");
     // As a shell splits what a refusal prints.
     let refusal = run(folder.path(), &["lint", "bad.yaml"], "").with(1).output;
@@ -426,8 +427,8 @@ fn explain_lists_what_is_meant_before_it_explains_each() {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         assert!(explain(&words).with(0).output.starts_with("hostNamespaces: "), "{words:?}");
     }
-    let twice = explain(&["hostIPC", "hostPID"]).with(0).output;
-    assert_eq!(twice, explain(&["hostNamespaces"]).with(0).output);
+    let twice = explain(&["windowsOptions.hostProcess", "windowsHostProcess"]).with(0).output;
+    assert_eq!(twice, explain(&["windowsHostProcess"]).with(0).output);
     let malformed = explain(&["PG-00U1"]).with(2).errors;
     assert!(
         malformed.contains("no such code: \"PG-00U1\"") && malformed.contains("\"U\" is none of them"),

@@ -609,7 +609,7 @@ fn the_narrower_rule_says_what_may_be_used_instead() {
         let response = well_formed("a pod", Webhook::Validate, "one", &answer);
         let causes = response["status"]["details"]["causes"].as_array().unwrap();
         assert_eq!(causes.len(), 1, "{causes:#?}");
-        assert_eq!(causes[0]["message"], "volume \"data\": is nfs; use one of: emptyDir");
+        assert_eq!(causes[0]["message"], "volume \"data\": is nfs; use emptyDir");
     }
 }
 

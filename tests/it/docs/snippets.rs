@@ -29,7 +29,7 @@ enum Snippet {
     OfPolicy,
     /// An object of Kubernetes' or of somebody else's.
     Object,
-    /// The spec of a pod, or a part of it.
+    /// The spec of a pod, or a part of it, or of its metadata.
     OfPod,
     /// Kustomize's own file, or a part of it.
     Kustomization,
@@ -40,7 +40,22 @@ enum Snippet {
 /// The keys of parts, each list for one kind of snippet.
 const PARTS: [(Snippet, &[&str]); 4] = [
     (Snippet::OfPolicy, &["standard", "controls", "match", "mode", "defaults", "exemptions", "templates"]),
-    (Snippet::OfPod, &["containers", "securityContext", "volumes"]),
+    (
+        Snippet::OfPod,
+        &[
+            "containers",
+            "hostUsers",
+            "metadata",
+            "nodeSelector",
+            "priorityClassName",
+            "runtimeClassName",
+            "schedulerName",
+            "securityContext",
+            "shareProcessNamespace",
+            "tolerations",
+            "volumes",
+        ],
+    ),
     (
         Snippet::Kustomization,
         &["components", "configMapGenerator", "images", "patches", "replacements", "resources"],
@@ -95,11 +110,13 @@ fn whole_policy(part: &Json) -> String {
     .to_string()
 }
 
-/// A pod with a part of its spec as the page has it.
+/// A pod with a part of its spec, or its metadata, as the page has it.
 fn whole_pod(part: &Json) -> String {
     let mut spec = Map::from_iter([("containers".to_owned(), json!([{ "name": "c", "image": "i" }]))]);
     spec.extend(part.as_object().unwrap().clone());
-    json!({ "apiVersion": "v1", "kind": "Pod", "metadata": { "name": "of-page" }, "spec": spec }).to_string()
+    let mut metadata = spec.remove("metadata").unwrap_or_else(|| json!({}));
+    metadata["name"] = "of-page".into();
+    json!({ "apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec }).to_string()
 }
 
 /// Lints a text: each object of it is judged, or of a kind that has no pods, and none is left unread.

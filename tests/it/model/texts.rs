@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::core::v1 as k8s;
 use podgate::finding::{FieldPath, Subject};
-use podgate::pod::{Pod, VolumeSource};
+use podgate::pod::{Pod, Spec, VolumeSource};
 use serde::Serialize;
 use serde_json::Value as Json;
 
@@ -21,6 +21,7 @@ const SOURCES: [(VolumeSource, &[&str]); 5] = [
 const RESOURCES: &[&str] = &["limits", "requests"];
 
 pub(super) fn of_ours(pod: &Pod<'_>, facts: &mut Facts) {
+    our_placement(&pod.spec, facts);
     add(facts, "spec.resources", &parsed(pod.spec.resources), RESOURCES);
     for (index, volume) in pod.spec.volumes.iter().enumerate() {
         for (source, members) in SOURCES {
@@ -46,7 +47,60 @@ pub(super) fn of_ours(pod: &Pod<'_>, facts: &mut Facts) {
     }
 }
 
+fn our_placement(spec: &Spec<'_>, facts: &mut Facts) {
+    for (name, text) in [
+        ("nodeName", &spec.node_name),
+        ("priorityClassName", &spec.priority_class_name),
+        ("runtimeClassName", &spec.runtime_class_name),
+        ("schedulerName", &spec.scheduler_name),
+    ] {
+        facts.add_text(format!("spec.{name}"), Some(text));
+    }
+    let read = spec.for_each_node_label(|key, value| facts.add(format!("spec.nodeSelector[{key}]"), value));
+    read.unwrap();
+    let read = spec.for_each_toleration(|toleration| {
+        let at = format!("spec.tolerations[{}]", toleration.index);
+        facts.add(at, [toleration.key, toleration.operator, toleration.value, toleration.effect].join("|"));
+    });
+    read.unwrap();
+    let read = spec.for_each_node_term(|term| {
+        let how = if term.is_required { "required" } else { "preferred" };
+        let at = format!("spec.affinity.nodeAffinity.{how}[{}].{}[{}]", term.place, term.list, term.index);
+        facts.add(at, term.key);
+    });
+    read.unwrap();
+}
+
+fn their_placement(spec: &Json, facts: &mut Facts) {
+    for name in ["nodeName", "priorityClassName", "runtimeClassName", "schedulerName"] {
+        facts.add_text(format!("spec.{name}"), spec[name].as_str());
+    }
+    for (key, value) in spec["nodeSelector"].as_object().into_iter().flatten() {
+        facts.add(format!("spec.nodeSelector[{key}]"), value.to_string());
+    }
+    for (index, toleration) in spec["tolerations"].as_array().into_iter().flatten().enumerate() {
+        let fields =
+            ["key", "operator", "value", "effect"].map(|field| toleration[field].as_str().unwrap_or(""));
+        facts.add(format!("spec.tolerations[{index}]"), fields.join("|"));
+    }
+    let affinity = &spec["affinity"]["nodeAffinity"];
+    let required = &affinity["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"];
+    let preferred = affinity["preferredDuringSchedulingIgnoredDuringExecution"].as_array();
+    let preferred: Json = preferred.into_iter().flatten().map(|term| term["preference"].clone()).collect();
+    for (how, terms) in [("required", required), ("preferred", &preferred)] {
+        for (place, term) in terms.as_array().into_iter().flatten().enumerate() {
+            for list in ["matchExpressions", "matchFields"] {
+                for (index, requirement) in term[list].as_array().into_iter().flatten().enumerate() {
+                    let at = format!("spec.affinity.nodeAffinity.{how}[{place}].{list}[{index}]");
+                    facts.add(at, requirement["key"].as_str().unwrap());
+                }
+            }
+        }
+    }
+}
+
 pub(super) fn of_theirs(pod: &k8s::PodSpec, facts: &mut Facts) {
+    their_placement(&json(pod), facts);
     add(facts, "spec.resources", &json(&pod.resources), RESOURCES);
     for (index, volume) in pod.volumes.iter().flatten().enumerate() {
         let volume = json(volume);
