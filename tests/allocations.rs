@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "allocations/controls.rs"]
+mod controls;
 #[path = "allocations/server.rs"]
 mod server;
 

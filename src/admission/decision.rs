@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 use crate::admission::request::Request;
 use crate::controls::Control;
 use crate::evaluate::{Severity, Verdict};
+use crate::mutate::IdentityOutcome;
 use crate::pod::Owner;
 use crate::policy::{Action, LevelVersion};
 use crate::workload::WorkloadObject;
@@ -56,6 +57,8 @@ pub struct Decision<'b> {
     pub has_remarks: bool,
     /// The policies that it was judged by.
     pub policies: SmallVec<[Arc<str>; 2]>,
+    /// What identity policies came to, each at most once.
+    pub identities: SmallVec<[(Arc<str>, IdentityOutcome); 1]>,
     /// The controls that are violated, each once with the strictest action that it leads to: by what is left once defaults
     /// are filled in or, if a pod is refused for nothing else, by all.
     pub findings: Vec<(&'static str, Severity)>,
@@ -188,6 +191,7 @@ impl<'b> Decision<'b> {
             is_unjudged: false,
             has_remarks: false,
             policies: SmallVec::new(),
+            identities: SmallVec::new(),
             findings: Vec::new(),
             filled_in: Vec::new(),
             refusal_code: String::new(),

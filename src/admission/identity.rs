@@ -10,8 +10,8 @@ use crate::admission::error::{Interrupt, ReviewError};
 use crate::admission::outcome::Task;
 use crate::identity::{Provider, Providers};
 use crate::mutate::{
-    AccountFacts, AccountRefusal, BrokenPromise, IdentityChange, IdentityError, IdentityRequest,
-    LegacyObjects, PromisedPod, account_refusal, account_warnings,
+    AccountFacts, AccountRefusal, BrokenPromise, IdentityChange, IdentityError, IdentityOutcome,
+    IdentityRequest, LegacyObjects, PromisedPod, account_refusal, account_warnings,
 };
 use crate::policy::{AccountState, Action, AzureMlExemption, Lookup, LookupError, PolicySet};
 use crate::text::{PrintableKey, cut};
@@ -48,6 +48,7 @@ pub(super) fn identity<'v>(
     task: &Task<'v, '_>,
     (policies, providers): (&'v PolicySet, &'v Providers),
     view: ClusterView<'v>,
+    decision: &mut Decision<'_>,
 ) -> Result<IdentityChange<'v>, Interrupt> {
     let namespace = task.request.namespace.as_ref();
     let (exemption, is_left_alone) = match exemption(task, policies) {
@@ -71,13 +72,26 @@ pub(super) fn identity<'v>(
             .and_then(|labels| labels.get(Action::Enforce.level_label()))
             .map(String::as_str),
         policies: task.policies.identity(policies).filter(|_| !is_left_alone),
+        security: task.policies.security(policies),
         providers,
     };
-    let change = request.change(&NamespaceAccounts { view, namespace })?;
-    change.map_err(|IdentityError { code, message, .. }| match code {
-        403 => Interrupt::Denied(message),
-        _ => Interrupt::Failed(ReviewError { code, message }),
-    })
+    match request.change(&NamespaceAccounts { view, namespace })? {
+        Ok(change) => {
+            let outcome = change.outcome.map(|(policy, outcome)| (Arc::clone(&policy.name), outcome));
+            let on_trial = change.on_trial.clone().map(|policy| (policy, IdentityOutcome::DryRun));
+            decision.identities.extend(outcome.into_iter().chain(on_trial));
+            Ok(change)
+        }
+        Err(error) => {
+            let outcome = error.outcome();
+            let IdentityError { code, message, policy, .. } = error;
+            decision.identities.extend(policy.map(|policy| (policy, outcome)));
+            Err(match code {
+                403 => Interrupt::Denied(message),
+                _ => Interrupt::Failed(ReviewError { code, message }),
+            })
+        }
+    }
 }
 
 /// Refuses a pod, beside all else that it may be refused for, that may not run as its service account, or that lacks the
@@ -92,15 +106,21 @@ pub(super) fn check_identity<'v, 'b>(
     let (refusal, warnings) = account_rules(task, policies)?;
     response.warnings.extend(warnings);
     let (policy, reason) = match refusal {
-        Some(refusal) => (Some(refusal.policy), refusal.message),
-        None => match promise(task, (policies, providers), view)? {
-            Some(BrokenPromise { warning: Some(warning), .. }) => {
+        Some(AccountRefusal { policy, message, .. }) => {
+            decision.identities.push((Arc::clone(&policy.name), IdentityOutcome::Refused));
+            (Some(policy), message)
+        }
+        None => {
+            let Some(broken) = promise(task, (policies, providers), view)? else { return Ok(()) };
+            let BrokenPromise { policy, message, warning } = broken;
+            let unkept = policy.map(|policy| (Arc::clone(&policy.name), IdentityOutcome::Unkept));
+            decision.identities.extend(unkept);
+            if let Some(warning) = warning {
                 response.warnings.push(warning);
                 return Ok(());
             }
-            Some(BrokenPromise { policy, message, warning: None }) => (policy, message),
-            None => return Ok(()),
-        },
+            (policy, message)
+        }
     };
     decision.policies.extend(policy.map(|policy| Arc::clone(&policy.name)));
     match &mut response.status {

@@ -23,7 +23,7 @@ pub(super) fn mutate<'v, 'b>(
     response: &mut Response<'_>,
     decision: &mut Decision<'b>,
 ) -> Result<(), Interrupt> {
-    let identity = identity(task, identities, view)?;
+    let identity = identity(task, identities, view, decision)?;
     decision.policies.extend(identity.policy.map(|policy| Arc::clone(&policy.name)));
     let note = audit_note(task, &identity);
     let mutated = mutate::mutate(task.pod, task.object.text, defaults, identity);

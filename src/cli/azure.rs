@@ -58,7 +58,9 @@ pub(crate) struct AzureArgs {
     #[arg(long, value_name = "LEVEL", env = "PODGATE_AZURE_PROXY_LOG_LEVEL", default_value = "info")]
     azure_proxy_log_level: LogLevel,
 
-    /// The version of the API server, if it is before v1.32: its pods get the proxy as a container, not as a sidecar.
+    /// The version of the API server: before v1.32 its pods get the proxy as a container, not as a sidecar.
+    ///
+    /// Without it serve asks the API server when it starts; everything else takes it for a newer one.
     #[arg(long, value_name = "VERSION", env = "PODGATE_AZURE_KUBERNETES_VERSION")]
     azure_kubernetes_version: Option<KubernetesVersion>,
 }
@@ -164,6 +166,18 @@ impl AzureArgs {
             providers.add(self.provider(tenant).context("the settings of Azure cannot be used")?);
         }
         Ok(Arc::new(providers))
+    }
+
+    /// Whether what is injected depends on the version of the API server, and no flag says which it is.
+    pub(crate) fn asks_for_version(&self) -> bool {
+        self.azure_tenant_id.is_some() && self.azure_kubernetes_version.is_none()
+    }
+
+    /// The providers that are on, for an API server of this version.
+    pub(crate) fn providers_for(&self, version: &str) -> Result<Arc<Providers>> {
+        let version =
+            version.parse().with_context(|| format!("the API server says that it is {version:?}"))?;
+        Self { azure_kubernetes_version: Some(version), ..self.clone() }.providers()
     }
 
     /// The providers by whose rules manifests are judged: whoever gives the identities in the cluster, pods ask for them by

@@ -122,10 +122,10 @@ impl ListedPodIdentities {
         let reader = Reader::over(item.get());
         let added = match kind {
             PodIdentityKind::Identity => {
-                AzureIdentity::read(reader).map(|identity| self.known.add_identity(identity))
+                AzureIdentity::read(reader, "").map(|identity| self.known.add_identity(identity))
             }
             PodIdentityKind::Binding => {
-                AzureIdentityBinding::read(reader).map(|binding| self.known.add_binding(binding))
+                AzureIdentityBinding::read(reader, "").map(|binding| self.known.add_binding(binding))
             }
         };
         if let Err(error) = added {

@@ -33,12 +33,21 @@ pub(super) static CONTROL: Control = Control {
 };
 
 fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
+    find(pod, sink, true, &NEWER_STANDARD);
+}
+
+/// Finds the containers that do not disallow it. `fills_in` tells whether podgate may do so by itself.
+pub(super) fn find<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>, fills_in: bool, on_windows: &Fix<'static>) {
     for (at, container) in pod.containers() {
         let allows = container.security.as_ref().and_then(|security| security.allow_privilege_escalation);
         if allows == Some(false) {
             continue;
         }
-        let (fix, help) = fix(pod, at, container);
+        let (fix, help) = if pod.is_windows() {
+            (on_windows.clone(), NOT_ON_WINDOWS)
+        } else {
+            fix(at, container, fills_in)
+        };
         let found = allows.map_or(Found::Absent, Found::Bool);
         sink(
             Finding::new(Subject::Container(at), "securityContext.allowPrivilegeEscalation", found, fix)
@@ -53,12 +62,9 @@ fn check_from_1_25<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
     }
 }
 
-/// The fix, and what to know about it: the API server takes `false` neither on Windows nor beside `privileged` or
-/// CAP_SYS_ADMIN, and an ephemeral container cannot be patched.
-fn fix(pod: &Pod<'_>, at: ContainerRef<'_>, container: &Container<'_>) -> (Fix<'static>, &'static str) {
-    if pod.is_windows() {
-        return (NEWER_STANDARD, NOT_ON_WINDOWS);
-    }
+/// The fix, and what to know about it: the API server does not take `false` beside `privileged` or CAP_SYS_ADMIN, and an
+/// ephemeral container cannot be patched.
+fn fix(at: ContainerRef<'_>, container: &Container<'_>, fills_in: bool) -> (Fix<'static>, &'static str) {
     let obstacles = obstacles(container);
     let help = if obstacles.contain(Obstacles::PRIVILEGED) {
         "the API server takes no false beside privileged: true"
@@ -68,10 +74,10 @@ fn fix(pod: &Pod<'_>, at: ContainerRef<'_>, container: &Container<'_>) -> (Fix<'
         ""
     };
     let is_set = container.security.as_ref().is_some_and(|own| own.allow_privilege_escalation.is_some());
-    let fix = match (is_set || at.kind == ContainerKind::Ephemeral, obstacles) {
-        (true, _) => Fix::set(Value::Bool(false)),
-        (false, Obstacles::NONE) => Fix::fill_in(Value::Bool(false), true),
-        (false, obstacles) => Fix::fill_in_without(Value::Bool(false), obstacles),
+    let fix = match (fills_in && !is_set && at.kind != ContainerKind::Ephemeral, obstacles) {
+        (false, _) => Fix::set(Value::Bool(false)),
+        (true, Obstacles::NONE) => Fix::fill_in(Value::Bool(false), true),
+        (true, obstacles) => Fix::fill_in_without(Value::Bool(false), obstacles),
     };
     (fix, help)
 }
@@ -84,7 +90,7 @@ fn obstacles(container: &Container<'_>) -> Obstacles {
         | if_so(added.any(|capability| is_sys_admin(capability)), Obstacles::SYS_ADMIN)
 }
 
-fn violation(findings: &[Finding<'_>]) -> Violation {
+pub(super) fn violation(findings: &[Finding<'_>]) -> Violation {
     Violation {
         reason: "allowPrivilegeEscalation != false",
         detail: format!(

@@ -39,8 +39,10 @@ pub(super) static CONTROL: Control = Control {
 };
 
 const ALLOWED: [&str; 2] = ["RuntimeDefault", "Localhost"];
-const FIELD: &str = "securityContext.appArmorProfile.type";
-const ANNOTATION: &str = "container.apparmor.security.beta.kubernetes.io/";
+/// The type of a profile.
+pub(super) const FIELD: &str = "securityContext.appArmorProfile.type";
+/// Before the name of a container.
+pub(super) const ANNOTATION: &str = "container.apparmor.security.beta.kubernetes.io/";
 
 fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
     let profiles = in_security_contexts(

@@ -44,37 +44,49 @@ const ALLOWED: [&str; 13] = [
 ];
 
 fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
-    find_added(&ALLOWED, pod, sink);
+    find_added(pod, sink, |added| fix_of(&ALLOWED, added));
 }
 
-/// Finds the capabilities that containers add and that are not `allowed`.
-pub(super) fn find_added<'p>(allowed: &[&'static str], pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
+/// What to do about an added capability of which only these are allowed; nothing if it is one of them.
+pub(super) fn fix_of(allowed: &[&'static str], added: &str) -> Option<Fix<'static>> {
+    (!allowed.contains(&added)).then(|| respelt(allowed.iter().copied(), added))
+}
+
+/// Finds the capabilities that containers add for which there is a fix, as none is needed for those that are allowed.
+pub(super) fn find_added<'p>(
+    pod: &'p Pod<'_>,
+    sink: &mut Sink<'_, 'p>,
+    fix: impl Fn(&'p str) -> Option<Fix<'p>>,
+) {
     for (at, container) in pod.containers() {
         let capabilities = container.security.as_ref().and_then(|security| security.capabilities.as_ref());
         let Some(capabilities) = capabilities else {
             continue;
         };
         for (index, capability) in capabilities.add.iter().enumerate() {
-            if allowed.contains(&capability.as_ref()) {
-                continue;
-            }
+            let Some(fix) = fix(capability) else { continue };
             let hint = if ["IPC_LOCK", "CAP_IPC_LOCK"].contains(&capability.as_ref()) {
                 "no effect for a non-root process; ask for node memlock instead"
             } else {
                 ""
             };
             let path = FieldPath::from(ADD).index(index);
-            let fix = spelt(allowed, capability).map_or(Fix::remove(), |name| Fix::set(Value::Text(name)));
             sink(Finding::new(Subject::Container(at), path, Found::Text(capability), fix).help(hint));
         }
     }
 }
 
-/// The allowed capability that is meant, in the standard's spelling: names are exact there, upper case and without `CAP_`.
-fn spelt(allowed: &[&'static str], written: &str) -> Option<&'static str> {
-    let is_prefixed = written.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("CAP_"));
-    let name = if is_prefixed { written.get(4..)? } else { written };
-    allowed.iter().find(|known| known.eq_ignore_ascii_case(name)).copied()
+/// Write the allowed capability that is meant, or remove it: names are exact, upper case and without `CAP_`.
+pub(super) fn respelt<'p>(mut allowed: impl Iterator<Item = &'p str>, written: &str) -> Fix<'p> {
+    let meant = unprefixed(written);
+    let known = allowed.find(|known| known.eq_ignore_ascii_case(meant));
+    known.map_or(Fix::remove(), |name| Fix::set(Value::Text(name)))
+}
+
+/// The name of a capability without the `CAP_` that Linux puts before it.
+pub(super) fn unprefixed(written: &str) -> &str {
+    let prefixed = written.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("CAP_"));
+    if prefixed { written.get(4..).unwrap_or_default() } else { written }
 }
 
 /// The field of the capabilities that are added.

@@ -30,7 +30,8 @@ pub(super) static CONTROL: Control = Control {
     },
 };
 
-const DROP: &str = "securityContext.capabilities.drop";
+/// The field of the capabilities that are dropped.
+pub(super) const DROP: &str = "securityContext.capabilities.drop";
 const ALLOWED: [&str; 1] = ["NET_BIND_SERVICE"];
 
 fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
@@ -39,7 +40,7 @@ fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
             sink(finding);
         }
     }
-    capabilities_baseline::find_added(&ALLOWED, pod, sink);
+    capabilities_baseline::find_added(pod, sink, |added| capabilities_baseline::fix_of(&ALLOWED, added));
 }
 
 fn check_from_1_25<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {

@@ -2,7 +2,7 @@
 
 use crate::controls::{Cel, Control, Doc, Level, Origin, Revision, Violation};
 use crate::finding::{Finding, Fix, Found, Sink, Subject};
-use crate::pod::Pod;
+use crate::pod::{Pod, Spec};
 
 pub(super) static CONTROL: Control = Control {
     id: "hostNamespaces",
@@ -26,20 +26,39 @@ pub(super) static CONTROL: Control = Control {
     },
 };
 
+/// A namespace of the node that a pod can share.
+pub(super) struct HostNamespace {
+    field: &'static str,
+    is_shared: fn(&Spec<'_>) -> bool,
+    hint: &'static str,
+}
+
+pub(super) const NETWORK: HostNamespace =
+    HostNamespace { field: "hostNetwork", is_shared: |spec| spec.host_network, hint: "" };
+pub(super) const PROCESSES: HostNamespace =
+    HostNamespace { field: "hostPID", is_shared: |spec| spec.host_pid, hint: "" };
+pub(super) const IPC: HostNamespace = HostNamespace {
+    field: "hostIPC",
+    is_shared: |spec| spec.host_ipc,
+    hint: "for shared memory mount an emptyDir with medium: Memory at /dev/shm",
+};
+
 fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
-    let spec = &pod.spec;
-    for (is_set, name, hint) in [
-        (spec.host_network, "hostNetwork", ""),
-        (spec.host_pid, "hostPID", ""),
-        (spec.host_ipc, "hostIPC", "for shared memory mount an emptyDir with medium: Memory at /dev/shm"),
-    ] {
-        if is_set {
-            sink(Finding::new(Subject::Pod, name, Found::Bool(true), Fix::remove()).help(hint));
+    for namespace in [NETWORK, PROCESSES, IPC] {
+        namespace.find(pod, sink);
+    }
+}
+
+impl HostNamespace {
+    /// Finds that a pod shares it.
+    pub(super) fn find<'p>(&self, pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
+        if (self.is_shared)(&pod.spec) {
+            sink(Finding::new(Subject::Pod, self.field, Found::Bool(true), Fix::remove()).help(self.hint));
         }
     }
 }
 
-fn violation(findings: &[Finding<'_>]) -> Violation {
+pub(super) fn violation(findings: &[Finding<'_>]) -> Violation {
     let namespaces: Vec<String> = findings.iter().map(|finding| format!("{}=true", finding.path)).collect();
     Violation { reason: "host namespaces", detail: namespaces.join(", ") }
 }

@@ -1,6 +1,6 @@
 //! `hostPaths` (extended): only the directories of the node that the policy lists, read-only where it says so.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +22,9 @@ pub(super) static CONTROL: Control = Control {
     doc: Doc {
         title: "HostPath prefixes",
         rule: "A `hostPath` volume must be below a directory that the policy lists, and every mount of it must be \
-               read-only where the policy says so. Whole directory names are compared: `/mnt/data` does not allow \
+               read-only where the policy says so, in containers of all kinds and also of a part of it (`subPath`). Below a \
+               mount that is read-only, what the node has mounted there stays writable, unless the policy demands \
+               `recursiveReadOnly: Enabled`. Whole directory names are compared: `/mnt/data` does not allow \
                `/mnt/database`. If several directories cover a path, the longest one counts. A path with `..` is never \
                allowed. Symbolic links on the node are not followed.",
         history: "Enabled where a policy sets `controls.hostPaths`. The baseline and restricted levels allow no \
@@ -56,19 +58,24 @@ struct AllowedPath {
     /// Whether every mount of it has to be read-only.
     #[serde(default)]
     read_only: bool,
+    /// Whether what is mounted below it on the node has to be read-only, too: `recursiveReadOnly: Enabled` on every mount.
+    #[serde(default)]
+    recursive_read_only: bool,
 }
 
 impl Check for HostPaths {
     fn check<'p>(&'p self, CheckedPod { pod, .. }: CheckedPod<'p>, sink: &mut Sink<'_, 'p>) {
         // Only a pod with such a volume costs an allocation.
-        let mut read_only = HashSet::new();
+        let mut read_only = HashMap::new();
         for (index, volume) in pod.spec.volumes.iter().enumerate() {
             if !volume.has(VolumeSource::HOST_PATH) {
                 continue;
             }
             match self.allowed_path(&volume.host_path) {
                 None => sink(not_allowed(index, volume)),
-                Some(allowed) if allowed.read_only => drop(read_only.insert(volume.name.as_ref())),
+                Some(allowed) if allowed.read_only => {
+                    *read_only.entry(volume.name.as_ref()).or_insert(false) |= allowed.recursive_read_only;
+                }
                 Some(_) => {}
             }
         }
@@ -80,7 +87,12 @@ impl Check for HostPaths {
     fn faults(&self) -> Vec<ParameterError> {
         let mut known = HashSet::new();
         let mut faults = Vec::new();
-        for (index, AllowedPath { prefix, .. }) in self.allowed.iter().enumerate() {
+        for (index, AllowedPath { prefix, read_only, recursive_read_only }) in self.allowed.iter().enumerate()
+        {
+            if *recursive_read_only && !read_only {
+                let path = FieldPath::from("allowed").index(index).fields("recursiveReadOnly");
+                faults.push(ParameterError::at(path, "needs readOnly: true beside it"));
+            }
             let is_new = known.insert(components(prefix).collect::<Vec<_>>());
             let fault = match prefix.as_str() {
                 prefix if !prefix.starts_with('/') || components(prefix).any(|name| name == "..") => {
@@ -121,6 +133,9 @@ fn components(path: &str) -> impl Iterator<Item = &str> {
     path.split('/').filter(|name| !matches!(*name, "" | "."))
 }
 
+/// What a mount says below which nothing is writable.
+const RECURSIVE: &str = "Enabled";
+
 fn not_allowed<'p>(index: usize, volume: &'p Volume<'_>) -> Finding<'p> {
     let subject = Subject::Volume(index, &volume.name);
     let found = if volume.host_path.is_empty() { Found::Absent } else { Found::Text(&volume.host_path) };
@@ -128,14 +143,26 @@ fn not_allowed<'p>(index: usize, volume: &'p Volume<'_>) -> Finding<'p> {
         .help("or a directory that the policy lists")
 }
 
-fn find_writable_mounts<'p>(pod: &'p Pod<'_>, read_only: &HashSet<&str>, sink: &mut Sink<'_, 'p>) {
+fn find_writable_mounts<'p>(pod: &'p Pod<'p>, read_only: &HashMap<&str, bool>, sink: &mut Sink<'_, 'p>) {
     for (at, container) in pod.containers() {
         let subject = Subject::Container(at);
         let read = container.volume_mounts.for_each(|index, mount| {
-            if mount.is_read_only != Some(true) && read_only.contains(mount.name.as_ref()) {
-                let path = FieldPath::from("volumeMounts").index(index).fields("readOnly");
+            let Some(is_recursive) = read_only.get(mount.name.as_ref()) else { return };
+            let path = |field| FieldPath::from("volumeMounts").index(index).fields(field);
+            if mount.is_read_only != Some(true) {
                 let found = mount.is_read_only.map_or(Found::Absent, Found::Bool);
-                sink(Finding::new(subject, path, found, Fix::set(Value::Bool(true))));
+                sink(Finding::new(subject, path("readOnly"), found, Fix::set(Value::Bool(true))));
+            }
+            let found = match mount.recursive_read_only.as_ref() {
+                RECURSIVE => return,
+                "" => Found::Absent,
+                "Disabled" => Found::Text("Disabled"),
+                "IfPossible" => Found::Text("IfPossible"),
+                _ => Found::Text("not readable"),
+            };
+            if *is_recursive {
+                let fix = Fix::set(Value::Text(RECURSIVE));
+                sink(Finding::new(subject, path("recursiveReadOnly"), found, fix));
             }
         });
         if read.is_err() {
@@ -173,7 +200,8 @@ mod tests {
         let text = r#"{"spec":{"volumes":[{"name":"v","hostPath":{"path":"/data"}}],
             "containers":[{"name":"c","volumeMounts":{"name":"v"}}]}}"#;
         let pod = Pod::read(&mut Reader::over(text)).expect("a pod");
-        let allowed = vec![AllowedPath { prefix: "/data".to_owned(), read_only: true }];
+        let allowed =
+            vec![AllowedPath { prefix: "/data".to_owned(), read_only: true, recursive_read_only: false }];
         let mut found = Vec::new();
         HostPaths { allowed }
             .check(CheckedPod::new(&pod), &mut |finding| found.push(finding.whole_path().to_string()));
@@ -182,13 +210,17 @@ mod tests {
 
     #[test]
     fn prefixes_are_whole_directories() {
-        let allowed = AllowedPath { prefix: "/mnt/data".to_owned(), read_only: false };
+        let allowed =
+            AllowedPath { prefix: "/mnt/data".to_owned(), read_only: false, recursive_read_only: false };
         for path in ["/mnt/data", "/mnt/data/", "/mnt/data/a", "/mnt//data/./a"] {
             assert!(allowed.covers(path), "{path}");
         }
         for path in ["", "/", "/mnt", "/mnt/database", "/mnt/data/../../etc", "mnt/data", "/mnt/data/.."] {
             assert!(!allowed.covers(path), "{path}");
         }
-        assert!(AllowedPath { prefix: "/".to_owned(), read_only: false }.covers("/etc"));
+        assert!(
+            AllowedPath { prefix: "/".to_owned(), read_only: false, recursive_read_only: false }
+                .covers("/etc")
+        );
     }
 }

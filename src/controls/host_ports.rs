@@ -2,7 +2,7 @@
 
 use crate::controls::{Cel, Control, Doc, Level, Origin, Revision, Violation, text};
 use crate::finding::{FieldPath, Finding, Fix, Found, Sink, Subject};
-use crate::pod::Pod;
+use crate::pod::{Container, ContainerRef, Pod};
 
 pub(super) static CONTROL: Control = Control {
     id: "hostPorts",
@@ -27,39 +27,49 @@ pub(super) static CONTROL: Control = Control {
 
 fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
     for (at, container) in pod.containers() {
-        // The API server sets the ports of a pod of the host's network, whose author mostly has not.
-        let help = if pod.spec.host_network {
-            "it comes with hostNetwork: remove that"
-        } else {
-            "reach the pod through a Service"
-        };
-        for host_port in &container.host_ports {
-            sink(
-                Finding::new(
-                    Subject::Container(at),
-                    FieldPath::from("ports").index(host_port.index).fields("hostPort"),
-                    Found::Integer(host_port.port.into()),
-                    Fix::remove(),
-                )
-                .help(help),
-            );
-        }
+        find(pod, at, container, |_| Some(Fix::remove()), sink);
     }
 }
 
-/// Ports are sorted as strings, and not quoted.
+/// Finds the host ports of a container for which there is a fix, as none is needed for those that are allowed.
+pub(super) fn find<'p>(
+    pod: &Pod<'_>,
+    at: ContainerRef<'p>,
+    container: &Container<'_>,
+    fix: impl Fn(i32) -> Option<Fix<'static>>,
+    sink: &mut Sink<'_, 'p>,
+) {
+    for host_port in &container.host_ports {
+        let Some(fix) = fix(host_port.port) else { continue };
+        let path = FieldPath::from("ports").index(host_port.index).fields("hostPort");
+        let found = Found::Integer(host_port.port.into());
+        sink(Finding::new(Subject::Container(at), path, found, fix).help(help(pod)));
+    }
+}
+
+/// The API server sets the ports of a pod of the host's network, whose author mostly has not.
+pub(super) fn help(pod: &Pod<'_>) -> &'static str {
+    if pod.spec.host_network {
+        "it comes with hostNetwork: remove that"
+    } else {
+        "reach the pod through a Service"
+    }
+}
+
 fn violation(findings: &[Finding<'_>]) -> Violation {
+    Violation { reason: "hostPort", detail: used(findings) }
+}
+
+/// `container "c" uses hostPort 80`: ports are sorted as strings, and not quoted.
+pub(super) fn used(findings: &[Finding<'_>]) -> String {
     let names = text::container_names(findings);
     let ports: Vec<String> = findings.iter().map(|finding| finding.found.to_string()).collect();
     let ports = text::sorted_set(ports.iter().map(String::as_str));
-    Violation {
-        reason: "hostPort",
-        detail: format!(
-            "{} {} {} {}",
-            text::containers(&names),
-            text::uses(names.len()),
-            text::plural("hostPort", ports.len()),
-            ports.join(", ")
-        ),
-    }
+    format!(
+        "{} {} {} {}",
+        text::containers(&names),
+        text::uses(names.len()),
+        text::plural("hostPort", ports.len()),
+        ports.join(", ")
+    )
 }

@@ -29,7 +29,8 @@ pub(super) static CONTROL: Control = Control {
     },
 };
 
-fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
+/// Finds the containers that are privileged.
+pub(super) fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
     for (at, container) in pod.containers() {
         let Some(security) = &container.security else {
             continue;
@@ -48,7 +49,7 @@ fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
     }
 }
 
-fn violation(findings: &[Finding<'_>]) -> Violation {
+pub(super) fn violation(findings: &[Finding<'_>]) -> Violation {
     Violation {
         reason: "privileged",
         detail: format!(

@@ -40,9 +40,14 @@ fn check_from_1_35<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
 }
 
 pub(super) fn find_unmasked<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
+    find_set(|kind| kind == "Default", pod, sink);
+}
+
+/// Finds the mount types that are set and not allowed.
+pub(super) fn find_set<'p>(is_allowed: impl Fn(&str) -> bool, pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
     for (at, container) in pod.containers() {
         let proc_mount = container.security.as_ref().and_then(|security| security.proc_mount.as_deref());
-        if let Some(proc_mount) = proc_mount.filter(|kind| *kind != "Default") {
+        if let Some(proc_mount) = proc_mount.filter(|kind| !is_allowed(kind)) {
             sink(Finding::new(
                 Subject::Container(at),
                 "securityContext.procMount",

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::controls::windows::NOT_ON_WINDOWS;
+use crate::controls::windows::{NOT_ON_WINDOWS, OTHER_POLICY};
 use crate::controls::{
     Cel, Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, Violation, text,
 };
@@ -63,7 +63,7 @@ impl Check for ReadOnlyRootFilesystem {
             }
             let found = is_read_only.map_or(Found::Absent, Found::Bool);
             let (fix, help) = if pod.is_windows() {
-                (Fix::one_of(&["a policy without this control"]), NOT_ON_WINDOWS)
+                (OTHER_POLICY, NOT_ON_WINDOWS)
             } else {
                 let is_filled_in = self.fill_in && found == Found::Absent && can_have_tmp(pod, at);
                 let fix = Fix::fill_in(Value::Bool(true), is_filled_in);
@@ -121,9 +121,8 @@ impl ReadOnlyRootFilesystem {
 
 /// Whether a container can be given a `/tmp` of its own, or has one: an ephemeral container takes no `subPath`.
 fn can_have_tmp(pod: &Pod<'_>, at: ContainerRef<'_>) -> bool {
-    let is_usable = |volume: &Volume<'_>| {
-        volume.sources().eq([VolumeSource::EMPTY_DIR]) && !volume.has_unknown_source()
-    };
+    let is_usable =
+        |volume: &Volume<'_>| volume.sources().eq([VolumeSource::EMPTY_DIR]) && !volume.has_unknown_source();
     let mut own = pod.spec.volumes.iter().filter(|volume| volume.name == TMP_VOLUME);
     at.kind != ContainerKind::Ephemeral
         && own.all(is_usable)

@@ -39,7 +39,8 @@ pub(super) static CONTROL: Control = Control {
     },
 };
 
-const FIELD: &str = "securityContext.runAsNonRoot";
+/// The field that says it.
+pub(super) const FIELD: &str = "securityContext.runAsNonRoot";
 
 /// Before `runAsUser` refuses user 0: a pod with that user must not be made to look non-root.
 fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
@@ -74,7 +75,8 @@ fn find<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>, takes_true: fn(Option<i64
     }
 }
 
-fn says_false(subject: Subject<'_>) -> Finding<'_> {
+/// It says that it may run as root.
+pub(super) fn says_false(subject: Subject<'_>) -> Finding<'_> {
     Finding::new(subject, FIELD, Found::Bool(false), Fix::set(Value::Bool(true)))
 }
 
@@ -86,7 +88,7 @@ fn says_nothing(at: ContainerRef<'_>, takes_true: bool) -> Finding<'_> {
 
 /// What the container needs beside `true` to start: the kubelet starts no image there whose user is root, or has a name,
 /// since only a number shows that it is not root's.
-fn of_user(pod: &Pod<'_>, container: &Container<'_>) -> &'static str {
+pub(super) fn of_user(pod: &Pod<'_>, container: &Container<'_>) -> &'static str {
     if pod.is_for_windows() {
         return match pod.windows_user_of(container) {
             "" => {
@@ -106,7 +108,7 @@ fn of_user(pod: &Pod<'_>, container: &Container<'_>) -> &'static str {
 }
 
 /// The same for the whole pod: for the first container that needs anything.
-fn of_any_user(pod: &Pod<'_>) -> &'static str {
+pub(super) fn of_any_user(pod: &Pod<'_>) -> &'static str {
     let helps = pod.containers().map(|(_, container)| of_user(pod, container));
     helps.into_iter().find(|help| !help.is_empty()).unwrap_or_default()
 }

@@ -2,7 +2,7 @@
 
 use crate::controls::security_contexts::in_security_contexts;
 use crate::controls::{Cel, Control, Doc, Level, Origin, Revision, Violation, text};
-use crate::finding::{Finding, Fix, Found, Sink};
+use crate::finding::{Finding, Fix, Found, Sink, Subject};
 use crate::pod::Pod;
 
 pub(super) static CONTROL: Control = Control {
@@ -37,16 +37,18 @@ fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
     let root = |user: Option<i64>| user.filter(|user| *user == 0);
     let subjects = in_security_contexts(pod, |of_pod| root(of_pod.run_as_user), |own| root(own.run_as_user));
     for (subject, user) in subjects {
-        let (fix, help) = if pod.is_for_windows() {
-            (
-                Fix::remove(),
-                "Windows has no user ids: name one in windowsOptions.runAsUserName, as ContainerUser",
-            )
-        } else {
-            (Fix::above_zero(), "removing it is enough only if the image's user is a number above 0")
-        };
-        sink(Finding::new(subject, "securityContext.runAsUser", Found::Integer(user), fix).help(help));
+        sink(asks_for_root(pod, subject, user));
     }
+}
+
+/// It asks for this user, which is root or none at all.
+pub(super) fn asks_for_root<'p>(pod: &Pod<'_>, subject: Subject<'p>, user: i64) -> Finding<'p> {
+    let (fix, help) = if pod.is_for_windows() {
+        (Fix::remove(), "Windows has no user ids: name one in windowsOptions.runAsUserName, as ContainerUser")
+    } else {
+        (Fix::above_zero(), "removing it is enough only if the image's user is a number above 0")
+    };
+    Finding::new(subject, "securityContext.runAsUser", Found::Integer(user), fix).help(help)
 }
 
 fn check_from_1_35<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {

@@ -35,9 +35,9 @@ const TYPES: [&str; 3] = ["container_t", "container_init_t", "container_kvm_t"];
 const TYPES_FROM_1_31: [&str; 4] =
     ["container_t", "container_init_t", "container_kvm_t", "container_engine_t"];
 
-const TYPE: &str = "securityContext.seLinuxOptions.type";
-const USER: &str = "securityContext.seLinuxOptions.user";
-const ROLE: &str = "securityContext.seLinuxOptions.role";
+pub(super) const TYPE: &str = "securityContext.seLinuxOptions.type";
+pub(super) const USER: &str = "securityContext.seLinuxOptions.user";
+pub(super) const ROLE: &str = "securityContext.seLinuxOptions.role";
 
 fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
     find(&TYPES, pod, sink);

@@ -49,20 +49,24 @@ const POD_ANNOTATION: &str = "seccomp.security.alpha.kubernetes.io/pod";
 const CONTAINER_ANNOTATION: &str = "container.seccomp.security.alpha.kubernetes.io/";
 const ANNOTATION_VALUES: [&str; 2] = ["runtime/default", "localhost/<profile>"];
 
-/// Checks the pod's annotation and those of containers that exist; others are ignored.
 fn check_annotations<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
-    if pod.metadata.annotations.is_empty() {
-        return;
+    for (key, value) in annotations(pod).filter(|(_, value)| !is_allowed_annotation(value)) {
+        let path = FieldPath::from("annotations").key(key);
+        sink(Finding::new(Subject::Metadata, path, Found::Text(value), Fix::one_of(&ANNOTATION_VALUES)));
     }
-    let names: HashSet<&str> = pod.containers().map(|(at, _)| at.name).collect();
-    for (key, value) in &pod.metadata.annotations {
-        let of_container = key.strip_prefix(CONTAINER_ANNOTATION);
-        let is_ours = key == POD_ANNOTATION || of_container.is_some_and(|name| names.contains(name));
-        if is_ours && !is_allowed_annotation(value) {
-            let path = FieldPath::from("annotations").key(key);
-            sink(Finding::new(Subject::Metadata, path, Found::Text(value), Fix::one_of(&ANNOTATION_VALUES)));
-        }
-    }
+}
+
+/// The pod's annotation and those of containers that exist; others are ignored.
+pub(super) fn annotations<'p>(pod: &'p Pod<'_>) -> impl Iterator<Item = (&'p str, &'p str)> {
+    let all = pod.metadata.annotations.iter().map(|(key, value)| (key.as_ref(), value.as_ref()));
+    let of_containers = || pod.containers().map(|(at, _)| at.name).collect::<HashSet<&str>>();
+    let mut names = None;
+    all.filter(move |(key, _)| {
+        *key == POD_ANNOTATION
+            || key
+                .strip_prefix(CONTAINER_ANNOTATION)
+                .is_some_and(|name| names.get_or_insert_with(of_containers).contains(name))
+    })
 }
 
 fn is_allowed_annotation(value: &str) -> bool {
@@ -91,15 +95,16 @@ pub(super) fn find_set<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
 }
 
 fn violation(findings: &[Finding<'_>]) -> Violation {
-    let annotations: Vec<String> = findings.iter().filter_map(text::annotation).collect();
-    let detail = if annotations.is_empty() {
-        set(findings)
-    } else {
-        let annotations = text::sorted_set(annotations.iter().map(String::as_str));
-        let word = text::plural("annotation", annotations.len());
-        format!("forbidden {word} {}", annotations.join(", "))
-    };
+    let detail = forbidden_annotations(findings).unwrap_or_else(|| set(findings));
     Violation { reason: "seccompProfile", detail }
+}
+
+/// `forbidden annotation a="b"`, if any finding is about one.
+pub(super) fn forbidden_annotations(findings: &[Finding<'_>]) -> Option<String> {
+    let annotations: Vec<String> = findings.iter().filter_map(text::annotation).collect();
+    let annotations = text::sorted_set(annotations.iter().map(String::as_str));
+    let word = text::plural("annotation", annotations.len());
+    (!annotations.is_empty()).then(|| format!("forbidden {word} {}", annotations.join(", ")))
 }
 
 /// `pod must not set securityContext.seccompProfile.type to "Unconfined"`

@@ -81,20 +81,30 @@ fn check_from_1_37<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
 
 /// Finds the sysctls that are not among the first `count` of [`ALLOWED`].
 fn find<'p>(count: usize, pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
+    let is_allowed = |name: &str| ALLOWED.iter().take(count).any(|allowed| *allowed == name);
+    find_forbidden(|name| (!is_allowed(name)).then_some(ON_THE_NODES), pod, sink);
+}
+
+/// What else helps than to remove a sysctl.
+pub(super) const ON_THE_NODES: &str = "or have it set on the nodes";
+
+/// Finds the sysctls for which there is help, as none is needed for those that are allowed.
+pub(super) fn find_forbidden<'p>(
+    help: impl Fn(&str) -> Option<&'static str>,
+    pod: &'p Pod<'_>,
+    sink: &mut Sink<'_, 'p>,
+) {
     for (index, name) in pod.spec.security.sysctls.iter().enumerate() {
-        if ALLOWED.iter().take(count).any(|allowed| allowed == name) {
-            continue;
-        }
+        let Some(help) = help(name) else { continue };
         // A sysctl without a name is none: the whole item has to go.
         let item = FieldPath::from("securityContext.sysctls").index(index);
         let fix = Fix::remove_at(Subject::Pod.join(&item));
-        let finding = Finding::new(Subject::Pod, item.fields("name"), Found::Text(name), fix);
-        sink(finding.help("or have it set on the nodes"));
+        sink(Finding::new(Subject::Pod, item.fields("name"), Found::Text(name), fix).help(help));
     }
 }
 
 /// Names in the order of the list, repeats and all, without quotes.
-fn violation(findings: &[Finding<'_>]) -> Violation {
+pub(super) fn violation(findings: &[Finding<'_>]) -> Violation {
     let names: Vec<&str> = text::found_texts(findings).collect();
     Violation { reason: "forbidden sysctls", detail: names.join(", ") }
 }

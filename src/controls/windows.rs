@@ -8,3 +8,5 @@ pub(super) const NEWER_STANDARD: Fix<'static> = Fix::one_of(&["a policy of restr
 pub(super) const NOT_ON_WINDOWS: &str = "the API server takes no such field of a Windows pod";
 /// Beside the removal of a profile.
 pub(super) const NO_PROFILE: &str = "the whole profile: Windows has none";
+/// In place of a field that such a pod cannot set, where a control beyond the standard asks for it.
+pub(super) const OTHER_POLICY: Fix<'static> = Fix::one_of(&["a policy without this control"]);

@@ -11,7 +11,7 @@ use crate::identity::{
     AZURE_CLIENT_ID, AccountFault, CrowdedIdentity, MOST_SUBJECTS, check_account, crowded_identities,
     federated_subject,
 };
-use crate::policy::{AutomountToken, IdentityPolicy};
+use crate::policy::{AutomountToken, IdentityPolicy, MigrationMode};
 use crate::text::printable;
 
 /// Longest value of an annotation that is shown.
@@ -123,6 +123,13 @@ fn rights(installation: &Installation, policies: &[IdentityPolicy], findings: &m
             &rights.lists_bindings,
             "podgate may not list RoleBindings and ClusterRoleBindings: with automountToken: OffUnlessUsed nobody can tell \
              whether a service account uses its token, and it is mounted as with Inherit",
+        );
+    }
+    if policies.iter().any(|policy| policy.migration.mode != MigrationMode::Off) {
+        told(
+            &rights.lists_pod_identities,
+            "podgate may not list AzureIdentities and AzureIdentityBindings: with migration.aadPodIdentity nobody can tell \
+             which identity a pod of AAD Pod Identity has, so that it is refused (Enforce) or not told of (DryRun)",
         );
     }
     told(

@@ -109,6 +109,8 @@ pub struct NamedAccount {
 pub struct OptionalRights {
     /// Whether it may list and watch RoleBindings and ClusterRoleBindings.
     pub lists_bindings: Result<bool, String>,
+    /// Whether it may list AzureIdentities and AzureIdentityBindings.
+    pub lists_pod_identities: Result<bool, String>,
     /// Whether it may create SubjectAccessReviews.
     pub reviews_access: Result<bool, String>,
 }

@@ -233,10 +233,14 @@ impl Fill<'_> {
             && match (&finding.fix, &self.op) {
                 (Fix::Edit { op, .. }, own) if op == own => true,
                 // A list of the one item, where there is none.
-                (Fix::Edit { op: EditOp::Append(Value::Text(item)), .. }, EditOp::Set(Value::ListOf(only)))
-                | (Fix::Edit { op: EditOp::Set(Value::ListOf(only)), .. }, EditOp::Append(Value::Text(item))) => {
-                    finding.found == Found::Absent && item == only
-                }
+                (
+                    Fix::Edit { op: EditOp::Append(Value::Text(item)), .. },
+                    EditOp::Set(Value::ListOf(only)),
+                )
+                | (
+                    Fix::Edit { op: EditOp::Set(Value::ListOf(only)), .. },
+                    EditOp::Append(Value::Text(item)),
+                ) => finding.found == Found::Absent && item == only,
                 (Fix::OneOf(choices), EditOp::Set(Value::Text(value))) => {
                     finding.found == Found::Absent && choices.contains(value)
                 }
@@ -294,4 +298,176 @@ fn with_item<'p>(list: &Value<'_>, item: &Value<'_>) -> Option<Value<'p>> {
 
 fn bit(at: usize) -> Option<Fills> {
     u32::try_from(at).ok().and_then(|at| Fills::checked_shl(1, at))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::controls::{Check, CheckedPod, Configured, Control};
+    use crate::evaluate::{Context, Disposition, evaluate};
+    use crate::finding::Sink;
+    use crate::json::Reader;
+    use crate::policy::{Actions, Mode, PolicySet, Rule, RuleSource};
+
+    /// A control that finds a field absent, of the pod or of every container.
+    #[derive(Debug, Clone)]
+    struct Asks {
+        of_pod: bool,
+        path: &'static str,
+        fix: Fix<'static>,
+    }
+
+    impl Check for Asks {
+        fn check<'p>(&'p self, CheckedPod { pod, .. }: CheckedPod<'p>, sink: &mut Sink<'_, 'p>) {
+            let containers = pod.containers().map(|(at, _)| Subject::Container(at));
+            let subjects: Vec<_> = if self.of_pod { vec![Subject::Pod] } else { containers.collect() };
+            for subject in subjects {
+                sink(Finding::new(subject, self.path, Found::Absent, self.fix.clone()));
+            }
+        }
+
+        fn besides<'p>(
+            &'p self,
+            _: &'p Pod<'p>,
+            filled: &mut dyn Iterator<Item = Subject<'p>>,
+            edit: &mut dyn FnMut(Edit<'p>),
+        ) {
+            if self.path == "besides" {
+                let path = Subject::Pod.join(&"count".into());
+                let count = Value::Integer(i64::try_from(filled.count()).expect("few"));
+                edit(Edit { path, op: EditOp::Set(count) });
+            }
+        }
+    }
+
+    fn of_pod(path: &'static str, fix: Fix<'static>) -> Asks {
+        Asks { of_pod: true, path, fix }
+    }
+
+    fn of_containers(path: &'static str, fix: Fix<'static>) -> Asks {
+        Asks { of_pod: false, path, fix }
+    }
+
+    fn set(value: Value<'static>) -> Fix<'static> {
+        Fix::fill_in(value, true)
+    }
+
+    fn append(item: &'static str) -> Fix<'static> {
+        Fix::Edit { op: EditOp::Append(Value::Text(item)), safety: Safety::Default }
+    }
+
+    /// A policy in this mode with one control.
+    fn policy(mode: Mode, asks: Asks) -> SecurityPolicy {
+        let control = Control::named("readOnlyRootFilesystem").expect("a control");
+        let configured =
+            Configured { check: Arc::new(asks), parameters: serde_json::json!({"fillIn": true}) };
+        let controls = vec![ActiveControl::extended(control, configured, None, mode, None)];
+        let rules =
+            vec![Rule { source: RuleSource::Extended, actions: mode.downgrade(Actions::ALL), controls }];
+        let of_standard = PolicySet::of_standard(&"privileged".parse().expect("a standard"));
+        let [like] = of_standard.security.try_into().expect("one");
+        SecurityPolicy { rules, ..like }
+    }
+
+    /// What is filled in for a pod of two containers, and of which policies nothing is left.
+    fn filled_in(policies: &[SecurityPolicy]) -> (Vec<String>, Vec<bool>) {
+        let text = r#"{"spec":{"containers":[{"name":"a"},{"name":"b"}]}}"#;
+        let pod = Pod::read(&mut Reader::over(text)).expect("a pod");
+        let verdict = evaluate(policies.iter(), &pod, Context::CREATE);
+        let mut edits = Vec::new();
+        verdict.defaults().edits(&pod, &mut |Edit { path, op }| edits.push(format!("{path}: {op}")));
+        let controls = verdict.controls();
+        let all = |(_, of_control): (_, &crate::evaluate::JudgedControl<'_>)| {
+            of_control.judged().all(|(_, disposition)| disposition == Disposition::FilledIn)
+        };
+        (edits, controls.map(all).collect())
+    }
+
+    #[test]
+    fn what_cannot_stand_beside_what_is_filled_in_is_left() {
+        let enforce =
+            |asks: Vec<Asks>| asks.into_iter().map(|asks| policy(Mode::Enforce, asks)).collect::<Vec<_>>();
+        let id = |id| set(Value::Integer(id));
+        let fs_group = |fix| of_pod("securityContext.fsGroup", fix);
+        let dropped = |fix| of_containers("capabilities.drop", fix);
+        let (group, profile) =
+            (["spec.securityContext.fsGroup: set it to 1"].as_slice(), ["spec.p: set it to {}"]);
+        let all = [
+            "spec.containers[0].capabilities.drop: set it to [\"ALL\",\"X\"]",
+            "spec.containers[1].capabilities.drop: set it to [\"ALL\",\"X\"]",
+        ];
+        for (asked, edits, covered) in [
+            (vec![fs_group(id(1))], group, [true].as_slice()),
+            (vec![fs_group(id(1)), fs_group(id(1))], group, &[true, true]),
+            (vec![fs_group(id(1)), fs_group(id(2))], group, &[true, false]),
+            (vec![fs_group(Fix::Range { least: 1, most: 2 }), fs_group(id(1))], group, &[true, true]),
+            (vec![fs_group(Fix::Range { least: 2, most: 3 }), fs_group(id(1))], group, &[false, true]),
+            (vec![fs_group(Fix::set(Value::Integer(1))), fs_group(id(1))], group, &[true, true]),
+            (vec![fs_group(Fix::set(Value::Integer(1)))], &[], &[false]),
+            (
+                vec![of_pod("p", set(Value::Json("{}".into()))), of_pod("p.type", id(1))],
+                &profile,
+                &[true, false],
+            ),
+            (vec![dropped(append("X")), dropped(set(Value::ListOf("ALL")))], &all, &[true, true]),
+            (
+                vec![dropped(set(Value::ListOf("ALL"))), dropped(append("ALL")), dropped(append("X"))],
+                &all,
+                &[true, true, true],
+            ),
+            (
+                vec![of_pod("c", Fix::one_of(&["x", "y"])), of_pod("c", set(Value::Text("y")))],
+                &["spec.c: set it to y"],
+                &[true, true],
+            ),
+            (
+                vec![of_containers("besides", id(1)), of_pod("besides", id(1))],
+                &[
+                    "spec.besides: set it to 1",
+                    "spec.containers[0].besides: set it to 1",
+                    "spec.containers[1].besides: set it to 1",
+                    "spec.count: set it to 3",
+                ],
+                &[true, true],
+            ),
+        ] {
+            let found = filled_in(&enforce(asked.clone()));
+            assert_eq!((found.0.as_slice(), found.1.as_slice()), (edits, covered), "{asked:?}");
+        }
+    }
+
+    #[test]
+    fn a_trial_finds_what_is_really_filled_in() {
+        let asks = |id| of_pod("securityContext.fsGroup", set(Value::Integer(id)));
+        let real = ["spec.securityContext.fsGroup: set it to 1".to_owned()];
+        for (modes, edits, covered) in [
+            ([Mode::Warn, Mode::Enforce], real.as_slice(), [false, true]),
+            ([Mode::Enforce, Mode::Warn], &real, [true, false]),
+            ([Mode::Audit, Mode::Warn], &[], [true, true]),
+        ] {
+            let ids = if modes == [Mode::Warn, Mode::Enforce] { [2, 1] } else { [1, 2] };
+            let policies: Vec<_> =
+                modes.into_iter().zip(ids).map(|(mode, id)| policy(mode, asks(id))).collect();
+            let found = filled_in(&policies);
+            assert_eq!((found.0.as_slice(), found.1.as_slice()), (edits, covered.as_slice()), "{modes:?}");
+        }
+    }
+
+    /// What does not fit is not filled in, and the pod stays refused for it.
+    #[test]
+    fn there_is_room_for_so_many_changes() {
+        const PATHS: &str = "a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p.q.r.s.t.u.v.w.x.y.z";
+        let path = |number: usize| PATHS.get(2 * (number % 26)..=2 * (number % 26)).expect("a letter");
+        let policies: Vec<_> = (0..5 * 26)
+            .map(|number| {
+                let item: &'static str = ["1", "2", "3", "4", "5"][number / 26];
+                policy(Mode::Enforce, of_containers(path(number), append(item)))
+            })
+            .collect();
+        let (edits, covered) = filled_in(&policies);
+        assert_eq!((edits.len(), covered.iter().filter(|is_covered| **is_covered).count()), (2 * 128, 128));
+        assert_eq!(covered.iter().position(|is_covered| !is_covered), Some(128));
+    }
 }

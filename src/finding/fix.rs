@@ -130,6 +130,10 @@ impl Fix<'_> {
             Self::Edit { op, .. } => op.write_to(text),
             Self::Edits { edits, .. } => match edits.as_slice() {
                 [edit] => edit.op.write_to(text),
+                edits if let Some((first, others)) = all_added(edits) => {
+                    write!(text, "add {first}")?;
+                    others.iter().try_for_each(|value| write!(text, ", {value}"))
+                }
                 edits => write!(text, "make {} changes", edits.len()),
             },
             Self::OneOf(choices) => {
@@ -140,6 +144,16 @@ impl Fix<'_> {
             Self::Range { least, most } => write!(text, "use a number from {least} to {most}"),
         }
     }
+}
+
+/// The values that edits add to the end of one list, if they do nothing else.
+fn all_added<'e, 'p>(edits: &'e [Edit<'p>]) -> Option<(&'e Value<'p>, Vec<&'e Value<'p>>)> {
+    let (first, others) = edits.split_first()?;
+    let added = |edit: &'e Edit<'p>| match &edit.op {
+        EditOp::Append(value) if edit.path == first.path => Some(value),
+        EditOp::Set(_) | EditOp::Append(_) | EditOp::Prepend(_) | EditOp::Remove => None,
+    };
+    Some((added(first)?, others.iter().map(added).collect::<Option<_>>()?))
 }
 
 impl fmt::Display for Fix<'_> {
@@ -193,10 +207,13 @@ mod tests {
             Edit { path: item(0), op: EditOp::Remove },
             Edit { path: item(1), op: EditOp::Set(Value::Text("x")) },
         ];
+        let both_added =
+            ["x", "y"].map(|name| Edit { path: item(0), op: EditOp::Append(Value::Text(name)) }).to_vec();
         for (fix, words, is_default) in [
             (Fix::set(Value::Bool(true)), "set it to true", false),
             (Fix::fill_in(Value::ListOf("ALL"), true), "set it to [ALL]", true),
             (Fix::fill_in(Value::Text("x"), false), "set it to x", false),
+            (Fix::Edits { edits: both_added, safety: Safety::Default }, "add x, y", true),
             (Fix::remove(), "remove it", false),
             (Fix::remove_at(item(0)), "remove it", false),
             (Fix::Edits { edits: two, safety: Safety::Default }, "make 2 changes", true),

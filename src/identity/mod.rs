@@ -8,6 +8,7 @@ mod account_check;
 mod account_fault;
 mod azure;
 mod azure_keys;
+mod client_id;
 mod federation;
 mod provider;
 mod service_account;

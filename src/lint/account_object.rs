@@ -1,12 +1,14 @@
-//! Objects of files that say something of service accounts: themselves, the bindings that name them, and the ClusterRoles
-//! that let them use an identity.
+//! Objects of files that say something of service accounts: themselves, the bindings that name them, the ClusterRoles
+//! that let them use an identity, and the objects of AAD Pod Identity that they take the place of.
 
 use std::borrow::Cow;
 
 use crate::identity::ServiceAccount;
+use crate::identity::aad_pod_identity::PodIdentityKind;
 use crate::json::{self, Reader, members};
 use crate::lint::manifest::Item;
 use crate::lint::place;
+use crate::lint::pod_identities::PodIdentityObject;
 use crate::lint::wrong_types;
 use crate::path::Path;
 use crate::policy::{Binding, BindingKind, CLUSTER_ROLE, RoleRule, Snapshot};
@@ -28,6 +30,8 @@ pub(super) enum AccountObject {
     Binding { namespace: String, name: String, binding: Binding },
     /// A ClusterRole, with the identities that it lets somebody use; `None` where other roles are put together to it.
     ClusterRole { name: String, rules: Option<Vec<OwnedRule>> },
+    /// An AzureIdentity, or an AzureIdentityBinding.
+    PodIdentity(PodIdentityObject),
 }
 
 /// A rule of a role.
@@ -43,6 +47,7 @@ pub(super) struct OwnedRule {
 pub(super) fn is_of_accounts(api_version: &str, kind: &str) -> bool {
     let is_rbac = api_version.starts_with(RBAC);
     (api_version == "v1" && kind == SERVICE_ACCOUNT)
+        || PodIdentityKind::of(api_version, kind).is_some()
         || (is_rbac && [ROLE_BINDING, CLUSTER_ROLE_BINDING, CLUSTER_ROLE].contains(&kind))
 }
 
@@ -55,6 +60,10 @@ impl AccountObject {
     ) -> Result<Option<Self>, Vec<YamlError>> {
         if !is_of_accounts(item.api_version, item.kind) {
             return Ok(None);
+        }
+        if let Some(kind) = PodIdentityKind::of(item.api_version, item.kind) {
+            let read = PodIdentityObject::read(kind, item.node, text, default_namespace);
+            return read.map(|object| Some(Self::PodIdentity(object)));
         }
         let json = item.node.to_json();
         let Ok(fields) = Fields::read(&json) else {
@@ -95,6 +104,7 @@ impl AccountObject {
                 let rules = rules.iter().map(|rules| rules.iter().map(OwnedRule::borrowed));
                 rules.into_iter().for_each(|rules| snapshot.bindings_mut().add_cluster_role(&name, rules));
             }
+            Self::PodIdentity(object) => object.put(snapshot.pod_identities_mut()),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::identity::aad_pod_identity::PodIdentityKind;
 use crate::lint::account_of_run::is_account;
 use crate::lint::identity::{IDENTITY_KEYS, keys_of_others};
 use crate::lint::known_kinds::{NAMESPACE, is_without_pods};
@@ -80,8 +81,12 @@ fn is_looked_into(stated: &Stated<'_>, linter: &Linter<'_>) -> bool {
     let is_misspelt = || {
         linter.misspelling(api_version, kind).is_some() || linter.nearly_known(api_version, kind).is_some()
     };
-    let is_of_identity =
-        || linter.judges_identity() && (is_account(api_version, kind) || stated.has_text(&IDENTITY_KEYS));
+    let is_of_identity = || {
+        linter.judges_identity()
+            && (is_account(api_version, kind)
+                || PodIdentityKind::of(api_version, kind).is_some()
+                || stated.has_text(&IDENTITY_KEYS))
+    };
     is_known || may_have_pods() || is_misspelt() || is_of_identity()
 }
 
@@ -150,9 +155,8 @@ impl FileLinter<'_> {
 
     /// An object without pods that identities may depend on.
     fn identity(&mut self, item: &Item<'_>, origin: &DocumentOrigin<'_>) -> Result<(), Vec<YamlError>> {
-        if is_account(item.api_version, item.kind) {
-            self.report.accounts.extend(self.linter.account(item, origin)?);
-        } else {
+        self.report.accounts.extend(self.linter.account(item, origin)?);
+        if !is_account(item.api_version, item.kind) {
             self.report.identity.extend(keys_of_others(item, origin.file));
         }
         Ok(())

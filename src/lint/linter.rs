@@ -166,7 +166,7 @@ impl<'o> Linter<'o> {
             injected = Injected::of(injected_by_metadata(template.node), &policies);
             let whole = Template::in_place(workload.template_steps(), template.node);
             let whole = defaults.merged_into(whole, item.node);
-            misplaced = self.add_identity(&[whole], (item, &name.namespace), &mut pods);
+            misplaced = self.add_identity(&[whole], (item, &name.namespace, &policies), &mut pods);
         }
         misplaced.extend(misplaced::find(item.node, workload));
         Ok(ObjectReport { injected, misplaced, ..self.report(item, origin, name, &policies, pods) })
@@ -258,7 +258,7 @@ impl<'o> Linter<'o> {
             true => unlooked::find(node, kind, &templates),
             false => Vec::new(),
         };
-        misplaced.extend(self.add_identity(&templates, (item, &name.namespace), &mut pods));
+        misplaced.extend(self.add_identity(&templates, (item, &name.namespace, &policies), &mut pods));
         drop(templates);
         Some(ObjectReport { misplaced, injected, ..self.report(item, origin, name, &policies, pods) })
     }
@@ -268,13 +268,13 @@ impl<'o> Linter<'o> {
     fn add_identity(
         &self,
         templates: &[Template<'_>],
-        (item, namespace): (&Item<'_>, &str),
+        (item, namespace, security): (&Item<'_>, &str, &[&SecurityPolicy]),
         pods: &mut [PodReport],
     ) -> Vec<Misplaced> {
         let Some(check) = &self.identity else { return Vec::new() };
         let Item { api_version, kind, .. } = *item;
         for (template, pod) in templates.iter().zip(pods) {
-            check.judge(template, PodSource { namespace, api_version, kind }, pod);
+            check.judge(template, PodSource { namespace, api_version, kind, security }, pod);
         }
         misplaced_keys(item, templates)
     }

@@ -5,14 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::identity::aad_pod_identity::PodIdentityKind;
 use crate::json::{self, Reader, members};
 use crate::lint::account_object::{AccountObject, is_of_accounts};
 use crate::lint::identity::MENTION;
 use crate::lint::known_kinds::NAMESPACE;
 use crate::lint::manifest::{self, Item};
 use crate::lint::place;
-use crate::lint::pod_identities::add_pod_identity;
 use crate::lint::unread::{DocumentOrigin, Unread};
 use crate::lint::wrong_types;
 use crate::path::Path;
@@ -183,9 +181,6 @@ fn add_document(file: &str, document: &yaml::Document, text: &str, objects: &mut
 
 fn add(file: &str, item: &Item<'_>, text: &str, objects: &mut Objects) -> Result<(), Vec<YamlError>> {
     objects.references.extend(referent(file, item, DEFAULT_NAMESPACE, ReferentKinds::ALL));
-    if let Some(kind) = PodIdentityKind::of(item.api_version, item.kind) {
-        return add_pod_identity(kind, item.node, text, objects.snapshot.pod_identities_mut());
-    }
     if let Some(object) = AccountObject::read(item, text, DEFAULT_NAMESPACE)? {
         object.put(&mut objects.snapshot);
         return Ok(());

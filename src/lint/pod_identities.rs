@@ -7,30 +7,40 @@ use crate::json::{JsonError, Reader};
 use crate::lint::wrong_types;
 use crate::yaml::{Node, YamlError};
 
-/// Adds one; `text` is that of the file.
-pub(super) fn add_pod_identity(
-    kind: PodIdentityKind,
-    node: &Node,
-    text: &str,
-    known: &mut PodIdentities,
-) -> Result<(), Vec<YamlError>> {
-    let json = node.to_json();
-    let added = match kind {
-        PodIdentityKind::Identity => identity(&json).map(|identity| known.add_identity(identity)),
-        PodIdentityKind::Binding => binding(&json).map(|binding| known.add_binding(binding)),
-    };
-    added.map_err(|_| match kind {
-        PodIdentityKind::Identity => wrong_types::all(node, text, identity),
-        PodIdentityKind::Binding => wrong_types::all(node, text, binding),
-    })
+/// An identity or a binding.
+#[derive(Debug)]
+pub(super) enum PodIdentityObject {
+    Identity(AzureIdentity),
+    Binding(AzureIdentityBinding),
 }
 
-fn identity(json: &[u8]) -> Result<AzureIdentity, JsonError> {
-    AzureIdentity::read(Reader::new(json)?.refusing_misspelt_case())
-}
+impl PodIdentityObject {
+    /// Reads one; `text` is that of the file.
+    pub(super) fn read(
+        kind: PodIdentityKind,
+        node: &Node,
+        text: &str,
+        default_namespace: &str,
+    ) -> Result<Self, Vec<YamlError>> {
+        let read = |json: &[u8]| -> Result<Self, JsonError> {
+            let reader = Reader::new(json)?.refusing_misspelt_case();
+            Ok(match kind {
+                PodIdentityKind::Identity => Self::Identity(AzureIdentity::read(reader, default_namespace)?),
+                PodIdentityKind::Binding => {
+                    Self::Binding(AzureIdentityBinding::read(reader, default_namespace)?)
+                }
+            })
+        };
+        read(&node.to_json()).map_err(|_| wrong_types::all(node, text, |json| read(json).map(drop)))
+    }
 
-fn binding(json: &[u8]) -> Result<AzureIdentityBinding, JsonError> {
-    AzureIdentityBinding::read(Reader::new(json)?.refusing_misspelt_case())
+    /// Adds it to what is known.
+    pub(super) fn put(self, known: &mut PodIdentities) {
+        match self {
+            Self::Identity(identity) => known.add_identity(identity),
+            Self::Binding(binding) => known.add_binding(binding),
+        }
+    }
 }
 
 #[cfg(test)]

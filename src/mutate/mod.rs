@@ -12,11 +12,12 @@ mod place;
 mod pointer;
 
 use crate::evaluate::{Defaults, root_image_warning};
+use crate::finding::{Edit, EditOp};
 use crate::pod::Pod;
 
 pub use identity::{
-    AccountFacts, AccountRefusal, BrokenPromise, Conflict, IdentityChange, IdentityError, IdentityRequest,
-    LegacyObjects, PromisedPod, account_refusal, account_warnings,
+    AccountFacts, AccountRefusal, BrokenPromise, Conflict, IdentityChange, IdentityError, IdentityOutcome,
+    IdentityRequest, LegacyObjects, PromisedPod, account_refusal, account_warnings,
 };
 pub use patch_text::{PatchError, PatchText};
 
@@ -48,8 +49,16 @@ pub fn mutate<'p>(
     }
     let mut builder = PatchBuilder::default();
     let mut warnings = Vec::new();
-    defaults.edits(pod, &mut |edit| builder.add(edit));
-    identity.edits.into_iter().for_each(|edit| builder.add(edit));
+    // What one container gets besides, such as a volume, may be what another one gets: that of the identity too.
+    let mut shared: Vec<Edit<'_>> = Vec::new();
+    defaults.edits(pod, &mut |edit| {
+        if edit.path.steps().len() == 2 && matches!(edit.op, EditOp::Append(_)) {
+            shared.push(edit.clone());
+        }
+        builder.add(edit);
+    });
+    identity.edits.into_iter().filter(|edit| !shared.contains(edit)).for_each(|edit| builder.add(edit));
+    warnings.extend(identity.refused);
     warnings.extend(identity.warnings);
     warnings.extend(root_image_warning(pod, defaults, false));
     Ok(Mutation { patch: builder.build(pod, text)?, warnings })

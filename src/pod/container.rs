@@ -41,8 +41,14 @@ pub struct Container<'a> {
     pub image: Cow<'a, str>,
     /// `env`, as JSON text that is read when an identity is given; empty when absent.
     env: &'a str,
+    /// `envFrom`, as JSON text; empty when absent.
+    pub env_from: &'a str,
+    /// Whether its `restartPolicy` is `Always`: an init container with it is a sidecar.
+    pub is_sidecar: bool,
     /// `resources`, as JSON text; empty when absent.
     pub resources: &'a str,
+    /// `volumeDevices`, as JSON text; empty when absent.
+    volume_devices: &'a str,
     /// `volumeMounts`.
     pub volume_mounts: VolumeMounts<'a>,
     /// `securityContext`.
@@ -94,7 +100,10 @@ impl<'a> Container<'a> {
             "ports" => container.read_ports(reader)?,
             "volumeMounts" => container.volume_mounts = VolumeMounts::of(reader.skip_list()?),
             "env" => container.env = reader.skip()?,
+            "envFrom" => container.env_from = reader.skip_list()?,
+            "restartPolicy" => container.is_sidecar = reader.string()? == "Always",
             "resources" => container.resources = reader.skip()?,
+            "volumeDevices" => container.volume_devices = reader.skip()?,
             "securityContext" => container.security = SecurityContext::read(reader)?,
             "livenessProbe" => container.read_handler(reader, "livenessProbe.httpGet.host", "livenessProbe.tcpSocket.host")?,
             "readinessProbe" => container.read_handler(reader, "readinessProbe.httpGet.host", "readinessProbe.tcpSocket.host")?,
@@ -109,16 +118,24 @@ impl<'a> Container<'a> {
         Ok(())
     }
 
+    /// Whether it may use a volume as a raw block device.
+    #[must_use]
+    pub fn may_have_volume_devices(&self) -> bool {
+        !matches!(self.volume_devices, "" | "null" | "[]")
+    }
+
     /// Whether `env` is set, not `null`.
     #[must_use]
     pub fn has_env(&self) -> bool {
         !matches!(self.env, "" | "null")
     }
 
-    /// Whether `env` may hold a variable whose name has this text in it, at little cost: where it cannot, it need not be read.
+    /// Whether `env` may hold a variable whose name has this text in it, or is no list, at little cost: where neither can be, it
+    /// need not be read.
     #[must_use]
     pub fn may_have_variable(&self, text: &str) -> bool {
-        self.env.contains(text) || self.env.contains('\\')
+        let is_list = !self.has_env() || self.env.starts_with('[');
+        !is_list || self.env.contains(text) || self.env.contains('\\')
     }
 
     /// Calls back with each variable of `env` and its index. Its value is for comparing alone, and never to be shown.
@@ -129,7 +146,7 @@ impl<'a> Container<'a> {
         if self.env.is_empty() {
             return Ok(());
         }
-        Reader::over(self.env).refusing_misspelt_case().array(|reader, index| {
+        Reader::over_part(self.env).refusing_misspelt_case().array(|reader, index| {
             let mut variable = Variable::default();
             members!(reader, {
                 "name" => variable.name = reader.string()?,
@@ -137,6 +154,28 @@ impl<'a> Container<'a> {
                 "valueFrom" => variable.is_from_elsewhere = reader.object(|reader, _| reader.skip().map(drop))?,
             })?;
             each(index, variable);
+            Ok(())
+        })
+    }
+
+    /// Calls back with the index of each port without a `hostPort`, and its `containerPort`, which is what the API server gives
+    /// it on the host's network.
+    ///
+    /// # Errors
+    /// When a port is none of 32 bits, or a field of one differs from its name in case only.
+    pub fn for_each_port_without_host_port(&self, mut each: impl FnMut(usize, i32)) -> Result<()> {
+        if self.ports.is_empty() {
+            return Ok(());
+        }
+        Reader::over(self.ports).refusing_misspelt_case().array(|reader, index| {
+            let (mut host_port, mut container_port) = (0, 0);
+            members!(reader, {
+                "hostPort" => host_port = reader.integer32()?.unwrap_or_default(),
+                "containerPort" => container_port = reader.integer32()?.unwrap_or_default(),
+            })?;
+            if host_port == 0 {
+                each(index, container_port);
+            }
             Ok(())
         })
     }

@@ -2,12 +2,13 @@
 
 use serde::Deserialize;
 
-/// `projected`. Anything that is not named here, of whatever Kubernetes, makes it another volume.
+/// `projected`. Anything that is not named here, of whatever Kubernetes, makes it another volume. The lists have as many items
+/// as the API server writes, so that reading them allocates nothing.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Projected<'a> {
     #[serde(borrow)]
-    sources: Vec<Source<'a>>,
+    sources: [Source<'a>; 3],
     #[serde(rename = "defaultMode")]
     _default_mode: Option<i32>,
 }
@@ -38,7 +39,7 @@ struct Token<'a> {
 struct ConfigMap<'a> {
     name: &'a str,
     #[serde(borrow)]
-    items: Option<Vec<KeyToPath<'a>>>,
+    items: Option<[KeyToPath<'a>; 1]>,
 }
 
 #[derive(Deserialize, PartialEq, Eq)]
@@ -52,7 +53,7 @@ struct KeyToPath<'a> {
 #[serde(deny_unknown_fields)]
 struct Downward<'a> {
     #[serde(borrow)]
-    items: Vec<FieldToPath<'a>>,
+    items: [FieldToPath<'a>; 1],
 }
 
 #[derive(Deserialize)]
@@ -75,7 +76,7 @@ struct FieldRef<'a> {
 pub(super) fn is_token_projection(text: &str) -> bool {
     let Ok(projected) = serde_json::from_str::<Projected<'_>>(text) else { return false };
     let count = |is: fn(&Source<'_>) -> bool| projected.sources.iter().filter(|source| is(source)).count();
-    projected.sources.len() == 3 && [count(is_token), count(is_ca), count(is_namespace)] == [1; 3]
+    [count(is_token), count(is_ca), count(is_namespace)] == [1; 3]
 }
 
 fn is_token(source: &Source<'_>) -> bool {
@@ -89,7 +90,7 @@ fn is_ca(source: &Source<'_>) -> bool {
     let Source { service_account_token: None, config_map: Some(ca), downward: None } = source else {
         return false;
     };
-    let is_whole = |items: &Vec<KeyToPath<'_>>| items[..] == [KeyToPath { key: "ca.crt", path: "ca.crt" }];
+    let is_whole = |items: &[KeyToPath<'_>; 1]| *items == [KeyToPath { key: "ca.crt", path: "ca.crt" }];
     ca.name == "kube-root-ca.crt" && ca.items.as_ref().is_none_or(is_whole)
 }
 
@@ -97,7 +98,7 @@ fn is_namespace(source: &Source<'_>) -> bool {
     let Source { service_account_token: None, config_map: None, downward: Some(downward) } = source else {
         return false;
     };
-    let [item] = downward.items.as_slice() else { return false };
+    let [item] = &downward.items;
     let FieldRef { api_version, field_path } = &item.field_ref;
     item.path == "namespace"
         && *field_path == "metadata.namespace"

@@ -12,7 +12,7 @@ use crate::pod::strings::Strings;
 pub type Groups = SmallVec<[i64; 2]>;
 
 /// `spec.securityContext`. An absent one equals an empty one: no control distinguishes them.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct PodSecurityContext<'a> {
     /// `runAsNonRoot`.
     pub run_as_non_root: Option<bool>,
@@ -90,7 +90,7 @@ pub struct Profile<'a> {
 }
 
 /// `seLinuxOptions`; an absent field is empty.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct SeLinuxOptions<'a> {
     /// `type`.
     pub kind: Cow<'a, str>,

@@ -17,6 +17,8 @@ pub struct VolumeMount<'a> {
     pub mount_path: Cow<'a, str>,
     /// `readOnly`.
     pub is_read_only: Option<bool>,
+    /// `recursiveReadOnly`; empty when absent.
+    pub recursive_read_only: Cow<'a, str>,
     /// Whether a part of the volume is mounted: by `subPath` or `subPathExpr`.
     pub is_of_a_part: bool,
 }
@@ -32,10 +34,11 @@ impl<'a> VolumeMounts<'a> {
         !matches!(self.0, "" | "null")
     }
 
-    /// Whether one may have this text in it, at little cost: where none can, they need not be read.
+    /// Whether one may have this text in it, or they are no list, at little cost: where neither can be, they need not be read.
     #[must_use]
     pub fn may_have(self, text: &str) -> bool {
-        self.0.contains(text) || self.0.contains('\\')
+        let is_list = !self.are_set() || self.0.starts_with('[');
+        !is_list || self.0.contains(text) || self.0.contains('\\')
     }
 
     /// Calls back with each mount and its index.
@@ -52,6 +55,7 @@ impl<'a> VolumeMounts<'a> {
                 "name" => mount.name = reader.string()?,
                 "mountPath" => mount.mount_path = reader.string()?,
                 "readOnly" => mount.is_read_only = reader.boolean()?,
+                "recursiveReadOnly" => mount.recursive_read_only = reader.string()?,
                 "subPath" => mount.is_of_a_part |= !reader.string()?.is_empty(),
                 "subPathExpr" => mount.is_of_a_part |= !reader.string()?.is_empty(),
             })?;

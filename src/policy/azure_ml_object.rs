@@ -41,10 +41,18 @@ impl DocumentReader<'_> {
             self.fault(&path("spec"), "registers nothing: give it systemNamespaces or compute");
         }
         for (index, name) in system_namespaces.iter().enumerate() {
-            self.check_namespace(&path("spec.systemNamespaces").index(index), name);
+            let at = path("spec.systemNamespaces").index(index);
+            self.check_namespace(&at, name);
+            if system_namespaces.iter().take(index).any(|other| other == name) {
+                self.fault(&at, "is listed twice: leave it out once");
+            }
         }
-        for (index, compute) in compute.iter().enumerate() {
-            self.check_compute(index, compute, &system_namespaces);
+        for (index, one) in compute.iter().enumerate() {
+            self.check_compute(index, one, &system_namespaces);
+            if compute.iter().take(index).any(|other| other.namespace == one.namespace) {
+                let at = path("spec.compute").index(index).key("namespace");
+                self.fault(&at, "is registered twice: write its service accounts and creators in one entry");
+            }
         }
         self.policies.set.azure_ml.push(AzureMachineLearning {
             name: metadata.name,

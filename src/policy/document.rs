@@ -58,6 +58,11 @@ impl<'r> DocumentReader<'r> {
     pub(super) fn fault(&mut self, path: &Path<'_>, message: impl Into<String>) {
         self.faults.fault(path, message);
     }
+
+    /// Reports what is legal and hardly meant.
+    pub(super) fn warn(&mut self, path: &Path<'_>, message: impl Into<String>) {
+        self.policies.warnings.push(self.faults.error(path, message));
+    }
 }
 
 /// The message for a control of the standard among the extended ones, or the other way round.

@@ -58,7 +58,7 @@ impl DocumentReader<'_> {
         let reserved_accounts = self.reserved_accounts(spec.reserved_service_accounts.unwrap_or_default());
         let migration = self.migration(spec.migration);
         let Some(scope) = scope else { return };
-        self.policies.set.identity.push(IdentityPolicy {
+        let policy = IdentityPolicy {
             name: metadata.name.into(),
             scope,
             pods: pod_selector,
@@ -72,7 +72,11 @@ impl DocumentReader<'_> {
             default_account,
             reserved_accounts,
             migration,
-        });
+        };
+        if self.is_in_order() {
+            self.warn_of_contradictions(&policy);
+        }
+        self.policies.set.identity.push(policy);
     }
 
     /// Refuses what would do nothing, or says two things at once.

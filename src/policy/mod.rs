@@ -11,6 +11,7 @@ mod built_in;
 mod carried_over;
 mod common;
 mod configuration;
+mod contradictions;
 mod document;
 mod error;
 mod file;

@@ -9,8 +9,8 @@ use crate::finding::{Edit, EditOp, Finding};
 use crate::json::Reader;
 use crate::path::Step;
 use crate::pod::Pod;
-use crate::policy::rule::ActiveControl;
 use crate::policy::SecurityPolicy;
+use crate::policy::rule::ActiveControl;
 
 /// Something that a policy fills in, and refuses.
 pub(super) struct OwnRefusal {
@@ -43,8 +43,9 @@ pub(super) fn refused_defaults(policy: &SecurityPolicy) -> Vec<OwnRefusal> {
                         "fills in what {} of this policy refuses ({field}): allow it there, or fill in nothing here",
                         by.id
                     );
-                    let is_known =
-                        |known: &OwnRefusal| (known.by, known.text.as_str()) == (filler.control, text.as_str());
+                    let is_known = |known: &OwnRefusal| {
+                        (known.by, known.text.as_str()) == (filler.control, text.as_str())
+                    };
                     if !refusals.iter().any(is_known) {
                         refusals.push(OwnRefusal { by: filler.control, text });
                     }

@@ -63,8 +63,13 @@ impl<'r> PlacedFaults<'r> {
         if self.mismatched.iter().any(|other| other.starts_with(path) || path.starts_with(other)) {
             return;
         }
+        self.faults.push(self.error(path, message));
+    }
+
+    /// A message about what is at a path, with its place.
+    pub(crate) fn error(&self, path: &Path<'_>, message: impl Into<String>) -> PolicyError {
         let at = self.place(path);
-        self.faults.push(PolicyError::new(self.file, at.line, at.column, placed(path, message.into())));
+        PolicyError::new(self.file, at.line, at.column, placed(path, message.into()))
     }
 
     /// Where what is at a path is written.

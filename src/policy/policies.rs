@@ -8,13 +8,20 @@ use crate::policy::error::PolicyError;
 pub struct Policies {
     pub(super) set: PolicySet,
     pub(super) faults: Vec<PolicyError>,
+    pub(super) warnings: Vec<PolicyError>,
 }
 
 impl Policies {
     /// No policy yet. None may reach the `reserved` namespaces.
     #[must_use]
     pub fn new(reserved: Vec<String>) -> Self {
-        Self { set: PolicySet { reserved, ..PolicySet::default() }, faults: Vec::new() }
+        Self { set: PolicySet { reserved, ..PolicySet::default() }, faults: Vec::new(), warnings: Vec::new() }
+    }
+
+    /// What is legal and hardly meant: rules of several policies that refuse each other's pods.
+    #[must_use]
+    pub fn warnings(&self) -> &[PolicyError] {
+        &self.warnings
     }
 
     /// The policies, once all files are read.

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::pod::{is_label_key, is_label_value};
 
 /// A label selector, as written in a policy. All of its terms must match.
-#[derive(Debug, Clone, Default, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Selector {
     /// Labels and the values that they must have.
@@ -17,7 +17,7 @@ pub struct Selector {
 }
 
 /// A condition on one label.
-#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Expression {
     /// The label.
@@ -53,6 +53,12 @@ impl Selector {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.match_labels.is_empty() && self.match_expressions.is_empty()
+    }
+
+    /// Whether whatever has these labels also has those that the other asks for, as far as the two are written alike.
+    pub(super) fn implies(&self, other: &Self) -> bool {
+        other.match_labels.iter().all(|(key, value)| self.match_labels.get(key) == Some(value))
+            && other.match_expressions.iter().all(|expression| self.match_expressions.contains(expression))
     }
 
     /// The labels that it looks at, each once.

@@ -63,6 +63,9 @@ impl Snapshot {
         if !other.bindings.is_empty() {
             self.bindings_mut().take_from(&other.bindings);
         }
+        if *other.pod_identities != PodIdentities::default() {
+            self.pod_identities_mut().take_from(&other.pod_identities);
+        }
     }
 
     /// Takes out a Namespace that is gone.

@@ -95,6 +95,9 @@ pub(super) fn record(metrics: &Metrics, logged: LoggedReviews, decision: &Decisi
     for control in &decision.filled_in {
         metrics.finding(control, FILLED_IN);
     }
+    for (policy, outcome) in &decision.identities {
+        metrics.identity(policy, *outcome);
+    }
     metrics.pod_security(decision);
     if decision.is_unjudged && metrics.unjudged(&decision.namespace) {
         tracing::warn!(

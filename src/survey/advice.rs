@@ -1,7 +1,7 @@
 //! What is missing for an identity, and what to do about it.
 
 use crate::identity::aad_pod_identity::{LegacyPod, MigrationBlocker};
-use crate::identity::{AZURE_CLIENT_ID as CLIENT_ID, federated_subject as subject};
+use crate::identity::{AZURE_CLIENT_ID as CLIENT_ID, AccountFault, federated_subject as subject};
 use crate::survey::surveyed_pod::SurveyNote;
 
 /// The audience of the tokens that Azure takes.
@@ -34,6 +34,10 @@ pub(super) fn of_blocker(blocker: &MigrationBlocker<'_>, pod: LegacyPod<'_>) -> 
         MigrationBlocker::NoClientId(identity) => {
             format!("AzureIdentity {} has no clientID: add that of its managed identity", identity.name)
         }
+        MigrationBlocker::BadClientId(identity) => format!(
+            "AzureIdentity {} has the clientID {}, which is nobody's: make it the GUID of its managed identity",
+            identity.name, identity.client_id
+        ),
         MigrationBlocker::NoAccount(identity) => format!(
             "no service account of {namespace} has the client id of AzureIdentity {}: kubectl annotate serviceaccount \
              NAME -n {namespace} {CLIENT_ID}={}; its subject is then {}",
@@ -64,11 +68,12 @@ pub(super) fn no_such_account(namespace: &str, account: &str) -> SurveyNote {
     SurveyNote { code: "accountNotFound", text }
 }
 
-/// That a service account names no identity.
-pub(super) fn no_client_id(namespace: &str, account: &str) -> SurveyNote {
+/// What keeps a service account from having an identity.
+pub(super) fn of_account((namespace, account): (&str, &str), fault: &AccountFault) -> SurveyNote {
     let text = format!(
-        "its service account has no annotation {CLIENT_ID}: kubectl annotate serviceaccount {account} -n {namespace} \
-         {CLIENT_ID}=CLIENT_ID"
+        "its service account {}: {}: kubectl annotate --overwrite serviceaccount {account} -n {namespace} \
+         {CLIENT_ID}=CLIENT_ID",
+        fault.what, fault.fix
     );
     SurveyNote { code: "noClientId", text }
 }
@@ -87,6 +92,13 @@ pub(super) fn other_label(value: &str) -> SurveyNote {
     let text = format!(
         "its label azure.workload.identity/use is \"{value}\", which asks for nothing: make it \"true\""
     );
+    SurveyNote { code: "labelValue", text }
+}
+
+/// That the label's key and value are where nobody looks for them.
+pub(super) fn annotation_for_label() -> SurveyNote {
+    let text = "it has azure.workload.identity/use as an annotation, which asks for nothing: make it a label"
+        .to_owned();
     SurveyNote { code: "labelValue", text }
 }
 

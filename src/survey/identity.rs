@@ -5,7 +5,9 @@ use serde::Deserialize;
 use crate::identity::aad_pod_identity::{
     AZUREML_SERVICE_LABEL, LEGACY_LABEL, LegacyPod, PodIdentities, migration_target,
 };
-use crate::identity::{AZURE_CLIENT_ID as CLIENT_ID, AZURE_LABEL, federated_subject as subject};
+use crate::identity::{
+    AZURE_CLIENT_ID as CLIENT_ID, AZURE_LABEL, ProviderName, check_account, federated_subject as subject,
+};
 use crate::pod::Pod;
 use crate::policy::Snapshot;
 use crate::survey::advice;
@@ -73,8 +75,20 @@ impl IdentitySurvey<'_> {
             }
             (None, None) => {}
         }
-        if let Some(value) = metadata.label(AZURE_LABEL).filter(|value| !["true", "false"].contains(value)) {
-            surveyed.missing.push(advice::other_label(value));
+        match metadata.label(AZURE_LABEL) {
+            Some("true") => {}
+            // A label with any other value is the author's word that no token is wanted: nothing is migrated then.
+            Some(value) => {
+                let is_kept = surveyed.state == SurveyState::Ready;
+                surveyed.state = if is_kept { SurveyState::Blocked } else { surveyed.state };
+                if is_kept || value != "false" {
+                    surveyed.missing.push(advice::other_label(value));
+                }
+            }
+            None if metadata.annotation(AZURE_LABEL).is_some() => {
+                surveyed.missing.push(advice::annotation_for_label());
+            }
+            None => {}
         }
         Ok(surveyed)
     }
@@ -137,10 +151,13 @@ impl IdentitySurvey<'_> {
     fn workload(&self, surveyed: &mut SurveyedPod) {
         let SurveyedPod { namespace, service_account, .. } = &*surveyed;
         let mut missing = Vec::new();
-        if self.accounts.service_account(namespace, service_account).is_none() {
-            missing.push(advice::no_such_account(namespace, service_account));
-        } else if self.client_id(namespace, service_account).is_none() {
-            missing.push(advice::no_client_id(namespace, service_account));
+        match self.accounts.service_account(namespace, service_account) {
+            None => missing.push(advice::no_such_account(namespace, service_account)),
+            Some(account) => {
+                let faults = check_account(ProviderName::Azure, account);
+                let of = (namespace.as_str(), service_account.as_str());
+                missing.extend(faults.first().map(|fault| advice::of_account(of, fault)));
+            }
         }
         if !has_token(surveyed) {
             missing.push(advice::no_token());
@@ -177,24 +194,29 @@ mod tests {
     use super::*;
 
     const A: &str = "0a0a0a0a-1111-4222-8333-444444444444";
+    const C: &str = "0c0c0c0c-1111-4222-8333-444444444444";
+    const ZERO: &str = "00000000-0000-0000-0000-000000000000";
 
     fn known() -> (PodIdentities, Snapshot) {
         let name = |name: &str| ObjectName { namespace: "team".into(), name: name.into() };
         let mut identities = PodIdentities::default();
-        for (identity, identity_type, client_id) in [("ml-id", 0, A), ("old-id", 1, "b"), ("lost-id", 0, "c")]
+        for (identity, identity_type, client_id) in
+            [("ml-id", 0, A), ("old-id", 1, "b"), ("lost-id", 0, C), ("zero-id", 0, ZERO)]
         {
             let client_id = client_id.into();
             let name = name(identity);
             identities.add_identity(AzureIdentity { name, identity_type, client_id, is_namespaced: false });
         }
         for (selector, identity) in
-            [("ml", "ml-id"), ("old", "old-id"), ("lost", "lost-id"), ("gone", "gone")]
+            [("ml", "ml-id"), ("old", "old-id"), ("lost", "lost-id"), ("zero", "zero-id"), ("gone", "gone")]
         {
             let (azure_identity, selector) = (identity.into(), selector.into());
             identities.add_binding(AzureIdentityBinding { name: name("b"), azure_identity, selector });
         }
         let mut accounts = Snapshot::default();
-        for (account, id) in [("trainer-wi", Some(A)), ("default", None), ("batch", None)] {
+        for (account, id) in
+            [("trainer-wi", Some(A)), ("default", None), ("batch", None), ("zero", Some(ZERO))]
+        {
             let annotations = id.map(|id| (CLIENT_ID, id));
             accounts.insert_service_account("team", account, ServiceAccount::new(annotations, []));
         }
@@ -223,6 +245,7 @@ mod tests {
         let bound = |selector: &str| format!(r#""aadpodidbinding":"{selector}""#);
         let asks = r#""azure.workload.identity/use":"true""#;
         let both = format!("{},{asks}", bound("ml"));
+        let near = |value: &str| format!("{},{}", bound("ml"), asks.replace("true", value));
         for (labels, account, path, expected) in [
             ("", "", "token", "None - [] []"),
             (&bound("ml"), "", "token", "Ready trainer-wi [] [federatedCredential,sdk]"),
@@ -231,6 +254,15 @@ mod tests {
             (&bound("old"), "", "token", "Blocked - [hasSecret] [sdk]"),
             (&bound("lost"), "", "token", "Blocked - [noAccount] [sdk]"),
             (&bound("gone"), "", "token", "Blocked - [noIdentity] [sdk]"),
+            (&bound("zero"), "", "token", "Blocked - [badClientId] [sdk]"),
+            (&near("True"), "", "token", "Blocked trainer-wi [labelValue] [federatedCredential,sdk]"),
+            (&near("false"), "", "token", "Blocked trainer-wi [labelValue] [federatedCredential,sdk]"),
+            (
+                asks,
+                "zero",
+                "token/azure-identity-token",
+                "WorkloadIdentity zero [noClientId] [federatedCredential]",
+            ),
             (&bound("ML"), "", "token", "Blocked - [noBinding] [sdk]"),
             (&both, "trainer-wi", "azure-identity-token", "Migrated trainer-wi [] [federatedCredential]"),
             (&both, "trainer-wi", "token", "Migrated trainer-wi [noToken] [federatedCredential]"),
@@ -277,7 +309,7 @@ mod tests {
         let pod = survey.pod(&pod, "team").unwrap();
         let text = &pod.missing[0].text;
         for fragment in
-            ["team/lost-id", "azure.workload.identity/client-id=c", "system:serviceaccount:team:NAME"]
+            ["team/lost-id", "azure.workload.identity/client-id=0c0c0c0c-", "system:serviceaccount:team:NAME"]
         {
             assert!(text.contains(fragment), "{text}");
         }

@@ -176,17 +176,26 @@ fn write_legacy(legacy: &LegacyIdentity, output: &mut impl Write) -> io::Result<
 }
 
 fn write_summary(summary: &SurveySummary, output: &mut impl Write) -> io::Result<()> {
-    let SurveySummary { pods, none, ready, blocked, migrated, workload_identity, missing, unread } = *summary;
+    if summary.pods == 0 {
+        writeln!(output, "no pods were found: there is nothing to tell of")?;
+    } else {
+        write_counts(summary, output)?;
+    }
+    if summary.unread > 0 {
+        let unread = counted(summary.unread, "object");
+        writeln!(output, "{unread} could not be read: the report is not complete")?;
+    }
+    Ok(())
+}
+
+fn write_counts(summary: &SurveySummary, output: &mut impl Write) -> io::Result<()> {
+    let SurveySummary { pods, none, ready, blocked, migrated, workload_identity, missing, .. } = *summary;
     writeln!(
         output,
         "{}: {ready} ready to migrate, {blocked} cannot be migrated yet, {migrated} migrated, {workload_identity} with \
          workload identity alone, {none} without an identity; {missing} lack something",
         counted(pods, "pod")
-    )?;
-    if unread > 0 {
-        writeln!(output, "{} could not be read: the report is not complete", counted(unread, "object"))?;
-    }
-    Ok(())
+    )
 }
 
 #[cfg(test)]

@@ -468,6 +468,28 @@ fn numbers_that_are_none_are_refused() {
     }
 }
 
+/// No API server sends such pods, and a patch that adds to a list would not apply.
+#[test]
+fn what_should_be_a_list_and_is_none_is_refused() {
+    for (field, value) in [
+        ("env", json!("x")),
+        ("env", json!({})),
+        ("env", json!(1)),
+        ("env", json!(true)),
+        ("volumeMounts", json!("x")),
+        ("volumeMounts", json!({"name": "x"})),
+    ] {
+        let pod = with(|pod| pod["spec"]["containers"][0][field] = value.clone());
+        refuse(
+            "no list",
+            (settings(), usual_account()),
+            &pod,
+            400,
+            &[field, "of container main cannot be read: expected an array"],
+        );
+    }
+}
+
 #[test]
 fn a_place_that_is_taken_is_refused() {
     for path in [

@@ -196,10 +196,18 @@ fn make(object: &mut Json, edit: &Edit<'_>) {
     if at.is_null() {
         *at = serde_json::json!({});
     }
+    let at_last = match last {
+        Step::Key(key) => at.get_mut(key.as_ref()),
+        Step::Index(index) => at.get_mut(*index),
+    };
+    if let (EditOp::Append(value), Some(Json::Array(items))) = (&edit.op, at_last) {
+        return items.push(value.into());
+    }
     match (&edit.op, last) {
+        (EditOp::Append(value), Step::Key(key)) => at[key.as_ref()] = Json::from(vec![Json::from(value)]),
         (EditOp::Set(value), Step::Key(key)) => at[key.as_ref()] = value.into(),
         (EditOp::Set(value), Step::Index(index)) => at[*index] = value.into(),
-        (EditOp::Append(_) | EditOp::Prepend(_), _) => unreachable!("no control adds to a list"),
+        (EditOp::Append(_), Step::Index(_)) | (EditOp::Prepend(_), _) => unreachable!("no control does"),
         (EditOp::Remove, Step::Key(key)) => drop(at.as_object_mut().unwrap().remove(key.as_ref())),
         (EditOp::Remove, Step::Index(index)) => drop(at.as_array_mut().unwrap().remove(*index)),
     }

@@ -11,6 +11,8 @@ use crate::reviews::apply;
 
 const A: &str = "0a0a0a0a-1111-4222-8333-444444444444";
 const B: &str = "0b0b0b0b-1111-4222-8333-444444444444";
+/// What templates have in place of an id.
+const ZEROS: &str = "00000000-0000-0000-0000-000000000000";
 
 /// A cluster, a policy and a pod; [`Case::default`] is case C01.
 struct Case {
@@ -266,6 +268,20 @@ fn a_pod_that_cannot_be_migrated_stays_as_it_is() {
                 ..Case::default()
             },
             &no_binding,
+        ),
+        (
+            "a near miss",
+            with(json!({"aadpodidbinding": "ml-identity", "azure.workload.identity/use": "True"})),
+            &["aadpodidbinding ml-identity is not migrated", "azure.workload.identity/use is \"True\""],
+        ),
+        (
+            "zeros",
+            Case {
+                bindings: vec![identity("ml-team-a", 0, ZEROS), binding("ml-team-a")],
+                accounts: vec![("default", ""), ("template", ZEROS)],
+                ..Case::default()
+            },
+            &["ml-identity: not migrated", "ml-id has the clientID 00000000-"],
         ),
         (
             "no identity",

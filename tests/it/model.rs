@@ -4,13 +4,15 @@
 //! at must come out the same. What a rule looks at is what its page says: a field that is documented and not compared
 //! here fails too.
 
+mod texts;
+
 use std::collections::BTreeSet;
 
 use k8s_openapi::api::core::v1 as k8s;
 use podgate::controls::CONTROLS;
 use podgate::finding::{FieldPath, Subject};
 use podgate::json::Reader;
-use podgate::pod::{Container, Metadata, Pod, SeLinuxOptions};
+use podgate::pod::{Container, Metadata, Pod, Profile, SeLinuxOptions};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
@@ -84,14 +86,8 @@ fn ours(pod: &Pod<'_>) -> Facts {
     let at = "spec.securityContext";
     facts.add_if(format!("{at}.runAsNonRoot"), security.run_as_non_root);
     facts.add_if(format!("{at}.runAsUser"), security.run_as_user);
-    facts.add_if(
-        format!("{at}.seccompProfile.type"),
-        security.seccomp_profile.as_ref().map(|profile| &profile.kind),
-    );
-    facts.add_if(
-        format!("{at}.appArmorProfile.type"),
-        security.app_armor_profile.as_ref().map(|profile| &profile.kind),
-    );
+    our_profile(&format!("{at}.seccompProfile"), security.seccomp_profile.as_ref(), &mut facts);
+    our_profile(&format!("{at}.appArmorProfile"), security.app_armor_profile.as_ref(), &mut facts);
     facts.add_if(format!("{at}.windowsOptions.hostProcess"), security.host_process);
     our_se_linux_options(at, security.se_linux_options.as_deref(), &mut facts);
     for (index, name) in security.sysctls.iter().enumerate() {
@@ -101,6 +97,7 @@ fn ours(pod: &Pod<'_>) -> Facts {
         let at = Subject::Container(container_at).join(&FieldPath::default()).to_string();
         our_container(&at, container, &mut facts);
     }
+    texts::of_ours(pod, &mut facts);
     facts
 }
 
@@ -129,6 +126,10 @@ fn our_container(at: &str, container: &Container<'_>, facts: &mut Facts) {
     for port in &container.host_ports {
         facts.add(format!("{at}.ports[{}].hostPort", port.index), port.port);
     }
+    let read = container.for_each_port_without_host_port(|index, port| {
+        facts.add(format!("{at}.ports[{index}].containerPort"), port);
+    });
+    read.unwrap();
     for probe in &container.probe_hosts {
         facts.add(format!("{at}.{}", probe.field), &probe.host);
     }
@@ -146,14 +147,8 @@ fn our_container(at: &str, container: &Container<'_>, facts: &mut Facts) {
     facts.add_if(format!("{at}.procMount"), security.proc_mount.as_ref());
     facts.add_if(format!("{at}.runAsNonRoot"), security.run_as_non_root);
     facts.add_if(format!("{at}.runAsUser"), security.run_as_user);
-    facts.add_if(
-        format!("{at}.seccompProfile.type"),
-        security.seccomp_profile.as_ref().map(|profile| &profile.kind),
-    );
-    facts.add_if(
-        format!("{at}.appArmorProfile.type"),
-        security.app_armor_profile.as_ref().map(|profile| &profile.kind),
-    );
+    our_profile(&format!("{at}.seccompProfile"), security.seccomp_profile.as_ref(), facts);
+    our_profile(&format!("{at}.appArmorProfile"), security.app_armor_profile.as_ref(), facts);
     facts.add_if(format!("{at}.windowsOptions.hostProcess"), security.host_process);
     our_se_linux_options(&at, security.se_linux_options.as_deref(), facts);
     if let Some(capabilities) = &security.capabilities {
@@ -163,12 +158,18 @@ fn our_container(at: &str, container: &Container<'_>, facts: &mut Facts) {
     }
 }
 
+fn our_profile(at: &str, profile: Option<&Profile<'_>>, facts: &mut Facts) {
+    facts.add_if(format!("{at}.type"), profile.map(|profile| &profile.kind));
+    facts.add_text(format!("{at}.localhostProfile"), profile.map(|profile| profile.localhost.as_ref()));
+}
+
 fn our_se_linux_options(at: &str, options: Option<&SeLinuxOptions<'_>>, facts: &mut Facts) {
     let Some(options) = options else { return };
     facts.add(format!("{at}.seLinuxOptions"), "set");
     facts.add_text(format!("{at}.seLinuxOptions.type"), Some(&options.kind));
     facts.add_text(format!("{at}.seLinuxOptions.user"), Some(&options.user));
     facts.add_text(format!("{at}.seLinuxOptions.role"), Some(&options.role));
+    facts.add_text(format!("{at}.seLinuxOptions.level"), Some(&options.level));
 }
 
 // ---- their side
@@ -212,6 +213,7 @@ fn theirs(pod: &k8s::Pod) -> Facts {
             container.add_to(&format!("spec.{list}[{index}]"), &mut facts);
         }
     }
+    texts::of_theirs(spec, &mut facts);
     facts
 }
 
@@ -234,14 +236,12 @@ fn their_pod_security(security: &k8s::PodSecurityContext, facts: &mut Facts) {
     let at = "spec.securityContext";
     facts.add_if(format!("{at}.runAsNonRoot"), security.run_as_non_root);
     facts.add_if(format!("{at}.runAsUser"), security.run_as_user);
-    facts.add_if(
-        format!("{at}.seccompProfile.type"),
-        security.seccomp_profile.as_ref().map(|profile| &profile.type_),
-    );
-    facts.add_if(
-        format!("{at}.appArmorProfile.type"),
-        security.app_armor_profile.as_ref().map(|profile| &profile.type_),
-    );
+    let seccomp = security.seccomp_profile.as_ref();
+    let seccomp = seccomp.map(|profile| (&profile.type_, profile.localhost_profile.as_deref()));
+    their_profile(&format!("{at}.seccompProfile"), seccomp, facts);
+    let app_armor = security.app_armor_profile.as_ref();
+    let app_armor = app_armor.map(|profile| (&profile.type_, profile.localhost_profile.as_deref()));
+    their_profile(&format!("{at}.appArmorProfile"), app_armor, facts);
     let host_process = security.windows_options.as_ref().and_then(|options| options.host_process);
     facts.add_if(format!("{at}.windowsOptions.hostProcess"), host_process);
     their_se_linux_options(at, security.se_linux_options.as_ref(), facts);
@@ -250,12 +250,19 @@ fn their_pod_security(security: &k8s::PodSecurityContext, facts: &mut Facts) {
     }
 }
 
+/// A profile of either kind: its type and its name on the node.
+fn their_profile(at: &str, profile: Option<(&String, Option<&str>)>, facts: &mut Facts) {
+    facts.add_if(format!("{at}.type"), profile.map(|(kind, _)| kind));
+    facts.add_text(format!("{at}.localhostProfile"), profile.and_then(|(_, localhost)| localhost));
+}
+
 fn their_se_linux_options(at: &str, options: Option<&k8s::SELinuxOptions>, facts: &mut Facts) {
     let Some(options) = options else { return };
     facts.add(format!("{at}.seLinuxOptions"), "set");
     facts.add_text(format!("{at}.seLinuxOptions.type"), options.type_.as_deref());
     facts.add_text(format!("{at}.seLinuxOptions.user"), options.user.as_deref());
     facts.add_text(format!("{at}.seLinuxOptions.role"), options.role.as_deref());
+    facts.add_text(format!("{at}.seLinuxOptions.level"), options.level.as_deref());
 }
 
 /// What the three kinds of container have in common.
@@ -301,6 +308,9 @@ impl TheirContainer<'_> {
         for (index, port) in self.ports.iter().enumerate() {
             let host_port = port.host_port.filter(|port| *port != 0);
             facts.add_if(format!("{at}.ports[{index}].hostPort"), host_port);
+            if host_port.is_none() {
+                facts.add(format!("{at}.ports[{index}].containerPort"), port.container_port);
+            }
         }
         for (index, mount) in self.mounts.iter().enumerate() {
             facts.add(format!("{at}.volumeMounts[{index}].name"), &mount.name);
@@ -341,14 +351,12 @@ fn their_security(at: &str, security: &k8s::SecurityContext, facts: &mut Facts) 
     facts.add_if(format!("{at}.procMount"), security.proc_mount.as_ref());
     facts.add_if(format!("{at}.runAsNonRoot"), security.run_as_non_root);
     facts.add_if(format!("{at}.runAsUser"), security.run_as_user);
-    facts.add_if(
-        format!("{at}.seccompProfile.type"),
-        security.seccomp_profile.as_ref().map(|profile| &profile.type_),
-    );
-    facts.add_if(
-        format!("{at}.appArmorProfile.type"),
-        security.app_armor_profile.as_ref().map(|profile| &profile.type_),
-    );
+    let seccomp = security.seccomp_profile.as_ref();
+    let seccomp = seccomp.map(|profile| (&profile.type_, profile.localhost_profile.as_deref()));
+    their_profile(&format!("{at}.seccompProfile"), seccomp, facts);
+    let app_armor = security.app_armor_profile.as_ref();
+    let app_armor = app_armor.map(|profile| (&profile.type_, profile.localhost_profile.as_deref()));
+    their_profile(&format!("{at}.appArmorProfile"), app_armor, facts);
     let host_process = security.windows_options.as_ref().and_then(|options| options.host_process);
     facts.add_if(format!("{at}.windowsOptions.hostProcess"), host_process);
     their_se_linux_options(at, security.se_linux_options.as_ref(), facts);

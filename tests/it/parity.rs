@@ -27,10 +27,10 @@ use crate::trials::as_defaulted;
 const MOST_CAUSES: usize = 64;
 
 /// Policies, made anew wherever they are needed.
-type Policies<'p> = &'p dyn Fn() -> PolicySet;
+pub(crate) type Policies<'p> = &'p dyn Fn() -> PolicySet;
 
 /// A pod, and an object with it: where it stands there, with the part of a pod that is there.
-struct Placed {
+pub(crate) struct Placed {
     name: String,
     pod: Json,
     object: Json,
@@ -41,7 +41,7 @@ struct Placed {
 
 impl Placed {
     /// A pod by itself.
-    fn alone(name: &str, pod: &Json) -> Self {
+    pub(crate) fn alone(name: &str, pod: &Json) -> Self {
         let pod = as_defaulted(pod);
         let mut object = pod.clone();
         (object["apiVersion"], object["kind"]) = (json!("v1"), json!("Pod"));
@@ -55,7 +55,7 @@ impl Placed {
 
 /// What was compared.
 #[derive(Debug, Default)]
-struct Compared {
+pub(crate) struct Compared {
     pods: usize,
     refused: usize,
     violations: usize,
@@ -71,7 +71,7 @@ fn lint(objects: &[&Json], policies: PolicySet) -> Report {
 }
 
 /// Compares what is told of each pod.
-fn compare(placed: &[Placed], policies: Policies<'_>, compared: &mut Compared) {
+pub(crate) fn compare(placed: &[Placed], policies: Policies<'_>, compared: &mut Compared) {
     let reviewer = Reviewer::new(policies(), labelled(&[MADE_IN]));
     let objects: Vec<&Json> = placed.iter().map(|placed| &placed.object).collect();
     let report = lint(&objects, policies());

@@ -274,6 +274,7 @@ fn spec(parts: Parts) -> BoxedStrategy<Json> {
             ("volumes", list(volume, 3)),
             ("restartPolicy", texts(&["Always", "Never"])),
             ("automountServiceAccountToken", boolean()),
+            ("resources", resources()),
             ("nodeSelector", members_of(&[("gpu", "a100"), ("a/b", "c")])),
             ("fieldOfTomorrow", one_of(vec![json!({ "a": [1, null, { "b": "c" }] }), json!("text")])),
         ]),
@@ -294,7 +295,18 @@ fn container(parts: &Parts) -> BoxedStrategy<Json> {
             ("lifecycle", object(vec![("postStart", handler()), ("preStop", handler())])),
             ("securityContext", parts.security.clone()),
             ("command", list(texts(&["python", "train.py"]), 2)),
-            ("env", list(one_of(vec![json!({ "name": "A", "value": "b" })]), 2)),
+            ("env", list(variable(), 2)),
+            (
+                "envFrom",
+                list(
+                    object(vec![
+                        ("prefix", texts(&["A_"])),
+                        ("configMapRef", one_of(vec![json!({ "name": "a" })])),
+                    ]),
+                    2,
+                ),
+            ),
+            ("resources", resources()),
             (
                 "fieldOfTomorrow",
                 one_of(vec![json!({ "securityContext": { "privileged": true } }), json!([[]])]),
@@ -303,10 +315,27 @@ fn container(parts: &Parts) -> BoxedStrategy<Json> {
     )
 }
 
+fn variable() -> BoxedStrategy<Json> {
+    one_of(vec![
+        json!({ "name": "A", "value": "b" }),
+        json!({ "name": "NVIDIA_VISIBLE_DEVICES", "value": "all" }),
+        json!({ "name": "\u{e9}\n", "valueFrom": { "fieldRef": { "fieldPath": "metadata.name" } } }),
+    ])
+}
+
+fn resources() -> BoxedStrategy<Json> {
+    let amounts = || members_of(&[("cpu", "500m"), ("memory", "1.5Gi"), ("nvidia.com/gpu", "1")]);
+    object(vec![("limits", amounts()), ("requests", amounts())])
+}
+
 fn mount() -> BoxedStrategy<Json> {
     with(
         vec![("name", name()), ("mountPath", texts(&["/a", "/b"]))],
-        object(vec![("readOnly", boolean()), ("subPath", texts(&["x"]))]),
+        object(vec![
+            ("readOnly", boolean()),
+            ("subPath", texts(&["x"])),
+            ("recursiveReadOnly", texts(&["Enabled", "Disabled"])),
+        ]),
     )
 }
 
@@ -427,7 +456,7 @@ fn mendable_security_context() -> BoxedStrategy<Json> {
 }
 
 /// Every volume source there is, with what the API server asks of it.
-const SOURCES: [(&str, &str); 30] = [
+const SOURCES: [(&str, &str); 32] = [
     ("awsElasticBlockStore", r#"{"volumeID":"x"}"#),
     ("azureDisk", r#"{"diskName":"x","diskURI":"x"}"#),
     ("azureFile", r#"{"secretName":"x","shareName":"x"}"#),
@@ -437,6 +466,7 @@ const SOURCES: [(&str, &str); 30] = [
     ("csi", r#"{"driver":"x"}"#),
     ("downwardAPI", r#"{"items":[]}"#),
     ("emptyDir", "{}"),
+    ("emptyDir", r#"{"medium":"Memory","sizeLimit":"1Gi"}"#),
     ("ephemeral", r#"{"volumeClaimTemplate":null}"#),
     ("fc", r#"{"lun":0}"#),
     ("flexVolume", r#"{"driver":"x"}"#),
@@ -452,6 +482,10 @@ const SOURCES: [(&str, &str); 30] = [
     ("photonPersistentDisk", r#"{"pdID":"x"}"#),
     ("portworxVolume", r#"{"volumeID":"x"}"#),
     ("projected", r#"{"sources":[]}"#),
+    (
+        "projected",
+        r#"{"sources":[{"serviceAccountToken":{"audience":"a","path":"t"}},{"secret":{"name":"s"}}]}"#,
+    ),
     ("quobyte", r#"{"registry":"x","volume":"x"}"#),
     ("rbd", r#"{"image":"x","monitors":["x"]}"#),
     ("scaleIO", r#"{"gateway":"x","secretRef":{},"system":"x"}"#),

@@ -5,7 +5,7 @@
 
 use std::fs;
 
-use podgate::policy::PolicySet;
+use podgate::policy::{Policies, PolicySet, read_file};
 
 use crate::pods::{annotated_files, files, of_repository};
 use crate::policies;
@@ -111,4 +111,93 @@ fn a_policy_after_a_faulty_one_is_read_too() {
         "a.yaml:8:1: the key \"kind\" is missing, expected SecurityPolicy, IdentityPolicy or AzureMachineLearning",
     ];
     assert_eq!(read(&[&text]).map(|_| ()), Err(expected.map(ToOwned::to_owned).to_vec()));
+}
+
+/// What is warned of in a set of IdentityPolicies, each with its `match` and the rest of its `spec`.
+fn warned(written: &[(&str, &str)]) -> Vec<String> {
+    let mut policies = Policies::new(Vec::new());
+    for (index, (matched, spec)) in written.iter().enumerate() {
+        let text = format!(
+            "apiVersion: podgate.dev/v1alpha1\nkind: IdentityPolicy\nmetadata: {{name: p{index}}}\nspec:\n  \
+             match: {{{matched}}}\n  {spec}\n"
+        );
+        read_file(&format!("{index}.yaml"), &text, &mut policies);
+    }
+    let warnings = policies.warnings().iter().map(ToString::to_string).collect();
+    // Such a set is loaded all the same.
+    policies.finish().unwrap();
+    warnings
+}
+
+const GIVES_A: &str = "identity: {provider: azure, serviceAccountName: a}";
+const GIVES_B: &str = "identity: {provider: azure, serviceAccountName: b}";
+
+#[test]
+fn policies_that_tie_for_every_pod_are_warned_of() {
+    let team = "namespaces: [team]";
+    let trainers = "namespaces: [team, other], podSelector: {matchLabels: {app: trainer}}";
+    let servers = "namespaces: [team], podSelector: {matchLabels: {app: server}}";
+    let by_label = "namespaceSelector: {matchLabels: {ml: x}}";
+    let higher = format!("priority: 1\n  {GIVES_B}");
+    for (one, other, is_tie) in [
+        ((team, GIVES_A), (team, GIVES_B), true),
+        ((team, GIVES_A), (trainers, GIVES_B), true),
+        ((trainers, GIVES_A), (team, GIVES_B), true),
+        ((trainers, GIVES_A), (trainers, GIVES_B), true),
+        ((by_label, GIVES_A), (by_label, GIVES_B), true),
+        ((team, GIVES_A), (team, GIVES_A), false),
+        ((team, GIVES_A), (team, &higher), false),
+        ((servers, GIVES_A), (trainers, GIVES_B), false),
+        ((team, GIVES_A), ("namespaces: [another]", GIVES_B), false),
+        ((team, GIVES_A), (by_label, GIVES_B), false),
+        ((team, GIVES_A), (team, "denyDefaultServiceAccount: true"), false),
+        ((team, GIVES_A), ("namespaces: [team], sourceServiceAccounts: [x]", GIVES_B), false),
+        (("namespaces: [team], ownerKinds: [Job]", GIVES_A), (team, GIVES_B), true),
+        (
+            ("namespaces: [team], ownerKinds: [Job]", GIVES_A),
+            ("namespaces: [team], ownerKinds: [ReplicaSet]", GIVES_B),
+            false,
+        ),
+    ] {
+        let warnings = warned(&[one, other]);
+        assert_eq!(!warnings.is_empty(), is_tie, "{one:?} {other:?}: {warnings:?}");
+    }
+    assert_eq!(
+        warned(&[(team, GIVES_A), (team, &format!("priority: 0\n  {GIVES_B}"))]),
+        [
+            "1.yaml:6:13: spec.priority: this policy and \"p0\" have the same priority, 0, and are for the same pods, but \
+          give them different service accounts (b and a), so that such a pod is refused: give one a higher spec.priority, \
+          or make their match differ"
+        ]
+    );
+}
+
+#[test]
+fn an_account_that_is_given_and_reserved_is_warned_of() {
+    let reserves = "reservedServiceAccounts: [{name: a, podSelector: {matchLabels: {app: trainer}}}]";
+    let both = format!("{GIVES_A}\n  {reserves}");
+    let (team, trainers) =
+        ("namespaces: [team]", "namespaces: [team], podSelector: {matchLabels: {app: trainer, team: x}}");
+    let at = "spec.reservedServiceAccounts[0].podSelector: ";
+    let and_refused = "gives the service account a to pods that need not have these labels, and they are refused it: write \
+                       the same podSelector in its spec.match.podSelector, or reserve another account";
+    for (policies, expected) in [
+        (vec![(team, both.as_str())], vec![format!("0.yaml:7:39: {at}this policy {and_refused}")]),
+        (vec![(team, GIVES_A), (team, reserves)], vec![format!("1.yaml:6:39: {at}\"p0\" {and_refused}")]),
+        (
+            vec![(team, reserves), (team, GIVES_A)],
+            vec![
+                "1.yaml:6:51: spec.identity.serviceAccountName: \"p0\" reserves the service account a for pods with other \
+                 labels, and refuses it to those of this policy without them: write its podSelector in \
+                 spec.match.podSelector as well, or give another account"
+                    .to_owned(),
+            ],
+        ),
+        (vec![(trainers, GIVES_A), (team, reserves)], vec![]),
+        (vec![(trainers, both.as_str())], vec![]),
+        (vec![(team, GIVES_B), (team, reserves)], vec![]),
+        (vec![("namespaces: [other]", GIVES_A), (team, reserves)], vec![]),
+    ] {
+        assert_eq!(warned(&policies), expected, "{policies:?}");
+    }
 }

@@ -104,6 +104,15 @@ fn nothing_missing_is_well_and_what_cannot_be_read_is_told() {
     let pod = survey(&["--objects", "pod.yaml", "--format", "json"]).with(3).lines();
     assert!(pod[0]["unread"][0].as_str().unwrap().contains("image"), "{pod:?}");
     assert_eq!(survey(&["--objects", "good.yaml", "-n", "other"]).with(0).output.lines().count(), 1);
+    let elsewhere = survey(&["--objects", "good.yaml", "-n", "other"]).with(0).output;
+    assert_eq!(elsewhere, "no pods were found: there is nothing to tell of\n");
+    write("empty.yaml", "# kubectl was here\n---\n");
+    let nothing =
+        "unread: empty.yaml: there is nothing in it: did the program fail that should have written it?\n";
+    let empty = survey(&["--objects", "empty.yaml"]).with(3).output;
+    assert!(empty.starts_with(&format!("{nothing}no pods were found")), "{empty}");
+    let beside = survey(&["--objects", "empty.yaml", "--objects", "good.yaml"]).with(3).output;
+    assert!(beside.starts_with(nothing) && beside.contains("\n1 pod: "), "{beside}");
     survey(&["--objects", "missing.yaml"]).with(2);
     survey(&["--objects", "good.yaml", "--kubeconfig", "x"]).with(2);
     let nobody = survey(&["--kubeconfig", "missing"]).with(2);

@@ -17,6 +17,7 @@ use crate::doctor::{
     ApiServer, Guard, Installation, InstallationNames, ListRead, NamedAccount, ObjectRead, OptionalRights,
     OwnDeployment, OwnPod, PolicySource, mounted_secret, selector_text,
 };
+use crate::identity::aad_pod_identity::PodIdentityKind;
 use crate::policy::{Labels, PolicySet};
 
 /// The ValidatingAdmissionPolicies that podgate is shipped with.
@@ -148,8 +149,14 @@ impl InstallationReader<'_> {
                 }
             }
         }
+        let mut lists_pod_identities = Ok(true);
+        for kind in PodIdentityKind::ALL {
+            if lists_pod_identities == Ok(true) {
+                lists_pod_identities = may("list", PodIdentityKind::GROUP, kind.resource()).await;
+            }
+        }
         let reviews_access = may("create", "authorization.k8s.io", "subjectaccessreviews").await;
-        OptionalRights { lists_bindings, reviews_access }
+        OptionalRights { lists_bindings, lists_pod_identities, reviews_access }
     }
 
     async fn mutating_names(&self) -> ListRead<String> {

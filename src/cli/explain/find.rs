@@ -169,7 +169,7 @@ mod tests {
             ("container.apparmor.security.beta.kubernetes.io", &["appArmorProfile"]),
             ("fsGroup", &[]),
             ("securityContext.fsGroup", &[]),
-            ("spec.containers[0].image", &[]),
+            ("spec.containers[0].image", &["imageDigests", "imageRegistries", "imageTags"]),
             ("readOnlyRootFilesystem", &["readOnlyRootFilesystem"]),
             ("sysctls", &["sysctls"]),
             ("seLinuxOptions.user", &["seLinuxOptions"]),

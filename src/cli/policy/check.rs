@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use crate::cli::exit_code::{ALL_WELL, REFUSED, UNREAD};
 use crate::cli::sources::{OWN_NAMESPACE, SourceFile, files_of, namespace, no_policies, read_source};
-use crate::policy::{PolicySet, read_file};
+use crate::policy::{PolicyError, PolicySet, read_file};
 use crate::text::{counted, one_line};
 
 /// What the files are called in errors.
@@ -15,7 +15,8 @@ const WHAT: &str = "policy";
 
 /// Read policy files and report every fault.
 ///
-/// They are read as one set, as with --policy. Exit codes: 0 they are in order, 1 there are faults, 2 wrong usage,
+/// They are read as one set, as with --policy. A warning is of policies that refuse each other's pods, which changes no exit
+/// code. Exit codes: 0 they are in order, 1 there are faults, 2 wrong usage,
 /// 3 there are no faults but something could not be read.
 #[derive(Debug, clap::Args)]
 pub(super) struct CheckArgs {
@@ -41,6 +42,11 @@ impl CheckArgs {
                 }
             }
         }
+        let warnings = policies.warnings();
+        let warned = warnings.len();
+        for PolicyError { file, line, column, message } in warnings {
+            writeln!(output, "{}", one_line(&format!("{file}:{line}:{column}: warning: {message}")))?;
+        }
         match policies.finish() {
             Err(faults) => {
                 for fault in &faults {
@@ -51,7 +57,9 @@ impl CheckArgs {
             }
             Ok(_) if is_unread => Ok(UNREAD),
             Ok(policies) => {
-                writeln!(output, "{}", in_order(&policies))?;
+                let warned =
+                    if warned > 0 { format!("; {}", counted(warned, "warning")) } else { String::new() };
+                writeln!(output, "{}{warned}", in_order(&policies))?;
                 Ok(ALL_WELL)
             }
         }

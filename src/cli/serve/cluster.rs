@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use anyhow::{Context, Result};
 use futures::future::{BoxFuture, FutureExt};
 use tokio::sync::{Mutex, Notify, Semaphore};
 use tokio::time::error::Elapsed;
@@ -24,6 +25,9 @@ const CONDITION: &str = "the namespaces and service accounts of the cluster";
 /// How long listing the pods of a namespace may take.
 const LONGEST_CHECK: Duration = Duration::from_secs(1);
 
+/// How long the start waits for what an API server need not tell.
+const LONGEST_START: Duration = Duration::from_secs(2);
+
 /// How long releasing the Lease may take at the end.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -41,6 +45,13 @@ impl Connection {
     pub(super) fn new(cluster: Cluster, objects: OwnObjects, replica: &str) -> Self {
         let lease = LeaseLock::new(&objects.namespace, &objects.lease, replica, LEASE_DURATION);
         Self { cluster, objects, lease: Arc::new(Mutex::new(lease)) }
+    }
+
+    /// The version of the API server, if it tells in time.
+    pub(super) async fn version(&self) -> Result<String> {
+        let (version, _) =
+            timeout(LONGEST_START, self.cluster.version()).await.context("no answer in time")??;
+        Ok(version)
     }
 
     /// Where a self-managed certificate is kept.

@@ -127,6 +127,32 @@ impl ServeArgs {
         Ok(Some(Connection::new(cluster, objects, &self.replica())))
     }
 
+    /// The same, with the providers for the version of the API server where that matters and no flag says it. It is asked once:
+    /// one that does not answer does not stop the start, and is taken for a newer one.
+    async fn for_version_of(
+        &self,
+        connection: Option<&Connection>,
+        (sources, reviewer): (Sources, Reviewer),
+    ) -> (Sources, Reviewer) {
+        let Some(connection) = connection.filter(|_| self.azure.asks_for_version()) else {
+            return (sources, reviewer);
+        };
+        let version = connection.version().await;
+        match version.and_then(|version| self.azure.providers_for(&version)) {
+            Ok(providers) => {
+                (sources.with_providers(Arc::clone(&providers)), reviewer.with_providers(providers))
+            }
+            Err(error) => {
+                tracing::warn!(
+                    error = format!("{error:#}"),
+                    advice = "name it with --azure-kubernetes-version if it is before v1.32",
+                    "the version of the API server is not known: a proxy becomes a sidecar",
+                );
+                (sources, reviewer)
+            }
+        }
+    }
+
     /// The name that distinguishes this replica from the others.
     fn replica(&self) -> String {
         let of_host = || std::env::var("HOSTNAME").ok().filter(|name| !name.is_empty());
@@ -146,6 +172,7 @@ impl ServeArgs {
         output: &mut impl Write,
     ) -> Result<ShutdownOutcome> {
         let connection = self.connect().await?;
+        let (sources, reviewer) = self.for_version_of(connection.as_ref(), (sources, reviewer)).await;
         let is_managed = matches!(certificate.source, CertificateSource::Managed);
         show_policies(&metrics, &reviewer);
         let namespaces = connection.is_none().then(|| reviewer.snapshot().namespace_count());

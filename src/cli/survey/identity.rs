@@ -78,12 +78,17 @@ impl SurveyIdentityArgs {
         let mut objects = Objects::default();
         let mut unread = Vec::new();
         for SourceFile { name, text } in read_paths(&self.objects, "object")? {
-            unread.extend(read_objects(&name, &text, &mut objects));
+            if holds_nothing(&text) {
+                let nothing = "there is nothing in it: did the program fail that should have written it?";
+                unread.push(format!("{name}: {nothing}"));
+                continue;
+            }
+            unread.extend(read_objects(&name, &text, &mut objects).iter().map(ToString::to_string));
         }
         let Objects { snapshot, pods, .. } = objects;
         let survey = IdentitySurvey { identities: snapshot.pod_identities(), accounts: &snapshot };
         let mut reporter = PodReporter { survey, writer: self.writer(output)? };
-        unread.iter().for_each(|what| reporter.writer.unread(what.to_string()));
+        unread.into_iter().for_each(|what| reporter.writer.unread(what));
         let is_meant = |of: &str| self.namespace.as_ref().is_none_or(|wanted| wanted == of);
         for (namespace, pods) in pods.iter().filter(|(namespace, _)| is_meant(namespace)) {
             let mut surveyed: BTreeMap<String, SurveyedPod> = BTreeMap::new();
@@ -161,6 +166,11 @@ impl<W: Write> PodReporter<'_, W> {
             }
         }
     }
+}
+
+/// Whether a file has no object in it, but comments at most.
+fn holds_nothing(text: &str) -> bool {
+    text.lines().map(str::trim).all(|line| line.is_empty() || line.starts_with('#') || line == "---")
 }
 
 /// The service accounts of a cluster, with what an identity depends on.

@@ -35,6 +35,16 @@ impl PodIdentities {
         self.bindings.entry(selector).or_default().insert(name, azure_identity);
     }
 
+    /// Adds what others hold.
+    pub fn take_from(&mut self, other: &Self) {
+        self.identities
+            .extend(other.identities.iter().map(|(name, identity)| (name.clone(), identity.clone())));
+        for (selector, bindings) in &other.bindings {
+            let known = self.bindings.entry(selector.clone()).or_default();
+            known.extend(bindings.iter().map(|(name, identity)| (name.clone(), identity.clone())));
+        }
+    }
+
     /// Whether there is no binding, so that no pod has an identity.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -10,8 +10,6 @@ use crate::text::{PrintableKey, prefix};
 
 /// With this annotation, `namespaced`, an identity is only for pods of its own namespace.
 const BEHAVIOR: &str = "aadpodidentity.k8s.io/Behavior";
-/// The namespace of an object that names none.
-const DEFAULT_NAMESPACE: &str = "default";
 /// Longest name or id that is kept, in bytes: longer ones are cut, and so match nothing.
 const LONGEST_KEPT: usize = 512;
 
@@ -27,6 +25,8 @@ pub enum PodIdentityKind {
 impl PodIdentityKind {
     /// Both.
     pub const ALL: [Self; 2] = [Self::Identity, Self::Binding];
+    /// Their API group.
+    pub const GROUP: &'static str = "aadpodidentity.k8s.io";
     /// Their `apiVersion`.
     pub const API_VERSION: &'static str = "aadpodidentity.k8s.io/v1";
 
@@ -95,11 +95,11 @@ pub struct AzureIdentityBinding {
 }
 
 impl AzureIdentity {
-    /// Reads one.
+    /// Reads one, of `default_namespace` if it names none.
     ///
     /// # Errors
     /// When the text is not JSON, a field is of the wrong type, or it has no name.
-    pub fn read(mut reader: Reader<'_>) -> Result<Self> {
+    pub fn read(mut reader: Reader<'_>, default_namespace: &str) -> Result<Self> {
         let reader = &mut reader;
         let mut identity = Self::default();
         members!(reader, {
@@ -113,7 +113,7 @@ impl AzureIdentity {
                 Ok(())
             }).map(drop)?,
         })?;
-        named(reader, identity.name.name.is_empty())?;
+        identity.name.complete(reader, default_namespace)?;
         Ok(identity)
     }
 }
@@ -124,11 +124,11 @@ impl AzureIdentityBinding {
         read_metadata(reader, &mut self.name).map(|_| ())
     }
 
-    /// Reads one.
+    /// Reads one, of `default_namespace` if it names none.
     ///
     /// # Errors
     /// As [`AzureIdentity::read`].
-    pub fn read(mut reader: Reader<'_>) -> Result<Self> {
+    pub fn read(mut reader: Reader<'_>, default_namespace: &str) -> Result<Self> {
         let reader = &mut reader;
         let mut binding = Self::default();
         members!(reader, {
@@ -142,7 +142,7 @@ impl AzureIdentityBinding {
                 Ok(())
             }).map(drop)?,
         })?;
-        named(reader, binding.name.name.is_empty())?;
+        binding.name.complete(reader, default_namespace)?;
         Ok(binding)
     }
 }
@@ -161,9 +161,6 @@ fn read_metadata(reader: &mut Reader<'_>, object: &mut ObjectName) -> Result<boo
             Ok(())
         }).map(drop)?,
     })?;
-    if object.namespace.is_empty() {
-        object.namespace = DEFAULT_NAMESPACE.into();
-    }
     Ok(is_namespaced)
 }
 
@@ -171,8 +168,17 @@ fn kept(text: &str) -> Box<str> {
     prefix(text, LONGEST_KEPT).into()
 }
 
-fn named(reader: &Reader<'_>, is_nameless: bool) -> Result<()> {
-    if is_nameless { Err(reader.typed("metadata.name: not set")) } else { Ok(()) }
+impl ObjectName {
+    /// Fills in the namespace of an object that names none.
+    fn complete(&mut self, reader: &Reader<'_>, default_namespace: &str) -> Result<()> {
+        if self.name.is_empty() {
+            return Err(reader.typed("metadata.name: not set"));
+        }
+        if self.namespace.is_empty() {
+            self.namespace = default_namespace.into();
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -206,7 +212,7 @@ mod tests {
             ),
         ];
         for (json, expected) in table {
-            assert_eq!(AzureIdentity::read(Reader::over(json)).unwrap(), expected, "{json}");
+            assert_eq!(AzureIdentity::read(Reader::over(json), "default").unwrap(), expected, "{json}");
         }
     }
 
@@ -217,7 +223,7 @@ mod tests {
             r#"{"AzureIdentity":"ml-id","Selector":"ml","weight":1}"#,
         ] {
             let json = format!(r#"{{"metadata":{{"name":"b","namespace":"a"}},"spec":{spec}}}"#);
-            let binding = AzureIdentityBinding::read(Reader::over(&json)).unwrap();
+            let binding = AzureIdentityBinding::read(Reader::over(&json), "default").unwrap();
             let expected = AzureIdentityBinding {
                 name: name("a", "b"),
                 azure_identity: "ml-id".into(),
@@ -236,9 +242,9 @@ mod tests {
             (r#"{"metadata":{"name":"a"},"spec":{"clientID":1}}"#, "spec.clientID: expected a string"),
             (r#"{"metadata":{"name":"a"},"spec":{"clientID":"1","clientID":"2"}}"#, "clientID"),
         ] {
-            let error = AzureIdentity::read(Reader::over(json)).unwrap_err().to_string();
+            let error = AzureIdentity::read(Reader::over(json), "default").unwrap_err().to_string();
             assert!(error.contains(fragment), "{error}");
         }
-        assert!(AzureIdentityBinding::read(Reader::over(r#"{"spec":{"selector":[]}}"#)).is_err());
+        assert!(AzureIdentityBinding::read(Reader::over(r#"{"spec":{"selector":[]}}"#), "").is_err());
     }
 }

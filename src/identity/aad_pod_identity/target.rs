@@ -7,6 +7,7 @@
 use crate::identity::aad_pod_identity::bindings::{BoundIdentity, PodIdentities};
 use crate::identity::aad_pod_identity::objects::{AzureIdentity, ObjectName};
 use crate::identity::azure_keys::CLIENT_ID;
+use crate::identity::client_id::{ALL_ZERO, is_guid};
 use crate::identity::service_account::ServiceAccount;
 
 /// The service account of a pod that has chosen none.
@@ -49,6 +50,8 @@ pub enum MigrationBlocker<'i> {
     HasSecret(&'i AzureIdentity),
     /// The identity names no client id.
     NoClientId(&'i AzureIdentity),
+    /// The identity names a client id that nobody has: it is no GUID, or all zeros.
+    BadClientId(&'i AzureIdentity),
     /// No service account of the namespace has the client id.
     NoAccount(&'i AzureIdentity),
     /// Several have: the names of the first ones.
@@ -72,6 +75,10 @@ pub fn migration_target<'i>(
     }
     if identity.client_id.is_empty() {
         return Err(MigrationBlocker::NoClientId(identity));
+    }
+    // Accounts that nobody has set up share the zeros of a template.
+    if !is_guid(&identity.client_id) || *identity.client_id == *ALL_ZERO {
+        return Err(MigrationBlocker::BadClientId(identity));
     }
     let has_client_id = |account: &ServiceAccount| {
         account.annotation(CLIENT_ID).is_some_and(|id| id.eq_ignore_ascii_case(&identity.client_id))
@@ -132,6 +139,7 @@ impl MigrationBlocker<'_> {
             Self::SeveralIdentities(_) => "severalIdentities",
             Self::HasSecret(_) => "hasSecret",
             Self::NoClientId(_) => "noClientId",
+            Self::BadClientId(_) => "badClientId",
             Self::NoAccount(_) => "noAccount",
             Self::SeveralAccounts(..) => "severalAccounts",
             Self::OtherAccount(_) => "otherAccount",
@@ -206,12 +214,15 @@ mod tests {
 
     #[test]
     fn identities_that_cannot_be_migrated() {
-        let accounts = [("trainer", A)];
+        let accounts = [("trainer", A), ("zero", ALL_ZERO), ("named", "trainer")];
         for (identities, bindings, expected) in [
             (vec![], &[][..], "noBinding"),
             (vec![], &[("team/b", "gone")], "noIdentity"),
             (vec![identity("team/i", 1, A)], &[("team/b", "i")], "hasSecret"),
             (vec![identity("team/i", 0, "")], &[("team/b", "i")], "noClientId"),
+            (vec![identity("team/i", 0, "trainer")], &[("team/b", "i")], "badClientId"),
+            (vec![identity("team/i", 0, &format!(" {A}"))], &[("team/b", "i")], "badClientId"),
+            (vec![identity("team/i", 0, ALL_ZERO)], &[("team/b", "i")], "badClientId"),
             (
                 vec![identity("team/i", 0, A), identity("team/j", 0, "b")],
                 &[("team/b", "i"), ("team/c", "j")],
@@ -236,6 +247,7 @@ mod tests {
     fn warnings_name_everything_and_are_short() {
         let one = || known(&[identity("team/ml-id", 0, A)], &[("team/ml-bind", "ml-id")]);
         let secret = known(&[identity("team/ml-id", 2, A)], &[("team/ml-bind", "ml-id")]);
+        let zero = known(&[identity("team/ml-id", 0, ALL_ZERO)], &[("team/ml-bind", "ml-id")]);
         let long = "x".repeat(63);
         let many = known(
             &[identity(&format!("team/{long}"), 0, A), identity("team/other", 0, "b")],
@@ -252,6 +264,7 @@ mod tests {
             (one(), "default", &[("a", A), ("b", A)], &["ml", "ml-id", "a, b"]),
             (one(), "batch-runner", &[], &["ml", "system:serviceaccount:team:batch-runner"]),
             (secret, "default", &[], &["ml-id", "type 2"]),
+            (zero, "default", &[], &["ml-id", "clientID", ALL_ZERO, "not migrated"]),
             (many, "default", &[], &["aadpodidbinding ml", "..."]),
         ] {
             let (_, warnings) = target(&known, service_account, accounts);

@@ -77,6 +77,14 @@ impl MigrationBlocker<'_> {
                 &identity.name.name,
                 " has no clientID: not migrated",
             ])],
+            Self::BadClientId(identity) => vec![warning_line(&[
+                label,
+                selector,
+                ": not migrated: AzureIdentity ",
+                &identity.name.name,
+                " has the clientID ",
+                &identity.client_id,
+            ])],
             Self::NoAccount(identity) => no_account(identity, pod),
             Self::SeveralAccounts(identity, accounts) => vec![warning_line(&[
                 label,

@@ -3,14 +3,12 @@
 
 use crate::identity::account_fault::AccountFault;
 use crate::identity::azure_keys::{CLIENT_ID, EXPIRATION, TENANT_ID};
+use crate::identity::client_id::{ALL_ZERO, is_guid};
 use crate::identity::service_account::ServiceAccount;
 use crate::text::{PrintableKey, printable};
 
 /// What a service account may say besides its client id.
 const OPTIONAL: [&str; 2] = [TENANT_ID, EXPIRATION];
-/// What SDKs and templates have in place of an id that nobody has filled in.
-const ALL_ZERO: &str = "00000000-0000-0000-0000-000000000000";
-
 /// How many letters of a key may be wrong for it to be meant as another.
 const MISSPELT_LETTERS: usize = 2;
 /// Longest value of an annotation that a fault shows: a GUID and a little more.
@@ -94,12 +92,6 @@ fn is_near(written: &str, key: &str) -> bool {
     written == key
         || (written.len().abs_diff(key.len()) <= MISSPELT_LETTERS
             && strsim::damerau_levenshtein(&written, &key) <= MISSPELT_LETTERS)
-}
-
-/// Whether a text is a GUID as Azure shows it, in groups of 8, 4, 4, 4 and 12 digits.
-fn is_guid(text: &str) -> bool {
-    let groups = text.split('-').map(str::len);
-    groups.eq([8, 4, 4, 4, 12]) && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
 }
 
 #[cfg(test)]

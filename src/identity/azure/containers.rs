@@ -136,7 +136,7 @@ impl Block<'_> {
         });
         match read {
             Ok(()) => Ok((has, replaced)),
-            Err(error) => Err(unreadable(container, &error)),
+            Err(error) => Err(unreadable("env", container, &error)),
         }
     }
 
@@ -159,7 +159,7 @@ impl Block<'_> {
                 taken_by = Some(mount.name);
             }
         });
-        read.map_err(|error| unreadable(container, &error))?;
+        read.map_err(|error| unreadable("volumeMounts", container, &error))?;
         match taken_by {
             None => Ok(found),
             Some(volume) => Err(refused(format!(
@@ -192,8 +192,11 @@ fn is_at(path: &str, ours: &str) -> bool {
     ours.split('/').filter(|step| !step.is_empty()).eq(steps)
 }
 
-fn unreadable(container: &Container<'_>, error: &crate::json::JsonError) -> InjectionError {
-    refused(format!("container {} cannot be read: {error}", printable(&container.name, LONGEST_NAME)))
+fn unreadable(field: &str, container: &Container<'_>, error: &crate::json::JsonError) -> InjectionError {
+    refused(format!(
+        "{field} of container {} cannot be read: {error}",
+        printable(&container.name, LONGEST_NAME)
+    ))
 }
 
 impl Conflicts {

@@ -19,7 +19,7 @@ use crate::lint::report::{IdentityReport, PodReport};
 use crate::mutate::{IdentityChange, IdentityError, IdentityRequest};
 use crate::path::Path;
 use crate::pod::{Owner, Pod};
-use crate::policy::{Action, IdentityPolicy, PolicyIndex, Snapshot, is_namespace};
+use crate::policy::{Action, IdentityPolicy, PolicyIndex, SecurityPolicy, Snapshot, is_namespace};
 use crate::text::{Printable, PrintableKey};
 use crate::workload::{FoundIn, Part, Place, Template, Unresolved, UnresolvedReason};
 use crate::yaml::{Node, Value};
@@ -55,6 +55,8 @@ pub(super) struct PodSource<'i> {
     pub(super) namespace: &'i str,
     pub(super) api_version: &'i str,
     pub(super) kind: &'i str,
+    /// The security policies that hold for it.
+    pub(super) security: &'i [&'i SecurityPolicy],
 }
 
 /// A pod, as it is written, and what its identity depends on.
@@ -153,6 +155,7 @@ impl<'o> IdentityCheck<'o> {
             namespace: judged.namespace,
             enforced_level: self.enforced_level(source.namespace),
             policies: policies.iter().copied(),
+            security: source.security.iter().copied(),
             providers: self.providers,
         };
         let changed = request.change(&facts)?;
@@ -199,9 +202,12 @@ impl<'o> IdentityCheck<'o> {
         match changed {
             Err(error) => report.add_identity(told(Severity::Deny, &error.message)),
             Ok(change) => {
-                for warning in &change.warnings {
+                let refused = change.refused.iter().map(|warning| (Severity::Deny, warning));
+                for (severity, warning) in
+                    refused.chain(change.warnings.iter().map(|text| (Severity::Warn, text)))
+                {
                     let message = warning.strip_prefix(WARNING_PREFIX).unwrap_or(warning);
-                    report.add_identity(told(Severity::Warn, message));
+                    report.add_identity(told(severity, message));
                 }
                 if !asked.is_empty() && self.is_refused_without(judged, policies, source) {
                     asked.iter().for_each(|name| {

@@ -85,7 +85,7 @@ fn default_refusal(
          spec.serviceAccountName",
         policy.name
     );
-    let brief = format!("serviceAccountName default in {namespace}, by {}", policy_name(policy));
+    let brief = format!("serviceAccountName default in {namespace}, by {}", policy_name(&policy.name));
     Some((message, brief))
 }
 
@@ -105,6 +105,6 @@ fn reserved_refusal(
          that the policy asks for, or another spec.serviceAccountName",
         policy.name
     );
-    let brief = format!("service account {namespace}/{account} is reserved by {}", policy_name(policy));
+    let brief = format!("service account {namespace}/{account} is reserved by {}", policy_name(&policy.name));
     Some((message, brief))
 }

@@ -38,7 +38,7 @@ pub(super) fn explain(
     if count == 0 {
         return Vec::new();
     }
-    let name = policy_name(policy);
+    let name = policy_name(&policy.name);
     if policy.mode != IdentityMode::Explain {
         let what = match policy.target() {
             Some(target) if target != pod.service_account() => format!("service account {target}"),

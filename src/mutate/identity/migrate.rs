@@ -58,12 +58,18 @@ pub(super) fn migrate<'p, E>(
     let migrating = policies
         .filter(|policy| policy.migration.mode != MigrationMode::Off)
         .max_by_key(|policy| (policy.priority, policy.migration.mode == MigrationMode::Enforce));
-    // A pod whose label says that it wants none has none.
-    let refuses = pod.metadata.label(AZURE_LABEL).is_some_and(|value| value != "true");
-    let (Some(selector), Some(policy), false) = (written.or(by_rule), migrating, is_assigned || refuses)
-    else {
+    let (Some(selector), Some(policy), false) = (written.or(by_rule), migrating, is_assigned) else {
         return Ok(Ok(migrated));
     };
+    // A pod whose label says that it wants none has none.
+    if let Some(value) = pod.metadata.label(AZURE_LABEL).filter(|value| *value != "true") {
+        if value != "false" {
+            let label = format!(" is not migrated: its label {AZURE_LABEL} is \"");
+            let told = ["podgate: aadpodidbinding ", selector, &label, value, "\""];
+            migrated.warnings.push(warning_line(&told));
+        }
+        return Ok(Ok(migrated));
+    }
     let legacy = LegacyPod { namespace, selector, service_account: pod.service_account() };
     let objects = match objects()? {
         Ok(objects) => objects,

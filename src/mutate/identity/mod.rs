@@ -2,11 +2,13 @@
 
 mod account_facts;
 mod account_rules;
+mod additions;
 mod assign;
 mod bound_identity;
 mod change;
 mod choose;
 mod explain;
+mod inject;
 mod migrate;
 mod mountable_secrets;
 mod plan;
@@ -16,7 +18,7 @@ mod warning;
 
 pub use account_facts::AccountFacts;
 pub use account_rules::{AccountRefusal, account_refusal, account_warnings};
-pub use change::{IdentityChange, IdentityError};
+pub use change::{IdentityChange, IdentityError, IdentityOutcome};
 pub use choose::Conflict;
 pub use migrate::LegacyObjects;
 pub use promise::{BrokenPromise, PromisedPod};

@@ -1,24 +1,24 @@
 //! What a set of policies changes in a pod to give it an identity.
 
+use smallvec::SmallVec;
+
 use crate::controls::api_token::{self, AUTOMOUNT, has_api_token};
-use crate::identity::{
-    Injection, InjectionError, Provider, Providers, Recipient, ServiceAccount, check_account,
-    federated_subject,
-};
+use crate::identity::{Provider, Providers, ServiceAccount, check_account, federated_subject};
 use crate::mutate::identity::account_facts::AccountFacts;
 use crate::mutate::identity::account_rules::account_refusal_of_any;
 use crate::mutate::identity::assign::{assign, label_warning, pull_secrets_of, swap_pull_secrets};
 use crate::mutate::identity::bound_identity::{LackingRight, lacking_right};
-use crate::mutate::identity::change::{IdentityChange, IdentityError};
+use crate::mutate::identity::change::{IdentityChange, IdentityError, IdentityOutcome};
 use crate::mutate::identity::choose::{choose, choose_automount};
 use crate::mutate::identity::migrate::{Migrated, MigratedAccount, migrate};
 use crate::mutate::identity::mountable_secrets::mountable_secret_warnings;
-use crate::mutate::identity::warning::{LONGEST_WARNING, policy_name, warning};
+use crate::mutate::identity::warning::{policy_name, warning};
 use crate::pod::Pod;
 use crate::policy::{
     AccountState, Assignment, AutomountToken, IdentityPolicy, Injector, LookupError, OnMissing,
+    SecurityPolicy,
 };
-use crate::text::{Printable, PrintableKey, cut};
+use crate::text::{Printable, PrintableKey};
 
 /// A pod, and what is known around it.
 pub(super) struct Planner<'p, 'b, 'f, F> {
@@ -29,6 +29,8 @@ pub(super) struct Planner<'p, 'b, 'f, F> {
     /// The level of the Pod Security Standards that the namespace enforces, if that is known.
     pub(super) enforced_level: Option<&'p str>,
     pub(super) providers: &'p Providers,
+    /// The security policies that hold in the namespace.
+    pub(super) security: SmallVec<[&'p SecurityPolicy; 4]>,
     /// What is known of the service accounts of the namespace.
     pub(super) facts: &'f F,
 }
@@ -49,13 +51,45 @@ pub(super) struct Plan<'p> {
 }
 
 /// A service account that a policy gives.
-struct Assigned<'p> {
-    policy: &'p IdentityPolicy,
+pub(super) struct Assigned<'p> {
+    pub(super) policy: &'p IdentityPolicy,
     /// Its name.
-    target: &'p str,
-    injection: Injector,
+    pub(super) target: &'p str,
+    pub(super) injection: Injector,
     /// `None` if no service accounts are known at all.
-    account: Option<&'p ServiceAccount>,
+    pub(super) account: Option<&'p ServiceAccount>,
+}
+
+impl<E> Halt<E> {
+    /// The same, naming the policy that is followed, if none is named yet.
+    fn by(self, policy: Option<&IdentityPolicy>) -> Self {
+        match self {
+            Self::Refused(error) => Self::Refused(error.by(policy)),
+            Self::NeedsLookup(lookup) => Self::NeedsLookup(lookup),
+        }
+    }
+}
+
+impl Assigned<'_> {
+    fn outcome(&self) -> IdentityOutcome {
+        match self.injection {
+            Injector::Podgate => IdentityOutcome::Injected,
+            Injector::Delegate => IdentityOutcome::Delegated,
+        }
+    }
+}
+
+/// The policy that gives the pod nothing as its author asks for that.
+fn left_out_by_author<'p>(
+    mut policies: impl Iterator<Item = &'p IdentityPolicy>,
+    pod: &Pod<'_>,
+) -> Option<&'p IdentityPolicy> {
+    policies.find(|policy| {
+        policy.may_opt_out
+            && policy.target().is_some()
+            && policy.selects(pod)
+            && policy.takes_from(pod.service_account())
+    })
 }
 
 impl<E> From<IdentityError> for Halt<E> {
@@ -74,16 +108,15 @@ impl<'p, F: AccountFacts<'p>> Planner<'p, '_, '_, F> {
         let pod = self.pod;
         let changing = || policies.clone().filter(|policy| !(opts_out && policy.may_opt_out));
         let chosen = choose(changing(), pod).map_err(|conflict| {
-            let (one, other) = (policy_name(conflict.one), policy_name(conflict.other));
-            IdentityError::new(
-                500,
-                conflict.to_string(),
-                format!("{one} and {other} give different accounts"),
-            )
+            let (one, other) = (policy_name(&conflict.one.name), policy_name(&conflict.other.name));
+            let brief = format!("{one} and {other} give different accounts");
+            IdentityError::new(500, conflict.to_string(), brief).by(Some(conflict.one))
         })?;
         let mut change = IdentityChange::default();
         let assigned = match chosen {
-            Some(chosen) => self.assigned(chosen, &mut change.warnings)?,
+            Some(chosen) => {
+                self.assigned(chosen, &mut change.warnings).map_err(|halt| halt.by(Some(chosen.0)))?
+            }
             None => None,
         };
         let assigned = self.migrated(assigned, changing(), &mut change)?;
@@ -94,13 +127,25 @@ impl<'p, F: AccountFacts<'p>> Planner<'p, '_, '_, F> {
             (change.policy, change.account) = (Some(assigned.policy), Some(assigned.target));
             is_stripped = self.swap(assigned, &mut change)?;
         }
-        self.inject(assigned.as_ref(), name, &mut change)?;
+        let giving = change.policy;
+        self.inject(assigned.as_ref(), name, &mut change).map_err(|halt| halt.by(giving))?;
         let automount = choose_automount(changing(), pod, name);
         self.automount(automount, name, is_stripped, &mut change)?;
-        if let Some(refusal) = account_refusal_of_any(policies, pod, (self.namespace, name)) {
+        if let Some(refusal) = account_refusal_of_any(policies.clone(), pod, (self.namespace, name)) {
             let error = IdentityError::new(403, refusal.message, refusal.brief);
-            return Err(Halt::Refused(error));
+            return Err(Halt::Refused(error.by(Some(refusal.policy))));
         }
+        change.outcome = match (&assigned, chosen) {
+            (Some(_), _) if change.edits.is_empty() => {
+                giving.map(|policy| (policy, IdentityOutcome::Unchanged))
+            }
+            (Some(assigned), _) => Some((assigned.policy, assigned.outcome())),
+            (None, Some((policy, _))) => Some((policy, IdentityOutcome::Skipped)),
+            (None, None) if opts_out => {
+                left_out_by_author(policies, pod).map(|policy| (policy, IdentityOutcome::Skipped))
+            }
+            (None, None) => None,
+        };
         Ok(Plan { change, automount })
     }
 
@@ -165,7 +210,7 @@ impl<'p, F: AccountFacts<'p>> Planner<'p, '_, '_, F> {
     }
 
     /// The right that the pod would lack as this service account.
-    fn lacking_right(
+    pub(super) fn lacking_right(
         &self,
         name: &str,
         account: Option<&ServiceAccount>,
@@ -176,7 +221,7 @@ impl<'p, F: AccountFacts<'p>> Planner<'p, '_, '_, F> {
     }
 
     /// What a federated credential of the account has to name.
-    fn subject(&self, name: &str) -> String {
+    pub(super) fn subject(&self, name: &str) -> String {
         format!(
             "Its subject for the federated credential is {}",
             federated_subject(&Printable(self.namespace).to_string(), &PrintableKey(name).to_string())
@@ -210,7 +255,7 @@ impl<'p, F: AccountFacts<'p>> Planner<'p, '_, '_, F> {
         error: IdentityError,
         warnings: &mut Vec<String>,
     ) -> Result<(), IdentityError> {
-        let brief = format!("{} ({})", error.brief, policy_name(policy));
+        let brief = format!("{} ({})", error.brief, policy_name(&policy.name));
         match assignment.on_missing {
             OnMissing::Deny => return Err(IdentityError { brief, ..error }),
             OnMissing::Warn => warnings.push(warning(&brief)),
@@ -227,7 +272,12 @@ impl<'p, F: AccountFacts<'p>> Planner<'p, '_, '_, F> {
     }
 
     /// Why nobody can tell whether there is a service account.
-    fn not_told(&self, policy: Option<&IdentityPolicy>, name: &str, reason: LookupError) -> IdentityError {
+    pub(super) fn not_told(
+        &self,
+        policy: Option<&IdentityPolicy>,
+        name: &str,
+        reason: LookupError,
+    ) -> IdentityError {
         let problem = format!("which cannot be looked up ({reason}); try again");
         let message = match policy {
             Some(policy) => format!("{}, {problem}", self.gives(policy, name)),
@@ -237,17 +287,7 @@ impl<'p, F: AccountFacts<'p>> Planner<'p, '_, '_, F> {
         IdentityError::new(500, message, brief)
     }
 
-    /// No service account is known at all, so nobody can tell the identity: without it the pod would run as nobody.
-    fn untold(&self, name: &str) -> IdentityError {
-        let message = format!(
-            "{}, which is not found: no service account is known; name files that hold them with --objects",
-            self.asks(name)
-        );
-        let brief = format!("service account {}/{} not found", self.namespace, PrintableKey(name));
-        IdentityError::new(400, message, brief)
-    }
-
-    fn asks(&self, name: &str) -> String {
+    pub(super) fn asks(&self, name: &str) -> String {
         let (namespace, name) = (Printable(self.namespace), PrintableKey(name));
         format!("this pod asks for an identity as the service account {namespace}/{name}")
     }
@@ -292,74 +332,6 @@ impl<'p, F: AccountFacts<'p>> Planner<'p, '_, '_, F> {
         Ok(is_off && !keeps)
     }
 
-    /// Puts into the pod what the providers have for it.
-    fn inject(
-        &self,
-        assigned: Option<&Assigned<'p>>,
-        name: &'p str,
-        change: &mut IdentityChange<'p>,
-    ) -> Result<(), Halt<F::Lookup>> {
-        let is_injected = |provider: &&dyn Provider| self.is_injected(assigned, *provider);
-        if !self.providers.iter().any(|provider| is_injected(&provider)) {
-            return Ok(());
-        }
-        let account = match assigned {
-            Some(assigned) => assigned.account,
-            None => self.own_account(name)?,
-        };
-        let Some(account) = account else { return Err(self.untold(name).into()) };
-        // Of an account that a policy gives for the identity it is known already.
-        if assigned.is_none()
-            && let Some(right) = self.lacking_right(name, Some(account))?
-        {
-            change.warnings.push(warning(&right.brief()));
-        }
-        let Self { pod, namespace, enforced_level, .. } = *self;
-        let is_new_account = assigned.is_some() && pod.service_account() != name;
-        let recipient =
-            Recipient { pod, namespace, account_name: name, account, is_new_account, enforced_level };
-        for provider in self.providers.iter().filter(is_injected) {
-            match provider.inject(recipient) {
-                Ok(Injection { edits, warnings }) => {
-                    change.edits.extend(edits);
-                    change.warnings.extend(warnings.into_iter().map(|text| cut(text, LONGEST_WARNING)));
-                }
-                Err(InjectionError { code, message }) => {
-                    return Err(IdentityError::new(code, message.clone(), message).into());
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether podgate itself injects what this provider gives: the pod asks for it by its label, or a policy does.
-    fn is_injected(&self, assigned: Option<&Assigned<'p>>, provider: &dyn Provider) -> bool {
-        let (key, value) = provider.label();
-        let is_asked = match self.pod.metadata.label(key) {
-            Some(written) => written == value,
-            None => assigned.is_some(),
-        };
-        is_asked && assigned.is_none_or(|assigned| assigned.injection == Injector::Podgate)
-    }
-
-    /// The account of a pod that asks for an identity by its label.
-    fn own_account(&self, name: &str) -> Result<Option<&'p ServiceAccount>, Halt<F::Lookup>> {
-        match self.facts.account(name).map_err(Halt::NeedsLookup)? {
-            Ok(AccountState::Known(account)) => Ok(Some(account)),
-            Ok(AccountState::Untold) => Ok(None),
-            Ok(AccountState::Absent) => {
-                let message = format!(
-                    "{}, which is not found: create it, or name another in spec.serviceAccountName. {}",
-                    self.asks(name),
-                    self.subject(name)
-                );
-                let brief = format!("service account {}/{} not found", self.namespace, PrintableKey(name));
-                Err(IdentityError::new(400, message, brief).into())
-            }
-            Err(reason) => Err(self.not_told(None, name, reason).into()),
-        }
-    }
-
     /// Takes out the API server's token where a policy says so.
     fn automount(
         &self,
@@ -386,7 +358,7 @@ impl<'p, F: AccountFacts<'p>> Planner<'p, '_, '_, F> {
             }
             (true, Some(true)) if has_api_token(self.pod) => change.warnings.push(warning(&format!(
                 "{AUTOMOUNT}: true keeps the API server's token in, which {} would take out",
-                policy_name(policy)
+                policy_name(&policy.name)
             ))),
             (true, Some(_)) | (false, _) => {}
         }

@@ -116,7 +116,7 @@ fn broken<'p>(
     }
     let (namespace, name) = (Printable(namespace), PrintableKey(name));
     let (by, brief_by) = match promised {
-        Some((policy, _)) => (format!("IdentityPolicy \"{}\"", policy.name), policy_name(policy)),
+        Some((policy, _)) => (format!("IdentityPolicy \"{}\"", policy.name), policy_name(&policy.name)),
         None => ("its label".to_owned(), "its label".to_owned()),
     };
     let why = if has_no_provider {

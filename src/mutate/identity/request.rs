@@ -1,5 +1,7 @@
 //! A pod that may be given an identity → what is changed in it.
 
+use std::sync::Arc;
+
 use smallvec::SmallVec;
 
 use crate::identity::{Provider, Providers};
@@ -10,11 +12,11 @@ use crate::mutate::identity::explain::explain;
 use crate::mutate::identity::plan::{Halt, Plan, Planner};
 use crate::mutate::identity::warning::{policy_name, warning, would_be_denied};
 use crate::pod::Pod;
-use crate::policy::IdentityPolicy;
+use crate::policy::{IdentityPolicy, SecurityPolicy};
 
 /// A pod that may be given an identity, and who may give it.
 #[derive(Debug)]
-pub struct IdentityRequest<'p, 'b, P> {
+pub struct IdentityRequest<'p, 'b, P, S> {
     /// The pod, as it was received.
     pub pod: &'p Pod<'b>,
     /// The same as its JSON text.
@@ -25,11 +27,17 @@ pub struct IdentityRequest<'p, 'b, P> {
     pub enforced_level: Option<&'p str>,
     /// The identity policies that hold in that namespace.
     pub policies: P,
+    /// The security policies that hold there.
+    pub security: S,
     /// The providers that are on.
     pub providers: &'p Providers,
 }
 
-impl<'p, P: Iterator<Item = &'p IdentityPolicy>> IdentityRequest<'p, '_, P> {
+impl<'p, P, S> IdentityRequest<'p, '_, P, S>
+where
+    P: Iterator<Item = &'p IdentityPolicy>,
+    S: Iterator<Item = &'p SecurityPolicy>,
+{
     /// What is changed in the pod, given what is known of the service accounts of its namespace.
     ///
     /// # Errors
@@ -38,7 +46,7 @@ impl<'p, P: Iterator<Item = &'p IdentityPolicy>> IdentityRequest<'p, '_, P> {
         self,
         facts: &F,
     ) -> Result<Result<IdentityChange<'p>, IdentityError>, F::Lookup> {
-        let Self { pod, text, namespace, enforced_level, policies, providers } = self;
+        let Self { pod, text, namespace, enforced_level, policies, security, providers } = self;
         if pod.is_mirror() {
             return Ok(Ok(IdentityChange::default()));
         }
@@ -51,7 +59,8 @@ impl<'p, P: Iterator<Item = &'p IdentityPolicy>> IdentityRequest<'p, '_, P> {
             let warnings = providers.iter().filter_map(|provider| provider.near_miss(pod)).collect();
             return Ok(Ok(IdentityChange { warnings, ..IdentityChange::default() }));
         }
-        let planner = Planner { pod, text, namespace, enforced_level, providers, facts };
+        let security = security.collect();
+        let planner = Planner { pod, text, namespace, enforced_level, providers, security, facts };
         match change(&planner, &policies) {
             Ok(change) => Ok(Ok(change)),
             Err(Halt::Refused(error)) => Ok(Err(error)),
@@ -73,7 +82,7 @@ fn change<'p, F: AccountFacts<'p>>(
         change.warnings.extend(planner.providers.iter().filter_map(|provider| provider.near_miss(pod)));
     }
     if let Some(policy) = change.policy.filter(|_| opts_out) {
-        let name = policy_name(policy);
+        let name = policy_name(&policy.name);
         change.warnings.push(warning(&format!("podgate.dev/skip is of no effect: {name} does not allow it")));
     }
     // A reserved account is refused to pods that the rest of the policy is not for.
@@ -82,7 +91,10 @@ fn change<'p, F: AccountFacts<'p>>(
     }
     match planner.plan(policies.iter().copied(), opts_out) {
         Ok(planned) => tell(&planned, pod, &mut change),
-        Err(Halt::Refused(error)) => change.warnings.push(would_be_denied(&error.brief)),
+        Err(Halt::Refused(error)) => {
+            change.warnings.push(would_be_denied(&error.brief));
+            change.on_trial = error.policy;
+        }
         Err(Halt::NeedsLookup(lookup)) => return Err(Halt::NeedsLookup(lookup)),
     }
     Ok(change)
@@ -93,10 +105,12 @@ fn tell<'p>(planned: &Plan<'p>, pod: &Pod<'_>, change: &mut IdentityChange<'p>) 
     let on_trial = |policy: &Option<&'p IdentityPolicy>| policy.filter(|policy| !policy.is_enforced());
     let by = on_trial(&planned.change.policy).or_else(|| on_trial(&planned.automount));
     if let Some(policy) = by {
-        change.warnings.extend(explain(policy, pod, &planned.change, change));
+        let told = explain(policy, pod, &planned.change, change);
+        change.on_trial = (!told.is_empty()).then(|| Arc::clone(&policy.name));
+        change.warnings.extend(told);
     }
-    for told in &planned.change.warnings {
-        if !change.warnings.contains(told) {
+    for told in planned.change.refused.iter().chain(&planned.change.warnings) {
+        if !change.refused.contains(told) && !change.warnings.contains(told) {
             change.warnings.push(told.clone());
         }
     }

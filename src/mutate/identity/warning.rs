@@ -1,6 +1,5 @@
 //! The one form of the warnings about identities.
 
-use crate::policy::IdentityPolicy;
 use crate::text::cut;
 
 /// Longest warning: kubectl prints each on a line.
@@ -19,6 +18,6 @@ pub(super) fn would_be_denied(brief: &str) -> String {
 }
 
 /// The name of a policy, short enough that the rest of a warning is seen.
-pub(super) fn policy_name(policy: &IdentityPolicy) -> String {
-    cut(&*policy.name, LONGEST_POLICY)
+pub(super) fn policy_name(name: &str) -> String {
+    cut(name, LONGEST_POLICY)
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use prometheus::{Encoder, Gauge, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder};
 
 use crate::admission::{Decision, Operation, Outcome, Webhook};
+use crate::mutate::IdentityOutcome;
 use crate::server::activity::ConnectionStage;
 use crate::server::memory_budget::BudgetGauges;
 use crate::server::metrics::cluster::ClusterMetrics;
@@ -26,6 +27,7 @@ pub struct Metrics {
     registry: Registry,
     reviews: ReviewMetrics,
     findings: IntCounterVec,
+    identities: IntCounterVec,
     rejected: Vec<IntCounter>,
     reloads: ReloadMetrics,
     handshakes_failed: IntCounter,
@@ -62,6 +64,11 @@ impl Metrics {
                 "findings_total",
                 "Findings, by control and mode.",
                 &["control", "mode"],
+            )?,
+            identities: new.counters(
+                "identity_decisions_total",
+                "What identity policies came to for pods.",
+                &["policy", "outcome"],
             )?,
             rejected: Rejection::ALL
                 .map(|rejection| rejected.with_label_values(&[rejection.reason()]))
@@ -105,6 +112,11 @@ impl Metrics {
     /// Counts one finding of a control. Both labels must come from fixed lists.
     pub fn finding(&self, control: &str, mode: &str) {
         self.findings.with_label_values(&[control, mode]).inc();
+    }
+
+    /// Counts what an identity policy came to for a pod. There are as many series as the operator has policies.
+    pub fn identity(&self, policy: &str, outcome: IdentityOutcome) {
+        self.identities.with_label_values(&[policy, outcome.name()]).inc();
     }
 
     /// Sets when the certificate that is served expires.
@@ -257,11 +269,13 @@ mod tests {
         metrics.certificate_expires(1_800_000_000);
         metrics.policies(3);
         metrics.finding("runAsNonRoot", "Enforce");
+        metrics.identity("trainers", IdentityOutcome::Injected);
         let version = env!("CARGO_PKG_VERSION");
         for expected in [
             "podgate_certificate_expiry_timestamp_seconds 1800000000",
             "podgate_policies_loaded 3",
             r#"podgate_findings_total{control="runAsNonRoot",mode="Enforce"} 1"#,
+            r#"podgate_identity_decisions_total{outcome="injected",policy="trainers"} 1"#,
             "podgate_panics_total 0",
             &format!(r#"podgate_build_info{{version="{version}"}} 1"#),
         ] {

@@ -2,11 +2,13 @@
 //!
 //! Each case compares the whole pod, and then runs a second time, as the API server does after a patch.
 
+mod additions;
 mod azure_ml;
 mod bound;
 mod cases;
 mod injected;
 mod modes;
+mod outcomes;
 mod promise;
 mod rules;
 mod swap;

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use podgate::doctor::HealthCheck;
+use podgate::mutate::IdentityOutcome;
 use serde_json::Value as Json;
 
 use super::markdown::Page;
@@ -126,6 +127,7 @@ async fn metrics() -> BTreeMap<String, BTreeSet<String>> {
     let running = server::start(server::args()).await;
     let metrics = &running.metrics;
     metrics.finding("x", "x");
+    metrics.identity("x", IdentityOutcome::Injected);
     metrics.show_pod_security();
     let cluster = metrics.cluster().unwrap();
     cluster.watch("x", true);

@@ -156,7 +156,11 @@ impl World {
             ])),
             service_accounts: Ok(vec![account("ml-a", Some("0a0a0a0a-1111-4222-8333-444444444444"))]),
             mutating_policies: Ok(self.every("MutatingAdmissionPolicy")),
-            rights: OptionalRights { lists_bindings: Ok(true), reviews_access: Ok(true) },
+            rights: OptionalRights {
+                lists_bindings: Ok(true),
+                lists_pod_identities: Ok(true),
+                reviews_access: Ok(true),
+            },
             policies: PolicySource::ConfigMap(Ok(self.one("ConfigMap", "podgate"))),
             deployment: Ok(self.one(DEPLOYMENT, "podgate")),
             pods: Ok(self.every("Pod")),

@@ -70,14 +70,18 @@ fn a_wrong_list_is_found() {
         ("  nodeName: ", "  nodeSelector: ", "spec.nodeSelector is listed more than once"),
         ("  nodeName: ", "  nodeNames: ", "no pod has the field spec.nodeNames"),
         ("  annotations[", "  finalizers[", "no pod has the field metadata.finalizers[container.apparmor"),
-        ("judged by hostNamespaces", "judged by hostNamespace", "there is no control hostNamespace"),
         (
-            "judged by hostNamespaces",
-            "judged by hostPorts",
+            "judged by hostNamespaces, hostPID",
+            "judged by hostNamespace, hostPID",
+            "there is no control hostNamespace",
+        ),
+        (
+            "judged by hostNamespaces, hostPID",
+            "judged by hostPorts, hostPID",
             "doc.fields of hostPorts does not name spec.hostPID",
         ),
         (
-            "judged by hostNamespaces",
+            "judged by hostNamespaces, hostPID",
             "not judged yet: x",
             "doc.fields of hostNamespaces names it, and no entry",
         ),

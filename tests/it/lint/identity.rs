@@ -188,6 +188,31 @@ fn the_linter_says_of_a_template_what_the_webhooks_say_of_its_pod() {
     assert!(refused > 20, "{refused}");
 }
 
+/// A pod is judged with what its identity adds to it.
+#[test]
+fn what_a_security_policy_refuses_of_an_identity_is_refused_here_too() {
+    let security = format!(
+        "---\napiVersion: podgate.dev/v1alpha1\nkind: SecurityPolicy\nmetadata: {{name: files}}\n\
+         spec: {{match: {{namespaces: [{TEAM}]}}, controls: {{volumeTypes: {{allowed: [configMap]}}}}}}\n"
+    );
+    let refuses = "files refuses the identity's token volume (volumeTypes): have it allowed there";
+    let labelled = labelled("trainer-wi");
+    for (policies, pod, is_refused) in [
+        (format!("{}{security}", trainers("", "")), trainer("default"), true),
+        (format!("{}{security}", trainers("", ", mode: DryRun")), trainer("default"), false),
+        (security.clone(), labelled.clone(), true),
+        (security.replace("configMap", "projected"), labelled, false),
+    ] {
+        let cluster = assignment::Case::new(&policies);
+        let (by_server, told) = of_server(&cluster, &pod);
+        let (by_linter, found) = of_linter(&cluster, &pod);
+        assert_eq!((by_server, by_linter), (is_refused, is_refused), "{told:?} {found:?}");
+        let is_told = policies.contains("configMap");
+        assert_eq!(found.iter().any(|text| text == refuses), is_told, "{found:?}");
+        assert_eq!(told.iter().any(|text| text == refuses), is_told, "{told:?}");
+    }
+}
+
 #[test]
 fn what_is_wrong_is_told_with_its_place_in_every_form() {
     let files = format!(
@@ -463,6 +488,36 @@ fn bindings_of_the_old_kind_are_waited_for() {
     let [entry] = report.objects[0].pods[0].unresolved.as_slice() else { panic!("{report:?}") };
     assert!(entry.text.starts_with("needs the AzureIdentities"), "{entry:?}");
     assert_eq!(entry.path, "spec.template.metadata.labels.aadpodidbinding");
+}
+
+/// They are read alike wherever they are.
+#[test]
+fn bindings_of_the_old_kind_among_the_manifests_are_read() {
+    let moving = policy("moving", "{namespaces: [ml-team-a]}", "migration: {aadPodIdentity: Enforce}");
+    let mut pod = trainer("default");
+    pod["metadata"]["labels"]["aadpodidbinding"] = "ml-identity".into();
+    let bindings = |namespace: &str| {
+        format!(
+            "apiVersion: aadpodidentity.k8s.io/v1\nkind: AzureIdentity\nmetadata: {{name: ml-id{namespace}}}\nspec: {{type: 0, \
+             clientID: {CLIENT_A}}}\n---\napiVersion: aadpodidentity.k8s.io/v1\nkind: AzureIdentityBinding\nmetadata: \
+             {{name: ml-bind{namespace}}}\nspec: {{azureIdentity: ml-id, selector: ml-identity}}\n"
+        )
+    };
+    for (text, in_namespace) in [(bindings(", namespace: ml-team-a"), ""), (bindings(""), TEAM)] {
+        let files = [("a.yaml", deployment(&pod)), ("b.yaml", good("trainer-wi")), ("c.yaml", text)];
+        let files = files.each_ref().map(|(name, text)| (*name, text.as_str()));
+        let report = case(&moving, &files).in_namespace(in_namespace).run(&[""]);
+        let pod = &report.objects[0].pods[0];
+        assert_eq!((pod.verdict, pod.unresolved.len()), (ObjectVerdict::Warn, 0), "{report:?}");
+        let told = &pod.identity[0].message;
+        assert!(told.contains("ml-identity is migrated to workload identity as trainer-wi"), "{told}");
+    }
+    let faulty = bindings("").replace("type: 0", "type: zero");
+    let files = [("a.yaml", deployment(&pod)), ("c.yaml", faulty)];
+    let files = files.each_ref().map(|(name, text)| (*name, text.as_str()));
+    let report = case(&moving, &files).run(&[""]);
+    let [unread] = report.unread.as_slice() else { panic!("{report:?}") };
+    assert!(unread.to_string().contains("c.yaml:4:14: spec.type: expected a whole number"), "{unread}");
 }
 
 /// A value of the wrong type is in the way of a verdict, and not of all others.

@@ -64,10 +64,13 @@ fn every_file_of_controls_is_a_control_in_the_list() {
 /// `seLinuxOptions` as `se_linux_options`.
 fn snake_case(id: &str) -> String {
     let mut name = String::new();
+    let mut is_word = false;
     for character in id.chars() {
-        if character.is_ascii_uppercase() {
+        // One for the whole of an abbreviation: hostPID.
+        if character.is_ascii_uppercase() && is_word {
             name.push('_');
         }
+        is_word = !character.is_ascii_uppercase();
         name.push(character.to_ascii_lowercase());
     }
     name

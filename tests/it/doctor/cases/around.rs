@@ -197,6 +197,16 @@ pub(super) fn identities() -> Vec<(HealthCheck, DiagnosisSeverity, &'static str,
         (
             HealthCheck::IdentityRights,
             Info,
+            "may not list AzureIdentities and AzureIdentityBindings",
+            With(|installation| {
+                let moving = IDENTITY.replace("spec:", "spec:\n  migration: {aadPodIdentity: DryRun}");
+                installation.policies = PolicySource::Given(policies(&moving));
+                installation.rights.lists_pod_identities = Ok(false);
+            }),
+        ),
+        (
+            HealthCheck::IdentityRights,
+            Info,
             "may not create SubjectAccessReviews",
             With(|installation| {
                 installation.policies = PolicySource::Given(policies(IDENTITY));
