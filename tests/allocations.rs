@@ -14,7 +14,7 @@ use std::hint::black_box;
 
 use podgate::admission::{Outcome, Reviewer, Webhook};
 use podgate::controls::Standard;
-use podgate::evaluate::by_standard;
+use podgate::evaluate::{Context, by_standard, evaluate};
 use podgate::json::Reader;
 use podgate::pod::Pod;
 use podgate::policy::{Answers, BUILT_IN, Policies, Snapshot, read_file};
@@ -134,6 +134,42 @@ fn judging_allocates_nothing() {
             assert_eq!(count, 0, "{}", standard.text());
         }
     }
+}
+
+/// Nor by controls that look into what is kept as text.
+#[test]
+fn controls_of_placement_allocate_nothing() {
+    const POLICY: &str = r#"
+apiVersion: podgate.dev/v1alpha1
+kind: SecurityPolicy
+metadata: {name: placement}
+spec:
+  match: {namespaces: [a]}
+  controls:
+    nodeName: {}
+    nodeSelectors: {reserved: ["node-role.kubernetes.io/*"]}
+    priorityClasses: {allowed: ["research-*"], forbidden: ["*-top"]}
+    requiredLabels: {labels: [{key: team, values: ["team-*"]}]}
+    reservedAnnotations: {keys: ["hami.io/*"], writers: [somebody]}
+    reservedLabels: {keys: ["kai.scheduler/*"]}
+    runtimeClasses: {allowed: [gvisor], default: gvisor}
+    schedulers: {allowed: [default-scheduler]}
+    tolerations: {allowed: [{key: nvidia.com/gpu}], reserved: [{key: pool, effect: NoExecute}]}
+"#;
+    const POD: &str = r#"{"metadata":{"labels":{"team":"team-a"},"annotations":{"example.com/a":"b \u0041"}},"spec":{
+        "nodeSelector":{"arch":"amd64"},"priorityClassName":"research-low","runtimeClassName":"gvisor",
+        "affinity":{"nodeAffinity":{"requiredDuringSchedulingIgnoredDuringExecution":{"nodeSelectorTerms":[
+            {"matchExpressions":[{"key":"gpu","operator":"In","values":["a100"]}]}]}}},
+        "tolerations":[{"key":"nvidia.com/gpu","operator":"Exists","effect":"NoSchedule"},
+            {"key":"node.kubernetes.io/not-ready","operator":"Exists","effect":"NoExecute","tolerationSeconds":300}],
+        "containers":[{"name":"c","image":"i"}]}}"#;
+    let mut policies = Policies::new(vec![]);
+    read_file("placement", POLICY, &mut policies);
+    let policies = policies.finish().unwrap();
+    let pod = Pod::read(&mut Reader::over(POD)).unwrap();
+    let (count, verdict) = counted(|| evaluate(policies.security.iter(), &pod, Context::CREATE));
+    assert!(verdict.violations.is_empty(), "{:?}", verdict.violations);
+    assert_eq!(count, 0);
 }
 
 /// From the bytes of a review to those of its answer: the reader's stack of keys, the object, its labels, its

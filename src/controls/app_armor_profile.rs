@@ -52,7 +52,7 @@ fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
     );
     for (subject, kind) in profiles.filter(|(_, kind)| !ALLOWED.contains(kind)) {
         let (fix, help) = if pod.is_windows() {
-            (Fix::remove_at(subject.join(&FieldPath::from("securityContext.appArmorProfile"))), NO_PROFILE)
+            (Fix::remove_at(subject, "securityContext.appArmorProfile"), NO_PROFILE)
         } else {
             (Fix::one_of(&ALLOWED), "or remove the whole profile: the runtime's own then holds")
         };

@@ -1,7 +1,5 @@
 //! `capabilities` (extended): the capabilities that containers may add, have to drop, and are given.
 
-use std::iter;
-
 use serde::{Deserialize, Serialize};
 
 use crate::controls::windows::{NOT_ON_WINDOWS, OTHER_POLICY};
@@ -9,7 +7,7 @@ use crate::controls::{
     Cel, Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, Violation,
     capabilities_baseline, capabilities_restricted, lists, text,
 };
-use crate::finding::{Edit, EditOp, FieldPath, Finding, Fix, Found, Safety, Sink, Subject, Value};
+use crate::finding::{Edit, EditOp, Finding, Fix, Found, Safety, Sink, Subject, Value};
 use crate::pod::{Capabilities, Changes, Container, ContainerKind, ContainerRef, Pod};
 
 pub(super) static CONTROL: Control = Control {
@@ -201,14 +199,14 @@ impl CapabilityLists {
         if has(ALL) {
             return None;
         }
-        let missing = Missing { path: DROP, names: &self.required_drop, is_there: has };
+        let missing = Missing { names: &self.required_drop, is_there: has };
         missing.first()?;
         let found = dropped.map_or(Found::Absent, Found::List);
         let (fix, help) = if pod.is_windows() {
             (OTHER_POLICY, NOT_ON_WINDOWS)
         } else {
             let safety = safety(self.fill_in && at.kind != ContainerKind::Ephemeral);
-            (missing.fix(at, safety, dropped.is_none()), "")
+            (missing.fix(safety, dropped.is_none()), "")
         };
         Some(Finding::new(Subject::Container(at), DROP, found, fix).help(help))
     }
@@ -227,16 +225,15 @@ impl CapabilityLists {
         let added = capabilities.map(|capabilities| &*capabilities.add).unwrap_or_default();
         let dropped = capabilities.and_then(|capabilities| capabilities.drop.as_deref()).unwrap_or_default();
         let has = |name: &str| added.iter().chain(dropped).any(|own| own == name);
-        let missing = Missing { path: ADD, names: &self.default_add, is_there: has };
+        let missing = Missing { names: &self.default_add, is_there: has };
         missing.first()?;
         let found = if added.is_empty() { Found::Absent } else { Found::List(added) };
-        Some(Finding::new(Subject::Container(at), ADD, found, missing.fix(at, Safety::Default, false)))
+        Some(Finding::new(Subject::Container(at), ADD, found, missing.fix(Safety::Default, false)))
     }
 }
 
 /// The names of a list of the policy that are not in one of a container.
 struct Missing<'p, F> {
-    path: &'static str,
     names: &'p [String],
     is_there: F,
 }
@@ -251,25 +248,16 @@ impl<'p, F: Fn(&str) -> bool> Missing<'p, F> {
     }
 
     /// Add them. Where there is no list one alone is set, as the standard's own default is.
-    fn fix(&self, at: ContainerRef<'p>, safety: Safety, is_absent: bool) -> Fix<'p> {
+    fn fix(&self, safety: Safety, is_absent: bool) -> Fix<'p> {
         let mut names = self.names();
         match (names.next(), names.next()) {
             (Some(only), None) => {
-                let op = if is_absent {
-                    EditOp::Set(Value::ListOf(only))
-                } else {
-                    EditOp::Append(Value::Text(only))
-                };
+                let op = if is_absent { EditOp::Set(Value::ListOf(only)) } else { EditOp::append_text(only) };
                 Fix::Edit { op, safety }
             }
             (first, second) => {
-                let path = Subject::Container(at).join(&FieldPath::from(self.path));
                 let all = first.into_iter().chain(second).chain(names);
-                let ops = all.map(|name| EditOp::Append(Value::Text(name)));
-                Fix::Edits {
-                    edits: iter::repeat(path).zip(ops).map(|(path, op)| Edit { path, op }).collect(),
-                    safety,
-                }
+                Fix::Edit { op: EditOp::append_texts(all), safety }
             }
         }
     }
@@ -321,9 +309,12 @@ fn violation(findings: &[Finding<'_>]) -> Violation {
 
 /// `container "c" must include "NET_RAW" in securityContext.capabilities.drop`
 fn asked(findings: &[Finding<'_>], field: &str) -> String {
-    let names = findings.iter().flat_map(Finding::edits).filter_map(|edit| match edit.op {
-        EditOp::Set(Value::ListOf(name)) | EditOp::Append(Value::Text(name)) => Some(name),
-        EditOp::Set(_) | EditOp::Append(_) | EditOp::Prepend(_) | EditOp::Remove => None,
+    let edits: Vec<Edit<'_>> = findings.iter().flat_map(Finding::edits).collect();
+    let names = edits.iter().flat_map(|edit| match &edit.op {
+        EditOp::Set(Value::ListOf(name)) => vec![*name],
+        // Names have nothing to escape.
+        EditOp::Append(items) => items.iter().map(|item| item.trim_matches('"')).collect(),
+        EditOp::Set(_) | EditOp::Prepend(_) | EditOp::Remove => Vec::new(),
     });
     let names = text::sorted_set(names);
     let what = if names.is_empty() { "what the policy requires".to_owned() } else { text::quoted(names) };

@@ -10,7 +10,7 @@ use crate::controls::seccomp_profile_baseline::forbidden_annotations;
 use crate::controls::security_contexts::in_security_contexts;
 use crate::controls::windows::{NO_PROFILE, NOT_ON_WINDOWS, OTHER_POLICY};
 use crate::controls::{ParameterError, lists, text};
-use crate::finding::{Choices, FieldPath, Finding, Fix, Found, Sink, Subject, Value};
+use crate::finding::{Choices, Finding, Fix, Found, Sink, Subject, Value};
 use crate::pod::{ContainerKind, ContainerRef, Pod, PodSecurityContext, Profile, SecurityContext};
 
 /// A kind of profile: where a pod says it.
@@ -168,7 +168,7 @@ impl AllowedProfiles {
         subject: Subject<'p>,
         profile: &'p Profile<'_>,
     ) -> Finding<'p> {
-        let whole = || Fix::remove_at(subject.join(&FieldPath::from(field.whole)));
+        let whole = || Fix::remove_at(subject, field.whole);
         let (fix, help) = if pod.is_windows() {
             (whole(), NO_PROFILE)
         } else if self.allowed.is_empty() {

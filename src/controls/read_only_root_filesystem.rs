@@ -9,7 +9,6 @@ use crate::controls::{
 };
 use crate::finding::{Edit, EditOp, FieldPath, Finding, Fix, Found, Sink, Subject, Value};
 use crate::json;
-use crate::path::Path;
 use crate::pod::{Changes, Container, ContainerKind, ContainerRef, Pod, Volume, VolumeSource};
 
 pub(super) static CONTROL: Control = Control {
@@ -85,13 +84,11 @@ impl Check for ReadOnlyRootFilesystem {
             let Some(Ok(false)) = pod.container(at).map(mounts_tmp) else { continue };
             if !has_volume {
                 has_volume = true;
-                let path = Path::from_keys(["spec", "volumes"]);
-                edit(Edit { path, op: EditOp::Append(self.tmp_volume()) });
+                edit(Edit::new(Subject::Pod, "volumes", EditOp::append(self.tmp_volume())));
             }
-            let path = Path::from_keys(["spec", at.kind.list()]).index(at.index).key("volumeMounts");
             // Containers must not write to the files of each other.
             let mount = json!({ "name": TMP_VOLUME, "mountPath": "/tmp", "subPath": at.name });
-            edit(Edit { path, op: EditOp::Append(Value::Json(mount.to_string().into())) });
+            edit(Edit::new(Subject::Container(at), "volumeMounts", EditOp::append(mount.to_string())));
         }
     }
 
@@ -110,12 +107,12 @@ impl Check for ReadOnlyRootFilesystem {
 }
 
 impl ReadOnlyRootFilesystem {
-    fn tmp_volume<'p>(&self) -> Value<'p> {
+    fn tmp_volume(&self) -> String {
         let empty_dir = match &self.tmp_size_limit {
             Some(limit) => json!({ "sizeLimit": limit }),
             None => json!({}),
         };
-        Value::Json(json!({ "name": TMP_VOLUME, "emptyDir": empty_dir }).to_string().into())
+        json!({ "name": TMP_VOLUME, "emptyDir": empty_dir }).to_string()
     }
 }
 

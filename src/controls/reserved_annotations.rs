@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::controls::reserved_keys::{self, Map, ReservedKeys};
+use crate::controls::reserved_keys::{self, Entry, Map, ReservedKeys};
 use crate::controls::{Cel, Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, Violation};
 use crate::finding::{Finding, Sink};
 use crate::pod::Changes;
@@ -34,7 +34,7 @@ pub(super) static CONTROL: Control = Control {
 
 static ANNOTATIONS: Map = Map {
     name: "annotations",
-    for_each: |metadata, each| metadata.for_each_annotation(each),
+    for_each: |metadata, each| metadata.for_each_annotation(|key, value| each(Entry { key, value })),
     shows_values: false,
 };
 

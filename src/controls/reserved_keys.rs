@@ -17,6 +17,7 @@ const MOST_REMEMBERED: usize = 1000;
 /// Reserved keys, as a policy gives them.
 #[derive(Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(inline)]
 pub(super) struct ReservedKeys {
     /// Patterns of the keys: `hami.io/*`.
     #[schemars(length(min = 1))]
@@ -31,14 +32,21 @@ pub(super) struct ReservedKeys {
 pub(super) struct Map {
     /// Its name in the metadata.
     pub(super) name: &'static str,
-    /// Calls back with each key and its value, in any one form.
+    /// Calls back with each of its entries.
     pub(super) for_each: ForEach,
     /// Whether a value may be printed.
     pub(super) shows_values: bool,
 }
 
-/// Calls back with each key of a map, and its value.
-type ForEach = for<'p> fn(&'p Metadata<'p>, &mut dyn FnMut(Cow<'p, str>, &'p str)) -> json::Result<()>;
+/// A label or annotation.
+pub(super) struct Entry<'p> {
+    pub(super) key: Cow<'p, str>,
+    /// Its value, or the JSON text of it.
+    pub(super) value: &'p str,
+}
+
+/// Calls back with each entry of a map.
+type ForEach = for<'p> fn(&'p Metadata<'p>, &mut dyn FnMut(Entry<'p>)) -> json::Result<()>;
 
 impl ReservedKeys {
     /// Reports the reserved keys of a new pod; of an update those that it adds, changes and removes. Nothing if the
@@ -54,23 +62,23 @@ impl ReservedKeys {
         }
         let mut before: BTreeMap<Cow<'p, str>, &'p str> = BTreeMap::new();
         let was_read = origin.old.map_or(Ok(()), |old| {
-            (map.for_each)(&old.metadata, &mut |key, value| {
+            (map.for_each)(&old.metadata, &mut |Entry { key, value }| {
                 if before.len() < MOST_REMEMBERED && any_matches(&self.keys, &key) {
                     before.insert(key, value);
                 }
             })
         });
-        let is_read = (map.for_each)(&pod.metadata, &mut |key, value| {
-            if any_matches(&self.keys, &key) {
-                match before.remove(&key) {
-                    Some(same) if same == value => {}
-                    Some(_) => sink(map.finding(key, Some(value), Fix::one_of(&[AS_BEFORE]))),
-                    None => sink(map.finding(key, Some(value), Fix::remove())),
+        let is_read = (map.for_each)(&pod.metadata, &mut |entry| {
+            if any_matches(&self.keys, &entry.key) {
+                match before.remove(&entry.key) {
+                    Some(same) if same == entry.value => {}
+                    Some(_) => sink(map.finding(&entry, true, Fix::one_of(&[AS_BEFORE]))),
+                    None => sink(map.finding(&entry, true, Fix::remove())),
                 }
             }
         });
-        for key in before.into_keys() {
-            sink(map.finding(key, None, Fix::one_of(&[AS_BEFORE])));
+        for (key, value) in before {
+            sink(map.finding(&Entry { key, value }, false, Fix::one_of(&[AS_BEFORE])));
         }
         if was_read.and(is_read).is_err() {
             sink(Finding::new(Subject::Metadata, map.name, UNREADABLE, Fix::remove()));
@@ -91,14 +99,14 @@ const AS_BEFORE: &str = "the value that it had";
 const UNREADABLE: Found<'_> = Found::Text("not readable");
 
 impl Map {
-    fn finding<'p>(&'static self, key: Cow<'p, str>, value: Option<&'p str>, fix: Fix<'p>) -> Finding<'p> {
+    fn finding<'p>(&'static self, entry: &Entry<'p>, is_set: bool, fix: Fix<'p>) -> Finding<'p> {
         let path = FieldPath::from(self.name);
-        let found = match value {
-            Some(value) if self.shows_values => Found::Text(value),
-            Some(_) => Found::Hidden,
-            None => Found::Absent,
+        let found = match is_set {
+            true if self.shows_values => Found::Text(entry.value),
+            true => Found::Hidden,
+            false => Found::Absent,
         };
-        match key {
+        match entry.key {
             Cow::Borrowed(key) => Finding::new(Subject::Metadata, path.key(key), found, fix),
             Cow::Owned(_) => Finding::new(Subject::Metadata, path, UNREADABLE, Fix::remove()),
         }

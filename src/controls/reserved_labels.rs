@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use crate::controls::reserved_keys::{self, Map, ReservedKeys};
+use crate::controls::reserved_keys::{self, Entry, Map, ReservedKeys};
 use crate::controls::{Cel, Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, Violation};
 use crate::finding::{Finding, Sink};
 use crate::pod::Changes;
@@ -36,7 +36,11 @@ pub(super) static CONTROL: Control = Control {
 static LABELS: Map = Map {
     name: "labels",
     for_each: |metadata, each| {
-        metadata.labels.iter().flatten().for_each(|(key, value)| each(Cow::Borrowed(key), value));
+        metadata
+            .labels
+            .iter()
+            .flatten()
+            .for_each(|(key, value)| each(Entry { key: Cow::Borrowed(key), value }));
         Ok(())
     },
     shows_values: true,

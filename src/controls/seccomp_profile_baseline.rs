@@ -86,7 +86,7 @@ pub(super) fn find_set<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
     );
     for (subject, kind) in profiles.filter(|(_, kind)| !ALLOWED.contains(kind)) {
         let (fix, help) = if pod.is_windows() {
-            (Fix::remove_at(subject.join(&FieldPath::from("securityContext.seccompProfile"))), NO_PROFILE)
+            (Fix::remove_at(subject, "securityContext.seccompProfile"), NO_PROFILE)
         } else {
             (Fix::one_of(&ALLOWED), "Localhost needs a localhostProfile")
         };

@@ -98,7 +98,7 @@ pub(super) fn find_forbidden<'p>(
         let Some(help) = help(name) else { continue };
         // A sysctl without a name is none: the whole item has to go.
         let item = FieldPath::from("securityContext.sysctls").index(index);
-        let fix = Fix::remove_at(Subject::Pod.join(&item));
+        let fix = Fix::remove_at(Subject::Pod, item.clone());
         sink(Finding::new(Subject::Pod, item.fields("name"), Found::Text(name), fix).help(help));
     }
 }

@@ -129,6 +129,10 @@ impl Check for Tolerations {
                     "is no value of a taint: at most 63 letters, digits, `-`, `_` and `.`; it is no pattern";
                 faults.push(ParameterError::at(at.clone().fields("value"), fault));
             }
+            if self.reserved.iter().any(|reserved| reserved.has_all_of(allowed)) {
+                let fault = "allows nothing that is not reserved: take it out of one of the two lists";
+                faults.push(ParameterError::at(at.clone(), fault));
+            }
             faults.extend((!known.insert(allowed)).then(|| listed_twice(at)));
         }
         let mut known = HashSet::new();
@@ -188,6 +192,11 @@ impl ReservedTaint {
         let effect = toleration.effect.as_ref();
         (toleration.key.is_empty() || self.key.matches(&toleration.key))
             && (effect.is_empty() || self.effect.is_none_or(|own| own.name() == effect))
+    }
+
+    /// Whether every toleration that is `allowed` tolerates taints of this kind.
+    fn has_all_of(&self, allowed: &AllowedToleration) -> bool {
+        self.key.matches(allowed.key.as_str()) && self.effect.is_none_or(|own| allowed.effect == Some(own))
     }
 }
 

@@ -37,6 +37,8 @@ checks! {
     WebhookTarget = "webhook-target",
     /// Rules that leave out something that must be judged.
     RulesIncomplete = "rules-incomplete",
+    /// Updates of metadata are judged and not asked about, or the other way round.
+    MetadataUpdates = "metadata-updates",
     /// Rules that name what podgate refuses.
     RulesRefused = "rules-refused",
     /// What happens when podgate gives no answer.

@@ -5,6 +5,7 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use crate::doctor::diagnosis::Diagnosis;
 use crate::doctor::health_check::HealthCheck;
 use crate::doctor::installation::{Installation, PolicySource, REINSTALL};
+use crate::pod::Changes;
 use crate::policy::{self, PolicySet, SYSTEM_NAMESPACES, SecurityPolicy, is_policy_file, read_file};
 
 /// The policies: those given by hand, or those of the ConfigMap.
@@ -32,13 +33,21 @@ pub(super) struct PolicyDemands {
     pub(super) pod_security: bool,
     /// That objects are refused for the pods that they would make.
     pub(super) templates: bool,
+    /// That updates of labels or annotations are judged; `None` where policies are not known.
+    pub(super) metadata_updates: Option<bool>,
 }
 
 impl PolicyDemands {
     /// Where policies are not known, those that podgate ships are assumed.
     pub(super) fn by(policies: Option<&PoliciesInForce<'_>>) -> Self {
         let Some(policies) = policies.map(AsRef::as_ref) else {
-            return Self { changes: true, identity: false, pod_security: false, templates: false };
+            return Self {
+                changes: true,
+                identity: false,
+                pod_security: false,
+                templates: false,
+                metadata_updates: None,
+            };
         };
         let identity = !policies.identity.is_empty();
         Self {
@@ -46,6 +55,7 @@ impl PolicyDemands {
             identity,
             pod_security: policies.pod_security.is_some(),
             templates: policies.security.iter().any(|policy| policy.refuses_templates),
+            metadata_updates: Some(policies.depends_on().intersect(Changes::METADATA)),
         }
     }
 }

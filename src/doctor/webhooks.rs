@@ -1,6 +1,8 @@
 //! The entries of both webhook configurations, each by itself: where they lead, what they match, and what happens
 //! when nobody answers.
 
+use serde_json::json;
+
 use crate::doctor::diagnosis::Diagnosis;
 use crate::doctor::health_check::HealthCheck;
 use crate::doctor::installation::{Installation, REINSTALL};
@@ -33,9 +35,16 @@ const OF_TEMPLATES: &str = "templates.podgate.dev";
 /// Resources of the core group that podgate allows, if rules name them.
 const LET_PASS: [&str; 2] = ["namespaces", "serviceaccounts"];
 
+/// The condition that leaves out updates of metadata, as shipped.
+const CHANGES_SPEC: &str = r#"request.operation != "UPDATE" || object.spec != oldObject.spec"#;
+
+/// The condition of the component that asks about updates of labels and annotations too.
+const CHANGES_SPEC_OR_METADATA: &str = r#"request.operation != "UPDATE" || object.spec != oldObject.spec || object.metadata.?labels.orValue({}) != oldObject.metadata.?labels.orValue({}) || object.metadata.?annotations.orValue({}) != oldObject.metadata.?annotations.orValue({})"#;
+
 /// The conditions that podgate is shipped with, besides that of the webhook for templates, which follows from the kinds.
-const SHIPPED_CONDITIONS: [&str; 3] = [
-    r#"request.operation != "UPDATE" || object.spec != oldObject.spec"#,
+const SHIPPED_CONDITIONS: [&str; 4] = [
+    CHANGES_SPEC,
+    CHANGES_SPEC_OR_METADATA,
     r#"request.operation != "UPDATE" || object.metadata.?labels.orValue({}) != oldObject.metadata.?labels.orValue({})"#,
     r#"!("kubernetes.io/config.mirror" in object.metadata.?annotations.orValue({}))"#,
 ];
@@ -69,6 +78,9 @@ pub(super) fn check(installation: &Installation, demands: &PolicyDemands, findin
         if is_there {
             let object = format!("{} {name}", kind(is_mutating));
             incomplete(&object, wanted(is_mutating, demands), &of_kind, findings);
+            if let Some(are_judged) = demands.metadata_updates.filter(|_| !is_mutating) {
+                metadata_updates(are_judged, &of_kind, findings);
+            }
         }
     }
     let kinds = Kinds::default();
@@ -120,6 +132,31 @@ fn incomplete(
                 .because(format!("no rule for {operation} of {resource}: podgate is not asked about it"))
                 .fix(entries.first().map_or(REINSTALL.to_owned(), |first| first.patch("rules/-", &rule))),
         );
+    }
+}
+
+/// Compares whether updates of labels and annotations are judged with whether they are asked about.
+fn metadata_updates(are_judged: bool, entries: &[&WebhookEntry<'_>], findings: &mut Vec<Diagnosis>) {
+    let has = |entry: &WebhookEntry<'_>, expression: &str| {
+        entry.conditions.iter().position(|condition| condition.expression.trim() == expression)
+    };
+    let asked: Vec<_> = entries.iter().filter(|entry| entry.is_called_for("pods", "UPDATE")).collect();
+    if are_judged {
+        let left_out = || asked.iter().map(|entry| Some((entry, has(entry, CHANGES_SPEC)?)));
+        if let Some(Some((entry, place))) = left_out().next().filter(|_| left_out().all(|of| of.is_some())) {
+            let found =
+                "leaves out updates of labels and annotations, which a policy judges: they are not refused";
+            let condition = json!({ "name": "creates-or-changes-spec-or-metadata", "expression": CHANGES_SPEC_OR_METADATA });
+            let fix = entry.patch(&format!("matchConditions/{place}"), &condition.to_string());
+            let error = entry.error(HealthCheck::MetadataUpdates, "matchConditions");
+            findings.push(error.because(found).fix(fix.replacen("\"add\"", "\"replace\"", 1)));
+        }
+        return;
+    }
+    for entry in asked.iter().filter(|entry| has(entry, CHANGES_SPEC_OR_METADATA).is_some()) {
+        let found = "asks about updates of labels and annotations, which no policy judges: while podgate is down, they cannot \
+                     be changed for nothing";
+        findings.push(entry.info(HealthCheck::MetadataUpdates, "matchConditions").because(found));
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is filled in for a pod: for the pod itself and for every container, however many there are, and in little memory.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::evaluate::obstacles::RefusedObstacles;
 use crate::finding::{Edit, EditOp, FieldPath, Finding, Fix, Found, Obstacles, Safety, Subject, Value};
@@ -169,7 +170,7 @@ impl<'p> Defaults<'p> {
         for (part, filled) in &self.of_parts {
             for fill in self.among(filled.now) {
                 if let Some(op) = self.op_beside(fill, filled.now) {
-                    edit(Edit { path: part.subject(pod).join(&fill.path), op });
+                    edit(Edit::new(part.subject(pod), fill.path.clone(), op));
                 }
             }
         }
@@ -192,8 +193,8 @@ impl<'p> Defaults<'p> {
             EditOp::Set(list @ (Value::ListOf(_) | Value::Json(_))) => {
                 let mut items = list.clone();
                 for other in same_list() {
-                    if let EditOp::Append(item) = &other.op {
-                        items = with_item(&items, item).unwrap_or(items);
+                    if let EditOp::Append(added) = &other.op {
+                        items = with_items(&items, added).unwrap_or(items);
                     }
                 }
                 Some(EditOp::Set(items))
@@ -233,14 +234,11 @@ impl Fill<'_> {
             && match (&finding.fix, &self.op) {
                 (Fix::Edit { op, .. }, own) if op == own => true,
                 // A list of the one item, where there is none.
-                (
-                    Fix::Edit { op: EditOp::Append(Value::Text(item)), .. },
-                    EditOp::Set(Value::ListOf(only)),
-                )
-                | (
-                    Fix::Edit { op: EditOp::Set(Value::ListOf(only)), .. },
-                    EditOp::Append(Value::Text(item)),
-                ) => finding.found == Found::Absent && item == only,
+                (Fix::Edit { op: EditOp::Append(items), .. }, EditOp::Set(Value::ListOf(only)))
+                | (Fix::Edit { op: EditOp::Set(Value::ListOf(only)), .. }, EditOp::Append(items)) => {
+                    finding.found == Found::Absent
+                        && EditOp::append_text(only) == EditOp::Append(items.clone())
+                }
                 (Fix::OneOf(choices), EditOp::Set(Value::Text(value))) => {
                     finding.found == Found::Absent && choices.contains(value)
                 }
@@ -287,11 +285,13 @@ fn waits_for(finding: &Finding<'_>) -> Option<Obstacles> {
 }
 
 /// A list with one more item, unless it has it; `None` if it is no list.
-fn with_item<'p>(list: &Value<'_>, item: &Value<'_>) -> Option<Value<'p>> {
+fn with_items<'p>(list: &Value<'_>, added: &[Arc<str>]) -> Option<Value<'p>> {
     let serde_json::Value::Array(mut items) = list.into() else { return None };
-    let item = item.into();
-    if !items.contains(&item) {
-        items.push(item);
+    for item in added {
+        let item = serde_json::from_str(item).ok()?;
+        if !items.contains(&item) {
+            items.push(item);
+        }
     }
     Some(Value::Json(serde_json::Value::Array(items).to_string().into()))
 }
@@ -302,8 +302,6 @@ fn bit(at: usize) -> Option<Fills> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::controls::{Check, CheckedPod, Configured, Control};
     use crate::evaluate::{Context, Disposition, evaluate};
@@ -335,9 +333,8 @@ mod tests {
             edit: &mut dyn FnMut(Edit<'p>),
         ) {
             if self.path == "besides" {
-                let path = Subject::Pod.join(&"count".into());
                 let count = Value::Integer(i64::try_from(filled.count()).expect("few"));
-                edit(Edit { path, op: EditOp::Set(count) });
+                edit(Edit::new(Subject::Pod, "count", EditOp::Set(count)));
             }
         }
     }
@@ -355,7 +352,7 @@ mod tests {
     }
 
     fn append(item: &'static str) -> Fix<'static> {
-        Fix::Edit { op: EditOp::Append(Value::Text(item)), safety: Safety::Default }
+        Fix::Edit { op: EditOp::append_text(item), safety: Safety::Default }
     }
 
     /// A policy in this mode with one control.
@@ -377,7 +374,7 @@ mod tests {
         let pod = Pod::read(&mut Reader::over(text)).expect("a pod");
         let verdict = evaluate(policies.iter(), &pod, Context::CREATE);
         let mut edits = Vec::new();
-        verdict.defaults().edits(&pod, &mut |Edit { path, op }| edits.push(format!("{path}: {op}")));
+        verdict.defaults().edits(&pod, &mut |edit| edits.push(format!("{}: {}", edit.whole_path(), edit.op)));
         let controls = verdict.controls();
         let all = |(_, of_control): (_, &crate::evaluate::JudgedControl<'_>)| {
             of_control.judged().all(|(_, disposition)| disposition == Disposition::FilledIn)

@@ -3,13 +3,17 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::finding::field_path::FieldPath;
+use crate::finding::subject::Subject;
 use crate::path::Path;
 
-/// One change to a pod.
+/// One change to a pod: of a field, as a finding names it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Edit<'p> {
-    /// The path from the root of the pod to the field. Absent parents are created.
-    pub path: Path<'p>,
+    /// The part of the pod that is changed.
+    pub subject: Subject<'p>,
+    /// The field of that part. Absent parents are created.
+    pub path: FieldPath<'p>,
     /// What to do there.
     pub op: EditOp<'p>,
 }
@@ -21,8 +25,9 @@ pub enum EditOp<'p> {
     Set(Value<'p>),
     /// Remove it.
     Remove,
-    /// Add this value at the end of the list that it is.
-    Append(Value<'p>),
+    /// Add these at the end of the list that it is, in this order: one at least. Every container of a pod is given the same ones,
+    /// which are held once. Each is JSON text that is known to be valid.
+    Append(Arc<[Arc<str>]>),
     /// Add this value at the start of the list that it is.
     Prepend(Value<'p>),
 }
@@ -55,7 +60,45 @@ impl From<&Value<'_>> for serde_json::Value {
     }
 }
 
+impl<'p> Edit<'p> {
+    /// What to do to a field of a part.
+    #[must_use]
+    pub fn new(subject: Subject<'p>, path: impl Into<FieldPath<'p>>, op: EditOp<'p>) -> Self {
+        Self { subject, path: path.into(), op }
+    }
+
+    /// The path from the root of the pod to the field.
+    #[must_use]
+    pub fn whole_path(&self) -> Path<'p> {
+        self.subject.join(&self.path)
+    }
+
+    /// The same, with each item that is added to a list as a change of its own.
+    pub(crate) fn one_by_one(&self) -> Vec<Self> {
+        let of_item = |item: &Arc<str>| Self { op: EditOp::append(Arc::clone(item)), ..self.clone() };
+        match &self.op {
+            EditOp::Append(items) => items.iter().map(of_item).collect(),
+            EditOp::Set(_) | EditOp::Remove | EditOp::Prepend(_) => vec![self.clone()],
+        }
+    }
+}
+
 impl EditOp<'_> {
+    /// Adds one item, which is JSON text, at the end of a list.
+    pub(crate) fn append(item: impl Into<Arc<str>>) -> Self {
+        Self::Append([item.into()].into())
+    }
+
+    /// Adds one string at the end of a list.
+    pub(crate) fn append_text(item: &str) -> Self {
+        Self::append_texts([item])
+    }
+
+    /// Adds strings at the end of a list: one at least.
+    pub(crate) fn append_texts<'t>(items: impl IntoIterator<Item = &'t str>) -> Self {
+        Self::Append(items.into_iter().map(|item| serde_json::Value::from(item).to_string().into()).collect())
+    }
+
     /// Adds it to a text, without the machinery of formatting.
     pub(crate) fn write_to(&self, text: &mut impl fmt::Write) -> fmt::Result {
         match self {
@@ -64,7 +107,14 @@ impl EditOp<'_> {
                 value.write_to(text)
             }
             Self::Remove => text.write_str("remove it"),
-            Self::Append(value) | Self::Prepend(value) => {
+            Self::Append(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    text.write_str(if index == 0 { "add " } else { ", " })?;
+                    text.write_str(item.trim_matches('"'))?;
+                }
+                Ok(())
+            }
+            Self::Prepend(value) => {
                 text.write_str("add ")?;
                 value.write_to(text)
             }

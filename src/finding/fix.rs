@@ -4,8 +4,9 @@ use std::fmt;
 use std::hash::Hash;
 
 use crate::finding::edit::{Edit, EditOp, Value};
+use crate::finding::field_path::FieldPath;
 use crate::finding::obstacle::Obstacles;
-use crate::path::Path;
+use crate::finding::subject::Subject;
 
 /// The change that fixes a finding.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -81,8 +82,8 @@ impl<'p> Fix<'p> {
 
     /// Remove another field than that of the finding.
     #[must_use]
-    pub fn remove_at(path: Path<'p>) -> Self {
-        Self::Edits { edits: vec![Edit { path, op: EditOp::Remove }], safety: Safety::Review }
+    pub fn remove_at(subject: Subject<'p>, path: impl Into<FieldPath<'p>>) -> Self {
+        Self::Edits { edits: vec![Edit::new(subject, path, EditOp::Remove)], safety: Safety::Review }
     }
 
     /// Set the field, for a person to review.
@@ -130,10 +131,6 @@ impl Fix<'_> {
             Self::Edit { op, .. } => op.write_to(text),
             Self::Edits { edits, .. } => match edits.as_slice() {
                 [edit] => edit.op.write_to(text),
-                edits if let Some((first, others)) = all_added(edits) => {
-                    write!(text, "add {first}")?;
-                    others.iter().try_for_each(|value| write!(text, ", {value}"))
-                }
                 edits => write!(text, "make {} changes", edits.len()),
             },
             Self::OneOf(choices) => {
@@ -144,16 +141,6 @@ impl Fix<'_> {
             Self::Range { least, most } => write!(text, "use a number from {least} to {most}"),
         }
     }
-}
-
-/// The values that edits add to the end of one list, if they do nothing else.
-fn all_added<'e, 'p>(edits: &'e [Edit<'p>]) -> Option<(&'e Value<'p>, Vec<&'e Value<'p>>)> {
-    let (first, others) = edits.split_first()?;
-    let added = |edit: &'e Edit<'p>| match &edit.op {
-        EditOp::Append(value) if edit.path == first.path => Some(value),
-        EditOp::Set(_) | EditOp::Append(_) | EditOp::Prepend(_) | EditOp::Remove => None,
-    };
-    Some((added(first)?, others.iter().map(added).collect::<Option<_>>()?))
 }
 
 impl fmt::Display for Fix<'_> {
@@ -202,10 +189,10 @@ mod tests {
     #[test]
     fn a_fix_is_edits_a_choice_or_a_range() {
         let of_policy = ["/mnt".to_owned(), "/srv".to_owned()];
-        let item = |index| Path::from_dotted("spec.volumes").index(index);
+        let item = |index| FieldPath::from("volumes").index(index);
         let two = vec![
-            Edit { path: item(0), op: EditOp::Remove },
-            Edit { path: item(1), op: EditOp::Set(Value::Text("x")) },
+            Edit::new(Subject::Pod, item(0), EditOp::Remove),
+            Edit::new(Subject::Pod, item(1), EditOp::Set(Value::Text("x"))),
         ];
         let both_added =
             ["x", "y"].map(|name| Edit { path: item(0), op: EditOp::Append(Value::Text(name)) }).to_vec();
@@ -215,7 +202,7 @@ mod tests {
             (Fix::fill_in(Value::Text("x"), false), "set it to x", false),
             (Fix::Edits { edits: both_added, safety: Safety::Default }, "add x, y", true),
             (Fix::remove(), "remove it", false),
-            (Fix::remove_at(item(0)), "remove it", false),
+            (Fix::remove_at(Subject::Pod, item(0)), "remove it", false),
             (Fix::Edits { edits: two, safety: Safety::Default }, "make 2 changes", true),
             (Fix::one_of(&["a", "b"]), "use a or b", false),
             (Fix::OneOf(Choices::OfPolicy(&of_policy)), "use /mnt or /srv", false),

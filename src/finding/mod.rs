@@ -77,10 +77,12 @@ impl<'p> Finding<'p> {
         self.fix.is_default()
     }
 
-    /// The edits of its fix, with paths from the root of the pod; none if a person has to choose.
+    /// The edits of its fix; none if a person has to choose.
     pub fn edits(&self) -> impl Iterator<Item = Edit<'p>> {
         let (own, others) = match &self.fix {
-            Fix::Edit { op, .. } => (Some(Edit { path: self.whole_path(), op: op.clone() }), [].as_slice()),
+            Fix::Edit { op, .. } => {
+                (Some(Edit::new(self.subject, self.path.clone(), op.clone())), [].as_slice())
+            }
             Fix::Edits { edits, .. } => (None, edits.as_slice()),
             Fix::OneOf(_) | Fix::Range { .. } => (None, [].as_slice()),
         };

@@ -63,7 +63,7 @@ impl<'p> Subject<'p> {
     }
 
     /// The field of the object that this part is in and, of an item of a list, the list and the index.
-    fn place(self) -> (&'static str, Option<(&'static str, usize)>) {
+    pub(crate) fn place(self) -> (&'static str, Option<(&'static str, usize)>) {
         match self {
             Self::Pod => ("spec", None),
             Self::Container(container) => ("spec", Some((container.kind.list(), container.index))),

@@ -28,10 +28,11 @@ mod string;
 #[cfg(test)]
 mod tests;
 mod values;
+mod write;
 
 pub use error::{ErrorKind, JsonError, Result};
 pub use limits::{MAX_DEPTH, MAX_ELEMENTS, MAX_KEPT, MAX_SKIPPED_DEPTH, MAX_STRING};
 pub(crate) use members::members;
 pub use names::Names;
 pub use reader::Reader;
-pub(crate) use scan::plain_length;
+pub(crate) use write::{write_escaped, write_string};

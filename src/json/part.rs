@@ -58,7 +58,7 @@ impl<'a> Reader<'a> {
                 return Err(self.no_colon());
             }
             self.at += 1;
-            if !seen.insert(&key) {
+            if !seen.insert(key.clone()) {
                 return Err(self.repeated(start));
             }
             let read = if known.may_have(key.as_bytes()) {
@@ -77,22 +77,22 @@ impl<'a> Reader<'a> {
 
 impl<'a> PartKeys<'a> {
     /// Whether a key is new.
-    fn insert(&mut self, key: &Cow<'a, str>) -> bool {
+    fn insert(&mut self, key: Cow<'a, str>) -> bool {
         if let Some(many) = &mut self.many {
-            return many.insert(key);
+            return many.insert(&key);
         }
-        if self.few.contains(key) {
+        if self.few.contains(&key) {
             return false;
         }
         if self.few.len() < COMPARED_KEYS {
-            self.few.push(key.clone());
+            self.few.push(key);
             return true;
         }
         let mut many = ManyKeys::new(0);
         for known in &self.few {
             many.insert(known);
         }
-        many.insert(key);
+        many.insert(&key);
         self.many = Some(many);
         true
     }

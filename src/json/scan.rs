@@ -7,7 +7,7 @@ pub(super) const CHUNK: usize = 16;
 
 /// How many bytes come before the first quote, backslash or control character.
 #[inline]
-pub(crate) fn plain_length(bytes: &[u8]) -> usize {
+pub(super) fn plain_length(bytes: &[u8]) -> usize {
     let mut rest = bytes;
     while let Some((chunk, more)) = rest.split_first_chunk() {
         let special = special_bytes(*chunk);

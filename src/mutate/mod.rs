@@ -8,11 +8,12 @@
 mod identity;
 mod patch;
 mod patch_text;
+mod patch_tree;
 mod place;
 mod pointer;
 
 use crate::evaluate::{Defaults, root_image_warning};
-use crate::finding::{Edit, EditOp};
+use crate::finding::{Edit, Subject};
 use crate::pod::Pod;
 
 pub use identity::{
@@ -21,7 +22,7 @@ pub use identity::{
 };
 pub use patch_text::{PatchError, PatchText};
 
-use patch::PatchBuilder;
+use patch::patch_of;
 
 /// What is changed in a pod.
 #[derive(Debug, Default)]
@@ -47,19 +48,14 @@ pub fn mutate<'p>(
     if pod.is_mirror() {
         return Ok(Mutation::default());
     }
-    let mut builder = PatchBuilder::default();
-    let mut warnings = Vec::new();
+    let mut edits: Vec<Edit<'_>> = Vec::new();
+    defaults.edits(pod, &mut |edit| edits.push(edit));
     // What one container gets besides, such as a volume, may be what another one gets: that of the identity too.
-    let mut shared: Vec<Edit<'_>> = Vec::new();
-    defaults.edits(pod, &mut |edit| {
-        if edit.path.steps().len() == 2 && matches!(edit.op, EditOp::Append(_)) {
-            shared.push(edit.clone());
-        }
-        builder.add(edit);
-    });
-    identity.edits.into_iter().filter(|edit| !shared.contains(edit)).for_each(|edit| builder.add(edit));
-    warnings.extend(identity.refused);
+    let is_shared = |edit: &Edit<'_>| edit.subject == Subject::Pod && edits.contains(edit);
+    let of_identity: Vec<Edit<'_>> = identity.edits.into_iter().filter(|edit| !is_shared(edit)).collect();
+    let patch = patch_of(pod, text, edits.into_iter().chain(of_identity))?;
+    let mut warnings = identity.refused;
     warnings.extend(identity.warnings);
     warnings.extend(root_image_warning(pod, defaults, false));
-    Ok(Mutation { patch: builder.build(pod, text)?, warnings })
+    Ok(Mutation { patch, warnings })
 }

@@ -1,20 +1,22 @@
 //! The text of a JSON Patch (RFC 6902): operations, and the values in them.
 
-use std::io::Write as _;
-
-use serde::Serialize;
+use std::fmt::Write as _;
+use std::sync::Arc;
 
 use crate::finding::Value;
-use crate::json;
+use crate::json::{self, write_string};
 
 /// Longest patch, in bytes. In base 64 it is a third longer, and an answer has 256 KiB. Filling in 500 containers, the most
 /// of one kind, takes some 100 KiB.
 const LONGEST_PATCH: usize = 180 * 1024;
 
+/// Room for the patch of a pod of one container.
+const USUAL_PATCH: usize = 2048;
+
 /// Changes, in order, as a JSON array.
 #[derive(Debug, Default)]
 pub struct PatchText {
-    json: Vec<u8>,
+    json: String,
     operations: usize,
 }
 
@@ -39,11 +41,11 @@ pub(super) enum OperationKind {
 
 impl OperationKind {
     /// Its text up to the path.
-    fn start(self) -> &'static [u8] {
+    fn start(self) -> &'static str {
         match self {
-            Self::Add => br#"{"op":"add","path":"#,
-            Self::Replace => br#"{"op":"replace","path":"#,
-            Self::Remove => br#"{"op":"remove","path":"#,
+            Self::Add => r#"{"op":"add","path":""#,
+            Self::Replace => r#"{"op":"replace","path":""#,
+            Self::Remove => r#"{"op":"remove","path":""#,
         }
     }
 }
@@ -54,20 +56,28 @@ impl PatchText {
         &mut self,
         kind: OperationKind,
         path: &str,
-        write_value: impl FnOnce(&mut Vec<u8>),
+        write_value: impl FnOnce(&mut String),
     ) -> Result<(), PatchError> {
-        self.json.push(if self.operations == 0 { b'[' } else { b',' });
-        self.json.extend_from_slice(kind.start());
-        self.json.push(b'"');
-        self.json.extend_from_slice(path.as_bytes());
-        self.json.push(b'"');
-        if !matches!(kind, OperationKind::Remove) {
-            self.json.extend_from_slice(br#","value":"#);
-            write_value(&mut self.json);
+        if self.operations == 0 {
+            self.json.reserve(USUAL_PATCH);
         }
-        self.json.push(b'}');
+        self.json.push(if self.operations == 0 { '[' } else { ',' });
+        self.json.push_str(kind.start());
+        self.json.push_str(path);
+        if matches!(kind, OperationKind::Remove) {
+            self.json.push_str("\"}");
+        } else {
+            self.json.push_str(r#"","value":"#);
+            write_value(&mut self.json);
+            self.json.push('}');
+        }
         self.operations += 1;
         if self.json.len() > LONGEST_PATCH { Err(PatchError::TooLong) } else { Ok(()) }
+    }
+
+    /// Adds an operation for each item, which is JSON text, at the end of a list.
+    pub(super) fn push_each(&mut self, end: &str, items: &[Arc<str>]) -> Result<(), PatchError> {
+        items.iter().try_for_each(|item| self.push(OperationKind::Add, end, |json| json.push_str(item)))
     }
 
     /// How many changes it has.
@@ -78,32 +88,27 @@ impl PatchText {
 
     /// The text; `None` if there is nothing to change.
     #[must_use]
-    pub fn into_json(mut self) -> Option<Vec<u8>> {
+    pub fn into_json(mut self) -> Option<String> {
         if self.operations == 0 {
             return None;
         }
-        self.json.push(b']');
+        self.json.push(']');
         Some(self.json)
     }
 }
 
 /// Writes a value of an edit.
-pub(super) fn write_json(value: &Value<'_>, json: &mut Vec<u8>) {
+pub(super) fn write_json(value: &Value<'_>, json: &mut String) {
     match value {
-        Value::Bool(value) => json.extend_from_slice(if *value { b"true" } else { b"false" }),
-        // A number can always be written, and a `Vec` takes every byte.
+        Value::Bool(value) => json.push_str(if *value { "true" } else { "false" }),
+        // Writing to a text cannot fail.
         Value::Integer(number) => drop(write!(json, "{number}")),
-        Value::Text(text) => write_text(text, json),
+        Value::Text(text) => write_string(text, json),
         Value::ListOf(text) => {
-            json.push(b'[');
-            write_text(text, json);
-            json.push(b']');
+            json.push('[');
+            write_string(text, json);
+            json.push(']');
         }
-        Value::Json(text) => json.extend_from_slice(text.as_bytes()),
+        Value::Json(text) => json.push_str(text),
     }
-}
-
-pub(super) fn write_text(text: &str, json: &mut Vec<u8>) {
-    // A string can always be written, and a `Vec` takes every byte.
-    drop(text.serialize(&mut serde_json::Serializer::new(json)));
 }

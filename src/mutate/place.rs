@@ -1,6 +1,7 @@
 //! What the model of a pod tells of its text: whether something is there. Where it tells all that edits need to know, the text is
 //! not scanned again, which takes nearly as long as to read it.
 
+use crate::finding::Subject;
 use crate::pod::{Container, Pod};
 
 /// A place in a pod.
@@ -23,6 +24,20 @@ pub(super) enum Place<'p, 'b> {
 }
 
 impl<'p, 'b> Place<'p, 'b> {
+    /// The place of a part of a pod, if the model tells that it is there.
+    pub(super) fn of(pod: &'p Pod<'b>, subject: Subject<'_>) -> Option<Self> {
+        match subject {
+            Subject::Pod => pod.has_spec.then_some(Self::Spec(pod)),
+            Subject::Metadata => pod.has_metadata.then_some(Self::Metadata(pod)),
+            Subject::Container(at) => {
+                let (list, _) = Self::Spec(pod).member(at.kind.list())?;
+                let (container, _) = list.item(u32::try_from(at.index).ok()?)?;
+                Some(container)
+            }
+            Subject::Volume(..) => None,
+        }
+    }
+
     /// The place of a member, and whether it is there and not `null`; `None` if the model does not tell.
     pub(super) fn member(self, key: &str) -> Option<(Self, bool)> {
         match (self, key) {

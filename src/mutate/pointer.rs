@@ -1,13 +1,34 @@
 //! A JSON Pointer (RFC 6901) that grows and shrinks by steps, as it is written into a JSON string.
 
-use crate::mutate::patch_text::write_text;
+use crate::finding::Subject;
+use crate::json::write_escaped;
 use crate::path::write_number;
 
+/// Room for most pointers.
+const USUAL_LENGTH: usize = 80;
+
 /// The pointer, with what a JSON string escapes escaped.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct JsonPointer(String);
 
 impl JsonPointer {
+    /// The pointer to the whole.
+    pub(super) fn root() -> Self {
+        Self(String::with_capacity(USUAL_LENGTH))
+    }
+
+    /// The pointer to a part of a pod.
+    pub(super) fn of(subject: Subject<'_>) -> Self {
+        let mut pointer = Self::root();
+        let (root, item) = subject.place();
+        pointer.push_field(root);
+        if let Some((list, index)) = item {
+            pointer.push_field(list);
+            pointer.push_index(Some(index.try_into().unwrap_or(u32::MAX)));
+        }
+        pointer
+    }
+
     /// Adds a key, and returns what takes it away again.
     pub(super) fn push_key(&mut self, key: &str) -> usize {
         let length = self.0.len();
@@ -15,14 +36,15 @@ impl JsonPointer {
         if key.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             self.0.push_str(key);
         } else {
-            let mut quoted = Vec::with_capacity(key.len() + 2);
-            write_text(&key.replace('~', "~0").replace('/', "~1"), &mut quoted);
-            let quoted = String::from_utf8(quoted).unwrap_or_default();
-            self.0.push_str(
-                quoted.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or_default(),
-            );
+            write_escaped(&key.replace('~', "~0").replace('/', "~1"), &mut self.0);
         }
         length
+    }
+
+    /// Adds a field whose name is Kubernetes' own: it needs no escapes.
+    pub(super) fn push_field(&mut self, name: &str) {
+        self.0.push('/');
+        self.0.push_str(name);
     }
 
     /// Adds an index, or `-`.
@@ -54,7 +76,7 @@ mod tests {
 
     #[test]
     fn keys_are_escaped_twice() {
-        let mut pointer = JsonPointer::default();
+        let mut pointer = JsonPointer::root();
         let start = pointer.push_key("metadata");
         pointer.push_key("a.b/c~d\"e\n");
         pointer.push_index(Some(12));

@@ -135,7 +135,7 @@ impl<'a> Container<'a> {
     #[must_use]
     pub fn may_have_variable(&self, text: &str) -> bool {
         let is_list = !self.has_env() || self.env.starts_with('[');
-        !is_list || self.env.contains(text) || self.env.contains('\\')
+        !is_list || self.env.contains(text) || memchr::memchr(b'\\', self.env.as_bytes()).is_some()
     }
 
     /// Calls back with each variable of `env` and its index. Its value is for comparing alone, and never to be shown.

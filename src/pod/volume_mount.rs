@@ -38,7 +38,7 @@ impl<'a> VolumeMounts<'a> {
     #[must_use]
     pub fn may_have(self, text: &str) -> bool {
         let is_list = !self.are_set() || self.0.starts_with('[');
-        !is_list || self.0.contains(text) || self.0.contains('\\')
+        !is_list || self.0.contains(text) || memchr::memchr(b'\\', self.0.as_bytes()).is_some()
     }
 
     /// Calls back with each mount and its index.

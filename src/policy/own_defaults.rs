@@ -117,7 +117,8 @@ fn filled(pod: &Value, filler: &ActiveControl) -> Option<Value> {
 }
 
 /// Makes an edit in an object, and what leads to it.
-fn make(object: &mut Value, Edit { path, op }: &Edit<'_>) {
+fn make(object: &mut Value, edit: &Edit<'_>) {
+    let (path, op) = (edit.whole_path(), &edit.op);
     let Some((last, parents)) = path.split_last() else { return };
     let Some(parent) = parents.iter().try_fold(object, |at, step| member(at, step)) else { return };
     if *op == EditOp::Remove {
@@ -131,10 +132,14 @@ fn make(object: &mut Value, Edit { path, op }: &Edit<'_>) {
     let Some(field) = member(parent, last) else { return };
     match op {
         EditOp::Set(value) => *field = value.into(),
-        EditOp::Append(value) | EditOp::Prepend(value) => match field {
-            Value::Array(items) => items.push(value.into()),
-            _ => *field = json!([Value::from(value)]),
-        },
+        EditOp::Append(items) => {
+            if !field.is_array() {
+                *field = json!([]);
+            }
+            let items = items.iter().filter_map(|item| serde_json::from_str(item).ok());
+            field.as_array_mut().into_iter().for_each(|field| field.extend(items.clone()));
+        }
+        EditOp::Prepend(_) => {}
         EditOp::Remove => {}
     }
 }

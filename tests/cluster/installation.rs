@@ -68,7 +68,15 @@ fn the_api_server_takes_everything_that_is_shipped() {
     cluster.kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"]).succeeded();
     // Without it nothing in it can be tried.
     cluster.kubectl(&["apply", "--filename", &manifests("base/namespace.yaml")]).succeeded();
-    let overlays = ["aks", "cert-manager", "kind", "pod-security", "service-monitor", "templates-enforce"];
+    let overlays = [
+        "aks",
+        "cert-manager",
+        "kind",
+        "metadata-updates",
+        "pod-security",
+        "service-monitor",
+        "templates-enforce",
+    ];
     let folders = overlays.map(|overlay| format!("overlays/{overlay}"));
     for folder in folders.iter().map(String::as_str).chain(["base"]) {
         let tried = cluster.kubectl(&["apply", "--dry-run=server", "--kustomize", &manifests(folder)]);

@@ -34,6 +34,7 @@ mod smoke;
 mod static_manifests;
 mod survey;
 mod unjudged;
+mod updates;
 mod upstream_suite;
 mod wait;
 mod webhooks;

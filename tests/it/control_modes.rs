@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 use crate::pods::Alone as _;
 use crate::reviews::{apply, well_formed};
 
-fn reviewer(spec: &str) -> Reviewer {
+pub(crate) fn reviewer(spec: &str) -> Reviewer {
     let text = format!(
         "apiVersion: podgate.dev/v1alpha1\nkind: SecurityPolicy\nmetadata: {{name: p}}\n\
          spec: {{match: {{namespaces: [team]}}, {spec}}}\n"
@@ -18,7 +18,7 @@ fn reviewer(spec: &str) -> Reviewer {
 }
 
 /// A pod that satisfies the restricted level, changed.
-fn pod(change: impl FnOnce(&mut Json)) -> Json {
+pub(crate) fn pod(change: impl FnOnce(&mut Json)) -> Json {
     let mut pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "team"}, "spec": {
         "securityContext": {"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}},
         "containers": [{"name": "c", "image": "i", "securityContext": {
@@ -28,7 +28,7 @@ fn pod(change: impl FnOnce(&mut Json)) -> Json {
     pod
 }
 
-fn create(pod: &Json) -> Json {
+pub(crate) fn create(pod: &Json) -> Json {
     json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {
         "uid": "u", "operation": "CREATE", "namespace": "team", "name": "p",
         "kind": {"group": "", "version": "v1", "kind": "Pod"},
@@ -36,7 +36,7 @@ fn create(pod: &Json) -> Json {
         "object": pod, "oldObject": null, "dryRun": false}})
 }
 
-fn update(old: &Json, new: &Json) -> Json {
+pub(crate) fn update(old: &Json, new: &Json) -> Json {
     let mut review = create(new);
     review["request"]["operation"] = "UPDATE".into();
     review["request"]["oldObject"] = old.clone();
@@ -44,7 +44,7 @@ fn update(old: &Json, new: &Json) -> Json {
 }
 
 /// What a review comes to, with the text of the refusal or the warnings.
-fn said(reviewer: &Reviewer, review: &Json) -> (Outcome, String) {
+pub(crate) fn said(reviewer: &Reviewer, review: &Json) -> (Outcome, String) {
     let bytes = review.to_string();
     let answer = reviewer.alone(Webhook::Validate, bytes.as_bytes()).unwrap();
     let response = well_formed("control modes", Webhook::Validate, "u", &answer.body);

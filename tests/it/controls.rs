@@ -180,7 +180,8 @@ fn the_edits_of_a_fix_fix_what_was_found() {
 
 /// Makes an edit in an object, with what it leads through.
 fn make(object: &mut Json, edit: &Edit<'_>) {
-    let (last, parents) = edit.path.split_last().unwrap();
+    let path = edit.whole_path();
+    let (last, parents) = path.split_last().unwrap();
     let mut at = object;
     for step in parents {
         at = match step {
@@ -200,11 +201,14 @@ fn make(object: &mut Json, edit: &Edit<'_>) {
         Step::Key(key) => at.get_mut(key.as_ref()),
         Step::Index(index) => at.get_mut(*index),
     };
-    if let (EditOp::Append(value), Some(Json::Array(items))) = (&edit.op, at_last) {
-        return items.push(value.into());
+    let parsed = |items: &[std::sync::Arc<str>]| -> Vec<Json> {
+        items.iter().map(|item| serde_json::from_str(item).unwrap()).collect()
+    };
+    if let (EditOp::Append(added), Some(Json::Array(items))) = (&edit.op, at_last) {
+        return items.extend(parsed(added));
     }
     match (&edit.op, last) {
-        (EditOp::Append(value), Step::Key(key)) => at[key.as_ref()] = Json::from(vec![Json::from(value)]),
+        (EditOp::Append(added), Step::Key(key)) => at[key.as_ref()] = Json::from(parsed(added)),
         (EditOp::Set(value), Step::Key(key)) => at[key.as_ref()] = value.into(),
         (EditOp::Set(value), Step::Index(index)) => at[*index] = value.into(),
         (EditOp::Append(_), Step::Index(_)) | (EditOp::Prepend(_), _) => unreachable!("no control does"),

@@ -17,7 +17,7 @@ use podgate::doctor::{
 use serde_json::{Value as Json, json};
 
 use crate::pods::of_repository;
-use cases::{IDENTITY, Patch, Remove, With, broken, cases, enforce, gone, set};
+use cases::{IDENTITY, Patch, RESERVES_LABELS, Remove, With, broken, cases, enforce, gone, set};
 use world::{DAY, DEPLOYMENT, MUTATING, VALIDATING, World, certificate, namespaces, now};
 
 #[test]
@@ -225,6 +225,21 @@ fn labels_of_kubernetes_own_are_judged_by_other_webhooks() {
     let missing = ["CREATE", "UPDATE"]
         .map(|operation| format!("no rule for {operation} of namespaces: podgate is not asked about it"));
     assert_eq!(found, missing);
+}
+
+/// Where the component is used, and a policy needs it, nothing is left to say.
+#[test]
+fn updates_of_metadata_are_judged_where_they_are_asked_about() {
+    let path = of_repository("manifests/components/metadata-updates/kustomization.yaml");
+    let read = |text: &str| -> Json {
+        let document = podgate::yaml::read(text).remove(0).unwrap();
+        serde_json::from_slice(&document.root.to_json()).unwrap()
+    };
+    let component = read(&fs::read_to_string(path).unwrap());
+    let mut world = World::good();
+    world.patch(VALIDATING, &read(component["patches"][0]["patch"].as_str().unwrap()));
+    world.patch("ConfigMap", &set("/data/ml-restricted.yaml", RESERVES_LABELS.into()));
+    assert_eq!(examine(&world.installation()).findings, []);
 }
 
 /// A finding names the policy, the key, and what to do.

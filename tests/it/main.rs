@@ -82,5 +82,6 @@ mod tidy;
 mod told;
 mod trials;
 mod unjudged;
+mod updates;
 mod upstream_corners;
 mod wire;

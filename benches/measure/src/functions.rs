@@ -132,11 +132,13 @@ fn judging(name: &str, reviewer: Reviewer, webhook: Webhook, payload: &'static P
 
 /// A pod that asks for an identity of Azure, and is given one.
 fn with_identity(payload: &'static Payload) -> Result<Turn> {
-    let mut review: serde_json::Value = serde_json::from_slice(payload.review)?;
-    review["request"]["object"]["metadata"]["labels"][AZURE_LABEL] = "true".into();
+    // The label is put into the text, so that members keep the order in which an API server sends them.
+    let (before, behind) =
+        str::from_utf8(payload.review)?.split_once("\"labels\":{").ok_or("the pod has no labels")?;
+    let review = format!("{before}\"labels\":{{\"{AZURE_LABEL}\":\"true\",{behind}");
     // For as long as the process lives, as the other payloads.
     let payload: &'static Payload =
-        Box::leak(Box::new(Payload { name: payload.name, review: serde_json::to_vec(&review)?.leak() }));
+        Box::leak(Box::new(Payload { name: payload.name, review: review.into_bytes().leak() }));
     let account = ServiceAccount::new(
         [("azure.workload.identity/client-id", "0a0a0a0a-1111-4222-8333-444444444444")],
         [],

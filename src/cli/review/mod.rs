@@ -5,6 +5,7 @@ mod text;
 
 use std::fs;
 use std::io::{self, Read, Write};
+use std::mem;
 use std::path::PathBuf;
 
 use anyhow::Context;
@@ -160,11 +161,10 @@ impl AnswerWriter {
 /// The reviews of an input: its lines, if the first is a whole JSON text, and else the JSON texts that
 /// follow one another. What is not JSON is a review too, for the reviewer to refuse.
 fn split(input: &[u8]) -> Vec<&[u8]> {
-    let lines = || input.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
     let is_json = |text: &[u8]| serde_json::from_slice::<&RawValue>(text).is_ok();
-    let Some(first) = lines().next() else { return Vec::new() };
+    let Some(first) = lines(input).next() else { return Vec::new() };
     if is_json(first) {
-        return lines().collect();
+        return lines(input).collect();
     }
     let mut texts = serde_json::Deserializer::from_slice(input).into_iter::<&RawValue>();
     let mut reviews: Vec<&[u8]> = Vec::new();
@@ -178,6 +178,15 @@ fn split(input: &[u8]) -> Vec<&[u8]> {
         reviews.push(rest);
     }
     reviews
+}
+
+/// The lines of an input that hold anything, without the blanks around it.
+fn lines(input: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut start = 0;
+    // A review is a line of many kilobytes.
+    let ends = memchr::memchr_iter(b'\n', input).chain([input.len()]);
+    let lines = ends.map(move |end| input.get(mem::replace(&mut start, end + 1)..end).unwrap_or_default());
+    lines.map(<[u8]>::trim_ascii).filter(|line| !line.is_empty())
 }
 
 #[cfg(test)]

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::finding::{Edit, EditOp, Value};
+use crate::finding::{Edit, EditOp, FieldPath, Subject, Value};
 use crate::identity::azure::annotations::SkippedContainers;
 use crate::identity::azure::error::refused;
 use crate::identity::azure::settings::TokenLayout;
 use crate::identity::azure::variables::{Injected, MOST_VARIABLES};
 use crate::identity::provider::InjectionError;
-use crate::path::Path;
-use crate::pod::{Container, Pod};
+use crate::json::write_string;
+use crate::pod::{Container, ContainerKind, ContainerRef, Pod};
 use crate::text::printable;
 
 /// Longest name of a container in a message.
@@ -22,14 +22,16 @@ const LONGEST_VOLUME: usize = 63;
 /// What every container is given.
 #[derive(Debug)]
 pub(super) struct Block<'v> {
-    pub(super) variables: SmallVec<[&'v Injected; MOST_VARIABLES]>,
-    /// The mount, as JSON.
-    pub(super) mount: Arc<str>,
+    variables: SmallVec<[&'v Injected; MOST_VARIABLES]>,
+    /// The variables as entries of `env`.
+    pub(super) env: Arc<[Arc<str>]>,
+    /// The mount as the entry of `volumeMounts`.
+    pub(super) mounts: Arc<[Arc<str>]>,
     /// The name of its volume.
-    pub(super) volume: &'v str,
-    pub(super) layout: TokenLayout,
+    volume: &'v str,
+    layout: TokenLayout,
     /// Whether variables with other values are replaced: they are those of the account that the pod had.
-    pub(super) replaces: bool,
+    replaces: bool,
 }
 
 /// For each variable whether a container has it, and those that it has of another account, with their place in `env`.
@@ -48,22 +50,27 @@ enum FoundMount {
 #[derive(Debug, Default)]
 pub(super) struct Conflicts(SmallVec<[(&'static str, String, usize); 2]>);
 
-impl Block<'_> {
+impl<'v> Block<'v> {
+    pub(super) fn new(
+        variables: SmallVec<[&'v Injected; MOST_VARIABLES]>,
+        volume: &'v str,
+        layout: TokenLayout,
+        replaces: bool,
+    ) -> Self {
+        let env = variables.iter().map(|variable| Arc::clone(&variable.json)).collect();
+        Self { variables, env, mounts: [mount(volume, layout)].into(), volume, layout, replaces }
+    }
+
     /// Adds the edits of all containers of a pod. Ephemeral ones get nothing: a new pod has none.
     pub(super) fn add_to<'p>(
         &self,
-        pod: &Pod<'_>,
+        pod: &'p Pod<'_>,
         skipped: SkippedContainers<'_>,
         (edits, conflicts): (&mut Vec<Edit<'p>>, &mut Conflicts),
     ) -> Result<(), InjectionError> {
-        for (list, containers) in
-            [("initContainers", &pod.spec.init_containers), ("containers", &pod.spec.containers)]
-        {
-            for (index, container) in containers.iter().enumerate() {
-                if !skipped.has(&container.name) {
-                    self.add_to_container(container, (list, index), edits, conflicts)?;
-                }
-            }
+        let takes = |at: ContainerRef<'_>| at.kind != ContainerKind::Ephemeral && !skipped.has(at.name);
+        for (at, container) in pod.containers().filter(|(at, _)| takes(*at)) {
+            self.add_to_container(container, Subject::Container(at), edits, conflicts)?;
         }
         Ok(())
     }
@@ -71,35 +78,31 @@ impl Block<'_> {
     fn add_to_container<'p>(
         &self,
         container: &Container<'_>,
-        (list, index): (&'static str, usize),
+        subject: Subject<'p>,
         edits: &mut Vec<Edit<'p>>,
         conflicts: &mut Conflicts,
     ) -> Result<(), InjectionError> {
-        let field = |name: &'static str, steps: usize| {
-            let mut path = Path::with_capacity(steps);
-            path.push("spec");
-            path.push(list);
-            path.push(index);
-            path.push(name);
-            path
-        };
         let (has, replaced) = self.variables_of(container, conflicts)?;
         for (variable, at) in replaced {
-            let json = Value::Json(Arc::clone(&variable.json));
-            edits.push(Edit { path: field("env", 5).index(at), op: EditOp::Set(json) });
+            let op = EditOp::Set(Value::Json(Arc::clone(&variable.json)));
+            edits.push(Edit::new(subject, FieldPath::from("env").index(at), op));
         }
-        for (variable, _) in self.variables.iter().zip(has).filter(|(_, has)| !has) {
-            let json = Value::Json(Arc::clone(&variable.json));
-            edits.push(Edit { path: field("env", 4), op: EditOp::Append(json) });
+        let lacking: Arc<[Arc<str>]> = if has.contains(&true) {
+            self.env.iter().zip(has).filter(|(_, has)| !has).map(|(entry, _)| Arc::clone(entry)).collect()
+        } else {
+            Arc::clone(&self.env)
+        };
+        if !lacking.is_empty() {
+            edits.push(Edit::new(subject, "env", EditOp::Append(lacking)));
         }
-        let json = || Value::Json(Arc::clone(&self.mount));
         match self.mount_of(container)? {
             FoundMount::Present => {}
             FoundMount::Absent => {
-                edits.push(Edit { path: field("volumeMounts", 4), op: EditOp::Append(json()) });
+                edits.push(Edit::new(subject, "volumeMounts", EditOp::Append(Arc::clone(&self.mounts))));
             }
             FoundMount::Wrong(at) => {
-                edits.push(Edit { path: field("volumeMounts", 5).index(at), op: EditOp::Set(json()) });
+                let op = EditOp::Set(Value::Json(mount(self.volume, self.layout)));
+                edits.push(Edit::new(subject, FieldPath::from("volumeMounts").index(at), op));
             }
         }
         Ok(())
@@ -170,6 +173,17 @@ impl Block<'_> {
             ))),
         }
     }
+}
+
+/// The mount of the volume of this name, as JSON.
+fn mount(volume: &str, layout: TokenLayout) -> Arc<str> {
+    let mut json = String::with_capacity(128 + volume.len());
+    json.push_str("{\"name\":");
+    write_string(volume, &mut json);
+    json.push_str(",\"mountPath\":\"");
+    json.push_str(layout.mount_path());
+    json.push_str("\",\"readOnly\":true}");
+    json.into()
 }
 
 /// Whether a path is ours, however it is written. The API server takes `/a` and `/a/` for two places, and a container has one.

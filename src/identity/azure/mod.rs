@@ -64,14 +64,10 @@ impl Azure {
         let found = volume.find(&pod.spec.volumes)?;
         let skipped = SkippedContainers::of(pod);
         let own = variables(account);
-        let block = Block {
-            variables: self.variables.with(&own, endpoint.is_some()),
-            mount: volume.mount(found.name()),
-            volume: found.name(),
-            layout: self.settings.layout,
-            // Who has the token already was injected before, for the account that a policy now replaces.
-            replaces: recipient.is_new_account && !matches!(found, FoundVolume::Absent(_)),
-        };
+        // Who has the token already was injected before, for the account that a policy now replaces.
+        let replaces = recipient.is_new_account && !matches!(found, FoundVolume::Absent);
+        let variables = self.variables.with(&own, endpoint.is_some());
+        let block = Block::new(variables, volume.name(&found), self.settings.layout, replaces);
         let mut injection = Injection::default();
         let mut conflicts = Conflicts::default();
         block.add_to(pod, skipped, (&mut injection.edits, &mut conflicts))?;

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::finding::{Edit, EditOp, Value};
+use crate::finding::{Edit, EditOp, Subject, Value};
 use crate::identity::azure::annotations::SkippedContainers;
 use crate::identity::azure::containers::Block;
 use crate::identity::azure::error::{bad_annotation, refused};
@@ -11,7 +11,6 @@ use crate::identity::azure::settings::AzureSettings;
 use crate::identity::azure::variables::json_text;
 use crate::identity::azure_keys::{INJECT_PROXY, PROXY_PORT};
 use crate::identity::provider::InjectionError;
-use crate::path::Path;
 use crate::pod::{Container, Pod};
 
 /// The names of the two.
@@ -79,17 +78,13 @@ impl<'s> Proxy<'s> {
     ) {
         if self.lacks_init {
             let json = self.init(block, skipped.has(INIT));
-            edits.push(Edit {
-                path: Path::from_keys(["spec", "initContainers"]),
-                op: EditOp::Append(Value::Json(json)),
-            });
+            edits.push(Edit::new(Subject::Pod, "initContainers", EditOp::append(json)));
         }
         if self.lacks_sidecar {
             let list =
                 if self.settings.kubernetes_version.has_sidecars() { "initContainers" } else { "containers" };
             let json = self.sidecar(block, skipped.has(SIDECAR));
-            edits
-                .push(Edit { path: Path::from_keys(["spec", list]), op: EditOp::Prepend(Value::Json(json)) });
+            edits.push(Edit::new(Subject::Pod, list, EditOp::Prepend(Value::Json(json))));
         }
     }
 
@@ -134,13 +129,12 @@ pub(super) fn refused_by(enforced_level: Option<&str>) -> Option<String> {
 
 /// The entries of `env`, as JSON.
 fn env(block: &Block<'_>) -> String {
-    let entries: Vec<&str> = block.variables.iter().map(|variable| variable.json.as_ref()).collect();
-    entries.join(",")
+    block.env.join(",")
 }
 
 /// The member with the mounts, as JSON.
 fn mounts(block: &Block<'_>) -> String {
-    format!("\"volumeMounts\":[{}],", block.mount)
+    format!("\"volumeMounts\":[{}],", block.mounts.join(","))
 }
 
 /// Whether a pod lacks a container in the list that it belongs to.

@@ -1,17 +1,15 @@
 //! The volume with the token: its name, what is in it, and how one that is there already is recognised.
 
-use std::sync::Arc;
-
 use aws_lc_rs::digest::{SHA256, digest};
 use serde_json::Value as Json;
 
-use crate::finding::{Edit, EditOp, Value};
+use crate::finding::{Edit, EditOp, FieldPath, Subject, Value};
 use crate::identity::azure::annotations::Expiration;
 use crate::identity::azure::error::refused;
 use crate::identity::azure::settings::{AzureSettings, TokenEndpoint, TokenLayout, TrustedCa};
 use crate::identity::azure::variables::json_text;
 use crate::identity::provider::InjectionError;
-use crate::path::Path;
+use crate::json::write_string;
 use crate::pod::{Metadata, Volume};
 
 /// The name of the volume up to v1.5.1.
@@ -21,59 +19,64 @@ const PREFIX_OF_V16: &str = "azure-workload-identity-reserved-";
 /// How many bytes of the digest are in the name, as 30 digits: it has 63 characters, as many as a volume's may have.
 const DIGEST_BYTES: usize = 15;
 
+/// Room for the JSON of most volumes.
+const USUAL_VOLUME: usize = 512;
+
 /// The volume that a pod is to have.
 #[derive(Debug)]
-pub(super) struct TokenVolume {
+pub(super) struct TokenVolume<'s> {
     layout: TokenLayout,
     name: String,
-    /// Its `projected`, as JSON.
-    projected: String,
+    audience: &'s str,
+    expiration: Expiration,
+    /// The source with the CA of the token endpoint, as JSON, behind a comma; empty for none.
+    ca: String,
 }
 
 /// What a pod has of it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum FoundVolume<'p> {
-    /// Nothing; so it will have this name.
-    Absent(String),
+    /// Nothing.
+    Absent,
     /// The volume, under this name.
     Present(&'p str),
     /// One at this place under this name whose token is another: of another audience, or another lifetime.
     Different(usize, &'p str),
 }
 
-impl FoundVolume<'_> {
-    /// The name that the volume has, or will have.
-    pub(super) fn name(&self) -> &str {
-        match self {
-            Self::Absent(name) => name,
-            Self::Present(name) | Self::Different(_, name) => name,
-        }
-    }
-}
-
-impl TokenVolume {
+impl<'s> TokenVolume<'s> {
     pub(super) fn new(
-        settings: &AzureSettings,
-        endpoint: Option<&TokenEndpoint>,
+        settings: &'s AzureSettings,
+        endpoint: Option<&'s TokenEndpoint>,
         expiration: Expiration,
         metadata: &Metadata<'_>,
     ) -> Self {
-        let audience = endpoint.map_or(&settings.audience, |endpoint| &endpoint.audience);
-        let ca = endpoint.and_then(|endpoint| source_of(&endpoint.ca)).map(|ca| format!(",{ca}"));
         Self {
             layout: settings.layout,
             name: match settings.layout {
                 TokenLayout::V15 => NAME_OF_V15.to_owned(),
                 TokenLayout::V16 => name_of(metadata),
             },
-            projected: format!(
-                "{{\"sources\":[{{\"serviceAccountToken\":{{\"audience\":{},\"expirationSeconds\":{},\"path\":\"{}\"}}}}{}]}}",
-                json_text(audience),
-                expiration.0,
-                settings.layout.token_path(),
-                ca.unwrap_or_default()
-            ),
+            audience: endpoint.map_or(&settings.audience, |endpoint| &endpoint.audience),
+            expiration,
+            ca: endpoint
+                .and_then(|endpoint| source_of(&endpoint.ca))
+                .map(|ca| format!(",{ca}"))
+                .unwrap_or_default(),
         }
+    }
+
+    /// Adds its `projected` to a JSON text.
+    fn write_projected(&self, json: &mut String) {
+        json.push_str("{\"sources\":[{\"serviceAccountToken\":{\"audience\":");
+        write_string(self.audience, json);
+        json.push_str(",\"expirationSeconds\":");
+        json.push_str(&self.expiration.0.to_string());
+        json.push_str(",\"path\":\"");
+        json.push_str(self.layout.token_path());
+        json.push_str("\"}}");
+        json.push_str(&self.ca);
+        json.push_str("]}");
     }
 
     /// What a pod has of it already. One that was made for another name of the pod counts, too: a pod that was stored and is
@@ -91,7 +94,7 @@ impl TokenVolume {
             })
         });
         let Some((index, volume)) = position.and_then(|index| Some((index, volumes.get(index)?))) else {
-            return Ok(FoundVolume::Absent(self.name.clone()));
+            return Ok(FoundVolume::Absent);
         };
         let mut projected = read(volume);
         if self.token_in(&projected).is_none() {
@@ -104,7 +107,9 @@ impl TokenVolume {
         if let Some(projected) = projected.as_object_mut() {
             projected.remove("defaultMode");
         }
-        let is_same = serde_json::from_str::<Json>(&self.projected).is_ok_and(|wanted| wanted == projected);
+        let mut wanted = String::new();
+        self.write_projected(&mut wanted);
+        let is_same = serde_json::from_str::<Json>(&wanted).is_ok_and(|wanted| wanted == projected);
         // The older webhook takes any volume with a token at its path, and leaves it as it is.
         if is_same || self.layout == TokenLayout::V15 {
             return Ok(FoundVolume::Present(&volume.name));
@@ -121,23 +126,31 @@ impl TokenVolume {
         })
     }
 
-    /// The edit that adds the volume, or that gives the one there its content.
-    pub(super) fn edit<'p>(&self, found: &FoundVolume<'_>) -> Edit<'p> {
-        let name = json_text(found.name());
-        let json = Value::Json(format!("{{\"name\":{name},\"projected\":{}}}", self.projected).into());
-        let volumes = Path::from_keys(["spec", "volumes"]);
+    /// The name that the volume has, or will have.
+    pub(super) fn name<'f>(&'f self, found: &FoundVolume<'f>) -> &'f str {
         match found {
-            FoundVolume::Absent(_) | FoundVolume::Present(_) => {
-                Edit { path: volumes, op: EditOp::Append(json) }
-            }
-            FoundVolume::Different(index, _) => Edit { path: volumes.index(*index), op: EditOp::Set(json) },
+            FoundVolume::Absent => &self.name,
+            FoundVolume::Present(name) | FoundVolume::Different(_, name) => name,
         }
     }
 
-    /// The mount of the volume of this name.
-    pub(super) fn mount(&self, name: &str) -> Arc<str> {
-        let path = self.layout.mount_path();
-        format!("{{\"name\":{},\"mountPath\":\"{path}\",\"readOnly\":true}}", json_text(name)).into()
+    /// The edit that adds the volume, or that gives the one there its content.
+    pub(super) fn edit<'p>(&self, found: &FoundVolume<'_>) -> Edit<'p> {
+        let mut json = String::with_capacity(USUAL_VOLUME);
+        json.push_str("{\"name\":");
+        write_string(self.name(found), &mut json);
+        json.push_str(",\"projected\":");
+        self.write_projected(&mut json);
+        json.push('}');
+        match found {
+            FoundVolume::Absent | FoundVolume::Present(_) => {
+                Edit::new(Subject::Pod, "volumes", EditOp::append(json))
+            }
+            FoundVolume::Different(index, _) => {
+                let path = FieldPath::from("volumes").index(*index);
+                Edit::new(Subject::Pod, path, EditOp::Set(Value::Json(json.into())))
+            }
+        }
     }
 }
 
@@ -149,11 +162,12 @@ fn read(volume: &Volume<'_>) -> Json {
 /// The name of the volume since v1.6.0, from the name of the pod, or what its name will begin with.
 fn name_of(metadata: &Metadata<'_>) -> String {
     let digest = if metadata.name.is_empty() {
-        digest(&SHA256, format!("{} (prefix)", metadata.generate_name).as_bytes())
+        digest(&SHA256, [&metadata.generate_name, " (prefix)"].concat().as_bytes())
     } else {
         digest(&SHA256, metadata.name.as_bytes())
     };
-    let mut name = PREFIX_OF_V16.to_owned();
+    let mut name = String::with_capacity(PREFIX_OF_V16.len() + 2 * DIGEST_BYTES);
+    name.push_str(PREFIX_OF_V16);
     for byte in digest.as_ref().iter().take(DIGEST_BYTES) {
         for digit in [byte >> 4, byte & 0xf] {
             name.push(char::from_digit(digit.into(), 16).unwrap_or_default());
@@ -237,7 +251,8 @@ mod tests {
                 r#"{{"metadata":{{"name":"pod"}},"spec":{{"volumes":[{{"name":"{name}",{source}}}]}}}}"#
             );
             let pod = Pod::read(&mut Reader::over(&text)).expect("a pod");
-            let volume = TokenVolume::new(&settings(layout), None, Expiration(3600), &pod.metadata);
+            let settings = settings(layout);
+            let volume = TokenVolume::new(&settings, None, Expiration(3600), &pod.metadata);
             let found = match volume.find(&pod.spec.volumes) {
                 Ok(found) => format!("{found:?}"),
                 Err(error) => format!("refused: {error}"),

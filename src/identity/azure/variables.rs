@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 use crate::identity::azure::settings::{AzureSettings, TokenEndpoint, TrustedCa};
 use crate::identity::azure_keys::{CLIENT_ID, TENANT_ID};
 use crate::identity::service_account::ServiceAccount;
+use crate::json::write_string;
 
 /// The most variables of one container.
 pub(super) const MOST_VARIABLES: usize = 8;
@@ -22,8 +23,13 @@ pub(super) struct Injected {
 
 impl Injected {
     pub(super) fn new(name: &'static str, value: &str) -> Self {
-        let json = format!("{{\"name\":\"{name}\",\"value\":{}}}", json_text(value)).into();
-        Self { name, value: value.into(), json }
+        let mut json = String::with_capacity(64 + name.len() + value.len());
+        json.push_str("{\"name\":\"");
+        json.push_str(name);
+        json.push_str("\",\"value\":");
+        write_string(value, &mut json);
+        json.push('}');
+        Self { name, value: value.into(), json: json.into() }
     }
 
     /// A variable, unless its value is empty.
@@ -34,7 +40,9 @@ impl Injected {
 
 /// A text in JSON.
 pub(super) fn json_text(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+    let mut json = String::with_capacity(text.len() + 2);
+    write_string(text, &mut json);
+    json
 }
 
 /// The variables that depend on the settings alone.

@@ -102,7 +102,10 @@ fn to_json(found: Found<'_>) -> Json {
 impl FixReport {
     fn of_edit(op: &EditOp<'_>) -> Self {
         match op {
-            EditOp::Set(value) | EditOp::Append(value) | EditOp::Prepend(value) => Self::Set(value.into()),
+            EditOp::Set(value) | EditOp::Prepend(value) => Self::Set(value.into()),
+            EditOp::Append(items) => {
+                Self::Set(items.iter().filter_map(|item| serde_json::from_str::<Json>(item).ok()).collect())
+            }
             EditOp::Remove => Self::Remove(true),
         }
     }

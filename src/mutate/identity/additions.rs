@@ -12,7 +12,7 @@ use crate::evaluate::{Context, Disposition, Verdict, evaluate};
 use crate::finding::{Edit, EditOp, Subject, Value};
 use crate::json::{Reader, Result};
 use crate::mutate::identity::warning::{policy_name, warning};
-use crate::path::{Path, Step};
+use crate::path::Step;
 use crate::pod::{Pod, Spec};
 use crate::policy::SecurityPolicy;
 use crate::text::printable;
@@ -22,8 +22,14 @@ const LISTS: [&str; 3] = ["initContainers", "containers", "volumes"];
 /// Longest name of a container in a warning.
 const LONGEST_NAME: usize = 28;
 
-/// Something that is added: its list, and its edit.
-type Addition = (&'static str, usize);
+/// Something that is added.
+struct Addition {
+    /// Its list.
+    list: &'static str,
+    /// Its edit, and which of the items it is that the edit adds.
+    edit: usize,
+    item: usize,
+}
 
 /// Completes the edits that add containers, and tells what the policies will refuse of all that is added.
 ///
@@ -51,43 +57,47 @@ pub(super) fn judge_additions(
     let mut volumes = Vec::new();
     verdict.defaults().edits(&additions, &mut |default| fill_in(&default, &added, edits, &mut volumes));
     let is_new = |volume: &Json| pod.spec.volumes.iter().all(|known| volume["name"] != *known.name);
-    edits.extend(volumes.into_iter().filter(is_new).map(|volume| Edit {
-        path: Path::from_keys(["spec", "volumes"]),
-        op: EditOp::Append(Value::Json(volume.to_string().into())),
-    }));
+    let volumes = volumes.into_iter().filter(is_new).map(|volume| EditOp::append(volume.to_string()));
+    edits.extend(volumes.map(|add| Edit::new(Subject::Pod, "volumes", add)));
     Ok(refusals(&verdict))
 }
 
 /// What is added to the lists, list by list.
 fn additions(edits: &[Edit<'_>]) -> SmallVec<[Addition; 4]> {
-    let list_of = |edit: &Edit<'_>| match (edit.path.steps(), &edit.op) {
-        ([_, last], EditOp::Append(Value::Json(_)) | EditOp::Prepend(Value::Json(_))) => {
-            LISTS.into_iter().find(|list| last.as_key() == Some(list))
+    let mut added = SmallVec::new();
+    for list in LISTS {
+        let is_of_list =
+            |edit: &Edit<'_>| edit.subject == Subject::Pod && edit.path.only_fields() == Some(list);
+        for (edit, op) in edits.iter().enumerate().filter(|(_, edit)| is_of_list(edit)) {
+            let items = 0..items(&op.op).len();
+            added.extend(items.map(|item| Addition { list, edit, item }));
         }
-        _ => None,
-    };
-    let added = edits.iter().enumerate().filter_map(|(index, edit)| Some((list_of(edit)?, index)));
-    let mut added: SmallVec<[Addition; 4]> = added.collect();
-    added.sort_by_key(|(list, _)| LISTS.iter().position(|known| known == list));
+    }
     added
+}
+
+/// The items that an edit adds to a list.
+fn items<'e>(op: &'e EditOp<'_>) -> &'e [Arc<str>] {
+    match op {
+        EditOp::Append(items) => items,
+        EditOp::Prepend(Value::Json(item)) => std::slice::from_ref(item),
+        EditOp::Prepend(_) | EditOp::Set(_) | EditOp::Remove => &[],
+    }
 }
 
 /// A pod that has what is added and nothing else, as JSON.
 fn pod_of(added: &[Addition], edits: &[Edit<'_>]) -> String {
     let mut text = String::from("{\"spec\":{");
     // A list that is read has room made for it: most pods get a volume and no container.
-    let is_used = |list: &&str| added.iter().any(|(of, _)| of == list);
+    let is_used = |list: &&str| added.iter().any(|addition| addition.list == *list);
     for list in LISTS.into_iter().filter(is_used) {
         text.push_str(if text.ends_with(']') { ",\"" } else { "\"" });
         text.push_str(list);
         text.push_str("\":[");
-        for (_, edit) in added.iter().filter(|(of, _)| *of == list) {
-            let op = edits.get(*edit).map(|edit| &edit.op);
-            let Some(EditOp::Append(Value::Json(json)) | EditOp::Prepend(Value::Json(json))) = op else {
-                continue;
-            };
+        for Addition { edit, item, .. } in added.iter().filter(|addition| addition.list == list) {
+            let json = edits.get(*edit).and_then(|edit| items(&edit.op).get(*item));
             text.push_str(if text.ends_with('[') { "" } else { "," });
-            text.push_str(json);
+            text.push_str(json.map_or("null", AsRef::as_ref));
         }
         text.push(']');
     }
@@ -98,42 +108,63 @@ fn pod_of(added: &[Addition], edits: &[Edit<'_>]) -> String {
 /// Makes one of the edits that fill in what is added, in the edit that adds it. A volume that a container gets besides is
 /// added to `volumes`.
 fn fill_in(default: &Edit<'_>, added: &[Addition], edits: &mut [Edit<'_>], volumes: &mut Vec<Json>) {
-    let (value, is_item) = match &default.op {
-        EditOp::Set(value) => (Json::from(value), false),
-        EditOp::Append(value) => (Json::from(value), true),
-        EditOp::Prepend(_) | EditOp::Remove => return,
+    let parsed = |items: &[Arc<str>]| -> Vec<Json> {
+        items.iter().filter_map(|item| serde_json::from_str(item).ok()).collect()
     };
-    match default.path.steps() {
-        [_, Step::Key(list), Step::Index(index), field @ ..] => {
-            let place = added.iter().filter(|(of, _)| of == list).nth(*index);
-            let edit = place.and_then(|(_, edit)| edits.get_mut(*edit)).map(|edit| &mut edit.op);
-            if let Some(EditOp::Append(container) | EditOp::Prepend(container)) = edit {
-                let mut json = Json::from(&*container);
-                set(&mut json, field, value, is_item);
-                *container = Value::Json(Arc::from(json.to_string()));
+    match (default.subject, &default.op) {
+        (Subject::Container(at), EditOp::Set(_) | EditOp::Append(_)) => {
+            let place = added.iter().filter(|addition| addition.list == at.kind.list()).nth(at.index);
+            let Some(Addition { edit, item, .. }) = place else { return };
+            let Some(edit) = edits.get_mut(*edit) else { return };
+            let mut all: Vec<Arc<str>> = items(&edit.op).to_vec();
+            let Some(text) = all.get_mut(*item) else { return };
+            let Ok(mut container) = serde_json::from_str(text) else { return };
+            let field: Vec<Step<'_>> = default.path.steps().collect();
+            match &default.op {
+                EditOp::Append(items) => add_to(&mut container, &field, parsed(items)),
+                EditOp::Set(value) => set(&mut container, &field, value.into()),
+                EditOp::Prepend(_) | EditOp::Remove => {}
             }
+            *text = container.to_string().into();
+            edit.op = match &edit.op {
+                EditOp::Prepend(_) => EditOp::Prepend(Value::Json(Arc::clone(text))),
+                EditOp::Append(_) | EditOp::Set(_) | EditOp::Remove => EditOp::Append(all.into()),
+            };
         }
-        [_, Step::Key(list)] if list == "volumes" => volumes.push(value),
-        _ => {}
+        (Subject::Pod, EditOp::Append(items)) if default.path.is("volumes") => volumes.extend(parsed(items)),
+        (Subject::Container(_) | Subject::Pod | Subject::Volume(..) | Subject::Metadata, _) => {}
     }
 }
 
-/// Sets a field of a container, or adds an item to a list of it.
-fn set(container: &mut Json, field: &[Step<'_>], value: Json, is_item: bool) {
-    let place = field.iter().try_fold(container, |parent, step| match (parent, step) {
-        (Json::Object(members), Step::Key(key)) => Some(members.entry(key.as_ref()).or_insert(Json::Null)),
-        (parent @ Json::Null, Step::Key(key)) => {
-            *parent = Json::Object(serde_json::Map::new());
-            parent.as_object_mut().map(|members| members.entry(key.as_ref()).or_insert(Json::Null))
-        }
-        (_, Step::Key(_) | Step::Index(_)) => None,
-    });
-    match place {
-        Some(Json::Array(items)) if is_item => items.push(value),
-        Some(place) if is_item => *place = Json::Array(vec![value]),
-        Some(place) => *place = value,
+/// Sets a field of a container.
+fn set(container: &mut Json, field: &[Step<'_>], value: Json) {
+    if let Some(place) = member(container, field) {
+        *place = value;
+    }
+}
+
+/// Adds items to a list of a container, which is made where there is none.
+fn add_to(container: &mut Json, field: &[Step<'_>], items: Vec<Json>) {
+    match member(container, field) {
+        Some(Json::Array(list)) => list.extend(items),
+        Some(place) => *place = items.into(),
         None => {}
     }
+}
+
+/// A field of a container, which is made where there is none, with what leads to it.
+fn member<'j>(container: &'j mut Json, field: &[Step<'_>]) -> Option<&'j mut Json> {
+    field.iter().try_fold(container, |parent, step| {
+        if parent.is_null() {
+            *parent = Json::Object(serde_json::Map::new());
+        }
+        match (parent, step) {
+            (Json::Object(members), Step::Key(key)) => {
+                Some(members.entry(key.as_ref()).or_insert(Json::Null))
+            }
+            (_, Step::Key(_) | Step::Index(_)) => None,
+        }
+    })
 }
 
 /// A warning for each policy and each thing that it will refuse.

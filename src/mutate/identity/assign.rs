@@ -1,10 +1,9 @@
 //! The edits that give a pod another service account: all that the API server did for the old one is done for the new one.
 
-use crate::finding::{Edit, EditOp, Value};
+use crate::finding::{Edit, EditOp, FieldPath, Subject, Value};
 use crate::identity::{AZURE_LABEL as LABEL, ServiceAccount};
 use crate::json::{Reader, Result, members};
 use crate::mutate::identity::warning::warning;
-use crate::path::Path;
 use crate::pod::Pod;
 use crate::text::printable;
 
@@ -20,9 +19,12 @@ pub(super) fn assign<'p>(target: &'p str, pod: &Pod<'_>) -> impl Iterator<Item =
     let swap: Vec<Edit<'p>> = accounts
         .into_iter()
         .filter(|(_, account)| *account != target)
-        .map(|(field, _)| set(["spec", field], target))
+        .map(|(field, _)| Edit::new(Subject::Pod, field, EditOp::Set(Value::Text(target))))
         .collect();
-    let label = pod.metadata.label(LABEL).is_none().then(|| set(["metadata", "labels", LABEL], "true"));
+    let label = pod.metadata.label(LABEL).is_none().then(|| {
+        let path = FieldPath::from("labels").key(LABEL);
+        Edit::new(Subject::Metadata, path, EditOp::Set(Value::Text("true")))
+    });
     swap.into_iter().chain(label)
 }
 
@@ -71,9 +73,5 @@ pub(super) fn swap_pull_secrets<'p>(
     } else {
         EditOp::Set(Value::Json(serde_json::Value::Array(secrets).to_string().into()))
     };
-    Some(Edit { path: Path::from_keys(["spec", "imagePullSecrets"]), op })
-}
-
-fn set<'p, const N: usize>(keys: [&'p str; N], value: &'p str) -> Edit<'p> {
-    Edit { path: Path::from_keys(keys), op: EditOp::Set(Value::Text(value)) }
+    Some(Edit::new(Subject::Pod, "imagePullSecrets", op))
 }

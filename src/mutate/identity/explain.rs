@@ -1,6 +1,7 @@
 //! What a policy on trial would change, in warnings: in a sentence, or change by change.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use serde_json::Value as Json;
 
@@ -32,22 +33,22 @@ pub(super) fn explain(
     planned: &IdentityChange<'_>,
     done: &IdentityChange<'_>,
 ) -> Vec<String> {
-    let done: HashSet<&Edit<'_>> = done.edits.iter().collect();
-    let edits = || planned.edits.iter().filter(|edit| !done.contains(edit));
-    let count = edits().count();
-    if count == 0 {
+    let done: HashSet<Edit<'_>> = done.edits.iter().flat_map(Edit::one_by_one).collect();
+    let planned = planned.edits.iter().flat_map(Edit::one_by_one);
+    let edits: Vec<Edit<'_>> = planned.filter(|edit| !done.contains(edit)).collect();
+    if edits.is_empty() {
         return Vec::new();
     }
     let name = policy_name(&policy.name);
     if policy.mode != IdentityMode::Explain {
         let what = match policy.target() {
             Some(target) if target != pod.service_account() => format!("service account {target}"),
-            _ => counted(count, "change"),
+            _ => counted(edits.len(), "change"),
         };
         return vec![warning(&format!("IdentityPolicy {name} would give this pod: {what}"))];
     }
     let mut changes = Changes::default();
-    edits().for_each(|edit| changes.add(edit, pod));
+    edits.iter().for_each(|edit| changes.add(edit, pod));
     let Changes { set, add, remove } = changes;
     let mut lines = Vec::new();
     for (verb, items) in [("set", set), ("add", add), ("remove", remove)] {
@@ -79,7 +80,8 @@ fn joined(beginning: &str, items: Vec<String>) -> Vec<String> {
 
 impl Changes {
     fn add(&mut self, edit: &Edit<'_>, pod: &Pod<'_>) {
-        let keys: Vec<&str> = edit.path.iter().filter_map(Step::as_key).collect();
+        let path = edit.whole_path();
+        let keys: Vec<&str> = path.iter().filter_map(Step::as_key).collect();
         match (&edit.op, keys.as_slice()) {
             // The name's alias says nothing more.
             (_, ["spec", "serviceAccount"]) => {}
@@ -93,18 +95,21 @@ impl Changes {
             (EditOp::Set(Value::Bool(value)), ["spec", field]) => {
                 push(&mut self.set, format!("{field}: {value}"));
             }
-            (EditOp::Set(_), _) => push(&mut self.set, edit.path.to_string()),
-            (EditOp::Append(value) | EditOp::Prepend(value), keys) => {
-                for item in added(keys, value) {
-                    push(&mut self.add, item);
-                }
+            (EditOp::Set(_), _) => push(&mut self.set, path.to_string()),
+            (EditOp::Append(items), keys) => {
+                items.iter().for_each(|item| self.add_to_list(keys, &Value::Json(Arc::clone(item))));
             }
+            (EditOp::Prepend(value), keys) => self.add_to_list(keys, value),
             (EditOp::Remove, ["spec", "volumes"]) => {
-                push(&mut self.remove, format!("volume {}", volume_at(&edit.path, pod)));
+                push(&mut self.remove, format!("volume {}", volume_at(&path, pod)));
             }
             (EditOp::Remove, ["spec", _, "volumeMounts"]) => push(&mut self.remove, "its mounts".to_owned()),
-            (EditOp::Remove, _) => push(&mut self.remove, edit.path.to_string()),
+            (EditOp::Remove, _) => push(&mut self.remove, path.to_string()),
         }
+    }
+
+    fn add_to_list(&mut self, keys: &[&str], value: &Value<'_>) {
+        added(keys, value).into_iter().for_each(|item| push(&mut self.add, item));
     }
 }
 

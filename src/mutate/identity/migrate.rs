@@ -3,14 +3,13 @@
 //! Where nobody can say which account that is, nothing is changed, and warnings say why: the pod goes on with the identity that
 //! it has.
 
-use crate::finding::{Edit, EditOp, Value};
+use crate::finding::{Edit, EditOp, FieldPath, Subject, Value};
 use crate::identity::aad_pod_identity::{
     AZUREML_SERVICE_LABEL, LEGACY_LABEL, LegacyPod, MigrationTarget, PodIdentities, migration_target,
     warning_line,
 };
 use crate::identity::{AZURE_LABEL, ServiceAccount};
 use crate::mutate::identity::change::IdentityError;
-use crate::path::Path;
 use crate::pod::Pod;
 use crate::policy::{IdentityPolicy, LookupError, MigrationMode};
 
@@ -151,5 +150,5 @@ fn unknown(policy: &IdentityPolicy, selector: &str, reason: LookupError) -> Resu
 }
 
 fn label(op: EditOp<'_>) -> Edit<'_> {
-    Edit { path: Path::from_keys(["metadata", "labels", LEGACY_LABEL]), op }
+    Edit::new(Subject::Metadata, FieldPath::from("labels").key(LEGACY_LABEL), op)
 }

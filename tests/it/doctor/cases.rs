@@ -64,6 +64,19 @@ spec:
   standard: {enforce: baseline}
 ";
 
+/// A policy that judges updates of labels.
+pub(super) const RESERVES_LABELS: &str = "apiVersion: podgate.dev/v1alpha1
+kind: SecurityPolicy
+metadata: {name: ml-restricted}
+spec:
+  match: {namespaceSelector: {matchLabels: {podgate.dev/policy: ml-restricted}}}
+  standard: {enforce: restricted}
+  controls: {reservedLabels: {keys: [kueue.x-k8s.io/managed]}}
+";
+
+/// The condition of the component that asks about them.
+const SPEC_OR_METADATA: &str = r#"request.operation != "UPDATE" || object.spec != oldObject.spec || object.metadata.?labels.orValue({}) != oldObject.metadata.?labels.orValue({}) || object.metadata.?annotations.orValue({}) != oldObject.metadata.?annotations.orValue({})"#;
+
 /// Every check with what sets it off, and words of what is then found.
 pub(super) fn cases() -> Vec<(HealthCheck, DiagnosisSeverity, &'static str, Break)> {
     use DiagnosisSeverity::{Error, Info, Warning};
@@ -213,6 +226,18 @@ pub(super) fn cases() -> Vec<(HealthCheck, DiagnosisSeverity, &'static str, Brea
                     json!({ "key": "cloud.example.com/system", "operator": "DoesNotExist" }),
                 ),
             ),
+        ),
+        (
+            HealthCheck::MetadataUpdates,
+            Error,
+            "leaves out updates of labels and annotations, which a policy judges",
+            Patch("ConfigMap", set("/data/ml-restricted.yaml", RESERVES_LABELS.into())),
+        ),
+        (
+            HealthCheck::MetadataUpdates,
+            Info,
+            "asks about updates of labels and annotations, which no policy judges",
+            Patch(VALIDATING, set("/webhooks/0/matchConditions/0/expression", SPEC_OR_METADATA.into())),
         ),
         (
             HealthCheck::MatchCondition,

@@ -166,6 +166,7 @@ fn the_chart_takes_no_group_that_it_does_not_know() {
         ("webhooks.templates.groups={ray.oi}", "webhooks.templates.groups: podgate knows no kinds of ray.oi"),
         ("webhooks.templates.groups={ray.io},podSecurity.enabled=true", "podgate knows no kinds of ray.io"),
         ("webhooks.templates.enforce=true,podSecurity.enabled=true", "give one of the two"),
+        ("webhooks.validating.metadataUpdates=true,podSecurity.enabled=true", "give one of the two"),
         ("webhooks.templates.enforce=true,webhooks.templates.enabled=false", "it is not enabled"),
         ("webhooks.templates.enforce=yes", "got string, want boolean"),
     ] {
