@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::controls::api_token::{AUTOMOUNT, strip};
 use crate::controls::{Cel, Check, CheckedPod, Control, Doc, Origin, Parameters, Violation, text};
-use crate::finding::{Edit, Finding, Fix, Found, Sink, Subject, Value};
+use crate::finding::{Edit, FieldPath, Finding, Fix, Found, Sink, Subject, Value};
 use crate::pod::{Changes, Pod};
 
 pub(super) static CONTROL: Control = Control {
@@ -24,7 +24,7 @@ pub(super) static CONTROL: Control = Control {
                control. With `fillIn: true` the mutating webhook sets `false` where the field is absent, and takes out the \
                volume that the API server has added, with its mounts.",
         history: "Enabled where a policy sets `controls.automountServiceAccountToken`.",
-        fields: &["spec.automountServiceAccountToken", "spec.volumes[*]"],
+        fields: &["spec.automountServiceAccountToken", "spec.volumes[*].projected"],
         fix: "Set `automountServiceAccountToken: false`. A program that needs the API server runs where a policy without \
               this control holds.",
         example: "automountServiceAccountToken: false\n",
@@ -55,7 +55,8 @@ impl Check for AutomountServiceAccountToken {
         for (index, volume) in pod.spec.volumes.iter().enumerate() {
             if volume.is_api_server_token() {
                 let subject = Subject::Volume(index, &volume.name);
-                sink(Finding::new(subject, "", Found::Text(TOKEN), Fix::remove()).help("and its mounts"));
+                let fix = Fix::remove_at(subject, FieldPath::default());
+                sink(Finding::new(subject, "projected", Found::Text(TOKEN), fix).help("and its mounts"));
             }
         }
     }

@@ -134,6 +134,9 @@ impl ParameterError {
 }
 
 impl Parameters {
+    /// The parameters with which podgate fills in what a pod leaves out: a switch, and values to fill in.
+    pub const FILLING_IN: [&str; 3] = ["fillIn", "default", "defaultAdd"];
+
     /// Parameters of this type.
     #[must_use]
     pub const fn of<P: Check + DeserializeOwned + Serialize + JsonSchema + 'static>() -> Self {

@@ -3,8 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde_json::Value as Json;
+
+use crate::controls::CheckedPod;
+use crate::evaluate::accepted::{Question, Questions};
 use crate::evaluate::obstacles::RefusedObstacles;
-use crate::finding::{Edit, EditOp, FieldPath, Finding, Fix, Found, Obstacles, Safety, Subject, Value};
+use crate::finding::{Edit, EditOp, FieldPath, Finding, Fix, Obstacles, Safety, Subject, Value};
 use crate::pod::{ContainerKind, ContainerRef, Pod};
 use crate::policy::{ActiveControl, SecurityPolicy};
 
@@ -13,8 +17,12 @@ use crate::policy::{ActiveControl, SecurityPolicy};
 pub struct Defaults<'p> {
     /// What is filled in anywhere: each change once.
     fills: Vec<Fill<'p>>,
-    /// For each part of the pod. Most pods have a few, which are not worth hashing.
-    of_parts: BTreeMap<Part, Filled>,
+    /// What is filled in at once, for each part of the pod. Most pods have a few, which are not worth hashing.
+    now: BTreeMap<Part, Fills>,
+    /// What is filled in once the author has changed what contradicts it, for which the pod is refused: little, as a rule.
+    later: BTreeMap<Part, Fills>,
+    /// Of controls that find something where others fill in what they would not.
+    questions: Questions<'p>,
 }
 
 /// The control that fills something in, as a policy has it.
@@ -47,16 +55,7 @@ enum Part {
     Container(ContainerKind, u32),
 }
 
-/// A bit for each of the changes that are made to a part.
-#[derive(Debug, Default, Clone, Copy)]
-struct Filled {
-    /// At once.
-    now: Fills,
-    /// Once the author has changed what contradicts it, for which the pod is refused.
-    later: Fills,
-}
-
-/// A set of changes, by their place in the list.
+/// A set of changes, by their place in the list: a bit for each.
 type Fills = u128;
 
 impl<'p> Defaults<'p> {
@@ -69,7 +68,8 @@ impl<'p> Defaults<'p> {
         really: Option<&Defaults<'p>>,
     ) -> bool {
         if finding.is_auto_fixable() {
-            self.set(filler, finding, really, |filled, bit| filled.now |= bit);
+            let own = self.changes(filler, finding, really);
+            fill_in(&mut self.now, finding.subject, own);
         }
         waits_for(finding).is_some()
     }
@@ -83,27 +83,27 @@ impl<'p> Defaults<'p> {
         refused: &RefusedObstacles,
     ) {
         if waits_for(finding).is_some_and(|obstacles| refused.of(finding).contain(obstacles)) {
-            self.set(filler, finding, really, |filled, bit| filled.later |= bit);
+            let own = self.changes(filler, finding, really);
+            fill_in(&mut self.later, finding.subject, own);
         }
     }
 
-    /// The first that fills in a field has its way: what cannot stand beside it is not filled in, and the pod stays refused
-    /// for it.
-    fn set(
-        &mut self,
-        filler: Filler<'p>,
-        finding: &Finding<'p>,
-        really: Option<&Defaults<'p>>,
-        set: impl Fn(&mut Filled, Fills),
-    ) {
-        let (Fix::Edit { op, .. }, Some(part)) = (&finding.fix, Part::of(finding.subject)) else { return };
-        let Some(at) = self.place(filler, &finding.path, op, really) else { return };
-        let (Some(bit), Some(fill)) = (bit(at), self.fills.get(at)) else { return };
-        let is_rival = |of: &Defaults<'_>, rivals: Fills| of.filled(part).all() & rivals != 0;
-        if is_rival(self, fill.rivals) || really.is_some_and(|really| is_rival(really, fill.real_rivals)) {
-            return;
+    /// What the fix of a finding changes; nothing if it cannot be made. The first that fills in a field has its way: what cannot
+    /// stand beside it is not filled in, and the pod stays refused for it, unless its control takes the other for as good.
+    fn changes(&mut self, filler: Filler<'p>, finding: &Finding<'p>, really: Option<&Defaults<'p>>) -> Fills {
+        let Some(part) = Part::of(finding.subject) else { return 0 };
+        let filled = self.filled(part);
+        let really_filled = really.map(|really| really.filled(part)).unwrap_or_default();
+        let mut own = 0;
+        for op in ops_of(finding) {
+            let Some(at) = self.place(filler, &finding.path, op, really) else { return 0 };
+            let (Some(bit), Some(fill)) = (bit(at), self.fills.get(at)) else { return 0 };
+            if filled & fill.rivals != 0 || really_filled & fill.real_rivals != 0 {
+                return 0;
+            }
+            own |= bit;
         }
-        set(self.of_parts.entry(part).or_default(), bit);
+        own
     }
 
     /// The place of a change in the list, to which it is added. `None` for one that adds nothing, and where there are too many
@@ -136,47 +136,73 @@ impl<'p> Defaults<'p> {
         Some(at)
     }
 
-    /// Whether filling in fixes a finding, now or once the author has fixed the rest: by its own fix, or by that of
-    /// another for the same field.
-    pub(super) fn cover(&self, finding: &Finding<'_>) -> bool {
-        self.has(finding, Filled::all)
+    /// Asks a control that finds something, where another fills in what it would not, whether that is as good.
+    pub(super) fn ask(&mut self, active: &'p ActiveControl, finding: &Finding<'p>, checked: CheckedPod<'p>) {
+        let Some(part) = Part::of(finding.subject) else { return };
+        let filled = self.filled(part);
+        let is_near = |fill: &Fill<'_>| is_within(&fill.path, &finding.path);
+        if self.makes(filled, finding) || !self.among(filled).any(is_near) {
+            return;
+        }
+        let fills =
+            self.among(filled).filter_map(|fill| Some((fill.path.clone(), self.op_beside(fill, filled)?)));
+        let fills: Vec<_> = fills.collect();
+        let question = Question { active, kind: part.kind(), path: finding.path.clone(), filled };
+        self.questions.ask(question, checked, &fills);
+    }
+
+    /// Whether filling in fixes a finding of a control, now or once the author has fixed the rest: by its own fix, or by that
+    /// of another for the same field.
+    pub(super) fn cover(&self, active: &ActiveControl, finding: &Finding<'_>) -> bool {
+        self.has(active, finding, |part| self.filled(part))
     }
 
     /// Whether it fixes a finding of the pod as it is.
-    pub(super) fn cover_now(&self, finding: &Finding<'_>) -> bool {
-        self.has(finding, |filled| filled.now)
+    pub(super) fn cover_now(&self, active: &ActiveControl, finding: &Finding<'_>) -> bool {
+        self.has(active, finding, |part| of(&self.now, part))
     }
 
-    fn has(&self, finding: &Finding<'_>, fills: impl Fn(Filled) -> Fills) -> bool {
-        let filled = Part::of(finding.subject).map(|part| fills(self.filled(part))).unwrap_or_default();
-        filled != 0 && self.among(filled).any(|fill| fill.fixes(finding))
+    fn has(&self, active: &ActiveControl, finding: &Finding<'_>, fills: impl Fn(Part) -> Fills) -> bool {
+        Part::of(finding.subject).is_some_and(|part| {
+            let filled = fills(part);
+            filled != 0
+                && (self.makes(filled, finding)
+                    || self.questions.is_accepted(active, part.kind(), &finding.path, filled))
+        })
+    }
+
+    /// Whether all that fixes a finding is among what is filled in, whoever asks for it.
+    fn makes(&self, filled: Fills, finding: &Finding<'_>) -> bool {
+        let mut ops = ops_of(finding).peekable();
+        ops.peek().is_some()
+            && ops.all(|op| self.among(filled).any(|fill| fill.path == finding.path && fill.op == *op))
     }
 
     /// Whether nothing is filled in.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.of_parts.is_empty()
+        self.now.is_empty() && self.later.is_empty()
     }
 
     /// The name of the policy that has a field of a container filled in.
     pub(super) fn policy_that_sets(&self, at: ContainerRef<'_>, field: &str) -> Option<&'p str> {
-        let filled = Part::of(Subject::Container(at)).map(|part| self.filled(part).now).unwrap_or_default();
+        let filled = Part::of(Subject::Container(at)).map(|part| of(&self.now, part)).unwrap_or_default();
         let mut fills = self.among(filled).filter(|fill| fill.path.is(field));
         fills.next().map(|fill| fill.filler.policy.name.as_ref())
     }
 
     /// Reports the edits that fill in everything, part by part, and then those that have to be made besides.
     pub fn edits(&self, pod: &'p Pod<'p>, edit: &mut dyn FnMut(Edit<'p>)) {
-        for (part, filled) in &self.of_parts {
-            for fill in self.among(filled.now) {
-                if let Some(op) = self.op_beside(fill, filled.now) {
+        for (part, filled) in &self.now {
+            for fill in self.among(*filled) {
+                if let Some(op) = self.op_beside(fill, *filled) {
                     edit(Edit::new(part.subject(pod), fill.path.clone(), op));
                 }
             }
         }
         for (at, fill) in self.fills.iter().enumerate() {
             let bit = bit(at).unwrap_or_default();
-            let parts = self.of_parts.iter().filter(|(_, filled)| filled.now & bit != 0);
+            let parts = self.now.iter().filter(|(_, filled)| **filled & bit != 0);
             let mut parts = parts.map(|(part, _)| part.subject(pod)).peekable();
             if parts.peek().is_some() {
                 fill.filler.active.besides(pod, &mut parts, edit);
@@ -184,28 +210,37 @@ impl<'p> Defaults<'p> {
         }
     }
 
-    /// What is done to a field of a part. A list that is set takes in what is added to it, as the patch knows one change of a
-    /// field; `None` for what it has taken in.
+    /// What is done to a field of a part. Items of one list are put together, each once, as a patch makes one change of a field;
+    /// `None` where another has done so.
     fn op_beside(&self, fill: &Fill<'p>, filled: Fills) -> Option<EditOp<'p>> {
-        let same_list = || self.among(filled).filter(|other| other.path == fill.path);
-        match &fill.op {
-            EditOp::Append(_) if same_list().any(|other| matches!(other.op, EditOp::Set(_))) => None,
-            EditOp::Set(list @ (Value::ListOf(_) | Value::Json(_))) => {
-                let mut items = list.clone();
-                for other in same_list() {
-                    if let EditOp::Append(added) = &other.op {
-                        items = with_items(&items, added).unwrap_or(items);
-                    }
-                }
-                Some(EditOp::Set(items))
-            }
-            EditOp::Set(_) | EditOp::Append(_) | EditOp::Prepend(_) | EditOp::Remove => Some(fill.op.clone()),
+        let same_field = || self.among(filled).filter(|other| other.path == fill.path);
+        if same_field().nth(1).is_none() {
+            return Some(fill.op.clone());
         }
+        if !same_field().next().is_some_and(|first| std::ptr::eq(first, fill)) {
+            return None;
+        }
+        // What sets the list comes first.
+        let (set, added): (Vec<_>, Vec<_>) =
+            same_field().partition(|other| matches!(other.op, EditOp::Set(_)));
+        let is_set = !set.is_empty();
+        let mut items: Vec<Arc<str>> = Vec::new();
+        for item in set.into_iter().chain(added).filter_map(|other| items_of(&other.op)).flatten() {
+            if !items.contains(&item) {
+                items.push(item);
+            }
+        }
+        Some(if is_set {
+            EditOp::Set(Value::Json(format!("[{}]", items.join(",")).into()))
+        } else {
+            EditOp::Append(items.into())
+        })
     }
 
     /// For how many containers anything is filled in.
     pub(super) fn containers(&self) -> usize {
-        self.of_parts.keys().filter(|part| matches!(part, Part::Container(..))).count()
+        let later = self.later.keys().filter(|part| !self.now.contains_key(part));
+        self.now.keys().chain(later).filter(|part| matches!(part, Part::Container(..))).count()
     }
 
     fn among(&self, fills: Fills) -> impl Iterator<Item = &Fill<'p>> {
@@ -213,44 +248,31 @@ impl<'p> Defaults<'p> {
         self.fills.iter().enumerate().filter_map(move |(at, fill)| is_among(at).then_some(fill))
     }
 
-    fn filled(&self, part: Part) -> Filled {
-        self.of_parts.get(&part).copied().unwrap_or_default()
+    /// What is filled in for a part, now or later.
+    fn filled(&self, part: Part) -> Fills {
+        of(&self.now, part) | of(&self.later, part)
     }
 }
 
 impl Fill<'_> {
     /// Whether it cannot stand beside another change of the same part: it sets the same field to something else, or a field
-    /// within the other's or around it.
+    /// within the other's or around it. Items of a list can, of whom it is enough to be in it.
     fn is_rival_of(&self, path: &FieldPath<'_>, op: &EditOp<'_>) -> bool {
         if self.path == *path {
-            return matches!((&self.op, op), (EditOp::Set(own), EditOp::Set(other)) if own != other);
+            return self.op != *op && (items_of(&self.op).is_none() || items_of(op).is_none());
         }
-        self.path.steps().zip(path.steps()).all(|(own, other)| own == other)
-    }
-
-    /// Whether it does what fixes a finding, whoever asks for it.
-    fn fixes(&self, finding: &Finding<'_>) -> bool {
-        self.path == finding.path
-            && match (&finding.fix, &self.op) {
-                (Fix::Edit { op, .. }, own) if op == own => true,
-                // A list of the one item, where there is none.
-                (Fix::Edit { op: EditOp::Append(items), .. }, EditOp::Set(Value::ListOf(only)))
-                | (Fix::Edit { op: EditOp::Set(Value::ListOf(only)), .. }, EditOp::Append(items)) => {
-                    finding.found == Found::Absent
-                        && EditOp::append_text(only) == EditOp::Append(items.clone())
-                }
-                (Fix::OneOf(choices), EditOp::Set(Value::Text(value))) => {
-                    finding.found == Found::Absent && choices.contains(value)
-                }
-                (Fix::Range { least, most }, EditOp::Set(Value::Integer(value))) => {
-                    finding.found == Found::Absent && (*least..=*most).contains(value)
-                }
-                (Fix::Edit { .. } | Fix::Edits { .. } | Fix::OneOf(_) | Fix::Range { .. }, _) => false,
-            }
+        is_within(&self.path, path)
     }
 }
 
 impl Part {
+    fn kind(self) -> Option<ContainerKind> {
+        match self {
+            Self::Pod => None,
+            Self::Container(kind, _) => Some(kind),
+        }
+    }
+
     /// `None` for what nothing is filled in for.
     fn of(subject: Subject<'_>) -> Option<Self> {
         match subject {
@@ -272,28 +294,51 @@ impl Part {
     }
 }
 
-impl Filled {
-    fn all(self) -> Fills {
-        self.now | self.later
+fn of(parts: &BTreeMap<Part, Fills>, part: Part) -> Fills {
+    parts.get(&part).copied().unwrap_or_default()
+}
+
+fn fill_in(parts: &mut BTreeMap<Part, Fills>, subject: Subject<'_>, fills: Fills) {
+    if let (Some(part), true) = (Part::of(subject), fills != 0) {
+        *parts.entry(part).or_default() |= fills;
     }
 }
 
 /// What has to be gone before podgate makes the fix of a finding by itself, if it then may.
 fn waits_for(finding: &Finding<'_>) -> Option<Obstacles> {
-    let Fix::Edit { safety: Safety::DefaultWithout(obstacles), .. } = finding.fix else { return None };
-    Some(obstacles)
+    match finding.fix {
+        Fix::Edit { safety: Safety::DefaultWithout(obstacles), .. }
+        | Fix::Edits { safety: Safety::DefaultWithout(obstacles), .. } => Some(obstacles),
+        Fix::Edit { .. } | Fix::Edits { .. } | Fix::OneOf(_) | Fix::Range { .. } => None,
+    }
 }
 
-/// A list with one more item, unless it has it; `None` if it is no list.
-fn with_items<'p>(list: &Value<'_>, added: &[Arc<str>]) -> Option<Value<'p>> {
-    let serde_json::Value::Array(mut items) = list.into() else { return None };
-    for item in added {
-        let item = serde_json::from_str(item).ok()?;
-        if !items.contains(&item) {
-            items.push(item);
+/// What the fix of a finding does to its own field; nothing if it does anything elsewhere.
+fn ops_of<'f, 'p>(finding: &'f Finding<'p>) -> impl Iterator<Item = &'f EditOp<'p>> {
+    let (own, others) = match &finding.fix {
+        Fix::Edit { op, .. } => (Some(op), [].as_slice()),
+        Fix::Edits { edits, .. } => {
+            let is_own =
+                edits.iter().all(|edit| edit.subject == finding.subject && edit.path == finding.path);
+            (None, if is_own { edits.as_slice() } else { &[] })
         }
+        Fix::OneOf(_) | Fix::Range { .. } => (None, [].as_slice()),
+    };
+    own.into_iter().chain(others.iter().map(|edit| &edit.op))
+}
+
+/// Whether one of two paths leads to the other's field, or into it.
+fn is_within(one: &FieldPath<'_>, other: &FieldPath<'_>) -> bool {
+    one.steps().zip(other.steps()).all(|(one, other)| one == other)
+}
+
+/// The items that a change puts into a list, as JSON.
+fn items_of(op: &EditOp<'_>) -> Option<Vec<Arc<str>>> {
+    match op {
+        EditOp::Set(Value::ListOf(item)) => Some(vec![Json::from(*item).to_string().into()]),
+        EditOp::Append(items) => Some(items.to_vec()),
+        EditOp::Set(_) | EditOp::Prepend(_) | EditOp::Remove => None,
     }
-    Some(Value::Json(serde_json::Value::Array(items).to_string().into()))
 }
 
 fn bit(at: usize) -> Option<Fills> {
@@ -303,9 +348,9 @@ fn bit(at: usize) -> Option<Fills> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::controls::{Check, CheckedPod, Configured, Control};
+    use crate::controls::{Check, Configured, Control};
     use crate::evaluate::{Context, Disposition, evaluate};
-    use crate::finding::Sink;
+    use crate::finding::{Found, Sink};
     use crate::json::Reader;
     use crate::policy::{Actions, Mode, PolicySet, Rule, RuleSource};
 
@@ -356,10 +401,10 @@ mod tests {
     }
 
     /// A policy in this mode with one control.
-    fn policy(mode: Mode, asks: Asks) -> SecurityPolicy {
+    fn policy(mode: Mode, check: impl Check + 'static) -> SecurityPolicy {
         let control = Control::named("readOnlyRootFilesystem").expect("a control");
         let configured =
-            Configured { check: Arc::new(asks), parameters: serde_json::json!({"fillIn": true}) };
+            Configured { check: Arc::new(check), parameters: serde_json::json!({"fillIn": true}) };
         let controls = vec![ActiveControl::extended(control, configured, None, mode, None)];
         let rules =
             vec![Rule { source: RuleSource::Extended, actions: mode.downgrade(Actions::ALL), controls }];
@@ -399,8 +444,7 @@ mod tests {
             (vec![fs_group(id(1))], group, [true].as_slice()),
             (vec![fs_group(id(1)), fs_group(id(1))], group, &[true, true]),
             (vec![fs_group(id(1)), fs_group(id(2))], group, &[true, false]),
-            (vec![fs_group(Fix::Range { least: 1, most: 2 }), fs_group(id(1))], group, &[true, true]),
-            (vec![fs_group(Fix::Range { least: 2, most: 3 }), fs_group(id(1))], group, &[false, true]),
+            (vec![fs_group(Fix::one_of(&["1"])), fs_group(id(1))], group, &[false, true]),
             (vec![fs_group(Fix::set(Value::Integer(1))), fs_group(id(1))], group, &[true, true]),
             (vec![fs_group(Fix::set(Value::Integer(1)))], &[], &[false]),
             (
@@ -415,11 +459,6 @@ mod tests {
                 &[true, true, true],
             ),
             (
-                vec![of_pod("c", Fix::one_of(&["x", "y"])), of_pod("c", set(Value::Text("y")))],
-                &["spec.c: set it to y"],
-                &[true, true],
-            ),
-            (
                 vec![of_containers("besides", id(1)), of_pod("besides", id(1))],
                 &[
                     "spec.besides: set it to 1",
@@ -430,8 +469,74 @@ mod tests {
                 &[true, true],
             ),
         ] {
-            let found = filled_in(&enforce(asked.clone()));
-            assert_eq!((found.0.as_slice(), found.1.as_slice()), (edits, covered), "{asked:?}");
+            let (found, all) = filled_in(&enforce(asked.clone()));
+            assert!(found == edits && all == covered, "{asked:?}: {found:?} {all:?}");
+        }
+    }
+
+    /// Several changes of one field are one fix: all of them or none.
+    #[test]
+    fn items_are_added_together() {
+        let several = |list: &'static str, items: &[&'static str]| {
+            let at = ContainerRef { kind: ContainerKind::Regular, index: 0, name: "a" };
+            let edit = |item: &&str| Edit::new(Subject::Container(at), list, EditOp::append_text(item));
+            let edits = items.iter().map(edit).collect();
+            of_containers("list", Fix::Edits { edits, safety: Safety::Default })
+        };
+        let one = |asks| filled_in(&[policy(Mode::Enforce, asks)]);
+        // The fix names the first container alone, so the other is not fixed.
+        assert_eq!(
+            one(several("list", &["a", "b"])),
+            (vec!["spec.containers[0].list: add a, b".to_owned()], vec![false])
+        );
+        assert_eq!(one(several("elsewhere", &["a", "b"])), (vec![], vec![false]));
+    }
+
+    /// A control that asks for a user from the least to the most, and may have one filled in.
+    #[derive(Debug, Clone, Copy)]
+    struct Users {
+        least: i64,
+        most: i64,
+        default: Option<i64>,
+    }
+
+    impl Check for Users {
+        fn check<'p>(&'p self, CheckedPod { pod, .. }: CheckedPod<'p>, sink: &mut Sink<'_, 'p>) {
+            let Self { least, most, default } = *self;
+            for (at, container) in pod.containers() {
+                let user = pod.user_of(container);
+                if user.is_some_and(|user| (least..=most).contains(&user)) {
+                    continue;
+                }
+                let fix = match (user, default) {
+                    (None, Some(id)) => Fix::fill_in(Value::Integer(id), true),
+                    _ => Fix::Range { least, most },
+                };
+                let found = user.map_or(Found::Absent, Found::Integer);
+                sink(Finding::new(Subject::Container(at), "securityContext.runAsUser", found, fix));
+            }
+        }
+    }
+
+    /// What a control finds where another fills in something else is fixed if the control takes that for as good.
+    #[test]
+    fn a_control_is_asked_about_what_others_fill_in() {
+        let users = |least, most, default| Users { least, most, default };
+        let first = users(1000, 1999, Some(1000));
+        for (other, modes, covered) in [
+            (users(500, 2999, Some(500)), [Mode::Enforce; 2], [true, true]),
+            (users(500, 2999, None), [Mode::Enforce; 2], [true, true]),
+            (users(1500, 2999, Some(1500)), [Mode::Enforce; 2], [true, false]),
+            (users(1500, 2999, None), [Mode::Enforce; 2], [true, false]),
+            (users(500, 2999, None), [Mode::Warn, Mode::Enforce], [true, false]),
+            (users(500, 2999, None), [Mode::Enforce, Mode::Warn], [true, true]),
+            (users(1500, 2999, Some(1500)), [Mode::Enforce, Mode::Warn], [true, false]),
+            (users(1500, 2999, Some(1500)), [Mode::Warn, Mode::Enforce], [true, true]),
+            (users(2500, 2999, Some(2500)), [Mode::Warn, Mode::Enforce], [false, true]),
+        ] {
+            let [mode, of_other] = modes;
+            let (_, found) = filled_in(&[policy(mode, first), policy(of_other, other)]);
+            assert_eq!(found, covered, "{other:?} {modes:?}");
         }
     }
 

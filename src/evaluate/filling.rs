@@ -60,9 +60,29 @@ impl<'p> AllDefaults<'p> {
             }
         }
         if waits {
-            all.fill_in_later(violated, checked);
+            all.fill_in_later(&violated, checked);
         }
+        all.ask(violated, checked);
         all
+    }
+
+    /// Asks those that find something, and do not fill it in themselves or are not the first to do so.
+    fn ask<'v, C>(&mut self, violated: impl Fn() -> C, checked: CheckedPod<'p>)
+    where
+        'p: 'v,
+        C: Iterator<Item = ViolatedControl<'v, 'p>>,
+    {
+        let Self { real, trials } = self;
+        if !real.is_empty() {
+            for control in violated() {
+                control.each(checked, |finding| real.ask(control.active, finding, checked));
+            }
+        }
+        for Trial { policy, defaults } in trials.iter_mut().filter(|trial| !trial.defaults.is_empty()) {
+            for control in violated().filter(|control| std::ptr::eq(control.policy, *policy)) {
+                control.each(checked, |finding| defaults.ask(control.active, finding, checked));
+            }
+        }
     }
 
     /// Adds what is filled in once the author has fixed the rest.
@@ -139,13 +159,14 @@ impl<'p> ViolatedControl<'_, 'p> {
 
 impl Filling<'_, '_> {
     /// Whether a finding is fixed, now or once the author has fixed the rest.
-    pub(super) fn cover(self, finding: &Finding<'_>) -> bool {
-        self.real.cover(finding) || self.trial.is_some_and(|trial| trial.cover(finding))
+    pub(super) fn cover(self, active: &ActiveControl, finding: &Finding<'_>) -> bool {
+        self.real.cover(active, finding) || self.trial.is_some_and(|trial| trial.cover(active, finding))
     }
 
     /// Whether a finding of the pod as it is is fixed.
-    pub(super) fn cover_now(self, finding: &Finding<'_>) -> bool {
-        self.real.cover_now(finding) || self.trial.is_some_and(|trial| trial.cover_now(finding))
+    pub(super) fn cover_now(self, active: &ActiveControl, finding: &Finding<'_>) -> bool {
+        self.real.cover_now(active, finding)
+            || self.trial.is_some_and(|trial| trial.cover_now(active, finding))
     }
 
     /// Whether nothing is filled in.

@@ -1,5 +1,6 @@
 //! Policies, a pod and a context → a verdict. The heart: pure, and for a pod that passes without an allocation.
 
+mod accepted;
 mod closing;
 mod code;
 mod context;

@@ -108,12 +108,7 @@ impl Refusal {
                  took them off again: ask the cluster's administrator (podgate doctor), or set them yourself",
             );
         } else if verdict.is_cut() && !verdict.defaults().is_empty() {
-            let whose = match verdict.defaults().containers() {
-                0 => "the pod leaves".to_owned(),
-                containers => format!("{containers} containers leave"),
-            };
-            let note = format!("what {whose} out is filled in for you when the rest is fixed");
-            push_text(&mut message, &note);
+            push_text(&mut message, &filled_in_later(verdict.defaults().containers()));
         } else if !filled.is_empty() {
             push_filled(&mut message, pod, &filled);
         }
@@ -329,6 +324,15 @@ fn named(subject: Subject<'_>) -> String {
         "" => subject.kind.to_owned(),
         name => format!("{} \"{}\"", subject.kind, Printable(name)),
     }
+}
+
+/// What is said of all that is filled in, where not all of it is known.
+fn filled_in_later(containers: usize) -> String {
+    let whose = match containers {
+        0 => "the pod leaves".to_owned(),
+        containers => format!("{containers} containers leave"),
+    };
+    format!("what {whose} out is filled in for you when the rest is fixed")
 }
 
 /// What is filled in, so that nobody types it: a line for the containers that lack the same fields.

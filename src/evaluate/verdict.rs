@@ -243,16 +243,16 @@ impl<'p> Verdict<'p> {
         most: usize,
     ) -> Vec<Cow<'v, ControlFindings<'p>>> {
         let filling = self.all_defaults.by(violation.policy);
-        let remains = |finding: &Finding<'_>| !filling.cover_now(finding);
+        let remains = |active: &ActiveControl, finding: &Finding<'_>| !filling.cover_now(active, finding);
         let chosen = violation.controls.iter().filter(|control| is_chosen(control.active.actions));
         chosen
             .filter_map(|JudgedControl { active, findings, .. }| {
                 if findings.omitted() == 0 {
-                    return findings.some(remains, most);
+                    return findings.some(|finding| remains(active, finding), most);
                 }
                 let check = |sink: &mut Sink<'_, 'p>| {
                     active.check(self.checked, &mut |finding| {
-                        if remains(&finding) {
+                        if remains(active, &finding) {
                             sink(finding);
                         }
                     });
@@ -271,7 +271,7 @@ impl<'p> Verdict<'p> {
     ) {
         let filling = self.all_defaults.by(policy);
         active.check(self.checked, &mut |finding| {
-            if !filling.cover(&finding) {
+            if !filling.cover(active, &finding) {
                 sink(finding);
             }
         });
@@ -300,14 +300,16 @@ impl<'p> JudgedControl<'p> {
     }
 
     fn decide(&mut self, filling: Filling<'_, '_>, checked: CheckedPod<'p>) {
-        let otherwise = Disposition::of(self.active.actions);
-        let of_finding =
-            |finding: &Finding<'_>| if filling.cover(finding) { Disposition::FilledIn } else { otherwise };
+        let active = self.active;
+        let otherwise = Disposition::of(active.actions);
+        let of_finding = |finding: &Finding<'_>| {
+            if filling.cover(active, finding) { Disposition::FilledIn } else { otherwise }
+        };
         self.dispositions = self.findings.kept().iter().map(of_finding).collect();
         self.omitted_remaining = self.findings.omitted();
         if self.omitted_remaining > 0 && !filling.is_empty() {
             let mut remaining = 0;
-            self.active.check(checked, &mut |finding| remaining += usize::from(!filling.cover(&finding)));
+            active.check(checked, &mut |finding| remaining += usize::from(!filling.cover(active, &finding)));
             let filled_in = |disposition: &&Disposition| **disposition == Disposition::FilledIn;
             let kept = self.dispositions.len() - self.dispositions.iter().filter(filled_in).count();
             self.omitted_remaining = remaining - kept;

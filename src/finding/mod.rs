@@ -8,6 +8,7 @@ mod edit;
 mod field_path;
 mod fix;
 mod found;
+mod made;
 mod obstacle;
 mod subject;
 

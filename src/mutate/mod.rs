@@ -1,8 +1,8 @@
 //! Defaults and identity → a JSON Patch.
 //!
 //! The patch only adds what is absent, with exceptions that an IdentityPolicy asks for: the service account fields, the pull
-//! secrets that the API server copied from the old account, and its token volume. It replaces no other array and no object, so a
-//! field that we do not know survives (a `null` has none, and is replaced). It is made from the pod exactly as received, so it applies to
+//! secrets that the API server copied from the old account, and its token volume, which a control may have taken out, too. It
+//! replaces no other array and no object, so a field that we do not know survives (a `null` has none, and is replaced). It is made from the pod exactly as received, so it applies to
 //! that pod.
 
 mod identity;

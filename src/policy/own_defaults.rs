@@ -2,12 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::controls::{CheckedPod, Control};
 use crate::finding::{Edit, EditOp, Finding};
 use crate::json::Reader;
-use crate::path::Step;
 use crate::pod::Pod;
 use crate::policy::SecurityPolicy;
 use crate::policy::rule::ActiveControl;
@@ -40,7 +39,8 @@ pub(super) fn refused_defaults(policy: &SecurityPolicy) -> Vec<OwnRefusal> {
                 }
                 if refusers.insert(by.number) {
                     let text = format!(
-                        "fills in what {} of this policy refuses ({field}): allow it there, or fill in nothing here",
+                        "fills in what {} of this policy refuses ({field}, in a pod that says nothing): allow it there, or fill \
+                         in nothing here",
                         by.id
                     );
                     let is_known = |known: &OwnRefusal| {
@@ -112,45 +112,6 @@ fn filled(pod: &Value, filler: &ActiveControl) -> Option<Value> {
     if let Some(removals) = edits.get_mut(first_removed..) {
         removals.reverse();
     }
-    edits.iter().for_each(|edit| make(&mut filled, edit));
+    edits.iter().for_each(|edit| edit.make_in(&mut filled));
     (!edits.is_empty()).then_some(filled)
-}
-
-/// Makes an edit in an object, and what leads to it.
-fn make(object: &mut Value, edit: &Edit<'_>) {
-    let (path, op) = (edit.whole_path(), &edit.op);
-    let Some((last, parents)) = path.split_last() else { return };
-    let Some(parent) = parents.iter().try_fold(object, |at, step| member(at, step)) else { return };
-    if *op == EditOp::Remove {
-        match (parent, last) {
-            (Value::Object(members), Step::Key(key)) => drop(members.remove(key.as_ref())),
-            (Value::Array(items), Step::Index(index)) if *index < items.len() => drop(items.remove(*index)),
-            _ => {}
-        }
-        return;
-    }
-    let Some(field) = member(parent, last) else { return };
-    match op {
-        EditOp::Set(value) => *field = value.into(),
-        EditOp::Append(items) => {
-            if !field.is_array() {
-                *field = json!([]);
-            }
-            let items = items.iter().filter_map(|item| serde_json::from_str(item).ok());
-            field.as_array_mut().into_iter().for_each(|field| field.extend(items.clone()));
-        }
-        EditOp::Prepend(_) => {}
-        EditOp::Remove => {}
-    }
-}
-
-/// The value at a step, which is made where there is none: `null` until it is set.
-fn member<'v>(at: &'v mut Value, step: &Step<'_>) -> Option<&'v mut Value> {
-    if at.is_null() {
-        *at = Value::Object(Map::new());
-    }
-    match step {
-        Step::Key(key) => Some(at.as_object_mut()?.entry(key.as_ref()).or_insert(Value::Null)),
-        Step::Index(index) => at.as_array_mut()?.get_mut(*index),
-    }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::controls::{CheckFn, CheckedPod, Configured, Control, Standard};
+use crate::controls::{CheckFn, CheckedPod, Configured, Control, Parameters, Standard};
 use crate::finding::{Edit, Finding, Obstacles, Sink, Subject};
 use crate::pod::Pod;
 use crate::policy::carried_over::report_new;
@@ -246,16 +246,14 @@ impl ActiveControl {
     }
 }
 
-/// Whether the parameters of an extended control ask for its defaults: by `fillIn: true`, or by a value to fill in, which is
-/// named `default` or `default...`.
+/// Whether the parameters of an extended control ask for its defaults.
 fn fills_in(parameters: &Value) -> bool {
-    let is_asked = |(name, value): (&String, &Value)| match value {
-        Value::Bool(is_on) => name == "fillIn" && *is_on,
+    Parameters::FILLING_IN.iter().filter_map(|name| parameters.get(name)).any(|value| match value {
+        Value::Bool(is_on) => *is_on,
         Value::Null => false,
-        Value::Array(values) => name.starts_with("default") && !values.is_empty(),
-        Value::Number(_) | Value::String(_) | Value::Object(_) => name.starts_with("default"),
-    };
-    parameters.as_object().is_some_and(|parameters| parameters.iter().any(is_asked))
+        Value::Array(values) => !values.is_empty(),
+        Value::Number(_) | Value::String(_) | Value::Object(_) => true,
+    })
 }
 
 #[cfg(test)]

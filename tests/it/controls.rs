@@ -12,9 +12,8 @@ use std::collections::BTreeSet;
 
 use podgate::controls::{CONTROLS, Control, Standard};
 use podgate::evaluate::{Context, ControlFindings, StandardText, by_standard, evaluate};
-use podgate::finding::{Edit, EditOp, Finding};
+use podgate::finding::Finding;
 use podgate::json::Reader;
-use podgate::path::Step;
 use podgate::pod::{ContainerKind, Pod};
 use podgate::policy::PolicySet;
 use podgate::workload::{WORKLOADS, WorkloadObject};
@@ -160,7 +159,7 @@ fn the_edits_of_a_fix_fix_what_was_found() {
         fixture.judge(|by, findings| {
             for finding in kept(findings) {
                 let mut fixed = pod.clone();
-                if finding.edits().map(|edit| make(&mut fixed, &edit)).count() == 0 {
+                if finding.edits().map(|edit| edit.make_in(&mut fixed)).count() == 0 {
                     continue;
                 }
                 count += 1;
@@ -176,45 +175,6 @@ fn the_edits_of_a_fix_fix_what_was_found() {
         });
     }
     assert!(count > 100, "{count}");
-}
-
-/// Makes an edit in an object, with what it leads through.
-fn make(object: &mut Json, edit: &Edit<'_>) {
-    let path = edit.whole_path();
-    let (last, parents) = path.split_last().unwrap();
-    let mut at = object;
-    for step in parents {
-        at = match step {
-            Step::Key(key) => {
-                if at.is_null() {
-                    *at = serde_json::json!({});
-                }
-                at.as_object_mut().unwrap().entry(key.as_ref()).or_insert(Json::Null)
-            }
-            Step::Index(index) => &mut at[*index],
-        };
-    }
-    if at.is_null() {
-        *at = serde_json::json!({});
-    }
-    let at_last = match last {
-        Step::Key(key) => at.get_mut(key.as_ref()),
-        Step::Index(index) => at.get_mut(*index),
-    };
-    let parsed = |items: &[std::sync::Arc<str>]| -> Vec<Json> {
-        items.iter().map(|item| serde_json::from_str(item).unwrap()).collect()
-    };
-    if let (EditOp::Append(added), Some(Json::Array(items))) = (&edit.op, at_last) {
-        return items.extend(parsed(added));
-    }
-    match (&edit.op, last) {
-        (EditOp::Append(added), Step::Key(key)) => at[key.as_ref()] = Json::from(parsed(added)),
-        (EditOp::Set(value), Step::Key(key)) => at[key.as_ref()] = value.into(),
-        (EditOp::Set(value), Step::Index(index)) => at[*index] = value.into(),
-        (EditOp::Append(_), Step::Index(_)) | (EditOp::Prepend(_), _) => unreachable!("no control does"),
-        (EditOp::Remove, Step::Key(key)) => drop(at.as_object_mut().unwrap().remove(key.as_ref())),
-        (EditOp::Remove, Step::Index(index)) => drop(at.as_array_mut().unwrap().remove(*index)),
-    }
 }
 
 #[test]

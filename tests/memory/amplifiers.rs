@@ -65,6 +65,8 @@ pub(crate) static AMPLIFIERS: &[Amplifier] = &[
     list("volumes", Spec(r#""volumes":["#, "]"), "{}"),
     list("volumes of one source", Spec(r#""volumes":["#, "]"), r##"{"name":"#","nfs":{}}"##),
     list("hostPath volumes", Spec(r#""volumes":["#, "]"), r#"{"hostPath":{}}"#),
+    list("mounts", Container(r#""volumeMounts":["#, "]"), "{}"),
+    list("mounts of the token", Spec(TOKEN_MOUNTS, "]}]"), r#"{"name":"kube-api-access-"}"#),
     list("sources of a volume", Spec(r#""volumes":[{"#, "}]"), r##""#":{}"##),
     list("sources of a projected volume", Spec(r#""volumes":[{"projected":{"sources":["#, "]}}]"), "{}"),
     list("supplemental groups", Spec(r#""securityContext":{"supplementalGroups":["#, "]}"), "1"),
@@ -93,6 +95,9 @@ pub(crate) static AMPLIFIERS: &[Amplifier] = &[
     list("long SELinux type", Spec(r#""securityContext":{"seLinuxOptions":{"type":""#, "\"}}"), ""),
     list("long operation", Request(r#""requestKind":{"kind":""#, "\"}"), ""),
 ];
+
+/// The API server's own token, up to what mounts it.
+const TOKEN_MOUNTS: &str = r#""volumes":[{"name":"kube-api-access-","projected":{"sources":[{"serviceAccountToken":{"path":"token"}},{"configMap":{"name":"kube-root-ca.crt"}},{"downwardAPI":{"items":[{"path":"namespace","fieldRef":{"fieldPath":"metadata.namespace"}}]}}]}}],"containers":[{"volumeMounts":["#;
 
 /// A container that breaks every rule that a container can.
 const BAD: &str = r##"{"name":"c#","securityContext":{"privileged":true,"procMount":"x","runAsUser":0,"runAsNonRoot":false,"seccompProfile":{"type":"x"},"appArmorProfile":{"type":"x"},"seLinuxOptions":{"type":"x","user":"x","role":"x"},"windowsOptions":{"hostProcess":true},"capabilities":{"add":["x"]}},"ports":[{"hostPort":1}],"livenessProbe":{"httpGet":{"host":"x"}}}"##;

@@ -53,6 +53,28 @@ spec:
     (0..POLICIES).map(policy).collect::<Vec<_>>().join("---\n")
 }
 
+/// Policies that fill in all that controls can: the second finds what the first has filled in.
+const FILLING_IN: &str = "apiVersion: podgate.dev/v1alpha1
+kind: SecurityPolicy
+metadata: {name: filling-in}
+spec:
+  match: {namespaceSelector: {matchLabels: {podgate.dev/policy: ml-restricted}}}
+  standard: {enforce: restricted}
+  controls:
+    readOnlyRootFilesystem: {fillIn: true, tmpSizeLimit: 1Gi}
+    automountServiceAccountToken: {fillIn: true}
+  defaults: {securityContext: Restricted}
+---
+apiVersion: podgate.dev/v1alpha1
+kind: SecurityPolicy
+metadata: {name: finding-it}
+spec:
+  match: {namespaceSelector: {matchLabels: {podgate.dev/policy: ml-restricted}}}
+  controls:
+    readOnlyRootFilesystem: {fillIn: true}
+    automountServiceAccountToken: {}
+";
+
 /// Upstream's own configuration, which judges by the labels of a namespace.
 const DROP_IN: &str = "apiVersion: pod-security.admission.config.k8s.io/v1
 kind: PodSecurityConfiguration
@@ -63,9 +85,12 @@ pub(crate) static JUDGES: LazyLock<Vec<Judge>> = LazyLock::new(|| {
     let all = [Kind::Pod, Kind::Update, Kind::Deployment, Kind::CronJob];
     let mut judges = Vec::new();
     let several = several();
-    for (name, policy, is_gate) in
-        [("gate", BUILT_IN, true), ("drop-in", DROP_IN, false), ("several policies", &several, true)]
-    {
+    for (name, policy, is_gate) in [
+        ("gate", BUILT_IN, true),
+        ("drop-in", DROP_IN, false),
+        ("several policies", &several, true),
+        ("filling in", FILLING_IN, true),
+    ] {
         let reviewer = Reviewer::new(policies(policy), snapshot());
         for (webhook, kinds) in [(Webhook::Validate, &all[..]), (Webhook::Mutate, &all[..1])] {
             for kind in kinds {

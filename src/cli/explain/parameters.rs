@@ -6,9 +6,6 @@ use serde_json::{Map, Value};
 use crate::controls::Parameters;
 use crate::text::either;
 
-/// The parameters that make podgate fill in what a pod leaves out.
-const FILLING_IN: [&str; 3] = ["fillIn", "default", "defaultAdd"];
-
 /// A parameter, or a field of one: `allowed[*].prefix`.
 pub(super) struct Parameter {
     pub(super) name: String,
@@ -32,7 +29,7 @@ pub(super) fn parameters_of(parameters: &Parameters) -> Vec<Parameter> {
 /// The parameter with which podgate fills in what is absent, if there is one.
 pub(super) fn filling_in(parameters: &Parameters) -> Option<&'static str> {
     let known = parameters_of(parameters);
-    FILLING_IN.into_iter().find(|name| known.iter().any(|parameter| parameter.name == *name))
+    Parameters::FILLING_IN.into_iter().find(|name| known.iter().any(|parameter| parameter.name == *name))
 }
 
 struct Walk<'d> {

@@ -43,6 +43,7 @@ const PARTS: [(Snippet, &[&str]); 4] = [
     (
         Snippet::OfPod,
         &[
+            "automountServiceAccountToken",
             "containers",
             "hostUsers",
             "metadata",
