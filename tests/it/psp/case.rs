@@ -42,9 +42,6 @@ pub(super) struct Group {
     pub(super) refused: Vec<Case>,
     #[serde(default)]
     pub(super) filled_in: Vec<FilledIn>,
-    /// It chose among policies or turned judging off, so there is no pod to refuse.
-    #[serde(default)]
-    pub(super) is_never_refused: bool,
 }
 
 /// A pod, by what is special about it.
