@@ -36,6 +36,16 @@ pub(super) struct Task<'t, 'b> {
     pub(super) policies: Cow<'t, NamespacePolicies>,
 }
 
+/// Where the pods come from that a request makes, or that an object of it will.
+pub(super) fn origin_of_new<'t>(request: &'t Request<'_>, namespace: NamespaceState<'t>) -> PodOrigin<'t> {
+    PodOrigin {
+        old: None,
+        namespace: &request.namespace,
+        annotations: namespace.annotations(),
+        requester: &request.username,
+    }
+}
+
 impl Task<'_, '_> {
     /// What the verdict depends on besides policies and pod. The mutating webhook does not see existing pods, and leaves
     /// mirror pods alone. A template's pods are new.
@@ -50,12 +60,7 @@ impl Task<'_, '_> {
 
     /// Where the pod comes from.
     pub(super) fn origin(&self) -> PodOrigin<'_> {
-        PodOrigin {
-            old: self.old_pod(),
-            namespace: &self.request.namespace,
-            annotations: self.namespace.annotations(),
-            requester: &self.request.username,
-        }
+        PodOrigin { old: self.old_pod(), ..origin_of_new(self.request, self.namespace) }
     }
 
     /// The pod as it was before an update. The pods of a template are new.

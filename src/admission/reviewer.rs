@@ -11,12 +11,13 @@ use crate::admission::dispatch::{ToJudge, check_version, to_judge};
 use crate::admission::error::{Interrupt, ReviewError};
 use crate::admission::identity::check_identity;
 use crate::admission::mutation::mutate;
-use crate::admission::outcome::{Task, audit_text, deny, enforced, one_line, refuse_unjudged, too_long};
+use crate::admission::outcome::{
+    Task, audit_text, deny, enforced, one_line, origin_of_new, refuse_unjudged, too_long,
+};
 use crate::admission::reply::{Answer, Reply, Unanswerable};
 use crate::admission::request::{Envelope, NamedObject, ReadMode, Request};
 use crate::admission::templates::TemplateReview;
 use crate::admission::{pod_security, unjudged};
-use crate::controls::PodOrigin;
 use crate::evaluate::{Refusal, Severity, defaults, evaluate, findings_of};
 use crate::identity::Providers;
 use crate::json::{ErrorKind, Reader};
@@ -248,12 +249,7 @@ impl Reviewer {
             kinds: &self.kinds,
             policies: policies.security(self.policies()).collect(),
             is_gate: self.policies().is_gate(),
-            origin: PodOrigin {
-                old: None,
-                namespace: &request.namespace,
-                annotations: namespace.annotations(),
-                requester: &request.username,
-            },
+            origin: origin_of_new(request, namespace),
             request,
             object,
         };

@@ -1,6 +1,6 @@
 //! Which ids of users or groups are allowed to one pod, and what is advised where it has others.
 
-use crate::controls::id_blocks::IdBlocks;
+use crate::controls::id_blocks::{IdBlocks, UnreadableBlocks};
 use crate::controls::id_range::IdRange;
 use crate::controls::id_ranges::{IdDefault, IdKind, IdRules};
 use crate::controls::windows::NOT_ON_WINDOWS;
@@ -26,13 +26,8 @@ pub(super) struct AllowedIds<'p> {
 impl<'p> AllowedIds<'p> {
     /// The ids that are allowed to a pod. If its namespace does not say which, that is a finding, and there are none.
     pub(super) fn of(rules: IdRules<'p>, checked: CheckedPod<'p>, sink: &mut Sink<'_, 'p>) -> Option<Self> {
-        match of_namespace(rules, checked.origin) {
-            Ok(of_namespace) => Some(Self { rules, of_namespace, checked }),
-            Err(finding) => {
-                sink(finding);
-                None
-            }
-        }
+        let of_namespace = of_namespace(rules, checked.origin, sink).ok()?;
+        Some(Self { rules, of_namespace, checked })
     }
 
     /// Whether an id has to be set.
@@ -123,8 +118,12 @@ impl<'p> AllowedIds<'p> {
     }
 }
 
-/// The blocks of a namespace, if it is asked for them; else what is wrong with it.
-fn of_namespace<'p>(rules: IdRules<'p>, origin: PodOrigin<'p>) -> Result<Option<IdBlocks<'p>>, Finding<'p>> {
+/// The blocks of a namespace, if it is asked for them. What is wrong with it is a finding.
+fn of_namespace<'p>(
+    rules: IdRules<'p>,
+    origin: PodOrigin<'p>,
+    sink: &mut Sink<'_, 'p>,
+) -> Result<Option<IdBlocks<'p>>, UnreadableBlocks> {
     if !rules.from_namespace {
         return Ok(None);
     }
@@ -132,13 +131,13 @@ fn of_namespace<'p>(rules: IdRules<'p>, origin: PodOrigin<'p>) -> Result<Option<
     let Some(annotations) = origin.annotations else {
         let fix = Fix::one_of(&["a namespace that podgate can read"]);
         let finding = Finding::new(subject, FieldPath::default(), Found::Text(NOT_KNOWN), fix);
-        return Err(finding.help("its annotations say which ids are allowed"));
+        sink(finding.help("its annotations say which ids are allowed"));
+        return Err(UnreadableBlocks);
     };
     let (key, value) = rules.kind.annotation(annotations);
-    let blocks = value.and_then(|value| IdBlocks::read(value).ok());
-    blocks.map(Some).ok_or_else(|| {
+    value.ok_or(UnreadableBlocks).and_then(IdBlocks::read).map(Some).inspect_err(|_| {
         let found = value.map_or(Found::Absent, Found::Text);
-        Finding::new(subject, FieldPath::from("annotations").key(key), found, LEGAL)
+        sink(Finding::new(subject, FieldPath::from("annotations").key(key), found, LEGAL));
     })
 }
 
@@ -238,7 +237,7 @@ mod tests {
             assert!(allowed.have(id), "{id}");
             id.to_string()
         };
-        let of = |kind, account, users| {
+        let of = |kind, account: &str, users: Option<&str>| {
             allowed(rules(kind, IdDefault::PerServiceAccount), (account, users, None), filled_in)
         };
         assert_eq!(of(IdKind::User, "", USERS), "1000657260");

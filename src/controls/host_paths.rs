@@ -1,8 +1,9 @@
 //! `hostPaths` (extended): only the directories of the node that the policy lists, read-only where it says so.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use crate::controls::{
     Cel, Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, Violation, text,
@@ -65,8 +66,7 @@ struct AllowedPath {
 
 impl Check for HostPaths {
     fn check<'p>(&'p self, CheckedPod { pod, .. }: CheckedPod<'p>, sink: &mut Sink<'_, 'p>) {
-        // Only a pod with such a volume costs an allocation.
-        let mut read_only = HashMap::new();
+        let mut read_only = ReadOnlyVolumes::new();
         for (index, volume) in pod.spec.volumes.iter().enumerate() {
             if !volume.has(VolumeSource::HOST_PATH) {
                 continue;
@@ -74,12 +74,13 @@ impl Check for HostPaths {
             match self.allowed_path(&volume.host_path) {
                 None => sink(not_allowed(index, volume)),
                 Some(allowed) if allowed.read_only => {
-                    *read_only.entry(volume.name.as_ref()).or_insert(false) |= allowed.recursive_read_only;
+                    read_only.push((volume.name.as_ref(), allowed.recursive_read_only));
                 }
                 Some(_) => {}
             }
         }
         if !read_only.is_empty() {
+            read_only.sort_unstable();
             find_writable_mounts(pod, &read_only, sink);
         }
     }
@@ -143,11 +144,23 @@ fn not_allowed<'p>(index: usize, volume: &'p Volume<'_>) -> Finding<'p> {
         .help("or a directory that the policy lists")
 }
 
-fn find_writable_mounts<'p>(pod: &'p Pod<'p>, read_only: &HashMap<&str, bool>, sink: &mut Sink<'_, 'p>) {
+/// The names of volumes whose mounts must be read-only, in order, each with whether that goes for what is mounted below, too.
+/// Those of a usual pod cost no allocation.
+type ReadOnlyVolumes<'p> = SmallVec<[(&'p str, bool); 8]>;
+
+/// Whether the mounts of a volume of this name must be read-only and, if so, all the way down. Of volumes with one name, which
+/// the API server refuses, the strictest counts.
+fn strictest(read_only: &[(&str, bool)], name: &str) -> Option<bool> {
+    let end = read_only.partition_point(|(known, _)| *known <= name);
+    let (known, is_recursive) = read_only.get(end.checked_sub(1)?)?;
+    (*known == name).then_some(*is_recursive)
+}
+
+fn find_writable_mounts<'p>(pod: &'p Pod<'p>, read_only: &[(&str, bool)], sink: &mut Sink<'_, 'p>) {
     for (at, container) in pod.containers() {
         let subject = Subject::Container(at);
         let read = container.volume_mounts.for_each(|index, mount| {
-            let Some(is_recursive) = read_only.get(mount.name.as_ref()) else { return };
+            let Some(is_recursive) = strictest(read_only, &mount.name) else { return };
             let path = |field| FieldPath::from("volumeMounts").index(index).fields(field);
             if mount.is_read_only != Some(true) {
                 let found = mount.is_read_only.map_or(Found::Absent, Found::Bool);
@@ -160,7 +173,7 @@ fn find_writable_mounts<'p>(pod: &'p Pod<'p>, read_only: &HashMap<&str, bool>, s
                 "IfPossible" => Found::Text("IfPossible"),
                 _ => Found::Text("not readable"),
             };
-            if *is_recursive {
+            if is_recursive {
                 let fix = Fix::set(Value::Text(RECURSIVE));
                 sink(Finding::new(subject, path("recursiveReadOnly"), found, fix));
             }

@@ -165,9 +165,12 @@ fn violation(findings: &[Finding<'_>]) -> Violation {
         findings.iter().cloned().partition(|finding| finding.path.is(POLICY));
     let mut parts = Vec::new();
     if let [finding, ..] = of_policy.as_slice() {
-        parts.push(match finding.found {
-            Found::Absent => format!("pod must set {POLICY}"),
-            found => format!("pod must not set {POLICY}={found}"),
+        let found = finding.found;
+        let is_set = found != Found::Absent;
+        parts.push(if is_set {
+            format!("pod must not set {POLICY}={found}")
+        } else {
+            format!("pod must set {POLICY}")
         });
     }
     if !of_groups.is_empty() {

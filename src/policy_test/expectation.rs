@@ -184,14 +184,14 @@ fn no_control(id: &str) -> String {
 /// `hostPaths: deny, hostPorts: warn`.
 fn with_severities(controls: &BTreeMap<String, Severity>) -> String {
     let controls = controls.iter().map(|(id, severity)| format!("{id}: {}", severity.name()));
-    or_none(controls.collect())
+    or_none(&controls.collect::<Vec<_>>())
 }
 
 fn list(words: &BTreeSet<String>) -> String {
-    or_none(words.iter().cloned().collect())
+    or_none(&words.iter().cloned().collect::<Vec<_>>())
 }
 
-fn or_none(words: Vec<String>) -> String {
+fn or_none(words: &[String]) -> String {
     if words.is_empty() { NONE.to_owned() } else { words.join(", ") }
 }
 

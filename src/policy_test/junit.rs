@@ -92,3 +92,20 @@ fn xml_text(text: &str) -> String {
     let line = one_line(text).to_string();
     line.chars().map(|character| if is_of_xml(character) { character } else { '\u{fffd}' }).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_xml_has_not_is_not_written() {
+        for (text, expected) in [
+            ("a <b> & 'c' \"d\"", "a <b> & 'c' \"d\""),
+            ("übung \u{1f600}", "übung \u{1f600}"),
+            ("\u{fffe}\u{ffff}", "\u{fffd}\u{fffd}"),
+        ] {
+            assert_eq!(xml_text(text), expected);
+        }
+        assert!(xml_text("a\u{0}b\u{1b}c\nd\te").chars().all(|character| character >= ' '));
+    }
+}

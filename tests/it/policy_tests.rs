@@ -134,44 +134,12 @@ fn what_is_as_expected_ends_well() {
     test(folder.path(), &["nowhere.yaml"]).with(2);
 }
 
-/// A case is judged as the operation, the user and the objects of the cluster have it, not as a new pod of anybody.
+/// A case is judged as its operation, its user, its namespace and the objects of the cluster have it.
 #[test]
-fn an_update_is_judged_as_one() {
-    let folder = tempfile::tempdir().unwrap();
-    let pod = |extra: &str| {
-        format!(
-            "{{apiVersion: v1, kind: Pod, metadata: {{name: p, labels: {{a: b}}}}, spec: {{hostPID: true, \
-             containers: [{{name: c, image: i}}]{extra}}}}}"
-        )
-    };
-    let debugger = ", ephemeralContainers: [{name: debugger, image: i}]";
-    let case = |name: &str, object: &str, how: &str, expect: &str| {
-        format!(
-            "    - name: {name}\n      object: {object}\n      operation: UPDATE\n{how}      old: {}\n      \
-             expect: {{verdict: {expect}}}\n",
-            pod("")
-        )
-    };
-    let text = format!(
-        "apiVersion: podgate.dev/v1alpha1\nkind: PolicyTest\nspec:\n  namespace: ml\n  objects: [objects.yaml]\n  \
-         policies: [policy.yaml]\n  cases:\n{}{}",
-        case("labels", &pod("").replace("a: b", "a: c"), "", "allow"),
-        case(
-            "a debugger",
-            &pod(debugger),
-            "      subresource: ephemeralcontainers\n",
-            "deny, filledIn: [], controls: {allowPrivilegeEscalation: deny, capabilities_restricted: deny, \
-             hostNamespaces: deny, runAsNonRoot: deny, seccompProfile_restricted: deny}"
-        ),
-    );
-    let (_, policy) = REPORTED.split_once("---\n").unwrap();
-    let policy = policy.replace("{namespaces: [ml]}", "{namespaceSelector: {matchLabels: {a: b}}}");
-    let namespace = "apiVersion: v1\nkind: Namespace\nmetadata: {name: ml, labels: {a: b}}\n";
-    for (name, text) in [("t.yaml", text.as_str()), ("policy.yaml", &policy), ("objects.yaml", namespace)] {
-        fs::write(folder.path().join(name), text).unwrap();
-    }
-    let ended = test(folder.path(), &["t.yaml"]);
-    assert!(ended.output.ends_with("2 cases: 2 as expected, 0 not\n"), "{ended:?}");
+fn cases_of_every_kind_are_judged() {
+    let ended = test(&of_repository("tests/fixtures/policy_tests/good"), &["cases.yaml"]);
+    assert_eq!((ended.code, ended.errors.as_str()), (0, ""), "{}", ended.output);
+    assert!(ended.output.ends_with("13 cases: 13 as expected, 0 not\n"), "{}", ended.output);
 }
 
 #[test]

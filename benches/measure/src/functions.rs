@@ -12,13 +12,14 @@ use std::sync::Arc;
 
 use podgate::admission::{Reviewer, Webhook};
 use podgate::controls::Standard;
-use podgate::evaluate::by_standard;
+use podgate::evaluate::{Context, by_standard, evaluate};
 use podgate::identity::{AZURE_LABEL, Azure, AzureSettings, Providers, ServiceAccount};
 use podgate::json::Reader;
 use podgate::pod::Pod;
-use podgate::policy::{Answers, BUILT_IN, Policies, Snapshot, read_file};
+use podgate::policy::{Answers, BUILT_IN, Policies, PolicySet, Snapshot, read_file};
 
 use crate::callgrind::Callgrind;
+use crate::controls;
 use crate::kinds;
 use crate::{DENIED, ONE_CONTAINER, Payload, REPAIRED, Result, SIXTEEN_CONTAINERS, scratch};
 
@@ -107,6 +108,7 @@ fn turns() -> Result<Vec<Turn>> {
         let reviewer = gate("", 0, count)?;
         turns.push(judging(&format!("namespaces-{count}"), reviewer, Webhook::Validate, &ONE_CONTAINER));
     }
+    turns.extend(by_controls()?);
     turns.extend(linting()?);
     Ok(turns)
 }
@@ -161,6 +163,25 @@ fn evaluating(payload: &Payload) -> Result<Turn> {
     let once = move || drop(black_box(by_standard(&standard, black_box(&pod))));
     let name = format!("evaluate/{}", payload.name);
     Ok(Turn { name, times: TIMES_OF_EVALUATOR, per_call: 1, once: Box::new(once) })
+}
+
+/// The evaluator with each control beyond the standard, over a pod that passes.
+fn by_controls() -> Result<Vec<Turn>> {
+    // For as long as the process lives, as the pod borrows from it.
+    let object: &'static [u8] = controls::passing(ONE_CONTAINER.review)?.leak();
+    let turn = |(name, policies): (String, PolicySet)| {
+        let pod = Pod::read(&mut Reader::new(object)?).map_err(|error| format!("{error:?}"))?;
+        let violations = evaluate(policies.security.iter(), &pod, Context::CREATE).violations.len();
+        if violations > 0 {
+            return Err(format!("the pod does not pass {name}").into());
+        }
+        let once = move || {
+            drop(black_box(evaluate(policies.security.iter(), black_box(&pod), Context::CREATE)));
+        };
+        let name = format!("controls/{name}");
+        Ok(Turn { name, times: TIMES_OF_EVALUATOR, per_call: 1, once: Box::new(once) })
+    };
+    controls::policies()?.into_iter().map(turn).collect()
 }
 
 const SELECTOR: &str = "namespaceSelector: {matchLabels: {team: elsewhere}}";

@@ -9,6 +9,7 @@
 
 mod callgrind;
 mod client;
+mod controls;
 mod figures;
 mod functions;
 mod goals;

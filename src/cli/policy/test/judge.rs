@@ -146,9 +146,11 @@ fn add_pod(pod: &TestedPod, reviewer: &OfflineReviewer, found: &mut CaseOutcome)
     }
     let as_changed = pod.review(&changed).to_string();
     let after = answer(reviewer, Webhook::Validate, &as_changed)?;
-    let of_before = before.decision.findings.iter().map(|(id, _)| *id);
-    let filled_in = of_before.chain(after.decision.filled_in.iter().copied());
-    found.filled_in.extend(filled_in.map(ToOwned::to_owned));
+    // Beside what is refused all the same, the webhook tells what it fills in; where nothing else is refused, it is refused.
+    for Decision { findings, filled_in, .. } in [&before.decision, &after.decision] {
+        let violated = findings.iter().map(|(id, _)| *id).chain(filled_in.iter().copied());
+        found.filled_in.extend(violated.map(ToOwned::to_owned));
+    }
     add_answer(&after, found)?;
     found.pod = Some(changed);
     Ok(())
