@@ -195,7 +195,7 @@ mod tests {
             Edit::new(Subject::Pod, item(1), EditOp::Set(Value::Text("x"))),
         ];
         let both_added =
-            ["x", "y"].map(|name| Edit { path: item(0), op: EditOp::Append(Value::Text(name)) }).to_vec();
+            ["x", "y"].map(|name| Edit::new(Subject::Pod, item(0), EditOp::append_text(name))).to_vec();
         for (fix, words, is_default) in [
             (Fix::set(Value::Bool(true)), "set it to true", false),
             (Fix::fill_in(Value::ListOf("ALL"), true), "set it to [ALL]", true),
