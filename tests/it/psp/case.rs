@@ -57,7 +57,7 @@ pub(super) struct Case {
     #[serde(default)]
     metadata: Json,
     /// The pod before an update; without it the pod is new.
-    old: Option<Box<Case>>,
+    old: Option<Box<Self>>,
     /// The kinds of containers that are meant; all of them without it.
     places: Option<Vec<Place>>,
     /// The controls that refuse it; without it those of the group.
