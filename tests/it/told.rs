@@ -122,7 +122,8 @@ fn is_remedy(remedy: &Json, fix: &str) -> bool {
     match (kind.as_str(), value) {
         ("set", Json::Array(items)) => {
             let words: Vec<&str> = items.iter().filter_map(Json::as_str).collect();
-            fix.starts_with(&format!("set it to [{}]", words.join(", ")))
+            let words = words.join(", ");
+            fix.starts_with(&format!("set it to [{words}]")) || fix.starts_with(&format!("add {words}"))
         }
         ("set", Json::String(text)) => fix.starts_with(&format!("set it to {text}")),
         ("set", value) => fix.starts_with(&format!("set it to {value}")),
