@@ -194,13 +194,12 @@ mod tests {
             Edit::new(Subject::Pod, item(0), EditOp::Remove),
             Edit::new(Subject::Pod, item(1), EditOp::Set(Value::Text("x"))),
         ];
-        let both_added =
-            ["x", "y"].map(|name| Edit::new(Subject::Pod, item(0), EditOp::append_text(name))).to_vec();
+        let both_added = Fix::Edit { op: EditOp::append_texts(["x", "y"]), safety: Safety::Default };
         for (fix, words, is_default) in [
             (Fix::set(Value::Bool(true)), "set it to true", false),
             (Fix::fill_in(Value::ListOf("ALL"), true), "set it to [ALL]", true),
             (Fix::fill_in(Value::Text("x"), false), "set it to x", false),
-            (Fix::Edits { edits: both_added, safety: Safety::Default }, "add x, y", true),
+            (both_added, "add x, y", true),
             (Fix::remove(), "remove it", false),
             (Fix::remove_at(Subject::Pod, item(0)), "remove it", false),
             (Fix::Edits { edits: two, safety: Safety::Default }, "make 2 changes", true),

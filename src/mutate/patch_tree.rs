@@ -106,18 +106,19 @@ impl<'p> PatchTree<'p> {
         text: &str,
         patch: &mut PatchText,
     ) -> Result<(), PatchError> {
-        if self.knows(ROOT, Place::Pod(pod)) {
-            self.write(ROOT, &mut JsonPointer::root(), patch)
-        } else {
-            self.build_by_text(text, patch)
+        // Most pods are not changed, or only in lists that they have.
+        if self.nodes.is_empty() {
+            return Ok(());
         }
+        if !self.knows(ROOT, Place::Pod(pod)) {
+            return self.build_by_text(text, patch);
+        }
+        self.write(ROOT, &mut JsonPointer::root(), patch)
     }
 
     /// The same by the text alone.
     pub(super) fn build_by_text(mut self, text: &str, patch: &mut PatchText) -> Result<(), PatchError> {
-        if !self.nodes.is_empty() {
-            self.find(ROOT, &mut Reader::over(text))?;
-        }
+        self.find(ROOT, &mut Reader::over(text))?;
         self.write(ROOT, &mut JsonPointer::root(), patch)
     }
 

@@ -45,6 +45,9 @@ const PARTS: [(Snippet, &[&str]); 4] = [
         &[
             "automountServiceAccountToken",
             "containers",
+            "hostIPC",
+            "hostNetwork",
+            "hostPID",
             "hostUsers",
             "metadata",
             "nodeSelector",
