@@ -122,7 +122,8 @@ fn is_remedy(remedy: &Json, fix: &str) -> bool {
     match (kind.as_str(), value) {
         ("set", Json::Array(items)) => {
             let words: Vec<&str> = items.iter().filter_map(Json::as_str).collect();
-            fix.starts_with(&format!("set it to [{}]", words.join(", ")))
+            let words = words.join(", ");
+            fix.starts_with(&format!("set it to [{words}]")) || fix.starts_with(&format!("add {words}"))
         }
         ("add", Json::Array(items)) => {
             let words: Vec<&str> = items.iter().filter_map(Json::as_str).collect();
