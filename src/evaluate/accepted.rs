@@ -3,9 +3,9 @@
 use serde_json::{Value as Json, json};
 
 use crate::controls::CheckedPod;
-use crate::finding::{Edit, EditOp, FieldPath, Subject};
+use crate::finding::{Edit, FieldPath, Finding};
 use crate::json::Reader;
-use crate::pod::{ContainerKind, ContainerRef, Pod};
+use crate::pod::{ContainerKind, Pod};
 use crate::policy::ActiveControl;
 
 /// Most questions about one pod. What can be asked depends on the policies; what is not asked is not accepted.
@@ -22,18 +22,13 @@ pub(super) struct Question<'p> {
     /// The list of the container; `None` for the pod.
     pub(super) kind: Option<ContainerKind>,
     pub(super) path: FieldPath<'p>,
-    /// A number that stands for what is filled in there.
-    pub(super) filled: u128,
+    /// Numbers that stand for what is filled in there, and for what is for the pod.
+    pub(super) filled: [u128; 2],
 }
 
 impl<'p> Questions<'p> {
     /// Asks, unless it was asked before.
-    pub(super) fn ask(
-        &mut self,
-        question: Question<'p>,
-        checked: CheckedPod<'_>,
-        filled: &[(FieldPath<'_>, EditOp<'_>)],
-    ) {
+    pub(super) fn ask(&mut self, question: Question<'p>, checked: CheckedPod<'_>, filled: &[Edit<'_>]) {
         let Question { active, kind, .. } = question;
         if self.0.len() < MOST
             && !self.0.iter().any(|(asked, _)| asked.is(active, kind, &question.path, question.filled))
@@ -49,7 +44,7 @@ impl<'p> Questions<'p> {
         active: &ActiveControl,
         kind: Option<ContainerKind>,
         path: &FieldPath<'_>,
-        filled: u128,
+        filled: [u128; 2],
     ) -> bool {
         self.0.iter().any(|(asked, is_accepted)| *is_accepted && asked.is(active, kind, path, filled))
     }
@@ -61,39 +56,38 @@ impl Question<'_> {
         active: &ActiveControl,
         kind: Option<ContainerKind>,
         path: &FieldPath<'_>,
-        filled: u128,
+        filled: [u128; 2],
     ) -> bool {
         std::ptr::eq(self.active, active) && (self.kind, self.filled) == (kind, filled) && self.path == *path
     }
 }
 
-fn is_content(
-    Question { active, kind, path, .. }: &Question<'_>,
-    CheckedPod { pod, origin }: CheckedPod<'_>,
-    filled: &[(FieldPath<'_>, EditOp<'_>)],
-) -> bool {
-    let mut other = json!({ "spec": { "os": { "name": &*pod.spec.os_name } } });
-    let subject = match kind {
-        Some(kind) => {
-            other["spec"][kind.list()] = json!([{ "name": "container" }]);
-            Subject::Container(ContainerRef { kind: *kind, index: 0, name: "container" })
-        }
-        None => Subject::Pod,
+/// Whether the control finds nothing with what is filled in, and does without it: then that is the reason.
+fn is_content(question: &Question<'_>, checked: CheckedPod<'_>, filled: &[Edit<'_>]) -> bool {
+    let Question { active, kind, path, .. } = question;
+    let Some(bare) = bare_pod(*kind, &checked.pod.spec.os_name) else { return false };
+    let mut completed = bare.clone();
+    filled.iter().for_each(|edit| edit.make_in(&mut completed));
+    let finds = |pod: &Json, concerns: &dyn Fn(&Finding<'_>) -> bool| {
+        let mut finds = false;
+        let text = pod.to_string();
+        let pod = Pod::read(&mut Reader::over(&text)).ok()?;
+        let checked = CheckedPod { pod: &pod, origin: checked.origin };
+        active.check(checked, &mut |finding| finds |= concerns(&finding));
+        Some(finds)
     };
-    for (path, op) in filled {
-        Edit::new(subject, path.clone(), op.clone()).make_in(&mut other);
-    }
-    let mut is_content = true;
-    read_and_check(&other, |pod| {
-        active.check(CheckedPod { pod, origin }, &mut |finding| {
-            let concerns = |field: &FieldPath<'_>| finding.path == *field;
-            is_content &= !concerns(path) && !filled.iter().any(|(path, _)| concerns(path));
-        });
-    }) && is_content
+    let own = |finding: &Finding<'_>| finding.path == *path;
+    let is_filled = |finding: &Finding<'_>| filled.iter().any(|edit| edit.path == finding.path);
+    finds(&bare, &own) == Some(true)
+        && finds(&completed, &|finding| own(finding) || is_filled(finding)) == Some(false)
 }
 
-/// Reads a pod, and has it checked. Whether it can be read.
-fn read_and_check(pod: &Json, check: impl FnOnce(&Pod<'_>)) -> bool {
-    let text = pod.to_string();
-    Pod::read(&mut Reader::over(&text)).map(|pod| check(&pod)).is_ok()
+/// A pod with one container of a kind, or with none, that says nothing.
+fn bare_pod(kind: Option<ContainerKind>, os: &str) -> Option<Json> {
+    let mut pod = json!({ "spec": { "os": { "name": os } } });
+    if let Some(kind) = kind {
+        let spec = pod.get_mut("spec")?.as_object_mut()?;
+        spec.insert(kind.list().to_owned(), json!([{ "name": "container" }]));
+    }
+    Some(pod)
 }

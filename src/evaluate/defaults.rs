@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use crate::controls::CheckedPod;
 use crate::evaluate::accepted::{Question, Questions};
 use crate::evaluate::obstacles::RefusedObstacles;
-use crate::finding::{Edit, EditOp, FieldPath, Finding, Fix, Obstacles, Safety, Subject, Value};
+use crate::finding::{Edit, EditOp, FieldPath, Finding, Fix, Found, Obstacles, Safety, Subject, Value};
 use crate::pod::{ContainerKind, ContainerRef, Pod};
 use crate::policy::{ActiveControl, SecurityPolicy};
 
@@ -61,12 +61,7 @@ type Fills = u128;
 impl<'p> Defaults<'p> {
     /// Adds the fix of a finding, if podgate may make it by itself, beside what is `really` filled in if this is a trial.
     /// Returns whether it may once something else is fixed.
-    pub(super) fn add(
-        &mut self,
-        filler: Filler<'p>,
-        finding: &Finding<'p>,
-        really: Option<&Defaults<'p>>,
-    ) -> bool {
+    pub(super) fn add(&mut self, filler: Filler<'p>, finding: &Finding<'p>, really: Option<&Self>) -> bool {
         if finding.is_auto_fixable() {
             let own = self.changes(filler, finding, really);
             fill_in(&mut self.now, finding.subject, own);
@@ -79,7 +74,7 @@ impl<'p> Defaults<'p> {
         &mut self,
         filler: Filler<'p>,
         finding: &Finding<'p>,
-        really: Option<&Defaults<'p>>,
+        really: Option<&Self>,
         refused: &RefusedObstacles,
     ) {
         if waits_for(finding).is_some_and(|obstacles| refused.of(finding).contain(obstacles)) {
@@ -90,7 +85,7 @@ impl<'p> Defaults<'p> {
 
     /// What the fix of a finding changes; nothing if it cannot be made. The first that fills in a field has its way: what cannot
     /// stand beside it is not filled in, and the pod stays refused for it, unless its control takes the other for as good.
-    fn changes(&mut self, filler: Filler<'p>, finding: &Finding<'p>, really: Option<&Defaults<'p>>) -> Fills {
+    fn changes(&mut self, filler: Filler<'p>, finding: &Finding<'p>, really: Option<&Self>) -> Fills {
         let Some(part) = Part::of(finding.subject) else { return 0 };
         let filled = self.filled(part);
         let really_filled = really.map(|really| really.filled(part)).unwrap_or_default();
@@ -113,7 +108,7 @@ impl<'p> Defaults<'p> {
         filler: Filler<'p>,
         path: &FieldPath<'p>,
         op: &EditOp<'p>,
-        really: Option<&Defaults<'p>>,
+        really: Option<&Self>,
     ) -> Option<usize> {
         let known = self.fills.iter().position(|fill| fill.path == *path && fill.op == *op);
         if known.is_some() || matches!(op, EditOp::Remove | EditOp::Prepend(_)) {
@@ -136,19 +131,24 @@ impl<'p> Defaults<'p> {
         Some(at)
     }
 
-    /// Asks a control that finds something, where another fills in what it would not, whether that is as good.
+    /// Asks a control that finds something to be absent, where others fill in what it would not, whether that is as good.
     pub(super) fn ask(&mut self, active: &'p ActiveControl, finding: &Finding<'p>, checked: CheckedPod<'p>) {
-        let Some(part) = Part::of(finding.subject) else { return };
+        let (Some(part), Found::Absent) = (Part::of(finding.subject), finding.found) else { return };
         let filled = self.filled(part);
+        let of_pod = if part == Part::Pod { 0 } else { self.filled(Part::Pod) };
         let is_near = |fill: &Fill<'_>| is_within(&fill.path, &finding.path);
-        if self.makes(filled, finding) || !self.among(filled).any(is_near) {
+        // A field of the pod may decide on what its containers need.
+        if self.makes(filled, finding) || of_pod == 0 && !self.among(filled).any(is_near) {
             return;
         }
-        let fills =
-            self.among(filled).filter_map(|fill| Some((fill.path.clone(), self.op_beside(fill, filled)?)));
-        let fills: Vec<_> = fills.collect();
-        let question = Question { active, kind: part.kind(), path: finding.path.clone(), filled };
-        self.questions.ask(question, checked, &fills);
+        let of_bare = match part {
+            Part::Pod => Part::Pod,
+            Part::Container(kind, _) => Part::Container(kind, 0),
+        };
+        let of_part = self.edits_of(of_bare.unnamed(), filled);
+        let edits: Vec<Edit<'p>> = of_part.chain(self.edits_of(Subject::Pod, of_pod)).collect();
+        let (kind, path) = (part.kind(), finding.path.clone());
+        self.questions.ask(Question { active, kind, path, filled: [filled, of_pod] }, checked, &edits);
     }
 
     /// Whether filling in fixes a finding of a control, now or once the author has fixed the rest: by its own fix, or by that
@@ -165,9 +165,10 @@ impl<'p> Defaults<'p> {
     fn has(&self, active: &ActiveControl, finding: &Finding<'_>, fills: impl Fn(Part) -> Fills) -> bool {
         Part::of(finding.subject).is_some_and(|part| {
             let filled = fills(part);
-            filled != 0
+            let of_pod = if part == Part::Pod { 0 } else { fills(Part::Pod) };
+            filled | of_pod != 0
                 && (self.makes(filled, finding)
-                    || self.questions.is_accepted(active, part.kind(), &finding.path, filled))
+                    || self.questions.is_accepted(active, part.kind(), &finding.path, [filled, of_pod]))
         })
     }
 
@@ -194,11 +195,7 @@ impl<'p> Defaults<'p> {
     /// Reports the edits that fill in everything, part by part, and then those that have to be made besides.
     pub fn edits(&self, pod: &'p Pod<'p>, edit: &mut dyn FnMut(Edit<'p>)) {
         for (part, filled) in &self.now {
-            for fill in self.among(*filled) {
-                if let Some(op) = self.op_beside(fill, *filled) {
-                    edit(Edit::new(part.subject(pod), fill.path.clone(), op));
-                }
-            }
+            self.edits_of(part.subject(pod), *filled).for_each(&mut *edit);
         }
         for (at, fill) in self.fills.iter().enumerate() {
             let bit = bit(at).unwrap_or_default();
@@ -208,6 +205,13 @@ impl<'p> Defaults<'p> {
                 fill.filler.active.besides(pod, &mut parts, edit);
             }
         }
+    }
+
+    /// The edits that fill these in for a part.
+    fn edits_of(&self, subject: Subject<'p>, filled: Fills) -> impl Iterator<Item = Edit<'p>> {
+        self.among(filled).filter_map(move |fill| {
+            Some(Edit::new(subject, fill.path.clone(), self.op_beside(fill, filled)?))
+        })
     }
 
     /// What is done to a field of a part. Items of one list are put together, each once, as a patch makes one change of a field;
@@ -283,12 +287,18 @@ impl Part {
     }
 
     fn subject<'p>(self, pod: &'p Pod<'_>) -> Subject<'p> {
+        let unnamed = self.unnamed();
+        let Subject::Container(at) = unnamed else { return unnamed };
+        let name = pod.container(at).map_or("", |container| &container.name);
+        Subject::Container(ContainerRef { name, ..at })
+    }
+
+    fn unnamed<'p>(self) -> Subject<'p> {
         match self {
             Self::Pod => Subject::Pod,
             Self::Container(kind, index) => {
-                let at = ContainerRef { kind, index: usize::try_from(index).unwrap_or(usize::MAX), name: "" };
-                let name = pod.container(at).map_or("", |container| &container.name);
-                Subject::Container(ContainerRef { name, ..at })
+                let index = usize::try_from(index).unwrap_or(usize::MAX);
+                Subject::Container(ContainerRef { kind, index, name: "" })
             }
         }
     }
@@ -350,7 +360,7 @@ mod tests {
     use super::*;
     use crate::controls::{Check, Configured, Control};
     use crate::evaluate::{Context, Disposition, evaluate};
-    use crate::finding::{Found, Sink};
+    use crate::finding::Sink;
     use crate::json::Reader;
     use crate::policy::{Actions, Mode, PolicySet, Rule, RuleSource};
 

@@ -11,6 +11,9 @@ use crate::pod::Pod;
 use crate::policy::SecurityPolicy;
 use crate::policy::rule::ActiveControl;
 
+/// The volume of the API server's own token.
+const TOKEN: &str = "kube-api-access-00000";
+
 /// Something that a policy fills in, and refuses.
 pub(super) struct OwnRefusal {
     /// The control that fills it in.
@@ -28,7 +31,7 @@ pub(super) fn refused_defaults(policy: &SecurityPolicy) -> Vec<OwnRefusal> {
     if fillers().next().is_none() {
         return refusals;
     }
-    for silent in [silent_pod(json!({})), silent_pod(json!({ "os": { "name": "windows" } }))] {
+    for silent in ["linux", "windows"].map(silent_pod) {
         let before = found(&silent, enforced());
         for filler in fillers() {
             let Some(filled) = filled(&silent, filler) else { continue };
@@ -63,18 +66,29 @@ struct Refused {
     field: String,
 }
 
-/// A pod of an init container and another with nothing but these members of its spec.
-fn silent_pod(mut spec: Value) -> Value {
-    let mount = json!([{ "name": "kube-api-access-00000", "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount" }]);
-    for (list, name) in [("initContainers", "init"), ("containers", "main")] {
-        spec[list] = json!([{ "name": name, "image": "registry.example/image", "volumeMounts": mount }]);
-    }
-    spec["volumes"] = json!([{ "name": "kube-api-access-00000", "projected": { "sources": [
+/// A pod of an init container and another, of this operating system, with nothing but what the API server has added.
+fn silent_pod(os: &str) -> Value {
+    let containers = |name: &str| {
+        json!([{
+            "name": name,
+            "image": "registry.example/image",
+            "volumeMounts": [{ "name": TOKEN, "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount" }],
+        }])
+    };
+    let token = json!({ "name": TOKEN, "projected": { "sources": [
         { "serviceAccountToken": { "path": "token" } },
         { "configMap": { "name": "kube-root-ca.crt" } },
         { "downwardAPI": { "items": [{ "path": "namespace", "fieldRef": { "fieldPath": "metadata.namespace" } }] } },
-    ] } }]);
-    json!({ "metadata": { "name": "pod" }, "spec": spec })
+    ] } });
+    json!({
+        "metadata": { "name": "pod" },
+        "spec": {
+            "os": { "name": os },
+            "initContainers": containers("init"),
+            "containers": containers("main"),
+            "volumes": [token],
+        },
+    })
 }
 
 /// What these controls find in a pod.
