@@ -133,8 +133,11 @@ impl<'p> Defaults<'p> {
 
     /// Asks a control that finds something to be absent, where others fill in what it would not, whether that is as good.
     pub(super) fn ask(&mut self, active: &'p ActiveControl, finding: &Finding<'p>, checked: CheckedPod<'p>) {
-        let (Some(part), Found::Absent) = (Part::of(finding.subject), finding.found) else { return };
+        let Some(part) = Part::of(finding.subject) else { return };
         let filled = self.filled(part);
+        if !self.may_complete(filled, finding) {
+            return;
+        }
         let of_pod = if part == Part::Pod { 0 } else { self.filled(Part::Pod) };
         let is_near = |fill: &Fill<'_>| is_within(&fill.path, &finding.path);
         // A field of the pod may decide on what its containers need.
@@ -168,8 +171,19 @@ impl<'p> Defaults<'p> {
             let of_pod = if part == Part::Pod { 0 } else { fills(Part::Pod) };
             filled | of_pod != 0
                 && (self.makes(filled, finding)
-                    || self.questions.is_accepted(active, part.kind(), &finding.path, [filled, of_pod]))
+                    || self.may_complete(filled, finding)
+                        && self.questions.is_accepted(active, part.kind(), &finding.path, [filled, of_pod]))
         })
+    }
+
+    /// Whether what is filled in may be what a finding lacks: it found nothing, or a list that is added to.
+    fn may_complete(&self, filled: Fills, finding: &Finding<'_>) -> bool {
+        let adds = |fill: &Fill<'_>| fill.path == finding.path && matches!(fill.op, EditOp::Append(_));
+        match finding.found {
+            Found::Absent => true,
+            Found::List(_) => self.among(filled).any(adds),
+            Found::Bool(_) | Found::Integer(_) | Found::Text(_) | Found::Hidden => false,
+        }
     }
 
     /// Whether all that fixes a finding is among what is filled in, whoever asks for it.
