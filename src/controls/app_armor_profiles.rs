@@ -1,9 +1,8 @@
 //! `appArmorProfiles` (extended): only the AppArmor profiles that the policy lists, and one for every container if it says
 //! so.
 
-use std::collections::HashSet;
-
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use crate::controls::app_armor_profile::{self, ANNOTATION};
 use crate::controls::profiles::{self, AllowedProfiles, ProfileField};
@@ -56,11 +55,14 @@ struct AppArmorProfiles(AllowedProfiles);
 impl Check for AppArmorProfiles {
     fn check<'p>(&'p self, CheckedPod { pod, .. }: CheckedPod<'p>, sink: &mut Sink<'_, 'p>) {
         // The API server takes no field that contradicts an annotation: one that is there must not be covered.
-        let mut named: Option<HashSet<&str>> = None;
-        let has_annotation = |name: &str| {
-            let all = || annotations(pod).filter_map(|(key, _)| key.strip_prefix(ANNOTATION)).collect();
-            named.get_or_insert_with(all).contains(name)
+        let mut named: Option<SmallVec<[&str; 8]>> = None;
+        let all = || {
+            let all = annotations(pod).filter_map(|(key, _)| key.strip_prefix(ANNOTATION));
+            let mut all: SmallVec<[&str; 8]> = all.collect();
+            all.sort_unstable();
+            all
         };
+        let has_annotation = |name: &str| named.get_or_insert_with(all).binary_search(&name).is_ok();
         self.0.find(&FIELD, pod, has_annotation, sink);
         for (key, value) in annotations(pod) {
             if !self.0.allows_annotation(value) {

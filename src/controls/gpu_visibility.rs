@@ -103,7 +103,7 @@ impl Check for GpuVisibility {
             let subject = Subject::Container(at);
             let has_variable = container.may_have_variable(SUFFIX);
             let has_env_from =
-                self.env_from == EnvFrom::Forbidden && !matches!(container.env_from, "" | "null");
+                self.env_from == EnvFrom::Forbidden && !matches!(container.env_from(), "" | "null");
             if !has_variable && !has_env_from {
                 continue;
             }
@@ -157,7 +157,7 @@ impl GpuVisibility {
         container: &'p Container<'p>,
         sink: &mut Sink<'_, 'p>,
     ) -> Result<()> {
-        Reader::over_part(container.env_from).refusing_misspelt_case().array(|reader, index| {
+        Reader::over_part(container.env_from()).refusing_misspelt_case().array(|reader, index| {
             let mut prefix = "".into();
             members!(reader, { "prefix" => prefix = reader.string()? })?;
             let may_bring = |known: &Variable| {

@@ -64,7 +64,7 @@ fn contradiction(pod: &Pod<'_>) -> &'static str {
     let spec = &pod.spec;
     if spec.host_network || spec.host_pid || spec.host_ipc {
         "and remove hostNetwork, hostPID and hostIPC, which it excludes"
-    } else if pod.containers().any(|(_, container)| container.may_have_volume_devices()) {
+    } else if pod.containers().any(|(_, container)| container.may_have_volume_devices) {
         "and mount volumes in place of volumeDevices, which it excludes"
     } else {
         ""

@@ -46,7 +46,11 @@ pub(super) fn find_unmasked<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
 /// Finds the mount types that are set and not allowed.
 pub(super) fn find_set<'p>(is_allowed: impl Fn(&str) -> bool, pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
     for (at, container) in pod.containers() {
-        let proc_mount = container.security.as_ref().and_then(|security| security.proc_mount.as_deref());
+        let proc_mount = container
+            .security
+            .as_ref()
+            .and_then(|security| security.proc_mount.as_deref())
+            .map(AsRef::as_ref);
         if let Some(proc_mount) = proc_mount.filter(|kind| !is_allowed(kind)) {
             sink(Finding::new(
                 Subject::Container(at),

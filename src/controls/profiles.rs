@@ -78,18 +78,18 @@ impl AllowedProfiles {
         for (subject, profile) in in_security_contexts(pod, field.of_pod, field.of_container) {
             if !self.has_type(&profile.kind) {
                 sink(self.wrong_type(field, pod, subject, profile));
-            } else if !self.allows(&profile.kind, &profile.localhost) {
-                let found = if profile.localhost.is_empty() {
+            } else if !self.allows(&profile.kind, profile.localhost()) {
+                let found = if profile.localhost().is_empty() {
                     Found::Absent
                 } else {
-                    Found::Text(&profile.localhost)
+                    Found::Text(profile.localhost())
                 };
                 let (fix, help) = self.listed_profile();
                 sink(Finding::new(subject, field.localhost, found, fix).help(help));
             }
         }
         let of_pod = (field.of_pod)(&pod.spec.security);
-        if of_pod.is_some_and(|profile| !self.allows(&profile.kind, &profile.localhost)) {
+        if of_pod.is_some_and(|profile| !self.allows(&profile.kind, profile.localhost())) {
             self.find_newly_inherited(field, pod, sink);
         }
         if !self.is_needed() || of_pod.is_some() {

@@ -48,14 +48,19 @@ pub fn mutate<'p>(
     if pod.is_mirror() {
         return Ok(Mutation::default());
     }
-    let mut edits: Vec<Edit<'_>> = Vec::new();
-    defaults.edits(pod, &mut |edit| edits.push(edit));
-    // What one container gets besides, such as a volume, may be what another one gets: that of the identity too.
-    let is_shared = |edit: &Edit<'_>| edit.subject == Subject::Pod && edits.contains(edit);
-    let of_identity: Vec<Edit<'_>> = identity.edits.into_iter().filter(|edit| !is_shared(edit)).collect();
-    let patch = patch_of(pod, text, edits.into_iter().chain(of_identity))?;
-    let mut warnings = identity.refused;
-    warnings.extend(identity.warnings);
+    let IdentityChange { edits, refused: mut warnings, warnings: others, .. } = identity;
+    let patch = patch_of(pod, text, |add| {
+        // What one container gets besides, such as a volume, may be what another one gets: that of the identity too.
+        let mut of_pod: Vec<Edit<'_>> = Vec::new();
+        defaults.edits(pod, &mut |edit| {
+            if edit.subject == Subject::Pod {
+                of_pod.push(edit.clone());
+            }
+            add(edit);
+        });
+        edits.into_iter().filter(|edit| !of_pod.contains(edit)).for_each(add);
+    })?;
+    warnings.extend(others);
     warnings.extend(root_image_warning(pod, defaults, false));
     Ok(Mutation { patch, warnings })
 }

@@ -3,30 +3,59 @@
 //! Most edits are put together in a tree. What a list gains at its end needs none of that where the pod has the list: it depends
 //! on no other edit, and moves nothing that another names. Most of an identity is such, for each container.
 
-use crate::finding::{Edit, EditOp};
-use crate::mutate::patch_text::{PatchError, PatchText};
+use crate::finding::{Edit, EditOp, Value};
+use crate::mutate::patch_text::{LONGEST_PATCH, PatchError, PatchText};
 use crate::mutate::patch_tree::PatchTree;
 use crate::mutate::place::Place;
 use crate::mutate::pointer::JsonPointer;
+use crate::path::Step;
 use crate::pod::Pod;
 
-/// The patch that makes edits in a pod, which is also given as its JSON text.
+/// The patch that makes edits in a pod, which is also given as its JSON text. The edits are handed in one by one, as there may
+/// be thousands.
 ///
 /// # Errors
 /// When the patch would be too long. A partial one is never sent.
 pub(super) fn patch_of<'p>(
     pod: &Pod<'_>,
     text: &str,
-    edits: impl Iterator<Item = Edit<'p>>,
+    edits: impl FnOnce(&mut dyn FnMut(Edit<'p>)),
 ) -> Result<PatchText, PatchError> {
     let (mut patch, mut tree) = (PatchText::default(), PatchTree::default());
-    for edit in edits {
-        if !append(pod, &edit, &mut patch)? {
-            tree.add(edit);
+    let (mut appended, mut least) = (Ok(true), 0);
+    edits(&mut |edit| {
+        if appended.is_ok() {
+            // A patch that is going to be too long is not put together first.
+            least += least_length(&edit);
+            let is_too_long = least > LONGEST_PATCH;
+            appended = if is_too_long { Err(PatchError::TooLong) } else { append(pod, &edit, &mut patch) };
+            if matches!(appended, Ok(false)) {
+                tree.add(edit);
+            }
         }
-    }
+    });
+    appended?;
     tree.build(pod, text, &mut patch)?;
     Ok(patch)
+}
+
+/// How many bytes an edit takes in a patch at least, in whatever it is put together with: the last key, and what is written
+/// there.
+fn least_length(edit: &Edit<'_>) -> usize {
+    let of_value = |value: &Value<'_>| match value {
+        Value::Bool(_) => "true".len(),
+        Value::Integer(_) => 1,
+        Value::Text(text) => text.len() + 2,
+        Value::ListOf(text) => text.len() + 4,
+        Value::Json(json) => json.len(),
+    };
+    let of_step = |step: Step<'_>| step.as_key().map_or(0, str::len);
+    match &edit.op {
+        EditOp::Set(value) => edit.path.steps().last().map_or(0, of_step) + of_value(value),
+        EditOp::Prepend(value) => of_value(value),
+        EditOp::Append(items) => items.iter().map(|item| item.len()).sum(),
+        EditOp::Remove => 0,
+    }
 }
 
 /// Adds what makes an edit to a patch, if it adds to a list of which the model of the pod tells that it is there. Whether it does.
@@ -65,7 +94,7 @@ mod tests {
         let (mut tree, mut by_text) = (PatchTree::default(), PatchText::default());
         edits.iter().cloned().for_each(|edit| tree.add(edit));
         tree.build_by_text(pod, &mut by_text).expect("a patch");
-        let by_model = patch_of(&model, pod, edits.iter().cloned()).expect("a patch");
+        let by_model = patch_of(&model, pod, |add| edits.iter().cloned().for_each(add)).expect("a patch");
         [by_text, by_model].map(|patch| {
             let patch = patch.into_json().unwrap_or_else(|| "[]".to_owned());
             let patch: json_patch::Patch = serde_json::from_str(&patch).expect("a patch");

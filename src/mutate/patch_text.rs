@@ -8,7 +8,7 @@ use crate::json::{self, write_string};
 
 /// Longest patch, in bytes. In base 64 it is a third longer, and an answer has 256 KiB. Filling in 500 containers, the most
 /// of one kind, takes some 100 KiB.
-const LONGEST_PATCH: usize = 180 * 1024;
+pub(super) const LONGEST_PATCH: usize = 180 * 1024;
 
 /// Room for the patch of a pod of one container.
 const USUAL_PATCH: usize = 2048;

@@ -41,20 +41,18 @@ pub struct Container<'a> {
     pub image: Cow<'a, str>,
     /// `env`, as JSON text that is read when an identity is given; empty when absent.
     env: &'a str,
-    /// `envFrom`, as JSON text; empty when absent.
-    pub env_from: &'a str,
     /// Whether its `restartPolicy` is `Always`: an init container with it is a sidecar.
     pub is_sidecar: bool,
     /// `resources`, as JSON text; empty when absent.
     pub resources: &'a str,
-    /// `volumeDevices`, as JSON text; empty when absent.
-    volume_devices: &'a str,
+    /// Whether it may use a volume as a raw block device.
+    pub may_have_volume_devices: bool,
     /// `volumeMounts`.
     pub volume_mounts: VolumeMounts<'a>,
     /// `securityContext`.
     pub security: Option<SecurityContext<'a>>,
-    /// `ports`, as JSON text; empty when absent.
-    ports: &'a str,
+    /// All of it, as JSON text: what hardly any rule looks into is looked up there, since there may be many containers.
+    text: &'a str,
     /// The host ports among `ports`: those that are not 0.
     pub host_ports: Vec<HostPort>,
     /// The hosts of probes and lifecycle handlers: those that are not empty.
@@ -94,16 +92,19 @@ impl<'a> Container<'a> {
     /// Reads it in place: it is large, and there may be many.
     pub(super) fn read(&mut self, reader: &mut Reader<'a>) -> Result<()> {
         let container = self;
+        let start = reader.offset();
         let is_set = members!(reader, {
             "name" => container.name = reader.string()?,
             "image" => container.image = reader.string()?,
             "ports" => container.read_ports(reader)?,
             "volumeMounts" => container.volume_mounts = VolumeMounts::of(reader.skip_list()?),
             "env" => container.env = reader.skip()?,
-            "envFrom" => container.env_from = reader.skip_list()?,
+            "envFrom" => reader.skip_list().map(drop)?,
             "restartPolicy" => container.is_sidecar = reader.string()? == "Always",
             "resources" => container.resources = reader.skip()?,
-            "volumeDevices" => container.volume_devices = reader.skip()?,
+            "volumeDevices" => {
+                container.may_have_volume_devices = !matches!(reader.skip()?, "null" | "[]");
+            },
             "securityContext" => container.security = SecurityContext::read(reader)?,
             "livenessProbe" => container.read_handler(reader, "livenessProbe.httpGet.host", "livenessProbe.tcpSocket.host")?,
             "readinessProbe" => container.read_handler(reader, "readinessProbe.httpGet.host", "readinessProbe.tcpSocket.host")?,
@@ -115,13 +116,30 @@ impl<'a> Container<'a> {
             .map(drop)?,
         })?;
         container.is_null = !is_set;
+        container.text = reader.text_since(start);
         Ok(())
     }
 
-    /// Whether it may use a volume as a raw block device.
+    /// A member, as JSON text; empty when absent, and a text that nothing can be read from if it cannot be told.
+    fn member(&self, name: &str) -> &'a str {
+        let mut found = "";
+        if self.text.is_empty() {
+            return found;
+        }
+        let read = Reader::over_part(self.text).object(|reader, key| {
+            let text = reader.skip()?;
+            if key == name {
+                found = text;
+            }
+            Ok(())
+        });
+        if read.is_ok() { found } else { "unreadable" }
+    }
+
+    /// `envFrom`, as JSON text; empty when absent.
     #[must_use]
-    pub fn may_have_volume_devices(&self) -> bool {
-        !matches!(self.volume_devices, "" | "null" | "[]")
+    pub fn env_from(&self) -> &'a str {
+        self.member("envFrom")
     }
 
     /// Whether `env` is set, not `null`.
@@ -164,10 +182,11 @@ impl<'a> Container<'a> {
     /// # Errors
     /// When a port is none of 32 bits, or a field of one differs from its name in case only.
     pub fn for_each_port_without_host_port(&self, mut each: impl FnMut(usize, i32)) -> Result<()> {
-        if self.ports.is_empty() {
+        let ports = self.member("ports");
+        if ports.is_empty() {
             return Ok(());
         }
-        Reader::over(self.ports).refusing_misspelt_case().array(|reader, index| {
+        Reader::over_part(ports).refusing_misspelt_case().array(|reader, index| {
             let (mut host_port, mut container_port) = (0, 0);
             members!(reader, {
                 "hostPort" => host_port = reader.integer32()?.unwrap_or_default(),
@@ -181,7 +200,6 @@ impl<'a> Container<'a> {
     }
 
     fn read_ports(&mut self, reader: &mut Reader<'a>) -> Result<()> {
-        let start = reader.offset();
         reader.array(|reader, index| {
             let mut port = 0;
             members!(reader, { "hostPort" => port = reader.integer32()?.unwrap_or_default() })?;
@@ -190,9 +208,7 @@ impl<'a> Container<'a> {
                 self.host_ports.push(HostPort { index, port });
             }
             Ok(())
-        })?;
-        self.ports = reader.text_since(start);
-        Ok(())
+        })
     }
 
     /// Reads a probe or a lifecycle handler; the two names say where its hosts stand.

@@ -51,8 +51,8 @@ pub struct SecurityContext<'a> {
     pub capabilities: Option<Capabilities<'a>>,
     /// `readOnlyRootFilesystem`.
     pub read_only_root_filesystem: Option<bool>,
-    /// `procMount`.
-    pub proc_mount: Option<Cow<'a, str>>,
+    /// `procMount`, which few have, so that a container is kept small.
+    pub proc_mount: Option<Box<Cow<'a, str>>>,
     /// `runAsNonRoot`.
     pub run_as_non_root: Option<bool>,
     /// `runAsUser`.
@@ -85,8 +85,16 @@ pub struct Capabilities<'a> {
 pub struct Profile<'a> {
     /// `type`.
     pub kind: Cow<'a, str>,
-    /// `localhostProfile`.
-    pub localhost: Cow<'a, str>,
+    /// `localhostProfile`, which few have, so that a container is kept small.
+    localhost: Option<Box<Cow<'a, str>>>,
+}
+
+impl Profile<'_> {
+    /// `localhostProfile`; empty when absent.
+    #[must_use]
+    pub fn localhost(&self) -> &str {
+        self.localhost.as_deref().map_or("", AsRef::as_ref)
+    }
 }
 
 /// `seLinuxOptions`; an absent field is empty.
@@ -135,7 +143,7 @@ impl<'a> SecurityContext<'a> {
             "allowPrivilegeEscalation" => security.allow_privilege_escalation = reader.boolean()?,
             "capabilities" => security.capabilities = Capabilities::read(reader)?,
             "readOnlyRootFilesystem" => security.read_only_root_filesystem = reader.boolean()?,
-            "procMount" => security.proc_mount = reader.optional_string()?,
+            "procMount" => security.proc_mount = reader.optional_string()?.map(Box::new),
             "runAsNonRoot" => security.run_as_non_root = reader.boolean()?,
             "runAsUser" => security.run_as_user = reader.integer()?,
             "runAsGroup" => security.run_as_group = reader.integer()?,
@@ -196,7 +204,10 @@ fn read_profile<'a>(reader: &mut Reader<'a>) -> Result<Option<Profile<'a>>> {
     let mut profile = Profile::default();
     let is_set = members!(reader, {
         "type" => profile.kind = reader.string()?,
-        "localhostProfile" => profile.localhost = reader.string()?,
+        "localhostProfile" => {
+            let name = reader.string()?;
+            profile.localhost = (!name.is_empty()).then(|| Box::new(name));
+        },
     })?;
     Ok(is_set.then_some(profile))
 }

@@ -49,7 +49,7 @@ impl<'a> VolumeMounts<'a> {
         if self.0.is_empty() {
             return Ok(());
         }
-        Reader::over(self.0).refusing_misspelt_case().array(|reader, index| {
+        Reader::over_part(self.0).refusing_misspelt_case().array(|reader, index| {
             let mut mount = VolumeMount::default();
             members!(reader, {
                 "name" => mount.name = reader.string()?,

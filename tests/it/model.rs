@@ -169,7 +169,7 @@ fn our_container(at: &str, container: &Container<'_>, facts: &mut Facts) {
 
 fn our_profile(at: &str, profile: Option<&Profile<'_>>, facts: &mut Facts) {
     facts.add_if(format!("{at}.type"), profile.map(|profile| &profile.kind));
-    facts.add_text(format!("{at}.localhostProfile"), profile.map(|profile| profile.localhost.as_ref()));
+    facts.add_text(format!("{at}.localhostProfile"), profile.map(Profile::localhost));
 }
 
 fn our_se_linux_options(at: &str, options: Option<&SeLinuxOptions<'_>>, facts: &mut Facts) {

@@ -32,7 +32,7 @@ pub(super) fn of_ours(pod: &Pod<'_>, facts: &mut Facts) {
     for (container_at, container) in pod.containers() {
         let at = Subject::Container(container_at).join(&FieldPath::default()).to_string();
         add(facts, &format!("{at}.resources"), &parsed(container.resources), RESOURCES);
-        add_value(facts, &format!("{at}.envFrom"), parsed(container.env_from));
+        add_value(facts, &format!("{at}.envFrom"), parsed(container.env_from()));
         let read = container.for_each_variable(|index, variable| {
             facts.add(format!("{at}.env[{index}].name"), variable.name);
             facts.add_text(format!("{at}.env[{index}].value"), Some(&variable.value));
