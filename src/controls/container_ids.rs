@@ -2,6 +2,7 @@
 
 use crate::controls::allowed_ids::{AllowedIds, NOT_KNOWN};
 use crate::controls::id_ranges::IdRules;
+use crate::controls::security_contexts::POD_NOT_ALLOWED;
 use crate::controls::{CheckedPod, Violation, text};
 use crate::finding::{Finding, Fix, Found, Sink, Subject, Value};
 use crate::pod::{Container, ContainerKind, PodSecurityContext, SecurityContext};
@@ -38,7 +39,7 @@ impl ContainerId {
                 // What an existing pod says cannot be changed for a new container, which has to say something else.
                 None if of_pod_outside.is_some() && at.kind == ContainerKind::Ephemeral => {
                     let finding = allowed.with_advice(subject, self.path, Found::Absent);
-                    sink(finding.help("the pod's own is not allowed"));
+                    sink(finding.help(POD_NOT_ALLOWED));
                 }
                 None if of_pod.is_some() => {}
                 None if allowed.are_required() => {

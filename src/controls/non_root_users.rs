@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::controls::run_as_non_root::{FIELD, of_any_user, of_user, says_false};
-use crate::controls::run_as_user::asks_for_root;
+use crate::controls::run_as_user::{USER, asks_for_root};
+use crate::controls::security_contexts::{POD_NOT_ALLOWED, newcomers};
+use crate::controls::windows::OTHER_POLICY;
 use crate::controls::{Cel, Check, CheckedPod, Control, Doc, Origin, Parameters, Violation, text};
 use crate::finding::{Finding, Fix, Found, Sink, Subject, Value};
 use crate::pod::{Changes, Container, ContainerKind, Pod};
@@ -48,6 +50,7 @@ struct NonRootUsers {
 impl Check for NonRootUsers {
     fn check<'p>(&'p self, CheckedPod { pod, .. }: CheckedPod<'p>, sink: &mut Sink<'_, 'p>) {
         find_inherited(pod, sink);
+        find_newly_inherited(pod, sink);
         for (at, container) in pod.containers() {
             let subject = Subject::Container(at);
             let own = container.security.as_ref();
@@ -69,23 +72,45 @@ impl Check for NonRootUsers {
     }
 }
 
-/// Finds what the pod says that any container takes over.
+/// Finds what the pod says that any container takes over, those apart that come later.
 fn find_inherited<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
-    let is_inherited =
-        |is_silent: fn(&Container<'_>) -> bool| pod.containers().any(|(_, container)| is_silent(container));
+    let is_inherited = |is_silent: fn(&Container<'_>) -> bool| {
+        let mut lasting = pod.containers().filter(|(at, _)| at.kind != ContainerKind::Ephemeral);
+        lasting.any(|(_, container)| is_silent(container))
+    };
     let of_pod = &pod.spec.security;
-    if of_pod.run_as_non_root == Some(false)
-        && is_inherited(|container| {
-            container.security.as_ref().is_none_or(|own| own.run_as_non_root.is_none())
-        })
-    {
+    if of_pod.run_as_non_root == Some(false) && is_inherited(has_no_word) {
         sink(says_false(Subject::Pod).help(of_any_user(pod)));
     }
     if let Some(user) = of_pod.run_as_user.filter(|user| is_root(*user))
-        && is_inherited(|container| container.security.as_ref().is_none_or(|own| own.run_as_user.is_none()))
+        && is_inherited(has_no_user)
     {
         sink(asks_for_root(pod, Subject::Pod, user));
     }
+}
+
+/// Finds the containers that come later and take over what the pod must not say.
+fn find_newly_inherited<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
+    let of_pod = &pod.spec.security;
+    for (at, container) in newcomers(pod) {
+        let mut find = |path: &'static str, fix| {
+            sink(Finding::new(Subject::Container(at), path, Found::Absent, fix).help(POD_NOT_ALLOWED));
+        };
+        if of_pod.run_as_non_root == Some(false) && has_no_word(container) {
+            find(FIELD, Fix::set(Value::Bool(true)));
+        }
+        if of_pod.run_as_user.is_some_and(is_root) && has_no_user(container) {
+            find(USER, if pod.is_for_windows() { OTHER_POLICY } else { Fix::above_zero() });
+        }
+    }
+}
+
+fn has_no_word(container: &Container<'_>) -> bool {
+    container.security.as_ref().is_none_or(|own| own.run_as_non_root.is_none())
+}
+
+fn has_no_user(container: &Container<'_>) -> bool {
+    container.security.as_ref().is_none_or(|own| own.run_as_user.is_none())
 }
 
 /// Whether it is root's id or none that a user can have.

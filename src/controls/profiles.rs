@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::controls::pattern::{Pattern, any_matches};
 use crate::controls::seccomp_profile_baseline::forbidden_annotations;
-use crate::controls::security_contexts::in_security_contexts;
+use crate::controls::security_contexts::{POD_NOT_ALLOWED, in_security_contexts, newcomers};
 use crate::controls::windows::{NO_PROFILE, NOT_ON_WINDOWS, OTHER_POLICY};
 use crate::controls::{ParameterError, lists, text};
 use crate::finding::{Choices, Finding, Fix, Found, Sink, Subject, Value};
@@ -88,7 +88,11 @@ impl AllowedProfiles {
                 sink(Finding::new(subject, field.localhost, found, fix).help(help));
             }
         }
-        if !self.is_needed() || (field.of_pod)(&pod.spec.security).is_some() {
+        let of_pod = (field.of_pod)(&pod.spec.security);
+        if of_pod.is_some_and(|profile| !self.allows(&profile.kind, &profile.localhost)) {
+            self.find_newly_inherited(field, pod, sink);
+        }
+        if !self.is_needed() || of_pod.is_some() {
             return;
         }
         for (at, container) in pod.containers() {
@@ -96,6 +100,18 @@ impl AllowedProfiles {
             if !has_own && !has_other(at.name) {
                 self.lacks(field, pod, at, sink);
             }
+        }
+    }
+
+    /// Finds the containers that come later and take over the pod's profile, which is not allowed.
+    fn find_newly_inherited<'p>(&'p self, field: &ProfileField, pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
+        for (at, _) in newcomers(pod)
+            .filter(|(_, container)| container.security.as_ref().and_then(field.of_container).is_none())
+        {
+            let can_choose = !self.allowed.is_empty() && !pod.is_windows();
+            let fix = if can_choose { Fix::OneOf(Choices::OfPolicy(&self.allowed)) } else { OTHER_POLICY };
+            let finding = Finding::new(Subject::Container(at), field.kind, Found::Absent, fix);
+            sink(finding.help(POD_NOT_ALLOWED));
         }
     }
 

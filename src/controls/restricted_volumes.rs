@@ -42,23 +42,24 @@ const OFFERED: [&str; 9] = [
 fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
     for (index, volume) in pod.spec.volumes.iter().enumerate() {
         if !volume.has_restricted_safe() {
-            sink(finding(index, volume, volume.sources().next(), Choices::Fixed(&OFFERED)));
+            let fix = Fix::OneOf(Choices::Fixed(&OFFERED));
+            sink(finding(index, volume, volume.sources().next(), fix));
         }
     }
 }
 
-/// A volume with a source that is not among those `offered`; without a source it is of no type that we know.
+/// A volume with a source that is not allowed; without a source it is of no type that we know.
 pub(super) fn finding<'p>(
     index: usize,
     volume: &'p Volume<'_>,
     source: Option<VolumeSource>,
-    offered: Choices<'p>,
+    fix: Fix<'p>,
 ) -> Finding<'p> {
     Finding::new(
         Subject::Volume(index, &volume.name),
         source.map_or("", VolumeSource::name),
         Found::Text(source.map_or("unknown", VolumeSource::name)),
-        Fix::OneOf(offered),
+        fix,
     )
 }
 

@@ -41,6 +41,9 @@ fn check<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
     }
 }
 
+/// The field of the pod and of its containers.
+pub(super) const USER: &str = "securityContext.runAsUser";
+
 /// It asks for this user, which is root or none at all.
 pub(super) fn asks_for_root<'p>(pod: &Pod<'_>, subject: Subject<'p>, user: i64) -> Finding<'p> {
     let (fix, help) = if pod.is_for_windows() {
@@ -48,7 +51,7 @@ pub(super) fn asks_for_root<'p>(pod: &Pod<'_>, subject: Subject<'p>, user: i64) 
     } else {
         (Fix::above_zero(), "removing it is enough only if the image's user is a number above 0")
     };
-    Finding::new(subject, "securityContext.runAsUser", Found::Integer(user), fix).help(help)
+    Finding::new(subject, USER, Found::Integer(user), fix).help(help)
 }
 
 fn check_from_1_35<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {

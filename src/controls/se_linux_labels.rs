@@ -6,12 +6,13 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use crate::controls::se_linux_options::{ROLE, TYPE, USER};
+use crate::controls::security_contexts::POD_NOT_ALLOWED;
 use crate::controls::windows::{NOT_ON_WINDOWS, OTHER_POLICY};
 use crate::controls::{
     Cel, Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, Violation, lists, text,
 };
 use crate::finding::{Choices, FieldPath, Finding, Fix, Found, Sink, Subject, Value};
-use crate::pod::{Changes, ContainerKind, Pod, SeLinuxOptions};
+use crate::pod::{Changes, ContainerKind, ContainerRef, Pod, SeLinuxOptions};
 
 pub(super) static CONTROL: Control = Control {
     id: "seLinuxLabels",
@@ -109,6 +110,9 @@ impl Check for SeLinuxLabels {
             let own = container.security.as_ref().and_then(|own| own.se_linux_options.as_deref());
             match (own, of_pod) {
                 (Some(own), _) => self.find(pod, Subject::Container(at), own, sink),
+                (None, Some(of_pod)) if at.kind == ContainerKind::Ephemeral => {
+                    self.find_newly_inherited(pod, at, of_pod, sink);
+                }
                 // What the pod says holds for it, and is found there.
                 (None, Some(_)) => {}
                 (None, None) => self.find(pod, Subject::Container(at), &NOTHING, sink),
@@ -167,6 +171,29 @@ impl SeLinuxLabels {
                 "" => {}
                 value if part.allows(value) => {}
                 value => sink(part.not_allowed(pod, subject, value, self.needs(&part))),
+            }
+        }
+    }
+
+    /// Finds the parts of the pod's label that a container which comes later must not take over.
+    fn find_newly_inherited<'p>(
+        &'p self,
+        pod: &Pod<'_>,
+        at: ContainerRef<'p>,
+        of_pod: &'p SeLinuxOptions<'_>,
+        sink: &mut Sink<'_, 'p>,
+    ) {
+        for part in self.parts() {
+            let value = (part.of)(of_pod);
+            if value.is_empty() && self.needs(&part) {
+                sink(part.lacking(pod, Subject::Container(at)));
+            } else if !value.is_empty() && !part.allows(value) {
+                let fix = match part.allowed.unwrap_or_default() {
+                    [] => Fix::one_of(&["seLinuxOptions: {}"]),
+                    allowed => Fix::OneOf(Choices::OfPolicy(allowed)),
+                };
+                let finding = Finding::new(Subject::Container(at), part.field, Found::Absent, fix);
+                sink(finding.help(POD_NOT_ALLOWED));
             }
         }
     }

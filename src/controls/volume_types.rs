@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::controls::{
     Cel, Check, CheckedPod, Control, Doc, Origin, Parameters, Violation, restricted_volumes,
 };
-use crate::finding::{Choices, Finding, Sink};
+use crate::finding::{Choices, FieldPath, Finding, Fix, Sink, Subject};
 use crate::pod::{Changes, VolumeSource};
 
 pub(super) static CONTROL: Control = Control {
@@ -38,9 +38,9 @@ pub(super) static CONTROL: Control = Control {
 #[derive(Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct VolumeTypes {
-    /// The allowed types, named like the fields of a volume: `persistentVolumeClaim`.
+    /// The allowed types, named like the fields of a volume: `persistentVolumeClaim`; empty for none.
     #[serde(deserialize_with = "sorted_set")]
-    #[schemars(with = "BTreeSet<VolumeType>", length(min = 1))]
+    #[schemars(with = "BTreeSet<VolumeType>")]
     allowed: Vec<String>,
 }
 
@@ -71,7 +71,12 @@ impl Check for VolumeTypes {
                 unlisted.is_none() && !volume.has_unknown_source() && volume.sources().next().is_some();
             // Nobody wrote the token's volume into the pod. Looking into it costs, so only one that is not listed is asked.
             if !is_listed && !volume.is_api_server_token() {
-                sink(restricted_volumes::finding(index, volume, unlisted, allowed));
+                let fix = if self.allowed.is_empty() {
+                    Fix::remove_at(Subject::Volume(index, &volume.name), FieldPath::default())
+                } else {
+                    Fix::OneOf(allowed)
+                };
+                sink(restricted_volumes::finding(index, volume, unlisted, fix));
             }
         }
     }

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::controls::{CheckFn, CheckedPod, Configured, Control, Parameters, Standard};
 use crate::finding::{Edit, Finding, Obstacles, Sink, Subject};
+use crate::json::Reader;
 use crate::pod::Pod;
 use crate::policy::carried_over::report_new;
 
@@ -44,6 +45,8 @@ pub struct ActiveControl {
     pub message: Option<Arc<str>>,
     /// Whether its policy has podgate itself make those of its fixes that are [defaults](crate::finding::Safety::Default).
     pub fills_in: bool,
+    /// Whether it may refuse a volume for a token of the pod's service account, whatever its audience and life.
+    pub may_refuse_token: bool,
     check: ActiveCheck,
     /// Whether it is not filled in for a container that asks for user 0.
     leaves_root_alone: bool,
@@ -151,15 +154,17 @@ impl Rule {
                     None => continue,
                 },
             };
-            controls.push(ActiveControl {
+            let active = ActiveControl {
                 control,
                 actions: mode.downgrade(enforced),
                 enforced,
                 message: None,
                 fills_in,
+                may_refuse_token: false,
                 check: ActiveCheck::Standard(check),
                 leaves_root_alone: control.id == "runAsNonRoot" && relaxed.contains_key("runAsUser"),
-            });
+            };
+            controls.push(active.tried());
         }
         Self { source: RuleSource::Standard(standard), actions: mode.downgrade(actions), controls }
     }
@@ -187,7 +192,33 @@ impl ActiveControl {
         let actions = mode.downgrade(enforced);
         let fills_in = fills_in(&configured.parameters);
         let check = ActiveCheck::Extended(configured);
-        Self { control, actions, enforced, message, fills_in, check, leaves_root_alone: false }
+        let active = Self {
+            control,
+            actions,
+            enforced,
+            message,
+            fills_in,
+            may_refuse_token: false,
+            check,
+            leaves_root_alone: false,
+        };
+        active.tried()
+    }
+
+    /// The same once it has been tried what it makes of a token's volume, so that not every pod that is given one needs to be
+    /// judged again: those that it accepts are told apart by what it allows, and it allows nothing like this by accident.
+    fn tried(mut self) -> Self {
+        const TOKEN: &str = r#"{"spec":{"volumes":[{"name":"token","projected":{"sources":[{"serviceAccountToken":
+            {"path":"token","audience":"nobody.invalid","expirationSeconds":4294967296}}]}}]}}"#;
+        let mut refuses = false;
+        match Pod::read(&mut Reader::over(TOKEN)) {
+            Ok(pod) => self.check(CheckedPod::new(&pod), &mut |finding| {
+                refuses |= matches!(finding.subject, Subject::Volume(..));
+            }),
+            Err(_) => refuses = true,
+        }
+        self.may_refuse_token = refuses;
+        self
     }
 
     /// Whether it fills in what a pod would otherwise be refused for.

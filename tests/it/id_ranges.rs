@@ -58,6 +58,7 @@ fn refusal(reviewer: &Reviewer, pod: &Json, old: Option<&Json>) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "they are written where it is called")]
 fn pod(security: Json, of_container: Json) -> Json {
     let container = json!({"name": "main", "image": "i", "securityContext": of_container});
     json!({"metadata": {"name": "p"}, "spec": {"securityContext": security, "containers": [container]}})

@@ -68,6 +68,7 @@ mod program;
 #[path = "../cluster/programs.rs"]
 mod programs;
 mod promises;
+mod psp;
 mod real_data;
 mod replay;
 mod requests;

@@ -72,6 +72,7 @@ fn ours(pod: &Pod<'_>) -> Facts {
     facts.add_true("spec.hostIPC", spec.host_ipc);
     facts.add_if("spec.hostUsers", spec.host_users);
     facts.add_text("spec.os.name", Some(&spec.os_name));
+    facts.add_if("spec.automountServiceAccountToken", spec.automount_token);
     facts.add_text("spec.serviceAccountName", Some(&spec.service_account_name));
     facts.add_text("spec.serviceAccount", Some(&spec.service_account));
     for (index, volume) in spec.volumes.iter().enumerate() {
@@ -191,6 +192,7 @@ fn theirs(pod: &k8s::Pod) -> Facts {
     facts.add_true("spec.hostIPC", spec.host_ipc == Some(true));
     facts.add_if("spec.hostUsers", spec.host_users);
     facts.add_text("spec.os.name", spec.os.as_ref().map(|os| os.name.as_str()));
+    facts.add_if("spec.automountServiceAccountToken", spec.automount_service_account_token);
     facts.add_text("spec.serviceAccountName", spec.service_account_name.as_deref());
     facts.add_text("spec.serviceAccount", spec.service_account.as_deref());
     for (index, volume) in spec.volumes.iter().flatten().enumerate() {

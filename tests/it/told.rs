@@ -125,6 +125,10 @@ fn is_remedy(remedy: &Json, fix: &str) -> bool {
             let words = words.join(", ");
             fix.starts_with(&format!("set it to [{words}]")) || fix.starts_with(&format!("add {words}"))
         }
+        ("add", Json::Array(items)) => {
+            let words: Vec<&str> = items.iter().filter_map(Json::as_str).collect();
+            fix.starts_with(&format!("add {}", words.join(", ")))
+        }
         ("set", Json::String(text)) => fix.starts_with(&format!("set it to {text}")),
         ("set", value) => fix.starts_with(&format!("set it to {value}")),
         ("remove", _) => fix.starts_with("remove it") || fix.starts_with("make "),

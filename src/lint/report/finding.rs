@@ -46,12 +46,15 @@ pub struct FindingReport {
     pub alias_line: Option<usize>,
 }
 
-/// The change that fixes a finding: `{"set": false}`, `{"remove": true}`, `{"choose": [...]}` or `{"range": [1, 9]}`.
+/// The change that fixes a finding: `{"set": false}`, `{"add": ["ALL"]}`, `{"remove": true}`, `{"choose": [...]}` or
+/// `{"range": [1, 9]}`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FixReport {
     /// Give the field this value.
     Set(Json),
+    /// Add these at the end of the list.
+    Add(Json),
     /// Remove the field, or this item of its list.
     Remove(bool),
     /// Give the field one of these values, or put one of these in its place.
@@ -104,7 +107,7 @@ impl FixReport {
         match op {
             EditOp::Set(value) | EditOp::Prepend(value) => Self::Set(value.into()),
             EditOp::Append(items) => {
-                Self::Set(items.iter().filter_map(|item| serde_json::from_str::<Json>(item).ok()).collect())
+                Self::Add(items.iter().filter_map(|item| serde_json::from_str::<Json>(item).ok()).collect())
             }
             EditOp::Remove => Self::Remove(true),
         }
