@@ -41,6 +41,9 @@ pub(super) static CONTROL: Control = Control {
 /// The volume that is mounted at `/tmp` where a pod mounts nothing there.
 const TMP_VOLUME: &str = "podgate-tmp";
 
+/// How many containers of a kind are given a `/tmp`: each takes a text of its own, and a pod with more is hostile.
+const MOST_TMPS: usize = 100;
+
 /// The parameters of `controls.readOnlyRootFilesystem`.
 #[derive(Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -120,6 +123,7 @@ fn can_have_tmp(pod: &Pod<'_>, at: ContainerRef<'_>) -> bool {
         |volume: &Volume<'_>| volume.sources().eq([VolumeSource::EMPTY_DIR]) && !volume.has_unknown_source();
     let mut own = pod.spec.volumes.iter().filter(|volume| volume.name == TMP_VOLUME);
     at.kind != ContainerKind::Ephemeral
+        && at.index < MOST_TMPS
         && own.all(is_usable)
         && pod.container(at).is_some_and(|container| mounts_tmp(container).is_ok())
 }

@@ -131,27 +131,23 @@ impl<'p> Defaults<'p> {
         Some(at)
     }
 
-    /// Asks a control that finds something to be absent, where others fill in what it would not, whether that is as good.
+    /// Asks a control that finds something, where others fill in what it would not, whether that is as good.
     pub(super) fn ask(&mut self, active: &'p ActiveControl, finding: &Finding<'p>, checked: CheckedPod<'p>) {
         let Some(part) = Part::of(finding.subject) else { return };
-        let filled = self.filled(part);
-        if !self.may_complete(filled, finding) {
-            return;
-        }
-        let of_pod = if part == Part::Pod { 0 } else { self.filled(Part::Pod) };
+        let (filled, of_pod) = (self.filled(part), self.filled(Part::Pod));
         let is_near = |fill: &Fill<'_>| is_within(&fill.path, &finding.path);
         // A field of the pod may decide on what its containers need.
-        if self.makes(filled, finding) || of_pod == 0 && !self.among(filled).any(is_near) {
+        let may_matter = self.among(filled).any(is_near) || part != Part::Pod && of_pod != 0;
+        if !may_matter || self.makes(filled, finding) {
             return;
         }
-        let of_bare = match part {
-            Part::Pod => Part::Pod,
-            Part::Container(kind, _) => Part::Container(kind, 0),
+        let question = part.question(active, finding, [filled, of_pod]);
+        let of_part = self.edits_of(part.first_of_kind().unnamed(), filled);
+        let edits: Vec<Edit<'p>> = match part {
+            Part::Pod => of_part.collect(),
+            Part::Container(..) => of_part.chain(self.edits_of(Subject::Pod, of_pod)).collect(),
         };
-        let of_part = self.edits_of(of_bare.unnamed(), filled);
-        let edits: Vec<Edit<'p>> = of_part.chain(self.edits_of(Subject::Pod, of_pod)).collect();
-        let (kind, path) = (part.kind(), finding.path.clone());
-        self.questions.ask(Question { active, kind, path, filled: [filled, of_pod] }, checked, &edits);
+        self.questions.ask(question, checked, &edits);
     }
 
     /// Whether filling in fixes a finding of a control, now or once the author has fixed the rest: by its own fix, or by that
@@ -168,22 +164,14 @@ impl<'p> Defaults<'p> {
     fn has(&self, active: &ActiveControl, finding: &Finding<'_>, fills: impl Fn(Part) -> Fills) -> bool {
         Part::of(finding.subject).is_some_and(|part| {
             let filled = fills(part);
-            let of_pod = if part == Part::Pod { 0 } else { fills(Part::Pod) };
-            filled | of_pod != 0
-                && (self.makes(filled, finding)
-                    || self.may_complete(filled, finding)
-                        && self.questions.is_accepted(active, part.kind(), &finding.path, [filled, of_pod]))
+            filled != 0 && self.makes(filled, finding)
+                || !self.questions.is_empty()
+                    && self.questions.are_answered(&part.question(
+                        active,
+                        finding,
+                        [filled, fills(Part::Pod)],
+                    ))
         })
-    }
-
-    /// Whether what is filled in may be what a finding lacks: it found nothing, or a list that is added to.
-    fn may_complete(&self, filled: Fills, finding: &Finding<'_>) -> bool {
-        let adds = |fill: &Fill<'_>| fill.path == finding.path && matches!(fill.op, EditOp::Append(_));
-        match finding.found {
-            Found::Absent => true,
-            Found::List(_) => self.among(filled).any(adds),
-            Found::Bool(_) | Found::Integer(_) | Found::Text(_) | Found::Hidden => false,
-        }
     }
 
     /// Whether all that fixes a finding is among what is filled in, whoever asks for it.
@@ -284,10 +272,24 @@ impl Fill<'_> {
 }
 
 impl Part {
-    fn kind(self) -> Option<ContainerKind> {
-        match self {
+    /// What a control is asked that finds something in it, where this is filled in for it and for the pod.
+    fn question<'q>(
+        self,
+        active: &'q ActiveControl,
+        finding: &Finding<'q>,
+        filled: [Fills; 2],
+    ) -> Question<'q> {
+        let kind = match self {
             Self::Pod => None,
             Self::Container(kind, _) => Some(kind),
+        };
+        Question { active, kind, path: finding.path.clone(), found: finding.found, filled }
+    }
+
+    fn first_of_kind(self) -> Self {
+        match self {
+            Self::Pod => self,
+            Self::Container(kind, _) => Self::Container(kind, 0),
         }
     }
 
