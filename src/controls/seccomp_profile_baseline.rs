@@ -3,7 +3,7 @@
 //! Until v1.18 profiles were in annotations, from v1.19 in fields; each revision checks only its own
 //! place. At restricted, from v1.19, `seccompProfile_restricted` takes its place.
 
-use std::collections::HashSet;
+use smallvec::SmallVec;
 
 use crate::controls::security_contexts::in_security_contexts;
 use crate::controls::windows::NO_PROFILE;
@@ -59,13 +59,17 @@ fn check_annotations<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
 /// The pod's annotation and those of containers that exist; others are ignored.
 pub(super) fn annotations<'p>(pod: &'p Pod<'_>) -> impl Iterator<Item = (&'p str, &'p str)> {
     let all = pod.metadata.annotations.iter().map(|(key, value)| (key.as_ref(), value.as_ref()));
-    let of_containers = || pod.containers().map(|(at, _)| at.name).collect::<HashSet<&str>>();
+    let of_containers = || {
+        let mut names: SmallVec<[&str; 16]> = pod.containers().map(|(at, _)| at.name).collect();
+        names.sort_unstable();
+        names
+    };
     let mut names = None;
     all.filter(move |(key, _)| {
         *key == POD_ANNOTATION
             || key
                 .strip_prefix(CONTAINER_ANNOTATION)
-                .is_some_and(|name| names.get_or_insert_with(of_containers).contains(name))
+                .is_some_and(|name| names.get_or_insert_with(of_containers).binary_search(&name).is_ok())
     })
 }
 

@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use crate::controls::CheckedPod;
 use crate::evaluate::accepted::{Question, Questions};
 use crate::evaluate::obstacles::RefusedObstacles;
-use crate::finding::{Edit, EditOp, FieldPath, Finding, Fix, Found, Obstacles, Safety, Subject, Value};
+use crate::finding::{Edit, EditOp, FieldPath, Finding, Fix, Obstacles, Safety, Subject, Value};
 use crate::pod::{ContainerKind, ContainerRef, Pod};
 use crate::policy::{ActiveControl, SecurityPolicy};
 

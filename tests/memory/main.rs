@@ -29,8 +29,8 @@ use crate::judges::{JUDGES, Judge, Kind};
 
 /// How often its body a review may take.
 const MOST_TIMES: usize = 8;
-/// What a small one may take all the same, 1.25 MiB: its answer, and the texts in it, and what 1,500 containers are read into.
-const LEAST: usize = 5 << 18;
+/// What a small one may take all the same, 1.5 MiB: its answer, and the texts in it, and what 1,500 containers are read into.
+const LEAST: usize = 6 << 18;
 /// Ten times what a review may take, as other things run beside tests; and more where the compiler has left all checks in.
 const LONGEST: Duration = Duration::from_secs(if cfg!(debug_assertions) { 60 } else { 2 });
 /// No answer is longer.
