@@ -376,7 +376,7 @@ mod tests {
     use super::*;
     use crate::controls::{Check, Configured, Control};
     use crate::evaluate::{Context, Disposition, evaluate};
-    use crate::finding::Sink;
+    use crate::finding::{Found, Sink};
     use crate::json::Reader;
     use crate::policy::{Actions, Mode, PolicySet, Rule, RuleSource};
 
