@@ -319,3 +319,54 @@ fn a_pod_without_any_field_keeps_every_baseline_rule() {
     let standard: Standard = "baseline".parse().unwrap();
     assert!(by_standard(&standard, &pod).is_empty());
 }
+
+/// One `controls` of each extended control, as the first fixture of its own has it, but for one of them.
+fn all_others(but: &str) -> Vec<String> {
+    let fixtures = own_fixtures();
+    let extended = CONTROLS.iter().filter(|control| control.level().is_none() && control.id != but);
+    let first = |control: &&Control| {
+        let of_control = fixtures.iter().filter(|fixture| fixture.parts().0 == control.id);
+        let controls = of_control.flat_map(|fixture| fixture.comments("controls"));
+        let mut alone = controls.filter(|controls| controls.starts_with(&format!("{{{}:", control.id)));
+        alone.next().map(|controls| controls[1..controls.len() - 1].to_owned())
+    };
+    extended.copied().filter_map(|control| first(&control)).collect()
+}
+
+/// Whatever a control refuses stays refused beside all the others.
+#[test]
+fn another_control_never_allows_more() {
+    let (mut count, mut beside) = (0, 0);
+    for fixture in fixtures_of("fail") {
+        let id = fixture.parts().0;
+        for own in fixture.comments("controls").filter(|own| own.starts_with(&format!("{{{id}:"))) {
+            let object = object(&fixture);
+            let pod = object.pod.as_ref().unwrap();
+            let others = all_others(id);
+            beside = others.len();
+            let is_denied = |controls: &str| {
+                let text = format!(
+                    "apiVersion: podgate.dev/v1alpha1\nkind: SecurityPolicy\nmetadata: {{name: fixture}}\n\
+                     spec: {{match: {{namespaces: [any]}}, controls: {controls}}}\n"
+                );
+                let mut policies = podgate::policy::Policies::new(vec!["podgate-system".into()]);
+                podgate::policy::read_file("policies.yaml", &text, &mut policies);
+                // Two that contradict each other are no policy.
+                let policies = policies.finish().ok()?;
+                Some(evaluate(policies.security.iter(), pod, Context::CREATE).is_denied())
+            };
+            // Some are only tried out.
+            if is_denied(own) != Some(true) {
+                continue;
+            }
+            for other in &others {
+                let both = format!("{{{}, {other}}}", &own[1..own.len() - 1]);
+                if let Some(denied) = is_denied(&both) {
+                    assert!(denied, "{}: {both}", fixture.name);
+                    count += 1;
+                }
+            }
+        }
+    }
+    assert!(beside > 30 && count > 1000, "{beside} {count}");
+}
