@@ -12,7 +12,6 @@ use crate::evaluate::{Context, Disposition, Verdict, evaluate};
 use crate::finding::{Edit, EditOp, Subject, Value};
 use crate::json::{Reader, Result};
 use crate::mutate::identity::warning::{policy_name, warning};
-use crate::path::Step;
 use crate::pod::{Pod, Spec};
 use crate::policy::SecurityPolicy;
 use crate::text::printable;
@@ -58,11 +57,11 @@ pub(super) fn judge_additions(
         additions.spec.host_users = *host_users;
     }
     let verdict = evaluate(policies.iter().copied(), &additions, Context { origin, ..Context::CREATE });
-    let mut volumes = Vec::new();
-    verdict.defaults().edits(&additions, &mut |default| fill_in(&default, &added, edits, &mut volumes));
-    let is_new = |volume: &Json| pod.spec.volumes.iter().all(|known| volume["name"] != *known.name);
-    let volumes = volumes.into_iter().filter(is_new).map(|volume| EditOp::append(volume.to_string()));
-    edits.extend(volumes.map(|add| Edit::new(Subject::Pod, "volumes", add)));
+    if !verdict.defaults().is_empty() {
+        let mut completed: Json = serde_json::from_str(&text).unwrap_or_default();
+        verdict.defaults().edits(&additions, &mut |default| default.make_in(&mut completed));
+        complete(&added, pod, edits, &completed);
+    }
     Ok(refusals(&verdict))
 }
 
@@ -109,73 +108,36 @@ fn pod_of(added: &[Addition], edits: &[Edit<'_>]) -> String {
     text
 }
 
-/// Makes one of the edits that fill in what is added, in the edit that adds it. A volume that a container gets besides is
-/// added to `volumes`.
-fn fill_in(default: &Edit<'_>, added: &[Addition], edits: &mut [Edit<'_>], volumes: &mut Vec<Json>) {
-    let parsed = |items: &[Arc<str>]| -> Vec<Json> {
-        items.iter().filter_map(|item| serde_json::from_str(item).ok()).collect()
-    };
-    match (default.subject, &default.op) {
-        (Subject::Container(at), EditOp::Set(_) | EditOp::Append(_)) => {
-            let place = added.iter().filter(|addition| addition.list == at.kind.list()).nth(at.index);
-            let Some(Addition { edit, item, .. }) = place else { return };
-            let Some(edit) = edits.get_mut(*edit) else { return };
-            let mut all: Vec<Arc<str>> = items(&edit.op).to_vec();
-            let Some(text) = all.get_mut(*item) else { return };
-            let Ok(mut container) = serde_json::from_str(text) else { return };
-            let field: Vec<Step<'_>> = default.path.steps().collect();
-            match &default.op {
-                EditOp::Append(items) => add_to(&mut container, &field, parsed(items)),
-                EditOp::Set(value) => set(&mut container, &field, value.into()),
-                EditOp::Prepend(_) | EditOp::Remove => {}
+/// Has the edits add what it has come to: each item as it is `completed`, and the volumes that containers got besides.
+fn complete(added: &[Addition], pod: &Pod<'_>, edits: &mut Vec<Edit<'_>>, completed: &Json) {
+    let all = |list: &str| completed.pointer(&format!("/spec/{list}")).and_then(Json::as_array);
+    for list in LISTS {
+        let of_list = added.iter().filter(|addition| addition.list == list);
+        let mut made = all(list).into_iter().flatten();
+        for (Addition { edit, item, .. }, made) in of_list.zip(&mut made) {
+            if let Some(edit) = edits.get_mut(*edit).filter(|_| list != "volumes") {
+                replace(&mut edit.op, *item, made.to_string().into());
             }
-            *text = container.to_string().into();
-            edit.op = match &edit.op {
-                EditOp::Prepend(_) => EditOp::Prepend(Value::Json(Arc::clone(text))),
-                EditOp::Append(_) | EditOp::Set(_) | EditOp::Remove => EditOp::Append(all.into()),
-            };
         }
-        (Subject::Pod, EditOp::Append(items)) if default.path.is("volumes") => volumes.extend(parsed(items)),
-        (
-            Subject::Container(_)
-            | Subject::Pod
-            | Subject::Volume(..)
-            | Subject::Metadata
-            | Subject::Namespace(_),
-            _,
-        ) => {}
+        let is_new = |volume: &&Json| {
+            pod.spec.volumes.iter().all(|known| volume.get("name") != Some(&Json::from(&*known.name)))
+        };
+        let besides = made.filter(is_new).map(|volume| EditOp::append(volume.to_string()));
+        edits.extend(besides.map(|add| Edit::new(Subject::Pod, list, add)));
     }
 }
 
-/// Sets a field of a container.
-fn set(container: &mut Json, field: &[Step<'_>], value: Json) {
-    if let Some(place) = member(container, field) {
-        *place = value;
-    }
-}
-
-/// Adds items to a list of a container, which is made where there is none.
-fn add_to(container: &mut Json, field: &[Step<'_>], items: Vec<Json>) {
-    match member(container, field) {
-        Some(Json::Array(list)) => list.extend(items),
-        Some(place) => *place = items.into(),
-        None => {}
-    }
-}
-
-/// A field of a container, which is made where there is none, with what leads to it.
-fn member<'j>(container: &'j mut Json, field: &[Step<'_>]) -> Option<&'j mut Json> {
-    field.iter().try_fold(container, |parent, step| {
-        if parent.is_null() {
-            *parent = Json::Object(serde_json::Map::new());
+/// Puts another item in the place of one that an edit adds.
+fn replace(op: &mut EditOp<'_>, item: usize, by: Arc<str>) {
+    match op {
+        EditOp::Append(items) => {
+            let mut all = items.to_vec();
+            all.get_mut(item).into_iter().for_each(|item| *item = Arc::clone(&by));
+            *items = all.into();
         }
-        match (parent, step) {
-            (Json::Object(members), Step::Key(key)) => {
-                Some(members.entry(key.as_ref()).or_insert(Json::Null))
-            }
-            (_, Step::Key(_) | Step::Index(_)) => None,
-        }
-    })
+        EditOp::Prepend(value) => *value = Value::Json(by),
+        EditOp::Set(_) | EditOp::Remove => {}
+    }
 }
 
 /// A warning for each policy and each thing that it will refuse.
