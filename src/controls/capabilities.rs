@@ -3,16 +3,14 @@
 use serde::{Deserialize, Serialize};
 
 use crate::controls::windows::{NOT_ON_WINDOWS, OTHER_POLICY};
-use crate::controls::{
-    Cel, Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, Violation,
-    capabilities_baseline, capabilities_restricted, lists, text,
-};
+use crate::controls::{Cel, Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, Violation, capabilities_baseline, capabilities_restricted, lists, text, FoundValue};
 use crate::finding::{Edit, EditOp, Finding, Fix, Found, Safety, Sink, Subject, Value};
 use crate::pod::{Capabilities, Changes, Container, ContainerKind, ContainerRef, Pod};
 
 pub(super) static CONTROL: Control = Control {
     id: "capabilities",
     number: 24,
+    values: &[FoundValue::Capability],
     origin: Origin::Extended {
         parameters: Parameters::of::<CapabilityLists>(),
         depends_on: Changes::EPHEMERAL_CONTAINERS,

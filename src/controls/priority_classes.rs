@@ -3,15 +3,14 @@
 use serde::{Deserialize, Serialize};
 
 use crate::controls::pattern::{Pattern, any_matches};
-use crate::controls::{
-    Cel, Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, Violation, names, text,
-};
+use crate::controls::{Cel, Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, Violation, names, text, FoundValue};
 use crate::finding::{FieldPath, Finding, Fix, Found, Sink, Subject};
 use crate::pod::Changes;
 
 pub(super) static CONTROL: Control = Control {
     id: "priorityClasses",
     number: 41,
+    values: &[FoundValue::Text],
     origin: Origin::Extended {
         parameters: Parameters::of::<PriorityClasses>(),
         // The priority of a pod cannot be changed.

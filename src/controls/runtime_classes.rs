@@ -2,15 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::controls::{
-    Cel, Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, Violation, names, text,
-};
+use crate::controls::{Cel, Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, Violation, names, text, FoundValue};
 use crate::finding::{FieldPath, Finding, Fix, Found, Sink, Subject, Value};
 use crate::pod::Changes;
 
 pub(super) static CONTROL: Control = Control {
     id: "runtimeClasses",
     number: 53,
+    values: &[FoundValue::Text],
     origin: Origin::Extended {
         parameters: Parameters::of::<RuntimeClasses>(),
         // The runtime class of a pod cannot be changed.

@@ -2,15 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::controls::{
-    Cel, Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, Violation, names, text,
-};
+use crate::controls::{Cel, Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, Violation, names, text, FoundValue};
 use crate::finding::{Finding, Found, Sink, Subject};
 use crate::pod::Changes;
 
 pub(super) static CONTROL: Control = Control {
     id: "schedulers",
     number: 54,
+    values: &[FoundValue::Text],
     origin: Origin::Extended {
         parameters: Parameters::of::<Schedulers>(),
         // The scheduler of a pod cannot be changed.

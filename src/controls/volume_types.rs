@@ -5,15 +5,14 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::controls::{
-    Cel, Check, CheckedPod, Control, Doc, Origin, Parameters, Violation, restricted_volumes,
-};
+use crate::controls::{Cel, Check, CheckedPod, Control, Doc, Origin, Parameters, Violation, restricted_volumes, FoundValue};
 use crate::finding::{Choices, FieldPath, Finding, Fix, Sink, Subject};
 use crate::pod::{Changes, VolumeSource};
 
 pub(super) static CONTROL: Control = Control {
     id: "volumeTypes",
     number: 19,
+    values: &[FoundValue::VolumeSource],
     origin: Origin::Extended {
         parameters: Parameters::of::<VolumeTypes>(),
         // The volumes of a pod are immutable.

@@ -22,7 +22,7 @@ impl Context<'_> {
     pub const CREATE: Self = Self {
         changes: Changes::ALL,
         fills_in_defaults: true,
-        origin: PodOrigin { old: None, namespace: "", annotations: None, requester: "" },
+        origin: PodOrigin::UNKNOWN,
     };
 
     /// Whether a control has to be checked.

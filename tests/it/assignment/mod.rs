@@ -148,7 +148,7 @@ impl Case {
                 groups: vec![IDENTITY_GROUP],
                 resources: vec![if may_use { CLIENT_A } else { "another" }],
                 verbs: vec![USE_IDENTITY],
-                has_names: false,
+                names: Vec::new(),
             };
             bindings.add_cluster_role("identity-user", [rule]);
         }
