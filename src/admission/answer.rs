@@ -296,6 +296,7 @@ mod tests {
                 audit_violations: Some("v".to_owned()),
                 exempt: Some("user"),
                 error: Some("e".into()),
+                exceptions: None,
                 identity: Some("i".to_owned()),
             },
             warnings: vec!["one".to_owned(), "two".to_owned()],

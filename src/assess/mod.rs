@@ -136,8 +136,7 @@ fn judge<R>(
     let verdict = evaluate_whole(policies.iter().copied(), pod, Context { origin, ..Context::CREATE });
     let is_namespace_known = origin.annotations.is_some();
     let unknown_grants = &verdict.unknown_grants();
-    let mut assessed =
-        Assessed { pod, verdict, unresolved, part, known, is_namespace_known, unknown_grants };
+    let mut assessed = Assessed { pod, verdict, unresolved, part, known, is_namespace_known, unknown_grants };
     assessed.add_what_is_elsewhere(template, written);
     assessed.add_namespace(template, written);
     assessed.add_grants(template, written, origin);
@@ -155,10 +154,9 @@ impl<'v> Assessed<'v, '_> {
     #[must_use]
     pub fn closed_verdict(self) -> Verdict<'v> {
         let openness = self.openness();
-        self.verdict
-            .without(|active, finding, disposition| {
-                disposition != Disposition::FilledIn && openness.is_open(active.control, finding)
-            })
+        self.verdict.without(|active, finding, disposition| {
+            disposition != Disposition::FilledIn && openness.is_open(active.control, finding)
+        })
     }
 
     /// The same, to be kept.
@@ -212,8 +210,10 @@ impl<'v> Assessed<'v, '_> {
         if self.part == Part::Whole || !self.unresolved.is_empty() {
             return;
         }
-        let open =
-            self.verdict.judged().filter(|judged| !judged.is_filled_in() && self.is_open(judged.control(), judged.finding));
+        let open = self
+            .verdict
+            .judged()
+            .filter(|judged| !judged.is_filled_in() && self.is_open(judged.control(), judged.finding));
         let mut fields: Vec<String> = open.map(|judged| judged.finding.path.to_string()).collect();
         fields.sort_unstable();
         fields.dedup();
@@ -246,7 +246,10 @@ impl Openness<'_> {
     /// Whether any finding may be.
     #[must_use]
     pub fn is_any_open(self) -> bool {
-        self.part != Part::Whole || self.known.is_some_and(Known::has_unknown) || !self.is_namespace_known || !self.unknown_grants.is_empty()
+        self.part != Part::Whole
+            || self.known.is_some_and(Known::has_unknown)
+            || !self.is_namespace_known
+            || !self.unknown_grants.is_empty()
     }
 
     /// Whether somebody else may still add what this finds to be missing, or the value that it found is not known.

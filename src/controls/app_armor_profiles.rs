@@ -6,7 +6,9 @@ use smallvec::SmallVec;
 
 use crate::controls::app_armor_profile::{self, ANNOTATION};
 use crate::controls::profiles::{self, AllowedProfiles, ProfileField};
-use crate::controls::{Cel, Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, Violation, FoundValue};
+use crate::controls::{
+    Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, ParameterError, Parameters, Violation,
+};
 use crate::finding::{FieldPath, Finding, Fix, Found, Sink, Subject};
 use crate::pod::{Changes, Pod};
 

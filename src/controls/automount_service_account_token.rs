@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::controls::api_token::{AUTOMOUNT, strip};
-use crate::controls::{Cel, Check, CheckedPod, Control, Doc, Origin, Parameters, Violation, text, FoundValue};
+use crate::controls::{
+    Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, Parameters, Violation, text,
+};
 use crate::finding::{Edit, FieldPath, Finding, Fix, Found, Sink, Subject, Value};
 use crate::pod::{Changes, Pod};
 

@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::controls::windows::{NOT_ON_WINDOWS, OTHER_POLICY};
-use crate::controls::{Cel, Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, Violation, capabilities_baseline, capabilities_restricted, lists, text, FoundValue};
+use crate::controls::{
+    Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, ParameterError, Parameters, Violation,
+    capabilities_baseline, capabilities_restricted, lists, text,
+};
 use crate::finding::{Edit, EditOp, Finding, Fix, Found, Safety, Sink, Subject, Value};
 use crate::pod::{Capabilities, Changes, Container, ContainerKind, ContainerRef, Pod};
 

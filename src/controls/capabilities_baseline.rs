@@ -1,7 +1,7 @@
 //! `capabilities_baseline` (baseline): no capability beyond what runtimes give anyway. At restricted, from
 //! v1.22, `capabilities_restricted` takes its place.
 
-use crate::controls::{Cel, Control, Doc, Level, Origin, Revision, Violation, text, FoundValue};
+use crate::controls::{Cel, Control, Doc, FoundValue, Level, Origin, Revision, Violation, text};
 use crate::finding::{FieldPath, Finding, Fix, Found, Sink, Subject, Value};
 use crate::pod::Pod;
 

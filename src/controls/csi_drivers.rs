@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::controls::volume_drivers::{check_drivers, detail, faults_of_drivers};
-use crate::controls::{Cel, Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, Violation, FoundValue};
+use crate::controls::{
+    Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, ParameterError, Parameters, Violation,
+};
 use crate::finding::{Finding, Sink};
 use crate::pod::{Changes, VolumeSource};
 

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::controls::allowed_ids::AllowedIds;
 use crate::controls::container_ids;
 use crate::controls::id_ranges::{IdKind, IdRanges, IdRules};
-use crate::controls::{Cel, Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, Violation, FoundValue};
+use crate::controls::{
+    Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, ParameterError, Parameters, Violation,
+};
 use crate::finding::{Finding, Found, Sink, Subject, Value};
 use crate::pod::Changes;
 

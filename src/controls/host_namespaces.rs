@@ -1,6 +1,6 @@
 //! `hostNamespaces` (baseline): no namespace of the node.
 
-use crate::controls::{Cel, Control, Doc, Level, Origin, Revision, Violation, FoundValue};
+use crate::controls::{Cel, Control, Doc, FoundValue, Level, Origin, Revision, Violation};
 use crate::finding::{Finding, Fix, Found, Sink, Subject};
 use crate::pod::{Pod, Spec};
 

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::controls::{Cel, Check, CheckedPod, Control, Doc, Origin, Parameters, host_namespaces, FoundValue};
+use crate::controls::{
+    Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, Parameters, host_namespaces,
+};
 use crate::finding::Sink;
 use crate::pod::Changes;
 

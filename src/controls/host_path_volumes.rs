@@ -1,6 +1,6 @@
 //! `hostPathVolumes` (baseline): no directory of the node. At restricted `restrictedVolumes` is stricter.
 
-use crate::controls::{Cel, Control, Doc, Level, Origin, Revision, Violation, text, FoundValue};
+use crate::controls::{Cel, Control, Doc, FoundValue, Level, Origin, Revision, Violation, text};
 use crate::finding::{Finding, Fix, Found, Sink, Subject};
 use crate::pod::{Pod, VolumeSource};
 

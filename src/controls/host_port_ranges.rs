@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::controls::{Cel, Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, Violation, host_ports, lists, text, FoundValue};
+use crate::controls::{
+    Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, ParameterError, Parameters, Violation,
+    host_ports, lists, text,
+};
 use crate::finding::{FieldPath, Finding, Fix, Found, Sink, Subject};
 use crate::pod::{Changes, Container, ContainerRef, Pod};
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::controls::windows::{NOT_ON_WINDOWS, OTHER_POLICY};
-use crate::controls::{Cel, Check, CheckedPod, Control, Doc, Origin, Parameters, Violation, FoundValue};
+use crate::controls::{Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, Parameters, Violation};
 use crate::finding::{Finding, Fix, Found, Sink, Subject, Value};
 use crate::pod::{Changes, Pod};
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::controls::image_name::{ImageName, detail, for_each_image};
-use crate::controls::{Cel, Check, CheckedPod, Control, Doc, Origin, Parameters, Violation, FoundValue};
+use crate::controls::{Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, Parameters, Violation};
 use crate::finding::{Finding, Fix, Found, Sink};
 use crate::pod::Changes;
 

@@ -96,7 +96,8 @@ mod windows_host_process;
 
 pub use checked_pod::{CheckedPod, GrantSource, Grants, PodOrigin};
 pub use control::{
-    Cel, Check, CheckFn, Configured, Control, Doc, FoundValue, Origin, ParameterError, Parameters, Revision, Violation,
+    Cel, Check, CheckFn, Configured, Control, Doc, FoundValue, Origin, ParameterError, Parameters, Revision,
+    Violation,
 };
 pub use level::{Level, NEWEST_MINOR, StandardError, Version};
 pub use namespace_annotations::NamespaceAnnotations;

@@ -6,7 +6,9 @@ use crate::controls::run_as_non_root::{FIELD, of_any_user, of_user, says_false};
 use crate::controls::run_as_user::{USER, asks_for_root};
 use crate::controls::security_contexts::{POD_NOT_ALLOWED, newcomers};
 use crate::controls::windows::OTHER_POLICY;
-use crate::controls::{Cel, Check, CheckedPod, Control, Doc, Origin, Parameters, Violation, text, FoundValue};
+use crate::controls::{
+    Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, Parameters, Violation, text,
+};
 use crate::finding::{Finding, Fix, Found, Sink, Subject, Value};
 use crate::pod::{Changes, Container, ContainerKind, Pod};
 

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::controls::windows::OTHER_POLICY;
-use crate::controls::{Cel, Check, CheckedPod, Control, Doc, Origin, Parameters, allow_privilege_escalation, FoundValue};
+use crate::controls::{
+    Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, Parameters, allow_privilege_escalation,
+};
 use crate::finding::Sink;
 use crate::pod::Changes;
 

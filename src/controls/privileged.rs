@@ -3,7 +3,7 @@
 //! A privileged container has every capability, sees the node's devices and escapes AppArmor,
 //! SELinux and seccomp: in effect it is root on the node.
 
-use crate::controls::{Cel, Control, Doc, Level, Origin, Revision, Violation, text, FoundValue};
+use crate::controls::{Cel, Control, Doc, FoundValue, Level, Origin, Revision, Violation, text};
 use crate::finding::{Finding, Fix, Found, Sink, Subject};
 use crate::pod::Pod;
 

@@ -1,6 +1,6 @@
 //! `procMount_restricted` (restricted, from v1.35): `/proc` stays masked, in a user namespace too.
 
-use crate::controls::{Cel, Control, Doc, Level, Origin, Revision, proc_mount, FoundValue};
+use crate::controls::{Cel, Control, Doc, FoundValue, Level, Origin, Revision, proc_mount};
 use crate::finding::Sink;
 use crate::pod::Pod;
 

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::controls::pattern::{Pattern, any_matches};
 use crate::controls::written::written;
-use crate::controls::{Cel, Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, Violation, text, FoundValue};
+use crate::controls::{
+    Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, ParameterError, Parameters, Violation, text,
+};
 use crate::finding::{Choices, FieldPath, Finding, Fix, Found, Sink, Subject, Value};
 use crate::json::{Reader, Result, members};
 use crate::pod::{Changes, Volume, VolumeSource};

@@ -5,7 +5,9 @@ use serde_json::json;
 
 use crate::controls::quantity::{Bound, Quantity};
 use crate::controls::windows::{NOT_ON_WINDOWS, OTHER_POLICY};
-use crate::controls::{Cel, Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, Violation, text, FoundValue};
+use crate::controls::{
+    Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, ParameterError, Parameters, Violation, text,
+};
 use crate::finding::{Edit, EditOp, Finding, Fix, Found, Sink, Subject, Value};
 use crate::json;
 use crate::pod::{Changes, Container, ContainerKind, ContainerRef, Pod, Volume, VolumeSource};

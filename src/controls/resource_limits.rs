@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::controls::quantity::{Bound, Quantity};
 use crate::controls::required_resources::unreadable;
 use crate::controls::resources::{Amount, Amounts, fault_of_name, is_of_pod, is_taken_without_limit};
-use crate::controls::{Cel, Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, Violation, text, FoundValue};
+use crate::controls::{
+    Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, ParameterError, Parameters, Violation, text,
+};
 use crate::finding::{FieldPath, Finding, Fix, Found, Sink, Subject, Value};
 use crate::pod::{Changes, Container, ContainerKind, ContainerRef, Pod};
 

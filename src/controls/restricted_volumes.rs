@@ -1,6 +1,8 @@
 //! `restrictedVolumes` (restricted): only volumes that Kubernetes itself manages.
 
-use crate::controls::{Cel, Control, Doc, Level, Origin, Revision, Violation, host_path_volumes, text, FoundValue};
+use crate::controls::{
+    Cel, Control, Doc, FoundValue, Level, Origin, Revision, Violation, host_path_volumes, text,
+};
 use crate::finding::{Choices, Finding, Fix, Found, Sink, Subject};
 use crate::pod::{Pod, Volume, VolumeSource};
 

@@ -1,6 +1,6 @@
 //! `runAsNonRoot` (restricted): every container says that it does not run as root.
 
-use crate::controls::{Cel, Control, Doc, Level, Origin, Revision, Violation, text, FoundValue};
+use crate::controls::{Cel, Control, Doc, FoundValue, Level, Origin, Revision, Violation, text};
 use crate::finding::{Finding, Fix, Found, Obstacles, Sink, Subject, Value};
 use crate::pod::{Container, ContainerKind, ContainerRef, Pod};
 

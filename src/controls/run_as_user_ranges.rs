@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::controls::container_ids::{self, ContainerId};
 use crate::controls::id_ranges::{IdKind, IdRanges, IdRules};
-use crate::controls::{Cel, Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, Violation, FoundValue};
+use crate::controls::{
+    Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, ParameterError, Parameters, Violation,
+};
 use crate::finding::{Finding, Sink};
 use crate::pod::Changes;
 

@@ -8,7 +8,10 @@ use serde::{Deserialize, Serialize};
 use crate::controls::se_linux_options::{ROLE, TYPE, USER};
 use crate::controls::security_contexts::POD_NOT_ALLOWED;
 use crate::controls::windows::{NOT_ON_WINDOWS, OTHER_POLICY};
-use crate::controls::{Cel, Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, Violation, lists, text, FoundValue};
+use crate::controls::{
+    Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, ParameterError, Parameters, Violation, lists,
+    text,
+};
 use crate::finding::{Choices, FieldPath, Finding, Fix, Found, Sink, Subject, Value};
 use crate::pod::{Changes, ContainerKind, ContainerRef, Pod, SeLinuxOptions};
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::controls::security_contexts::in_security_contexts;
-use crate::controls::{Cel, Control, Doc, Level, Origin, Revision, Violation, text, FoundValue};
+use crate::controls::{Cel, Control, Doc, FoundValue, Level, Origin, Revision, Violation, text};
 use crate::finding::{Finding, Fix, Found, Sink, Subject};
 use crate::pod::{Pod, SeLinuxOptions};
 

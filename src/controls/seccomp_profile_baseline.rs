@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use crate::controls::security_contexts::in_security_contexts;
 use crate::controls::windows::NO_PROFILE;
-use crate::controls::{Cel, Control, Doc, Level, Origin, Revision, Violation, text, FoundValue};
+use crate::controls::{Cel, Control, Doc, FoundValue, Level, Origin, Revision, Violation, text};
 use crate::finding::{FieldPath, Finding, Fix, Found, Sink, Subject};
 use crate::pod::Pod;
 

@@ -1,7 +1,9 @@
 //! `seccompProfile_restricted` (restricted, from v1.19): a seccomp profile for every container.
 
 use crate::controls::windows::{NEWER_STANDARD, NOT_ON_WINDOWS};
-use crate::controls::{Cel, Control, Doc, Level, Origin, Revision, Violation, seccomp_profile_baseline, text, FoundValue};
+use crate::controls::{
+    Cel, Control, Doc, FoundValue, Level, Origin, Revision, Violation, seccomp_profile_baseline, text,
+};
 use crate::finding::{Finding, Fix, Found, Sink, Subject, Value};
 use crate::pod::{ContainerKind, Pod};
 

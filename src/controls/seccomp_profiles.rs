@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::controls::profiles::{self, AllowedProfiles, ProfileField};
-use crate::controls::{Cel, Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, Violation, seccomp_profile_baseline, FoundValue};
+use crate::controls::{
+    Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, ParameterError, Parameters, Violation,
+    seccomp_profile_baseline,
+};
 use crate::finding::{FieldPath, Finding, Fix, Found, Sink, Subject};
 use crate::pod::Changes;
 

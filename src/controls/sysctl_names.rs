@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::controls::pattern::{Pattern, any_matches};
-use crate::controls::{Cel, Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, lists, sysctls, FoundValue};
+use crate::controls::{
+    Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, ParameterError, Parameters, lists, sysctls,
+};
 use crate::finding::{FieldPath, Sink};
 use crate::pod::Changes;
 

@@ -1,6 +1,6 @@
 //! `sysctls` (baseline): only sysctls that stay within the pod's own namespaces.
 
-use crate::controls::{Cel, Control, Doc, Level, Origin, Revision, Violation, text, FoundValue};
+use crate::controls::{Cel, Control, Doc, FoundValue, Level, Origin, Revision, Violation, text};
 use crate::finding::{FieldPath, Finding, Fix, Found, Sink, Subject};
 use crate::pod::Pod;
 

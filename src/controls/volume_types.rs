@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::controls::{Cel, Check, CheckedPod, Control, Doc, Origin, Parameters, Violation, restricted_volumes, FoundValue};
+use crate::controls::{
+    Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, Parameters, Violation, restricted_volumes,
+};
 use crate::finding::{Choices, FieldPath, Finding, Fix, Sink, Subject};
 use crate::pod::{Changes, VolumeSource};
 

@@ -1,7 +1,7 @@
 //! `windowsHostProcess` (baseline): no process of the Windows node.
 
 use crate::controls::security_contexts::in_security_contexts;
-use crate::controls::{Cel, Control, Doc, Level, Origin, Revision, Violation, text, FoundValue};
+use crate::controls::{Cel, Control, Doc, FoundValue, Level, Origin, Revision, Violation, text};
 use crate::finding::{Finding, Fix, Found, Sink};
 use crate::pod::Pod;
 

@@ -166,10 +166,12 @@ impl<'p> Verdict<'p> {
         let namespace = Printable(origin.namespace);
         match standing {
             Standing::Holds => None,
-            Standing::Ended => {
-                Some(format!("the exception {name} allowed some of it until {expires} and has ended: ask {owner}"))
+            Standing::Ended => Some(format!(
+                "the exception {name} allowed some of it until {expires} and has ended: ask {owner}"
+            )),
+            Standing::Undated => {
+                Some(format!("whether the exception {name} holds is not known without a date"))
             }
-            Standing::Undated => Some(format!("whether the exception {name} holds is not known without a date")),
             Standing::NotGranted => Some(format!(
                 "the exception {name} would allow some of it if the service account {account} had the verb {USE_EXCEPTION} on \
                  {EXCEPTION_RESOURCE}.{EXCEPTION_GROUP}/{name} in the namespace {namespace}: whoever manages Roles there can \

@@ -176,7 +176,10 @@ impl<'p> Verdict<'p> {
 
     /// The same without these findings: those of which nobody can tell yet what comes of them.
     #[must_use]
-    pub fn without(mut self, is_left_out: impl Fn(&ActiveControl, &Finding<'p>, Disposition) -> bool) -> Self {
+    pub fn without(
+        mut self,
+        is_left_out: impl Fn(&ActiveControl, &Finding<'p>, Disposition) -> bool,
+    ) -> Self {
         for violation in &mut self.violations {
             let controls = std::mem::take(&mut violation.controls).into_iter();
             violation.controls = controls.filter_map(|control| control.without(&is_left_out)).collect();

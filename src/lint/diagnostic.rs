@@ -86,7 +86,16 @@ pub(super) fn place_excepted<'v, 'p>(
     let placed = verdict.judged_excepted().map(|(judged, exception)| {
         let Place { field, span, alias, referent } = places.locate(written, &judged.finding.whole_path());
         let severity = judged.severity();
-        Diagnostic { judged, severity, exception: Some(exception), is_unresolved: false, field, referent, span, alias }
+        Diagnostic {
+            judged,
+            severity,
+            exception: Some(exception),
+            is_unresolved: false,
+            field,
+            referent,
+            span,
+            alias,
+        }
     });
     placed.collect()
 }

@@ -73,7 +73,17 @@ impl<'o> Linter<'o> {
         let by_labels = |policy: &SecurityPolicy| matches!(policy.scope, Scope::Labels(_));
         let selects = (security.iter().any(by_labels), !security.iter().all(by_labels));
         let is_gate = index.policies().is_gate();
-        Self { index, namespace, kinds, references, selects, is_gate, check_tables, exceptions, identity: None }
+        Self {
+            index,
+            namespace,
+            kinds,
+            references,
+            selects,
+            is_gate,
+            check_tables,
+            exceptions,
+            identity: None,
+        }
     }
 
     /// The same, judging identities as well.

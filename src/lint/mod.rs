@@ -142,8 +142,9 @@ fn run_on(threads: usize, inputs: &[Input], options: Options) -> Report {
     objects.references.extend_unless_known(references);
     let index = PolicyIndex::new(policies, &namespaces);
     let identity = (gives_identities || judges_labels)
-        .then(|| IdentityCheck::new(&index, &namespaces, &providers, is_complete));
-    let linter = Linter::new(&index, &namespace, (&kinds, &objects.references), check_tables, (today, &namespaces));
+        .then(|| IdentityCheck::new(&index, &namespaces, (&providers, today), is_complete));
+    let linter =
+        Linter::new(&index, &namespace, (&kinds, &objects.references), check_tables, (today, &namespaces));
     let linter = linter.with_identity(identity);
     let reports = in_order(threads, &sources, |source| file::lint(source, &linter));
     let notes = if linter.judges_identity() { notes_of(&reports, &namespaces) } else { Vec::new() };

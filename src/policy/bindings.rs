@@ -260,7 +260,8 @@ impl<'r> RoleRule<'r> {
     /// The client ids that it lets somebody use; `*` for every one.
     fn identities(self) -> impl Iterator<Item = &'r str> {
         let has = |list: &[&str], wanted: &str| list.iter().any(|item| [EVERY, wanted].contains(item));
-        let is_meant = has(&self.groups, IDENTITY_GROUP) && has(&self.verbs, USE_IDENTITY) && self.names.is_empty();
+        let is_meant =
+            has(&self.groups, IDENTITY_GROUP) && has(&self.verbs, USE_IDENTITY) && self.names.is_empty();
         self.resources.into_iter().filter(move |_| is_meant)
     }
 }

@@ -114,10 +114,12 @@ impl Exception {
         let is_granted = match origin.grants {
             Grants::Known(granted) => granted.contains(&self.name),
             Grants::Unknown(why) => return Standing::GrantUnknown(why),
-            Grants::ToldBy(source) => match source.may_use(origin.namespace, origin.account_of(pod), &self.name) {
-                Some(is_granted) => is_granted,
-                None => return Standing::GrantUnknown("its Roles and RoleBindings are not known"),
-            },
+            Grants::ToldBy(source) => {
+                match source.may_use(origin.namespace, origin.account_of(pod), &self.name) {
+                    Some(is_granted) => is_granted,
+                    None => return Standing::GrantUnknown("its Roles and RoleBindings are not known"),
+                }
+            }
         };
         if is_granted { Standing::Holds } else { Standing::NotGranted }
     }
@@ -145,7 +147,8 @@ impl Exception {
             Found::List(items) => !items.is_empty() && items.iter().all(|item| has(Found::Text(item))),
             Found::Absent | Found::Hidden => false,
             Found::Bool(_) | Found::Integer(_) | Found::Text(_) => {
-                has(finding.found) || has_path(pod, finding.subject).is_some_and(|path| has(Found::Text(path)))
+                has(finding.found)
+                    || has_path(pod, finding.subject).is_some_and(|path| has(Found::Text(path)))
             }
         }
     }

@@ -38,7 +38,8 @@ impl Bindings {
     pub fn may_use_exception(&self, namespace: &str, account: &str, exception: &str) -> Option<bool> {
         let mut is_certain = self.knows_bindings();
         let holds = |of: &str| of.is_empty() || of == namespace;
-        let own = self.bindings.iter().filter(|((of, _), binding)| holds(of) && binding.names(namespace, account));
+        let own =
+            self.bindings.iter().filter(|((of, _), binding)| holds(of) && binding.names(namespace, account));
         for ((of, _), binding) in own {
             match self.exceptions_of(of, binding) {
                 Some(names) if names.iter().any(|name| [EVERY, exception].contains(&name.as_ref())) => {
@@ -87,11 +88,17 @@ mod tests {
         (groups, resources, verbs): ([&'r str; 1], [&'r str; 1], [&'r str; 1]),
         names: &[&'r str],
     ) -> RoleRule<'r> {
-        RoleRule { groups: groups.into(), resources: resources.into(), verbs: verbs.into(), names: names.into() }
+        RoleRule {
+            groups: groups.into(),
+            resources: resources.into(),
+            verbs: verbs.into(),
+            names: names.into(),
+        }
     }
 
     fn bound(role: &str, is_cluster_role: bool) -> Binding {
-        let mut binding = if is_cluster_role { Binding::to_role(Some(role)) } else { Binding::to_own_role(role) };
+        let mut binding =
+            if is_cluster_role { Binding::to_role(Some(role)) } else { Binding::to_own_role(role) };
         binding.add("ServiceAccount", "trainer", Some("team"));
         binding
     }
@@ -110,7 +117,13 @@ mod tests {
             ("team", "team", false, rule(RIGHT, &[]), Some(true)),
             ("team", "team", false, rule((["*"], ["*"], ["*"]), &[]), Some(true)),
             ("team", "team", false, rule(RIGHT, &["other"]), Some(false)),
-            ("team", "team", false, rule((["podgate.dev"], ["securityexceptions"], ["get"]), &[]), Some(false)),
+            (
+                "team",
+                "team",
+                false,
+                rule((["podgate.dev"], ["securityexceptions"], ["get"]), &[]),
+                Some(false),
+            ),
             ("team", "team", false, rule((["podgate.dev"], ["pods"], ["use"]), &[]), Some(false)),
             ("team", "team", false, rule(([""], ["securityexceptions"], ["use"]), &[]), Some(false)),
             ("other", "other", false, rule(RIGHT, &["rdma"]), Some(false)),

@@ -121,7 +121,9 @@ pub enum LookupError {
     #[error("its Roles and RoleBindings are not known")]
     NoBindings,
     /// podgate lacks the right to ask.
-    #[error("podgate may not ask: whoever administers the cluster can grant it to create subjectaccessreviews")]
+    #[error(
+        "podgate may not ask: whoever administers the cluster can grant it to create subjectaccessreviews"
+    )]
     MayNotAsk,
     /// Not asked: too many requests were made already.
     #[error("too many look-ups at once")]
@@ -196,7 +198,12 @@ impl fmt::Display for Lookup {
                 write!(f, "the rights of ServiceAccount {}/{}", Printable(namespace), PrintableKey(name))
             }
             Self::Grants { namespace, name, .. } => {
-                write!(f, "the Roles and RoleBindings of ServiceAccount {}/{}", Printable(namespace), PrintableKey(name))
+                write!(
+                    f,
+                    "the Roles and RoleBindings of ServiceAccount {}/{}",
+                    Printable(namespace),
+                    PrintableKey(name)
+                )
             }
             Self::PodIdentities => f.write_str("the AzureIdentities and their bindings"),
             Self::PodsIn(query) => write!(f, "the pods in namespace {}", Printable(&query.namespace)),

@@ -293,7 +293,11 @@ impl ActiveControl {
 
     /// The first exception that would let a finding be if RBAC grants its use, which cannot be told.
     #[must_use]
-    pub fn exception_in_doubt<'p>(&'p self, checked: CheckedPod<'p>, finding: &Finding<'p>) -> Option<&'p Exception> {
+    pub fn exception_in_doubt<'p>(
+        &'p self,
+        checked: CheckedPod<'p>,
+        finding: &Finding<'p>,
+    ) -> Option<&'p Exception> {
         let in_doubt = |exception: &&Arc<Exception>| {
             matches!(exception.standing(checked), Standing::GrantUnknown(_))
                 && exception.covers(checked, self.control, finding)
@@ -310,8 +314,7 @@ impl ActiveControl {
     /// The first exception that lets a finding be.
     fn exception_to(&self, checked: CheckedPod<'_>, finding: &Finding<'_>) -> Option<&Exception> {
         let mut holding = self.exceptions.iter().filter(|exception| {
-            exception.standing(checked) == Standing::Holds
-                && exception.covers(checked, self.control, finding)
+            exception.standing(checked) == Standing::Holds && exception.covers(checked, self.control, finding)
         });
         holding.next().map(AsRef::as_ref)
     }

@@ -123,8 +123,10 @@ impl DocumentReader<'_> {
         rules: &[Rule],
     ) -> Vec<Arc<Exception>> {
         if written.len() > MOST_EXCEPTIONS {
-            let message =
-                format!("has {} exceptions, and may have {MOST_EXCEPTIONS}: relax the control", written.len());
+            let message = format!(
+                "has {} exceptions, and may have {MOST_EXCEPTIONS}: relax the control",
+                written.len()
+            );
             self.fault(&path("spec.exceptions"), message);
         }
         let mut exceptions: Vec<Arc<Exception>> = Vec::new();
@@ -139,12 +141,15 @@ impl DocumentReader<'_> {
     fn check_exception_name(&mut self, at: &Path<'_>, name: &str, own: &[Arc<Exception>]) {
         let at = at.clone().key("name");
         if !is_name(name) {
-            let message =
-                format!("must be a name of at most 63 lower-case letters, digits, - and .{}", not_ascii(name));
+            let message = format!(
+                "must be a name of at most 63 lower-case letters, digits, - and .{}",
+                not_ascii(name)
+            );
             self.fault(&at, message);
         }
         let of_others = self.policies.set.security.iter().flat_map(|policy| &policy.exceptions);
-        let taken = of_others.chain(own).find(|other| *other.name == *name).map(|other| Arc::clone(&other.policy));
+        let taken =
+            of_others.chain(own).find(|other| *other.name == *name).map(|other| Arc::clone(&other.policy));
         if let Some(policy) = taken {
             let message = format!("\"{policy}\" has an exception of this name; give this one another name");
             self.fault(&at, message);
@@ -177,7 +182,8 @@ impl DocumentReader<'_> {
             expires: expires?,
             is_granted_by_rbac: written.granted_by == Some(GrantedBy::Rbac),
             controls,
-            containers: containers.map(|WrittenContainers { names, images }| ContainerScope { names, images }),
+            containers: containers
+                .map(|WrittenContainers { names, images }| ContainerScope { names, images }),
             values,
             condition,
             has_ephemeral: written.ephemeral_containers,
@@ -214,12 +220,18 @@ impl DocumentReader<'_> {
         let Some(WrittenContainers { names, images }) = written else { return };
         let at = at.clone().key("containers");
         if names.is_empty() && images.is_empty() {
-            self.fault(&at, "names no container: give names or images, or leave it out to mean all of the pod");
+            self.fault(
+                &at,
+                "names no container: give names or images, or leave it out to mean all of the pod",
+            );
         }
-        let is_of_pod = |control: &&&Control| !control.doc.fields.iter().any(|field| field.contains("ontainers"));
+        let is_of_pod =
+            |control: &&&Control| !control.doc.fields.iter().any(|field| field.contains("ontainers"));
         if let Some(control) = controls.iter().find(is_of_pod) {
-            let message =
-                format!("{} is about the pod, and never about one of its containers: leave this out", control.id);
+            let message = format!(
+                "{} is about the pod, and never about one of its containers: leave this out",
+                control.id
+            );
             self.fault(&at, message);
         }
     }
@@ -233,9 +245,11 @@ impl DocumentReader<'_> {
         let mut values = Vec::new();
         for (index, value) in written.into_iter().enumerate() {
             let at = at.clone().key("values").index(index);
-            let impossible = controls.iter().find(|control| !control.values.iter().any(|kind| is_of(&value, *kind)));
+            let impossible =
+                controls.iter().find(|control| !control.values.iter().any(|kind| is_of(&value, *kind)));
             if let Some(control) = impossible {
-                let message = format!("{} is never found to have this value: {}", control.id, legal_values(control));
+                let message =
+                    format!("{} is never found to have this value: {}", control.id, legal_values(control));
                 self.fault(&at, message);
             } else {
                 let is_number = controls.iter().any(|control| control.values.contains(&FoundValue::Integer));
@@ -266,7 +280,8 @@ impl DocumentReader<'_> {
     fn last_day(&mut self, text: &str, at: &Path<'_>) -> Option<Date> {
         let date = day(text);
         if date.is_none() {
-            let message = format!("must be the last day on which it holds, as in 2027-03-31{}", not_ascii(text));
+            let message =
+                format!("must be the last day on which it holds, as in 2027-03-31{}", not_ascii(text));
             self.fault(&at.clone().key("expires"), message);
         }
         date
@@ -280,9 +295,9 @@ fn is_of(value: &Value, kind: FoundValue) -> bool {
         (FoundValue::Integer, Value::Number(number)) => number.is_i64(),
         (FoundValue::Integer, Value::String(text)) => range(text).is_some(),
         (FoundValue::Text, Value::String(_)) => true,
-        (FoundValue::Capability, Value::String(text)) => {
-            text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || b"_*".contains(&byte))
-        }
+        (FoundValue::Capability, Value::String(text)) => text
+            .bytes()
+            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || b"_*".contains(&byte)),
         (FoundValue::VolumeSource, Value::String(text)) => {
             text.starts_with('/') || VolumeSource::named(text).is_some()
         }

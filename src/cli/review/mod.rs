@@ -72,7 +72,10 @@ impl ReviewArgs {
         let (policies, objects) = self.sources.load(&self.standard)?;
         let reviewer = Reviewer::new(policies, objects.snapshot).with_providers(self.azure.providers()?);
         let pods = self.sources.names_objects().then_some(objects.pods);
-        let writer = AnswerWriter { reviewer: OfflineReviewer { reviewer, pods, today: self.at.day() }, format: self.format };
+        let writer = AnswerWriter {
+            reviewer: OfflineReviewer { reviewer, pods, today: self.at.day() },
+            format: self.format,
+        };
         let webhook = if self.mutate { Webhook::Mutate } else { Webhook::Validate };
         let mut worst = ALL_WELL;
         for input in self.inputs() {

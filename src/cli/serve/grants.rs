@@ -48,7 +48,8 @@ impl RecentGrants {
             }
         };
         let questions: Vec<_> = exceptions.iter().map(ask).collect();
-        let told: Vec<(Arc<str>, bool)> = stream::iter(questions).buffered(ASKED_AT_ONCE).try_collect().await?;
+        let told: Vec<(Arc<str>, bool)> =
+            stream::iter(questions).buffered(ASKED_AT_ONCE).try_collect().await?;
         Ok(told.into_iter().filter_map(|(exception, may_use)| may_use.then_some(exception)).collect())
     }
 

@@ -64,7 +64,10 @@ fn end_of(day: Date) -> Option<Timestamp> {
     Some(day.tomorrow().ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp())
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a timestamp is exact in an f64 for the next 285 million years")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a timestamp is exact in an f64 for the next 285 million years"
+)]
 fn seconds(time: Timestamp) -> f64 {
     time.as_second() as f64
 }
