@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use crate::identity::ServiceAccount;
 use crate::identity::aad_pod_identity::PodIdentities;
+use crate::policy::namespaces::NamespaceMetadata;
 use crate::policy::pod_security::LevelVersion;
-use crate::policy::snapshot::NamespaceMetadata;
 use crate::text::{Printable, PrintableKey};
 
 /// Most lookups for one review: a Namespace, a service account, whether it is bound, whether it may use an identity, and

@@ -23,8 +23,10 @@ mod identity;
 mod identity_policy;
 mod index;
 mod kind;
+mod labels;
 mod lookup;
 mod migration;
+mod namespaces;
 mod object;
 mod own_defaults;
 mod placed;
@@ -60,14 +62,16 @@ pub use identity_policy::{
 };
 pub use index::{IndexedNamespace, NamespacePolicies, PolicyIndex};
 pub use kind::{KIND_TABLE, POLICY_TEST, PolicyKind, is_of_policy, is_policy_test, is_table};
+pub use labels::{Labels, PackedLabels, complete};
 pub use lookup::{AccountState, Answers, Lookup, LookupAnswer, LookupError, MOST_LOOKUPS, PodsQuery};
 pub use migration::{Migration, MigrationMode};
+pub use namespaces::NamespaceMetadata;
 pub use pod_security::{Action, LabelFault, LevelVersion, Levels, PodSecurityConfiguration, joined};
 pub use policies::Policies;
 pub use rule::{Actions, ActiveControl, Mode, Relaxation, Rule, RuleSource};
 pub use scope::Scope;
 pub use selector::{Selector, is_namespace};
-pub use snapshot::{Labels, NamespaceMetadata, Snapshot, complete};
+pub use snapshot::Snapshot;
 
 pub(crate) use file::yaml_fault;
 pub(crate) use kind::API_VERSION;
@@ -243,7 +247,7 @@ impl PolicySet {
         self.azure_ml.iter().find_map(|registered| registered.exemption(namespace, service_account, creator))
     }
 
-    fn matches(&self, scope: &Scope, namespace: &str, labels: Option<&Labels>) -> Match {
+    fn matches(&self, scope: &Scope, namespace: &str, labels: Option<&PackedLabels>) -> Match {
         let known = |is_match| if is_match { Match::Yes } else { Match::No };
         match scope {
             _ if self.standard.is_some() => Match::Yes,
@@ -251,7 +255,7 @@ impl PolicySet {
             _ if self.is_reserved(namespace) => Match::No,
             Scope::Names(names) => known(names.iter().any(|name| name == namespace)),
             Scope::Labels(selector) => match labels {
-                Some(labels) => known(selector.matches(|key| labels.get(key).map(String::as_str))),
+                Some(labels) => known(selector.matches(|key| labels.get(key))),
                 None => Match::Unknown,
             },
         }
