@@ -37,6 +37,7 @@ pub(crate) mod schema;
 mod scope;
 mod security;
 mod selector;
+mod shared;
 mod snapshot;
 mod written;
 mod written_identity;
@@ -151,7 +152,7 @@ impl SecurityPolicy {
 
     /// What it turns on, rule by rule.
     pub fn controls(&self) -> impl Iterator<Item = &ActiveControl> {
-        self.rules.iter().flat_map(|rule| &rule.controls)
+        self.rules.iter().flat_map(Rule::controls)
     }
 
     /// Whether what is absent and safe is filled in for a pod that would be refused for it.

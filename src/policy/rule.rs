@@ -1,12 +1,13 @@
 //! The rules of a SecurityPolicy: the controls that it turns on, and what follows from a violation of each.
 
 use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::controls::{CheckFn, CheckedPod, Configured, Control, Parameters, Standard};
+use crate::controls::{Check, CheckFn, CheckedPod, Configured, Control, Parameters, Standard};
 use crate::finding::{Edit, Finding, Obstacles, Sink, Subject};
 use crate::json::Reader;
 use crate::pod::Pod;
@@ -19,8 +20,8 @@ pub struct Rule {
     pub source: RuleSource,
     /// What follows from a violation, unless a control says otherwise.
     pub actions: Actions,
-    /// Its controls, in the order of the registry.
-    pub controls: Vec<ActiveControl>,
+    /// Its controls, in the order of the registry. Policies that turn on the same share them.
+    pub controls: Arc<[Arc<ActiveControl>]>,
 }
 
 /// Where the controls of a rule come from.
@@ -32,7 +33,7 @@ pub enum RuleSource {
     Extended,
 }
 
-/// A control as a policy has turned it on.
+/// A control as policies have turned it on: what every one of them does that has turned it on so.
 #[derive(Debug)]
 pub struct ActiveControl {
     /// The control.
@@ -55,7 +56,11 @@ pub struct ActiveControl {
 #[derive(Debug)]
 enum ActiveCheck {
     Standard(CheckFn),
-    Extended(Configured),
+    Extended {
+        check: Arc<dyn Check>,
+        /// The parameters in JSON, which takes little memory and says whether two checks are the same.
+        parameters: Box<str>,
+    },
 }
 
 /// What follows from a violation. More than one may be on.
@@ -164,9 +169,15 @@ impl Rule {
                 check: ActiveCheck::Standard(check),
                 leaves_root_alone: control.id == "runAsNonRoot" && relaxed.contains_key("runAsUser"),
             };
-            controls.push(active.tried());
+            controls.push(Arc::new(active.tried()));
         }
+        let controls = controls.into();
         Self { source: RuleSource::Standard(standard), actions: mode.downgrade(actions), controls }
+    }
+
+    /// Its controls.
+    pub fn controls(&self) -> impl Iterator<Item = &ActiveControl> {
+        self.controls.iter().map(AsRef::as_ref)
     }
 }
 
@@ -191,7 +202,8 @@ impl ActiveControl {
         let enforced = own_mode.unwrap_or_default().downgrade(Actions::ALL);
         let actions = mode.downgrade(enforced);
         let fills_in = fills_in(&configured.parameters);
-        let check = ActiveCheck::Extended(configured);
+        let Configured { check, parameters } = configured;
+        let check = ActiveCheck::Extended { check, parameters: parameters.to_string().into() };
         let active = Self {
             control,
             actions,
@@ -241,7 +253,7 @@ impl ActiveControl {
                 check(pod, &mut |finding| sink(leave_root_alone(pod, finding)));
             }
             ActiveCheck::Standard(check) => check(pod, sink),
-            ActiveCheck::Extended(configured) => report_new(configured.check.as_ref(), checked, sink),
+            ActiveCheck::Extended { check, .. } => report_new(check.as_ref(), checked, sink),
         }
     }
 
@@ -254,7 +266,7 @@ impl ActiveControl {
     ) {
         match &self.check {
             ActiveCheck::Standard(_) => {}
-            ActiveCheck::Extended(configured) => configured.check.besides(pod, filled, edit),
+            ActiveCheck::Extended { check, .. } => check.besides(pod, filled, edit),
         }
     }
 
@@ -263,16 +275,62 @@ impl ActiveControl {
     pub fn namespace_annotations(&self) -> &'static [&'static str] {
         match &self.check {
             ActiveCheck::Standard(_) => &[],
-            ActiveCheck::Extended(configured) => configured.check.namespace_annotations(),
+            ActiveCheck::Extended { check, .. } => check.namespace_annotations(),
         }
     }
 
     /// Its parameters as they were understood; `None` for a control of the standard.
     #[must_use]
-    pub fn parameters(&self) -> Option<&Value> {
+    pub fn parameters(&self) -> Option<Value> {
         match &self.check {
             ActiveCheck::Standard(_) => None,
-            ActiveCheck::Extended(configured) => Some(&configured.parameters),
+            ActiveCheck::Extended { parameters, .. } => serde_json::from_str(parameters).ok(),
+        }
+    }
+}
+
+impl PartialEq for ActiveControl {
+    fn eq(&self, other: &Self) -> bool {
+        let is_same_check = match (&self.check, &other.check) {
+            // One control has several checks only where the standard has changed it: each is a function of its own.
+            (ActiveCheck::Standard(one), ActiveCheck::Standard(other)) => std::ptr::fn_addr_eq(*one, *other),
+            (
+                ActiveCheck::Extended { parameters: one, .. },
+                ActiveCheck::Extended { parameters: other, .. },
+            ) => one == other,
+            (ActiveCheck::Standard(_), ActiveCheck::Extended { .. })
+            | (ActiveCheck::Extended { .. }, ActiveCheck::Standard(_)) => false,
+        };
+        let Self {
+            control,
+            actions,
+            enforced,
+            message,
+            fills_in,
+            may_refuse_token,
+            leaves_root_alone,
+            check: _,
+        } = self;
+        is_same_check
+            && *control == other.control
+            && *actions == other.actions
+            && *enforced == other.enforced
+            && *message == other.message
+            && *fills_in == other.fills_in
+            && *may_refuse_token == other.may_refuse_token
+            && *leaves_root_alone == other.leaves_root_alone
+    }
+}
+
+impl Eq for ActiveControl {}
+
+impl Hash for ActiveControl {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.control.number.hash(state);
+        self.message.hash(state);
+        match &self.check {
+            ActiveCheck::Standard(_) => {}
+            ActiveCheck::Extended { parameters, .. } => parameters.hash(state),
         }
     }
 }

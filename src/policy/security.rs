@@ -1,6 +1,7 @@
 //! A SecurityPolicy, once it fits its schema: whether it makes sense, and the rules that it comes to.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -63,6 +64,7 @@ impl DocumentReader<'_> {
             };
             self.fault(&path(&at), text);
         }
+        let policy = self.policies.shared.share(policy);
         self.policies.set.security.push(policy);
     }
 
@@ -102,13 +104,17 @@ impl DocumentReader<'_> {
 
     /// The rule of the extended controls, if any is on.
     fn extended(&mut self, controls: BTreeMap<String, ExtendedControl>, mode: Mode) -> Option<Rule> {
-        let mut active: Vec<ActiveControl> = Vec::new();
+        let mut active: Vec<Arc<ActiveControl>> = Vec::new();
         for (id, written) in controls {
-            active.extend(self.extended_control(&id, written, mode));
+            active.extend(self.extended_control(&id, written, mode).map(Arc::new));
         }
         active.sort_by_key(|active| active.control.id);
         let actions = mode.downgrade(Actions::ALL);
-        (!active.is_empty()).then_some(Rule { source: RuleSource::Extended, actions, controls: active })
+        (!active.is_empty()).then_some(Rule {
+            source: RuleSource::Extended,
+            actions,
+            controls: active.into(),
+        })
     }
 
     fn extended_control(&mut self, id: &str, written: ExtendedControl, mode: Mode) -> Option<ActiveControl> {
