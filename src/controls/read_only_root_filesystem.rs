@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::controls::quantity::{Bound, Quantity};
 use crate::controls::windows::{NOT_ON_WINDOWS, OTHER_POLICY};
 use crate::controls::{
-    Cel, Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, Violation, text,
+    Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, ParameterError, Parameters, Violation, text,
 };
 use crate::finding::{Edit, EditOp, Finding, Fix, Found, Sink, Subject, Value};
 use crate::json;
@@ -15,6 +15,7 @@ use crate::pod::{Changes, Container, ContainerKind, ContainerRef, Pod, Volume, V
 pub(super) static CONTROL: Control = Control {
     id: "readOnlyRootFilesystem",
     number: 20,
+    values: &[FoundValue::Bool(false)],
     origin: Origin::Extended {
         parameters: Parameters::of::<ReadOnlyRootFilesystem>(),
         depends_on: Changes::EPHEMERAL_CONTAINERS,

@@ -4,6 +4,7 @@
 //! No policy reaches the reserved namespaces (the cluster's own and podgate's): one that would is
 //! refused when it is read, and they are left out of every match besides.
 
+mod actions;
 mod azure_ml;
 mod azure_ml_object;
 mod bindings;
@@ -14,9 +15,11 @@ mod configuration;
 mod contradictions;
 mod document;
 mod error;
+mod exception;
 mod file;
 mod file_name;
 mod foreign;
+mod grants;
 mod guarded;
 mod help_url;
 mod identity;
@@ -40,6 +43,7 @@ mod selector;
 mod shared;
 mod snapshot;
 mod written;
+mod written_exception;
 mod written_identity;
 mod written_migration;
 
@@ -49,10 +53,13 @@ use std::sync::Arc;
 use crate::controls::Standard;
 use crate::pod::Changes;
 
+pub use actions::{Actions, Mode, Relaxation};
 pub use azure_ml::{AzureMachineLearning, AzureMlCompute, AzureMlExemption};
 pub use bindings::{Binding, BindingKind, Bindings, CLUSTER_ROLE, IDENTITY_GROUP, RoleRule, USE_IDENTITY};
 pub use built_in::BUILT_IN;
+pub use common::day;
 pub use error::PolicyError;
+pub use exception::{EXCEPTION_GROUP, EXCEPTION_RESOURCE, Exception, Standing, USE_EXCEPTION};
 pub use file::{read_document, read_file};
 pub use file_name::is_policy_file;
 pub use guarded::{GUARDED_LABELS, GuardedLabels, UnguardedLabel};
@@ -69,7 +76,7 @@ pub use migration::{Migration, MigrationMode};
 pub use namespaces::NamespaceMetadata;
 pub use pod_security::{Action, LabelFault, LevelVersion, Levels, PodSecurityConfiguration, joined};
 pub use policies::Policies;
-pub use rule::{Actions, ActiveControl, Mode, Relaxation, Rule, RuleSource};
+pub use rule::{ActiveControl, Rule, RuleSource};
 pub use scope::Scope;
 pub use selector::{Selector, is_namespace};
 pub use snapshot::Snapshot;
@@ -118,6 +125,8 @@ pub struct SecurityPolicy {
     pub enforce: Option<Standard>,
     /// What it judges by, each thing once.
     pub rules: Vec<Rule>,
+    /// What may break its controls, which have them as well.
+    pub exceptions: Vec<Arc<Exception>>,
     /// Whether an object is refused whose pods would be.
     pub refuses_templates: bool,
 }
@@ -179,6 +188,7 @@ impl PolicySet {
                 (Mode::Enforce, false),
                 &BTreeMap::new(),
             )],
+            exceptions: Vec::new(),
             refuses_templates: false,
         };
         Self { security: vec![policy], standard: Some(standard.clone()), ..Self::default() }
@@ -202,6 +212,13 @@ impl PolicySet {
     #[must_use]
     pub fn is_reserved(&self, namespace: &str) -> bool {
         self.reserved.iter().any(|reserved| reserved == namespace)
+    }
+
+    /// Whether RBAC has to grant the use of any exception.
+    #[must_use]
+    pub fn has_granted_exceptions(&self) -> bool {
+        let mut exceptions = self.security.iter().flat_map(|policy| &policy.exceptions);
+        exceptions.any(|exception| exception.is_granted_by_rbac)
     }
 
     /// Whether any policy selects namespaces by their labels.
