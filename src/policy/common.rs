@@ -5,8 +5,8 @@ use jiff::civil::Date;
 use crate::path::Path;
 use crate::policy::Scope;
 use crate::policy::document::{DocumentReader, path};
+use crate::policy::labels::minimal_labels;
 use crate::policy::selector::{Selector, is_namespace};
-use crate::policy::snapshot::minimal_labels;
 use crate::policy::written::NamespaceMatch;
 use crate::text::not_ascii;
 
@@ -89,7 +89,7 @@ impl DocumentReader<'_> {
             Scope::Labels(selector) if !selector.is_empty() => {
                 let is_reached = |namespace: &&String| {
                     let labels = minimal_labels(namespace);
-                    selector.matches(|key| labels.get(key).map(String::as_str))
+                    selector.matches(|key| labels.get(key))
                 };
                 let reached: Vec<String> = reserved.iter().filter(is_reached).cloned().collect();
                 if !reached.is_empty() {

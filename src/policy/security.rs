@@ -6,10 +6,11 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::controls::{CONTROLS, Control, Origin, Standard};
+use crate::policy::actions::{Actions, Mode, Relaxation};
 use crate::policy::document::{DocumentReader, path};
 use crate::policy::help_url::help_fault;
 use crate::policy::own_defaults::{OwnRefusal, refused_defaults};
-use crate::policy::rule::{Actions, ActiveControl, Mode, Relaxation, Rule, RuleSource};
+use crate::policy::rule::{ActiveControl, Rule, RuleSource};
 use crate::policy::written::{
     ExtendedControl, Object, SecurityContextDefaults, SecuritySpec, Standards, Templates,
 };
@@ -65,6 +66,7 @@ impl DocumentReader<'_> {
             };
             self.fault(&path(&at), text);
         }
+        let policy = self.policies.shared.share(policy);
         self.policies.set.security.push(policy);
     }
 
@@ -104,13 +106,17 @@ impl DocumentReader<'_> {
 
     /// The rule of the extended controls, if any is on.
     fn extended(&mut self, controls: BTreeMap<String, ExtendedControl>, mode: Mode) -> Option<Rule> {
-        let mut active: Vec<ActiveControl> = Vec::new();
+        let mut active: Vec<Arc<ActiveControl>> = Vec::new();
         for (id, written) in controls {
-            active.extend(self.extended_control(&id, written, mode));
+            active.extend(self.extended_control(&id, written, mode).map(Arc::new));
         }
         active.sort_by_key(|active| active.control.id);
         let actions = mode.downgrade(Actions::ALL);
-        (!active.is_empty()).then_some(Rule { source: RuleSource::Extended, actions, controls: active })
+        (!active.is_empty()).then_some(Rule {
+            source: RuleSource::Extended,
+            actions,
+            controls: active.into(),
+        })
     }
 
     fn extended_control(&mut self, id: &str, written: ExtendedControl, mode: Mode) -> Option<ActiveControl> {

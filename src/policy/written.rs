@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::controls::{CONTROLS, Origin};
-use crate::policy::rule::{Mode, Relaxation};
+use crate::policy::actions::{Mode, Relaxation};
 use crate::policy::schema;
 use crate::policy::selector::Selector;
 use crate::policy::written_exception::WrittenException;

@@ -192,7 +192,7 @@ impl DocumentReader<'_> {
 
     fn excepted_controls(&mut self, ids: &[String], at: &Path<'_>, rules: &[Rule]) -> Vec<&'static Control> {
         let mut controls: Vec<&'static Control> = Vec::new();
-        let of_policy = || rules.iter().flat_map(|rule| &rule.controls).map(|active| active.control);
+        let of_policy = || rules.iter().flat_map(Rule::controls).map(|active| active.control);
         for (index, id) in ids.iter().enumerate() {
             let at = at.clone().key("controls").index(index);
             let Some(control) = Control::named(id) else { continue };
