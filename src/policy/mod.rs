@@ -14,6 +14,7 @@ mod configuration;
 mod contradictions;
 mod document;
 mod error;
+mod exemption;
 mod file;
 mod file_name;
 mod foreign;
@@ -37,6 +38,7 @@ mod security;
 mod selector;
 mod snapshot;
 mod written;
+mod written_exemption;
 mod written_identity;
 mod written_migration;
 
@@ -50,6 +52,7 @@ pub use azure_ml::{AzureMachineLearning, AzureMlCompute, AzureMlExemption};
 pub use bindings::{Binding, BindingKind, Bindings, CLUSTER_ROLE, IDENTITY_GROUP, RoleRule, USE_IDENTITY};
 pub use built_in::BUILT_IN;
 pub use error::PolicyError;
+pub use exemption::{ExemptBy, PolicyExemptions};
 pub use file::{read_document, read_file};
 pub use file_name::is_policy_file;
 pub use guarded::{GUARDED_LABELS, GuardedLabels, UnguardedLabel};
@@ -115,6 +118,8 @@ pub struct SecurityPolicy {
     pub rules: Vec<Rule>,
     /// Whether an object is refused whose pods would be.
     pub refuses_templates: bool,
+    /// Who is not judged by it.
+    pub exemptions: PolicyExemptions,
 }
 
 /// Where a policy comes from.
@@ -175,6 +180,7 @@ impl PolicySet {
                 &BTreeMap::new(),
             )],
             refuses_templates: false,
+            exemptions: PolicyExemptions::default(),
         };
         Self { security: vec![policy], standard: Some(standard.clone()), ..Self::default() }
     }

@@ -12,6 +12,7 @@ use crate::controls::{CONTROLS, Origin};
 use crate::policy::rule::{Mode, Relaxation};
 use crate::policy::schema;
 use crate::policy::selector::Selector;
+use crate::policy::written_exemption::WrittenExemption;
 
 /// A policy, as written in a file.
 #[derive(Debug, Deserialize, schemars::JsonSchema)]
@@ -65,6 +66,9 @@ pub(super) struct SecuritySpec {
     /// What is filled in where a pod leaves it out.
     #[serde(default)]
     pub(super) defaults: Defaults,
+    /// Who is not judged at all.
+    #[serde(default)]
+    pub(super) exemptions: Vec<WrittenExemption>,
     /// Permissions to violate a control. None can be given yet.
     #[serde(default)]
     pub(super) exceptions: Vec<Value>,

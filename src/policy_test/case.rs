@@ -47,6 +47,7 @@ pub struct TestCase {
     pub(super) old: Option<Value>,
     pub(super) subresource: Option<SubresourceWord>,
     pub(super) user: Option<String>,
+    pub(super) groups: Option<Vec<String>>,
     pub(super) expected: CaseExpectation,
 }
 
@@ -58,7 +59,7 @@ impl TestCase {
         at: &Path<'_>,
         faults: &mut PlacedFaults<'_>,
     ) -> Option<Self> {
-        let WrittenCase { name, object, file, namespace, operation, subresource, old, user, expect } =
+        let WrittenCase { name, object, file, namespace, operation, subresource, old, user, groups, expect } =
             written;
         let span = faults.place(at);
         if let Some(namespace) = &namespace {
@@ -85,6 +86,7 @@ impl TestCase {
             old: old.map(Value::Object),
             subresource,
             user,
+            groups,
             expected,
         })
     }
