@@ -31,6 +31,7 @@ mod labels;
 mod lookup;
 mod migration;
 mod namespaces;
+mod no_pod;
 mod object;
 mod own_defaults;
 mod placed;

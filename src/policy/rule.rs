@@ -299,6 +299,11 @@ impl ActiveControl {
         }
     }
 
+    /// Whether it lets some users do what it refuses others.
+    pub(super) fn has_writers(&self) -> bool {
+        self.parameters().is_some_and(|parameters| parameters.get("writers").is_some())
+    }
+
     /// Its parameters as they were understood; `None` for a control of the standard.
     #[must_use]
     pub fn parameters(&self) -> Option<Value> {

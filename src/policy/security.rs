@@ -9,6 +9,7 @@ use crate::controls::{CONTROLS, Control, Origin, Standard};
 use crate::policy::actions::{Actions, Mode, Relaxation};
 use crate::policy::document::{DocumentReader, ONE_LINE, is_one_line, path};
 use crate::policy::help_url::help_fault;
+use crate::policy::no_pod::{Contradiction, contradictions};
 use crate::policy::own_defaults::{OwnRefusal, refused_defaults};
 use crate::policy::rule::{ActiveControl, Rule, RuleSource};
 use crate::policy::written::{
@@ -58,15 +59,31 @@ impl DocumentReader<'_> {
             refuses_templates: spec.templates == Templates::Enforce,
             exemptions,
         };
-        for OwnRefusal { by, text } in refused_defaults(&policy) {
+        let policy = self.policies.shared.share(policy);
+        self.check_consistent(&policy);
+        self.policies.set.security.push(policy);
+    }
+
+    /// Refuses a policy that fills in what it refuses, or that no pod can satisfy.
+    fn check_consistent(&mut self, policy: &SecurityPolicy) {
+        let refused = refused_defaults(policy);
+        for OwnRefusal { by, text } in &refused {
             let at = match by.origin {
                 Origin::Standard { .. } => "spec.defaults.securityContext".to_owned(),
                 Origin::Extended { .. } => format!("spec.controls.{}", by.id),
             };
-            self.fault(&path(&at), text);
+            self.fault(&path(&at), text.clone());
         }
-        let policy = self.policies.shared.share(policy);
-        self.policies.set.security.push(policy);
+        if !refused.is_empty() || !self.policies.shared.may_contradict(&policy.rules) {
+            return;
+        }
+        let contradictions = contradictions(policy);
+        if contradictions.is_empty() {
+            self.policies.shared.are_consistent(&policy.rules);
+        }
+        for Contradiction { at, text } in contradictions {
+            self.fault(&path(&format!("spec.controls.{}", at.id)), text);
+        }
     }
 
     /// The controls of the standard that are relaxed.

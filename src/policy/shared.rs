@@ -15,6 +15,8 @@ pub(super) struct SharedParts {
     standards: HashSet<Standard>,
     controls: HashSet<Arc<ActiveControl>>,
     lists: HashSet<Arc<[Arc<ActiveControl>]>>,
+    /// Rules that were found to contradict each other in nothing, each by the addresses of its lists, which are kept here.
+    consistent: HashSet<Vec<usize>>,
 }
 
 impl SharedParts {
@@ -24,6 +26,17 @@ impl SharedParts {
         let rules: Box<[Rule]> = policy.rules.into_iter().map(|rule| self.rule(rule)).collect();
         // Without the room that a list has for more.
         SecurityPolicy { enforce, rules: rules.into(), ..policy }
+    }
+
+    /// Whether rules that are kept here have to be asked whether they contradict each other.
+    pub(super) fn may_contradict(&self, rules: &[Rule]) -> bool {
+        let has_extended = rules.iter().any(|rule| matches!(rule.source, RuleSource::Extended));
+        has_extended && !self.consistent.contains(&addresses(rules))
+    }
+
+    /// They do not.
+    pub(super) fn are_consistent(&mut self, rules: &[Rule]) {
+        self.consistent.insert(addresses(rules));
     }
 
     fn rule(&mut self, rule: Rule) -> Rule {
@@ -39,6 +52,10 @@ impl SharedParts {
     fn standard(&mut self, standard: Standard) -> Standard {
         once(&mut self.standards, standard)
     }
+}
+
+fn addresses(rules: &[Rule]) -> Vec<usize> {
+    rules.iter().map(|rule| Arc::as_ptr(&rule.controls).cast::<()>() as usize).collect()
 }
 
 /// What is among those known, in place of what is equal to it.

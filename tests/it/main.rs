@@ -27,6 +27,7 @@ mod cluster_follow;
 mod cluster_objects;
 mod command;
 mod completions;
+mod contradictions;
 mod control_modes;
 mod controls;
 mod corpus;
