@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::controls::profiles::{self, AllowedProfiles, ProfileField};
 use crate::controls::{
-    Cel, Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, Violation,
+    Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, ParameterError, Parameters, Violation,
     seccomp_profile_baseline,
 };
 use crate::finding::{FieldPath, Finding, Fix, Found, Sink, Subject};
@@ -13,6 +13,7 @@ use crate::pod::Changes;
 pub(super) static CONTROL: Control = Control {
     id: "seccompProfiles",
     number: 56,
+    values: &[FoundValue::Text],
     origin: Origin::Extended {
         parameters: Parameters::of::<SeccompProfiles>(),
         depends_on: Changes::EPHEMERAL_CONTAINERS,

@@ -1,9 +1,12 @@
 //! What policies of every kind have: a name, and where they hold.
 
+use jiff::civil::Date;
+
+use crate::path::Path;
 use crate::policy::Scope;
 use crate::policy::document::{DocumentReader, path};
+use crate::policy::labels::minimal_labels;
 use crate::policy::selector::{Selector, is_namespace};
-use crate::policy::snapshot::minimal_labels;
 use crate::policy::written::NamespaceMatch;
 use crate::text::not_ascii;
 
@@ -35,7 +38,7 @@ impl DocumentReader<'_> {
             }
             (None, Some(selector)) => {
                 let advice = "it would match every namespace; name a label";
-                self.check_selector(&selector, "spec.match.namespaceSelector", advice);
+                self.check_selector(&selector, &path("spec.match.namespaceSelector"), advice);
                 Scope::Labels(selector)
             }
             (given, _) => {
@@ -59,16 +62,16 @@ impl DocumentReader<'_> {
         }
     }
 
-    pub(super) fn check_selector(&mut self, selector: &Selector, at: &str, advice: &str) {
+    pub(super) fn check_selector(&mut self, selector: &Selector, at: &Path<'_>, advice: &str) {
         if selector.is_empty() {
-            self.fault(&path(at), format!("the selector is empty: {advice}"));
+            self.fault(at, format!("the selector is empty: {advice}"));
         }
         if let Some(text) = selector.impossible_label() {
-            self.fault(&path(at), format!("no label can have {text:?}{} as key or value", not_ascii(text)));
+            self.fault(at, format!("no label can have {text:?}{} as key or value", not_ascii(text)));
         }
         for (index, expression) in selector.match_expressions.iter().enumerate() {
             if let Some(message) = expression.fault() {
-                self.fault(&path(at).key("matchExpressions").index(index), message);
+                self.fault(&at.clone().key("matchExpressions").index(index), message);
             }
         }
     }
@@ -86,7 +89,7 @@ impl DocumentReader<'_> {
             Scope::Labels(selector) if !selector.is_empty() => {
                 let is_reached = |namespace: &&String| {
                     let labels = minimal_labels(namespace);
-                    selector.matches(|key| labels.get(key).map(String::as_str))
+                    selector.matches(|key| labels.get(key))
                 };
                 let reached: Vec<String> = reserved.iter().filter(is_reached).cloned().collect();
                 if !reached.is_empty() {
@@ -102,9 +105,23 @@ impl DocumentReader<'_> {
     }
 }
 
+/// A day, as in `2027-03-31`.
+#[must_use]
+pub fn day(text: &str) -> Option<Date> {
+    // Else `2027-03-31T12:00` would be one as well.
+    text.parse().ok().filter(|_| text.len() == "2027-03-31".len())
+}
+
 /// A name as Kubernetes takes it for most objects, and short enough for a message.
 pub(super) fn is_name(name: &str) -> bool {
     let is_inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte);
     let ends_well = |name: &str| !name.starts_with(['-', '.']) && !name.ends_with(['-', '.']);
     !name.is_empty() && name.len() <= 63 && name.bytes().all(is_inner) && ends_well(name)
+}
+
+/// Whether a text can be a kind: `ReplicaSet`.
+pub(super) fn is_kind(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_uppercase())
+        && text.len() <= 63
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }

@@ -84,7 +84,7 @@ impl Followed {
 }
 
 fn label<'s>(snapshot: &'s Snapshot, namespace: &str, key: &str) -> Option<&'s str> {
-    snapshot.labels(namespace)?.get(key).map(String::as_str)
+    snapshot.labels(namespace)?.get(key)
 }
 
 #[tokio::test]
