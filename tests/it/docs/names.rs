@@ -57,6 +57,10 @@ fn is_of_name(character: char) -> bool {
 fn flags_and_variables() -> (BTreeSet<String>, BTreeSet<String>) {
     let definition = podgate::cli::definition();
     let (mut flags, mut variables) = (BTreeSet::new(), BTreeSet::new());
+    let nested = definition.get_subcommands().flat_map(clap::Command::get_subcommands);
+    for argument in nested.flat_map(clap::Command::get_arguments) {
+        flags.extend(argument.get_long().map(|long| format!("--{long}")));
+    }
     for argument in definition.get_subcommands().flat_map(clap::Command::get_arguments) {
         flags.extend(argument.get_long().map(|long| format!("--{long}")));
         variables.extend(argument.get_env().map(|name| name.to_str().unwrap().to_owned()));
