@@ -35,6 +35,8 @@ pub(super) struct AuditAnnotations<'r> {
     /// By what the request was exempt.
     pub(super) exempt: Option<ExemptBy>,
     pub(super) error: Option<Cow<'r, str>>,
+    /// Which policies are switched to Audit that find something here, until when and why.
+    pub(super) switch: Option<String>,
     /// Which policy gave a pod which service account, and in place of which.
     pub(super) identity: Option<String>,
 }
@@ -45,6 +47,7 @@ impl AuditAnnotations<'_> {
             && self.audit_violations.is_none()
             && self.exempt.is_none()
             && self.error.is_none()
+            && self.switch.is_none()
             && self.identity.is_none()
     }
 
@@ -53,6 +56,7 @@ impl AuditAnnotations<'_> {
         json.optional_member("audit-violations", self.audit_violations.as_deref());
         json.optional_member("exempt", self.exempt.map(ExemptBy::name));
         json.optional_member("error", self.error.as_deref());
+        json.optional_member("switch", self.switch.as_deref());
         json.optional_member("identity", self.identity.as_deref());
     }
 }
@@ -162,8 +166,14 @@ impl<'r> Response<'r> {
 
     /// Whether it warns the user, or has something for the audit log.
     pub(super) fn has_remarks(&self) -> bool {
-        let AuditAnnotations { enforce_policy: _, audit_violations, exempt: _, error, identity: _ } =
-            &self.audit_annotations;
+        let AuditAnnotations {
+            enforce_policy: _,
+            audit_violations,
+            exempt: _,
+            error,
+            switch: _,
+            identity: _,
+        } = &self.audit_annotations;
         !self.warnings.is_empty() || audit_violations.is_some() || error.is_some()
     }
 
@@ -194,6 +204,7 @@ impl<'r> Response<'r> {
                     audit_violations: None,
                     exempt: None,
                     error: None,
+                    switch: None,
                     identity: None,
                 },
             warnings,
@@ -286,6 +297,7 @@ mod tests {
                 audit_violations: Some("v".to_owned()),
                 exempt: Some(ExemptBy::User),
                 error: Some("e".into()),
+                switch: Some("s".to_owned()),
                 identity: Some("i".to_owned()),
             },
             warnings: vec!["one".to_owned(), "two".to_owned()],
@@ -300,7 +312,7 @@ mod tests {
                 r#""status":{"metadata":{},"status":"Failure","message":"no\n","reason":"Forbidden","details":{"name":"n","#,
                 r#""kind":"pods","causes":[{"reason":"FieldValueInvalid","message":"is \"a\"","field":"spec.x"},"#,
                 r#"{"message":"m"}]},"code":403},"patchType":"JSONPatch","patch":"W10=","auditAnnotations":{"#,
-                r#""enforce-policy":"p","audit-violations":"v","exempt":"user","error":"e","identity":"i"},"warnings":["one","two"]}}"#,
+                r#""enforce-policy":"p","audit-violations":"v","exempt":"user","error":"e","switch":"s","identity":"i"},"warnings":["one","two"]}}"#,
             )
         );
         let details = Details { name: String::new(), kind: "".into(), causes: Vec::new() };
@@ -333,6 +345,7 @@ mod tests {
             note(|note| note.audit_violations = Some("would violate".to_owned())),
             note(|note| note.exempt = Some(ExemptBy::User)),
             note(|note| note.error = Some("unknown".into())),
+            note(|note| note.switch = Some("p is switched".to_owned())),
             note(|note| note.identity = Some("p: a -> b".to_owned())),
         ] {
             assert_eq!(other.plain_bytes(), None, "{other:?}");

@@ -78,6 +78,42 @@ impl Cluster {
         group: &str,
         resource: &str,
     ) -> Result<bool, ApiError> {
+        let asked = ResourceAttributes {
+            group: Some(group.to_owned()),
+            resource: Some(resource.to_owned()),
+            verb: Some(verb.to_owned()),
+            ..ResourceAttributes::default()
+        };
+        self.may((namespace, name), asked).await
+    }
+
+    /// Whether a service account may do something with one object of the core group, by namespace, resource and name.
+    ///
+    /// # Errors
+    ///
+    /// What went wrong: `Forbidden` where we may not ask.
+    pub async fn may_account_on(
+        &self,
+        account: (&str, &str),
+        verb: &str,
+        (namespace, resource, name): (&str, &str, &str),
+    ) -> Result<bool, ApiError> {
+        let asked = ResourceAttributes {
+            namespace: Some(namespace.to_owned()),
+            resource: Some(resource.to_owned()),
+            name: Some(name.to_owned()),
+            group: Some(String::new()),
+            verb: Some(verb.to_owned()),
+            ..ResourceAttributes::default()
+        };
+        self.may(account, asked).await
+    }
+
+    async fn may(
+        &self,
+        (namespace, name): (&str, &str),
+        asked: ResourceAttributes,
+    ) -> Result<bool, ApiError> {
         let call = self.call("Post", REVIEWS, "create subjectaccessreviews");
         self.known.reads.spend(&call)?;
         let groups = ["system:serviceaccounts", "system:authenticated"].map(ToOwned::to_owned);
@@ -87,12 +123,7 @@ impl Cluster {
             spec: SubjectAccessReviewSpec {
                 user: Some(federated_subject(namespace, name)),
                 groups: Some(groups),
-                resource_attributes: Some(ResourceAttributes {
-                    group: Some(group.to_owned()),
-                    resource: Some(resource.to_owned()),
-                    verb: Some(verb.to_owned()),
-                    ..ResourceAttributes::default()
-                }),
+                resource_attributes: Some(asked),
                 ..SubjectAccessReviewSpec::default()
             },
             ..SubjectAccessReview::default()

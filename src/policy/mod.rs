@@ -37,6 +37,7 @@ mod scope;
 mod security;
 mod selector;
 mod snapshot;
+mod switch;
 mod written;
 mod written_exemption;
 mod written_identity;
@@ -71,6 +72,7 @@ pub use rule::{Actions, ActiveControl, Mode, Relaxation, Rule, RuleSource};
 pub use scope::Scope;
 pub use selector::{Selector, is_namespace};
 pub use snapshot::{Labels, NamespaceMetadata, Snapshot, complete};
+pub use switch::{LONGEST_SWITCH, PolicySwitch, SWITCH_CONFIG_MAP, SWITCH_KEY, SwitchState};
 
 pub(crate) use file::yaml_fault;
 pub(crate) use kind::API_VERSION;
@@ -120,6 +122,8 @@ pub struct SecurityPolicy {
     pub refuses_templates: bool,
     /// Who is not judged by it.
     pub exemptions: PolicyExemptions,
+    /// What a switch says that turns it to Audit for a while, in ASCII and bounded; `None` where none does, or it changes nothing.
+    pub switch: Option<Arc<str>>,
 }
 
 /// Where a policy comes from.
@@ -181,6 +185,7 @@ impl PolicySet {
             )],
             refuses_templates: false,
             exemptions: PolicyExemptions::default(),
+            switch: None,
         };
         Self { security: vec![policy], standard: Some(standard.clone()), ..Self::default() }
     }

@@ -54,6 +54,7 @@ impl DocumentReader<'_> {
             rules,
             refuses_templates: spec.templates == Templates::Enforce,
             exemptions,
+            switch: None,
         };
         for OwnRefusal { by, text } in refused_defaults(&policy) {
             let at = match by.origin {

@@ -121,6 +121,7 @@ fn what_is_not_read_is_not_guessed_at() {
     installation.service = Err(no());
     installation.endpoints = Err(no());
     installation.network_policies = Err(no());
+    installation.switch = Err(no());
     installation.lease = Err(no());
     installation.guards.iter_mut().for_each(|guard| guard.policy = Err(no()));
     installation.bindings = Err(no());
@@ -131,7 +132,7 @@ fn what_is_not_read_is_not_guessed_at() {
         report.findings
     );
     // One for each field but those that are given or computed: names, now, rights and bundles; there are four guards.
-    assert_eq!(report.findings.len(), 21);
+    assert_eq!(report.findings.len(), 22);
     assert!(!report.is_well());
 }
 
@@ -334,7 +335,7 @@ fn the_report_for_people() {
       -> kubectl label --overwrite namespace ml-b podgate.dev/policy=ml-restricted # or another value that a policy matches
     info: failure-policy: MutatingWebhookConfiguration 00-podgate: webhooks[pods.podgate.dev].failurePolicy: Ignore: while podgate does not answer, nothing is repaired; what then breaks a policy, the validating webhook refuses
       -> kubectl patch mutatingwebhookconfiguration 00-podgate --type=json --patch='[{"op": "add", "path": "/webhooks/0/failurePolicy", "value": "Fail"}]'
-    not well: 1 error, 3 warnings and 1 note from 58 checks
+    not well: 1 error, 3 warnings and 1 note from 60 checks
     "#);
 }
 
