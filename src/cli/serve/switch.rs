@@ -77,8 +77,9 @@ impl SwitchedPolicies {
         Ok(self.review.load_full())
     }
 
-    /// Puts a switch in force, or what the clock makes of the known one. To be called where it may block.
-    pub(super) fn put_switch(&self, read: &ReadSwitch, now: Timestamp) {
+    /// Puts a switch in force, or what the clock makes of the known one. Returns whether there is one for the clock to look at
+    /// again. To be called where it may block.
+    pub(super) fn put_switch(&self, read: &ReadSwitch, now: Timestamp) -> bool {
         let mut served = self.served.lock().unwrap_or_else(PoisonError::into_inner);
         let has_changed = is_other(&served.read, read);
         let has_ended = matches!(&served.state, SwitchState::InForce(switch) if switch.until <= now);
@@ -96,6 +97,7 @@ impl SwitchedPolicies {
             served.told = Some(now);
             tell(&served.state);
         }
+        !matches!(served.state, SwitchState::Off | SwitchState::Ended(_))
     }
 
     /// Makes the reviewer by the sources and what is to be done about the switch now.
@@ -130,20 +132,15 @@ impl SwitchedPolicies {
         }
     }
 
-    /// Whether there is a switch for the clock to look at.
-    fn has_switch(&self) -> bool {
-        let served = self.served.lock().unwrap_or_else(PoisonError::into_inner);
-        !matches!(served.state, SwitchState::Off | SwitchState::Ended(_))
-    }
-
     /// Follows a switch as it is read, and the clock, for ever.
     pub(super) async fn follow(
         self: Arc<Self>,
         mut read: watch::Receiver<ReadSwitch>,
         now: impl Fn() -> Timestamp,
     ) {
+        let mut has_switch = false;
         loop {
-            let pause = if self.has_switch() { STEP } else { NEVER };
+            let pause = if has_switch { STEP } else { NEVER };
             tokio::select! {
                 changed = read.changed() => if changed.is_err() {
                     // Nobody reads it any more: what was read last holds until its end.
@@ -152,9 +149,8 @@ impl SwitchedPolicies {
                 () = sleep(pause) => {}
             }
             let (policies, seen, at) = (Arc::clone(&self), read.borrow_and_update().clone(), now());
-            if spawn_blocking(move || policies.put_switch(&seen, at)).await.is_err() {
-                tracing::error!(target: SWITCH, "the switch could not be looked at");
-            }
+            // One that could not be looked at is looked at again.
+            has_switch = spawn_blocking(move || policies.put_switch(&seen, at)).await.unwrap_or(true);
         }
     }
 }
