@@ -58,6 +58,7 @@ impl DocumentReader<'_> {
             exceptions,
             refuses_templates: spec.templates == Templates::Enforce,
             exemptions,
+            switch: None,
         };
         let policy = self.policies.shared.share(policy);
         self.check_consistent(&policy);
