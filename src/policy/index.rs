@@ -43,6 +43,8 @@ pub struct NamespacePolicies {
     depends_on_labels: bool,
     /// Whether a policy that holds goes by annotations of the namespace.
     reads_annotations: bool,
+    /// Whether anybody is exempt from a security policy that holds.
+    has_exemptions: bool,
 }
 
 impl PolicyIndex {
@@ -147,6 +149,20 @@ impl NamespacePolicies {
         self.identity.iter().filter_map(|at| set.identity.get(*at))
     }
 
+    /// Whether anybody is exempt from one of the security policies.
+    #[must_use]
+    pub fn has_exemptions(&self) -> bool {
+        self.has_exemptions
+    }
+
+    /// The same, without the security policies from which something is exempt.
+    #[must_use]
+    pub fn without(&self, set: &PolicySet, is_exempt: impl Fn(&SecurityPolicy) -> bool) -> Self {
+        let is_left = |at: &usize| set.security.get(*at).is_none_or(|policy| !is_exempt(policy));
+        let security = self.security.iter().copied().filter(is_left).collect();
+        Self { security, ..self.clone() }
+    }
+
     /// Whether pods of the namespace may be meant to get an identity, as far as its labels are known.
     #[must_use]
     pub fn may_give_identity(&self) -> bool {
@@ -191,6 +207,7 @@ impl PolicySet {
             match self.matches(&policy.scope, namespace, labels) {
                 Match::Yes | Match::Unknown => {
                     found.security.push(at);
+                    found.has_exemptions |= !policy.exemptions.is_empty();
                     found.reads_annotations |= policy.namespace_annotations().next().is_some();
                 }
                 Match::No => {}

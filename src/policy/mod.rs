@@ -16,6 +16,7 @@ mod contradictions;
 mod document;
 mod error;
 mod exception;
+mod exemption;
 mod file;
 mod file_name;
 mod foreign;
@@ -44,6 +45,7 @@ mod shared;
 mod snapshot;
 mod written;
 mod written_exception;
+mod written_exemption;
 mod written_identity;
 mod written_migration;
 
@@ -60,6 +62,7 @@ pub use built_in::BUILT_IN;
 pub use common::day;
 pub use error::PolicyError;
 pub use exception::{EXCEPTION_GROUP, EXCEPTION_RESOURCE, Exception, Standing, USE_EXCEPTION};
+pub use exemption::{ExemptBy, PolicyExemptions};
 pub use file::{read_document, read_file};
 pub use file_name::is_policy_file;
 pub use guarded::{GUARDED_LABELS, GuardedLabels, UnguardedLabel};
@@ -129,6 +132,8 @@ pub struct SecurityPolicy {
     pub exceptions: Vec<Arc<Exception>>,
     /// Whether an object is refused whose pods would be.
     pub refuses_templates: bool,
+    /// Who is not judged by it.
+    pub exemptions: PolicyExemptions,
 }
 
 /// Where a policy comes from.
@@ -190,6 +195,7 @@ impl PolicySet {
             )],
             exceptions: Vec::new(),
             refuses_templates: false,
+            exemptions: PolicyExemptions::default(),
         };
         Self { security: vec![policy], standard: Some(standard.clone()), ..Self::default() }
     }

@@ -12,10 +12,9 @@ use crate::controls::{CONTROLS, Control, FoundValue};
 use crate::path::Path;
 use crate::pod::VolumeSource;
 use crate::policy::common::{day, is_kind, is_name};
-use crate::policy::document::{DocumentReader, path};
+use crate::policy::document::{DocumentReader, ONE_LINE, is_one_line, path};
 use crate::policy::exception::{Condition, ContainerScope, ExceptedValue, Exception};
 use crate::policy::rule::Rule;
-use crate::policy::security::{ONE_LINE, is_one_line};
 use crate::policy::selector::Selector;
 use crate::text::{either, not_ascii};
 

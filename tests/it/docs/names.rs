@@ -6,6 +6,7 @@ use std::path::Path;
 
 use podgate::doctor::HealthCheck;
 use podgate::mutate::IdentityOutcome;
+use podgate::policy::ExemptBy;
 use serde_json::Value as Json;
 
 use super::markdown::Page;
@@ -128,6 +129,7 @@ async fn metrics() -> BTreeMap<String, BTreeSet<String>> {
     let metrics = &running.metrics;
     metrics.finding("x", "x");
     metrics.identity("x", IdentityOutcome::Injected);
+    metrics.exemption("x", ExemptBy::User);
     metrics.show_pod_security();
     let cluster = metrics.cluster().unwrap();
     cluster.watch("x", true);
