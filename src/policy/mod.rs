@@ -133,7 +133,7 @@ pub struct SecurityPolicy {
     /// Whether an object is refused whose pods would be.
     pub refuses_templates: bool,
     /// Who is not judged by it.
-    pub exemptions: PolicyExemptions,
+    pub exemptions: Arc<PolicyExemptions>,
 }
 
 /// Where a policy comes from.
@@ -195,7 +195,7 @@ impl PolicySet {
             )],
             exceptions: Vec::new(),
             refuses_templates: false,
-            exemptions: PolicyExemptions::default(),
+            exemptions: Arc::default(),
         };
         Self { security: vec![policy], standard: Some(standard.clone()), ..Self::default() }
     }

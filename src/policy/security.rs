@@ -56,7 +56,7 @@ impl DocumentReader<'_> {
             rules,
             exceptions,
             refuses_templates: spec.templates == Templates::Enforce,
-            exemptions,
+            exemptions: exemptions.into(),
         };
         for OwnRefusal { by, text } in refused_defaults(&policy) {
             let at = match by.origin {
