@@ -270,8 +270,7 @@ impl DocumentReader<'_> {
             self.fault(&at.clone().key("ownerKinds").index(index), message);
         }
         if let Some(selector) = &pod_selector {
-            let at = at.key("podSelector").to_string();
-            self.check_selector(selector, &at, "leave it out to mean every pod");
+            self.check_selector(selector, &at.key("podSelector"), "leave it out to mean every pod");
         }
         Condition { requests, service_accounts, pods: pod_selector, owner_kinds }
     }
