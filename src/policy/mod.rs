@@ -136,7 +136,7 @@ pub struct SecurityPolicy {
     /// Whether an object is refused whose pods would be.
     pub refuses_templates: bool,
     /// Who is not judged by it.
-    pub exemptions: PolicyExemptions,
+    pub exemptions: Arc<PolicyExemptions>,
     /// What a switch says that turns it to Audit for a while, in ASCII and bounded; `None` where none does, or it changes nothing.
     pub switch: Option<Arc<str>>,
 }
@@ -200,7 +200,7 @@ impl PolicySet {
             )],
             exceptions: Vec::new(),
             refuses_templates: false,
-            exemptions: PolicyExemptions::default(),
+            exemptions: Arc::default(),
             switch: None,
         };
         Self { security: vec![policy], standard: Some(standard.clone()), ..Self::default() }
