@@ -34,6 +34,8 @@ type answer struct {
 	Mutated json.RawMessage `json:"mutated,omitempty"`
 	// Why the API server would not store that pod, but for ephemeral containers, which it never takes with a new one.
 	Invalid []string `json:"invalid,omitempty"`
+	// Whether it would not store the pod as it was sent, either.
+	WasInvalid bool `json:"wasInvalid,omitempty"`
 	// The policy that admitted it, of several.
 	By string `json:"by,omitempty"`
 	// What is wrong with the policy, in the words of the API server. It is asked all the same: what is stored

@@ -18,7 +18,13 @@ import (
 	_ "k8s.io/kubernetes/pkg/apis/policy/install"
 	policyvalidation "k8s.io/kubernetes/pkg/apis/policy/validation"
 	_ "k8s.io/kubernetes/pkg/apis/rbac/install"
+	"k8s.io/kubernetes/pkg/capabilities"
 )
+
+func init() {
+	// As kube-apiserver runs everywhere (--allow-privileged): policies decide who is privileged.
+	capabilities.Initialize(capabilities.Capabilities{AllowPrivileged: true})
+}
 
 // decode reads an object as the API server does: what it does not know is dropped, and what is absent gets its default.
 func decode[T runtime.Object](raw json.RawMessage) (T, error) {

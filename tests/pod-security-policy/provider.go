@@ -32,13 +32,16 @@ func (p *provider) judge(raw json.RawMessage) (answer, error) {
 	if p.err != nil {
 		return answer{Errors: []string{"no providers available to validate pod request: " + p.err.Error()}}, nil
 	}
+	wasInvalid := len(invalid(pod)) > 0
 	var faults field.ErrorList
 	if err := p.made.MutatePod(pod); err != nil {
 		faults = append(faults, field.Invalid(field.NewPath(""), pod, err.Error()))
 	}
 	faults = append(faults, p.made.ValidatePod(pod)...)
 	if len(faults) > 0 {
-		return answer{Errors: texts(faults)}, nil
+		return answer{Errors: texts(faults), WasInvalid: wasInvalid}, nil
 	}
-	return admitted(pod)
+	said, err := admitted(pod)
+	said.WasInvalid = wasInvalid
+	return said, err
 }
