@@ -103,3 +103,5 @@ pub use namespace_annotations::NamespaceAnnotations;
 pub use registry::CONTROLS;
 pub use standard::Standard;
 pub use text::go_quoted;
+
+pub(crate) use capabilities::known_capability;

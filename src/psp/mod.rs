@@ -5,11 +5,32 @@
 //! becomes a policy, and what others allow beyond it becomes exceptions that RBAC grants. Nothing becomes laxer but what the
 //! report calls so.
 
+mod capability_lists;
+mod draft;
+mod flow;
+mod grants;
+mod identities;
+mod loosening;
+mod places;
+mod plan;
+mod profile_names;
+mod profiles;
+mod read;
 mod report;
+mod spec;
+mod translate;
+mod volumes;
+mod write;
+mod written;
 
 pub use report::{Note, Outcome, Report};
 
-use crate::policy::PolicyError;
+use crate::policy::{Policies, PolicyError, read_file};
+use crate::psp::draft::Draft;
+use crate::psp::grants::note;
+use crate::psp::places::{fault, places};
+use crate::psp::read::Objects;
+use crate::psp::write::{PolicyWriter, ToWrite};
 
 /// A file that is imported.
 #[derive(Debug, Clone, Copy)]
@@ -44,10 +65,82 @@ pub struct Imported {
     pub report: Report,
 }
 
+/// What the file of policies is called where it is read back.
+const OUTPUT: &str = "the policies that were made";
+
 /// Turns PodSecurityPolicies into SecurityPolicies.
 ///
 /// # Errors
-/// Every fault of every file, with its place and what to do; what the options lack.
-pub fn import(_sources: &[ImportSource<'_>], _options: &ImportOptions) -> Result<Imported, Vec<PolicyError>> {
-    Ok(Imported { policies: String::new(), report: Report::default() })
+/// Every fault of every file, with its place and what to do; or what the options lack, at line 1 of `import`.
+pub fn import(sources: &[ImportSource<'_>], options: &ImportOptions) -> Result<Imported, Vec<PolicyError>> {
+    let objects = read::read(sources)?;
+    if objects.psps.is_empty() {
+        return Err(vec![fault("no PodSecurityPolicy is given: give the file that holds it")]);
+    }
+    let mut notes = Vec::new();
+    let grants = grants::resolve(&objects, &mut notes);
+    let places = places(objects.psps.len(), &grants, options, &mut notes)?;
+    let drafts: Vec<Draft> = objects.psps.iter().map(translate::translate).collect();
+    let mut writer = PolicyWriter::default();
+    let mut report = Report { notes: drafts.iter().flat_map(|draft| draft.notes.clone()).collect() };
+    let mut has_exceptions = false;
+    for place in &places {
+        let of = ToWrite { drafts: &drafts, namespaces: &place.namespaces, options };
+        for planned in plan::plan(place, &drafts, &mut report.notes) {
+            has_exceptions |= !planned.laxer.is_empty();
+            writer.policy(of, &planned);
+        }
+    }
+    if has_exceptions && options.owner.is_none() {
+        return Err(vec![fault(
+            "a laxer PodSecurityPolicy becomes exceptions, and somebody has to answer for them: give --owner",
+        )]);
+    }
+    let is_used = |psp: usize| places.iter().any(|place| place.usable.iter().any(|usable| usable.psp == psp));
+    for (_, draft) in drafts.iter().enumerate().filter(|(psp, _)| !is_used(*psp)) {
+        let text = format!("nobody could use {} there, so nothing of it is written", draft.psp);
+        report.notes.push(note(Outcome::NoCounterpart, text));
+    }
+    report.notes.extend(notes);
+    in_all(&objects, &drafts, !grants.is_empty(), &mut report);
+    report.sort(&objects.psps.iter().map(|psp| psp.name.as_str()).collect::<Vec<_>>());
+    read_back(&writer.text, options)?;
+    Ok(Imported { policies: writer.text, report })
+}
+
+/// Adds what is true of all of the input.
+fn in_all(objects: &Objects, drafts: &[Draft], are_rights_known: bool, report: &mut Report) {
+    let is_filling_in = |parameters: &serde_json::Value| {
+        ["default", "defaultAdd", "fillIn", "required"].iter().any(|key| parameters.get(key).is_some())
+    };
+    let controls = drafts.iter().flat_map(|draft| &draft.controls);
+    let mut filling: Vec<&'static str> =
+        controls.filter(|control| is_filling_in(&control.parameters)).map(|control| control.id).collect();
+    filling.sort_unstable();
+    filling.dedup();
+    let mut add = |field: &str, outcome, controls: &[&'static str], text: String| {
+        let (psp, field, controls) = (String::new(), field.to_owned(), controls.to_vec());
+        report.notes.push(Note { psp, field, outcome, controls, text });
+    };
+    if !filling.is_empty() {
+        let text = "are judged when they are added, of which PodSecurityPolicy saw nothing; nothing can be filled in for them";
+        add("ephemeral containers", Outcome::Stricter, &filling, text.to_owned());
+        let text = "has none of the fields that Linux has: what a policy requires of them refuses a pod with os.name: windows";
+        add("Windows", Outcome::Stricter, &filling, text.to_owned());
+    }
+    if are_rights_known {
+        let text = "an account that could use no PodSecurityPolicy had all of its pods refused; a policy holds for every pod of its \
+                    namespaces, so such pods are judged as the others are";
+        add("use", Outcome::NoCounterpart, &[], text.to_owned());
+    }
+    for unread in &objects.unread {
+        add("other objects", Outcome::NoCounterpart, &[], format!("{unread} is not read"));
+    }
+}
+
+/// Reads the policies as `serve` would, so that none is handed out that it would not take.
+fn read_back(policies: &str, options: &ImportOptions) -> Result<(), Vec<PolicyError>> {
+    let mut read = Policies::new(options.reserved.clone());
+    read_file(OUTPUT, policies, &mut read);
+    read.finish().map(drop)
 }

@@ -60,6 +60,14 @@ impl Report {
     }
 }
 
+impl Report {
+    /// Puts the notes in the order of the PodSecurityPolicies, and those of all of the input last.
+    pub(super) fn sort(&mut self, psps: &[&str]) {
+        let place = |note: &Note| psps.iter().position(|psp| *psp == note.psp).unwrap_or(psps.len());
+        self.notes.sort_by_key(place);
+    }
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut psp = None;
