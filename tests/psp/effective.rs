@@ -1,15 +1,18 @@
 //! What of a pod PodSecurityPolicy could fill in, as a kubelet would understand it: two pods that are written in different
 //! ways are equal if they run in the same way.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
-use crate::pod::{APP_ARMOR, LISTS, SECCOMP_OF_CONTAINER, SECCOMP_OF_POD};
+use crate::pod::{APP_ARMOR, SECCOMP_OF_CONTAINER, SECCOMP_OF_POD};
 
 /// Every such value by its place; what is absent is not in it.
 pub(crate) type Effective = BTreeMap<String, Json>;
 
+/// Where containers are listed that may be filled in: ephemeral ones come by an update of their own, which the plugin passed
+/// over.
+const LISTS: [&str; 2] = ["initContainers", "containers"];
 /// Fields of a container that the pod's stand in for.
 const INHERITED: [&str; 4] = ["runAsUser", "runAsGroup", "runAsNonRoot", "seLinuxOptions"];
 
@@ -24,8 +27,11 @@ pub(crate) fn of(pod: &Json) -> Effective {
     set("runtimeClassName".into(), pod["spec"]["runtimeClassName"].clone());
     set("fsGroup".into(), of_pod["fsGroup"].clone());
     set("supplementalGroups".into(), sorted(&of_pod["supplementalGroups"]));
-    // Volumes go by it.
-    set("seLinuxOptions".into(), se_linux(&of_pod["seLinuxOptions"]));
+    let mut containers = LISTS.iter().flat_map(|list| pod["spec"][list].as_array().into_iter().flatten());
+    if containers.any(|container| container["securityContext"]["seLinuxOptions"].is_null()) {
+        // Of what its containers share.
+        set("seLinuxOptions".into(), se_linux(&of_pod["seLinuxOptions"]));
+    }
     for list in LISTS {
         for container in pod["spec"][list].as_array().into_iter().flatten() {
             let name = container["name"].as_str().unwrap();
@@ -46,13 +52,6 @@ pub(crate) fn of(pod: &Json) -> Effective {
         }
     }
     values
-}
-
-/// The places where two pods differ.
-pub(crate) fn differences(one: &Effective, other: &Effective) -> Vec<String> {
-    let places: BTreeSet<&String> = one.keys().chain(other.keys()).collect();
-    let different = places.into_iter().filter(|place| one.get(*place) != other.get(*place));
-    different.cloned().collect()
 }
 
 fn is_nothing(value: &Json) -> bool {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use podgate::admission::{Reviewer, Webhook};
+use podgate::evaluate::Severity;
 use podgate::policy::{LookupError, NamespaceMetadata, Snapshot};
 use podgate::psp::{ImportOptions, ImportSource, Imported, Report, import};
 use serde_json::{Value as Json, json};
@@ -28,6 +29,8 @@ pub(crate) struct Outcome {
     pub(crate) refused_by: BTreeSet<&'static str>,
     /// The text of the refusal.
     pub(crate) text: String,
+    /// Whether it came to ephemeral containers, and this is about them.
+    pub(crate) is_later: bool,
 }
 
 impl Ours {
@@ -69,7 +72,7 @@ impl Ours {
         let (refused_by, response) = self.answer(Webhook::Validate, &pod, old);
         let text = response["status"]["message"].as_str().unwrap_or_default().to_owned();
         assert_eq!(refused_by.is_empty(), response["allowed"] == true, "{text}\n{pod}");
-        Outcome { pod, refused_by, text }
+        Outcome { pod, refused_by, text, is_later: old.is_some() }
     }
 
     fn answer(&self, webhook: Webhook, pod: &Json, old: Option<&Json>) -> (BTreeSet<&'static str>, Json) {
@@ -77,7 +80,8 @@ impl Ours {
         let nothing = |_: &_| Err(LookupError::NoCluster);
         let answer = self.reviewer.answer(webhook, review.as_bytes(), nothing).unwrap();
         assert_eq!(answer.decision.error, "", "{pod}");
-        let refused_by = answer.decision.findings.iter().map(|(control, _)| *control).collect();
+        let refused = answer.decision.findings.iter().filter(|(_, severity)| *severity == Severity::Deny);
+        let refused_by = refused.map(|(control, _)| *control).collect();
         let body: Json = serde_json::from_slice(&answer.body).unwrap();
         (refused_by, body["response"].clone())
     }
