@@ -1,12 +1,16 @@
 //! Values as YAML: in a line where they fit, else a line for each member or item.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// Longest line.
 const WIDTH: usize = 120;
 /// Words that YAML 1.1 reads as something else than text.
 const NOT_TEXT: [&str; 14] =
     ["y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf", "none", "void", "nil"];
+
+/// Members that people write first.
+const FIRST: [&str; 10] =
+    ["apiGroups", "kind", "name", "min", "max", "prefix", "allowed", "ranges", "requiredDrop", "resources"];
 
 /// `key: value`, each line behind this many spaces.
 pub(super) fn member(key: &str, value: &Value, indent: usize) -> String {
@@ -16,12 +20,12 @@ pub(super) fn member(key: &str, value: &Value, indent: usize) -> String {
     }
     match value {
         Value::Object(members) if !members.is_empty() => {
-            let members: String = members.iter().map(|(key, value)| member(key, value, indent + 2)).collect();
+            let members: String =
+                in_order(members).map(|(key, value)| member(key, value, indent + 2)).collect();
             format!("{:indent$}{}:\n{members}", "", text(key))
         }
         Value::Array(items) if !items.is_empty() => {
-            let items: String =
-                items.iter().map(|item| format!("{:indent$}  - {}\n", "", flow(item))).collect();
+            let items: String = items.iter().map(|value| item(value, indent + 2)).collect();
             format!("{:indent$}{}:\n{items}", "", text(key))
         }
         Value::Null
@@ -33,11 +37,36 @@ pub(super) fn member(key: &str, value: &Value, indent: usize) -> String {
     }
 }
 
+/// `- value`, each line behind this many spaces.
+fn item(value: &Value, indent: usize) -> String {
+    let line = format!("{:indent$}- {}\n", "", flow(value));
+    match value {
+        Value::Object(members) if line.len() > WIDTH && !members.is_empty() => {
+            let members: String =
+                in_order(members).map(|(key, value)| member(key, value, indent + 2)).collect();
+            format!("{:indent$}- {}", "", members.trim_start())
+        }
+        Value::Null
+        | Value::Bool(_)
+        | Value::Number(_)
+        | Value::String(_)
+        | Value::Array(_)
+        | Value::Object(_) => line,
+    }
+}
+
+/// The members in the order in which people write them, then in that of the alphabet.
+fn in_order(members: &Map<String, Value>) -> impl Iterator<Item = (&String, &Value)> {
+    let mut members: Vec<(&String, &Value)> = members.iter().collect();
+    members.sort_by_key(|(key, _)| FIRST.iter().position(|first| first == key).unwrap_or(FIRST.len()));
+    members.into_iter()
+}
+
 /// A value in one line.
 pub(super) fn flow(value: &Value) -> String {
     match value {
         Value::Object(members) => {
-            let members = members.iter().map(|(key, value)| format!("{}: {}", text(key), flow(value)));
+            let members = in_order(members).map(|(key, value)| format!("{}: {}", text(key), flow(value)));
             format!("{{{}}}", members.collect::<Vec<_>>().join(", "))
         }
         Value::Array(items) => format!("[{}]", items.iter().map(flow).collect::<Vec<_>>().join(", ")),
@@ -68,6 +97,7 @@ mod tests {
             json!([]),
             json!({"allowed": ["yes", "NET_ADMIN", "*", "", "1", "a b", "a: b", "#", "s0:c1,c2", "-", "~", "é\n\"'\\"]}),
             json!({"ranges": [{"min": 0, "max": 2147483647}], "fillIn": true, "default": null}),
+            json!({"a": [{"b": vec!["persistentVolumeClaim"; 9], "min": [1], "c": {"d": [{}]}}], "e": {"f": []}}),
             json!({"prefix": "/var/log", "long": vec!["persistentVolumeClaim"; 20]}),
         ] {
             let written = member("key", &value, 4);

@@ -23,12 +23,14 @@ mod volumes;
 mod write;
 mod written;
 
+use std::fmt;
+
 pub use report::{Note, Outcome, Report};
 
 use crate::policy::{Policies, PolicyError, read_file};
 use crate::psp::draft::Draft;
 use crate::psp::grants::note;
-use crate::psp::places::{fault, places};
+use crate::psp::places::places;
 use crate::psp::read::Objects;
 use crate::psp::write::{PolicyWriter, ToWrite};
 
@@ -65,17 +67,42 @@ pub struct Imported {
     pub report: Report,
 }
 
+/// Why nothing was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ImportFault {
+    /// Something in a file, or in what was made of it.
+    InFile(PolicyError),
+    /// Something that the options lack, and what to do.
+    Lacking(String),
+}
+
+impl fmt::Display for ImportFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InFile(error) => error.fmt(f),
+            Self::Lacking(message) => f.write_str(message),
+        }
+    }
+}
+
 /// What the file of policies is called where it is read back.
 const OUTPUT: &str = "the policies that were made";
 
 /// Turns PodSecurityPolicies into SecurityPolicies.
 ///
 /// # Errors
-/// Every fault of every file, with its place and what to do; or what the options lack, at line 1 of `import`.
-pub fn import(sources: &[ImportSource<'_>], options: &ImportOptions) -> Result<Imported, Vec<PolicyError>> {
-    let objects = read::read(sources)?;
+/// Every fault of every file, with its place and what to do; or what the options lack.
+pub fn import(sources: &[ImportSource<'_>], options: &ImportOptions) -> Result<Imported, Vec<ImportFault>> {
+    let imported = make(sources, options)?;
+    read_back(&imported.policies, options)?;
+    Ok(imported)
+}
+
+/// The same, without looking at what was made.
+fn make(sources: &[ImportSource<'_>], options: &ImportOptions) -> Result<Imported, Vec<ImportFault>> {
+    let objects = read::read(sources).map_err(in_files)?;
     if objects.psps.is_empty() {
-        return Err(vec![fault("no PodSecurityPolicy is given: give the file that holds it")]);
+        return Err(vec![lacking("no PodSecurityPolicy is given: give the file that holds it")]);
     }
     let mut notes = Vec::new();
     let grants = grants::resolve(&objects, &mut notes);
@@ -92,7 +119,7 @@ pub fn import(sources: &[ImportSource<'_>], options: &ImportOptions) -> Result<I
         }
     }
     if has_exceptions && options.owner.is_none() {
-        return Err(vec![fault(
+        return Err(vec![lacking(
             "a laxer PodSecurityPolicy becomes exceptions, and somebody has to answer for them: give --owner",
         )]);
     }
@@ -104,7 +131,6 @@ pub fn import(sources: &[ImportSource<'_>], options: &ImportOptions) -> Result<I
     report.notes.extend(notes);
     in_all(&objects, &drafts, !grants.is_empty(), &mut report);
     report.sort(&objects.psps.iter().map(|psp| psp.name.as_str()).collect::<Vec<_>>());
-    read_back(&writer.text, options)?;
     Ok(Imported { policies: writer.text, report })
 }
 
@@ -139,8 +165,91 @@ fn in_all(objects: &Objects, drafts: &[Draft], are_rights_known: bool, report: &
 }
 
 /// Reads the policies as `serve` would, so that none is handed out that it would not take.
-fn read_back(policies: &str, options: &ImportOptions) -> Result<(), Vec<PolicyError>> {
+fn read_back(policies: &str, options: &ImportOptions) -> Result<(), Vec<ImportFault>> {
     let mut read = Policies::new(options.reserved.clone());
     read_file(OUTPUT, policies, &mut read);
-    read.finish().map(drop)
+    read.finish().map(drop).map_err(in_files)
+}
+
+fn lacking(message: &str) -> ImportFault {
+    ImportFault::Lacking(message.to_owned())
+}
+
+fn in_files(errors: Vec<PolicyError>) -> Vec<ImportFault> {
+    errors.into_iter().map(ImportFault::InFile).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SPECS: &str = "
+apiVersion: policy/v1beta1
+kind: PodSecurityPolicy
+metadata: {name: restricted}
+spec:
+  requiredDropCapabilities: [ALL]
+  allowPrivilegeEscalation: false
+  volumes: [configMap, emptyDir, secret]
+  runAsUser: {rule: MustRunAsNonRoot}
+  runAsGroup: {rule: MustRunAs, ranges: [{min: 1, max: 9}]}
+  seLinux: {rule: RunAsAny}
+  fsGroup: {rule: RunAsAny}
+  supplementalGroups: {rule: RunAsAny}
+---
+apiVersion: policy/v1beta1
+kind: PodSecurityPolicy
+metadata: {name: storage}
+spec:
+  requiredDropCapabilities: [ALL]
+  allowPrivilegeEscalation: false
+  hostPID: true
+  hostPorts: [{min: 8000, max: 8999}, {min: 80, max: 80}]
+  volumes: [configMap, emptyDir, secret, hostPath, nfs]
+  allowedHostPaths: [{pathPrefix: /mnt/data}]
+  runAsUser: {rule: RunAsAny}
+  runAsGroup: {rule: MustRunAs, ranges: [{min: 1, max: 9}, {min: 100, max: 199}]}
+  seLinux: {rule: RunAsAny}
+  fsGroup: {rule: RunAsAny}
+  supplementalGroups: {rule: RunAsAny}
+---
+apiVersion: policy/v1beta1
+kind: PodSecurityPolicy
+metadata: {name: privileged, annotations: {seccomp.security.alpha.kubernetes.io/allowedProfileNames: '*'}}
+spec:
+  privileged: true
+  hostPID: true
+  hostIPC: true
+  hostNetwork: true
+  hostPorts: [{min: 0, max: 65535}]
+  allowedCapabilities: ['*']
+  allowedUnsafeSysctls: ['*']
+  allowedProcMountTypes: [Default, Unmasked]
+  volumes: ['*']
+  runAsUser: {rule: RunAsAny}
+  seLinux: {rule: RunAsAny}
+  fsGroup: {rule: RunAsAny}
+  supplementalGroups: {rule: RunAsAny}
+";
+
+    fn options() -> ImportOptions {
+        ImportOptions {
+            namespaces: vec!["team".to_owned()],
+            owner: Some("platform@example.com".to_owned()),
+            expires: "2099-12-31".to_owned(),
+            ..ImportOptions::default()
+        }
+    }
+
+    #[test]
+    fn what_is_laxer_becomes_exceptions() {
+        let made = make(&[ImportSource { name: "psp.yaml", text: SPECS }], &options()).expect("policies");
+        insta::assert_snapshot!("exceptions", made.policies);
+        insta::assert_snapshot!("report", made.report.to_string());
+        let nobody = ImportOptions { owner: None, ..options() };
+        let faults = make(&[ImportSource { name: "psp.yaml", text: SPECS }], &nobody).expect_err("no owner");
+        assert!(
+            matches!(faults.as_slice(), [ImportFault::Lacking(message)] if message.contains("give --owner"))
+        );
+    }
 }

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::policy::PolicyError;
-use crate::psp::ImportOptions;
 use crate::psp::grants::{Holder, UseGrant, note};
 use crate::psp::report::{Note, Outcome};
+use crate::psp::{ImportFault, ImportOptions};
 use crate::text::quoted;
 
 /// Namespaces in which the same PodSecurityPolicies could be used.
@@ -50,7 +49,7 @@ pub(super) fn places(
     grants: &[UseGrant],
     options: &ImportOptions,
     notes: &mut Vec<Note>,
-) -> Result<Vec<Place>, Vec<PolicyError>> {
+) -> Result<Vec<Place>, Vec<ImportFault>> {
     if let Some((key, value)) = &options.namespace_selector {
         let namespaces = Namespaces::Labelled(key.clone(), value.clone());
         return Ok(vec![Place { namespaces, usable: usable_in(psps, grants, |_| true) }]);
@@ -74,7 +73,7 @@ pub(super) fn places(
     if names.is_empty() {
         let message = "no RoleBinding says in which namespaces a PodSecurityPolicy could be used: give --namespaces or \
                        --namespace-selector";
-        return Err(vec![fault(message)]);
+        return Err(vec![ImportFault::Lacking(message.to_owned())]);
     }
     let mut places: BTreeMap<Vec<Usable>, Vec<String>> = BTreeMap::new();
     let mut faults = Vec::new();
@@ -86,7 +85,7 @@ pub(super) fn places(
                  give its RoleBinding, too",
                 quoted(&name)
             );
-            faults.push(fault(&message));
+            faults.push(ImportFault::Lacking(message));
         }
         places.entry(usable).or_default().push(name);
     }
@@ -129,9 +128,4 @@ fn report_other_namespaces(names: &[String], grants: &[UseGrant], notes: &mut Ve
         );
         notes.push(note(Outcome::NoCounterpart, text));
     }
-}
-
-/// Something that no file has.
-pub(super) fn fault(message: &str) -> PolicyError {
-    PolicyError::new("import", 1, 1, message)
 }

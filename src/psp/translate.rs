@@ -99,7 +99,7 @@ fn of_proc_mount(spec: &WrittenSpec, draft: &mut Draft) {
     let (field, id) = ("allowedProcMountTypes", "procMountTypes");
     let has = |wanted| spec.allowed_proc_mount_types.contains(&wanted);
     match (has(ProcMount::Default), has(ProcMount::Unmasked)) {
-        (_, false) => draft.carry(field, id, json!({})),
+        (_, false) => draft.carry(field, id, json!({ "allowed": ["Default"] })),
         (true, true) => draft.carry(field, id, json!({ "allowed": ["Default", "Unmasked"] })),
         (false, true) => {
             draft.admit_none(

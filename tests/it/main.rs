@@ -69,6 +69,7 @@ mod program;
 mod programs;
 mod promises;
 mod psp;
+mod psp_import;
 mod real_data;
 mod replay;
 mod requests;
