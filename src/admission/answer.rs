@@ -34,6 +34,8 @@ pub(super) struct AuditAnnotations<'r> {
     /// Who was exempt: `namespace`, `user` or `runtimeClass`.
     pub(super) exempt: Option<&'static str>,
     pub(super) error: Option<Cow<'r, str>>,
+    /// Which exceptions let what be.
+    pub(super) exceptions: Option<String>,
     /// Which policy gave a pod which service account, and in place of which.
     pub(super) identity: Option<String>,
 }
@@ -44,6 +46,7 @@ impl AuditAnnotations<'_> {
             && self.audit_violations.is_none()
             && self.exempt.is_none()
             && self.error.is_none()
+            && self.exceptions.is_none()
             && self.identity.is_none()
     }
 
@@ -52,6 +55,7 @@ impl AuditAnnotations<'_> {
         json.optional_member("audit-violations", self.audit_violations.as_deref());
         json.optional_member("exempt", self.exempt);
         json.optional_member("error", self.error.as_deref());
+        json.optional_member("exceptions", self.exceptions.as_deref());
         json.optional_member("identity", self.identity.as_deref());
     }
 }
@@ -161,9 +165,15 @@ impl<'r> Response<'r> {
 
     /// Whether it warns the user, or has something for the audit log.
     pub(super) fn has_remarks(&self) -> bool {
-        let AuditAnnotations { enforce_policy: _, audit_violations, exempt: _, error, identity: _ } =
-            &self.audit_annotations;
-        !self.warnings.is_empty() || audit_violations.is_some() || error.is_some()
+        let AuditAnnotations {
+            enforce_policy: _,
+            audit_violations,
+            exempt: _,
+            error,
+            exceptions,
+            identity: _,
+        } = &self.audit_annotations;
+        !self.warnings.is_empty() || audit_violations.is_some() || error.is_some() || exceptions.is_some()
     }
 
     /// The length of what may be long, so that the buffer need not grow step by step.
@@ -193,6 +203,7 @@ impl<'r> Response<'r> {
                     audit_violations: None,
                     exempt: None,
                     error: None,
+                    exceptions: None,
                     identity: None,
                 },
             warnings,
@@ -285,6 +296,7 @@ mod tests {
                 audit_violations: Some("v".to_owned()),
                 exempt: Some("user"),
                 error: Some("e".into()),
+                exceptions: None,
                 identity: Some("i".to_owned()),
             },
             warnings: vec!["one".to_owned(), "two".to_owned()],

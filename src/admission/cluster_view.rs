@@ -2,6 +2,8 @@
 //!
 //! What neither holds is an `Err` with the [`Lookup`] that would tell.
 
+use std::sync::Arc;
+
 use crate::controls::NamespaceAnnotations;
 use crate::mutate::LegacyObjects;
 use crate::policy::{
@@ -129,6 +131,23 @@ impl<'k> ClusterView<'k> {
             Ok(LookupAnswer::IdentityRight(may_use)) => *may_use,
             Ok(_) | Err(_) => None,
         })
+    }
+
+    /// Those of these exceptions that RBAC lets a service account use; `Ok(Err)` when that cannot be told, with the reason.
+    pub(super) fn grants(
+        self,
+        namespace: &str,
+        name: &str,
+        exceptions: Vec<Arc<str>>,
+    ) -> Result<Result<Vec<Arc<str>>, LookupError>, Lookup> {
+        if !self.snapshot.is_live() {
+            return Ok(self.snapshot.granted(namespace, name, &exceptions).ok_or(LookupError::NoBindings));
+        }
+        let lookup = Lookup::Grants { namespace: namespace.to_owned(), name: name.to_owned(), exceptions };
+        Ok(self.ask(lookup)?.and_then(|answer| {
+            let LookupAnswer::Grants(granted) = answer else { return Err(LookupError::Failed) };
+            Ok(granted.clone())
+        }))
     }
 
     /// What a migration from AAD Pod Identity depends on; `Ok(Err)` when that cannot be known, with the reason.

@@ -57,6 +57,8 @@ pub struct Decision<'b> {
     pub has_remarks: bool,
     /// The policies that it was judged by.
     pub policies: SmallVec<[Arc<str>; 2]>,
+    /// The exceptions that let something be, each once: its policy and its name.
+    pub exceptions: SmallVec<[(Arc<str>, Arc<str>); 1]>,
     /// What identity policies came to, each at most once.
     pub identities: SmallVec<[(Arc<str>, IdentityOutcome); 1]>,
     /// The controls that are violated, each once with the strictest action that it leads to: by what is left once defaults
@@ -191,6 +193,7 @@ impl<'b> Decision<'b> {
             is_unjudged: false,
             has_remarks: false,
             policies: SmallVec::new(),
+            exceptions: SmallVec::new(),
             identities: SmallVec::new(),
             findings: Vec::new(),
             filled_in: Vec::new(),
@@ -217,6 +220,12 @@ impl<'b> Decision<'b> {
         is_refused: bool,
     ) {
         self.policies.extend(policies);
+        for (exception, _) in verdict.used_exceptions() {
+            let used = (Arc::clone(&exception.policy), Arc::clone(&exception.name));
+            if !self.exceptions.contains(&used) {
+                self.exceptions.push(used);
+            }
+        }
         let is_all_missing = is_refused && !verdict.is_denied_with_defaults();
         for (_, control) in verdict.controls() {
             let counts_whole = is_all_missing && control.active.actions.deny;

@@ -7,7 +7,7 @@ use crate::admission::bounds::LONGEST_NOTE;
 use crate::admission::cluster_view::{ClusterView, NamespaceState};
 use crate::admission::decision::{Decision, Operation};
 use crate::admission::error::{Interrupt, ReviewError};
-use crate::admission::outcome::Task;
+use crate::admission::outcome::{Task, origin_of_new};
 use crate::identity::{Provider, Providers};
 use crate::mutate::{
     AccountFacts, AccountRefusal, BrokenPromise, IdentityChange, IdentityError, IdentityOutcome,
@@ -72,7 +72,7 @@ pub(super) fn identity<'v>(
             .and_then(|labels| labels.get(Action::Enforce.level_label()))
             .map(String::as_str),
         policies: task.policies.identity(policies).filter(|_| !is_left_alone),
-        annotations: task.namespace.annotations(),
+        origin: origin_of_new(task.request, task.namespace, task.today),
         security: task.policies.security(policies),
         providers,
     };

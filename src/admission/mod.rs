@@ -12,6 +12,7 @@ mod dispatch;
 mod envelope;
 mod error;
 mod existing_pods;
+mod grants;
 mod identity;
 mod mutation;
 mod object_type;

@@ -6,18 +6,20 @@ use crate::admission::answer::Response;
 use crate::admission::cluster_view::ClusterView;
 use crate::admission::decision::Decision;
 use crate::admission::error::{Interrupt, ReviewError};
+use crate::admission::grants::PodGrants;
 use crate::admission::identity::{audit_note, identity};
 use crate::admission::outcome::{Task, name};
-use crate::evaluate::Defaults;
+use crate::controls::{Grants, PodOrigin};
+use crate::evaluate::{Context, defaults};
 use crate::identity::Providers;
 use crate::mutate::{self, Mutation};
 use crate::policy::PolicySet;
 use crate::text::quoted;
 
-/// Fills in the response about a pod, given what is filled in there, and who gives identities.
+/// Fills in the response about a pod, given the policies and who gives identities. What is filled in goes by the service account
+/// that the pod is about to be given, as that of the finished pod.
 pub(super) fn mutate<'v, 'b>(
     task: &Task<'v, 'b>,
-    defaults: &Defaults<'v>,
     identities: (&'v PolicySet, &'v Providers),
     view: ClusterView<'v>,
     response: &mut Response<'_>,
@@ -26,7 +28,12 @@ pub(super) fn mutate<'v, 'b>(
     let identity = identity(task, identities, view, decision)?;
     decision.policies.extend(identity.policy.map(|policy| Arc::clone(&policy.name)));
     let note = audit_note(task, &identity);
-    let mutated = mutate::mutate(task.pod, task.object.text, defaults, identity);
+    let security = || task.policies.security(identities.0);
+    let origin = PodOrigin { service_account: identity.account, ..task.origin() };
+    let context = Context { origin, ..task.context(Grants::default()) };
+    let grants = PodGrants::of(security(), task.pod, context, view)?;
+    let defaults = defaults(security(), task.pod, PodOrigin { grants: grants.told(), ..origin });
+    let mutated = mutate::mutate(task.pod, task.object.text, &defaults, identity);
     let Mutation { patch, warnings } = mutated.map_err(|error| {
         let name = quoted(name(task.request, task.object));
         ReviewError { code: 413, message: format!("the pod {name} cannot be mutated: {error}") }

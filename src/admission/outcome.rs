@@ -2,18 +2,20 @@
 
 use std::borrow::Cow;
 
+use jiff::civil::Date;
+
 use crate::admission::answer::{AuditAnnotations, Cause, Details, Response, Status};
 use crate::admission::bounds::{LONGEST_ANSWER, LONGEST_CAUSE, LONGEST_FIELD, LONGEST_NAME, LONGEST_NOTE};
 use crate::admission::cluster_view::NamespaceState;
 use crate::admission::decision::{Decision, Operation};
 use crate::admission::error::ReviewError;
 use crate::admission::request::{ObjectField, Request};
-use crate::controls::PodOrigin;
+use crate::controls::{Grants, PodOrigin};
 use crate::evaluate::{Context, ControlFindings, ExistingPod, Judged, Refusal, Subject, Verdict, note};
 use crate::finding::{EditOp, Fix, Found};
 use crate::path::Path;
 use crate::pod::{Changes, Pod};
-use crate::policy::{NamespacePolicies, SecurityPolicy};
+use crate::policy::{Exception, NamespacePolicies, SecurityPolicy};
 use crate::text::{cut, cut_as_json, printable};
 use crate::workload::{Workload, WorkloadObject};
 
@@ -34,33 +36,40 @@ pub(super) struct Task<'t, 'b> {
     pub(super) changes: Changes,
     pub(super) namespace: NamespaceState<'t>,
     pub(super) policies: Cow<'t, NamespacePolicies>,
+    /// The day on which it is judged.
+    pub(super) today: Option<Date>,
 }
 
 /// Where the pods come from that a request makes, or that an object of it will.
-pub(super) fn origin_of_new<'t>(request: &'t Request<'_>, namespace: NamespaceState<'t>) -> PodOrigin<'t> {
+pub(super) fn origin_of_new<'t>(
+    request: &'t Request<'_>,
+    namespace: NamespaceState<'t>,
+    today: Option<Date>,
+) -> PodOrigin<'t> {
     PodOrigin {
-        old: None,
         namespace: &request.namespace,
         annotations: namespace.annotations(),
         requester: &request.username,
+        today,
+        ..PodOrigin::UNKNOWN
     }
 }
 
 impl Task<'_, '_> {
     /// What the verdict depends on besides policies and pod. The mutating webhook does not see existing pods, and leaves
     /// mirror pods alone. A template's pods are new.
-    pub(super) fn context(&self) -> Context<'_> {
+    pub(super) fn context<'c>(&'c self, grants: Grants<'c>) -> Context<'c> {
         let is_new = self.operation == Operation::Create;
         Context {
             changes: self.changes,
             fills_in_defaults: !self.workload.is_pod() || is_new,
-            origin: self.origin(),
+            origin: PodOrigin { grants, ..self.origin() },
         }
     }
 
     /// Where the pod comes from.
     pub(super) fn origin(&self) -> PodOrigin<'_> {
-        PodOrigin { old: self.old_pod(), ..origin_of_new(self.request, self.namespace) }
+        PodOrigin { old: self.old_pod(), ..origin_of_new(self.request, self.namespace, self.today) }
     }
 
     /// The pod as it was before an update. The pods of a template are new.
@@ -218,6 +227,16 @@ pub(super) fn audit_text(verdict: &Verdict<'_>, is_refused: bool) -> Option<Stri
             texts.push(text);
         }
     }
+    (!texts.is_empty()).then(|| cut_as_json(texts.join("; "), LONGEST_NOTE))
+}
+
+/// Which exceptions let what be: `rdma-memlock (ml-restricted): capabilities_restricted`.
+pub(super) fn exceptions_text(verdict: &Verdict<'_>) -> Option<String> {
+    let used = verdict.used_exceptions();
+    let text = |(exception, controls): &(&Exception, Vec<&str>)| {
+        format!("{} ({}): {}", exception.name, exception.policy, controls.join(", "))
+    };
+    let texts: Vec<String> = used.iter().map(text).collect();
     (!texts.is_empty()).then(|| cut_as_json(texts.join("; "), LONGEST_NOTE))
 }
 

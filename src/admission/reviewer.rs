@@ -9,16 +9,18 @@ use crate::admission::cluster_view::{ClusterView, NamespaceState};
 use crate::admission::decision::{CountedResource, Decision, Operation, Webhook};
 use crate::admission::dispatch::{ToJudge, check_version, to_judge};
 use crate::admission::error::{Interrupt, ReviewError};
+use crate::admission::grants::PodGrants;
 use crate::admission::identity::check_identity;
 use crate::admission::mutation::mutate;
 use crate::admission::outcome::{
-    Task, audit_text, deny, enforced, one_line, origin_of_new, refuse_unjudged, too_long,
+    Task, audit_text, deny, enforced, exceptions_text, one_line, origin_of_new, refuse_unjudged, too_long,
 };
 use crate::admission::reply::{Answer, Reply, Unanswerable};
 use crate::admission::request::{Envelope, NamedObject, ReadMode, Request};
 use crate::admission::templates::TemplateReview;
 use crate::admission::{pod_security, unjudged};
-use crate::evaluate::{Refusal, Severity, defaults, evaluate, findings_of};
+use crate::controls::Grants;
+use crate::evaluate::{Context, Refusal, Severity, evaluate, findings_of};
 use crate::identity::Providers;
 use crate::json::{ErrorKind, Reader};
 use crate::pod::Changes;
@@ -100,7 +102,8 @@ impl Reviewer {
         self.policies().pod_security.is_some()
     }
 
-    /// Answers one AdmissionReview, judging it again with each thing that `resolve` finds for it.
+    /// Answers one AdmissionReview, judging it again with each thing that `resolve` finds for it. `answers` says which day it
+    /// is, and what was found before.
     ///
     /// # Errors
     /// [`Unanswerable`] when no uid could be read, so that there is no review to answer with.
@@ -108,9 +111,9 @@ impl Reviewer {
         &self,
         webhook: Webhook,
         body: &'b [u8],
+        mut answers: Answers,
         mut resolve: impl FnMut(&Lookup) -> Result<LookupAnswer, LookupError>,
     ) -> Result<Answer<'b>, Unanswerable> {
-        let mut answers = Answers::default();
         loop {
             match self.review(webhook, body, &answers)? {
                 Reply::Answer(answer) => return Ok(answer),
@@ -215,16 +218,16 @@ impl Reviewer {
         decision.describe(object);
         let Some(pod) = &object.pod else { return Ok(()) };
         let (namespace, policies) = self.namespace(&request.namespace, view)?;
-        let task = Task { operation, request, workload, object, pod, changes, namespace, policies };
+        let today = view.answers.today();
+        let task = Task { operation, request, workload, object, pod, changes, namespace, policies, today };
         match webhook {
             Webhook::Validate => {
-                self.validate(&task, response, decision);
+                self.validate(&task, view, response, decision)?;
                 let identities = (self.policies(), self.providers.as_ref());
                 check_identity(&task, identities, view, response, decision)?;
             }
             Webhook::Mutate if workload.is_pod() && operation == Operation::Create => {
-                let defaults = defaults(self.security(&task), task.pod, task.origin());
-                mutate(&task, &defaults, (self.policies(), &self.providers), view, response, decision)?;
+                mutate(&task, (self.policies(), &self.providers), view, response, decision)?;
             }
             Webhook::Mutate => {}
         }
@@ -249,7 +252,7 @@ impl Reviewer {
             kinds: &self.kinds,
             policies: policies.security(self.policies()).collect(),
             is_gate: self.policies().is_gate(),
-            origin: origin_of_new(request, namespace),
+            origin: origin_of_new(request, namespace, view.answers.today()),
             request,
             object,
         };
@@ -328,36 +331,42 @@ impl Reviewer {
     fn validate<'r, 'b>(
         &'r self,
         task: &Task<'_, 'b>,
+        view: ClusterView<'_>,
         response: &mut Response<'r>,
         decision: &mut Decision<'b>,
-    ) {
+    ) -> Result<(), Lookup> {
         if task.policies.is_unjudged() {
             if !task.changes.intersect(Changes::OF_STANDARD) {
                 // Asked for by policies of other namespaces: nobody is told with each label that is set.
-                return;
+                return Ok(());
             }
             decision.is_unjudged = true;
             let labels = task.namespace.labels();
             response.warnings = unjudged::warnings(self.policies(), &task.request.namespace, labels);
-            return;
+            return Ok(());
         }
         let policies = || self.security(task);
-        let verdict = evaluate(policies(), task.pod, task.context());
+        let grants = PodGrants::of(policies(), task.pod, task.context(Grants::default()), view)?;
+        let context = task.context(grants.told());
+        let verdict = evaluate(policies(), task.pod, context);
         let is_pod = task.workload.is_pod();
         let is_refused = is_pod && verdict.is_denied();
         decision.record(policies().map(|policy| Arc::clone(&policy.name)), &verdict, is_refused);
         if is_pod {
             response.audit_annotations.enforce_policy = enforced(policies());
         }
+        response.audit_annotations.exceptions = exceptions_text(&verdict);
         if verdict.violations.is_empty() {
-            return;
+            response.warnings = verdict.ending_warnings();
+            return Ok(());
         }
         response.audit_annotations.audit_violations = audit_text(&verdict, is_refused);
         if !is_pod {
-            if self.refuse_template(task, response, decision) {
-                return;
+            if self.refuse_template(task, context, response, decision) {
+                return Ok(());
             }
             response.warnings = verdict.template_warnings(task.pod, None);
+            response.warnings.extend(verdict.ending_warnings());
         } else if is_refused {
             let denied = findings_of(&verdict, Severity::Deny);
             let Refusal { message, code, .. } = task.refusal(&verdict, &denied);
@@ -366,13 +375,16 @@ impl Reviewer {
             response.status = Some(task.status(&verdict, &denied, message));
         } else {
             response.warnings = verdict.warnings(task.pod, task.existing().as_ref());
+            response.warnings.extend(verdict.ending_warnings());
         }
+        Ok(())
     }
 
     /// Refuses an object whose pods would be refused, if a policy says so and its template is new. Whether it is refused.
     fn refuse_template<'r, 'b>(
         &'r self,
         task: &Task<'_, 'b>,
+        context: Context<'_>,
         response: &mut Response<'r>,
         decision: &mut Decision<'b>,
     ) -> bool {
@@ -380,7 +392,7 @@ impl Reviewer {
         if refusing().next().is_none() || !task.is_new_template() {
             return false;
         }
-        let verdict = evaluate(refusing(), task.pod, task.context());
+        let verdict = evaluate(refusing(), task.pod, context);
         if !verdict.is_denied_with_defaults() {
             return false;
         }

@@ -32,7 +32,7 @@ pub fn assess_injected(
     let Ok(pod) = Pod::read(&mut Reader::over(&text)) else { return InjectedOutcome::Refused };
     let verdict = evaluate(policies.iter().copied(), &pod, Context { origin, ..Context::CREATE });
     // What is wrong with the namespace is no fault of the container.
-    let verdict = verdict.without(|finding, _| matches!(finding.subject, Subject::Namespace(_)));
+    let verdict = verdict.without(|_, finding, _| matches!(finding.subject, Subject::Namespace(_)));
     match (verdict.is_denied(), verdict.is_denied_with_defaults()) {
         (false, _) => InjectedOutcome::Allowed,
         (true, false) => InjectedOutcome::FilledIn,

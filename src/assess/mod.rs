@@ -10,8 +10,8 @@ mod field_pattern;
 mod injected;
 mod unknown;
 
-use crate::controls::PodOrigin;
-use crate::evaluate::{Context, Disposition, Verdict, evaluate_whole};
+use crate::controls::{Control, PodOrigin};
+use crate::evaluate::{Context, Disposition, UnknownGrant, Verdict, evaluate_whole};
 use crate::finding::{Finding, Found, Subject};
 use crate::json::Reader;
 use crate::path::Path;
@@ -55,6 +55,7 @@ pub struct Assessed<'v, 'p> {
     part: Part,
     known: Option<&'v Known>,
     is_namespace_known: bool,
+    unknown_grants: &'v [UnknownGrant<'v>],
 }
 
 /// Judges a template by the policies that hold where its pods come from, and hands over what came of it; without a verdict
@@ -134,31 +135,35 @@ fn judge<R>(
     let part = if is_whole { template.part } else { Part::Overlay };
     let verdict = evaluate_whole(policies.iter().copied(), pod, Context { origin, ..Context::CREATE });
     let is_namespace_known = origin.annotations.is_some();
-    let mut assessed = Assessed { pod, verdict, unresolved, part, known, is_namespace_known };
+    let unknown_grants = &verdict.unknown_grants();
+    let mut assessed = Assessed { pod, verdict, unresolved, part, known, is_namespace_known, unknown_grants };
     assessed.add_what_is_elsewhere(template, written);
     assessed.add_namespace(template, written);
+    assessed.add_grants(template, written, origin);
     describe(assessed)
 }
 
 impl<'v> Assessed<'v, '_> {
     /// Whether somebody else may still add what this finds to be missing, or the value that it found is not known.
     #[must_use]
-    pub fn is_open(&self, finding: &Finding<'_>) -> bool {
-        self.openness().is_open(finding)
+    pub fn is_open(&self, control: &Control, finding: &Finding<'_>) -> bool {
+        self.openness().is_open(control, finding)
     }
 
     /// What the policies say of what is not open.
     #[must_use]
     pub fn closed_verdict(self) -> Verdict<'v> {
         let openness = self.openness();
-        self.verdict
-            .without(|finding, disposition| disposition != Disposition::FilledIn && openness.is_open(finding))
+        self.verdict.without(|active, finding, disposition| {
+            disposition != Disposition::FilledIn && openness.is_open(active.control, finding)
+        })
     }
 
     /// The same, to be kept.
     #[must_use]
     pub fn openness(&self) -> Openness<'v> {
-        Openness { part: self.part, known: self.known, is_namespace_known: self.is_namespace_known }
+        let Self { part, known, is_namespace_known, unknown_grants, .. } = *self;
+        Openness { part, known, is_namespace_known, unknown_grants }
     }
 
     /// Says that the verdict needs the Namespace, where a control goes by its annotations and it is not known.
@@ -167,7 +172,7 @@ impl<'v> Assessed<'v, '_> {
             Subject::Namespace(name) => Some(name.to_owned()),
             Subject::Pod | Subject::Container(_) | Subject::Volume(..) | Subject::Metadata => None,
         };
-        let mut open = self.verdict.judged().filter(|judged| self.is_open(judged.finding));
+        let mut open = self.verdict.judged().filter(|judged| self.is_open(judged.control(), judged.finding));
         let Some(name) = open.find_map(|judged| of_namespace(judged.finding)) else { return };
         let at = |text| template.unknown(written, &Path::root(), UnresolvedReason::Reference, text);
         let entry = if name.is_empty() {
@@ -182,13 +187,33 @@ impl<'v> Assessed<'v, '_> {
         self.unresolved.push(entry);
     }
 
+    /// Says that the verdict needs to know what RBAC grants, where an exception depends on it.
+    fn add_grants(&mut self, template: &Template<'_>, written: &Node, origin: PodOrigin<'_>) {
+        let mut named: Vec<&str> = Vec::new();
+        for UnknownGrant { exception, .. } in self.unknown_grants {
+            if named.contains(&exception.name.as_ref()) {
+                continue;
+            }
+            named.push(&exception.name);
+            let text = format!(
+                "needs the Roles and RoleBindings of {}: whether it may use the exception {}",
+                Printable(origin.account_of(self.pod)),
+                exception.name
+            );
+            let at = template.unknown(written, &Path::root(), UnresolvedReason::Reference, text);
+            self.unresolved.push(at.about("RoleBinding", ""));
+        }
+    }
+
     /// Says what the verdict needs: where it is open only for what is missing, or cannot be whole at all.
     fn add_what_is_elsewhere(&mut self, template: &Template<'_>, written: &Node) {
         if self.part == Part::Whole || !self.unresolved.is_empty() {
             return;
         }
-        let open =
-            self.verdict.judged().filter(|judged| !judged.is_filled_in() && self.is_open(judged.finding));
+        let open = self
+            .verdict
+            .judged()
+            .filter(|judged| !judged.is_filled_in() && self.is_open(judged.control(), judged.finding));
         let mut fields: Vec<String> = open.map(|judged| judged.finding.path.to_string()).collect();
         fields.sort_unstable();
         fields.dedup();
@@ -214,18 +239,22 @@ pub struct Openness<'k> {
     part: Part,
     known: Option<&'k Known>,
     is_namespace_known: bool,
+    unknown_grants: &'k [UnknownGrant<'k>],
 }
 
 impl Openness<'_> {
     /// Whether any finding may be.
     #[must_use]
     pub fn is_any_open(self) -> bool {
-        self.part != Part::Whole || self.known.is_some_and(Known::has_unknown) || !self.is_namespace_known
+        self.part != Part::Whole
+            || self.known.is_some_and(Known::has_unknown)
+            || !self.is_namespace_known
+            || !self.unknown_grants.is_empty()
     }
 
     /// Whether somebody else may still add what this finds to be missing, or the value that it found is not known.
     #[must_use]
-    pub fn is_open(self, finding: &Finding<'_>) -> bool {
+    pub fn is_open(self, control: &Control, finding: &Finding<'_>) -> bool {
         let is_missing = finding.found == Found::Absent;
         let may_be_elsewhere = match self.part {
             Part::Whole => false,
@@ -233,7 +262,12 @@ impl Openness<'_> {
             Part::Overlay => true,
         };
         let is_of_namespace = matches!(finding.subject, Subject::Namespace(_));
+        let is_in_doubt = || {
+            let path = finding.whole_path();
+            self.unknown_grants.iter().any(|unknown| unknown.control == control && unknown.path == path)
+        };
         is_missing && may_be_elsewhere
+            || !self.unknown_grants.is_empty() && is_in_doubt()
             || is_of_namespace && !self.is_namespace_known
             || self.known.is_some_and(|known| known.is_unknown(&finding.whole_path()))
     }

@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::ColorChoice;
 use terminal_size::{Width, terminal_size_of};
 
+use crate::cli::at::AtArg;
 use crate::cli::azure::AzureArgs;
 use crate::cli::sources::{KindsArg, SourceArgs, StandardArg, namespace};
 use crate::evaluate::Severity;
@@ -53,6 +54,9 @@ pub(crate) struct LintArgs {
 
     #[command(flatten)]
     standard: StandardArg,
+
+    #[command(flatten)]
+    at: AtArg,
 
     #[command(flatten)]
     azure: AzureArgs,
@@ -112,6 +116,7 @@ impl LintArgs {
             references: objects.references,
             namespace,
             excludes,
+            today: Some(self.at.day()),
             kinds,
             providers: self.azure.providers_of_files()?,
             check_tables: Some(KindFiles::faults_of),

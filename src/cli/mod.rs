@@ -1,5 +1,6 @@
 //! Arguments in, exit code out: the command line, and the wiring of everything else.
 
+mod at;
 mod azure;
 mod completions;
 mod connection;

@@ -3,19 +3,23 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::civil::Date;
+
 use crate::admission::{Answer, ExistingPods, Reviewer, Unanswerable, Webhook};
-use crate::policy::{Lookup, LookupAnswer, LookupError, PodsQuery};
+use crate::policy::{Answers, Lookup, LookupAnswer, LookupError, PodsQuery};
 
 /// Answers reviews from files. `pods` are those that exist, as JSON by namespace; `None` if they are not known.
 pub(crate) struct OfflineReviewer {
     pub(crate) reviewer: Reviewer,
     pub(crate) pods: Option<BTreeMap<String, Vec<String>>>,
+    /// The day on which reviews are judged.
+    pub(crate) today: Date,
 }
 
 impl OfflineReviewer {
     /// Answers one AdmissionReview.
     pub(crate) fn answer<'b>(&self, webhook: Webhook, review: &'b [u8]) -> Result<Answer<'b>, Unanswerable> {
-        self.reviewer.answer(webhook, review, |lookup| self.resolve(lookup))
+        self.reviewer.answer(webhook, review, Answers::on(self.today), |lookup| self.resolve(lookup))
     }
 
     /// Finds in the files what a server would ask the API server for.
@@ -25,6 +29,8 @@ impl OfflineReviewer {
             Lookup::ServiceAccount { .. } => Ok(LookupAnswer::ServiceAccount(None)),
             Lookup::Bound { .. } => Ok(LookupAnswer::Bound(None)),
             Lookup::IdentityRight { .. } => Ok(LookupAnswer::IdentityRight(None)),
+            // Files are asked before anybody else is.
+            Lookup::Grants { .. } => Err(LookupError::NoBindings),
             Lookup::PodIdentities => Ok(LookupAnswer::PodIdentities(Arc::default())),
             Lookup::PodsIn(query) => self.pods_in(query),
         }

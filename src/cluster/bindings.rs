@@ -13,7 +13,7 @@ use crate::cluster::client::Cluster;
 use crate::cluster::error::ApiError;
 use crate::cluster::raw::{JSON, body, parse};
 use crate::identity::federated_subject;
-use crate::policy::{IDENTITY_GROUP, USE_IDENTITY};
+use crate::policy::{EXCEPTION_GROUP, EXCEPTION_RESOURCE, IDENTITY_GROUP, USE_EXCEPTION, USE_IDENTITY};
 
 const REVIEWS: &str = "/apis/authorization.k8s.io/v1/subjectaccessreviews";
 
@@ -62,7 +62,35 @@ impl Cluster {
         name: &str,
         client_id: &str,
     ) -> Result<bool, ApiError> {
-        self.may_account((namespace, name), USE_IDENTITY, IDENTITY_GROUP, client_id).await
+        let right = ResourceAttributes {
+            group: Some(IDENTITY_GROUP.to_owned()),
+            resource: Some(client_id.to_owned()),
+            verb: Some(USE_IDENTITY.to_owned()),
+            ..ResourceAttributes::default()
+        };
+        self.has_right((namespace, name), right).await
+    }
+
+    /// Whether a service account may use an exception in its namespace, as the API server tells.
+    ///
+    /// # Errors
+    ///
+    /// What went wrong: `Forbidden` where podgate may not ask.
+    pub async fn may_use_exception(
+        &self,
+        namespace: &str,
+        name: &str,
+        exception: &str,
+    ) -> Result<bool, ApiError> {
+        let right = ResourceAttributes {
+            namespace: Some(namespace.to_owned()),
+            group: Some(EXCEPTION_GROUP.to_owned()),
+            resource: Some(EXCEPTION_RESOURCE.to_owned()),
+            name: Some(exception.to_owned()),
+            verb: Some(USE_EXCEPTION.to_owned()),
+            ..ResourceAttributes::default()
+        };
+        self.has_right((namespace, name), right).await
     }
 
     /// Whether a service account, by namespace and name, may do something with all objects of a resource, as the API
@@ -78,6 +106,20 @@ impl Cluster {
         group: &str,
         resource: &str,
     ) -> Result<bool, ApiError> {
+        let right = ResourceAttributes {
+            group: Some(group.to_owned()),
+            resource: Some(resource.to_owned()),
+            verb: Some(verb.to_owned()),
+            ..ResourceAttributes::default()
+        };
+        self.has_right((namespace, name), right).await
+    }
+
+    async fn has_right(
+        &self,
+        (namespace, name): (&str, &str),
+        right: ResourceAttributes,
+    ) -> Result<bool, ApiError> {
         let call = self.call("Post", REVIEWS, "create subjectaccessreviews");
         self.known.reads.spend(&call)?;
         let groups = ["system:serviceaccounts", "system:authenticated"].map(ToOwned::to_owned);
@@ -87,18 +129,15 @@ impl Cluster {
             spec: SubjectAccessReviewSpec {
                 user: Some(federated_subject(namespace, name)),
                 groups: Some(groups),
-                resource_attributes: Some(ResourceAttributes {
-                    group: Some(group.to_owned()),
-                    resource: Some(resource.to_owned()),
-                    verb: Some(verb.to_owned()),
-                    ..ResourceAttributes::default()
-                }),
+                resource_attributes: Some(right),
                 ..SubjectAccessReviewSpec::default()
             },
             ..SubjectAccessReview::default()
         };
         let answer = self.send("POST", REVIEWS, Some((JSON, body(&review, &call)?)), &call).await?;
         let AccessReviewed { status } = parse(&answer, &call)?;
-        Ok(status.is_some_and(|status| status.allowed))
+        // An answer without a verdict is none.
+        let Some(status) = status else { return Err(ApiError::without_status(&call)) };
+        Ok(status.allowed && status.denied != Some(true))
     }
 }

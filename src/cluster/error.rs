@@ -215,6 +215,11 @@ impl ApiError {
         }
     }
 
+    /// An answer that lacks what was asked for.
+    pub(super) fn without_status(call: &ApiCall) -> Self {
+        Self::new(Reason::InvalidResponse, call, "the answer has no status")
+    }
+
     pub(super) fn of_status(status: &Status, call: &ApiCall) -> Self {
         let reason = match (status.code, status.reason.as_str()) {
             (_, "Expired" | "Gone") => Reason::Expired,

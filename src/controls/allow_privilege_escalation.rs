@@ -1,13 +1,14 @@
 //! `allowPrivilegeEscalation` (restricted, from v1.8): no process gains more privileges than its parent.
 
 use crate::controls::windows::{NEWER_STANDARD, NOT_ON_WINDOWS};
-use crate::controls::{Cel, Control, Doc, Level, Origin, Revision, Violation, text};
+use crate::controls::{Cel, Control, Doc, FoundValue, Level, Origin, Revision, Violation, text};
 use crate::finding::{Finding, Fix, Found, Obstacles, Sink, Subject, Value, is_sys_admin};
 use crate::pod::{Container, ContainerKind, ContainerRef, Pod};
 
 pub(super) static CONTROL: Control = Control {
     id: "allowPrivilegeEscalation",
     number: 14,
+    values: &[FoundValue::Bool(true)],
     origin: Origin::Standard {
         level: Level::Restricted,
         revisions: &[Revision { since: 8, check }, Revision { since: 25, check: check_from_1_25 }],

@@ -7,13 +7,14 @@ use std::borrow::Cow;
 
 use crate::controls::security_contexts::in_security_contexts;
 use crate::controls::windows::NO_PROFILE;
-use crate::controls::{Cel, Control, Doc, Level, Origin, Revision, Violation, text};
+use crate::controls::{Cel, Control, Doc, FoundValue, Level, Origin, Revision, Violation, text};
 use crate::finding::{FieldPath, Finding, Fix, Found, Sink, Subject};
 use crate::pod::Pod;
 
 pub(super) static CONTROL: Control = Control {
     id: "appArmorProfile",
     number: 18,
+    values: &[FoundValue::Text],
     origin: Origin::Standard {
         level: Level::Baseline,
         revisions: &[Revision { since: 0, check }],

@@ -6,13 +6,16 @@ use smallvec::SmallVec;
 
 use crate::controls::app_armor_profile::{self, ANNOTATION};
 use crate::controls::profiles::{self, AllowedProfiles, Elsewhere, ProfileField};
-use crate::controls::{Cel, Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, Violation};
+use crate::controls::{
+    Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, ParameterError, Parameters, Violation,
+};
 use crate::finding::{FieldPath, Finding, Fix, Found, Sink, Subject};
 use crate::pod::{Changes, Pod};
 
 pub(super) static CONTROL: Control = Control {
     id: "appArmorProfiles",
     number: 22,
+    values: &[FoundValue::Text],
     origin: Origin::Extended {
         parameters: Parameters::of::<AppArmorProfiles>(),
         depends_on: Changes::EPHEMERAL_CONTAINERS,

@@ -3,13 +3,16 @@
 use serde::{Deserialize, Serialize};
 
 use crate::controls::api_token::{AUTOMOUNT, strip};
-use crate::controls::{Cel, Check, CheckedPod, Control, Doc, Origin, Parameters, Violation, text};
+use crate::controls::{
+    Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, Parameters, Violation, text,
+};
 use crate::finding::{Edit, FieldPath, Finding, Fix, Found, Sink, Subject, Value};
 use crate::pod::{Changes, Pod};
 
 pub(super) static CONTROL: Control = Control {
     id: "automountServiceAccountToken",
     number: 23,
+    values: &[FoundValue::Bool(true)],
     origin: Origin::Extended {
         parameters: Parameters::of::<AutomountServiceAccountToken>(),
         // The field and the volumes of a pod are immutable.

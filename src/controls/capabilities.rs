@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::controls::windows::{NOT_ON_WINDOWS, OTHER_POLICY};
 use crate::controls::{
-    Cel, Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, Violation,
+    Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, ParameterError, Parameters, Violation,
     capabilities_baseline, capabilities_restricted, lists, text,
 };
 use crate::finding::{Edit, EditOp, Finding, Fix, Found, Safety, Sink, Subject, Value};
@@ -13,6 +13,7 @@ use crate::pod::{Capabilities, Changes, Container, ContainerKind, ContainerRef, 
 pub(super) static CONTROL: Control = Control {
     id: "capabilities",
     number: 24,
+    values: &[FoundValue::Capability],
     origin: Origin::Extended {
         parameters: Parameters::of::<CapabilityLists>(),
         depends_on: Changes::EPHEMERAL_CONTAINERS,

@@ -1,13 +1,14 @@
 //! `capabilities_baseline` (baseline): no capability beyond what runtimes give anyway. At restricted, from
 //! v1.22, `capabilities_restricted` takes its place.
 
-use crate::controls::{Cel, Control, Doc, Level, Origin, Revision, Violation, text};
+use crate::controls::{Cel, Control, Doc, FoundValue, Level, Origin, Revision, Violation, text};
 use crate::finding::{FieldPath, Finding, Fix, Found, Sink, Subject, Value};
 use crate::pod::Pod;
 
 pub(super) static CONTROL: Control = Control {
     id: "capabilities_baseline",
     number: 7,
+    values: &[FoundValue::Capability],
     origin: Origin::Standard {
         level: Level::Baseline,
         revisions: &[Revision { since: 0, check }],

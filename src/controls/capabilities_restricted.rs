@@ -1,13 +1,16 @@
 //! `capabilities_restricted` (restricted, from v1.22): drop all capabilities, add at most NET_BIND_SERVICE.
 
 use crate::controls::windows::{NEWER_STANDARD, NOT_ON_WINDOWS};
-use crate::controls::{Cel, Control, Doc, Level, Origin, Revision, Violation, capabilities_baseline, text};
+use crate::controls::{
+    Cel, Control, Doc, FoundValue, Level, Origin, Revision, Violation, capabilities_baseline, text,
+};
 use crate::finding::{Finding, Fix, Found, Sink, Subject, Value};
 use crate::pod::{Container, ContainerKind, ContainerRef, Pod};
 
 pub(super) static CONTROL: Control = Control {
     id: "capabilities_restricted",
     number: 8,
+    values: &[FoundValue::Capability],
     origin: Origin::Standard {
         level: Level::Restricted,
         revisions: &[Revision { since: 22, check }, Revision { since: 25, check: check_from_1_25 }],

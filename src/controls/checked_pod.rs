@@ -1,5 +1,10 @@
 //! A pod that is checked, and what is known of where it comes from.
 
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use jiff::civil::Date;
+
 use crate::controls::namespace_annotations::NamespaceAnnotations;
 use crate::pod::Pod;
 
@@ -23,6 +28,60 @@ pub struct PodOrigin<'p> {
     pub annotations: Option<&'p NamespaceAnnotations>,
     /// The name of the user who makes the request; empty where nobody is known.
     pub requester: &'p str,
+    /// The day on which it is judged, in UTC; `None` where nobody says, and then no exception holds.
+    pub today: Option<Date>,
+    /// The exceptions that RBAC lets its service account use.
+    pub grants: Grants<'p>,
+    /// The service account that it is about to be given in place of its own.
+    pub service_account: Option<&'p str>,
+    /// The kind of the controller that will make it, where that is known of a template.
+    pub owner_kind: Option<&'p str>,
+}
+
+/// Which exceptions RBAC lets a service account use.
+#[derive(Debug, Clone, Copy)]
+pub enum Grants<'p> {
+    /// Those of these names.
+    Known(&'p [Arc<str>]),
+    /// That cannot be told, for this reason.
+    Unknown(&'p str),
+    /// Those of which this says so.
+    ToldBy(&'p dyn GrantSource),
+}
+
+/// Tells what RBAC grants.
+pub trait GrantSource: Debug {
+    /// Whether a service account may use an exception in its namespace; `None` where that cannot be told.
+    fn may_use(&self, namespace: &str, account: &str, exception: &Arc<str>) -> Option<bool>;
+}
+
+impl Default for Grants<'_> {
+    fn default() -> Self {
+        Self::Known(&[])
+    }
+}
+
+impl<'p> PodOrigin<'p> {
+    /// What is known of a pod of which nothing is known.
+    pub const UNKNOWN: Self = Self {
+        old: None,
+        namespace: "",
+        annotations: None,
+        requester: "",
+        today: None,
+        grants: Grants::Known(&[]),
+        service_account: None,
+        owner_kind: None,
+    };
+
+    /// The service account that a pod runs as.
+    #[must_use]
+    pub fn account_of<'a>(&self, pod: &'a Pod<'_>) -> &'a str
+    where
+        'p: 'a,
+    {
+        self.service_account.unwrap_or(pod.service_account())
+    }
 }
 
 impl<'p> CheckedPod<'p> {

@@ -20,6 +20,8 @@ pub struct Control {
     pub id: &'static str,
     /// Its number in the code of a refusal: unique, never changed, never used again.
     pub number: u16,
+    /// What its findings can have found, as an exception may name it; empty where that is never told.
+    pub values: &'static [FoundValue],
     /// Whether it belongs to the standard or extends it.
     pub origin: Origin,
     /// Puts findings of this control (at least one, in the order of the walk) into words: the standard's own for its
@@ -27,6 +29,21 @@ pub struct Control {
     pub violation: fn(&[Finding<'_>]) -> Violation,
     /// Its documentation.
     pub doc: Doc,
+}
+
+/// A kind of value that a finding can have found, as an exception may name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FoundValue {
+    /// This boolean.
+    Bool(bool),
+    /// A whole number: an id, a port.
+    Integer,
+    /// Any text.
+    Text,
+    /// A capability: `IPC_LOCK`.
+    Capability,
+    /// A kind of volume source or, of a `hostPath`, the path.
+    VolumeSource,
 }
 
 /// Where a control comes from.

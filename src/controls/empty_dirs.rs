@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::controls::quantity::{Bound, Quantity};
 use crate::controls::written::written;
 use crate::controls::{
-    Cel, Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, Violation, text,
+    Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, ParameterError, Parameters, Violation, text,
 };
 use crate::finding::{FieldPath, Finding, Fix, Found, Sink, Subject, Value};
 use crate::json::{Reader, Result, members};
@@ -14,6 +14,7 @@ use crate::pod::{Changes, Volume, VolumeSource};
 pub(super) static CONTROL: Control = Control {
     id: "emptyDirs",
     number: 26,
+    values: &[FoundValue::Text],
     origin: Origin::Extended {
         parameters: Parameters::of::<EmptyDirs>(),
         // The volumes of a pod are immutable.
@@ -79,7 +80,7 @@ impl Check for EmptyDirs {
                 Ok(empty_dir) => self.check_one(subject, &empty_dir, sink),
                 Err(_) => {
                     let fix = Fix::one_of(&["an emptyDir as Kubernetes reads it"]);
-                    sink(Finding::new(subject, "emptyDir", Found::Text("not readable"), fix));
+                    sink(Finding::new(subject, "emptyDir", Found::UNREADABLE, fix));
                 }
             }
         }

@@ -3,13 +3,16 @@
 use serde::{Deserialize, Serialize};
 
 use crate::controls::volume_drivers::{check_drivers, detail, faults_of_drivers};
-use crate::controls::{Cel, Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, Violation};
+use crate::controls::{
+    Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, ParameterError, Parameters, Violation,
+};
 use crate::finding::{Finding, Sink};
 use crate::pod::{Changes, VolumeSource};
 
 pub(super) static CONTROL: Control = Control {
     id: "flexVolumeDrivers",
     number: 27,
+    values: &[FoundValue::Text],
     origin: Origin::Extended {
         parameters: Parameters::of::<FlexVolumeDrivers>(),
         // The volumes of a pod are immutable.

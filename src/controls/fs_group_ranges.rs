@@ -5,13 +5,16 @@ use serde::{Deserialize, Serialize};
 use crate::controls::allowed_ids::AllowedIds;
 use crate::controls::container_ids;
 use crate::controls::id_ranges::{IdKind, IdRanges, IdRules};
-use crate::controls::{Cel, Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, Violation};
+use crate::controls::{
+    Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, ParameterError, Parameters, Violation,
+};
 use crate::finding::{Finding, Found, Sink, Subject, Value};
 use crate::pod::Changes;
 
 pub(super) static CONTROL: Control = Control {
     id: "fsGroupRanges",
     number: 28,
+    values: &[FoundValue::Integer],
     origin: Origin::Extended {
         parameters: Parameters::of::<FsGroupRanges>(),
         // It is immutable.

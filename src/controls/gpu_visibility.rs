@@ -14,6 +14,7 @@ use crate::pod::{Changes, Container};
 pub(super) static CONTROL: Control = Control {
     id: "gpuVisibility",
     number: 29,
+    values: &[],
     origin: Origin::Extended {
         parameters: Parameters::of::<GpuVisibility>(),
         depends_on: Changes::EPHEMERAL_CONTAINERS,
@@ -108,10 +109,10 @@ impl Check for GpuVisibility {
                 continue;
             }
             if has_variable && self.check_variables(subject, container, sink).is_err() {
-                sink(Finding::new(subject, "env", Found::Text("not readable"), READABLE));
+                sink(Finding::new(subject, "env", Found::UNREADABLE, READABLE));
             }
             if has_env_from && self.check_env_from(subject, container, sink).is_err() {
-                sink(Finding::new(subject, "envFrom", Found::Text("not readable"), READABLE));
+                sink(Finding::new(subject, "envFrom", Found::UNREADABLE, READABLE));
             }
         }
     }

@@ -1,12 +1,13 @@
 //! `hostNamespaces` (baseline): no namespace of the node.
 
-use crate::controls::{Cel, Control, Doc, Level, Origin, Revision, Violation};
+use crate::controls::{Cel, Control, Doc, FoundValue, Level, Origin, Revision, Violation};
 use crate::finding::{Finding, Fix, Found, Sink, Subject};
 use crate::pod::{Pod, Spec};
 
 pub(super) static CONTROL: Control = Control {
     id: "hostNamespaces",
     number: 1,
+    values: &[FoundValue::Bool(true)],
     origin: Origin::Standard {
         level: Level::Baseline,
         revisions: &[Revision { since: 0, check }],

@@ -2,13 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::controls::{Cel, Check, CheckedPod, Control, Doc, Origin, Parameters, host_namespaces};
+use crate::controls::{
+    Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, Parameters, host_namespaces,
+};
 use crate::finding::Sink;
 use crate::pod::Changes;
 
 pub(super) static CONTROL: Control = Control {
     id: "hostNetwork",
     number: 31,
+    values: &[FoundValue::Bool(true)],
     origin: Origin::Extended {
         parameters: Parameters::of::<HostNetwork>(),
         // Immutable.

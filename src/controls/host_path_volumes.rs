@@ -1,12 +1,13 @@
 //! `hostPathVolumes` (baseline): no directory of the node. At restricted `restrictedVolumes` is stricter.
 
-use crate::controls::{Cel, Control, Doc, Level, Origin, Revision, Violation, text};
+use crate::controls::{Cel, Control, Doc, FoundValue, Level, Origin, Revision, Violation, text};
 use crate::finding::{Finding, Fix, Found, Sink, Subject};
 use crate::pod::{Pod, VolumeSource};
 
 pub(super) static CONTROL: Control = Control {
     id: "hostPathVolumes",
     number: 2,
+    values: &[FoundValue::VolumeSource],
     origin: Origin::Standard {
         level: Level::Baseline,
         revisions: &[Revision { since: 0, check }],

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::controls::{
-    Cel, Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, Violation, text,
+    Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, ParameterError, Parameters, Violation, text,
 };
 use crate::finding::{FieldPath, Finding, Fix, Found, Sink, Subject, Value};
 use crate::pod::{Changes, Pod, Volume, VolumeSource};
@@ -14,6 +14,7 @@ use crate::pod::{Changes, Pod, Volume, VolumeSource};
 pub(super) static CONTROL: Control = Control {
     id: "hostPaths",
     number: 21,
+    values: &[FoundValue::Text, FoundValue::Bool(false)],
     origin: Origin::Extended {
         parameters: Parameters::of::<HostPaths>(),
         // The volumes of a pod are immutable, but a new ephemeral container can mount one of them.
@@ -184,7 +185,7 @@ fn find_writable_mounts<'p>(pod: &'p Pod<'p>, read_only: &[(&str, bool)], sink: 
                 "" => Found::Absent,
                 "Disabled" => Found::Text("Disabled"),
                 "IfPossible" => Found::Text("IfPossible"),
-                _ => Found::Text("not readable"),
+                _ => Found::UNREADABLE,
             };
             if is_recursive {
                 let fix = Fix::set(Value::Text(RECURSIVE));
@@ -193,7 +194,7 @@ fn find_writable_mounts<'p>(pod: &'p Pod<'p>, read_only: &[(&str, bool)], sink: 
         });
         if read.is_err() {
             let fix = Fix::one_of(&["a list of mounts as Kubernetes reads it"]);
-            sink(Finding::new(subject, "volumeMounts", Found::Text("not readable"), fix));
+            sink(Finding::new(subject, "volumeMounts", Found::UNREADABLE, fix));
         }
     }
 }

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::controls::{
-    Cel, Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, Violation, host_ports, lists,
-    text,
+    Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, ParameterError, Parameters, Violation,
+    host_ports, lists, text,
 };
 use crate::finding::{FieldPath, Finding, Fix, Found, Sink, Subject};
 use crate::pod::{Changes, Container, ContainerRef, Pod};
@@ -12,6 +12,7 @@ use crate::pod::{Changes, Container, ContainerRef, Pod};
 pub(super) static CONTROL: Control = Control {
     id: "hostPortRanges",
     number: 33,
+    values: &[FoundValue::Integer],
     origin: Origin::Extended {
         parameters: Parameters::of::<HostPortRanges>(),
         // Ports are immutable, but a new ephemeral container brings its own.
@@ -56,7 +57,7 @@ struct PortRange {
 const PORTS: PortRange = PortRange { min: 1, max: 65_535 };
 
 /// What is found of ports that are none, which the API server would not take either.
-const UNREADABLE: Found<'_> = Found::Text("not readable");
+const UNREADABLE: Found<'_> = Found::UNREADABLE;
 
 impl Check for HostPortRanges {
     fn check<'p>(&'p self, CheckedPod { pod, .. }: CheckedPod<'p>, sink: &mut Sink<'_, 'p>) {

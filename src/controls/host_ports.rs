@@ -1,12 +1,13 @@
 //! `hostPorts` (baseline): no port of the node.
 
-use crate::controls::{Cel, Control, Doc, Level, Origin, Revision, Violation, text};
+use crate::controls::{Cel, Control, Doc, FoundValue, Level, Origin, Revision, Violation, text};
 use crate::finding::{FieldPath, Finding, Fix, Found, Sink, Subject};
 use crate::pod::{Container, ContainerRef, Pod};
 
 pub(super) static CONTROL: Control = Control {
     id: "hostPorts",
     number: 3,
+    values: &[FoundValue::Integer],
     origin: Origin::Standard {
         level: Level::Baseline,
         revisions: &[Revision { since: 0, check }],

@@ -1,12 +1,13 @@
 //! `hostProbesAndHostLifecycle` (baseline, from v1.34): probes and lifecycle handlers reach their own pod only.
 
-use crate::controls::{Cel, Control, Doc, Level, Origin, Revision, Violation, text};
+use crate::controls::{Cel, Control, Doc, FoundValue, Level, Origin, Revision, Violation, text};
 use crate::finding::{Finding, Fix, Found, Sink, Subject};
 use crate::pod::Pod;
 
 pub(super) static CONTROL: Control = Control {
     id: "hostProbesAndHostLifecycle",
     number: 4,
+    values: &[FoundValue::Text],
     origin: Origin::Standard {
         level: Level::Baseline,
         revisions: &[Revision { since: 34, check }],

@@ -3,13 +3,14 @@
 use serde::{Deserialize, Serialize};
 
 use crate::controls::windows::{NOT_ON_WINDOWS, OTHER_POLICY};
-use crate::controls::{Cel, Check, CheckedPod, Control, Doc, Origin, Parameters, Violation};
+use crate::controls::{Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, Parameters, Violation};
 use crate::finding::{Finding, Fix, Found, Sink, Subject, Value};
 use crate::pod::{Changes, Pod};
 
 pub(super) static CONTROL: Control = Control {
     id: "hostUsers",
     number: 34,
+    values: &[FoundValue::Bool(true)],
     origin: Origin::Extended {
         parameters: Parameters::of::<HostUsers>(),
         // Immutable.

@@ -3,13 +3,14 @@
 use serde::{Deserialize, Serialize};
 
 use crate::controls::image_name::{ImageName, detail, for_each_image};
-use crate::controls::{Cel, Check, CheckedPod, Control, Doc, Origin, Parameters, Violation};
+use crate::controls::{Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, Parameters, Violation};
 use crate::finding::{Finding, Fix, Found, Sink};
 use crate::pod::Changes;
 
 pub(super) static CONTROL: Control = Control {
     id: "imageDigests",
     number: 35,
+    values: &[FoundValue::Text],
     origin: Origin::Extended {
         parameters: Parameters::of::<ImageDigests>(),
         depends_on: Changes::OF_STANDARD,

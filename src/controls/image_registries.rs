@@ -3,13 +3,16 @@
 use serde::{Deserialize, Serialize};
 
 use crate::controls::image_name::{ImageName, detail, fault_of_place, for_each_image};
-use crate::controls::{Cel, Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, Violation};
+use crate::controls::{
+    Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, ParameterError, Parameters, Violation,
+};
 use crate::finding::{Choices, FieldPath, Finding, Fix, Found, Sink};
 use crate::pod::Changes;
 
 pub(super) static CONTROL: Control = Control {
     id: "imageRegistries",
     number: 36,
+    values: &[FoundValue::Text],
     origin: Origin::Extended {
         parameters: Parameters::of::<ImageRegistries>(),
         depends_on: Changes::OF_STANDARD,

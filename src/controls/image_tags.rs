@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::controls::image_name::{ImageName, detail, for_each_image};
 use crate::controls::pattern::{Pattern, any_matches};
-use crate::controls::{Cel, Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, Violation};
+use crate::controls::{
+    Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, ParameterError, Parameters, Violation,
+};
 use crate::finding::{FieldPath, Finding, Fix, Found, Sink};
 use crate::pod::Changes;
 
@@ -14,6 +16,7 @@ const DEFAULT_TAG: &str = "latest";
 pub(super) static CONTROL: Control = Control {
     id: "imageTags",
     number: 37,
+    values: &[FoundValue::Text],
     origin: Origin::Extended { parameters: Parameters::of::<ImageTags>(), depends_on: Changes::OF_STANDARD },
     violation,
     doc: Doc {

@@ -20,7 +20,7 @@ mod level;
 mod lists;
 mod names;
 mod namespace_annotations;
-mod pattern;
+pub(crate) mod pattern;
 mod profiles;
 mod quantity;
 mod registry;
@@ -94,13 +94,15 @@ mod volume_types;
 mod windows;
 mod windows_host_process;
 
-pub use checked_pod::{CheckedPod, PodOrigin};
+pub use checked_pod::{CheckedPod, GrantSource, Grants, PodOrigin};
 pub use control::{
-    Cel, Check, CheckFn, Configured, Control, Doc, Origin, ParameterError, Parameters, Revision, Violation,
+    Cel, Check, CheckFn, Configured, Control, Doc, FoundValue, Origin, ParameterError, Parameters, Revision,
+    Violation,
 };
 pub use level::{Level, NEWEST_MINOR, StandardError, Version};
 pub use namespace_annotations::NamespaceAnnotations;
 pub use registry::CONTROLS;
+pub(crate) use resources::has_any_of as requests;
 pub use standard::Standard;
 pub use text::go_quoted;
 

@@ -2,13 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::controls::{Cel, Check, CheckedPod, Control, Doc, Origin, Parameters, Violation};
+use crate::controls::{Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, Parameters, Violation};
 use crate::finding::{Finding, Fix, Found, Sink, Subject};
 use crate::pod::{Changes, Pod};
 
 pub(super) static CONTROL: Control = Control {
     id: "nodeName",
     number: 38,
+    values: &[FoundValue::Text],
     origin: Origin::Extended {
         parameters: Parameters::of::<NodeName>(),
         // It cannot be changed: the scheduler sets it through the subresource pods/binding.

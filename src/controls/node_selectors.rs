@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::controls::pattern::{Pattern, any_matches};
 use crate::controls::{
-    Cel, Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, Violation, names, text,
+    Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, ParameterError, Parameters, Violation, names,
+    text,
 };
 use crate::finding::{FieldPath, Finding, Fix, Found, Sink, Subject};
 use crate::pod::{Changes, NodeTerm};
@@ -14,6 +15,7 @@ use crate::pod::{Changes, NodeTerm};
 pub(super) static CONTROL: Control = Control {
     id: "nodeSelectors",
     number: 39,
+    values: &[FoundValue::Text],
     origin: Origin::Extended {
         parameters: Parameters::of::<NodeSelectors>(),
         // While a pod is held back by a scheduling gate, both can be narrowed.
@@ -44,7 +46,7 @@ struct NodeSelectors {
 }
 
 /// What is found of a field that cannot be read, or of a key that is written with escapes, as no API server writes it.
-const UNREADABLE: Found<'_> = Found::Text("not readable");
+const UNREADABLE: Found<'_> = Found::UNREADABLE;
 
 impl Check for NodeSelectors {
     fn check<'p>(&'p self, CheckedPod { pod, .. }: CheckedPod<'p>, sink: &mut Sink<'_, 'p>) {

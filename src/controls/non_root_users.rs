@@ -6,13 +6,16 @@ use crate::controls::run_as_non_root::{FIELD, of_any_user, of_user, says_false};
 use crate::controls::run_as_user::{USER, asks_for_root};
 use crate::controls::security_contexts::{POD_NOT_ALLOWED, newcomers};
 use crate::controls::windows::OTHER_POLICY;
-use crate::controls::{Cel, Check, CheckedPod, Control, Doc, Origin, Parameters, Violation, text};
+use crate::controls::{
+    Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, Parameters, Violation, text,
+};
 use crate::finding::{Finding, Fix, Found, Sink, Subject, Value};
 use crate::pod::{Changes, Container, ContainerKind, Pod};
 
 pub(super) static CONTROL: Control = Control {
     id: "nonRootUsers",
     number: 40,
+    values: &[FoundValue::Bool(false), FoundValue::Integer],
     origin: Origin::Extended {
         parameters: Parameters::of::<NonRootUsers>(),
         depends_on: Changes::EPHEMERAL_CONTAINERS,

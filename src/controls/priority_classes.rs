@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::controls::pattern::{Pattern, any_matches};
 use crate::controls::{
-    Cel, Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, Violation, names, text,
+    Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, ParameterError, Parameters, Violation, names,
+    text,
 };
 use crate::finding::{FieldPath, Finding, Fix, Found, Sink, Subject};
 use crate::pod::Changes;
@@ -12,6 +13,7 @@ use crate::pod::Changes;
 pub(super) static CONTROL: Control = Control {
     id: "priorityClasses",
     number: 41,
+    values: &[FoundValue::Text],
     origin: Origin::Extended {
         parameters: Parameters::of::<PriorityClasses>(),
         // The priority of a pod cannot be changed.

@@ -3,13 +3,16 @@
 use serde::{Deserialize, Serialize};
 
 use crate::controls::windows::OTHER_POLICY;
-use crate::controls::{Cel, Check, CheckedPod, Control, Doc, Origin, Parameters, allow_privilege_escalation};
+use crate::controls::{
+    Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, Parameters, allow_privilege_escalation,
+};
 use crate::finding::{Finding, Found, Sink};
 use crate::pod::Changes;
 
 pub(super) static CONTROL: Control = Control {
     id: "privilegeEscalation",
     number: 42,
+    values: &[FoundValue::Bool(true)],
     origin: Origin::Extended {
         parameters: Parameters::of::<PrivilegeEscalation>(),
         depends_on: Changes::EPHEMERAL_CONTAINERS,

@@ -3,13 +3,14 @@
 //! A privileged container has every capability, sees the node's devices and escapes AppArmor,
 //! SELinux and seccomp: in effect it is root on the node.
 
-use crate::controls::{Cel, Control, Doc, Level, Origin, Revision, Violation, text};
+use crate::controls::{Cel, Control, Doc, FoundValue, Level, Origin, Revision, Violation, text};
 use crate::finding::{Finding, Fix, Found, Sink, Subject};
 use crate::pod::Pod;
 
 pub(super) static CONTROL: Control = Control {
     id: "privileged",
     number: 0,
+    values: &[FoundValue::Bool(true)],
     origin: Origin::Standard {
         level: Level::Baseline,
         revisions: &[Revision { since: 0, check }],

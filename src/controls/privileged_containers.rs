@@ -2,13 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::controls::{Cel, Check, CheckedPod, Control, Doc, Origin, Parameters, privileged};
+use crate::controls::{Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, Parameters, privileged};
 use crate::finding::Sink;
 use crate::pod::Changes;
 
 pub(super) static CONTROL: Control = Control {
     id: "privilegedContainers",
     number: 43,
+    values: &[FoundValue::Bool(true)],
     origin: Origin::Extended {
         parameters: Parameters::of::<PrivilegedContainers>(),
         depends_on: Changes::EPHEMERAL_CONTAINERS,

@@ -1,12 +1,13 @@
 //! `procMount` (baseline): `/proc` stays masked. From v1.35 a user namespace makes it harmless.
 
-use crate::controls::{Cel, Control, Doc, Level, Origin, Revision, Violation, text};
+use crate::controls::{Cel, Control, Doc, FoundValue, Level, Origin, Revision, Violation, text};
 use crate::finding::{Finding, Fix, Found, Sink, Subject};
 use crate::pod::Pod;
 
 pub(super) static CONTROL: Control = Control {
     id: "procMount",
     number: 5,
+    values: &[FoundValue::Text],
     origin: Origin::Standard {
         level: Level::Baseline,
         revisions: &[Revision { since: 0, check }, Revision { since: 35, check: check_from_1_35 }],

@@ -1,12 +1,13 @@
 //! `procMount_restricted` (restricted, from v1.35): `/proc` stays masked, in a user namespace too.
 
-use crate::controls::{Cel, Control, Doc, Level, Origin, Revision, proc_mount};
+use crate::controls::{Cel, Control, Doc, FoundValue, Level, Origin, Revision, proc_mount};
 use crate::finding::Sink;
 use crate::pod::Pod;
 
 pub(super) static CONTROL: Control = Control {
     id: "procMount_restricted",
     number: 6,
+    values: &[FoundValue::Text],
     origin: Origin::Standard {
         level: Level::Restricted,
         revisions: &[Revision { since: 35, check }],

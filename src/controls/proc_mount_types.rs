@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use crate::controls::{
-    Cel, Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, lists, proc_mount,
+    Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, ParameterError, Parameters, lists, proc_mount,
 };
 use crate::finding::Sink;
 use crate::pod::Changes;
@@ -13,6 +13,7 @@ use crate::pod::Changes;
 pub(super) static CONTROL: Control = Control {
     id: "procMountTypes",
     number: 44,
+    values: &[FoundValue::Text],
     origin: Origin::Extended {
         parameters: Parameters::of::<ProcMountTypes>(),
         depends_on: Changes::EPHEMERAL_CONTAINERS,

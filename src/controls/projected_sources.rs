@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::controls::pattern::{Pattern, any_matches};
 use crate::controls::written::written;
 use crate::controls::{
-    Cel, Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, Violation, text,
+    Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, ParameterError, Parameters, Violation, text,
 };
 use crate::finding::{Choices, FieldPath, Finding, Fix, Found, Sink, Subject, Value};
 use crate::json::{Reader, Result, members};
@@ -16,6 +16,7 @@ use crate::pod::{Changes, Volume, VolumeSource};
 pub(super) static CONTROL: Control = Control {
     id: "projectedSources",
     number: 45,
+    values: &[FoundValue::Text, FoundValue::Integer],
     origin: Origin::Extended {
         parameters: Parameters::of::<ProjectedSources>(),
         // The volumes of a pod are immutable.
@@ -127,7 +128,7 @@ impl Check for ProjectedSources {
             let read = self.check_volume((subject, volume), sink);
             if read.is_err() {
                 let fix = Fix::one_of(&["a projected volume as Kubernetes reads it"]);
-                sink(Finding::new(subject, SOURCES, Found::Text("not readable"), fix));
+                sink(Finding::new(subject, SOURCES, Found::UNREADABLE, fix));
             }
         }
     }

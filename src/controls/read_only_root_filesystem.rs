@@ -7,7 +7,7 @@ use crate::controls::id_ranges::yes;
 use crate::controls::quantity::{Bound, Quantity};
 use crate::controls::windows::{NOT_ON_WINDOWS, OTHER_POLICY};
 use crate::controls::{
-    Cel, Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, Violation, text,
+    Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, ParameterError, Parameters, Violation, text,
 };
 use crate::finding::{Edit, EditOp, Finding, Fix, Found, Sink, Subject, Value};
 use crate::json;
@@ -16,6 +16,7 @@ use crate::pod::{Changes, Container, ContainerKind, ContainerRef, Pod, Volume, V
 pub(super) static CONTROL: Control = Control {
     id: "readOnlyRootFilesystem",
     number: 20,
+    values: &[FoundValue::Bool(false)],
     origin: Origin::Extended {
         parameters: Parameters::of::<ReadOnlyRootFilesystem>(),
         depends_on: Changes::EPHEMERAL_CONTAINERS,

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::controls::{
-    Cel, Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, Violation, names, pattern, text,
+    Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, ParameterError, Parameters, Violation, names,
+    pattern, text,
 };
 use crate::finding::{FieldPath, Finding, Fix, Found, Sink, Subject};
 use crate::pod::{Changes, can_match_label_value, is_label_key};
@@ -11,6 +12,7 @@ use crate::pod::{Changes, can_match_label_value, is_label_key};
 pub(super) static CONTROL: Control = Control {
     id: "requiredLabels",
     number: 46,
+    values: &[FoundValue::Text],
     origin: Origin::Extended {
         parameters: Parameters::of::<RequiredLabels>(),
         // An update can take a label away.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::controls::resources::{Amounts, fault_of_name, is_of_pod};
 use crate::controls::{
-    Cel, Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, Violation, text,
+    Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, ParameterError, Parameters, Violation, text,
 };
 use crate::finding::{FieldPath, Finding, Fix, Found, Sink, Subject};
 use crate::pod::{Changes, ContainerKind};
@@ -12,6 +12,7 @@ use crate::pod::{Changes, ContainerKind};
 pub(super) static CONTROL: Control = Control {
     id: "requiredResources",
     number: 47,
+    values: &[FoundValue::Text],
     origin: Origin::Extended {
         parameters: Parameters::of::<RequiredResources>(),
         depends_on: Changes::RESOURCES,
@@ -102,7 +103,7 @@ fn missing<'p>(subject: Subject<'p>, is_limit: bool, name: &'p str, found: Found
 /// A finding about resources that cannot be read.
 pub(super) fn unreadable(subject: Subject<'_>) -> Finding<'_> {
     let fix = Fix::one_of(&["requests and limits as Kubernetes reads them"]);
-    Finding::new(subject, "resources", Found::Text("not readable"), fix)
+    Finding::new(subject, "resources", Found::UNREADABLE, fix)
 }
 
 fn violation(findings: &[Finding<'_>]) -> Violation {

@@ -10,6 +10,7 @@ use crate::pod::Changes;
 pub(super) static CONTROL: Control = Control {
     id: "reservedAnnotations",
     number: 48,
+    values: &[],
     origin: Origin::Extended {
         parameters: Parameters::of::<ReservedAnnotations>(),
         depends_on: Changes::METADATA,

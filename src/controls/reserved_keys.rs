@@ -96,7 +96,7 @@ impl ReservedKeys {
 const AS_BEFORE: &str = "the value that it had";
 
 /// What is found of keys that are written with escapes, as no API server writes one.
-const UNREADABLE: Found<'_> = Found::Text("not readable");
+const UNREADABLE: Found<'_> = Found::UNREADABLE;
 
 impl Map {
     fn finding<'p>(&'static self, entry: &Entry<'p>, is_set: bool, fix: Fix<'p>) -> Finding<'p> {

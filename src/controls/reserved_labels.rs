@@ -5,13 +5,16 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use crate::controls::reserved_keys::{self, Entry, Map, ReservedKeys};
-use crate::controls::{Cel, Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, Violation};
+use crate::controls::{
+    Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, ParameterError, Parameters, Violation,
+};
 use crate::finding::{Finding, Sink};
 use crate::pod::Changes;
 
 pub(super) static CONTROL: Control = Control {
     id: "reservedLabels",
     number: 49,
+    values: &[FoundValue::Text],
     origin: Origin::Extended {
         parameters: Parameters::of::<ReservedLabels>(),
         depends_on: Changes::METADATA,

@@ -8,7 +8,7 @@ use crate::controls::quantity::{Bound, Quantity};
 use crate::controls::required_resources::unreadable;
 use crate::controls::resources::{Amount, Amounts, fault_of_name, is_of_pod, is_taken_without_limit};
 use crate::controls::{
-    Cel, Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, Violation, text,
+    Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, ParameterError, Parameters, Violation, text,
 };
 use crate::finding::{FieldPath, Finding, Fix, Found, Sink, Subject, Value};
 use crate::pod::{Changes, Container, ContainerKind, ContainerRef, Pod};
@@ -16,6 +16,7 @@ use crate::pod::{Changes, Container, ContainerKind, ContainerRef, Pod};
 pub(super) static CONTROL: Control = Control {
     id: "resourceLimits",
     number: 50,
+    values: &[FoundValue::Text],
     origin: Origin::Extended {
         parameters: Parameters::of::<ResourceLimits>(),
         depends_on: Changes::RESOURCES,

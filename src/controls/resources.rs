@@ -65,7 +65,7 @@ impl<'p> Amount<'p> {
 ///
 /// # Errors
 /// As [`Amounts::read`].
-pub(super) fn has_any_of(text: &str, is_meant: impl Fn(&str) -> bool) -> Result<bool> {
+pub(crate) fn has_any_of(text: &str, is_meant: impl Fn(&str) -> bool) -> Result<bool> {
     let mut has_any = false;
     read(text, |_, key, value| has_any |= is_meant(key) && Amount::of_json(value).is_some())?;
     Ok(has_any)

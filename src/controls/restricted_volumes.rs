@@ -1,12 +1,15 @@
 //! `restrictedVolumes` (restricted): only volumes that Kubernetes itself manages.
 
-use crate::controls::{Cel, Control, Doc, Level, Origin, Revision, Violation, host_path_volumes, text};
+use crate::controls::{
+    Cel, Control, Doc, FoundValue, Level, Origin, Revision, Violation, host_path_volumes, text,
+};
 use crate::finding::{Choices, Finding, Fix, Found, Sink, Subject};
 use crate::pod::{Pod, Volume, VolumeSource};
 
 pub(super) static CONTROL: Control = Control {
     id: "restrictedVolumes",
     number: 15,
+    values: &[FoundValue::VolumeSource],
     origin: Origin::Standard {
         level: Level::Restricted,
         revisions: &[Revision { since: 0, check }],

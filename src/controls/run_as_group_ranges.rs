@@ -4,13 +4,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::controls::container_ids::{self, ContainerId};
 use crate::controls::id_ranges::{IdKind, IdRanges, IdRules};
-use crate::controls::{Cel, Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, Violation};
+use crate::controls::{
+    Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, ParameterError, Parameters, Violation,
+};
 use crate::finding::{Finding, Sink};
 use crate::pod::Changes;
 
 pub(super) static CONTROL: Control = Control {
     id: "runAsGroupRanges",
     number: 51,
+    values: &[FoundValue::Integer],
     origin: Origin::Extended {
         parameters: Parameters::of::<RunAsGroupRanges>(),
         depends_on: Changes::EPHEMERAL_CONTAINERS,

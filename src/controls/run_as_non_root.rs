@@ -1,12 +1,13 @@
 //! `runAsNonRoot` (restricted): every container says that it does not run as root.
 
-use crate::controls::{Cel, Control, Doc, Level, Origin, Revision, Violation, text};
+use crate::controls::{Cel, Control, Doc, FoundValue, Level, Origin, Revision, Violation, text};
 use crate::finding::{Finding, Fix, Found, Obstacles, Sink, Subject, Value};
 use crate::pod::{Container, ContainerKind, ContainerRef, Pod};
 
 pub(super) static CONTROL: Control = Control {
     id: "runAsNonRoot",
     number: 16,
+    values: &[FoundValue::Bool(false)],
     origin: Origin::Standard {
         level: Level::Restricted,
         revisions: &[

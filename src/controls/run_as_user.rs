@@ -1,13 +1,14 @@
 //! `runAsUser` (restricted, from v1.23): nobody asks for user 0.
 
 use crate::controls::security_contexts::in_security_contexts;
-use crate::controls::{Cel, Control, Doc, Level, Origin, Revision, Violation, text};
+use crate::controls::{Cel, Control, Doc, FoundValue, Level, Origin, Revision, Violation, text};
 use crate::finding::{Finding, Fix, Found, Sink, Subject};
 use crate::pod::Pod;
 
 pub(super) static CONTROL: Control = Control {
     id: "runAsUser",
     number: 17,
+    values: &[FoundValue::Integer],
     origin: Origin::Standard {
         level: Level::Restricted,
         revisions: &[Revision { since: 23, check }, Revision { since: 35, check: check_from_1_35 }],

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::controls::{
-    Cel, Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, Violation, names, text,
+    Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, ParameterError, Parameters, Violation, names,
+    text,
 };
 use crate::finding::{FieldPath, Finding, Fix, Found, Sink, Subject, Value};
 use crate::pod::Changes;
@@ -11,6 +12,7 @@ use crate::pod::Changes;
 pub(super) static CONTROL: Control = Control {
     id: "runtimeClasses",
     number: 53,
+    values: &[FoundValue::Text],
     origin: Origin::Extended {
         parameters: Parameters::of::<RuntimeClasses>(),
         // The runtime class of a pod cannot be changed.

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::controls::{
-    Cel, Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, Violation, names, text,
+    Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, ParameterError, Parameters, Violation, names,
+    text,
 };
 use crate::finding::{Finding, Found, Sink, Subject};
 use crate::pod::Changes;
@@ -11,6 +12,7 @@ use crate::pod::Changes;
 pub(super) static CONTROL: Control = Control {
     id: "schedulers",
     number: 54,
+    values: &[FoundValue::Text],
     origin: Origin::Extended {
         parameters: Parameters::of::<Schedulers>(),
         // The scheduler of a pod cannot be changed.

@@ -7,7 +7,8 @@ use crate::controls::se_linux_options::{ROLE, TYPE, USER};
 use crate::controls::security_contexts::POD_NOT_ALLOWED;
 use crate::controls::windows::{NOT_ON_WINDOWS, OTHER_POLICY};
 use crate::controls::{
-    Cel, Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, Violation, lists, text,
+    Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, ParameterError, Parameters, Violation, lists,
+    text,
 };
 use crate::finding::{Choices, FieldPath, Finding, Fix, Found, Sink, Subject, Value};
 use crate::pod::{Changes, Container, ContainerKind, ContainerRef, Pod, SeLinuxOptions};
@@ -15,6 +16,7 @@ use crate::pod::{Changes, Container, ContainerKind, ContainerRef, Pod, SeLinuxOp
 pub(super) static CONTROL: Control = Control {
     id: "seLinuxLabels",
     number: 55,
+    values: &[FoundValue::Text],
     origin: Origin::Extended {
         parameters: Parameters::of::<SeLinuxLabels>(),
         depends_on: Changes::EPHEMERAL_CONTAINERS,

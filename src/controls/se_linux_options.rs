@@ -3,13 +3,14 @@
 use std::borrow::Cow;
 
 use crate::controls::security_contexts::in_security_contexts;
-use crate::controls::{Cel, Control, Doc, Level, Origin, Revision, Violation, text};
+use crate::controls::{Cel, Control, Doc, FoundValue, Level, Origin, Revision, Violation, text};
 use crate::finding::{Finding, Fix, Found, Sink, Subject};
 use crate::pod::{Pod, SeLinuxOptions};
 
 pub(super) static CONTROL: Control = Control {
     id: "seLinuxOptions",
     number: 9,
+    values: &[FoundValue::Text],
     origin: Origin::Standard {
         level: Level::Baseline,
         revisions: &[Revision { since: 0, check }, Revision { since: 31, check: check_from_1_31 }],

@@ -7,13 +7,14 @@ use smallvec::SmallVec;
 
 use crate::controls::security_contexts::in_security_contexts;
 use crate::controls::windows::NO_PROFILE;
-use crate::controls::{Cel, Control, Doc, Level, Origin, Revision, Violation, text};
+use crate::controls::{Cel, Control, Doc, FoundValue, Level, Origin, Revision, Violation, text};
 use crate::finding::{FieldPath, Finding, Fix, Found, Sink, Subject};
 use crate::pod::Pod;
 
 pub(super) static CONTROL: Control = Control {
     id: "seccompProfile_baseline",
     number: 10,
+    values: &[FoundValue::Text],
     origin: Origin::Standard {
         level: Level::Baseline,
         revisions: &[

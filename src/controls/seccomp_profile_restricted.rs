@@ -2,7 +2,7 @@
 
 use crate::controls::windows::{NEWER_STANDARD, NOT_ON_WINDOWS};
 use crate::controls::{
-    Cel, Control, Doc, Level, Origin, Revision, Violation, seccomp_profile_baseline, text,
+    Cel, Control, Doc, FoundValue, Level, Origin, Revision, Violation, seccomp_profile_baseline, text,
 };
 use crate::finding::{Finding, Fix, Found, Sink, Subject, Value};
 use crate::pod::{ContainerKind, Pod};
@@ -10,6 +10,7 @@ use crate::pod::{ContainerKind, Pod};
 pub(super) static CONTROL: Control = Control {
     id: "seccompProfile_restricted",
     number: 11,
+    values: &[FoundValue::Text],
     origin: Origin::Standard {
         level: Level::Restricted,
         revisions: &[Revision { since: 19, check }, Revision { since: 25, check: check_from_1_25 }],

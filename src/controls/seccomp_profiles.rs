@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 use crate::controls::profiles::{self, AllowedProfiles, Elsewhere, ProfileField};
 use crate::controls::seccomp_profile_baseline::CONTAINER_ANNOTATION;
 use crate::controls::{
-    Cel, Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, Violation,
+    Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, ParameterError, Parameters, Violation,
     seccomp_profile_baseline,
 };
 use crate::finding::{FieldPath, Finding, Fix, Found, Sink, Subject};
@@ -15,6 +15,7 @@ use crate::pod::{Changes, Pod};
 pub(super) static CONTROL: Control = Control {
     id: "seccompProfiles",
     number: 56,
+    values: &[FoundValue::Text],
     origin: Origin::Extended {
         parameters: Parameters::of::<SeccompProfiles>(),
         depends_on: Changes::EPHEMERAL_CONTAINERS,

@@ -7,13 +7,16 @@ use crate::controls::allowed_ids::AllowedIds;
 use crate::controls::container_ids;
 use crate::controls::id_range::IdRange;
 use crate::controls::id_ranges::{IdDefault, IdKind, IdRules, yes};
-use crate::controls::{Cel, Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, Violation};
+use crate::controls::{
+    Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, ParameterError, Parameters, Violation,
+};
 use crate::finding::{EditOp, FieldPath, Finding, Fix, Found, Sink, Subject, Value};
 use crate::pod::{Changes, Pod};
 
 pub(super) static CONTROL: Control = Control {
     id: "supplementalGroupRanges",
     number: 57,
+    values: &[FoundValue::Integer, FoundValue::Text],
     origin: Origin::Extended {
         parameters: Parameters::of::<SupplementalGroupRanges>(),
         // They are immutable.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::controls::pattern::{Pattern, any_matches};
 use crate::controls::{
-    Cel, Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, lists, sysctls,
+    Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, ParameterError, Parameters, lists, sysctls,
 };
 use crate::finding::{FieldPath, Sink};
 use crate::pod::Changes;
@@ -12,6 +12,7 @@ use crate::pod::Changes;
 pub(super) static CONTROL: Control = Control {
     id: "sysctlNames",
     number: 58,
+    values: &[FoundValue::Text],
     origin: Origin::Extended {
         parameters: Parameters::of::<SysctlNames>(),
         // Immutable.

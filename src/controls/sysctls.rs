@@ -1,12 +1,13 @@
 //! `sysctls` (baseline): only sysctls that stay within the pod's own namespaces.
 
-use crate::controls::{Cel, Control, Doc, Level, Origin, Revision, Violation, text};
+use crate::controls::{Cel, Control, Doc, FoundValue, Level, Origin, Revision, Violation, text};
 use crate::finding::{FieldPath, Finding, Fix, Found, Sink, Subject};
 use crate::pod::Pod;
 
 pub(super) static CONTROL: Control = Control {
     id: "sysctls",
     number: 12,
+    values: &[FoundValue::Text],
     origin: Origin::Standard {
         level: Level::Baseline,
         revisions: &[

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::controls::pattern::Pattern;
 use crate::controls::{
-    Cel, Check, CheckedPod, Control, Doc, Origin, ParameterError, Parameters, Violation, text,
+    Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, ParameterError, Parameters, Violation, text,
 };
 use crate::finding::{FieldPath, Finding, Fix, Found, Sink, Subject};
 use crate::pod::{Changes, Toleration, can_match_label_key, is_label_value};
@@ -14,6 +14,7 @@ use crate::pod::{Changes, Toleration, can_match_label_key, is_label_value};
 pub(super) static CONTROL: Control = Control {
     id: "tolerations",
     number: 59,
+    values: &[FoundValue::Text],
     origin: Origin::Extended {
         parameters: Parameters::of::<Tolerations>(),
         depends_on: Changes::TOLERATIONS,
@@ -97,7 +98,7 @@ enum Effect {
 }
 
 /// What is found of tolerations that cannot be read.
-const UNREADABLE: Found<'_> = Found::Text("not readable");
+const UNREADABLE: Found<'_> = Found::UNREADABLE;
 
 impl Check for Tolerations {
     fn check<'p>(&'p self, CheckedPod { pod, .. }: CheckedPod<'p>, sink: &mut Sink<'_, 'p>) {

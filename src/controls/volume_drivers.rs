@@ -25,7 +25,7 @@ pub(super) fn check_drivers<'p>(
             Ok(driver) if allowed.iter().any(|allowed| allowed == driver) => continue,
             Ok("") => Found::Absent,
             Ok(driver) => Found::Text(driver),
-            Err(_) => Found::Text("not readable"),
+            Err(_) => Found::UNREADABLE,
         };
         let fix = if allowed.is_empty() { CLAIM } else { Fix::OneOf(Choices::OfPolicy(allowed)) };
         sink(Finding::new(Subject::Volume(index, &volume.name), path, found, fix));

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::controls::{
-    Cel, Check, CheckedPod, Control, Doc, Origin, Parameters, Violation, restricted_volumes,
+    Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, Parameters, Violation, restricted_volumes,
 };
 use crate::finding::{Choices, FieldPath, Finding, Fix, Sink, Subject};
 use crate::pod::{Changes, VolumeSource};
@@ -14,6 +14,7 @@ use crate::pod::{Changes, VolumeSource};
 pub(super) static CONTROL: Control = Control {
     id: "volumeTypes",
     number: 19,
+    values: &[FoundValue::VolumeSource],
     origin: Origin::Extended {
         parameters: Parameters::of::<VolumeTypes>(),
         // The volumes of a pod are immutable.

@@ -1,13 +1,14 @@
 //! `windowsHostProcess` (baseline): no process of the Windows node.
 
 use crate::controls::security_contexts::in_security_contexts;
-use crate::controls::{Cel, Control, Doc, Level, Origin, Revision, Violation, text};
+use crate::controls::{Cel, Control, Doc, FoundValue, Level, Origin, Revision, Violation, text};
 use crate::finding::{Finding, Fix, Found, Sink};
 use crate::pod::Pod;
 
 pub(super) static CONTROL: Control = Control {
     id: "windowsHostProcess",
     number: 13,
+    values: &[FoundValue::Bool(true)],
     origin: Origin::Standard {
         level: Level::Baseline,
         revisions: &[Revision { since: 0, check }],

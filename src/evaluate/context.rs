@@ -19,11 +19,8 @@ pub struct Context<'p> {
 
 impl Context<'_> {
     /// A pod, or the pods of a template, that are created through both webhooks.
-    pub const CREATE: Self = Self {
-        changes: Changes::ALL,
-        fills_in_defaults: true,
-        origin: PodOrigin { old: None, namespace: "", annotations: None, requester: "" },
-    };
+    pub const CREATE: Self =
+        Self { changes: Changes::ALL, fills_in_defaults: true, origin: PodOrigin::UNKNOWN };
 
     /// Whether a control has to be checked.
     pub(super) fn concerns(self, active: &ActiveControl) -> bool {

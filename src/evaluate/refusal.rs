@@ -112,6 +112,9 @@ impl Refusal {
         } else if !filled.is_empty() {
             push_filled(&mut message, pod, &filled);
         }
+        for line in verdict.failed_exceptions() {
+            push_note(&mut message, &line);
+        }
         let is_injected = |judged: &Judged<'_, '_>| injector_of(judged.finding.subject).is_some();
         // Where the linter would not say the same, nobody is sent there: it knows neither what was there before nor what
         // others have put into the pod.

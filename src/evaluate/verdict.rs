@@ -8,6 +8,7 @@ use crate::controls::{CheckedPod, Control};
 use crate::evaluate::context::Context;
 use crate::evaluate::control_findings::ControlFindings;
 use crate::evaluate::defaults::Defaults;
+use crate::evaluate::excepted::{Excepted, add_excepted};
 use crate::evaluate::filling::{AllDefaults, Filling, ViolatedControl};
 use crate::finding::{Finding, Sink};
 use crate::policy::{Actions, ActiveControl, Rule, SecurityPolicy};
@@ -17,6 +18,8 @@ use crate::policy::{Actions, ActiveControl, Rule, SecurityPolicy};
 pub struct Verdict<'p> {
     /// The rules that are violated, in the order of the policies.
     pub violations: Vec<RuleViolations<'p>>,
+    /// What exceptions let be, in the order of the policies.
+    pub excepted: Vec<Excepted<'p>>,
     all_defaults: AllDefaults<'p>,
     /// What was judged.
     pub(super) checked: CheckedPod<'p>,
@@ -57,6 +60,8 @@ pub enum Disposition {
     Audited,
     /// podgate's defaults fix it; those of a policy in the mode `Warn` or `Audit` would, if it were enforced.
     FilledIn,
+    /// An exception lets it be.
+    Excepted,
 }
 
 /// The strictest consequence that a policy asks for.
@@ -100,6 +105,7 @@ impl Disposition {
             Self::Warned => "warned",
             Self::Audited => "audited",
             Self::FilledIn => "filledIn",
+            Self::Excepted => "excepted",
         }
     }
 }
@@ -135,9 +141,15 @@ impl<'p> Verdict<'p> {
         context: Context<'_>,
         most: impl Fn(usize) -> usize,
     ) -> Self {
-        let mut verdict = Self { violations: Vec::new(), all_defaults: AllDefaults::default(), checked };
+        let mut verdict = Self {
+            violations: Vec::new(),
+            excepted: Vec::new(),
+            all_defaults: AllDefaults::default(),
+            checked,
+        };
         let mut kept = 0;
         for policy in policies {
+            add_excepted(&mut verdict.excepted, policy, checked, context, most(0));
             for rule in &policy.rules {
                 let controls = violated(rule, checked, context, most(kept));
                 if controls.is_empty() {
@@ -156,7 +168,7 @@ impl<'p> Verdict<'p> {
     }
 
     fn decide(&mut self) {
-        let Self { violations, all_defaults, checked } = self;
+        let Self { violations, all_defaults, checked, excepted: _ } = self;
         for RuleViolations { policy, controls, .. } in violations {
             controls.iter_mut().for_each(|control| control.decide(all_defaults.by(policy), *checked));
         }
@@ -164,7 +176,10 @@ impl<'p> Verdict<'p> {
 
     /// The same without these findings: those of which nobody can tell yet what comes of them.
     #[must_use]
-    pub fn without(mut self, is_left_out: impl Fn(&Finding<'p>, Disposition) -> bool) -> Self {
+    pub fn without(
+        mut self,
+        is_left_out: impl Fn(&ActiveControl, &Finding<'p>, Disposition) -> bool,
+    ) -> Self {
         for violation in &mut self.violations {
             let controls = std::mem::take(&mut violation.controls).into_iter();
             violation.controls = controls.filter_map(|control| control.without(&is_left_out)).collect();
@@ -317,13 +332,16 @@ impl<'p> JudgedControl<'p> {
     }
 
     /// The same without these of the findings that were kept; `None` if none is left.
-    fn without(self, is_left_out: &impl Fn(&Finding<'p>, Disposition) -> bool) -> Option<Self> {
+    fn without(
+        self,
+        is_left_out: &impl Fn(&ActiveControl, &Finding<'p>, Disposition) -> bool,
+    ) -> Option<Self> {
         let Self { active, findings, dispositions, omitted_remaining } = self;
         let is_kept: Vec<bool> = findings
             .kept()
             .iter()
             .zip(&dispositions)
-            .map(|(finding, disposition)| !is_left_out(finding, *disposition))
+            .map(|(finding, disposition)| !is_left_out(active, finding, *disposition))
             .collect();
         let mut of_findings = is_kept.iter().copied();
         let findings = findings.retain(|_| of_findings.next().unwrap_or(true))?;

@@ -22,10 +22,16 @@ pub enum Found<'p> {
     Hidden,
 }
 
+/// What is found of a value that is not written as Kubernetes reads it.
+const NOT_READABLE: &str = "not readable";
+
 /// Most items of a list that are shown: enough to recognize it.
 const MOST_ITEMS: usize = 8;
 
 impl Found<'_> {
+    /// A value that is not written as Kubernetes reads it, so that nobody knows what it is.
+    pub const UNREADABLE: Self = Self::Text(NOT_READABLE);
+
     /// Adds it to a text, without the machinery of formatting.
     pub(crate) fn write_to(&self, text: &mut impl fmt::Write) -> fmt::Result {
         match self {

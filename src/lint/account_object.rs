@@ -1,5 +1,5 @@
-//! Objects of files that say something of service accounts: themselves, the bindings that name them, the ClusterRoles
-//! that let them use an identity, and the objects of AAD Pod Identity that they take the place of.
+//! Objects of files that say something of service accounts: themselves, the bindings that name them, the roles that let them
+//! use an identity or an exception, and the objects of AAD Pod Identity that they take the place of.
 
 use std::borrow::Cow;
 
@@ -15,6 +15,7 @@ use crate::policy::{Binding, BindingKind, CLUSTER_ROLE, RoleRule, Snapshot};
 use crate::yaml::YamlError;
 
 const SERVICE_ACCOUNT: &str = "ServiceAccount";
+const ROLE: &str = "Role";
 const ROLE_BINDING: &str = "RoleBinding";
 const CLUSTER_ROLE_BINDING: &str = "ClusterRoleBinding";
 
@@ -28,8 +29,9 @@ pub(super) enum AccountObject {
     Account { namespace: String, name: String, account: ServiceAccount },
     /// A RoleBinding, or a ClusterRoleBinding, whose namespace is empty.
     Binding { namespace: String, name: String, binding: Binding },
-    /// A ClusterRole, with the identities that it lets somebody use; `None` where other roles are put together to it.
-    ClusterRole { name: String, rules: Option<Vec<OwnedRule>> },
+    /// A Role, or a ClusterRole, whose namespace is empty, with what it lets somebody use; `None` where other roles are put
+    /// together to it.
+    Role { namespace: String, name: String, rules: Option<Vec<OwnedRule>> },
     /// An AzureIdentity, or an AzureIdentityBinding.
     PodIdentity(PodIdentityObject),
 }
@@ -40,7 +42,7 @@ pub(super) struct OwnedRule {
     groups: Vec<String>,
     resources: Vec<String>,
     verbs: Vec<String>,
-    has_names: bool,
+    names: Vec<String>,
 }
 
 /// Whether an object of a kind is one of these.
@@ -48,7 +50,7 @@ pub(super) fn is_of_accounts(api_version: &str, kind: &str) -> bool {
     let is_rbac = api_version.starts_with(RBAC);
     (api_version == "v1" && kind == SERVICE_ACCOUNT)
         || PodIdentityKind::of(api_version, kind).is_some()
-        || (is_rbac && [ROLE_BINDING, CLUSTER_ROLE_BINDING, CLUSTER_ROLE].contains(&kind))
+        || (is_rbac && [ROLE_BINDING, CLUSTER_ROLE_BINDING, ROLE, CLUSTER_ROLE].contains(&kind))
 }
 
 impl AccountObject {
@@ -84,7 +86,11 @@ impl AccountObject {
             CLUSTER_ROLE_BINDING => {
                 Self::Binding { namespace: String::new(), name, binding: fields.binding() }
             }
-            _ => Self::ClusterRole { name, rules: (!fields.is_aggregated).then_some(fields.rules) },
+            ROLE => Self::Role { namespace, name, rules: Some(fields.rules) },
+            _ => {
+                let rules = (!fields.is_aggregated).then_some(fields.rules);
+                Self::Role { namespace: String::new(), name, rules }
+            }
         }))
     }
 
@@ -100,9 +106,14 @@ impl AccountObject {
                 bindings.set_known(BindingKind::Role);
                 bindings.set_known(BindingKind::ClusterRole);
             }
-            Self::ClusterRole { name, rules } => {
-                let rules = rules.iter().map(|rules| rules.iter().map(OwnedRule::borrowed));
-                rules.into_iter().for_each(|rules| snapshot.bindings_mut().add_cluster_role(&name, rules));
+            Self::Role { namespace, name, rules } => {
+                let Some(rules) = rules else { return };
+                let rules = || rules.iter().map(OwnedRule::borrowed);
+                let bindings = snapshot.bindings_mut();
+                bindings.add_exceptions((&namespace, &name), rules());
+                if namespace.is_empty() {
+                    bindings.add_cluster_role(&name, rules());
+                }
             }
             Self::PodIdentity(object) => object.put(snapshot.pod_identities_mut()),
         }
@@ -115,7 +126,7 @@ impl OwnedRule {
             groups: self.groups.iter().map(String::as_str).collect(),
             resources: self.resources.iter().map(String::as_str).collect(),
             verbs: self.verbs.iter().map(String::as_str).collect(),
-            has_names: self.has_names,
+            names: self.names.iter().map(String::as_str).collect(),
         }
     }
 }
@@ -203,7 +214,10 @@ impl<'a> Fields<'a> {
     }
 
     fn binding(&self) -> Binding {
-        let mut binding = Binding::to_role((self.role_kind == CLUSTER_ROLE).then_some(&self.role_name));
+        let mut binding = match self.role_kind == CLUSTER_ROLE {
+            true => Binding::to_role(Some(&self.role_name)),
+            false => Binding::to_own_role(&self.role_name),
+        };
         for SubjectFields { kind, name, namespace } in &self.subjects {
             binding.add(kind, name, Some(namespace.as_ref()).filter(|namespace| !namespace.is_empty()));
         }
@@ -251,7 +265,7 @@ fn rule(reader: &mut Reader<'_>) -> json::Result<OwnedRule> {
         "apiGroups" => rule.groups = texts(reader)?,
         "resources" => rule.resources = texts(reader)?,
         "verbs" => rule.verbs = texts(reader)?,
-        "resourceNames" => rule.has_names = !texts(reader)?.is_empty(),
+        "resourceNames" => rule.names = texts(reader)?,
     })?;
     Ok(rule)
 }

@@ -2,7 +2,7 @@
 
 use crate::assess::Assessed;
 use crate::evaluate::Severity;
-use crate::lint::diagnostic::place_findings;
+use crate::lint::diagnostic::{place_excepted, place_findings};
 use crate::lint::pod_summary::PodSummary;
 use crate::lint::report::{FindingReport, ObjectVerdict, PodReport};
 use crate::lint::standard_text::standard_text;
@@ -14,6 +14,7 @@ pub(super) fn describe(template: &Template<'_>, written: &Node, assessed: Assess
     let openness = assessed.openness();
     let Assessed { pod, ref verdict, .. } = assessed;
     let diagnostics = place_findings(verdict, &template.places, written, openness);
+    let excepted = place_excepted(verdict, &template.places, written);
     let to_do = diagnostics.iter().filter(|diagnostic| diagnostic.is_to_do());
     let strictest = to_do.map(|diagnostic| diagnostic.severity).max();
     let text = standard_text(verdict, openness);
@@ -31,7 +32,7 @@ pub(super) fn describe(template: &Template<'_>, written: &Node, assessed: Assess
         verdict: verdict_of_pod,
         reason: text.reason,
         detail: text.detail,
-        findings: diagnostics.iter().map(|diagnostic| FindingReport::new(pod, diagnostic)).collect(),
+        findings: diagnostics.iter().chain(&excepted).map(|found| FindingReport::new(pod, found)).collect(),
         unresolved: assessed.unresolved,
         identity: Vec::new(),
         accounts: Vec::new(),

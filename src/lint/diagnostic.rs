@@ -2,6 +2,7 @@
 
 use crate::assess::Openness;
 use crate::evaluate::{Judged, Severity, Verdict, narrow};
+use crate::policy::Exception;
 use crate::workload::{Place, Places, Referent};
 use crate::yaml::{Node, Span};
 
@@ -10,6 +11,8 @@ pub(super) struct Diagnostic<'v, 'p> {
     pub(super) judged: Judged<'v, 'p>,
     /// Its strictest consequence.
     pub(super) severity: Severity,
+    /// The exception that lets it be.
+    pub(super) exception: Option<&'v Exception>,
     /// Whether it has to be seen elsewhere if it is one.
     pub(super) is_unresolved: bool,
     /// The field, from the object on.
@@ -24,7 +27,7 @@ pub(super) struct Diagnostic<'v, 'p> {
 impl Diagnostic<'_, '_> {
     /// Whether somebody has to do something about it.
     pub(super) fn is_to_do(&self) -> bool {
-        !self.judged.is_filled_in() && !self.is_unresolved
+        !self.judged.is_filled_in() && !self.is_unresolved && self.exception.is_none()
     }
 
     /// What follows from it.
@@ -52,7 +55,8 @@ pub(super) fn place_findings<'v, 'p>(
         Diagnostic {
             judged,
             severity: judged.severity(),
-            is_unresolved: !judged.is_filled_in() && openness.is_open(judged.finding),
+            exception: None,
+            is_unresolved: !judged.is_filled_in() && openness.is_open(judged.control(), judged.finding),
             field,
             referent,
             span,
@@ -71,6 +75,29 @@ pub(super) fn place_findings<'v, 'p>(
             }
         },
     )
+}
+
+/// What exceptions let be, as findings of which nothing follows.
+pub(super) fn place_excepted<'v, 'p>(
+    verdict: &'v Verdict<'p>,
+    places: &'v Places<'_>,
+    written: &Node,
+) -> Vec<Diagnostic<'v, 'p>> {
+    let placed = verdict.judged_excepted().map(|(judged, exception)| {
+        let Place { field, span, alias, referent } = places.locate(written, &judged.finding.whole_path());
+        let severity = judged.severity();
+        Diagnostic {
+            judged,
+            severity,
+            exception: Some(exception),
+            is_unresolved: false,
+            field,
+            referent,
+            span,
+            alias,
+        }
+    });
+    placed.collect()
 }
 
 /// Whether two policies have found the same: the first of them is named.

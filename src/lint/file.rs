@@ -232,7 +232,8 @@ mod tests {
             let policies = PolicySet::of_standard(&"restricted".parse().expect("a standard"));
             let index = PolicyIndex::new(policies, &Snapshot::default());
             let (kinds, references) = (Kinds::default(), References::default());
-            let linter = Linter::new(&index, "", (&kinds, &references), None);
+            let known = Snapshot::default();
+            let linter = Linter::new(&index, "", (&kinds, &references), None, (None, &known));
             let source = ManifestSource::of_test(is_named);
             let report = lint_text(&source, &text, &linter);
             for (index, document) in yaml::read(&text).into_iter().enumerate() {

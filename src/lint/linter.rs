@@ -1,7 +1,9 @@
 //! An object → its entry in the report: the evaluator's verdict, with the place of each finding.
 
+use jiff::civil::Date;
+
 use crate::assess::{Assessed, assess, assess_pod};
-use crate::controls::PodOrigin;
+use crate::controls::{Grants, PodOrigin};
 use crate::json::{self, Reader};
 use crate::lint::account_of_run::AccountOfRun;
 use crate::lint::describe::describe;
@@ -17,7 +19,7 @@ use crate::lint::unresolved::{missing_part, missing_parts};
 use crate::lint::wrong_types;
 use crate::path::Path;
 use crate::policy::{
-    PolicyError, PolicyIndex, PolicySet, SYSTEM_NAMESPACES, Scope, SecurityPolicy, is_namespace,
+    PolicyError, PolicyIndex, PolicySet, SYSTEM_NAMESPACES, Scope, SecurityPolicy, Snapshot, is_namespace,
 };
 use crate::workload::{
     Carried, Carries, CopyBudget, Kind, Kinds, Object, PodDefaults, References, Shape, Template, Unresolved,
@@ -47,6 +49,8 @@ pub(super) struct Linter<'o> {
     /// letter: a misspelt field is ignored, and nothing is filled in.
     is_gate: bool,
     check_tables: Option<CheckTables>,
+    /// The day on which exceptions are asked whether they hold, and what tells which RBAC grants.
+    exceptions: (Option<Date>, &'o Snapshot),
     /// Judges identities; `None` where nothing asks for one.
     identity: Option<IdentityCheck<'o>>,
 }
@@ -63,12 +67,23 @@ impl<'o> Linter<'o> {
         namespace: &'o str,
         (kinds, references): (&'o Kinds, &'o References),
         check_tables: Option<CheckTables>,
+        exceptions: (Option<Date>, &'o Snapshot),
     ) -> Self {
         let PolicySet { security, .. } = index.policies();
         let by_labels = |policy: &SecurityPolicy| matches!(policy.scope, Scope::Labels(_));
         let selects = (security.iter().any(by_labels), !security.iter().all(by_labels));
         let is_gate = index.policies().is_gate();
-        Self { index, namespace, kinds, references, selects, is_gate, check_tables, identity: None }
+        Self {
+            index,
+            namespace,
+            kinds,
+            references,
+            selects,
+            is_gate,
+            check_tables,
+            exceptions,
+            identity: None,
+        }
     }
 
     /// The same, judging identities as well.
@@ -332,12 +347,14 @@ impl<'o> Linter<'o> {
     }
 
     /// The policies that hold for the pods of an object in a namespace, and where those come from.
-    fn judged_by<'n>(&self, namespace: &'n str) -> (Vec<&'o SecurityPolicy>, PodOrigin<'n>)
+    fn judged_by<'n>(&'n self, namespace: &'n str) -> (Vec<&'o SecurityPolicy>, PodOrigin<'n>)
     where
         'o: 'n,
     {
         let (namespace, set) = (real(namespace), self.policies());
-        let from = PodOrigin { namespace, ..PodOrigin::default() };
+        let (today, snapshot) = self.exceptions;
+        let grants = Grants::ToldBy(snapshot);
+        let from = PodOrigin { namespace, today, grants, ..PodOrigin::UNKNOWN };
         match self.index.get(namespace) {
             Some(known) => {
                 let annotations = Some(known.metadata().annotations());

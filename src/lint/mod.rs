@@ -42,6 +42,8 @@ use std::num::NonZero;
 use std::sync::Arc;
 use std::thread;
 
+use jiff::civil::Date;
+
 use crate::identity::Providers;
 use crate::policy::{PolicyIndex, PolicySet, Snapshot};
 use crate::workload::{Kinds, References, Referent, ReferentKinds};
@@ -75,6 +77,8 @@ pub struct Options {
     pub namespace: String,
     /// What is not read.
     pub excludes: Excludes,
+    /// The day on which they are judged, in UTC; without one no exception holds.
+    pub today: Option<Date>,
     /// The custom resources that are known.
     pub kinds: Kinds,
     /// What others may take their pods from, besides what is among the manifests, which takes precedence.
@@ -93,15 +97,25 @@ pub fn run(inputs: &[Input], options: Options) -> Report {
 }
 
 fn run_on(threads: usize, inputs: &[Input], options: Options) -> Report {
-    let Options { policies, mut namespaces, namespace, excludes, kinds, references, providers, check_tables } =
-        options;
+    let Options {
+        policies,
+        mut namespaces,
+        namespace,
+        excludes,
+        today,
+        kinds,
+        references,
+        providers,
+        check_tables,
+    } = options;
     let mut found = source::find(inputs, &excludes);
     let sources = mem::take(&mut found.sources);
     let mut objects = Objects::default();
     let gives_identities = policies.standard.is_none() && !policies.identity.is_empty();
+    let reads_accounts = gives_identities || policies.has_granted_exceptions();
     let mut mentions_identity = false;
     let mut asked_for = ReferentKinds::default();
-    for found in in_order(threads, &sources, |source| objects_of(source, &namespace, gives_identities)) {
+    for found in in_order(threads, &sources, |source| objects_of(source, &namespace, reads_accounts)) {
         for (name, metadata) in found.namespaces {
             objects.add_namespace(name, metadata);
         }
@@ -111,7 +125,7 @@ fn run_on(threads: usize, inputs: &[Input], options: Options) -> Report {
         mentions_identity |= found.mentions_identity;
     }
     let judges_labels = policies.standard.is_none() && mentions_identity && providers.iter().next().is_some();
-    if judges_labels && !gives_identities {
+    if judges_labels && !reads_accounts {
         for found in in_order(threads, &sources, |source| objects_of(source, &namespace, true)) {
             found.accounts.into_iter().for_each(|object| object.put(&mut objects.snapshot));
         }
@@ -128,8 +142,9 @@ fn run_on(threads: usize, inputs: &[Input], options: Options) -> Report {
     objects.references.extend_unless_known(references);
     let index = PolicyIndex::new(policies, &namespaces);
     let identity = (gives_identities || judges_labels)
-        .then(|| IdentityCheck::new(&index, &namespaces, &providers, is_complete));
-    let linter = Linter::new(&index, &namespace, (&kinds, &objects.references), check_tables);
+        .then(|| IdentityCheck::new(&index, &namespaces, (&providers, today), is_complete));
+    let linter =
+        Linter::new(&index, &namespace, (&kinds, &objects.references), check_tables, (today, &namespaces));
     let linter = linter.with_identity(identity);
     let reports = in_order(threads, &sources, |source| file::lint(source, &linter));
     let notes = if linter.judges_identity() { notes_of(&reports, &namespaces) } else { Vec::new() };

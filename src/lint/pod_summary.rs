@@ -137,9 +137,9 @@ fn is_to_do(control: &JudgedControl<'_>, openness: Openness<'_>) -> bool {
     if !openness.is_any_open() {
         return control.remains();
     }
-    control
-        .judged()
-        .any(|(finding, disposition)| disposition != Disposition::FilledIn && !openness.is_open(finding))
+    control.judged().any(|(finding, disposition)| {
+        disposition != Disposition::FilledIn && !openness.is_open(control.active.control, finding)
+    })
 }
 
 fn field_names<'r, 'v: 'r, 'p: 'v>(diagnostics: impl Iterator<Item = &'r Diagnostic<'v, 'p>>) -> Vec<String> {

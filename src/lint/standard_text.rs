@@ -13,7 +13,10 @@ pub(super) fn standard_text<'p>(verdict: &Verdict<'p>, openness: Openness<'_>) -
     for violation in &verdict.violations {
         let mut remaining = verdict.remaining(violation, |actions| actions.deny, usize::MAX);
         if openness.is_any_open() {
-            let held = |findings: ControlFindings<'p>| findings.retain(|finding| !openness.is_open(finding));
+            let held = |findings: ControlFindings<'p>| {
+                let control = findings.control;
+                findings.retain(|finding| !openness.is_open(control, finding))
+            };
             remaining = remaining.into_iter().filter_map(held).collect();
         }
         match &violation.rule.source {

@@ -7,6 +7,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use crate::policy::grants::ExceptionsOfRoles;
+
 /// The kind of a role without a namespace.
 pub const CLUSTER_ROLE: &str = "ClusterRole";
 
@@ -20,14 +22,14 @@ const AUTHENTICATED: &str = "system:authenticated";
 /// Every cluster grants this role to all service accounts: it says nothing about one of them.
 const ISSUER_DISCOVERY: &str = "system:service-account-issuer-discovery";
 /// Every cluster has this role, and it allows everything.
-const CLUSTER_ADMIN: &str = "cluster-admin";
+pub(super) const CLUSTER_ADMIN: &str = "cluster-admin";
 
 /// The group of the resources that stand for identities which AKS has bound to a cluster; a resource is a client id.
 pub const IDENTITY_GROUP: &str = "cid.wi.aks.azure.com";
 /// The verb that lets a service account use one.
 pub const USE_IDENTITY: &str = "use-managed-identity";
 /// Everything, in a rule.
-const EVERY: &str = "*";
+pub(super) const EVERY: &str = "*";
 
 /// Whom a binding names.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -49,14 +51,22 @@ enum Subject {
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Binding {
     subjects: Vec<Subject>,
-    cluster_role: Option<Arc<str>>,
+    pub(super) cluster_role: Option<Arc<str>>,
+    /// The Role of its own namespace, where that is kept.
+    pub(super) role: Option<Arc<str>>,
 }
 
 impl Binding {
     /// One that names nobody yet, to a ClusterRole or else to a Role.
     #[must_use]
     pub fn to_role(cluster_role: Option<&str>) -> Self {
-        Self { subjects: Vec::new(), cluster_role: cluster_role.map(Into::into) }
+        Self { subjects: Vec::new(), cluster_role: cluster_role.map(Into::into), role: None }
+    }
+
+    /// One that names nobody yet, to a Role of its namespace, of which it matters what it allows.
+    #[must_use]
+    pub fn to_own_role(role: &str) -> Self {
+        Self { subjects: Vec::new(), cluster_role: None, role: Some(role.into()) }
     }
 
     /// Adds a subject, as the binding has it. Users and groups of which no service account is one are left out.
@@ -81,7 +91,7 @@ impl Binding {
         self.subjects.extend(subject);
     }
 
-    fn names(&self, namespace: &str, account: &str) -> bool {
+    pub(super) fn names(&self, namespace: &str, account: &str) -> bool {
         self.subjects.iter().any(|subject| match subject {
             Subject::Account { namespace: of, name } => (of.as_ref(), name.as_ref()) == (namespace, account),
             Subject::Namespace(of) => of.as_ref() == namespace,
@@ -105,11 +115,12 @@ type BindingName = (Box<str>, Box<str>);
 /// All bindings that are known.
 #[derive(Debug, Default, Clone)]
 pub struct Bindings {
-    bindings: BTreeMap<BindingName, Arc<Binding>>,
+    pub(super) bindings: BTreeMap<BindingName, Arc<Binding>>,
     /// How many bindings name each.
     counts: HashMap<Subject, u32>,
     /// The client ids that a ClusterRole lets whoever has it use.
     identities: HashMap<Box<str>, Vec<Box<str>>>,
+    pub(super) exceptions: ExceptionsOfRoles,
     knows_roles: bool,
     knows_cluster_roles: bool,
 }
@@ -134,6 +145,7 @@ impl Bindings {
         }
         let identities = other.identities.iter().map(|(role, ids)| (role.clone(), ids.clone()));
         self.identities.extend(identities);
+        self.exceptions.extend(other.exceptions.iter().map(|(role, names)| (role.clone(), names.clone())));
         self.knows_roles |= other.knows_roles;
         self.knows_cluster_roles |= other.knows_cluster_roles;
     }
@@ -143,6 +155,7 @@ impl Bindings {
     pub fn is_empty(&self) -> bool {
         self.bindings.is_empty()
             && self.identities.is_empty()
+            && self.exceptions.is_empty()
             && !self.knows_roles
             && !self.knows_cluster_roles
     }
@@ -197,8 +210,12 @@ impl Bindings {
         let is_named = [account, Subject::Namespace(namespace.into()), Subject::Accounts]
             .iter()
             .any(|subject| self.counts.contains_key(subject));
-        let is_complete = self.knows_roles && self.knows_cluster_roles;
-        (is_named || is_complete).then_some(is_named)
+        (is_named || self.knows_bindings()).then_some(is_named)
+    }
+
+    /// Whether all bindings are known.
+    pub(super) fn knows_bindings(&self) -> bool {
+        self.knows_roles && self.knows_cluster_roles
     }
 
     /// Whether a service account may use the identity of a client id that AKS has bound to the cluster; `None` where that
@@ -235,15 +252,16 @@ pub struct RoleRule<'r> {
     pub resources: Vec<&'r str>,
     /// `verbs`.
     pub verbs: Vec<&'r str>,
-    /// Whether it has `resourceNames`, and so is not for a resource as a whole.
-    pub has_names: bool,
+    /// `resourceNames`: without any it is for a resource as a whole.
+    pub names: Vec<&'r str>,
 }
 
 impl<'r> RoleRule<'r> {
     /// The client ids that it lets somebody use; `*` for every one.
     fn identities(self) -> impl Iterator<Item = &'r str> {
         let has = |list: &[&str], wanted: &str| list.iter().any(|item| [EVERY, wanted].contains(item));
-        let is_meant = has(&self.groups, IDENTITY_GROUP) && has(&self.verbs, USE_IDENTITY) && !self.has_names;
+        let is_meant =
+            has(&self.groups, IDENTITY_GROUP) && has(&self.verbs, USE_IDENTITY) && self.names.is_empty();
         self.resources.into_iter().filter(move |_| is_meant)
     }
 }
@@ -321,7 +339,7 @@ mod tests {
             groups: vec![group],
             resources: vec![id],
             verbs: vec![verb],
-            has_names: false,
+            names: Vec::new(),
         };
         let right = rule(IDENTITY_GROUP, ID, USE_IDENTITY);
         let upper = ID.to_ascii_uppercase();
@@ -334,7 +352,7 @@ mod tests {
             ("", trainer, "use", Some(rule(IDENTITY_GROUP, "other", USE_IDENTITY)), Some(false)),
             ("", trainer, "use", Some(rule("", ID, USE_IDENTITY)), Some(false)),
             ("", trainer, "use", Some(rule(IDENTITY_GROUP, ID, "get")), Some(false)),
-            ("", trainer, "use", Some(RoleRule { has_names: true, ..right.clone() }), Some(false)),
+            ("", trainer, "use", Some(RoleRule { names: vec!["x"], ..right.clone() }), Some(false)),
             ("", ("ServiceAccount", "other", Some("team")), "use", Some(right.clone()), Some(false)),
             ("team", trainer, "use", Some(right.clone()), Some(false)),
             ("", trainer, "elsewhere", None, None),

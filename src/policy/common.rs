@@ -1,5 +1,7 @@
 //! What policies of every kind have: a name, and where they hold.
 
+use jiff::civil::Date;
+
 use crate::policy::Scope;
 use crate::policy::document::{DocumentReader, path};
 use crate::policy::selector::{Selector, is_namespace};
@@ -102,9 +104,23 @@ impl DocumentReader<'_> {
     }
 }
 
+/// A day, as in `2027-03-31`.
+#[must_use]
+pub fn day(text: &str) -> Option<Date> {
+    // Else `2027-03-31T12:00` would be one as well.
+    text.parse().ok().filter(|_| text.len() == "2027-03-31".len())
+}
+
 /// A name as Kubernetes takes it for most objects, and short enough for a message.
 pub(super) fn is_name(name: &str) -> bool {
     let is_inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte);
     let ends_well = |name: &str| !name.starts_with(['-', '.']) && !name.ends_with(['-', '.']);
     !name.is_empty() && name.len() <= 63 && name.bytes().all(is_inner) && ends_well(name)
+}
+
+/// Whether a text can be a kind: `ReplicaSet`.
+pub(super) fn is_kind(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_uppercase())
+        && text.len() <= 63
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }

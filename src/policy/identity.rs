@@ -2,7 +2,7 @@
 
 use crate::identity::ProviderName;
 use crate::path::Path;
-use crate::policy::common::is_name;
+use crate::policy::common::{is_kind, is_name};
 use crate::policy::document::{DocumentReader, path};
 use crate::policy::identity_policy::{
     Assignment, AutomountToken, DefaultAccount, IdentityPolicy, Injector, ReservedAccount,
@@ -183,11 +183,4 @@ fn assignment(identity: Identity) -> Assignment {
         },
         on_missing: Default::default(),
     }
-}
-
-/// Whether a text can be a kind: `ReplicaSet`.
-fn is_kind(text: &str) -> bool {
-    text.starts_with(|first: char| first.is_ascii_uppercase())
-        && text.len() <= 63
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }

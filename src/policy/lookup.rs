@@ -7,15 +7,17 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
+use jiff::civil::Date;
+
 use crate::identity::ServiceAccount;
 use crate::identity::aad_pod_identity::PodIdentities;
 use crate::policy::pod_security::LevelVersion;
 use crate::policy::snapshot::NamespaceMetadata;
 use crate::text::{Printable, PrintableKey};
 
-/// Most lookups for one review: a Namespace, a service account, whether it is bound, whether it may use an identity, and
-/// the pods of a namespace or the bindings of AAD Pod Identity, each once.
-pub const MOST_LOOKUPS: usize = 6;
+/// Most lookups for one review: a Namespace, a service account, whether it is bound, whether it may use an identity, which
+/// exceptions it may use, and the pods of a namespace or the bindings of AAD Pod Identity, each once.
+pub const MOST_LOOKUPS: usize = 7;
 
 /// Something that a verdict depends on and that the snapshot does not hold.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -44,6 +46,15 @@ pub enum Lookup {
         name: String,
         /// The client id of the identity.
         client_id: String,
+    },
+    /// Which exceptions RBAC lets a service account use: [`LookupAnswer::Grants`].
+    Grants {
+        /// Its namespace.
+        namespace: String,
+        /// Its name.
+        name: String,
+        /// The names of the exceptions: those that matter, so that there are few.
+        exceptions: Vec<Arc<str>>,
     },
     /// The identities of AAD Pod Identity and their bindings, of all namespaces: [`LookupAnswer::PodIdentities`].
     PodIdentities,
@@ -74,6 +85,8 @@ pub enum LookupAnswer {
     Bound(Option<bool>),
     /// Whether it may use the identity; `None` where that cannot be told, as when podgate may not ask.
     IdentityRight(Option<bool>),
+    /// Those of the exceptions that it may use.
+    Grants(Vec<Arc<str>>),
     /// The identities and bindings: none where AAD Pod Identity is not installed.
     PodIdentities(Arc<PodIdentities>),
     /// The warnings for the user who changes the level.
@@ -104,45 +117,69 @@ pub enum LookupError {
     /// It failed.
     #[error("the API server could not tell")]
     Failed,
+    /// Nobody says which Roles and RoleBindings there are.
+    #[error("its Roles and RoleBindings are not known")]
+    NoBindings,
+    /// podgate lacks the right to ask.
+    #[error(
+        "podgate may not ask: whoever administers the cluster can grant it to create subjectaccessreviews"
+    )]
+    MayNotAsk,
     /// Not asked: too many requests were made already.
     #[error("too many look-ups at once")]
     Limited,
 }
 
-/// The answers that were collected for one review: at most [`MOST_LOOKUPS`], so they are searched and not hashed.
+/// What is told beside a review: which day it is, and the answers that were collected for it. Those are at most
+/// [`MOST_LOOKUPS`], so they are searched and not hashed.
 #[derive(Debug, Default, Clone)]
-pub struct Answers(Vec<(Lookup, Result<LookupAnswer, LookupError>)>);
+pub struct Answers {
+    today: Option<Date>,
+    found: Vec<(Lookup, Result<LookupAnswer, LookupError>)>,
+}
 
 impl Answers {
+    /// No answers, on this day in UTC. By default nobody knows which day it is, and then no exception holds.
+    #[must_use]
+    pub fn on(today: Date) -> Self {
+        Self { today: Some(today), found: Vec::new() }
+    }
+
+    /// The day on which the review is judged.
+    #[must_use]
+    pub fn today(&self) -> Option<Date> {
+        self.today
+    }
+
     /// Whether nothing was looked up, as for nearly every review.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.found.is_empty()
     }
 
     /// Whether nothing more is looked up for this review.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.0.len() >= MOST_LOOKUPS
+        self.found.len() >= MOST_LOOKUPS
     }
 
     /// The result of a lookup; `None` if it was not made.
     #[must_use]
     pub fn get(&self, lookup: &Lookup) -> Option<Result<&LookupAnswer, LookupError>> {
-        let (_, found) = self.0.iter().find(|(asked, _)| asked == lookup)?;
+        let (_, found) = self.found.iter().find(|(asked, _)| asked == lookup)?;
         Some(found.as_ref().map_err(|error| *error))
     }
 
     /// Keeps the result of a lookup.
     pub fn insert(&mut self, lookup: Lookup, found: Result<LookupAnswer, LookupError>) {
-        self.0.retain(|(asked, _)| *asked != lookup);
-        self.0.push((lookup, found));
+        self.found.retain(|(asked, _)| *asked != lookup);
+        self.found.push((lookup, found));
     }
 }
 
 impl<const N: usize> From<[(Lookup, Result<LookupAnswer, LookupError>); N]> for Answers {
     fn from(found: [(Lookup, Result<LookupAnswer, LookupError>); N]) -> Self {
-        Self(found.into())
+        Self { today: None, found: found.into() }
     }
 }
 
@@ -159,6 +196,14 @@ impl fmt::Display for Lookup {
             }
             Self::IdentityRight { namespace, name, .. } => {
                 write!(f, "the rights of ServiceAccount {}/{}", Printable(namespace), PrintableKey(name))
+            }
+            Self::Grants { namespace, name, .. } => {
+                write!(
+                    f,
+                    "the Roles and RoleBindings of ServiceAccount {}/{}",
+                    Printable(namespace),
+                    PrintableKey(name)
+                )
             }
             Self::PodIdentities => f.write_str("the AzureIdentities and their bindings"),
             Self::PodsIn(query) => write!(f, "the pods in namespace {}", Printable(&query.namespace)),
@@ -205,7 +250,7 @@ mod tests {
         assert!(answers.get(&Lookup::Namespace("a".to_owned())).is_none() && !answers.is_full());
         answers.insert(account("a"), Ok(LookupAnswer::ServiceAccount(None)));
         assert_eq!(answers.get(&account("a")), Some(Ok(&LookupAnswer::ServiceAccount(None))));
-        for name in ["c", "d", "e", "f"] {
+        for name in ["c", "d", "e", "f", "g"] {
             assert!(!answers.is_full());
             answers.insert(account(name), Err(LookupError::NoCluster));
         }

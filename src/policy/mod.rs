@@ -14,9 +14,11 @@ mod configuration;
 mod contradictions;
 mod document;
 mod error;
+mod exception;
 mod file;
 mod file_name;
 mod foreign;
+mod grants;
 mod guarded;
 mod help_url;
 mod identity;
@@ -37,6 +39,7 @@ mod security;
 mod selector;
 mod snapshot;
 mod written;
+mod written_exception;
 mod written_identity;
 mod written_migration;
 
@@ -49,7 +52,9 @@ use crate::pod::Changes;
 pub use azure_ml::{AzureMachineLearning, AzureMlCompute, AzureMlExemption};
 pub use bindings::{Binding, BindingKind, Bindings, CLUSTER_ROLE, IDENTITY_GROUP, RoleRule, USE_IDENTITY};
 pub use built_in::BUILT_IN;
+pub use common::day;
 pub use error::PolicyError;
+pub use exception::{EXCEPTION_GROUP, EXCEPTION_RESOURCE, Exception, Standing, USE_EXCEPTION};
 pub use file::{read_document, read_file};
 pub use file_name::is_policy_file;
 pub use guarded::{GUARDED_LABELS, GuardedLabels, UnguardedLabel};
@@ -113,6 +118,8 @@ pub struct SecurityPolicy {
     pub enforce: Option<Standard>,
     /// What it judges by, each thing once.
     pub rules: Vec<Rule>,
+    /// What may break its controls, which have them as well.
+    pub exceptions: Vec<Arc<Exception>>,
     /// Whether an object is refused whose pods would be.
     pub refuses_templates: bool,
 }
@@ -174,6 +181,7 @@ impl PolicySet {
                 (Mode::Enforce, false),
                 &BTreeMap::new(),
             )],
+            exceptions: Vec::new(),
             refuses_templates: false,
         };
         Self { security: vec![policy], standard: Some(standard.clone()), ..Self::default() }
@@ -197,6 +205,13 @@ impl PolicySet {
     #[must_use]
     pub fn is_reserved(&self, namespace: &str) -> bool {
         self.reserved.iter().any(|reserved| reserved == namespace)
+    }
+
+    /// Whether RBAC has to grant the use of any exception.
+    #[must_use]
+    pub fn has_granted_exceptions(&self) -> bool {
+        let mut exceptions = self.security.iter().flat_map(|policy| &policy.exceptions);
+        exceptions.any(|exception| exception.is_granted_by_rbac)
     }
 
     /// Whether any policy selects namespaces by their labels.

@@ -11,6 +11,7 @@ use crate::finding::{Edit, Finding, Obstacles, Sink, Subject};
 use crate::json::Reader;
 use crate::pod::Pod;
 use crate::policy::carried_over::report_new;
+use crate::policy::exception::{Exception, Standing};
 
 /// Controls that a policy turns on together, from one source.
 #[derive(Debug)]
@@ -47,6 +48,8 @@ pub struct ActiveControl {
     pub fills_in: bool,
     /// Whether it may refuse a volume for a token of the pod's service account, whatever its audience and life.
     pub may_refuse_token: bool,
+    /// The exceptions of its policy that are about it.
+    exceptions: Vec<Arc<Exception>>,
     check: ActiveCheck,
     /// Whether it is not filled in for a container that asks for user 0.
     leaves_root_alone: bool,
@@ -161,12 +164,21 @@ impl Rule {
                 message: None,
                 fills_in,
                 may_refuse_token: false,
+                exceptions: Vec::new(),
                 check: ActiveCheck::Standard(check),
                 leaves_root_alone: control.id == "runAsNonRoot" && relaxed.contains_key("runAsUser"),
             };
             controls.push(active.tried());
         }
         Self { source: RuleSource::Standard(standard), actions: mode.downgrade(actions), controls }
+    }
+
+    /// Gives each control those of its policy's exceptions that are about it.
+    pub(super) fn except(&mut self, exceptions: &[Arc<Exception>]) {
+        for active in &mut self.controls {
+            let is_about = |exception: &&Arc<Exception>| exception.controls.contains(&active.control);
+            active.exceptions = exceptions.iter().filter(is_about).cloned().collect();
+        }
     }
 }
 
@@ -199,6 +211,7 @@ impl ActiveControl {
             message,
             fills_in,
             may_refuse_token: false,
+            exceptions: Vec::new(),
             check,
             leaves_root_alone: false,
         };
@@ -233,8 +246,80 @@ impl ActiveControl {
         self.fills_in && self.enforced.deny && !self.actions.deny
     }
 
-    /// Looks at a pod, and reports each violation; of an update, those of an extended control that the pod did not have before.
+    /// Looks at a pod, and reports each violation that no exception lets be; of an update, those of an extended control that
+    /// the pod did not have before.
     pub fn check<'p>(&'p self, checked: CheckedPod<'p>, sink: &mut Sink<'_, 'p>) {
+        if self.exceptions.is_empty() {
+            return self.check_all(checked, sink);
+        }
+        self.check_all(checked, &mut |finding| {
+            if self.exception_to(checked, &finding).is_none() {
+                sink(finding);
+            }
+        });
+    }
+
+    /// Reports what exceptions let be, each with the first of them that does.
+    pub fn check_excepted<'p>(
+        &'p self,
+        checked: CheckedPod<'p>,
+        mut report: impl FnMut(Finding<'p>, &'p Exception),
+    ) {
+        if self.exceptions.is_empty() {
+            return;
+        }
+        self.check_all(checked, &mut |finding| {
+            if let Some(exception) = self.exception_to(checked, &finding) {
+                report(finding, exception);
+            }
+        });
+    }
+
+    /// Calls back with the exceptions that are about a violation which none of them lets be, each time with why it does not.
+    pub fn check_failed_exceptions<'p>(
+        &'p self,
+        checked: CheckedPod<'p>,
+        mut report: impl FnMut(&'p Exception, Standing<'p>),
+    ) {
+        if self.exceptions.is_empty() {
+            return;
+        }
+        self.check(checked, &mut |finding| {
+            let covering =
+                self.exceptions.iter().filter(|exception| exception.covers(checked, self.control, &finding));
+            covering.for_each(|exception| report(exception, exception.standing(checked)));
+        });
+    }
+
+    /// The first exception that would let a finding be if RBAC grants its use, which cannot be told.
+    #[must_use]
+    pub fn exception_in_doubt<'p>(
+        &'p self,
+        checked: CheckedPod<'p>,
+        finding: &Finding<'p>,
+    ) -> Option<&'p Exception> {
+        let in_doubt = |exception: &&Arc<Exception>| {
+            matches!(exception.standing(checked), Standing::GrantUnknown(_))
+                && exception.covers(checked, self.control, finding)
+        };
+        self.exceptions.iter().find(in_doubt).map(AsRef::as_ref)
+    }
+
+    /// Whether any exception is about it.
+    #[must_use]
+    pub fn has_exceptions(&self) -> bool {
+        !self.exceptions.is_empty()
+    }
+
+    /// The first exception that lets a finding be.
+    fn exception_to(&self, checked: CheckedPod<'_>, finding: &Finding<'_>) -> Option<&Exception> {
+        let mut holding = self.exceptions.iter().filter(|exception| {
+            exception.standing(checked) == Standing::Holds && exception.covers(checked, self.control, finding)
+        });
+        holding.next().map(AsRef::as_ref)
+    }
+
+    fn check_all<'p>(&'p self, checked: CheckedPod<'p>, sink: &mut Sink<'_, 'p>) {
         let pod = checked.pod;
         match &self.check {
             ActiveCheck::Standard(check) if self.leaves_root_alone => {

@@ -1,6 +1,7 @@
 //! A SecurityPolicy, once it fits its schema: whether it makes sense, and the rules that it comes to.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -16,7 +17,7 @@ use crate::policy::{PolicyOrigin, SecurityPolicy};
 use crate::text::not_ascii;
 
 /// What is wrong with a text that is printed in refusals.
-const ONE_LINE: &str = "must be one line of at most 200 ASCII characters";
+pub(super) const ONE_LINE: &str = "must be one line of at most 200 ASCII characters";
 
 impl DocumentReader<'_> {
     /// `is_built_in` says whether it judges as the policy that is compiled in.
@@ -25,9 +26,6 @@ impl DocumentReader<'_> {
         let names: Vec<String> =
             self.policies.set.security.iter().map(|policy| policy.name.to_string()).collect();
         self.check_name(&metadata.name, &names);
-        if !spec.exceptions.is_empty() {
-            self.fault(&path("spec.exceptions"), "exceptions cannot be given in this version; remove them");
-        }
         if let Some(contact) = spec.contact.as_deref().filter(|contact| !is_one_line(contact)) {
             self.fault(&path("spec.contact"), format!("{ONE_LINE}{}", not_ascii(contact)));
         }
@@ -44,16 +42,20 @@ impl DocumentReader<'_> {
         {
             self.fault(&path("spec.help"), format!("{fault}{}", not_ascii(help)));
         }
+        let name: Arc<str> = metadata.name.into();
+        let exceptions = self.exceptions(&name, spec.exceptions, &rules);
+        rules.iter_mut().for_each(|rule| rule.except(&exceptions));
         let origin = if is_built_in { PolicyOrigin::BuiltIn } else { PolicyOrigin::File };
         let Some(scope) = scope else { return };
         let policy = SecurityPolicy {
-            name: metadata.name.into(),
+            name,
             contact: spec.contact,
             help: spec.help,
             origin,
             scope,
             enforce,
             rules,
+            exceptions,
             refuses_templates: spec.templates == Templates::Enforce,
         };
         for OwnRefusal { by, text } in refused_defaults(&policy) {
@@ -177,6 +179,6 @@ fn parse(text: Option<&String>) -> Option<Standard> {
     text.and_then(|text| text.parse().ok())
 }
 
-fn is_one_line(text: &str) -> bool {
+pub(super) fn is_one_line(text: &str) -> bool {
     !text.trim().is_empty() && text.len() <= 200 && text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
 }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use crate::controls::NamespaceAnnotations;
+use crate::controls::{GrantSource, NamespaceAnnotations};
 use crate::identity::ServiceAccount;
 use crate::identity::aad_pod_identity::PodIdentities;
 use crate::policy::bindings::Bindings;
@@ -224,6 +224,12 @@ impl Snapshot {
         self.bindings.may_use_identity(namespace, name, client_id)
     }
 
+    /// Those of these exceptions that a service account may use ([`Bindings::granted`]). `None` where that cannot be told.
+    #[must_use]
+    pub fn granted(&self, namespace: &str, name: &str, exceptions: &[Arc<str>]) -> Option<Vec<Arc<str>>> {
+        self.bindings.granted(namespace, name, exceptions)
+    }
+
     /// The identities of AAD Pod Identity, and their bindings. Those of a cluster are looked up.
     #[must_use]
     pub fn pod_identities(&self) -> &PodIdentities {
@@ -239,6 +245,13 @@ impl Snapshot {
     #[must_use]
     pub fn knows_service_accounts(&self) -> bool {
         self.is_live || !self.service_accounts.is_empty()
+    }
+}
+
+/// What files say: there is nobody else to ask.
+impl GrantSource for Snapshot {
+    fn may_use(&self, namespace: &str, account: &str, exception: &Arc<str>) -> Option<bool> {
+        self.bindings.may_use_exception(namespace, account, exception)
     }
 }
 

@@ -12,6 +12,7 @@ use crate::controls::{CONTROLS, Origin};
 use crate::policy::rule::{Mode, Relaxation};
 use crate::policy::schema;
 use crate::policy::selector::Selector;
+use crate::policy::written_exception::WrittenException;
 
 /// A policy, as written in a file.
 #[derive(Debug, Deserialize, schemars::JsonSchema)]
@@ -65,9 +66,9 @@ pub(super) struct SecuritySpec {
     /// What is filled in where a pod leaves it out.
     #[serde(default)]
     pub(super) defaults: Defaults,
-    /// Permissions to violate a control. None can be given yet.
+    /// Permissions to break controls of this policy.
     #[serde(default)]
-    pub(super) exceptions: Vec<Value>,
+    pub(super) exceptions: Vec<WrittenException>,
 }
 
 /// What is done about an object whose pods would be refused.

@@ -1,9 +1,11 @@
 //! A case of a test: what is judged, and what is expected of it.
 
+use jiff::civil::Date;
+
 use serde_json::Value;
 
 use crate::path::Path;
-use crate::policy::{PlacedFaults, is_namespace};
+use crate::policy::{PlacedFaults, day, is_namespace};
 use crate::policy_test::expectation::{CaseDifference, CaseExpectation, CaseOutcome};
 use crate::policy_test::written::{OperationWord, SubresourceWord, WrittenCase};
 use crate::text::not_ascii;
@@ -39,6 +41,8 @@ pub struct TestCase {
     pub column: usize,
     /// What is judged.
     pub source: CaseSource,
+    /// The day on which it is judged, if it is not today.
+    pub day: Option<Date>,
     /// The namespace of what names none, if the case names one itself.
     pub(super) own_namespace: Option<String>,
     /// The namespace of what names none, if the file names one for all cases.
@@ -54,16 +58,17 @@ impl TestCase {
     /// Checks what is written at this path for sense; `None` if nothing is there to be judged.
     pub(super) fn read(
         written: WrittenCase,
-        shared_namespace: Option<&String>,
+        (shared_namespace, shared_day): (Option<&String>, Option<Date>),
         at: &Path<'_>,
         faults: &mut PlacedFaults<'_>,
     ) -> Option<Self> {
-        let WrittenCase { name, object, file, namespace, operation, subresource, old, user, expect } =
+        let WrittenCase { name, object, file, namespace, at: day, operation, subresource, old, user, expect } =
             written;
         let span = faults.place(at);
         if let Some(namespace) = &namespace {
             check_namespace(namespace, &at.clone().key("namespace"), faults);
         }
+        let day = day.and_then(|day| read_day(&day, &at.clone().key("at"), faults));
         check_operation((operation, old.is_some(), subresource.is_some()), at, faults);
         let expected = CaseExpectation::read(expect, &at.clone().key("expect"), faults);
         let source = match (object, file) {
@@ -80,6 +85,7 @@ impl TestCase {
             line: span.line,
             column: span.column,
             source,
+            day: day.or(shared_day),
             own_namespace: namespace,
             shared_namespace: shared_namespace.cloned(),
             old: old.map(Value::Object),
@@ -107,6 +113,15 @@ pub(super) fn check_namespace(name: &str, at: &Path<'_>, faults: &mut PlacedFaul
     if !is_namespace(name) {
         faults.fault(at, format!("no namespace can be named {name:?}{}", not_ascii(name)));
     }
+}
+
+/// A day as it is written.
+pub(super) fn read_day(text: &str, at: &Path<'_>, faults: &mut PlacedFaults<'_>) -> Option<Date> {
+    let day = day(text);
+    if day.is_none() {
+        faults.fault(at, format!("must be a day, as in 2027-03-31{}", not_ascii(text)));
+    }
+    day
 }
 
 /// Checks that an update has what was there before, and nothing else has.

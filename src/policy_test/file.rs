@@ -11,7 +11,7 @@ use crate::policy::schema::{self, describe};
 use crate::policy::{
     API_VERSION, POLICY_TEST, PlacedFaults, PolicyError, is_of_policy, is_policy_test, yaml_fault,
 };
-use crate::policy_test::case::{FileReference, TestCase, check_namespace, reference};
+use crate::policy_test::case::{FileReference, TestCase, check_namespace, read_day, reference};
 use crate::policy_test::written::{PolicyTestFile, PolicyTestSpec};
 use crate::text::quoted;
 use crate::workload::Workload;
@@ -140,11 +140,12 @@ fn read_test(
 }
 
 fn of_spec((file, text): (&str, &str), spec: PolicyTestSpec, faults: &mut PlacedFaults<'_>) -> PolicyTest {
-    let PolicyTestSpec { policies, objects, namespace, cases } = spec;
+    let PolicyTestSpec { policies, objects, namespace, at: day, cases } = spec;
     let at = |key: &'static str| Path::from_keys(["spec", key]);
     if let Some(namespace) = &namespace {
         check_namespace(namespace, &at("namespace"), faults);
     }
+    let day = day.and_then(|day| read_day(&day, &at("at"), faults));
     let references = |paths: Vec<String>, key, faults: &PlacedFaults<'_>| -> Vec<FileReference> {
         let placed = paths.into_iter().enumerate();
         placed.map(|(index, path)| reference(path, &at(key).index(index), faults)).collect()
@@ -159,7 +160,7 @@ fn of_spec((file, text): (&str, &str), spec: PolicyTestSpec, faults: &mut Placed
             let message = format!("another case is named {}", quoted(&written.name));
             faults.fault(&place.clone().key("name"), message);
         }
-        read.extend(TestCase::read(written, namespace.as_ref(), &place, faults));
+        read.extend(TestCase::read(written, (namespace.as_ref(), day), &place, faults));
     }
     PolicyTest {
         file: file.to_owned(),

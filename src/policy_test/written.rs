@@ -49,6 +49,9 @@ pub(super) struct PolicyTestSpec {
     pub(super) objects: Vec<String>,
     /// The namespace of what names none.
     pub(super) namespace: Option<String>,
+    /// The day on which it is judged, in UTC, as exceptions end: `2027-03-31`. Without one, today.
+    #[schemars(extend("format" = "date"))]
+    pub(super) at: Option<String>,
     /// What is judged, and what is expected of it.
     #[schemars(length(min = 1))]
     pub(super) cases: Vec<WrittenCase>,
@@ -67,6 +70,9 @@ pub(super) struct WrittenCase {
     pub(super) file: Option<String>,
     /// The namespace of an object that names none.
     pub(super) namespace: Option<String>,
+    /// The day on which it is judged, if it is another one.
+    #[schemars(extend("format" = "date"))]
+    pub(super) at: Option<String>,
     /// What is done with the object.
     pub(super) operation: Option<OperationWord>,
     /// The part of the pod that is updated, if it is not the whole.

@@ -32,6 +32,7 @@ macro_rules! log {
             decision = outcome($decision.outcome),
             code = $decision.code,
             refusal = text(&$decision.refusal_code),
+            exceptions = listed($decision.exceptions.iter().map(|(_, exception)| exception)),
             controls = listed($decision.findings.iter().map(|(control, _)| control)),
             patch_operations = ($decision.patch_operations > 0).then_some($decision.patch_operations),
             dry_run = $decision.is_dry_run.then_some(true),
@@ -94,6 +95,9 @@ pub(super) fn record(metrics: &Metrics, logged: LoggedReviews, decision: &Decisi
     }
     for control in &decision.filled_in {
         metrics.finding(control, FILLED_IN);
+    }
+    for (policy, exception) in &decision.exceptions {
+        metrics.exception(policy, exception);
     }
     for (policy, outcome) in &decision.identities {
         metrics.identity(policy, *outcome);

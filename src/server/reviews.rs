@@ -18,6 +18,9 @@ use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout_at;
@@ -144,7 +147,7 @@ impl ReviewService {
     async fn judge(&self, head: ReviewHead, mut whole: WholeBody) -> Response<Full<Bytes>> {
         let ReviewHead { webhook, deadlines, .. } = head;
         let start = Instant::now();
-        let mut answers = Answers::default();
+        let mut answers = Answers::on(today());
         for _ in 0..=MOST_LOOKUPS {
             let judged = if whole.bytes.len() <= INLINE_BYTES {
                 self.evaluator.evaluate(webhook, &whole.bytes, &answers, start)
@@ -292,6 +295,11 @@ impl AsRef<[u8]> for LongAnswer {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
     }
+}
+
+/// The day, in UTC.
+fn today() -> Date {
+    Timestamp::now().to_zoned(TimeZone::UTC).date()
 }
 
 /// Which webhook is asked.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use podgate::admission::{Answer, Counted, CountedResource, Decision, ExistingPods, Reviewer, Webhook};
 use podgate::policy::{
-    Lookup, LookupAnswer, LookupError, PodsQuery, Policies, SYSTEM_NAMESPACES, Snapshot, read_file,
+    Answers, Lookup, LookupAnswer, LookupError, PodsQuery, Policies, SYSTEM_NAMESPACES, Snapshot, read_file,
 };
 use serde_json::{Value as Json, json};
 
@@ -54,9 +54,10 @@ impl Desk {
             Lookup::PodIdentities
             | Lookup::ServiceAccount { .. }
             | Lookup::Bound { .. }
+            | Lookup::Grants { .. }
             | Lookup::IdentityRight { .. } => panic!("{lookup}"),
         };
-        self.reviewer.answer(Webhook::Validate, review.as_bytes(), resolve).unwrap()
+        self.reviewer.answer(Webhook::Validate, review.as_bytes(), Answers::default(), resolve).unwrap()
     }
 
     fn existing_pods(&self, query: &PodsQuery, random: &mut Random) -> Result<LookupAnswer, LookupError> {

@@ -21,7 +21,9 @@ use std::sync::OnceLock;
 
 use podgate::admission::{Answer, Reviewer, Unanswerable, Webhook};
 use podgate::identity::ServiceAccount;
-use podgate::policy::{Lookup, LookupAnswer, Policies, PolicySet, SYSTEM_NAMESPACES, Snapshot, read_file};
+use podgate::policy::{
+    Answers, Lookup, LookupAnswer, Policies, PolicySet, SYSTEM_NAMESPACES, Snapshot, read_file,
+};
 use serde_json::Value as Json;
 
 /// The body of a target: takes an input, and panics where it breaks a promise.
@@ -80,12 +82,13 @@ fn snapshot() -> Snapshot {
 
 /// The answer to a review; whatever has to be looked up for it is found to be absent.
 fn answer<'b>(reviewer: &Reviewer, webhook: Webhook, body: &'b [u8]) -> Result<Answer<'b>, Unanswerable> {
-    reviewer.answer(webhook, body, |lookup| {
+    reviewer.answer(webhook, body, Answers::default(), |lookup| {
         Ok(match lookup {
             Lookup::Namespace(_) => LookupAnswer::Namespace(None),
             Lookup::ServiceAccount { .. } => LookupAnswer::ServiceAccount(None),
             Lookup::Bound { .. } => LookupAnswer::Bound(None),
             Lookup::IdentityRight { .. } => LookupAnswer::IdentityRight(None),
+            Lookup::Grants { .. } => LookupAnswer::Grants(Vec::new()),
             Lookup::PodIdentities => LookupAnswer::PodIdentities(Default::default()),
             Lookup::PodsIn(_) => LookupAnswer::PodsIn(Vec::new()),
         })

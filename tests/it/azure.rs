@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use podgate::admission::{Reviewer, Webhook};
 use podgate::identity::{Azure, AzureSettings, Providers, ServiceAccount};
-use podgate::policy::{LookupError, Policies, Snapshot};
+use podgate::policy::{Answers, LookupError, Policies, Snapshot};
 use serde_json::Value as Json;
 
 /// What is answered to the review of a pod.
@@ -49,7 +49,7 @@ pub(crate) fn reviewer(settings: AzureSettings, accounts: &[(&str, &str, Service
 pub(crate) fn answer(reviewer: &Reviewer, review: &Json) -> Result<Reviewed, String> {
     let body = serde_json::to_vec(review).unwrap();
     let answer = reviewer
-        .answer(Webhook::Mutate, &body, |_| Err(LookupError::NoCluster))
+        .answer(Webhook::Mutate, &body, Answers::default(), |_| Err(LookupError::NoCluster))
         .map_err(|error| error.message)?;
     let text = String::from_utf8(answer.body).unwrap();
     let read: Json = serde_json::from_str(&text).unwrap();

@@ -37,6 +37,7 @@ mod doctor;
 mod draining;
 mod drop_in;
 mod envelopes;
+mod exceptions;
 mod fields;
 mod findings;
 mod guarded_labels;

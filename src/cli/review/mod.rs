@@ -12,6 +12,7 @@ use anyhow::Context;
 use serde_json::value::RawValue;
 
 use crate::admission::{Answer, Outcome, Reviewer, Webhook};
+use crate::cli::at::AtArg;
 use crate::cli::azure::AzureArgs;
 use crate::cli::exit_code::{ALL_WELL, REFUSED, UNREAD};
 use crate::cli::offline::OfflineReviewer;
@@ -45,6 +46,9 @@ pub(crate) struct ReviewArgs {
     standard: StandardArg,
 
     #[command(flatten)]
+    at: AtArg,
+
+    #[command(flatten)]
     azure: AzureArgs,
 }
 
@@ -68,7 +72,10 @@ impl ReviewArgs {
         let (policies, objects) = self.sources.load(&self.standard)?;
         let reviewer = Reviewer::new(policies, objects.snapshot).with_providers(self.azure.providers()?);
         let pods = self.sources.names_objects().then_some(objects.pods);
-        let writer = AnswerWriter { reviewer: OfflineReviewer { reviewer, pods }, format: self.format };
+        let writer = AnswerWriter {
+            reviewer: OfflineReviewer { reviewer, pods, today: self.at.day() },
+            format: self.format,
+        };
         let webhook = if self.mutate { Webhook::Mutate } else { Webhook::Validate };
         let mut worst = ALL_WELL;
         for input in self.inputs() {

@@ -10,6 +10,7 @@ use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
 use crate::admission::ExistingPods;
+use crate::cli::serve::grants::RecentGrants;
 use crate::cli::serve::pod_identities::{self, RecentPodIdentities};
 use crate::cli::serve::policies::SharedReviewer;
 use crate::cluster::{
@@ -81,6 +82,7 @@ impl Connection {
             metrics: metrics.clone(),
             checks,
             pod_identities,
+            grants: RecentGrants::default(),
         })
     }
 
@@ -147,6 +149,7 @@ struct ApiResolver {
     /// Limits how many lists of pods are read at once: anybody who reaches the port can ask for one.
     checks: Semaphore,
     pod_identities: RecentPodIdentities,
+    grants: RecentGrants,
 }
 
 /// What asks whether somebody may do something, as the label of a metric.
@@ -184,6 +187,10 @@ impl Resolver for ApiResolver {
                 Lookup::IdentityRight { namespace, name, client_id } => {
                     let may_use = timeout(within, self.cluster.may_use_identity(namespace, name, client_id));
                     self.identity_right(may_use.await)
+                }
+                Lookup::Grants { namespace, name, exceptions } => {
+                    let granted = self.grants.of(&self.cluster, (namespace, name), exceptions);
+                    self.granted(timeout(within, granted).await)
                 }
                 Lookup::PodIdentities => self.pod_identities(within).await,
                 Lookup::PodsIn(query) => self.existing_pods(query, within).await,
@@ -258,6 +265,21 @@ impl ApiResolver {
         }
         self.count(ACCESS_REVIEWS, told.as_ref().copied());
         told.map(|may_use| LookupAnswer::IdentityRight(Some(may_use))).map_err(|error| lookup_error(&error))
+    }
+
+    /// What the API server said of the use of exceptions.
+    fn granted(
+        &self,
+        told: Result<Result<Vec<Arc<str>>, ApiError>, Elapsed>,
+    ) -> Result<LookupAnswer, LookupError> {
+        let Ok(told) = told else {
+            self.metrics.looked_up(ACCESS_REVIEWS, "failed");
+            return Err(LookupError::TimedOut);
+        };
+        self.count(ACCESS_REVIEWS, told.as_ref().map(|granted| !granted.is_empty()));
+        told.map(LookupAnswer::Grants).map_err(|error| {
+            if error.reason == Reason::Forbidden { LookupError::MayNotAsk } else { lookup_error(&error) }
+        })
     }
 
     /// Judges the pods that exist, in half of the time that is left and at most in a second.

@@ -3,6 +3,7 @@
 mod certificate;
 mod cluster;
 mod dev;
+mod grants;
 mod in_force;
 mod pod_identities;
 mod policies;

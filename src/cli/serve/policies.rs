@@ -16,6 +16,9 @@ pub(super) type SharedReviewer = Arc<ArcSwap<Reviewer>>;
 /// Shows how many policies are in force, and the counters of drop-in mode where it is on.
 pub(super) fn show_policies(metrics: &Metrics, reviewer: &Reviewer) {
     metrics.policies(reviewer.policy_count());
+    metrics.exceptions(
+        reviewer.policies().security.iter().flat_map(|policy| &policy.exceptions).map(AsRef::as_ref),
+    );
     if reviewer.is_pod_security() {
         metrics.show_pod_security();
     }

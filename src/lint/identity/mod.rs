@@ -9,8 +9,10 @@ mod accounts;
 mod facts;
 mod keys;
 
+use jiff::civil::Date;
 use smallvec::SmallVec;
 
+use crate::controls::{Grants, PodOrigin};
 use crate::evaluate::Severity;
 use crate::identity::aad_pod_identity::LEGACY_LABEL;
 use crate::identity::{AZURE_CLIENT_ID, AZURE_LABEL, Providers, ServiceAccount};
@@ -42,6 +44,8 @@ pub(super) struct IdentityCheck<'o> {
     /// What is known of service accounts: of the manifests, and besides.
     known: &'o Snapshot,
     providers: &'o Providers,
+    /// The day on which exceptions are asked whether they hold.
+    today: Option<Date>,
     /// Whether the files that show the cluster hold service accounts: one that is not there, nobody has.
     is_complete: bool,
     /// A service account in order, in place of one that is not known.
@@ -78,11 +82,11 @@ impl<'o> IdentityCheck<'o> {
     pub(super) fn new(
         index: &'o PolicyIndex,
         known: &'o Snapshot,
-        providers: &'o Providers,
+        (providers, today): (&'o Providers, Option<Date>),
         is_complete: bool,
     ) -> Self {
         let usable = ServiceAccount::new([(AZURE_CLIENT_ID, SOME_CLIENT_ID)], []);
-        Self { index, known, providers, is_complete, usable }
+        Self { index, known, providers, today, is_complete, usable }
     }
 
     /// Adds to the report of a pod what is wrong with its identity.
@@ -155,7 +159,12 @@ impl<'o> IdentityCheck<'o> {
             namespace: judged.namespace,
             enforced_level: self.enforced_level(source.namespace),
             policies: policies.iter().copied(),
-            annotations: self.index.get(source.namespace).map(|known| known.metadata().annotations()),
+            origin: PodOrigin {
+                annotations: self.index.get(source.namespace).map(|known| known.metadata().annotations()),
+                today: self.today,
+                grants: Grants::ToldBy(self.known),
+                ..PodOrigin::UNKNOWN
+            },
             security: source.security.iter().copied(),
             providers: self.providers,
         };

@@ -7,6 +7,7 @@ use crate::evaluate::{Severity, sentence};
 use crate::finding::{EditOp, Fix, Found};
 use crate::lint::diagnostic::Diagnostic;
 use crate::pod::Pod;
+use crate::policy::Exception;
 use crate::workload::FoundIn;
 
 /// One violation of one control.
@@ -20,8 +21,11 @@ pub struct FindingReport {
     /// `deny`, `warn` or `audit`.
     #[serde(serialize_with = "severity_name")]
     pub severity: Severity,
-    /// `denied`, `warned`, `audited`, `filledIn` or `unresolved`.
+    /// `denied`, `warned`, `audited`, `filledIn`, `excepted` or `unresolved`.
     pub disposition: &'static str,
+    /// The exception that lets it be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exception: Option<ExceptionReport>,
     /// The name of the container, if it is one's.
     pub container: Option<String>,
     /// The field, from the object on: `spec.template.spec.containers[0].securityContext.privileged`.
@@ -46,6 +50,24 @@ pub struct FindingReport {
     pub alias_line: Option<usize>,
 }
 
+/// An exception that lets a finding be.
+#[derive(Debug, Serialize)]
+pub struct ExceptionReport {
+    /// Its name.
+    pub name: String,
+    /// Whom to ask about it.
+    pub owner: String,
+    /// The last day on which it holds: `2027-03-31`.
+    pub expires: String,
+}
+
+impl ExceptionReport {
+    fn of(exception: &Exception) -> Self {
+        let Exception { name, owner, expires, .. } = exception;
+        Self { name: name.to_string(), owner: owner.clone(), expires: expires.to_string() }
+    }
+}
+
 /// The change that fixes a finding: `{"set": false}`, `{"add": ["ALL"]}`, `{"remove": true}`, `{"choose": [...]}` or
 /// `{"range": [1, 9]}`.
 #[derive(Debug, Serialize)]
@@ -65,13 +87,14 @@ pub enum FixReport {
 
 impl FindingReport {
     pub(in crate::lint) fn new(pod: &Pod<'_>, diagnostic: &Diagnostic<'_, '_>) -> Self {
-        let Diagnostic { judged, severity, field, span, alias, referent, .. } = diagnostic;
+        let Diagnostic { judged, severity, exception, field, span, alias, referent, .. } = diagnostic;
         let finding = judged.finding;
         Self {
             control: judged.control().id,
             policy: judged.policy.name.to_string(),
             severity: *severity,
             disposition: diagnostic.disposition(),
+            exception: exception.map(ExceptionReport::of),
             container: finding.subject.container().map(|container| container.name.to_owned()),
             field: field.clone(),
             value: to_json(finding.found),

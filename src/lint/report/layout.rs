@@ -36,7 +36,7 @@ impl Default for Layout {
 impl Layout {
     /// Whether a finding is shown: what podgate fills in is no fault.
     pub(super) fn shows(self, finding: &FindingReport) -> bool {
-        !finding.is_filled_in && finding.severity >= self.least
+        !finding.is_filled_in && finding.exception.is_none() && finding.severity >= self.least
     }
 
     /// Whether it is shown what the verdict on a pod lacks. Of one that is refused anyway, it is a note.

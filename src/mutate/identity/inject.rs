@@ -48,7 +48,7 @@ impl<'p, F: AccountFacts<'p>> Planner<'p, '_, '_, F> {
                 }
             }
         }
-        let origin = PodOrigin { namespace, annotations: self.annotations, ..PodOrigin::default() };
+        let origin = PodOrigin { namespace, service_account: Some(name), ..self.origin };
         let refused = judge_additions((&self.security, origin), pod, &mut change.edits);
         change.refused = refused.map_err(|error| IdentityError::unreadable("what is added", &error))?;
         Ok(())

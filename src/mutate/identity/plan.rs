@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use crate::controls::NamespaceAnnotations;
+use crate::controls::PodOrigin;
 use crate::controls::api_token::{self, AUTOMOUNT, has_api_token};
 use crate::identity::{Provider, Providers, ServiceAccount, check_account, federated_subject};
 use crate::mutate::identity::account_facts::AccountFacts;
@@ -30,8 +30,8 @@ pub(super) struct Planner<'p, 'b, 'f, F> {
     /// The level of the Pod Security Standards that the namespace enforces, if that is known.
     pub(super) enforced_level: Option<&'p str>,
     pub(super) providers: &'p Providers,
-    /// The annotations of the namespace that controls go by; `None` where it is not known.
-    pub(super) annotations: Option<&'p NamespaceAnnotations>,
+    /// What is known of where the pod comes from.
+    pub(super) origin: PodOrigin<'p>,
     /// The security policies that hold in the namespace.
     pub(super) security: SmallVec<[&'p SecurityPolicy; 4]>,
     /// What is known of the service accounts of the namespace.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::controls::NamespaceAnnotations;
+use crate::controls::PodOrigin;
 use crate::identity::{Provider, Providers};
 use crate::mutate::identity::account_facts::AccountFacts;
 use crate::mutate::identity::change::{IdentityChange, IdentityError};
@@ -26,8 +26,8 @@ pub struct IdentityRequest<'p, 'b, P, S> {
     pub namespace: &'p str,
     /// The level of the Pod Security Standards that the namespace enforces, if that is known.
     pub enforced_level: Option<&'p str>,
-    /// The annotations of the namespace that controls go by; `None` where it is not known.
-    pub annotations: Option<&'p NamespaceAnnotations>,
+    /// What is known of where it comes from, as controls and exceptions go by it.
+    pub origin: PodOrigin<'p>,
     /// The identity policies that hold in that namespace.
     pub policies: P,
     /// The security policies that hold there.
@@ -49,7 +49,7 @@ where
         self,
         facts: &F,
     ) -> Result<Result<IdentityChange<'p>, IdentityError>, F::Lookup> {
-        let Self { pod, text, namespace, enforced_level, annotations, policies, security, providers } = self;
+        let Self { pod, text, namespace, enforced_level, origin, policies, security, providers } = self;
         if pod.is_mirror() {
             return Ok(Ok(IdentityChange::default()));
         }
@@ -63,8 +63,7 @@ where
             return Ok(Ok(IdentityChange { warnings, ..IdentityChange::default() }));
         }
         let security = security.collect();
-        let planner =
-            Planner { pod, text, namespace, enforced_level, annotations, providers, security, facts };
+        let planner = Planner { pod, text, namespace, enforced_level, origin, providers, security, facts };
         match change(&planner, &policies) {
             Ok(change) => Ok(Ok(change)),
             Err(Halt::Refused(error)) => Ok(Err(error)),

@@ -1,6 +1,7 @@
 //! The metrics of the server, under `/metrics`.
 
 mod cluster;
+mod exceptions;
 mod factory;
 mod pod_security;
 mod process;

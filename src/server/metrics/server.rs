@@ -9,9 +9,11 @@ use prometheus::{Encoder, Gauge, IntCounter, IntCounterVec, IntGauge, IntGaugeVe
 
 use crate::admission::{Decision, Operation, Outcome, Webhook};
 use crate::mutate::IdentityOutcome;
+use crate::policy::Exception;
 use crate::server::activity::ConnectionStage;
 use crate::server::memory_budget::BudgetGauges;
 use crate::server::metrics::cluster::ClusterMetrics;
+use crate::server::metrics::exceptions::ExceptionMetrics;
 use crate::server::metrics::factory::MetricFactory;
 use crate::server::metrics::pod_security::PodSecurityCounters;
 use crate::server::metrics::process;
@@ -28,6 +30,7 @@ pub struct Metrics {
     reviews: ReviewMetrics,
     findings: IntCounterVec,
     identities: IntCounterVec,
+    exceptions: ExceptionMetrics,
     rejected: Vec<IntCounter>,
     reloads: ReloadMetrics,
     handshakes_failed: IntCounter,
@@ -65,6 +68,7 @@ impl Metrics {
                 "Findings, by control and mode.",
                 &["control", "mode"],
             )?,
+            exceptions: ExceptionMetrics::new(&new)?,
             identities: new.counters(
                 "identity_decisions_total",
                 "What identity policies came to for pods.",
@@ -117,6 +121,16 @@ impl Metrics {
     /// Counts what an identity policy came to for a pod. There are as many series as the operator has policies.
     pub fn identity(&self, policy: &str, outcome: IdentityOutcome) {
         self.identities.with_label_values(&[policy, outcome.name()]).inc();
+    }
+
+    /// Counts the use of an exception of a policy. There are as many series as the operator has exceptions.
+    pub(in crate::server) fn exception(&self, policy: &str, exception: &str) {
+        self.exceptions.used(policy, exception);
+    }
+
+    /// Shows when the exceptions that are in force end, and no others.
+    pub fn exceptions<'e>(&self, exceptions: impl Iterator<Item = &'e Exception>) {
+        self.exceptions.show(exceptions);
     }
 
     /// Sets when the certificate that is served expires.

@@ -21,7 +21,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use podgate::admission::{Reviewer, Webhook};
 use podgate::identity::{Azure, AzureSettings, Providers, ServiceAccount, TokenEndpoint, TokenLayout};
 use podgate::policy::{
-    Binding, BindingKind, IDENTITY_GROUP, LookupAnswer, LookupError, PolicySet, RoleRule, Snapshot,
+    Answers, Binding, BindingKind, IDENTITY_GROUP, LookupAnswer, LookupError, PolicySet, RoleRule, Snapshot,
     USE_IDENTITY,
 };
 use serde_json::{Value as Json, json};
@@ -148,7 +148,7 @@ impl Case {
                 groups: vec![IDENTITY_GROUP],
                 resources: vec![if may_use { CLIENT_A } else { "another" }],
                 verbs: vec![USE_IDENTITY],
-                has_names: false,
+                names: Vec::new(),
             };
             bindings.add_cluster_role("identity-user", [rule]);
         }
@@ -188,7 +188,7 @@ impl Case {
         found: &Result<LookupAnswer, LookupError>,
     ) -> Outcome {
         let body = self.review(pod);
-        let answer = self.reviewer().answer(webhook, &body, |_| found.clone()).unwrap();
+        let answer = self.reviewer().answer(webhook, &body, Answers::default(), |_| found.clone()).unwrap();
         let response = serde_json::from_slice::<Json>(&answer.body).unwrap()["response"].take();
         let patch: Option<json_patch::Patch> = response["patch"]
             .as_str()

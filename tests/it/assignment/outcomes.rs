@@ -2,7 +2,7 @@
 
 use podgate::admission::Webhook;
 use podgate::identity::ServiceAccount;
-use podgate::policy::LookupError;
+use podgate::policy::{Answers, LookupError};
 use serde_json::{Value as Json, json};
 
 use super::{Case, USE, account, assigned, policy, trainer, trainers, whole};
@@ -10,7 +10,8 @@ use super::{Case, USE, account, assigned, policy, trainer, trainers, whole};
 /// What is counted of a review: `policy outcome`.
 fn counted(case: &Case, webhook: Webhook, pod: &Json) -> Vec<String> {
     let body = case.review(pod);
-    let answer = case.reviewer().answer(webhook, &body, |_| Err(LookupError::NoCluster)).unwrap();
+    let answer =
+        case.reviewer().answer(webhook, &body, Answers::default(), |_| Err(LookupError::NoCluster)).unwrap();
     let identities = answer.decision.identities.iter();
     identities.map(|(policy, outcome)| format!("{policy} {}", outcome.name())).collect()
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use podgate::admission::{Reviewer, Webhook};
-use podgate::policy::{LookupError, Snapshot};
+use podgate::policy::{Answers, LookupError, Snapshot};
 use serde_json::{Value as Json, json};
 
 use super::{Case, account, has_all, policy, trainer, trainers, whole};
@@ -123,7 +123,8 @@ fn nothing_is_allowed_while_the_labels_are_unknown() {
         snapshot.insert("known", BTreeMap::new());
         let reviewer = Reviewer::new(policies(text), snapshot);
         let body = Case::new(text).review(&trainer("default"));
-        let answer = reviewer.answer(webhook, &body, |_| Err(LookupError::TimedOut)).unwrap();
+        let answer =
+            reviewer.answer(webhook, &body, Answers::default(), |_| Err(LookupError::TimedOut)).unwrap();
         serde_json::from_slice::<Json>(&answer.body).unwrap()["response"].take()
     };
     for webhook in [Webhook::Mutate, Webhook::Validate] {

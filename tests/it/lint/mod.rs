@@ -117,6 +117,7 @@ impl Case {
                 namespaces,
                 namespace,
                 excludes,
+                today: None,
                 kinds: Kinds::default(),
                 references,
                 providers,

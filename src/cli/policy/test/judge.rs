@@ -8,6 +8,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, anyhow, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use jiff::civil::Date;
 use serde_json::Value;
 
 use crate::admission::{Answer, Decision, Outcome, Reviewer, Webhook};
@@ -24,11 +25,12 @@ use super::load::LoadedTest;
 
 impl LoadedTest {
     /// Judges every case.
-    pub(super) fn run(&self, providers: &Arc<Providers>) -> Result<TestFileReport> {
+    pub(super) fn run(&self, providers: &Arc<Providers>, today: Date) -> Result<TestFileReport> {
         let reviewer = Reviewer::new(self.policies()?, self.objects.snapshot.clone());
         let reviewer = reviewer.with_providers(Arc::clone(providers));
-        let reviewer = OfflineReviewer { reviewer, pods: Some(self.objects.pods.clone()) };
+        let mut reviewer = OfflineReviewer { reviewer, pods: Some(self.objects.pods.clone()), today };
         let report = |(case, subject): &(TestCase, CaseSubject)| {
+            reviewer.today = case.day.unwrap_or(today);
             let TestCase { name, line, .. } = case;
             let (name, line) = (name.clone(), *line);
             match self.judge(subject, &reviewer, providers) {
@@ -64,7 +66,7 @@ impl LoadedTest {
             add_pod(pod, reviewer, &mut found)?;
         }
         if !subject.manifests.is_empty() {
-            self.add_manifests(subject, providers, &mut found)?;
+            self.add_manifests(subject, (providers, reviewer.today), &mut found)?;
         }
         let CaseOutcome { controls, filled_in, .. } = &mut found;
         filled_in.retain(|id| !controls.contains_key(id));
@@ -75,13 +77,14 @@ impl LoadedTest {
     fn add_manifests(
         &self,
         subject: &CaseSubject,
-        providers: &Arc<Providers>,
+        (providers, today): (&Arc<Providers>, Date),
         found: &mut CaseOutcome,
     ) -> Result<()> {
         let input = Input::Text { name: self.file.clone(), text: subject.manifests.clone() };
         let options = Options {
             policies: self.policies()?,
             namespaces: self.objects.snapshot.clone(),
+            today: Some(today),
             references: self.objects.references.clone(),
             namespace: subject.namespace.clone(),
             providers: Arc::clone(providers),

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
+use crate::cli::at::AtArg;
 use crate::cli::azure::AzureArgs;
 use crate::cli::exit_code::{ALL_WELL, NOT_AS_EXPECTED};
 use crate::cli::sources::{OWN_NAMESPACE, all_of, namespace, read_paths};
@@ -32,6 +33,9 @@ pub(super) struct TestArgs {
     /// The namespace that podgate runs in, which no policy may reach.
     #[arg(long, value_name = "NAME", env = "PODGATE_OWN_NAMESPACE", default_value = OWN_NAMESPACE, value_parser = namespace)]
     own_namespace: String,
+
+    #[command(flatten)]
+    at: AtArg,
 
     #[command(flatten)]
     azure: AzureArgs,
@@ -65,7 +69,7 @@ impl TestArgs {
             return Err(all_of(&faults, "tests"));
         }
         let providers = self.azure.providers_of_files()?;
-        let files = loaded.iter().map(|test| test.run(&providers)).collect::<Result<_>>()?;
+        let files = loaded.iter().map(|test| test.run(&providers, self.at.day())).collect::<Result<_>>()?;
         let report = TestReport { files };
         match self.format {
             TestFormat::Text => text::write(&report, output)?,
