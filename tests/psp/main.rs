@@ -2,8 +2,8 @@
 //! is refused, what it admitted is admitted or the report says why not, and what it filled in is filled in the same.
 //!
 //! The plugin is asked through `pod-security-policy`, which `tests/upstream/build` makes. `PODGATE_PSP_PODS` asks for so many
-//! pods of each policy, `PODGATE_PSP_POLICIES` for so many generated policies beside the written ones,
-//! `PODGATE_DIFFERENTIAL_SEED` for others; the same seed gives the same.
+//! pods of each policy, `PODGATE_PSP_POLICIES` for so many generated policies beside the written ones, `PODGATE_PSP_CLUSTERS` for so many namespaces
+//! with several policies, and `PODGATE_DIFFERENTIAL_SEED` for others; the same seed gives the same.
 
 #![expect(
     clippy::unwrap_used,
@@ -32,6 +32,7 @@ mod ours;
 mod pod;
 mod psps;
 mod reasons;
+mod several;
 mod tally;
 mod volumes;
 
@@ -77,6 +78,9 @@ struct Answer {
     /// Whether it would not store the pod as it was sent.
     #[serde(default)]
     was_invalid: bool,
+    /// Which of several policies admitted it.
+    #[serde(default)]
+    by: String,
     /// Why there is no verdict.
     error: Option<String>,
 }
@@ -98,9 +102,10 @@ fn what_is_made_of_a_policy_says_what_it_said() {
     let seed = given("PODGATE_DIFFERENTIAL_SEED").unwrap_or(SEED);
     let start = Instant::now();
     let mut policies = psps::written();
-    policies.extend((0..generated).map(|number| {
-        psps::generated(&mut Random::of(seed ^ 1, number), &format!("generated-{number}"))
-    }));
+    policies
+        .extend((0..generated).map(|number| {
+            psps::generated(&mut Random::of(seed ^ 1, number), &format!("generated-{number}"))
+        }));
     let policies: Vec<(u64, Json)> = (0..).zip(policies).collect();
     let tally = in_shares(policies, |share| {
         let oracle = Oracle::start(wanted_by, PLUGIN).unwrap();
@@ -112,7 +117,9 @@ fn what_is_made_of_a_policy_says_what_it_said() {
         })
     });
     let seconds = start.elapsed().as_secs_f64();
-    left_out::say(&format!("compared with the PodSecurityPolicy plugin, in {seconds:.1} s (seed {seed}): {tally}"));
+    left_out::say(&format!(
+        "compared with the PodSecurityPolicy plugin, in {seconds:.1} s (seed {seed}): {tally}"
+    ));
     assert!(tally.is_clean(), "seed {seed}: see the differences above");
     // A few pods for a look need not show everything.
     if pods >= PODS {
@@ -144,7 +151,13 @@ fn given(variable: &str) -> Option<u64> {
 }
 
 /// Makes the pods and asks the plugin, ahead of whoever takes the answers.
-fn ask(mut questions: Questions, policies: Vec<(u64, Json)>, pods: u64, seed: u64, asked: &SyncSender<Asked>) {
+fn ask(
+    mut questions: Questions,
+    policies: Vec<(u64, Json)>,
+    pods: u64,
+    seed: u64,
+    asked: &SyncSender<Asked>,
+) {
     for (number, psp) in policies {
         let legal = Legal::of(&psp);
         questions.ask(&json!({ "psp": psp }).to_string());

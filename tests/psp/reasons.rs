@@ -41,12 +41,14 @@ impl Case<'_> {
         match control {
             "capabilities" => {
                 let is_odd = |name: &str| ["ALL", "net_admin", "CAP_SYS_TIME"].contains(&name);
-                let is_it = self.any_container(|security| texts(&security["capabilities"]["add"]).any(is_odd));
+                let is_it =
+                    self.any_container(|security| texts(&security["capabilities"]["add"]).any(is_odd));
                 is_it.then_some("a capability that Linux does not have under that name")
             }
             "hostPaths" => {
                 let is_odd = |path: &str| !path.starts_with('/') || path.contains("..");
-                let paths = items(&self.pod["spec"]["volumes"]).filter_map(|volume| volume["hostPath"]["path"].as_str());
+                let paths = items(&self.pod["spec"]["volumes"])
+                    .filter_map(|volume| volume["hostPath"]["path"].as_str());
                 let has_nested = items(&spec["allowedHostPaths"]).count() > 1;
                 if paths.clone().any(is_odd) {
                     Some("a path that is not absolute")
@@ -77,7 +79,8 @@ impl Case<'_> {
                 is_literal.then_some("a profile that would be a pattern here")
             }
             "volumeTypes" => {
-                let is_projected = items(&self.pod["spec"]["volumes"]).any(|volume| volume["projected"].is_object());
+                let is_projected =
+                    items(&self.pod["spec"]["volumes"]).any(|volume| volume["projected"].is_object());
                 is_projected.then_some("a token like that of the API server, under another name")
             }
             _ => None,
@@ -85,7 +88,12 @@ impl Case<'_> {
     }
 
     /// Why a value is filled in in another way; none if nobody was told.
-    pub(crate) fn filled_in(&self, field: &str, theirs: Option<&Json>, ours: Option<&Json>) -> Option<&'static str> {
+    pub(crate) fn filled_in(
+        &self,
+        field: &str,
+        theirs: Option<&Json>,
+        ours: Option<&Json>,
+    ) -> Option<&'static str> {
         let set = |value: Option<&Json>| -> BTreeSet<String> {
             value.map(|value| texts(value).map(ToOwned::to_owned).collect()).unwrap_or_default()
         };
@@ -119,7 +127,8 @@ impl Case<'_> {
         let mut fields = vec![&self.pod["spec"]["securityContext"]["seccompProfile"]["type"]];
         for list in LISTS {
             let containers = items(&self.pod["spec"][list]);
-            fields.extend(containers.map(|container| &container["securityContext"]["seccompProfile"]["type"]));
+            fields
+                .extend(containers.map(|container| &container["securityContext"]["seccompProfile"]["type"]));
         }
         let is_default = |field: &&Json| field.is_null() || **field == "RuntimeDefault";
         let old = self.pod["metadata"]["annotations"].as_object().into_iter().flatten();
@@ -167,6 +176,8 @@ pub(crate) fn differences<'e>(
     let places: BTreeSet<&String> = theirs.keys().chain(ours.keys()).collect();
     let both = places.into_iter().map(|place| (place, theirs.get(place), ours.get(place)));
     both.filter(|(_, theirs, ours)| theirs != ours)
-        .map(|(place, theirs, ours)| (place.split_once('.').map_or(place.as_str(), |(_, field)| field), theirs, ours))
+        .map(|(place, theirs, ours)| {
+            (place.split_once('.').map_or(place.as_str(), |(_, field)| field), theirs, ours)
+        })
         .collect()
 }

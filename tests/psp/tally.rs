@@ -75,7 +75,9 @@ impl Tally {
         }
         let ours = match ours {
             Ok(ours) => ours,
-            Err(faults) => return self.differ(format!("{}: not imported", name_of(psp)), || format!("{faults:?}")),
+            Err(faults) => {
+                return self.differ(format!("{}: not imported", name_of(psp)), || format!("{faults:?}"));
+            }
         };
         let outcome = ours.judge(pod);
         let case = Case { psp, ours, pod, answer, outcome: &outcome };
@@ -102,8 +104,9 @@ impl Tally {
             (false, true) => {
                 let reason = case.laxer().ok_or_else(|| {
                     let faults = answer.errors.iter().chain(&answer.invalid);
-                    let mut details: Vec<&str> =
-                        faults.map(|fault| fault.split_once(": ").map_or(fault.as_str(), |(_, detail)| detail)).collect();
+                    let mut details: Vec<&str> = faults
+                        .map(|fault| fault.split_once(": ").map_or(fault.as_str(), |(_, detail)| detail))
+                        .collect();
                     details.dedup();
                     format!("laxer: {}", details.join(" | "))
                 })?;
@@ -125,8 +128,14 @@ impl Tally {
                 for (field, theirs, ours) in differences(&theirs, &ours) {
                     let reason = case.filled_in(field, theirs, ours);
                     reasons.push(reason.ok_or_else(|| {
-                        let shown = |value: Option<&Json>| value.map_or_else(|| "nothing".to_owned(), Json::to_string);
-                        format!("filled in in another way: {field}, {} there, {} here", shown(theirs), shown(ours))
+                        let shown = |value: Option<&Json>| {
+                            value.map_or_else(|| "nothing".to_owned(), Json::to_string)
+                        };
+                        format!(
+                            "filled in in another way: {field}, {} there, {} here",
+                            shown(theirs),
+                            shown(ours)
+                        )
                     })?);
                 }
                 reasons.sort_unstable();
@@ -151,7 +160,8 @@ impl Tally {
 
     /// The counts of both.
     pub(crate) fn and(mut self, other: Self) -> Self {
-        let Self { policies, pods, admitted, refused, invalid, stricter, filled_in, laxer, different } = other;
+        let Self { policies, pods, admitted, refused, invalid, stricter, filled_in, laxer, different } =
+            other;
         self.policies += policies;
         self.pods += pods;
         self.admitted += admitted;
