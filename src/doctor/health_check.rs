@@ -105,6 +105,10 @@ checks! {
     IdentityCrowded = "identity-crowded",
     /// Rights that only some policies need.
     IdentityRights = "identity-rights",
+    /// podgate may not ask what RBAC grants, though policies go by it.
+    ExceptionRights = "exception-rights",
+    /// An exception has ended, or soon will.
+    ExceptionEnds = "exception-ends",
     /// Nothing is seen that puts the token in.
     IdentityWebhook = "identity-webhook",
     /// Two put the token in.

@@ -7,6 +7,7 @@
 mod certificates;
 mod deployment;
 mod diagnosis;
+mod exceptions;
 mod guards;
 mod health_check;
 mod identity;
@@ -46,6 +47,7 @@ pub fn examine(installation: &Installation) -> DoctorReport {
     certificates::check(installation, &mut findings);
     reach::check(installation, policies.as_ref(), &mut findings);
     identity::check(installation, policies.as_ref(), &mut findings);
+    exceptions::check(installation, policies.as_ref(), &mut findings);
     injectors::check(installation, policies.as_ref(), &mut findings);
     replicas::check(installation, &mut findings);
     service::check(installation, &mut findings);

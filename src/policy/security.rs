@@ -6,18 +6,16 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::controls::{CONTROLS, Control, Origin, Standard};
-use crate::policy::document::{DocumentReader, path};
+use crate::policy::actions::{Actions, Mode, Relaxation};
+use crate::policy::document::{DocumentReader, ONE_LINE, is_one_line, path};
 use crate::policy::help_url::help_fault;
 use crate::policy::own_defaults::{OwnRefusal, refused_defaults};
-use crate::policy::rule::{Actions, ActiveControl, Mode, Relaxation, Rule, RuleSource};
+use crate::policy::rule::{ActiveControl, Rule, RuleSource};
 use crate::policy::written::{
     ExtendedControl, Object, SecurityContextDefaults, SecuritySpec, Standards, Templates,
 };
 use crate::policy::{PolicyOrigin, SecurityPolicy};
 use crate::text::not_ascii;
-
-/// What is wrong with a text that is printed in refusals.
-pub(super) const ONE_LINE: &str = "must be one line of at most 200 ASCII characters";
 
 impl DocumentReader<'_> {
     /// `is_built_in` says whether it judges as the policy that is compiled in.
@@ -30,6 +28,7 @@ impl DocumentReader<'_> {
             self.fault(&path("spec.contact"), format!("{ONE_LINE}{}", not_ascii(contact)));
         }
         let scope = self.scope(spec.r#match);
+        let exemptions = self.exempt(spec.exemptions, scope.as_ref());
         let relaxed = self.relaxed(&spec.standard, spec.mode);
         let has_defaults = spec.defaults.security_context == SecurityContextDefaults::Restricted;
         let (enforce, mut rules) = rules(&spec.standard, &relaxed, (spec.mode, has_defaults));
@@ -57,6 +56,7 @@ impl DocumentReader<'_> {
             rules,
             exceptions,
             refuses_templates: spec.templates == Templates::Enforce,
+            exemptions,
         };
         for OwnRefusal { by, text } in refused_defaults(&policy) {
             let at = match by.origin {
@@ -65,6 +65,7 @@ impl DocumentReader<'_> {
             };
             self.fault(&path(&at), text);
         }
+        let policy = self.policies.shared.share(policy);
         self.policies.set.security.push(policy);
     }
 
@@ -104,13 +105,17 @@ impl DocumentReader<'_> {
 
     /// The rule of the extended controls, if any is on.
     fn extended(&mut self, controls: BTreeMap<String, ExtendedControl>, mode: Mode) -> Option<Rule> {
-        let mut active: Vec<ActiveControl> = Vec::new();
+        let mut active: Vec<Arc<ActiveControl>> = Vec::new();
         for (id, written) in controls {
-            active.extend(self.extended_control(&id, written, mode));
+            active.extend(self.extended_control(&id, written, mode).map(Arc::new));
         }
         active.sort_by_key(|active| active.control.id);
         let actions = mode.downgrade(Actions::ALL);
-        (!active.is_empty()).then_some(Rule { source: RuleSource::Extended, actions, controls: active })
+        (!active.is_empty()).then_some(Rule {
+            source: RuleSource::Extended,
+            actions,
+            controls: active.into(),
+        })
     }
 
     fn extended_control(&mut self, id: &str, written: ExtendedControl, mode: Mode) -> Option<ActiveControl> {
@@ -177,8 +182,4 @@ fn standards_of(standards: &Standards) -> impl Iterator<Item = (Standard, Action
 /// A standard; `None` also if it is none, which the schema has reported.
 fn parse(text: Option<&String>) -> Option<Standard> {
     text.and_then(|text| text.parse().ok())
-}
-
-pub(super) fn is_one_line(text: &str) -> bool {
-    !text.trim().is_empty() && text.len() <= 200 && text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
 }

@@ -93,13 +93,6 @@ const OUTPUT: &str = "the policies that were made";
 /// # Errors
 /// Every fault of every file, with its place and what to do; or what the options lack.
 pub fn import(sources: &[ImportSource<'_>], options: &ImportOptions) -> Result<Imported, Vec<ImportFault>> {
-    let imported = make(sources, options)?;
-    read_back(&imported.policies, options)?;
-    Ok(imported)
-}
-
-/// The same, without looking at what was made.
-fn make(sources: &[ImportSource<'_>], options: &ImportOptions) -> Result<Imported, Vec<ImportFault>> {
     let objects = read::read(sources).map_err(in_files)?;
     if objects.psps.is_empty() {
         return Err(vec![lacking("no PodSecurityPolicy is given: give the file that holds it")]);
@@ -131,6 +124,7 @@ fn make(sources: &[ImportSource<'_>], options: &ImportOptions) -> Result<Importe
     report.notes.extend(notes);
     in_all(&objects, &drafts, !grants.is_empty(), &mut report);
     report.sort(&objects.psps.iter().map(|psp| psp.name.as_str()).collect::<Vec<_>>());
+    read_back(&writer.text, options)?;
     Ok(Imported { policies: writer.text, report })
 }
 
@@ -243,11 +237,12 @@ spec:
 
     #[test]
     fn what_is_laxer_becomes_exceptions() {
-        let made = make(&[ImportSource { name: "psp.yaml", text: SPECS }], &options()).expect("policies");
+        let made = import(&[ImportSource { name: "psp.yaml", text: SPECS }], &options()).expect("policies");
         insta::assert_snapshot!("exceptions", made.policies);
         insta::assert_snapshot!("report", made.report.to_string());
         let nobody = ImportOptions { owner: None, ..options() };
-        let faults = make(&[ImportSource { name: "psp.yaml", text: SPECS }], &nobody).expect_err("no owner");
+        let faults =
+            import(&[ImportSource { name: "psp.yaml", text: SPECS }], &nobody).expect_err("no owner");
         assert!(
             matches!(faults.as_slice(), [ImportFault::Lacking(message)] if message.contains("give --owner"))
         );

@@ -38,6 +38,7 @@ mod draining;
 mod drop_in;
 mod envelopes;
 mod exceptions;
+mod exemptions;
 mod fields;
 mod findings;
 mod guarded_labels;

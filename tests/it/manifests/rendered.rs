@@ -21,7 +21,7 @@ const CHART: &str = "manifests/helm/podgate";
 /// Labels that only Helm sets.
 const OF_HELM: [&str; 2] = ["app.kubernetes.io/managed-by", "helm.sh/chart"];
 /// Folders of Kustomize, and the arguments that have Helm make the same.
-const PAIRS: [(&str, &[&str]); 10] = [
+const PAIRS: [(&str, &[&str]); 11] = [
     ("manifests/base", &[]),
     ("manifests/overlays/cert-manager", &["--set", "tls.mode=certManager"]),
     ("manifests/overlays/aks", &["--set", "aks.selectors=true"]),
@@ -39,6 +39,7 @@ const PAIRS: [(&str, &[&str]); 10] = [
             "aks.selectors=true,identity.rights=true,identity.azure.tenantId=00000000-0000-0000-0000-000000000000",
         ],
     ),
+    ("manifests/overlays/exceptions", &["--set", "exceptions.rights=true"]),
     ("manifests/overlays/metadata-updates", &["--set", "webhooks.validating.metadataUpdates=true"]),
     ("manifests/overlays/templates-enforce", &["--set", "webhooks.templates.enforce=true"]),
 ];

@@ -205,6 +205,23 @@ pub(super) fn identities() -> Vec<(HealthCheck, DiagnosisSeverity, &'static str,
             }),
         ),
         (
+            HealthCheck::ExceptionRights,
+            Warning,
+            "may not create SubjectAccessReviews: no exception with grantedBy: rbac holds",
+            With(|installation| {
+                installation.policies = PolicySource::Given(policies(&excepting("2999-12-31")));
+                installation.rights.reviews_access = Ok(false);
+            }),
+        ),
+        (
+            HealthCheck::ExceptionEnds,
+            Warning,
+            "ended on 2020-01-31",
+            With(|installation| {
+                installation.policies = PolicySource::Given(policies(&excepting("2020-01-31")))
+            }),
+        ),
+        (
             HealthCheck::IdentityRights,
             Info,
             "may not create SubjectAccessReviews",
@@ -371,4 +388,14 @@ pub(super) fn replicas() -> Vec<(HealthCheck, DiagnosisSeverity, &'static str, B
             ),
         ),
     ]
+}
+
+/// A policy with an exception that RBAC grants until this day.
+fn excepting(expires: &str) -> String {
+    format!(
+        "apiVersion: podgate.dev/v1alpha1\nkind: SecurityPolicy\nmetadata: {{name: ml-restricted}}\nspec:\n  \
+         match: {{namespaceSelector: {{matchLabels: {{podgate.dev/policy: ml-restricted}}}}}}\n  \
+         standard: {{enforce: restricted:latest}}\n  exceptions:\n  - {{name: memlock, controls: [capabilities_restricted], \
+         values: [IPC_LOCK], grantedBy: rbac, reason: RDMA, owner: ml-platform, expires: {expires}}}\n"
+    )
 }
