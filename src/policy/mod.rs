@@ -28,6 +28,7 @@ mod kind;
 mod lookup;
 mod migration;
 mod object;
+mod overlap;
 mod own_defaults;
 mod placed;
 mod pod_security;
@@ -50,7 +51,9 @@ use crate::controls::Standard;
 use crate::pod::Changes;
 
 pub use azure_ml::{AzureMachineLearning, AzureMlCompute, AzureMlExemption};
-pub use bindings::{Binding, BindingKind, Bindings, CLUSTER_ROLE, IDENTITY_GROUP, RoleRule, USE_IDENTITY};
+pub use bindings::{
+    Binding, BindingKind, Bindings, CLUSTER_ROLE, IDENTITY_GROUP, RoleRule, UNKNOWN_NAMESPACE, USE_IDENTITY,
+};
 pub use built_in::BUILT_IN;
 pub use common::day;
 pub use error::PolicyError;
@@ -68,7 +71,7 @@ pub use kind::{KIND_TABLE, POLICY_TEST, PolicyKind, is_of_policy, is_policy_test
 pub use lookup::{AccountState, Answers, Lookup, LookupAnswer, LookupError, MOST_LOOKUPS, PodsQuery};
 pub use migration::{Migration, MigrationMode};
 pub use pod_security::{Action, LabelFault, LevelVersion, Levels, PodSecurityConfiguration, joined};
-pub use policies::Policies;
+pub use policies::{ExceptionPlaces, Policies};
 pub use rule::{Actions, ActiveControl, Mode, Relaxation, Rule, RuleSource};
 pub use scope::Scope;
 pub use selector::{Selector, is_namespace};
