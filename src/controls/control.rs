@@ -46,6 +46,21 @@ pub enum FoundValue {
     VolumeSource,
 }
 
+impl FoundValue {
+    /// How an exception names it: `a capability such as IPC_LOCK`.
+    #[must_use]
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Bool(true) => "true",
+            Self::Bool(false) => "false",
+            Self::Integer => "a number or a range such as \"1000-2000\"",
+            Self::Text => "a text",
+            Self::Capability => "a capability such as IPC_LOCK",
+            Self::VolumeSource => "a type of volume such as hostPath, or the path of one",
+        }
+    }
+}
+
 /// Where a control comes from.
 #[derive(Debug)]
 pub enum Origin {

@@ -1,5 +1,6 @@
 //! What exceptions let be, and those that would have, had they not ended or been granted to somebody else.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::civil::Date;
@@ -107,12 +108,22 @@ impl<'p> Verdict<'p> {
         used
     }
 
+    /// The names of the exceptions that let something be, or may: whether RBAC grants their use is not known.
+    #[must_use]
+    pub fn exceptions_in_play(&self) -> BTreeSet<Arc<str>> {
+        let used = self.excepted.iter().map(|excepted| excepted.exception);
+        let in_doubt = self.judged().filter(|judged| judged.active.has_exceptions());
+        let in_doubt =
+            in_doubt.flat_map(|judged| judged.active.exceptions_in_doubt(self.checked, judged.finding));
+        used.chain(in_doubt).map(|exception| Arc::clone(&exception.name)).collect()
+    }
+
     /// What is found that an exception may let be: whether RBAC grants its use is not known.
     #[must_use]
     pub fn unknown_grants(&self) -> Vec<UnknownGrant<'p>> {
         let mut unknown = Vec::new();
         for judged in self.judged().filter(|judged| judged.active.has_exceptions()) {
-            if let Some(exception) = judged.active.exception_in_doubt(self.checked, judged.finding) {
+            if let Some(exception) = judged.active.exceptions_in_doubt(self.checked, judged.finding).next() {
                 let (control, path) = (judged.control(), judged.finding.whole_path());
                 unknown.push(UnknownGrant { control, path, exception });
             }
@@ -137,7 +148,8 @@ impl<'p> Verdict<'p> {
     }
 
     /// A line for each exception that is about what the pod is refused for, and does not hold.
-    pub(super) fn failed_exceptions(&self) -> Vec<String> {
+    #[must_use]
+    pub fn failed_exceptions(&self) -> Vec<String> {
         let mut failed: Vec<(&'p Exception, Standing<'p>)> = Vec::new();
         let denying = self.controls().filter(|(_, control)| control.active.actions.deny && control.remains());
         for (_, control) in denying {

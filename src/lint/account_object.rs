@@ -11,7 +11,7 @@ use crate::lint::place;
 use crate::lint::pod_identities::PodIdentityObject;
 use crate::lint::wrong_types;
 use crate::path::Path;
-use crate::policy::{Binding, BindingKind, CLUSTER_ROLE, RoleRule, Snapshot};
+use crate::policy::{Binding, BindingKind, CLUSTER_ROLE, RoleRule, Snapshot, UNKNOWN_NAMESPACE};
 use crate::yaml::YamlError;
 
 const SERVICE_ACCOUNT: &str = "ServiceAccount";
@@ -82,11 +82,11 @@ impl AccountObject {
         };
         Ok(Some(match item.kind {
             SERVICE_ACCOUNT => Self::Account { namespace, name, account: fields.account() },
-            ROLE_BINDING => Self::Binding { namespace, name, binding: fields.binding() },
+            ROLE_BINDING => Self::Binding { namespace: known(namespace), name, binding: fields.binding() },
             CLUSTER_ROLE_BINDING => {
                 Self::Binding { namespace: String::new(), name, binding: fields.binding() }
             }
-            ROLE => Self::Role { namespace, name, rules: Some(fields.rules) },
+            ROLE => Self::Role { namespace: known(namespace), name, rules: Some(fields.rules) },
             _ => {
                 let rules = (!fields.is_aggregated).then_some(fields.rules);
                 Self::Role { namespace: String::new(), name, rules }
@@ -118,6 +118,11 @@ impl AccountObject {
             Self::PodIdentity(object) => object.put(snapshot.pod_identities_mut()),
         }
     }
+}
+
+/// The namespace of a Role or RoleBinding, which holds in one alone even where nobody knows in which.
+fn known(namespace: String) -> String {
+    if namespace.is_empty() { UNKNOWN_NAMESPACE.to_owned() } else { namespace }
 }
 
 impl OwnedRule {

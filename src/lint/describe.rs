@@ -18,11 +18,18 @@ pub(super) fn describe(template: &Template<'_>, written: &Node, assessed: Assess
     let to_do = diagnostics.iter().filter(|diagnostic| diagnostic.is_to_do());
     let strictest = to_do.map(|diagnostic| diagnostic.severity).max();
     let text = standard_text(verdict, openness);
+    let ending = verdict.ending_warnings();
     let verdict_of_pod = match strictest {
         Some(Severity::Deny) => ObjectVerdict::Deny,
         _ if !assessed.unresolved.is_empty() => ObjectVerdict::Unresolved,
         Some(Severity::Warn) => ObjectVerdict::Warn,
+        // The webhook warns of them.
+        _ if !ending.is_empty() => ObjectVerdict::Warn,
         Some(Severity::Audit) | None => ObjectVerdict::Allow,
+    };
+    let failed = match verdict_of_pod {
+        ObjectVerdict::Deny => verdict.failed_exceptions(),
+        ObjectVerdict::Allow | ObjectVerdict::Warn | ObjectVerdict::Unresolved => Vec::new(),
     };
     let summary = strictest.map(|severity| PodSummary::new(pod, verdict, &diagnostics, severity, openness));
     PodReport {
@@ -36,6 +43,13 @@ pub(super) fn describe(template: &Template<'_>, written: &Node, assessed: Assess
         unresolved: assessed.unresolved,
         identity: Vec::new(),
         accounts: Vec::new(),
+        exceptions: verdict.exceptions_in_play(),
+        exception_notes: ending.into_iter().map(of_linter).chain(failed).collect(),
         summary,
     }
+}
+
+/// A warning of the webhook, without the name that it begins with among those of others.
+fn of_linter(warning: String) -> String {
+    warning.strip_prefix("podgate: ").map(|text| format!("warning: {text}")).unwrap_or(warning)
 }

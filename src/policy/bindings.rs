@@ -31,6 +31,9 @@ pub const USE_IDENTITY: &str = "use-managed-identity";
 /// Everything, in a rule.
 pub(super) const EVERY: &str = "*";
 
+/// The namespace of a Role or RoleBinding of a file that names none, where nobody knows which it will be: no namespace has this name.
+pub const UNKNOWN_NAMESPACE: &str = "?";
+
 /// Whom a binding names.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Subject {

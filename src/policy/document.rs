@@ -1,5 +1,7 @@
 //! A document of a policy file, and the faults found in it.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -60,6 +62,12 @@ impl<'r> DocumentReader<'r> {
     /// Reports a fault, unless it may only be a consequence of what does not fit the schema in the same place.
     pub(super) fn fault(&mut self, path: &Path<'_>, message: impl Into<String>) {
         self.faults.fault(path, message);
+    }
+
+    /// Keeps where an exception is written.
+    pub(super) fn note_place(&mut self, exception: &Arc<str>, path: &Path<'_>) {
+        let place = self.faults.locate(path);
+        self.policies.places.insert(Arc::clone(exception), place);
     }
 
     /// Reports what is legal and hardly meant.

@@ -171,7 +171,7 @@ impl ContainerScope {
 }
 
 impl ExceptedValue {
-    fn is(&self, found: Found<'_>) -> bool {
+    pub(super) fn is(&self, found: Found<'_>) -> bool {
         match (self, found) {
             (Self::Bool(value), Found::Bool(found)) => *value == found,
             (Self::Integers(least, most), Found::Integer(found)) => (*least..=*most).contains(&found),
@@ -185,7 +185,7 @@ impl ExceptedValue {
 }
 
 /// Whether a path leads up somewhere.
-fn has_parent(text: &str) -> bool {
+pub(super) fn has_parent(text: &str) -> bool {
     text.split('/').any(|step| step == "..")
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::policy::bindings::{Binding, Bindings, CLUSTER_ADMIN, EVERY, RoleRule};
+use crate::policy::bindings::{Binding, Bindings, CLUSTER_ADMIN, EVERY, RoleRule, UNKNOWN_NAMESPACE};
 use crate::policy::exception::{EXCEPTION_GROUP, EXCEPTION_RESOURCE, USE_EXCEPTION};
 
 /// The exceptions that each role lets whoever has it use, by the role's namespace (empty for a ClusterRole) and name.
@@ -37,20 +37,42 @@ impl Bindings {
     #[must_use]
     pub fn may_use_exception(&self, namespace: &str, account: &str, exception: &str) -> Option<bool> {
         let mut is_certain = self.knows_bindings();
-        let holds = |of: &str| of.is_empty() || of == namespace;
-        let own =
-            self.bindings.iter().filter(|((of, _), binding)| holds(of) && binding.names(namespace, account));
+        let may_hold = |of: &str| of.is_empty() || of == namespace || of == UNKNOWN_NAMESPACE;
+        let own = self
+            .bindings
+            .iter()
+            .filter(|((of, _), binding)| may_hold(of) && binding.names(namespace, account));
         for ((of, _), binding) in own {
-            match self.exceptions_of(of, binding) {
-                Some(names) if names.iter().any(|name| [EVERY, exception].contains(&name.as_ref())) => {
-                    return Some(true);
-                }
-                Some(_) => {}
-                None if binding.cluster_role.as_deref() == Some(CLUSTER_ADMIN) => return Some(true),
+            match self.grants(of, binding, exception) {
+                Some(true) if of.as_ref() != UNKNOWN_NAMESPACE => return Some(true),
+                Some(false) => {}
+                Some(true) | None => is_certain = false,
+            }
+        }
+        is_certain.then_some(false)
+    }
+
+    /// Whether any binding lets any service account use an exception; `None` where that cannot be told.
+    #[must_use]
+    pub fn grants_to_anybody(&self, exception: &str) -> Option<bool> {
+        let mut is_certain = self.knows_bindings();
+        for ((of, _), binding) in &self.bindings {
+            match self.grants(of, binding, exception) {
+                Some(true) => return Some(true),
+                Some(false) => {}
                 None => is_certain = false,
             }
         }
         is_certain.then_some(false)
+    }
+
+    /// Whether the role of a binding in this namespace lets whoever has it use an exception; `None` where the role is not known.
+    fn grants(&self, namespace: &str, binding: &Binding, exception: &str) -> Option<bool> {
+        let is_it = |name: &Box<str>| [EVERY, exception].contains(&name.as_ref());
+        match self.exceptions_of(namespace, binding) {
+            Some(names) => Some(names.iter().any(is_it)),
+            None => (binding.cluster_role.as_deref() == Some(CLUSTER_ADMIN)).then_some(true),
+        }
     }
 
     /// The exceptions of the role of a binding in this namespace; `None` where the role is not known.
@@ -128,6 +150,9 @@ mod tests {
             ("team", "team", false, rule(([""], ["securityexceptions"], ["use"]), &[]), Some(false)),
             ("other", "other", false, rule(RIGHT, &["rdma"]), Some(false)),
             ("team", "other", false, rule(RIGHT, &["rdma"]), None),
+            ("?", "?", false, rule(RIGHT, &["rdma"]), None),
+            ("?", "", true, rule(RIGHT, &["rdma"]), None),
+            ("?", "?", false, rule(RIGHT, &["other"]), Some(false)),
         ] {
             let mut bindings = Bindings::default();
             bindings.set_known(BindingKind::Role);

@@ -33,6 +33,7 @@ mod migration;
 mod namespaces;
 mod no_pod;
 mod object;
+mod overlap;
 mod own_defaults;
 mod placed;
 mod pod_security;
@@ -59,7 +60,9 @@ use crate::pod::Changes;
 
 pub use actions::{Actions, Mode, Relaxation};
 pub use azure_ml::{AzureMachineLearning, AzureMlCompute, AzureMlExemption};
-pub use bindings::{Binding, BindingKind, Bindings, CLUSTER_ROLE, IDENTITY_GROUP, RoleRule, USE_IDENTITY};
+pub use bindings::{
+    Binding, BindingKind, Bindings, CLUSTER_ROLE, IDENTITY_GROUP, RoleRule, UNKNOWN_NAMESPACE, USE_IDENTITY,
+};
 pub use built_in::BUILT_IN;
 pub use common::day;
 pub use error::PolicyError;
@@ -80,7 +83,7 @@ pub use lookup::{AccountState, Answers, Lookup, LookupAnswer, LookupError, MOST_
 pub use migration::{Migration, MigrationMode};
 pub use namespaces::NamespaceMetadata;
 pub use pod_security::{Action, LabelFault, LevelVersion, Levels, PodSecurityConfiguration, joined};
-pub use policies::Policies;
+pub use policies::{ExceptionPlaces, Policies};
 pub use rule::{ActiveControl, Rule, RuleSource};
 pub use scope::Scope;
 pub use selector::{Selector, is_namespace};

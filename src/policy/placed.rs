@@ -72,6 +72,12 @@ impl<'r> PlacedFaults<'r> {
         PolicyError::new(self.file, at.line, at.column, placed(path, message.into()))
     }
 
+    /// The place of what is at a path: `policies/ml.yaml:9:5`.
+    pub(crate) fn locate(&self, path: &Path<'_>) -> String {
+        let at = self.place(path);
+        format!("{}:{}:{}", self.file, at.line, at.column)
+    }
+
     /// Where what is at a path is written.
     pub(crate) fn place(&self, path: &Path<'_>) -> yaml::Span {
         self.document.root.locate(path).span

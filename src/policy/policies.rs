@@ -1,5 +1,6 @@
 //! The policies of all files, or every fault of all files.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -18,7 +19,11 @@ pub struct Policies {
     pub(super) shared: SharedParts,
     /// The schema of each kind that was read: it takes longer to make than a policy to read.
     schemas: Vec<(PolicyKind, Arc<Value>)>,
+    pub(super) places: ExceptionPlaces,
 }
+
+/// Where exceptions are written, by their names: `policies/ml.yaml:9:5`.
+pub type ExceptionPlaces = HashMap<Arc<str>, String>;
 
 impl Policies {
     /// No policy yet. None may reach the `reserved` namespaces.
@@ -30,6 +35,7 @@ impl Policies {
             warnings: Vec::new(),
             shared: SharedParts::default(),
             schemas: Vec::new(),
+            places: ExceptionPlaces::new(),
         }
     }
 
@@ -47,6 +53,12 @@ impl Policies {
     #[must_use]
     pub fn warnings(&self) -> &[PolicyError] {
         &self.warnings
+    }
+
+    /// Where each exception is written.
+    #[must_use]
+    pub fn exception_places(&self) -> &ExceptionPlaces {
+        &self.places
     }
 
     /// The policies, once all files are read.

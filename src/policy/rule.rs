@@ -243,18 +243,17 @@ impl ActiveControl {
         });
     }
 
-    /// The first exception that would let a finding be if RBAC grants its use, which cannot be told.
-    #[must_use]
-    pub fn exception_in_doubt<'p>(
+    /// The exceptions that would let a finding be if RBAC grants their use, which cannot be told.
+    pub fn exceptions_in_doubt<'p>(
         &'p self,
         checked: CheckedPod<'p>,
         finding: &Finding<'p>,
-    ) -> Option<&'p Exception> {
-        let in_doubt = |exception: &&Arc<Exception>| {
+    ) -> impl Iterator<Item = &'p Exception> {
+        let in_doubt = move |exception: &&Exception| {
             matches!(exception.standing(checked), Standing::GrantUnknown(_))
                 && exception.covers(checked, self.control, finding)
         };
-        self.exceptions.iter().find(in_doubt).map(AsRef::as_ref)
+        self.exceptions.iter().map(AsRef::as_ref).filter(in_doubt)
     }
 
     /// Whether any exception is about it.

@@ -185,6 +185,12 @@ impl Snapshot {
         self.bindings.granted(namespace, name, exceptions)
     }
 
+    /// Whether any service account may use an exception ([`Bindings::grants_to_anybody`]). `None` where that cannot be told.
+    #[must_use]
+    pub fn grants_to_anybody(&self, exception: &str) -> Option<bool> {
+        self.bindings.grants_to_anybody(exception)
+    }
+
     /// The identities of AAD Pod Identity, and their bindings. Those of a cluster are looked up.
     #[must_use]
     pub fn pod_identities(&self) -> &PodIdentities {

@@ -132,7 +132,10 @@ impl DocumentReader<'_> {
         for (index, written) in written.into_iter().enumerate() {
             let at = path("spec.exceptions").index(index);
             self.check_exception_name(&at, &written.name, &exceptions);
-            exceptions.extend(self.exception(policy, written, &at, rules).map(Arc::new));
+            if let Some(exception) = self.exception(policy, written, &at, rules) {
+                self.note_place(&exception.name, &at);
+                exceptions.push(Arc::new(exception));
+            }
         }
         exceptions
     }
@@ -305,18 +308,7 @@ fn is_of(value: &Value, kind: FoundValue) -> bool {
 
 /// What can be named of a control, and how.
 fn legal_values(control: &Control) -> String {
-    let kinds: Vec<&str> = control
-        .values
-        .iter()
-        .map(|kind| match kind {
-            FoundValue::Bool(true) => "true",
-            FoundValue::Bool(false) => "false",
-            FoundValue::Integer => "a number or a range such as \"1000-2000\"",
-            FoundValue::Text => "a text",
-            FoundValue::Capability => "a capability such as IPC_LOCK",
-            FoundValue::VolumeSource => "a type of volume such as hostPath, or the path of one",
-        })
-        .collect();
+    let kinds: Vec<&str> = control.values.iter().map(|kind| kind.in_words()).collect();
     if kinds.is_empty() { "leave values out".to_owned() } else { format!("name {}", either(&kinds)) }
 }
 

@@ -3,7 +3,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -42,6 +42,8 @@ pub(crate) struct Parts<'p> {
     pub(crate) identity: &'p str,
     /// Further flags of podgate.
     pub(crate) flags: &'p [&'p str],
+    /// Whose rights podgate has; without it those of whoever made the cluster.
+    pub(crate) kubeconfig: Option<&'p Path>,
     /// What the name of the mutating configuration begins with: API servers call webhooks in the order of these names.
     pub(crate) prefix: &'p str,
 }
@@ -53,6 +55,7 @@ impl Default for Parts<'_> {
             policy: podgate::policy::BUILT_IN,
             identity: IDENTITY,
             flags: &[],
+            kubeconfig: None,
             prefix: "00-",
         }
     }
@@ -98,12 +101,13 @@ impl Gate {
         let policies = TempDir::new().unwrap();
         fs::write(policies.path().join("built-in.yaml"), parts.policy).unwrap();
         fs::write(policies.path().join("identity.yaml"), parts.identity).unwrap();
+        let kubeconfig = parts.kubeconfig.map_or_else(|| cluster.kubeconfig(), Path::to_owned);
         let further: Vec<&OsStr> = parts.flags.iter().map(OsStr::new).collect();
         let podgate = Podgate::start(
             &[
                 &[
                     "--kubeconfig".as_ref(),
-                    cluster.kubeconfig().as_os_str(),
+                    kubeconfig.as_os_str(),
                     "--policy".as_ref(),
                     policies.path().as_os_str(),
                     "--tls-cert".as_ref(),

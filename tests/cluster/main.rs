@@ -19,6 +19,7 @@ mod azure_webhook;
 mod control_plane;
 mod doctor;
 mod end_to_end;
+mod exceptions;
 mod gate;
 mod guards;
 mod installation;

@@ -45,6 +45,8 @@ pub(crate) enum Fault {
     RetryAfter(u32),
     /// A page that is none of an API server's.
     Page(u16),
+    /// A body of this code.
+    Body(u16, &'static str),
     /// JSON that breaks off.
     Garbage,
     /// Nothing, ever.
@@ -85,6 +87,8 @@ struct Kept {
     faults: Vec<(Verb, &'static str, Fault)>,
     /// Every call: `GET /api/v1/namespaces/a`, with ` meta` behind it if metadata was asked for.
     calls: Vec<String>,
+    /// The questions whether somebody may do something that were answered.
+    access_reviews: Vec<Value>,
     can_stream: bool,
     ends_lists: bool,
     /// Watches that are open, and are told nothing.
@@ -265,6 +269,10 @@ impl Api {
         self.kept().calls.iter().filter(|call| call.contains(containing)).cloned().collect()
     }
 
+    pub(crate) fn access_reviews(&self) -> Vec<Value> {
+        self.kept().access_reviews.clone()
+    }
+
     fn fault_of(&self, verb: Verb, path: &str) -> Option<Fault> {
         let kept = self.kept();
         let fault = kept.faults.iter().find(|(of, part, _)| *of == verb && path.contains(part));
@@ -340,12 +348,16 @@ async fn answer(State(api): State<Api>, request: Request) -> Response {
     }
 }
 
-/// Allows what was put at `/allowed/USER/VERB/GROUP/RESOURCE`.
+/// Allows what was put at `/allowed/USER/VERB/GROUP/RESOURCE`, with the namespace and the name behind it that are asked about.
 fn review_access(api: &Api, body: &[u8]) -> Response {
     let mut review: Value = serde_json::from_slice(body).unwrap();
     let asked = &review["spec"]["resourceAttributes"];
     let parts = [&review["spec"]["user"], &asked["verb"], &asked["group"], &asked["resource"]];
-    let path = parts.map(|part| part.as_str().unwrap()).join("/");
+    let mut path = parts.map(|part| part.as_str().unwrap()).join("/");
+    for part in ["namespace", "name"].iter().filter_map(|part| asked[*part].as_str()) {
+        path = format!("{path}/{part}");
+    }
+    api.kept().access_reviews.push(review.clone());
     review["status"] = json!({"allowed": api.kept().objects.contains_key(&format!("/allowed/{path}"))});
     ok(&review)
 }
@@ -384,6 +396,11 @@ async fn faulty(fault: Fault) -> Response {
                 .unwrap()
         }
         Fault::Page(code) => Response::builder().status(code).body("<html>no".into()).unwrap(),
+        Fault::Body(code, text) => Response::builder()
+            .status(code)
+            .header("content-type", "application/json")
+            .body(text.into())
+            .unwrap(),
         Fault::Garbage => ok_text("{\"items\": [{\"data\": {\"tls.key\": \"c2VjcmV0\""),
         Fault::Silence => std::future::pending().await,
         Fault::Reset => {

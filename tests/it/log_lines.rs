@@ -31,7 +31,7 @@ const HOSTILE: [&str; 10] = [
 ];
 
 /// The fields that a line about a review may have.
-const OF_REVIEWS: [&str; 20] = [
+const OF_REVIEWS: [&str; 21] = [
     "uid",
     "webhook",
     "operation",
@@ -46,6 +46,7 @@ const OF_REVIEWS: [&str; 20] = [
     "code",
     "refusal",
     "controls",
+    "exceptions",
     "patch_operations",
     "dry_run",
     "error",

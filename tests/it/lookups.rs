@@ -20,7 +20,8 @@ fn most_calls(since: Instant) -> usize {
     BURST + (since.elapsed().as_secs_f64() * A_SECOND).ceil() as usize
 }
 
-async fn serve(api: &Api, files: &[(&str, &str)], arguments: &[&str]) -> Process {
+/// podgate before an API server, once it is ready.
+pub(crate) async fn serve(api: &Api, files: &[(&str, &str)], arguments: &[&str]) -> Process {
     let (folder, path) = api.kubeconfig();
     let kubeconfig = std::fs::read_to_string(path).unwrap();
     drop(folder);

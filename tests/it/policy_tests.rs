@@ -188,6 +188,16 @@ fn every_policy_that_we_ship_does_what_its_test_expects() {
     }
 }
 
+/// Before, near and after the end of an exception, and without its conditions.
+#[test]
+fn the_example_of_an_exception_does_what_its_test_expects() {
+    let ended = test(&of_repository(""), &["examples/exceptions/tests"]);
+    assert_eq!((ended.code, ended.errors.as_str()), (0, ""), "{}", ended.output);
+    let days = ["2027-03-17", "2027-03-31", "2027-04-01"];
+    let text = fs::read_to_string(of_repository("examples/exceptions/tests/rdma-memlock.yaml")).unwrap();
+    assert!(days.iter().all(|day| text.contains(&format!("at: {day}"))), "{text}");
+}
+
 #[test]
 fn the_schemas_of_policy_tests_are_current() {
     let schema = format!("{:#}\n", podgate::policy_test::json_schema());

@@ -16,6 +16,7 @@ use crate::evaluate::by_standard;
 use crate::finding::Finding;
 use crate::json::Reader;
 use crate::pod::Pod;
+use crate::text::either;
 
 use find::{find, introduces_code};
 use parameters::{Parameter, filling_in, parameters_of};
@@ -124,6 +125,7 @@ fn plain(control: &Control) -> String {
         let _ = writeln!(text, "  {field}");
     }
     push_plain_parameters(&mut text, control);
+    let _ = writeln!(text, "\nAn exception can name: {}", excepted_values(control));
     text.push_str("\nTo fix it:\n");
     push_wrapped(&mut text, doc.fix);
     text.push_str("\nFor example:\n");
@@ -188,6 +190,12 @@ fn is_filled_in(control: &Control) -> bool {
     findings.iter().any(|of_control| {
         of_control.control == control && of_control.kept().iter().any(Finding::is_auto_fixable)
     })
+}
+
+/// What an exception of it can name in its `values`.
+fn excepted_values(control: &Control) -> String {
+    let kinds: Vec<&str> = control.values.iter().map(|kind| kind.in_words()).collect();
+    if kinds.is_empty() { "no values".to_owned() } else { either(&kinds) }
 }
 
 /// Whether Kubernetes' own policies could say the same.
@@ -266,6 +274,7 @@ fn section(control: &Control) -> String {
         let _ = writeln!(text, "- `{field}`");
     }
     push_parameters(&mut text, control);
+    let _ = writeln!(text, "\nAn exception can name: {}.", excepted_values(control));
     let _ = write!(text, "\nTo fix it: {}\n\n```yaml\n{}```\n", doc.fix, doc.example);
     text
 }

@@ -16,7 +16,7 @@ pub(crate) struct PolicyArgs {
 
 #[derive(Debug, clap::Subcommand)]
 enum PolicyCommand {
-    Check(check::CheckArgs),
+    Check(Box<check::CheckArgs>),
     Test(Box<test::TestArgs>),
 }
 

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use crate::lint::misplaced::Misplaced;
-use crate::lint::report::{FindingReport, Layout, ObjectReport, Report, identity};
+use crate::lint::report::{FindingReport, Layout, ObjectReport, Report, exceptions, identity};
 use crate::text::{Printable, one_line};
 use crate::workload::Unresolved;
 
@@ -19,6 +19,7 @@ pub fn write(report: &Report, layout: Layout, output: &mut impl Write) -> io::Re
             write_finding(object, finding, output)?;
         }
         identity::write_concise(object, layout, output)?;
+        exceptions::write_concise(object, layout, output)?;
         for note in object.misplaced.iter().filter(|_| layout.shows_notes) {
             let Misplaced { field, line, column, message, .. } = note;
             let place = one_line(&object.file);

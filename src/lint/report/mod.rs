@@ -3,6 +3,7 @@
 //! Its fields are those of the JSON format, version 1. Fields may be added; those that are there do not change.
 
 pub mod concise;
+mod exceptions;
 mod finding;
 mod fold;
 mod identity;
@@ -14,7 +15,8 @@ pub mod summary;
 pub mod text;
 pub mod unresolved;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -142,6 +144,13 @@ pub struct PodReport {
     /// The service accounts that it acts as, or is to, by namespace and name.
     #[serde(skip)]
     pub(in crate::lint) accounts: Vec<(String, String)>,
+    /// The exceptions that let something of it be, or may: whether RBAC grants their use is not known.
+    #[serde(skip)]
+    pub exceptions: BTreeSet<Arc<str>>,
+    /// What is to be said of exceptions: those that let something be and end soon and, of a pod that is refused, those that
+    /// would and do not hold.
+    #[serde(rename = "exceptionNotes", skip_serializing_if = "Vec::is_empty")]
+    pub exception_notes: Vec<String>,
     /// Each field that violates a policy, once.
     pub findings: Vec<FindingReport>,
     /// What people read; `None` if there is nothing to do.
@@ -163,6 +172,8 @@ impl PodReport {
             unresolved,
             identity: Vec::new(),
             accounts: Vec::new(),
+            exceptions: BTreeSet::new(),
+            exception_notes: Vec::new(),
             findings: Vec::new(),
             summary: None,
         }

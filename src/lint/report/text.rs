@@ -9,7 +9,9 @@ use std::io::{self, Write};
 use crate::evaluate::{Line, Severity};
 use crate::lint::misplaced::Misplaced;
 use crate::lint::report::fold::{Fold, FoldedPod, fold};
-use crate::lint::report::{Layout, ObjectReport, Report, SuggestedChange, identity, statistics, unresolved};
+use crate::lint::report::{
+    Layout, ObjectReport, Report, SuggestedChange, exceptions, identity, statistics, unresolved,
+};
 use crate::text::{counted, one_line, printable};
 
 /// How far in the lines are that belong to a headline.
@@ -32,6 +34,7 @@ pub fn write(report: &Report, layout: Layout, output: &mut impl Write) -> io::Re
         write_standard_text(standard, fold, layout, output)?;
     }
     identity::write(report, layout, output)?;
+    exceptions::write(report, layout, output)?;
     unresolved::write(report, layout, output)?;
     if layout.shows_notes {
         for object in &report.objects {

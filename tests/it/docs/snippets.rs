@@ -39,7 +39,10 @@ enum Snippet {
 
 /// The keys of parts, each list for one kind of snippet.
 const PARTS: [(Snippet, &[&str]); 4] = [
-    (Snippet::OfPolicy, &["standard", "controls", "match", "mode", "defaults", "exemptions", "templates"]),
+    (
+        Snippet::OfPolicy,
+        &["standard", "controls", "match", "mode", "defaults", "exemptions", "exceptions", "templates"],
+    ),
     (
         Snippet::OfPod,
         &[

@@ -1,6 +1,6 @@
 //! The linter goes by the same exceptions, as of any day, and by the Roles and bindings that it is given.
 
-use podgate::lint::report::ObjectVerdict;
+use podgate::lint::report::{Layout, ObjectVerdict, concise, text};
 use podgate::lint::{Input, Options, Report, run};
 use serde_json::Value as Json;
 
@@ -9,6 +9,10 @@ use crate::policies::policies;
 
 const MEMLOCK: &str = "{controls: [capabilities_restricted], values: [IPC_LOCK]}";
 const GRANTED: &str = "{controls: [capabilities_restricted], values: [IPC_LOCK], grantedBy: rbac}";
+
+/// Writes a report in one of its forms.
+type Write = fn(&Report, Layout, &mut Vec<u8>) -> std::io::Result<()>;
+
 const ROLE: &str = "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: use, namespace: team}\nrules:\n\
                     - {apiGroups: [podgate.dev], resources: [securityexceptions], resourceNames: [e0], verbs: [use]}\n";
 const BINDING: &str = "apiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {name: use, namespace: team}\n\
@@ -32,12 +36,30 @@ fn pod_verdict(report: &Report) -> ObjectVerdict {
 
 #[test]
 fn an_exception_holds_as_of_a_day() {
-    for (day, expected) in [
-        (Some("2027-03-31"), ObjectVerdict::Allow),
-        (Some("2027-04-01"), ObjectVerdict::Deny),
-        (None, ObjectVerdict::Deny),
+    let ending = "warning: \"ml\": exception e0 ends today (2027-03-31): ask ask-me";
+    let ended = "the exception e0 allowed some of it until 2027-03-31 and has ended: ask ask-me";
+    let undated = "whether the exception e0 holds is not known without a date";
+    for (day, expected, notes) in [
+        (Some("2027-03-16"), ObjectVerdict::Allow, &[][..]),
+        (Some("2027-03-31"), ObjectVerdict::Warn, &[ending]),
+        (Some("2027-04-01"), ObjectVerdict::Deny, &[ended]),
+        (None, ObjectVerdict::Deny, &[undated]),
     ] {
-        assert_eq!(pod_verdict(&linted(MEMLOCK, day, &[])), expected, "{day:?}");
+        let report = linted(MEMLOCK, day, &[]);
+        assert_eq!(pod_verdict(&report), expected, "{day:?}");
+        assert_eq!(report.objects[0].pods[0].exception_notes, notes, "{day:?}");
+        for (write, marks) in [
+            (text::write as Write, ["f.yaml:1:1: Pod team/p: ", ""]),
+            (concise::write as Write, ["f.yaml:1:1: note: ", " (Pod team/p)"]),
+        ] {
+            let mut output = Vec::new();
+            write(&report, Layout::default(), &mut output).unwrap();
+            let output = String::from_utf8(output).unwrap();
+            let lines: Vec<String> =
+                notes.iter().map(|note| format!("{}{note}{}", marks[0], marks[1])).collect();
+            let is_note = |line: &&str| lines.iter().any(|note| note == line);
+            assert_eq!(output.lines().filter(is_note).count(), notes.len(), "{output}");
+        }
     }
 }
 
@@ -62,10 +84,14 @@ fn what_is_excepted_is_reported_with_its_exception() {
 
 #[test]
 fn roles_and_bindings_decide_or_else_it_stays_unresolved() {
-    let day = Some("2027-03-31");
+    let day = Some("2027-03-01");
     let other = BINDING.replace("name: default", "name: other");
+    let nowhere = [ROLE, BINDING].map(|text| text.replace("name: use, namespace: team", "name: use"));
     for (objects, expected) in [
         (&[][..], ObjectVerdict::Unresolved),
+        // They hold in one namespace, and nobody knows in which.
+        (&[nowhere[0].as_str(), nowhere[1].as_str()], ObjectVerdict::Unresolved),
+        (&[ROLE, nowhere[1].as_str()], ObjectVerdict::Unresolved),
         (&[ROLE], ObjectVerdict::Unresolved),
         (&[ROLE, BINDING], ObjectVerdict::Allow),
         (&[BINDING], ObjectVerdict::Unresolved),

@@ -1,5 +1,8 @@
 //! Exceptions: what they let be and what not, until when, and for whom; from a policy file and a review to the answer.
 
+mod asked;
+mod checked;
+mod example;
 mod faults;
 mod grants;
 mod linted;
