@@ -27,6 +27,7 @@ mod subresource;
 mod template_warnings;
 mod templates;
 mod unjudged;
+mod validation;
 
 pub use decision::{Counted, CountedResource, Decision, Operation, Outcome, Webhook};
 pub use existing_pods::ExistingPods;

@@ -10,25 +10,20 @@ use crate::admission::decision::{CountedResource, Decision, Operation, Webhook};
 use crate::admission::dispatch::{ToJudge, check_version, read_mode, to_judge};
 use crate::admission::error::{Interrupt, ReviewError};
 use crate::admission::exemption::Exemption;
-use crate::admission::grants::PodGrants;
 use crate::admission::identity::check_identity;
 use crate::admission::mutation::mutate;
-use crate::admission::outcome::{
-    Task, audit_text, deny, enforced, exceptions_text, one_line, origin_of_new, refuse_unjudged, switch_text,
-    too_long,
-};
+use crate::admission::outcome::{Task, deny, one_line, origin_of_new, refuse_unjudged, too_long};
+use crate::admission::pod_security;
 use crate::admission::reply::{Answer, Reply, Unanswerable};
 use crate::admission::request::{Envelope, NamedObject, Request};
 use crate::admission::templates::TemplateReview;
-use crate::admission::{pod_security, unjudged};
-use crate::controls::Grants;
-use crate::evaluate::{Context, Refusal, Severity, evaluate, findings_of};
+use crate::admission::validation::validate;
 use crate::identity::Providers;
 use crate::json::{ErrorKind, Reader};
 use crate::pod::Changes;
 use crate::policy::{
     Answers, IndexedNamespace, Lookup, LookupAnswer, LookupError, NamespacePolicies,
-    PodSecurityConfiguration, PolicyIndex, PolicySet, SecurityPolicy, Snapshot,
+    PodSecurityConfiguration, PolicyIndex, PolicySet, Snapshot,
 };
 use crate::text::quoted;
 use crate::workload::Kinds;
@@ -218,7 +213,7 @@ impl Reviewer {
         let task = Task { operation, request, workload, object, pod, changes, namespace, policies, today };
         match webhook {
             Webhook::Validate => {
-                self.validate(&task, view, response, decision)?;
+                validate(&task, self.policies(), view, response, decision)?;
                 let identities = (self.policies(), self.providers.as_ref());
                 check_identity(&task, identities, view, response, decision)?;
             }
@@ -317,88 +312,6 @@ impl Reviewer {
             CountedResource::Controller => judge.controller()?,
         }
         Ok(())
-    }
-
-    /// The policies that hold for what is judged.
-    fn security<'v>(&'v self, task: &Task<'_, '_>) -> impl Iterator<Item = &'v SecurityPolicy> {
-        task.policies.security(self.policies())
-    }
-
-    fn validate<'r, 'b>(
-        &'r self,
-        task: &Task<'_, 'b>,
-        view: ClusterView<'_>,
-        response: &mut Response<'r>,
-        decision: &mut Decision<'b>,
-    ) -> Result<(), Lookup> {
-        if task.policies.is_unjudged() {
-            if !task.changes.intersect(Changes::OF_STANDARD) {
-                // Asked for by policies of other namespaces: nobody is told with each label that is set.
-                return Ok(());
-            }
-            decision.is_unjudged = true;
-            let labels = task.namespace.labels();
-            response.warnings = unjudged::warnings(self.policies(), &task.request.namespace, labels);
-            return Ok(());
-        }
-        let policies = || self.security(task);
-        let grants = PodGrants::of(policies(), task.pod, task.context(Grants::default()), view)?;
-        let context = task.context(grants.told());
-        let verdict = evaluate(policies(), task.pod, context);
-        let is_pod = task.workload.is_pod();
-        let is_refused = is_pod && verdict.is_denied();
-        decision.record(policies().map(|policy| Arc::clone(&policy.name)), &verdict, is_refused);
-        if is_pod {
-            response.audit_annotations.enforce_policy = enforced(policies());
-        }
-        response.audit_annotations.exceptions = exceptions_text(&verdict);
-        if verdict.violations.is_empty() {
-            response.warnings = verdict.ending_warnings();
-            return Ok(());
-        }
-        response.audit_annotations.audit_violations = audit_text(&verdict, is_refused);
-        response.audit_annotations.switch = switch_text(&verdict);
-        if !is_pod {
-            if self.refuse_template(task, context, response, decision) {
-                return Ok(());
-            }
-            response.warnings = verdict.template_warnings(task.pod, None);
-            response.warnings.extend(verdict.ending_warnings());
-        } else if is_refused {
-            let denied = findings_of(&verdict, Severity::Deny);
-            let Refusal { message, code, .. } = task.refusal(&verdict, &denied);
-            decision.deny(403, code);
-            response.allowed = false;
-            response.status = Some(task.status(&verdict, &denied, message));
-        } else {
-            response.warnings = verdict.warnings(task.pod, task.existing().as_ref());
-            response.warnings.extend(verdict.ending_warnings());
-        }
-        Ok(())
-    }
-
-    /// Refuses an object whose pods would be refused, if a policy says so and its template is new. Whether it is refused.
-    fn refuse_template<'r, 'b>(
-        &'r self,
-        task: &Task<'_, 'b>,
-        context: Context<'_>,
-        response: &mut Response<'r>,
-        decision: &mut Decision<'b>,
-    ) -> bool {
-        let refusing = || self.security(task).filter(|policy| policy.refuses_templates);
-        if refusing().next().is_none() || !task.is_new_template() {
-            return false;
-        }
-        let verdict = evaluate(refusing(), task.pod, context);
-        if !verdict.is_denied_with_defaults() {
-            return false;
-        }
-        let denied = findings_of(&verdict, Severity::Deny);
-        let Refusal { message, code, .. } = task.refusal(&verdict, &denied);
-        decision.deny(403, code);
-        response.allowed = false;
-        response.status = Some(task.status(&verdict, &denied, message));
-        true
     }
 }
 

@@ -5,9 +5,10 @@ use std::hash::{BuildHasher as _, BuildHasherDefault, Hash, Hasher, RandomState}
 
 use crate::controls::Control;
 use crate::evaluate::code::code;
+use crate::evaluate::disposition::Severity;
 use crate::evaluate::existing::{ExistingPod, PodPart};
 use crate::evaluate::tally::{change_of, field_of};
-use crate::evaluate::verdict::{Judged, JudgedControl, Severity, Verdict, is_superseded};
+use crate::evaluate::verdict::{Judged, JudgedControl, Verdict, is_superseded};
 use crate::finding::{Finding, Subject};
 
 /// The kept findings of one severity, each field once: where two rules find the same, the narrower one.

@@ -6,7 +6,9 @@ mod code;
 mod context;
 mod control_findings;
 mod defaults;
+mod disposition;
 mod excepted;
+mod exceptions;
 mod existing;
 mod filling;
 mod group;
@@ -31,6 +33,7 @@ pub use code::{CODE_DIGITS, CODE_PREFIX, code, controls_of};
 pub use context::Context;
 pub use control_findings::{ControlFindings, MOST_FINDINGS};
 pub use defaults::Defaults;
+pub use disposition::{Disposition, Severity};
 pub use excepted::{Excepted, UnknownGrant, grants_needed};
 pub use existing::ExistingPod;
 pub use group::{code_of, findings_of, group, narrow};
@@ -38,7 +41,7 @@ pub use message::{Line, line, note, sentence};
 pub use refusal::{Refusal, Subject};
 pub use root_image::root_image_warning;
 pub use standard_text::StandardText;
-pub use verdict::{Disposition, Judged, JudgedControl, RuleViolations, Severity, Verdict};
+pub use verdict::{Judged, JudgedControl, RuleViolations, Verdict};
 
 /// Judges a pod by the policies that apply to it. At most [`MOST_FINDINGS`] findings of each violated control are
 /// kept, and fewer where many rules are violated in many ways.

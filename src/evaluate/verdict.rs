@@ -8,6 +8,7 @@ use crate::controls::{CheckedPod, Control};
 use crate::evaluate::context::Context;
 use crate::evaluate::control_findings::ControlFindings;
 use crate::evaluate::defaults::Defaults;
+use crate::evaluate::disposition::{Disposition, Severity};
 use crate::evaluate::excepted::{Excepted, add_excepted};
 use crate::evaluate::filling::{AllDefaults, Filling, ViolatedControl};
 use crate::finding::{Finding, Sink};
@@ -49,32 +50,6 @@ pub struct JudgedControl<'p> {
     pub(super) omitted_remaining: usize,
 }
 
-/// What follows from a finding: the strictest consequence.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Disposition {
-    /// The pod is refused for it.
-    Denied,
-    /// The user who made the request is warned.
-    Warned,
-    /// It is noted in the audit log.
-    Audited,
-    /// podgate's defaults fix it; those of a policy in the mode `Warn` or `Audit` would, if it were enforced.
-    FilledIn,
-    /// An exception lets it be.
-    Excepted,
-}
-
-/// The strictest consequence that a policy asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
-    /// A note in the audit log.
-    Audit,
-    /// A warning.
-    Warn,
-    /// The pod is refused.
-    Deny,
-}
-
 /// A finding with everything that was decided about it.
 #[derive(Debug, Clone, Copy)]
 pub struct Judged<'v, 'p> {
@@ -86,51 +61,6 @@ pub struct Judged<'v, 'p> {
     pub finding: &'v Finding<'p>,
     /// What follows from it.
     pub disposition: Disposition,
-}
-
-impl Disposition {
-    fn of(actions: Actions) -> Self {
-        match Severity::of(actions) {
-            Severity::Deny => Self::Denied,
-            Severity::Warn => Self::Warned,
-            Severity::Audit => Self::Audited,
-        }
-    }
-
-    /// Its name in reports.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Denied => "denied",
-            Self::Warned => "warned",
-            Self::Audited => "audited",
-            Self::FilledIn => "filledIn",
-            Self::Excepted => "excepted",
-        }
-    }
-}
-
-impl Severity {
-    /// Every severity, from lax to strict.
-    pub const ALL: [Self; 3] = [Self::Audit, Self::Warn, Self::Deny];
-
-    /// Its name in reports and metrics.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Audit => "audit",
-            Self::Warn => "warn",
-            Self::Deny => "deny",
-        }
-    }
-
-    fn of(actions: Actions) -> Self {
-        match actions {
-            Actions { deny: true, .. } => Self::Deny,
-            Actions { warn: true, .. } => Self::Warn,
-            Actions { .. } => Self::Audit,
-        }
-    }
 }
 
 impl<'p> Verdict<'p> {

@@ -4,11 +4,12 @@
 //! it on one line, among the warnings of others.
 
 use crate::evaluate::closing::{closing_warnings, distinct};
+use crate::evaluate::disposition::Severity;
 use crate::evaluate::existing::{ExistingPod, PodPart};
 use crate::evaluate::group::{code_of, group_judged, keep_narrower, narrow};
 use crate::evaluate::message::{LONGEST_WARNING, Line, line};
 use crate::evaluate::root_image::root_image_warning;
-use crate::evaluate::verdict::{Judged, Severity, Verdict};
+use crate::evaluate::verdict::{Judged, Verdict};
 use crate::pod::Pod;
 use crate::policy::Actions;
 

@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 
 use crate::assess::{Assessed, assess, assess_pod};
-use crate::controls::{Grants, PodOrigin};
+use crate::controls::PodOrigin;
 use crate::json::{self, Reader};
 use crate::lint::account_of_run::AccountOfRun;
 use crate::lint::describe::describe;
@@ -19,7 +19,7 @@ use crate::lint::unresolved::{missing_part, missing_parts};
 use crate::lint::wrong_types;
 use crate::path::Path;
 use crate::policy::{
-    PolicyError, PolicyIndex, PolicySet, SYSTEM_NAMESPACES, Scope, SecurityPolicy, Snapshot, is_namespace,
+    PolicyError, PolicyIndex, PolicySet, SYSTEM_NAMESPACES, Scope, SecurityPolicy, Snapshot,
 };
 use crate::workload::{
     Carried, Carries, CopyBudget, Kind, Kinds, Object, PodDefaults, References, Shape, Template, Unresolved,
@@ -37,20 +37,20 @@ const MOST_COPIED: usize = 1 << 20;
 /// Judges objects by policies.
 pub(super) struct Linter<'o> {
     /// The policies, and which of them hold in each Namespace that is known.
-    index: &'o PolicyIndex,
+    pub(super) index: &'o PolicyIndex,
     /// The namespace of objects that name none.
     namespace: &'o str,
     /// The custom resources that are known, and the objects that they may refer to.
     kinds: &'o Kinds,
     references: &'o References,
     /// Whether a policy selects namespaces by their labels, and whether one names them.
-    selects: (bool, bool),
+    pub(super) selects: (bool, bool),
     /// Whether objects are read as a gate reads them. With one standard alone they are read to the
     /// letter: a misspelt field is ignored, and nothing is filled in.
     is_gate: bool,
     check_tables: Option<CheckTables>,
     /// The day on which exceptions are asked whether they hold, and what tells which RBAC grants.
-    exceptions: (Option<Date>, &'o Snapshot),
+    pub(super) exceptions: (Option<Date>, &'o Snapshot),
     /// Judges identities; `None` where nothing asks for one.
     identity: Option<IdentityCheck<'o>>,
 }
@@ -126,7 +126,7 @@ impl<'o> Linter<'o> {
         nearly_known(self.kinds, api_version, kind)
     }
 
-    fn policies(&self) -> &'o PolicySet {
+    pub(super) fn policies(&self) -> &'o PolicySet {
         self.index.policies()
     }
 
@@ -346,24 +346,6 @@ impl<'o> Linter<'o> {
         ObjectName { namespace: namespace.to_owned(), name }
     }
 
-    /// The policies that hold for the pods of an object in a namespace, and where those come from.
-    fn judged_by<'n>(&'n self, namespace: &'n str) -> (Vec<&'o SecurityPolicy>, PodOrigin<'n>)
-    where
-        'o: 'n,
-    {
-        let (namespace, set) = (real(namespace), self.policies());
-        let (today, snapshot) = self.exceptions;
-        let grants = Grants::ToldBy(snapshot);
-        let from = PodOrigin { namespace, today, grants, ..PodOrigin::UNKNOWN };
-        match self.index.get(namespace) {
-            Some(known) => {
-                let annotations = Some(known.metadata().annotations());
-                (known.policies().security(set).collect(), PodOrigin { annotations, ..from })
-            }
-            None => (set.security_for(namespace, None).collect(), from),
-        }
-    }
-
     fn report(
         &self,
         item: &Item<'_>,
@@ -398,19 +380,4 @@ impl<'o> Linter<'o> {
         }
         Ok(workload.read(&mut reader)?.unwrap_or_default())
     }
-
-    /// Whether enough is known of the namespace: if not, every policy that may hold is taken to hold.
-    fn is_known(&self, namespace: &str) -> bool {
-        let namespace = real(namespace);
-        let (by_labels, by_name) = self.selects;
-        let are_labels_known =
-            || self.policies().is_reserved(namespace) || self.index.get(namespace).is_some();
-        self.policies().standard.is_some()
-            || (!by_name || !namespace.is_empty()) && (!by_labels || are_labels_known())
-    }
-}
-
-/// The namespace, if one can have this name. Else it stands for one that a template has yet to fill in, and may be any.
-fn real(namespace: &str) -> &str {
-    if is_namespace(namespace) { namespace } else { "" }
 }

@@ -18,6 +18,7 @@ mod exclude;
 mod file;
 mod identity;
 mod injected;
+mod judged_by;
 mod known_kinds;
 mod legal_fields;
 mod linter;

@@ -31,9 +31,8 @@ pub(super) struct AzureMlSpec {
 impl DocumentReader<'_> {
     pub(super) fn azure_ml(&mut self, object: Object<AzureMlSpec>) {
         let Object { metadata, spec, .. } = object;
-        let names: Vec<String> =
-            self.policies.set.azure_ml.iter().map(|registered| registered.name.clone()).collect();
-        self.check_name(&metadata.name, &names);
+        let is_taken = self.policies.set.azure_ml.iter().any(|registered| registered.name == metadata.name);
+        self.check_name(&metadata.name, is_taken);
         let AzureMlSpec { system_namespaces, compute, allow_workload_identity } = spec;
         let system_namespaces = system_namespaces.unwrap_or_default();
         let compute = compute.unwrap_or_default();

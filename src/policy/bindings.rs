@@ -7,8 +7,6 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use crate::policy::grants::ExceptionsOfRoles;
-
 /// The kind of a role without a namespace.
 pub const CLUSTER_ROLE: &str = "ClusterRole";
 
@@ -114,6 +112,9 @@ pub enum BindingKind {
 
 /// The name of a binding: its namespace, which is empty for a ClusterRoleBinding, and its own.
 type BindingName = (Box<str>, Box<str>);
+
+/// The exceptions that each role lets whoever has it use, by the role's namespace (empty for a ClusterRole) and name.
+type ExceptionsOfRoles = HashMap<(Box<str>, Box<str>), Vec<Box<str>>>;
 
 /// All bindings that are known.
 #[derive(Debug, Default, Clone)]

@@ -11,7 +11,7 @@ use crate::policy::written::NamespaceMatch;
 use crate::text::not_ascii;
 
 impl DocumentReader<'_> {
-    pub(super) fn check_name(&mut self, name: &str, others: &[String]) {
+    pub(super) fn check_name(&mut self, name: &str, is_taken: bool) {
         if !is_name(name) {
             self.fault(
                 &path("metadata.name"),
@@ -21,7 +21,7 @@ impl DocumentReader<'_> {
                 ),
             );
         }
-        if others.iter().any(|other| other == name) {
+        if is_taken {
             let message = format!("another policy is named \"{name}\"; give this one another name");
             self.fault(&path("metadata.name"), message);
         }

@@ -1,13 +1,9 @@
 //! Which exceptions the Roles and RoleBindings of files let a service account use, as the API server would tell.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::policy::bindings::{Binding, Bindings, CLUSTER_ADMIN, EVERY, RoleRule, UNKNOWN_NAMESPACE};
 use crate::policy::exception::{EXCEPTION_GROUP, EXCEPTION_RESOURCE, USE_EXCEPTION};
-
-/// The exceptions that each role lets whoever has it use, by the role's namespace (empty for a ClusterRole) and name.
-pub(super) type ExceptionsOfRoles = HashMap<(Box<str>, Box<str>), Vec<Box<str>>>;
 
 impl Bindings {
     /// Adds the rules of a Role, or of a ClusterRole, whose namespace is empty, as far as they are about exceptions.

@@ -22,9 +22,8 @@ const NAME: &str = "must be a name of lower-case letters, digits, - and .";
 impl DocumentReader<'_> {
     pub(super) fn identity(&mut self, object: Object<IdentitySpec>) {
         let Object { metadata, spec, .. } = object;
-        let names: Vec<String> =
-            self.policies.set.identity.iter().map(|policy| policy.name.to_string()).collect();
-        self.check_name(&metadata.name, &names);
+        let is_taken = self.policies.set.identity.iter().any(|policy| *policy.name == *metadata.name);
+        self.check_name(&metadata.name, is_taken);
         self.check_sense(&spec);
         let default_account = self.default_account(&spec);
         let IdentityMatch {

@@ -16,6 +16,7 @@ mod contradictions;
 mod document;
 mod error;
 mod exception;
+mod exceptions;
 mod exemption;
 mod file;
 mod file_name;

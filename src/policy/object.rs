@@ -36,7 +36,8 @@ impl DocumentReader<'_> {
             return self.fault(&path, what);
         }
         let Some(kind) = self.kind(&mut object) else { return };
-        for mismatch in schema::check(&self.policies.schema(kind), &mut object) {
+        let schema = self.policies.schema(kind.name(), || kind.json_schema());
+        for mismatch in schema::check(&schema, &mut object) {
             self.mismatch(mismatch);
         }
         match kind {

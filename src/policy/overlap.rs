@@ -147,7 +147,6 @@ fn meet(one: &Pattern, other: &Pattern) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::policy::{Policies, read_file};
 
     /// Two exceptions of a policy as they are written, without what all need.

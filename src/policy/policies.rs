@@ -7,7 +7,6 @@ use serde_json::Value;
 
 use crate::policy::PolicySet;
 use crate::policy::error::PolicyError;
-use crate::policy::kind::PolicyKind;
 use crate::policy::shared::SharedParts;
 
 /// Policies as files are read, one after the other.
@@ -18,7 +17,7 @@ pub struct Policies {
     pub(super) warnings: Vec<PolicyError>,
     pub(super) shared: SharedParts,
     /// The schema of each kind that was read: it takes longer to make than a policy to read.
-    schemas: Vec<(PolicyKind, Arc<Value>)>,
+    schemas: Vec<(&'static str, Arc<Value>)>,
     pub(super) places: ExceptionPlaces,
 }
 
@@ -39,12 +38,12 @@ impl Policies {
         }
     }
 
-    /// The JSON Schema of a kind.
-    pub(super) fn schema(&mut self, kind: PolicyKind) -> Arc<Value> {
+    /// The JSON Schema of a kind, by its name.
+    pub(super) fn schema(&mut self, kind: &'static str, make: impl FnOnce() -> Value) -> Arc<Value> {
         if let Some((_, schema)) = self.schemas.iter().find(|(known, _)| *known == kind) {
             return Arc::clone(schema);
         }
-        let schema = Arc::new(kind.json_schema());
+        let schema = Arc::new(make());
         self.schemas.push((kind, Arc::clone(&schema)));
         schema
     }

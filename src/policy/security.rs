@@ -22,9 +22,8 @@ impl DocumentReader<'_> {
     /// `is_built_in` says whether it judges as the policy that is compiled in.
     pub(super) fn security(&mut self, object: Object<SecuritySpec>, is_built_in: bool) {
         let Object { metadata, spec, .. } = object;
-        let names: Vec<String> =
-            self.policies.set.security.iter().map(|policy| policy.name.to_string()).collect();
-        self.check_name(&metadata.name, &names);
+        let is_taken = self.policies.set.security.iter().any(|policy| *policy.name == *metadata.name);
+        self.check_name(&metadata.name, is_taken);
         if let Some(contact) = spec.contact.as_deref().filter(|contact| !is_one_line(contact)) {
             self.fault(&path("spec.contact"), format!("{ONE_LINE}{}", not_ascii(contact)));
         }

@@ -80,11 +80,14 @@ fn a_name_is_taken_once_in_all_policies() {
     let one = policy(&["{controls: [privileged]}"]);
     let other = one.replace("name: ml", "name: other");
     let found = read(&[("a.yaml", &one), ("b.yaml", &other)]).expect_err("a fault").join("\n");
-    assert!(found.contains("b.yaml:9:") && found.contains("\"ml\" has an exception of this name"), "{found}");
+    assert!(
+        found.contains("b.yaml:9:") && found.contains("the exception at a.yaml:9:5 has this name"),
+        "{found}"
+    );
     let twice = policy_with("", &["{controls: [privileged]}", "{controls: [hostPorts]}"]).replace("e1", "e0");
     let found = read(&[("a.yaml", &twice)]).expect_err("a fault").join("\n");
     assert!(
-        found.contains("a.yaml:10:") && found.contains("\"ml\" has an exception of this name"),
+        found.contains("a.yaml:10:") && found.contains("the exception at a.yaml:9:5 has this name"),
         "{found}"
     );
 }
