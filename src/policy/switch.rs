@@ -375,7 +375,7 @@ mod tests {
                     "s.yaml:1:12: policies: there is no SecurityPolicy \"ml-restrictd\", did you mean \"ml-restricted\"?",
                 ],
             ),
-            (&GOOD.replace("[ml-restricted]", "[]"), &["s.yaml:1:11: policies: the list is empty"]),
+            (&GOOD.replace("[ml-restricted]", "[]"), &["s.yaml:1:1: policies: the list is empty"]),
             (
                 &GOOD.replace("[ml-restricted]", "ml-restricted"),
                 &["s.yaml:1:11: policies: expected \"*\" or a list of names, found \"ml-restricted\""],

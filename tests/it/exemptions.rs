@@ -270,8 +270,7 @@ fn the_linter_goes_by_runtime_classes_and_reviews_by_requesters() {
             privileged(|_| {})
         )
     };
-    let denied =
-        "deny, controls: {allowPrivilegeEscalation: deny, capabilities_restricted: deny, privileged: deny}";
+    let denied = "deny, controls: {privileged: deny}";
     let cases = [
         case("a user", "user: alice", "allow"),
         case("an account", "user: system:serviceaccount:ci:builder", "allow"),
