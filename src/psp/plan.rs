@@ -106,7 +106,7 @@ impl<'p> Planner<'p> {
         if let [first, second, ..] = *minimal.as_slice() {
             let text = format!(
                 "none of the PodSecurityPolicies is the strictest: {} and {} each refuse what the other allows. All of them hold, so \
-                 a pod has to meet each; import them one by one, with --namespaces, to have them apart",
+                 a pod has to meet each, once all have filled in what they fill in; import them one by one, with --namespaces, to have them apart",
                 self.name(first),
                 self.name(second)
             );

@@ -118,7 +118,8 @@ fn app_armor(pod: &Json, name: &str, own: &Json) -> String {
         .unwrap_or_default()
 }
 
-fn profile(field: &Json) -> Option<String> {
+/// A profile as annotations have it.
+pub(crate) fn profile(field: &Json) -> Option<String> {
     Some(match field["type"].as_str()? {
         "RuntimeDefault" => "runtime/default".to_owned(),
         "Unconfined" => "unconfined".to_owned(),

@@ -40,6 +40,9 @@ pub(crate) const FIELDS: [&str; 28] = [
     "volumes",
 ];
 
+/// What the names of generated policies begin with.
+pub(crate) const GENERATED: &str = "generated-";
+
 /// What a generated policy may say of each: as JSON, several times where it is to come more often.
 const CHOICES: [(&str, &[&str]); 24] = [
     ("privileged", &["true", "false"]),
