@@ -20,6 +20,7 @@ pub mod controls;
 pub mod policy;
 
 pub mod evaluate;
+pub mod psp;
 
 pub mod assess;
 pub mod mutate;

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::admission::answer_json::AnswerJson;
 use crate::admission::bounds::LONGEST_NOTE;
 use crate::mutate::PatchText;
+use crate::policy::ExemptBy;
 use crate::text::printable;
 use base64_simd::STANDARD as BASE64;
 
@@ -31,8 +32,8 @@ pub(super) struct Response<'r> {
 pub(super) struct AuditAnnotations<'r> {
     pub(super) enforce_policy: Option<Cow<'r, str>>,
     pub(super) audit_violations: Option<String>,
-    /// Who was exempt: `namespace`, `user` or `runtimeClass`.
-    pub(super) exempt: Option<&'static str>,
+    /// By what the request was exempt.
+    pub(super) exempt: Option<ExemptBy>,
     pub(super) error: Option<Cow<'r, str>>,
     /// Which exceptions let what be.
     pub(super) exceptions: Option<String>,
@@ -53,7 +54,7 @@ impl AuditAnnotations<'_> {
     fn write(&self, json: &mut AnswerJson) {
         json.optional_member("enforce-policy", self.enforce_policy.as_deref());
         json.optional_member("audit-violations", self.audit_violations.as_deref());
-        json.optional_member("exempt", self.exempt);
+        json.optional_member("exempt", self.exempt.map(ExemptBy::name));
         json.optional_member("error", self.error.as_deref());
         json.optional_member("exceptions", self.exceptions.as_deref());
         json.optional_member("identity", self.identity.as_deref());
@@ -294,7 +295,7 @@ mod tests {
             audit_annotations: AuditAnnotations {
                 enforce_policy: Some("p".into()),
                 audit_violations: Some("v".to_owned()),
-                exempt: Some("user"),
+                exempt: Some(ExemptBy::User),
                 error: Some("e".into()),
                 exceptions: None,
                 identity: Some("i".to_owned()),
@@ -342,7 +343,7 @@ mod tests {
             Response { patch: Some("[]".to_owned()), ..plain() },
             Response { warnings: vec!["careful".to_owned()], ..plain() },
             note(|note| note.audit_violations = Some("would violate".to_owned())),
-            note(|note| note.exempt = Some("user")),
+            note(|note| note.exempt = Some(ExemptBy::User)),
             note(|note| note.error = Some("unknown".into())),
             note(|note| note.identity = Some("p: a -> b".to_owned())),
         ] {

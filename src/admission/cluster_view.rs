@@ -7,7 +7,8 @@ use std::sync::Arc;
 use crate::controls::NamespaceAnnotations;
 use crate::mutate::LegacyObjects;
 use crate::policy::{
-    AccountState, Answers, Labels, Lookup, LookupAnswer, LookupError, NamespaceMetadata, PodsQuery, Snapshot,
+    AccountState, Answers, Lookup, LookupAnswer, LookupError, NamespaceMetadata, PackedLabels, PodsQuery,
+    Snapshot,
 };
 
 /// The snapshot, and what was looked up beside it.
@@ -29,7 +30,7 @@ pub(super) enum NamespaceState<'k> {
 }
 
 impl<'k> NamespaceState<'k> {
-    pub(super) fn labels(self) -> Option<&'k Labels> {
+    pub(super) fn labels(self) -> Option<&'k PackedLabels> {
         match self {
             Self::Known(metadata) => Some(&metadata.labels),
             Self::Absent | Self::Unknown(_) => None,

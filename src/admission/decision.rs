@@ -10,7 +10,7 @@ use crate::controls::Control;
 use crate::evaluate::{Severity, Verdict};
 use crate::mutate::IdentityOutcome;
 use crate::pod::Owner;
-use crate::policy::{Action, LevelVersion};
+use crate::policy::{Action, ExemptBy, LevelVersion};
 use crate::workload::WorkloadObject;
 
 /// Which of the two webhooks a request was sent to.
@@ -59,6 +59,8 @@ pub struct Decision<'b> {
     pub policies: SmallVec<[Arc<str>; 2]>,
     /// The exceptions that let something be, each once: its policy and its name.
     pub exceptions: SmallVec<[(Arc<str>, Arc<str>); 1]>,
+    /// The security policies that it is exempt from, and by what: told by the validating webhook alone.
+    pub exemptions: SmallVec<[(Arc<str>, ExemptBy); 1]>,
     /// What identity policies came to, each at most once.
     pub identities: SmallVec<[(Arc<str>, IdentityOutcome); 1]>,
     /// The controls that are violated, each once with the strictest action that it leads to: by what is left once defaults
@@ -194,6 +196,7 @@ impl<'b> Decision<'b> {
             has_remarks: false,
             policies: SmallVec::new(),
             exceptions: SmallVec::new(),
+            exemptions: SmallVec::new(),
             identities: SmallVec::new(),
             findings: Vec::new(),
             filled_in: Vec::new(),

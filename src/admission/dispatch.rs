@@ -3,19 +3,29 @@
 //! Unknown means judged or refused. What is allowed unjudged is a short list: the subresources that carry no pod,
 //! the kinds that make none, deletion, and updates that change nothing that a verdict depends on.
 
-use crate::admission::decision::Operation;
+use crate::admission::decision::{Operation, Webhook};
 use crate::admission::envelope;
 use crate::admission::error::ReviewError;
-use crate::admission::request::{Envelope, NamedObject, ObjectField, Request};
+use crate::admission::request::{Envelope, NamedObject, ObjectField, ReadMode, Request};
 use crate::admission::subresource::is_ignored;
 use crate::admission::templates::is_changed;
 use crate::pod::Changes;
+use crate::policy::PolicySet;
 use crate::text::{Printable, quoted};
 use crate::workload::{Kinds, Workload, WorkloadObject};
 
 /// Resources of the core group, with their kinds, that carry no pod and that a webhook's rules often name
 /// beside pods.
 const WITHOUT_PODS: [(&str, &str); 2] = [("namespaces", "Namespace"), ("serviceaccounts", "ServiceAccount")];
+
+/// How a review is read for a webhook that judges by these policies.
+pub(super) fn read_mode(policies: &PolicySet, webhook: Webhook) -> ReadMode {
+    match (&policies.pod_security, webhook) {
+        (Some(_), Webhook::Validate) => ReadMode::PodSecurity,
+        _ if policies.is_gate() => ReadMode::Gate,
+        _ => ReadMode::Plain,
+    }
+}
 
 pub(super) fn check_version(envelope: &Envelope<'_>) -> Result<(), ReviewError> {
     let found = (envelope.api_version.as_ref(), envelope.kind.as_ref());

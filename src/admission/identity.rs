@@ -66,11 +66,7 @@ pub(super) fn identity<'v>(
         pod: task.pod,
         text: task.object.text,
         namespace,
-        enforced_level: task
-            .namespace
-            .labels()
-            .and_then(|labels| labels.get(Action::Enforce.level_label()))
-            .map(String::as_str),
+        enforced_level: task.namespace.labels().and_then(|labels| labels.get(Action::Enforce.level_label())),
         policies: task.policies.identity(policies).filter(|_| !is_left_alone),
         origin: origin_of_new(task.request, task.namespace, task.today),
         security: task.policies.security(policies),

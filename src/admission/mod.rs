@@ -11,6 +11,7 @@ mod decision;
 mod dispatch;
 mod envelope;
 mod error;
+mod exemption;
 mod existing_pods;
 mod grants;
 mod identity;

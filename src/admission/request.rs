@@ -46,6 +46,8 @@ pub(super) struct Request<'b> {
     /// The subresource as the request named it, and nothing else: what Kubernetes' own admission looks at.
     pub(super) requested_subresource: Cow<'b, str>,
     pub(super) username: Cow<'b, str>,
+    /// The groups of the user, as JSON text: only exemptions ask for them. Empty when absent.
+    pub(super) groups: &'b str,
     pub(super) name: Cow<'b, str>,
     pub(super) namespace: Cow<'b, str>,
     pub(super) operation: Cow<'b, str>,
@@ -174,7 +176,11 @@ impl<'b> Request<'b> {
             .map(drop)?,
             "name" => self.name = reader.string()?,
             "namespace" => self.namespace = reader.string()?,
-            "userInfo" => members!(reader, { "username" => self.username = reader.string()? }).map(drop)?,
+            "userInfo" => members!(reader, {
+                "username" => self.username = reader.string()?,
+                "groups" => self.groups = reader.skip()?,
+            })
+            .map(drop)?,
             "operation" => self.operation = reader.string()?,
             "dryRun" => self.is_dry_run = reader.boolean()?.unwrap_or_default(),
             "object" => self.object = self.read_part(reader, mode, true)?,
@@ -219,6 +225,20 @@ impl<'b> Request<'b> {
         let own = part.own_type().or_else(|| ObjectType::new(&named.api_version, &named.kind));
         let workload = own.and_then(|own| own.or(self.object_type()).workload());
         if workload == expected { Ok(part) } else { attempt(workload, &mut Reader::over(text)) }
+    }
+
+    /// Calls back with each group of the user who made the request.
+    ///
+    /// # Errors
+    /// What they are, if they are no list of strings.
+    pub(super) fn for_each_group(&self, mut each: impl FnMut(&str)) -> Result<()> {
+        if self.groups.is_empty() {
+            return Ok(());
+        }
+        Reader::over_part(self.groups).array(|reader, _| {
+            each(&reader.string()?);
+            Ok(())
+        })
     }
 
     /// The type that the request says its objects are of.

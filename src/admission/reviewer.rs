@@ -7,8 +7,9 @@ use crate::admission::answer::Response;
 use crate::admission::bounds::LONGEST_ANSWER;
 use crate::admission::cluster_view::{ClusterView, NamespaceState};
 use crate::admission::decision::{CountedResource, Decision, Operation, Webhook};
-use crate::admission::dispatch::{ToJudge, check_version, to_judge};
+use crate::admission::dispatch::{ToJudge, check_version, read_mode, to_judge};
 use crate::admission::error::{Interrupt, ReviewError};
+use crate::admission::exemption::Exemption;
 use crate::admission::grants::PodGrants;
 use crate::admission::identity::check_identity;
 use crate::admission::mutation::mutate;
@@ -16,7 +17,7 @@ use crate::admission::outcome::{
     Task, audit_text, deny, enforced, exceptions_text, one_line, origin_of_new, refuse_unjudged, too_long,
 };
 use crate::admission::reply::{Answer, Reply, Unanswerable};
-use crate::admission::request::{Envelope, NamedObject, ReadMode, Request};
+use crate::admission::request::{Envelope, NamedObject, Request};
 use crate::admission::templates::TemplateReview;
 use crate::admission::{pod_security, unjudged};
 use crate::controls::Grants;
@@ -136,12 +137,12 @@ impl Reviewer {
         body: &'b [u8],
         answers: &Answers,
     ) -> Result<Reply<'b>, Unanswerable> {
-        let mut envelope = Envelope::default();
+        let (mut envelope, mode) = (Envelope::default(), read_mode(self.policies(), webhook));
         let read = match Reader::new(body) {
-            Ok(reader) => envelope.read(reader, self.reading(webhook)),
+            Ok(reader) => envelope.read(reader, mode),
             Err(error) => {
                 // What stands before the first bad byte may hold the uid.
-                let _ = envelope.read(Reader::of_valid_part(body), self.reading(webhook));
+                let _ = envelope.read(Reader::of_valid_part(body), mode);
                 Err(error)
             }
         };
@@ -181,14 +182,6 @@ impl Reviewer {
         Ok(Reply::Answer(Answer { body, decision }))
     }
 
-    fn reading(&self, webhook: Webhook) -> ReadMode {
-        match (&self.policies().pod_security, webhook) {
-            (Some(_), Webhook::Validate) => ReadMode::PodSecurity,
-            _ if self.policies().is_gate() => ReadMode::Gate,
-            _ => ReadMode::Plain,
-        }
-    }
-
     /// Fills in the response to a request that was read.
     fn judge<'r, 'b>(
         &'r self,
@@ -218,6 +211,8 @@ impl Reviewer {
         decision.describe(object);
         let Some(pod) = &object.pod else { return Ok(()) };
         let (namespace, policies) = self.namespace(&request.namespace, view)?;
+        let exemption = Exemption { set: self.policies(), request, operation, workload, object, pod };
+        let policies = exemption.without_exempt(policies, response, decision)?;
         let today = view.answers.today();
         let task = Task { operation, request, workload, object, pod, changes, namespace, policies, today };
         match webhook {

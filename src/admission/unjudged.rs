@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::policy::{Labels, PolicySet};
+use crate::policy::{PackedLabels, PolicySet};
 use crate::text::{Printable, cut_as_json};
 
 /// Longest warning, in bytes: kubectl shows it on one line.
@@ -15,7 +15,7 @@ const LONGEST: usize = 120;
 const MOST_VALUES: usize = 3;
 
 /// The warnings.
-pub(super) fn warnings(policies: &PolicySet, namespace: &str, labels: Option<&Labels>) -> Vec<String> {
+pub(super) fn warnings(policies: &PolicySet, namespace: &str, labels: Option<&PackedLabels>) -> Vec<String> {
     let namespace = Printable(namespace);
     let mut warnings =
         vec![format!("podgate: no policy holds in namespace \"{namespace}\": nothing checked")];
@@ -24,7 +24,7 @@ pub(super) fn warnings(policies: &PolicySet, namespace: &str, labels: Option<&La
 }
 
 /// The value that a label of the namespace was most likely meant to have.
-fn nearest(policies: &PolicySet, labels: Option<&Labels>) -> Option<String> {
+fn nearest(policies: &PolicySet, labels: Option<&PackedLabels>) -> Option<String> {
     let given = |key: &str| labels.and_then(|labels| labels.get(key));
     let distance =
         |value: &str, known: &str| strsim::damerau_levenshtein(&value.to_lowercase(), &known.to_lowercase());
@@ -45,7 +45,7 @@ fn nearest(policies: &PolicySet, labels: Option<&Labels>) -> Option<String> {
 }
 
 /// The values that a label can have: that of a key that the namespace has, or else of the first.
-fn known(policies: &PolicySet, labels: Option<&Labels>) -> Option<String> {
+fn known(policies: &PolicySet, labels: Option<&PackedLabels>) -> Option<String> {
     let has = |key: &str| labels.is_some_and(|labels| labels.contains_key(key));
     let all: BTreeSet<(&str, &str)> = policies.selecting_labels().collect();
     let (key, _) = *all.iter().find(|(key, _)| has(key)).or_else(|| all.first())?;

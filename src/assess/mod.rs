@@ -283,7 +283,7 @@ fn is_of_pod_level(finding: &Finding<'_>) -> bool {
 
 /// The fields that the controls of these policies look at, as their documentation has them.
 fn fields_of(policies: &[&SecurityPolicy]) -> Vec<&'static str> {
-    let controls = policies.iter().flat_map(|policy| &policy.rules).flat_map(|rule| &rule.controls);
+    let controls = policies.iter().flat_map(|policy| policy.controls());
     let mut fields: Vec<&'static str> =
         controls.flat_map(|active| active.control.doc.fields).copied().collect();
     fields.sort_unstable();

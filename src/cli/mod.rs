@@ -7,6 +7,7 @@ mod connection;
 mod doctor;
 mod exit_code;
 mod explain;
+mod import;
 mod installation;
 mod kinds;
 mod lint;
@@ -46,6 +47,7 @@ enum Command {
     Kinds(kinds::KindsArgs),
     Survey(survey::SurveyArgs),
     Doctor(Box<doctor::Doctor>),
+    Import(import::ImportArgs),
     Completions(completions::CompletionsArgs),
     Man(completions::ManArgs),
 }
@@ -70,6 +72,7 @@ pub fn run() -> ExitCode {
         Command::Kinds(kinds) => kinds.run(&mut output),
         Command::Survey(survey) => survey.run(&mut output),
         Command::Doctor(doctor) => doctor.run(&mut output),
+        Command::Import(import) => import.run(&mut output),
         Command::Completions(completions) => completions.run(Cli::command(), &mut output),
         Command::Man(man) => man.run(Cli::command()),
     };

@@ -273,6 +273,12 @@ fn capabilities_of<'c, 'a>(container: &'c Container<'a>) -> Option<&'c Capabilit
     container.security.as_ref()?.capabilities.as_ref()
 }
 
+/// The capability of Linux that a word means, in whatever case and with or without `CAP_`, as Kubernetes names it.
+pub(crate) fn known_capability(written: &str) -> Option<&'static str> {
+    let meant = capabilities_baseline::unprefixed(written);
+    KNOWN.into_iter().find(|known| known.eq_ignore_ascii_case(meant))
+}
+
 /// What to write in place of a word that is no capability.
 fn unknown(field: &str, written: &str) -> String {
     match (field, written) {
@@ -281,8 +287,8 @@ fn unknown(field: &str, written: &str) -> String {
         ("requiredDrop", ANY) => return "write ALL to have every capability dropped".to_owned(),
         _ => {}
     }
-    let meant = capabilities_baseline::unprefixed(written);
-    match KNOWN.into_iter().chain([ALL]).find(|known| known.eq_ignore_ascii_case(meant)) {
+    let is_all = capabilities_baseline::unprefixed(written).eq_ignore_ascii_case(ALL);
+    match known_capability(written).or(is_all.then_some(ALL)) {
         Some(known) => format!("write {known}: names are upper case, without CAP_"),
         None => "is no capability of Linux: names are like NET_BIND_SERVICE".to_owned(),
     }

@@ -28,7 +28,8 @@ pub(super) static CONTROL: Control = Control {
                mount that is read-only, what the node has mounted there stays writable, unless the policy demands \
                `recursiveReadOnly: Enabled`. Whole directory names are compared: `/mnt/data` does not allow \
                `/mnt/database`. If several directories cover a path, the longest one counts. A path with `..` is never \
-               allowed. Symbolic links on the node are not followed.",
+               allowed. Symbolic links on the node are not followed. With `asWritten: true` paths are compared letter by letter, but for \
+               a slash at the end: `//mnt/data` is not below `/mnt`, as a PodSecurityPolicy had it.",
         history: "Enabled where a policy sets `controls.hostPaths`. The baseline and restricted levels allow no \
                   `hostPath` at all, unless `standard.except` relaxes `hostPathVolumes` and `restrictedVolumes`.",
         fields: &[
@@ -48,6 +49,9 @@ pub(super) static CONTROL: Control = Control {
 struct HostPaths {
     /// The directories of the node that may be mounted, including everything below them; empty for none.
     allowed: Vec<AllowedPath>,
+    /// Whether paths are compared as they are written: else `//mnt` and `/./mnt` are `/mnt`.
+    #[serde(default)]
+    as_written: bool,
 }
 
 /// A directory of the node.
@@ -116,7 +120,8 @@ impl Check for HostPaths {
 impl HostPaths {
     /// The narrowest prefix that covers a path.
     fn allowed_path(&self, path: &str) -> Option<&AllowedPath> {
-        let covering = self.allowed.iter().filter(|allowed| allowed.covers(path));
+        let is_near = |allowed: &&AllowedPath| !self.as_written || is_below_as_written(path, &allowed.prefix);
+        let covering = self.allowed.iter().filter(|allowed| allowed.covers(path)).filter(is_near);
         covering.max_by_key(|allowed| (components(&allowed.prefix).count(), allowed.read_only))
     }
 }
@@ -128,6 +133,14 @@ impl AllowedPath {
             && components(path).all(|name| name != "..")
             && components(&self.prefix).all(|name| below.next() == Some(name))
     }
+}
+
+/// Whether a path begins with a directory, letter by letter. One slash at the end of either counts for nothing.
+fn is_below_as_written(path: &str, directory: &str) -> bool {
+    let without_slash = |text: &'_ str| text.strip_suffix('/').map_or(text.len(), str::len);
+    let (path, directory) = (path.get(..without_slash(path)), directory.get(..without_slash(directory)));
+    let rest = path.zip(directory).and_then(|(path, directory)| path.strip_prefix(directory));
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// The names that a path consists of. Empty names and dots between slashes do not change the path.
@@ -217,9 +230,35 @@ mod tests {
         let allowed =
             vec![AllowedPath { prefix: "/data".to_owned(), read_only: true, recursive_read_only: false }];
         let mut found = Vec::new();
-        HostPaths { allowed }
+        HostPaths { allowed, as_written: false }
             .check(CheckedPod::new(&pod), &mut |finding| found.push(finding.whole_path().to_string()));
         assert_eq!(found, ["spec.containers[0].volumeMounts"]);
+    }
+
+    #[test]
+    fn what_is_compared_as_written_is_narrower() {
+        for (path, directory, is_below) in [
+            ("/data", "/data", true),
+            ("/data/", "/data", true),
+            ("/data", "/data/", true),
+            ("/data/a", "/data", true),
+            ("/data//a", "/data", true),
+            ("/database", "/data", false),
+            ("//data", "/data", false),
+            ("/./data", "/data", false),
+            ("/data/a", "/data//", false),
+            ("/data//a", "/data//", true),
+            ("/a", "/", true),
+            ("a", "/", false),
+        ] {
+            assert_eq!(is_below_as_written(path, directory), is_below, "{path} {directory}");
+        }
+        let allowed =
+            vec![AllowedPath { prefix: "/data".to_owned(), read_only: false, recursive_read_only: false }];
+        let control = HostPaths { allowed, as_written: true };
+        for (path, is_allowed) in [("/data/a", true), ("//data/a", false), ("/data/../etc", false)] {
+            assert_eq!(control.allowed_path(path).is_some(), is_allowed, "{path}");
+        }
     }
 
     #[test]

@@ -105,3 +105,5 @@ pub use registry::CONTROLS;
 pub(crate) use resources::has_any_of as requests;
 pub use standard::Standard;
 pub use text::go_quoted;
+
+pub(crate) use capabilities::known_capability;

@@ -6,7 +6,7 @@ use crate::controls::windows::OTHER_POLICY;
 use crate::controls::{
     Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, Parameters, allow_privilege_escalation,
 };
-use crate::finding::Sink;
+use crate::finding::{Finding, Found, Sink};
 use crate::pod::Changes;
 
 pub(super) static CONTROL: Control = Control {
@@ -23,7 +23,8 @@ pub(super) static CONTROL: Control = Control {
         rule: "Every container must set `allowPrivilegeEscalation: false`, so that no process gains privileges that \
                its parent does not have, through set-user-id files such as sudo. It is the standard's \
                `allowPrivilegeEscalation`, for policies that want this rule without the rest of the restricted \
-               level. Windows has no such field, so this control refuses pods with `os.name: windows`.",
+               level. With `explicit: Allowed` a container that says `true` is let in, and only one that says nothing is \
+               not. Windows has no such field, so this control refuses pods with `os.name: windows`.",
         history: "Enabled where a policy sets `controls.privilegeEscalation`.",
         fields: &[
             "spec.{containers,initContainers,ephemeralContainers}[*].securityContext.allowPrivilegeEscalation",
@@ -43,10 +44,29 @@ struct PrivilegeEscalation {
     /// Whether `false` is filled in where a container says nothing.
     #[serde(default)]
     fill_in: bool,
+    /// Whether a container may say `true`.
+    #[serde(default)]
+    explicit: Explicit,
+}
+
+/// Whether a container may ask for privilege escalation.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+enum Explicit {
+    /// It may, if it says so.
+    Allowed,
+    /// It may not.
+    #[default]
+    Forbidden,
 }
 
 impl Check for PrivilegeEscalation {
     fn check<'p>(&'p self, CheckedPod { pod, .. }: CheckedPod<'p>, sink: &mut Sink<'_, 'p>) {
-        allow_privilege_escalation::find(pod, sink, self.fill_in, &OTHER_POLICY);
+        let is_allowed = self.explicit == Explicit::Allowed;
+        let mut unasked = |finding: Finding<'p>| {
+            if !(is_allowed && finding.found == Found::Bool(true)) {
+                sink(finding);
+            }
+        };
+        allow_privilege_escalation::find(pod, &mut unasked, self.fill_in, &OTHER_POLICY);
     }
 }

@@ -48,6 +48,13 @@ pub(super) struct AllowedProfiles {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<ProfileType>")]
     default: Option<String>,
+    /// The profile that a `default` of type `Localhost` fills in; without it the one in `localhost`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    default_localhost: Option<String>,
+    /// Whether the pod itself needs a profile, even where each of its containers has one.
+    #[serde(default)]
+    pod_required: bool,
 }
 
 /// A type of profile, for the schema.
@@ -92,6 +99,11 @@ impl AllowedProfiles {
         if of_pod.is_some_and(|profile| !self.allows(&profile.kind, profile.localhost())) {
             self.find_newly_inherited(field, pod, sink);
         }
+        if self.pod_required && of_pod.is_none() {
+            let fix =
+                if pod.is_windows() { OTHER_POLICY } else { Fix::OneOf(Choices::OfPolicy(&self.allowed)) };
+            sink(Finding::new(Subject::Pod, field.kind, Found::Absent, fix));
+        }
         if !self.is_needed() || of_pod.is_some() {
             return;
         }
@@ -134,7 +146,7 @@ impl AllowedProfiles {
 
     /// What is wrong with the parameters.
     pub(super) fn faults(&self) -> Vec<ParameterError> {
-        let Self { allowed, localhost, required, default } = self;
+        let Self { allowed, localhost, required, default, default_localhost, pod_required } = self;
         let mut faults = lists::repeated("allowed", allowed);
         let mut fault = |field: &'static str, message: &str| {
             faults.push(ParameterError::at(field.into(), message));
@@ -148,15 +160,27 @@ impl AllowedProfiles {
             }
             Some(_) | None => {}
         }
-        if *required && allowed.is_empty() {
+        if (*required || *pod_required) && allowed.is_empty() {
             fault("allowed", "allows no type, and one is required: no pod could pass");
         }
         match default.as_deref() {
             Some(kind) if !self.has_type(kind) => {
                 fault("default", "is not among the allowed ones: add it there")
             }
-            Some(LOCALHOST) if self.only_profile().is_none() => {
+            Some(LOCALHOST) if self.filled_in_profile().is_none() => {
                 fault("default", "needs one profile in localhost, without *, that is filled in");
+            }
+            Some(_) | None => {}
+        }
+        match default_localhost.as_deref() {
+            Some(_) if default.as_deref() != Some(LOCALHOST) => {
+                fault(
+                    "defaultLocalhost",
+                    "is filled in with default: Localhost alone: add that, or remove this",
+                );
+            }
+            Some(profile) if !self.allows(LOCALHOST, profile) => {
+                fault("defaultLocalhost", "is not among those in localhost: add it there");
             }
             Some(_) | None => {}
         }
@@ -179,6 +203,11 @@ impl AllowedProfiles {
             Some([only]) => Some(only.as_str()).filter(|name| !name.contains('*')),
             Some(_) | None => None,
         }
+    }
+
+    /// The profile of the node that is filled in.
+    fn filled_in_profile(&self) -> Option<&str> {
+        self.default_localhost.as_deref().or_else(|| self.only_profile())
     }
 
     fn wrong_type<'p>(
@@ -228,7 +257,7 @@ impl AllowedProfiles {
             None => report(field.kind, Fix::OneOf(Choices::OfPolicy(&self.allowed)), ""),
             Some(kind) => {
                 report(field.kind, fill_in(kind), "");
-                if let Some(profile) = self.only_profile().filter(|_| kind == LOCALHOST) {
+                if let Some(profile) = self.filled_in_profile().filter(|_| kind == LOCALHOST) {
                     report(field.localhost, fill_in(profile), "");
                 }
             }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use crate::controls::id_ranges::yes;
 use crate::controls::quantity::{Bound, Quantity};
 use crate::controls::windows::{NOT_ON_WINDOWS, OTHER_POLICY};
 use crate::controls::{
@@ -26,8 +27,8 @@ pub(super) static CONTROL: Control = Control {
         rule: "Every container must set `readOnlyRootFilesystem: true`, so that an attacker inside it can neither \
                change its programs nor leave others there. With `fillIn: true` the mutating webhook sets it on init and \
                regular containers where it is absent, and where nothing is mounted at `/tmp` it mounts a directory of an \
-               `emptyDir` named `podgate-tmp` there, which no other container of the pod sees. Programs that write elsewhere \
-               need volumes of their own.",
+               `emptyDir` named `podgate-tmp` there, which no other container of the pod sees, unless `mountTmp` is `false`. \
+               Programs that write elsewhere need volumes of their own.",
         history: "Enabled where a policy sets `controls.readOnlyRootFilesystem`.",
         fields: &[
             "spec.{containers,initContainers,ephemeralContainers}[*].securityContext.readOnlyRootFilesystem",
@@ -52,6 +53,9 @@ struct ReadOnlyRootFilesystem {
     /// Whether `true` is filled in where the field is absent, with an `emptyDir` at `/tmp` where nothing is mounted there.
     #[serde(default)]
     fill_in: bool,
+    /// Whether that `emptyDir` is mounted at all. By default `true`.
+    #[serde(default = "yes")]
+    mount_tmp: bool,
     /// The most that the containers of a pod can write to that `emptyDir` together: `1Gi`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     tmp_size_limit: Option<Bound>,
@@ -69,7 +73,7 @@ impl Check for ReadOnlyRootFilesystem {
             let (fix, help) = if pod.is_windows() {
                 (OTHER_POLICY, NOT_ON_WINDOWS)
             } else {
-                let is_filled_in = self.fill_in && found == Found::Absent && can_have_tmp(pod, at);
+                let is_filled_in = self.fill_in && found == Found::Absent && self.can_be_filled_in(pod, at);
                 let fix = Fix::fill_in(Value::Bool(true), is_filled_in);
                 (fix, "mount an emptyDir wherever the program writes")
             };
@@ -84,6 +88,9 @@ impl Check for ReadOnlyRootFilesystem {
         filled: &mut dyn Iterator<Item = Subject<'p>>,
         edit: &mut dyn FnMut(Edit<'p>),
     ) {
+        if !self.mount_tmp {
+            return;
+        }
         let mut has_volume = pod.spec.volumes.iter().any(|volume| volume.name == TMP_VOLUME);
         for at in filled.filter_map(Subject::container) {
             let Some(Ok(false)) = pod.container(at).map(mounts_tmp) else { continue };
@@ -98,9 +105,15 @@ impl Check for ReadOnlyRootFilesystem {
     }
 
     fn faults(&self) -> Vec<ParameterError> {
+        if !self.mount_tmp && !self.fill_in {
+            return vec![ParameterError::at(
+                "mountTmp".into(),
+                "is about what fillIn: true mounts: add that, or remove this",
+            )];
+        }
         let Some(limit) = &self.tmp_size_limit else { return Vec::new() };
-        let is_alone =
-            (!self.fill_in).then(|| "limits what fillIn: true mounts: add that, or remove this".to_owned());
+        let is_alone = (!self.fill_in || !self.mount_tmp)
+            .then(|| "limits what fillIn: true mounts: have it mounted, or remove this".to_owned());
         let is_tiny = Quantity::parse("1Ki").is_some_and(|least| limit.quantity() < least);
         let is_tiny = is_tiny.then(|| "leaves no room: write a size such as 512Mi or 1Gi".to_owned());
         let fault = is_alone.or(limit.fault()).or(is_tiny);
@@ -109,6 +122,11 @@ impl Check for ReadOnlyRootFilesystem {
 }
 
 impl ReadOnlyRootFilesystem {
+    /// Whether `true` can be filled in for a container.
+    fn can_be_filled_in(&self, pod: &Pod<'_>, at: ContainerRef<'_>) -> bool {
+        if self.mount_tmp { can_have_tmp(pod, at) } else { at.kind != ContainerKind::Ephemeral }
+    }
+
     fn tmp_volume(&self) -> String {
         let empty_dir = match &self.tmp_size_limit {
             Some(limit) => json!({ "sizeLimit": limit.text() }),
@@ -178,7 +196,7 @@ mod tests {
         ] {
             let text = format!(r#"{{"spec":{{{spec}}}}}"#);
             let pod = Pod::read(&mut Reader::over(&text)).expect("a pod");
-            let control = ReadOnlyRootFilesystem { fill_in: true, tmp_size_limit: None };
+            let control = ReadOnlyRootFilesystem { fill_in: true, mount_tmp: true, tmp_size_limit: None };
             let mut fixes = Vec::new();
             control.check(CheckedPod::new(&pod), &mut |finding| fixes.push(finding.fix.is_default()));
             let mut count = 0;

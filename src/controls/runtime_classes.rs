@@ -23,7 +23,7 @@ pub(super) static CONTROL: Control = Control {
         title: "Runtime classes",
         rule: "A pod may name only a runtime class that the policy lists. With `required: true`, or a `default`, it must name \
                one: without, it runs in the node's usual runtime, and shares the node's kernel with all others. `allowed: []` \
-               allows pods that name none. A `default` is filled in where the pod names none, but not in pods for Windows.",
+               allows pods that name none, and `[\"*\"]` any class. A `default` is filled in where the pod names none, but not in pods for Windows.",
         history: "Enabled where a policy sets `controls.runtimeClasses`.",
         fields: &["spec.runtimeClassName"],
         fix: "Set `runtimeClassName` to a class that the policy lists, or remove it where none is required.",
@@ -32,11 +32,14 @@ pub(super) static CONTROL: Control = Control {
     },
 };
 
+/// In `allowed`: any.
+const ANY: &str = "*";
+
 /// The parameters of `controls.runtimeClasses`.
 #[derive(Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct RuntimeClasses {
-    /// The names of the allowed classes; empty for none.
+    /// The names of the allowed classes; empty for none, `*` alone for any.
     allowed: Vec<String>,
     /// Whether a pod must name one.
     #[serde(default)]
@@ -51,7 +54,7 @@ impl Check for RuntimeClasses {
     fn check<'p>(&'p self, CheckedPod { pod, .. }: CheckedPod<'p>, sink: &mut Sink<'_, 'p>) {
         let name = pod.spec.runtime_class_name.as_ref();
         let (found, fix) = match &self.default {
-            _ if self.allowed.iter().any(|allowed| allowed == name) => return,
+            _ if self.allows(name) => return,
             Some(default) if name.is_empty() => {
                 (Found::Absent, Fix::fill_in(Value::Text(default), !pod.is_for_windows()))
             }
@@ -63,8 +66,12 @@ impl Check for RuntimeClasses {
     }
 
     fn faults(&self) -> Vec<ParameterError> {
-        let mut faults = names::faults("allowed", &self.allowed);
-        if let Some(default) = self.default.as_ref().filter(|default| !self.allowed.contains(*default)) {
+        let mut faults = if self.allows_any() { Vec::new() } else { names::faults("allowed", &self.allowed) };
+        if self.allows_any() && !self.required && self.default.is_none() {
+            let fault = "* allows any class, and none is required: leave the control out";
+            faults.push(ParameterError::at(FieldPath::from("allowed"), fault));
+        }
+        if let Some(default) = self.default.as_ref().filter(|default| !self.allows(default)) {
             let fault = format!("must be one of `allowed`: add {default} there");
             faults.push(ParameterError::at(FieldPath::from("default"), fault));
         } else if self.required && self.allowed.is_empty() {
@@ -72,6 +79,17 @@ impl Check for RuntimeClasses {
             faults.push(ParameterError::at(FieldPath::from("required"), fault));
         }
         faults
+    }
+}
+
+impl RuntimeClasses {
+    fn allows_any(&self) -> bool {
+        matches!(self.allowed.as_slice(), [only] if only == ANY)
+    }
+
+    /// Whether a pod may name this class.
+    fn allows(&self, name: &str) -> bool {
+        self.allowed.iter().any(|allowed| allowed == name) || !name.is_empty() && self.allows_any()
     }
 }
 

@@ -1,8 +1,6 @@
 //! `seLinuxLabels` (extended): only the SELinux types, users, roles and levels that the policy lists, and all of them for
 //! every container if it says so.
 
-use std::borrow::Cow;
-
 use serde::{Deserialize, Serialize};
 
 use crate::controls::se_linux_options::{ROLE, TYPE, USER};
@@ -30,7 +28,7 @@ pub(super) static CONTROL: Control = Control {
                parts; where the policy has no list of them, any may be set, and with an empty one none. The order \
                of a level's categories does not matter. With `required: true` every container must have each part \
                of which there is a list, and with a `default` each part of that: in its own `seLinuxOptions` or, if \
-               it has none at all, in the pod's. Windows has no SELinux, so what is required refuses pods with \
+               it has none at all, in the pod's; with `wholeDefault: true` nothing is filled in beside other parts. Windows has no SELinux, so what is required refuses pods with \
                `os.name: windows`.",
         history: "Enabled where a policy sets `controls.seLinuxLabels`. The baseline and restricted levels have a \
                   list of types of their own and allow no user and no role, unless `standard.except` relaxes \
@@ -68,6 +66,9 @@ struct SeLinuxLabels {
     /// What is filled in where a container lacks it.
     #[serde(default)]
     default: LabelDefaults,
+    /// Whether it is filled in only where neither the container nor the pod has any `seLinuxOptions`.
+    #[serde(default)]
+    whole_default: bool,
 }
 
 /// Parts of an SELinux label.
@@ -117,7 +118,7 @@ impl Check for SeLinuxLabels {
                 }
                 // What the pod says holds for it, and is found there.
                 (None, Some(_)) => {}
-                (None, None) => self.find(pod, Subject::Container(at), &NOTHING, sink),
+                (None, None) => self.find_missing(pod, at, sink),
             }
         }
     }
@@ -150,14 +151,6 @@ impl Check for SeLinuxLabels {
     }
 }
 
-/// What a container says that says nothing.
-static NOTHING: SeLinuxOptions<'static> = SeLinuxOptions {
-    kind: Cow::Borrowed(""),
-    user: Cow::Borrowed(""),
-    role: Cow::Borrowed(""),
-    level: Cow::Borrowed(""),
-};
-
 impl SeLinuxLabels {
     /// Finds the parts of a label that are not allowed, or lacking.
     fn find<'p>(
@@ -169,11 +162,21 @@ impl SeLinuxLabels {
     ) {
         for part in self.parts() {
             match (part.of)(options) {
-                "" if self.needs(&part) => sink(part.lacking(pod, subject)),
+                "" if self.needs(&part) => {
+                    let part = Part { default: part.default.filter(|_| !self.whole_default), ..part };
+                    sink(part.lacking(pod, subject));
+                }
                 "" => {}
                 value if part.allows(value) => {}
                 value => sink(part.not_allowed(pod, subject, value, self.needs(&part))),
             }
+        }
+    }
+
+    /// Finds the parts that a container lacks for which nothing says any.
+    fn find_missing<'p>(&'p self, pod: &Pod<'_>, at: ContainerRef<'p>, sink: &mut Sink<'_, 'p>) {
+        for part in self.parts().iter().filter(|part| self.needs(part)) {
+            sink(part.lacking(pod, Subject::Container(at)));
         }
     }
 
@@ -284,11 +287,17 @@ impl<'p> Part<'p> {
 
 /// Whether two levels are the same: `s0:c1,c2` is `s0:c2,c1`.
 fn is_same_level(one: &str, other: &str) -> bool {
-    let (sensitivity, categories) = one.split_once(':').unwrap_or((one, ""));
-    let (other_sensitivity, others) = other.split_once(':').unwrap_or((other, ""));
-    let are_among =
-        |some: &str, all: &str| some.split(',').all(|own| all.split(',').any(|other| own == other));
-    sensitivity == other_sensitivity && are_among(categories, others) && are_among(others, categories)
+    let (Some((sensitivity, categories)), Some((other_sensitivity, others))) =
+        (one.split_once(':'), other.split_once(':'))
+    else {
+        return one == other;
+    };
+    let sorted = |categories: &'_ str| {
+        let mut categories: Vec<String> = categories.split(',').map(str::to_owned).collect();
+        categories.sort_unstable();
+        categories
+    };
+    one == other || sensitivity == other_sensitivity && sorted(categories) == sorted(others)
 }
 
 fn violation(findings: &[Finding<'_>]) -> Violation {
@@ -325,6 +334,8 @@ mod tests {
             ("s0:c1,c2", "s0:c2,c1", true),
             ("s0:c1,c2", "s0:c1", false),
             ("s0:c1,c1", "s0:c1,c2", false),
+            ("s0:c1,c1", "s0:c1", false),
+            ("s0:", "s0", false),
             ("s0:c1", "s1:c1", false),
             ("s0", "s0:c1", false),
             ("s0-s0:c1", "s0", false),

@@ -4,6 +4,7 @@
 //! own pod-security-admission of v1.37 wherever the page leaves a question open.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -13,7 +14,9 @@ use crate::controls::registry::CONTROLS;
 
 /// A level at a version, with its controls looked up: `restricted:v1.30`.
 #[derive(Clone)]
-pub struct Standard {
+pub struct Standard(Arc<LevelAtVersion>);
+
+struct LevelAtVersion {
     level: Level,
     version: Version,
     text: Arc<str>,
@@ -25,37 +28,38 @@ impl Standard {
     #[must_use]
     pub fn new(level: Level, version: Version) -> Self {
         let text = format!("{}:{version}", level.name()).into();
-        Self { level, version, text, controls: controls(level, version.minor(), |_| false) }
+        let controls = controls(level, version.minor(), |_| false);
+        Self(Arc::new(LevelAtVersion { level, version, text, controls }))
     }
 
     /// The level.
     #[must_use]
     pub fn level(&self) -> Level {
-        self.level
+        self.0.level
     }
 
     /// The version.
     #[must_use]
     pub fn version(&self) -> Version {
-        self.version
+        self.0.version
     }
 
     /// Its name, as it was asked for: `restricted:v1.30`.
     #[must_use]
     pub fn text(&self) -> &str {
-        &self.text
+        &self.0.text
     }
 
     /// Its name, owned.
     #[must_use]
     pub fn shared_text(&self) -> Arc<str> {
-        Arc::clone(&self.text)
+        Arc::clone(&self.0.text)
     }
 
     /// Its controls with their checks, in the standard's order.
     #[must_use]
     pub fn controls(&self) -> &[(&'static Control, CheckFn)] {
-        &self.controls
+        &self.0.controls
     }
 
     /// Its controls, and beside each that is relaxed the control of the baseline level that it would replace.
@@ -64,13 +68,21 @@ impl Standard {
         &self,
         is_relaxed: impl Fn(&Control) -> bool,
     ) -> Vec<(&'static Control, CheckFn)> {
-        controls(self.level, self.version.minor(), is_relaxed)
+        controls(self.level(), self.version().minor(), is_relaxed)
     }
 }
 
 impl PartialEq for Standard {
     fn eq(&self, other: &Self) -> bool {
-        (self.level, self.version) == (other.level, other.version)
+        (self.level(), self.version()) == (other.level(), other.version())
+    }
+}
+
+impl Eq for Standard {}
+
+impl Hash for Standard {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.level(), self.version()).hash(state);
     }
 }
 
@@ -82,7 +94,7 @@ impl fmt::Debug for Standard {
 
 impl fmt::Display for Standard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(self.text())
     }
 }
 

@@ -26,7 +26,8 @@ pub(super) static CONTROL: Control = Control {
         rule: "Every volume must have a type that the policy lists, and no other type as well. The restricted \
                level also allows types that some clusters do not want, such as `csi` with a driver of the pod's \
                choice. The volume with the pod's own token, which the API server adds to it (`kube-api-access-...`), is \
-               always allowed, so `projected` need not be listed for it.",
+               always allowed, so `projected` need not be listed for it; with `apiServerToken: Listed` it is allowed \
+               where `projected` or `secret` is listed, as a PodSecurityPolicy had it.",
         history: "Beyond the standard: enabled where a policy sets `controls.volumeTypes`, at every version.",
         fields: &["spec.volumes[*]"],
         fix: "Use a type that the policy lists, most often a `persistentVolumeClaim`.",
@@ -43,7 +44,23 @@ struct VolumeTypes {
     #[serde(deserialize_with = "sorted_set")]
     #[schemars(with = "BTreeSet<VolumeType>")]
     allowed: Vec<String>,
+    /// Whether the volume with the pod's own token is always allowed, or only where `projected` or `secret` is listed.
+    #[serde(default)]
+    api_server_token: TokenVolume,
 }
+
+/// When the volume with the pod's own token is allowed.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+enum TokenVolume {
+    /// Whatever is listed.
+    #[default]
+    Allowed,
+    /// Where one of the types is that it stands for.
+    Listed,
+}
+
+/// The types of which a PodSecurityPolicy took the token's volume to be.
+const OF_TOKEN: [&str; 2] = ["projected", "secret"];
 
 /// A name of a volume source, for the schema.
 struct VolumeType;
@@ -66,12 +83,16 @@ fn sorted_set<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<S
 impl Check for VolumeTypes {
     fn check<'p>(&'p self, CheckedPod { pod, .. }: CheckedPod<'p>, sink: &mut Sink<'_, 'p>) {
         let allowed = Choices::OfPolicy(&self.allowed);
+        let has_token = match self.api_server_token {
+            TokenVolume::Allowed => true,
+            TokenVolume::Listed => OF_TOKEN.iter().any(|name| allowed.contains(name)),
+        };
         for (index, volume) in pod.spec.volumes.iter().enumerate() {
             let unlisted = volume.sources().find(|source| !allowed.contains(source.name()));
             let is_listed =
                 unlisted.is_none() && !volume.has_unknown_source() && volume.sources().next().is_some();
             // Nobody wrote the token's volume into the pod. Looking into it costs, so only one that is not listed is asked.
-            if !is_listed && !volume.is_api_server_token() {
+            if !is_listed && !(has_token && volume.is_api_server_token()) {
                 let fix = if self.allowed.is_empty() {
                     Fix::remove_at(Subject::Volume(index, &volume.name), FieldPath::default())
                 } else {

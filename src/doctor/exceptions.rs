@@ -49,7 +49,9 @@ fn ending(exception: &Exception, today: Date) -> Option<Diagnosis> {
     let Exception { name, policy, owner, expires, .. } = exception;
     let told = Diagnosis::warning(HealthCheck::ExceptionEnds, format!("SecurityPolicy {policy}"))
         .field(format!("spec.exceptions[{name}].expires"));
-    let fix = format!("podgate policy check POLICIES # take it out of its file or, with {owner}, renew it");
+    let fix = format!(
+        "kubectl --namespace podgate-system get configmaps # take it out of the policy or, with {owner}, renew it"
+    );
     if *expires < today {
         return Some(told.because(format!("ended on {expires}: the pods that used it are refused")).fix(fix));
     }

@@ -39,7 +39,7 @@ pub(super) fn check(
     };
     let mut subjects: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for (namespace, labels) in namespaces {
-        for policy in policies.identity_for(namespace, Some(labels)) {
+        for policy in policies.identity_for(namespace, Some(&labels.clone().into())) {
             account(namespace, policy, accounts, findings);
             let subject = policy.target().map(|name| federated_subject(namespace, name));
             subjects.entry(&policy.name).or_default().extend(subject);

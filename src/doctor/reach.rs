@@ -9,7 +9,7 @@ use crate::doctor::health_check::HealthCheck;
 use crate::doctor::installation::Installation;
 use crate::doctor::policies::PoliciesInForce;
 use crate::doctor::webhook_entry::{WebhookEntry, entries, selects};
-use crate::policy::{Labels, PolicySet, SYSTEM_NAMESPACES, Scope, SecurityPolicy, complete};
+use crate::policy::{Labels, PackedLabels, PolicySet, SYSTEM_NAMESPACES, Scope, SecurityPolicy, complete};
 
 /// What the Admissions Enforcer of AKS adds to every selector.
 const OF_AKS: [&str; 2] = ["control-plane", "kubernetes.azure.com/managedby"];
@@ -224,18 +224,20 @@ fn label_value(policies: &PolicySet) -> &str {
         Scope::Names(_) => None,
     });
     let mut values = selectors.filter_map(|selector| selector.match_labels.get(LABEL));
-    values.next().map_or("ml-restricted", String::as_str)
+    values.next().unwrap_or("ml-restricted")
 }
 
 /// Whether pods of a namespace are judged by a policy.
 fn judges(policies: &PolicySet, LabelledNamespace { name, labels }: LabelledNamespace<'_>) -> bool {
+    let labels = PackedLabels::from(labels.clone());
     policies.pod_security.is_some()
-        || policies.security_for(name, Some(labels)).next().is_some()
-        || policies.identity_for(name, Some(labels)).next().is_some()
+        || policies.security_for(name, Some(&labels)).next().is_some()
+        || policies.identity_for(name, Some(&labels)).next().is_some()
 }
 
 /// Whether a policy may change pods of a namespace.
 fn changes(policies: &PolicySet, LabelledNamespace { name, labels }: LabelledNamespace<'_>) -> bool {
-    policies.security_for(name, Some(labels)).any(SecurityPolicy::fills_in_defaults)
-        || policies.identity_for(name, Some(labels)).next().is_some()
+    let labels = PackedLabels::from(labels.clone());
+    policies.security_for(name, Some(&labels)).any(SecurityPolicy::fills_in_defaults)
+        || policies.identity_for(name, Some(&labels)).next().is_some()
 }

@@ -431,7 +431,7 @@ mod tests {
         let control = Control::named("readOnlyRootFilesystem").expect("a control");
         let configured =
             Configured { check: Arc::new(check), parameters: serde_json::json!({"fillIn": true}) };
-        let controls = vec![ActiveControl::extended(control, configured, None, mode, None)];
+        let controls = [Arc::new(ActiveControl::extended(control, configured, None, mode, None))].into();
         let rules =
             vec![Rule { source: RuleSource::Extended, actions: mode.downgrade(Actions::ALL), controls }];
         let of_standard = PolicySet::of_standard(&"privileged".parse().expect("a standard"));

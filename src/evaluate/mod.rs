@@ -47,7 +47,7 @@ pub fn evaluate<'s: 'p, 'p>(
     pod: &'p Pod<'p>,
     context: Context<'p>,
 ) -> Verdict<'p> {
-    Verdict::new(policies, CheckedPod { pod, origin: context.origin }, context, share)
+    Verdict::new(judging(policies, pod), CheckedPod { pod, origin: context.origin }, context, share)
 }
 
 /// How many findings of a control a rule may keep if the rules before it keep this many. At least one: a violated
@@ -64,7 +64,16 @@ pub fn evaluate_whole<'s: 'p, 'p>(
     pod: &'p Pod<'p>,
     context: Context<'p>,
 ) -> Verdict<'p> {
-    Verdict::new(policies, CheckedPod { pod, origin: context.origin }, context, |_| usize::MAX)
+    let checked = CheckedPod { pod, origin: context.origin };
+    Verdict::new(judging(policies, pod), checked, context, |_| usize::MAX)
+}
+
+/// Those of the policies that judge pods of this runtime class.
+fn judging<'s>(
+    policies: impl Iterator<Item = &'s SecurityPolicy>,
+    pod: &Pod<'_>,
+) -> impl Iterator<Item = &'s SecurityPolicy> {
+    policies.filter(|policy| !policy.exemptions.has_runtime_class(&pod.spec.runtime_class_name))
 }
 
 /// What the policies that apply to a new pod fill in, and nothing else of their verdict.
@@ -74,7 +83,7 @@ pub fn defaults<'s: 'p, 'p>(
     origin: PodOrigin<'p>,
 ) -> Defaults<'p> {
     let mut defaults = Defaults::default();
-    for policy in policies {
+    for policy in judging(policies, pod) {
         for active in policy.controls().filter(|active| active.is_filling_in()) {
             // What is filled in once something else is fixed is of no use here.
             active.check(CheckedPod { pod, origin }, &mut |finding| {

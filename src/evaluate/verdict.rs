@@ -300,7 +300,7 @@ fn violated<'p>(
     context: Context<'_>,
     most: usize,
 ) -> Vec<JudgedControl<'p>> {
-    let concerned = rule.controls.iter().filter(|active| context.concerns(active));
+    let concerned = rule.controls().filter(|active| context.concerns(active));
     concerned
         .filter_map(|active| {
             let findings = ControlFindings::of(active.control, |sink| active.check(checked, sink), most)?;

@@ -263,8 +263,9 @@ mod tests {
                     {\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\"}]}\n---\n# nothing\n";
         assert_eq!(read_objects("f", text, &mut objects), []);
         let namespaces = objects.snapshot;
-        let label =
-            |name: &str, key: &str| namespaces.labels(name).and_then(|labels| labels.get(key)).cloned();
+        let label = |name: &str, key: &str| {
+            namespaces.labels(name).and_then(|labels| labels.get(key)).map(ToOwned::to_owned)
+        };
         assert_eq!(label("a", "team").as_deref(), Some("x"));
         assert_eq!(label("b", "kubernetes.io/metadata.name").as_deref(), Some("b"));
         assert!(namespaces.labels("c").is_none());

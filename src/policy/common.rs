@@ -2,10 +2,11 @@
 
 use jiff::civil::Date;
 
+use crate::path::Path;
 use crate::policy::Scope;
 use crate::policy::document::{DocumentReader, path};
+use crate::policy::labels::minimal_labels;
 use crate::policy::selector::{Selector, is_namespace};
-use crate::policy::snapshot::minimal_labels;
 use crate::policy::written::NamespaceMatch;
 use crate::text::not_ascii;
 
@@ -37,7 +38,7 @@ impl DocumentReader<'_> {
             }
             (None, Some(selector)) => {
                 let advice = "it would match every namespace; name a label";
-                self.check_selector(&selector, "spec.match.namespaceSelector", advice);
+                self.check_selector(&selector, &path("spec.match.namespaceSelector"), advice);
                 Scope::Labels(selector)
             }
             (given, _) => {
@@ -61,16 +62,16 @@ impl DocumentReader<'_> {
         }
     }
 
-    pub(super) fn check_selector(&mut self, selector: &Selector, at: &str, advice: &str) {
+    pub(super) fn check_selector(&mut self, selector: &Selector, at: &Path<'_>, advice: &str) {
         if selector.is_empty() {
-            self.fault(&path(at), format!("the selector is empty: {advice}"));
+            self.fault(at, format!("the selector is empty: {advice}"));
         }
         if let Some(text) = selector.impossible_label() {
-            self.fault(&path(at), format!("no label can have {text:?}{} as key or value", not_ascii(text)));
+            self.fault(at, format!("no label can have {text:?}{} as key or value", not_ascii(text)));
         }
         for (index, expression) in selector.match_expressions.iter().enumerate() {
             if let Some(message) = expression.fault() {
-                self.fault(&path(at).key("matchExpressions").index(index), message);
+                self.fault(&at.clone().key("matchExpressions").index(index), message);
             }
         }
     }
@@ -88,7 +89,7 @@ impl DocumentReader<'_> {
             Scope::Labels(selector) if !selector.is_empty() => {
                 let is_reached = |namespace: &&String| {
                     let labels = minimal_labels(namespace);
-                    selector.matches(|key| labels.get(key).map(String::as_str))
+                    selector.matches(|key| labels.get(key))
                 };
                 let reached: Vec<String> = reserved.iter().filter(is_reached).cloned().collect();
                 if !reached.is_empty() {

@@ -12,6 +12,9 @@ use crate::policy::policies::Policies;
 use crate::policy::schema::Mismatch;
 use crate::yaml;
 
+/// What is wrong with a text that is printed in refusals or reports.
+pub(super) const ONE_LINE: &str = "must be one line of at most 200 ASCII characters";
+
 /// Reads one document of a file.
 pub(super) struct DocumentReader<'r> {
     pub(super) document: &'r yaml::Document,
@@ -86,6 +89,11 @@ fn misplaced_control(path: &Path<'_>) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// Whether a text can stand in a line of a message.
+pub(super) fn is_one_line(text: &str) -> bool {
+    !text.trim().is_empty() && text.len() <= 200 && text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
 }
 
 /// The path of a field as messages write it: `spec.match`.

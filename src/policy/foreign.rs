@@ -168,7 +168,7 @@ fn of_pod_security_policy(object: &Value) -> String {
         (false, false) => "baseline",
     };
     format!(
-        "a PodSecurityPolicy, which Kubernetes has not had since v1.25: write a SecurityPolicy in its place (docs/policies.md); \
-         the nearest level for spec.standard.enforce is {level}"
+        "a PodSecurityPolicy, which Kubernetes has not had since v1.25: podgate import psp makes a SecurityPolicy of it \
+         (docs/psp.md); the nearest level for spec.standard.enforce is {level}"
     )
 }

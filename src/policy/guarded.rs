@@ -9,7 +9,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::pod::is_label_key;
-use crate::policy::snapshot::NAME_LABEL;
+use crate::policy::labels::NAME_LABEL;
 use crate::policy::{Action, PolicyKind, PolicySet, Scope};
 
 /// The labels that are guarded by default, as the manifests have it: the one that policies select by, and the one

@@ -36,7 +36,7 @@ impl DocumentReader<'_> {
         } = spec.r#match;
         let scope = self.scope(NamespaceMatch { namespaces, namespace_selector });
         if let Some(selector) = &pod_selector {
-            self.check_selector(selector, "spec.match.podSelector", "leave it out to mean every pod");
+            self.check_selector(selector, &path("spec.match.podSelector"), "leave it out to mean every pod");
         }
         for (index, kind) in owner_kinds.iter().flatten().enumerate().filter(|(_, kind)| !is_kind(kind)) {
             let message = format!("must be a kind, as in ReplicaSet or Job{}", not_ascii(kind));
@@ -130,12 +130,11 @@ impl DocumentReader<'_> {
         for (index, WrittenReservation { name, pod_selector }) in written.into_iter().enumerate() {
             let at = path("spec.reservedServiceAccounts").index(index);
             self.check_account(&at.clone().key("name"), &name);
-            let selector_at = format!("spec.reservedServiceAccounts[{index}].podSelector");
             if pod_selector.is_empty() {
                 let message = "the selector is empty: it would reserve the account for every pod";
                 self.fault(&at.clone().key("podSelector"), message);
             } else {
-                self.check_selector(&pod_selector, &selector_at, "");
+                self.check_selector(&pod_selector, &at.clone().key("podSelector"), "");
             }
             if reserved.iter().any(|other| other.name == name) {
                 self.fault(&at.key("name"), format!("{name} is reserved twice: join the two"));

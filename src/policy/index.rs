@@ -1,29 +1,33 @@
 //! Which policies hold in each namespace: worked out when policies or namespaces change, not for every review.
 
-use std::collections::HashMap;
+use std::borrow::Borrow;
+use std::collections::HashSet;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::policy::snapshot::{Labels, NamespaceMetadata, Snapshot};
-use crate::policy::{IdentityPolicy, Match, PolicySet, SecurityPolicy};
+use crate::policy::{
+    IdentityPolicy, Match, NamespaceMetadata, PackedLabels, PolicySet, SecurityPolicy, Snapshot,
+};
 
 /// Policies, and which of them hold in each known namespace. Immutable.
 #[derive(Debug)]
 pub struct PolicyIndex {
     policies: Arc<PolicySet>,
-    namespaces: HashMap<Arc<str>, Arc<IndexedNamespace>>,
+    namespaces: HashSet<IndexedNamespace>,
 }
 
-/// A known namespace.
+/// A known namespace, found by its name.
 #[derive(Debug)]
 pub struct IndexedNamespace {
     metadata: Arc<NamespaceMetadata>,
-    policies: NamespacePolicies,
+    /// Shared by all namespaces in which the same policies hold: most have no others.
+    policies: Arc<NamespacePolicies>,
 }
 
 /// The policies that hold in one namespace: their places in the set, in its order.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, PartialEq, Eq, Hash)]
 pub struct NamespacePolicies {
     security: SmallVec<[usize; 2]>,
     identity: SmallVec<[usize; 2]>,
@@ -39,28 +43,35 @@ pub struct NamespacePolicies {
     depends_on_labels: bool,
     /// Whether a policy that holds goes by annotations of the namespace.
     reads_annotations: bool,
+    /// Whether anybody is exempt from a security policy that holds.
+    has_exemptions: bool,
 }
 
 impl PolicyIndex {
     /// Resolves the policies for each namespace of a snapshot.
     #[must_use]
     pub fn new(policies: PolicySet, snapshot: &Snapshot) -> Self {
-        let empty = Self { policies: Arc::new(policies), namespaces: HashMap::new() };
+        let empty = Self { policies: Arc::new(policies), namespaces: HashSet::new() };
         empty.with_snapshot(snapshot)
     }
 
     /// The same policies in a changed cluster. Only namespaces that changed are resolved again.
     #[must_use]
     pub fn with_snapshot(&self, snapshot: &Snapshot) -> Self {
-        let entry = |(name, metadata): (&Arc<str>, &Arc<NamespaceMetadata>)| {
-            let entry = match self.namespaces.get(name) {
-                Some(known) if Arc::ptr_eq(&known.metadata, metadata) => Arc::clone(known),
-                Some(_) | None => {
-                    let policies = self.policies.resolve(name, Some(&metadata.labels));
-                    Arc::new(IndexedNamespace { metadata: Arc::clone(metadata), policies })
+        let mut shared: HashSet<Arc<NamespacePolicies>> = HashSet::new();
+        let entry = |metadata: &Arc<NamespaceMetadata>| {
+            let policies = match self.namespaces.get(metadata.name()) {
+                Some(known) if Arc::ptr_eq(&known.metadata, metadata) => Arc::clone(&known.policies),
+                Some(_) | None => Arc::new(self.policies.resolve(metadata.name(), Some(&metadata.labels))),
+            };
+            let policies = match shared.get(&policies) {
+                Some(same) => Arc::clone(same),
+                None => {
+                    shared.insert(Arc::clone(&policies));
+                    policies
                 }
             };
-            (Arc::clone(name), entry)
+            IndexedNamespace { metadata: Arc::clone(metadata), policies }
         };
         let namespaces = snapshot.namespaces().map(entry).collect();
         Self { policies: Arc::clone(&self.policies), namespaces }
@@ -75,14 +86,14 @@ impl PolicyIndex {
     /// A namespace, if it is known.
     #[must_use]
     pub fn get(&self, namespace: &str) -> Option<&IndexedNamespace> {
-        self.namespaces.get(namespace).map(AsRef::as_ref)
+        self.namespaces.get(namespace)
     }
 }
 
 impl IndexedNamespace {
     /// Its labels.
     #[must_use]
-    pub fn labels(&self) -> &Labels {
+    pub fn labels(&self) -> &PackedLabels {
         &self.metadata.labels
     }
 
@@ -107,6 +118,26 @@ impl IndexedNamespace {
     }
 }
 
+impl PartialEq for IndexedNamespace {
+    fn eq(&self, other: &Self) -> bool {
+        self.metadata.name() == other.metadata.name()
+    }
+}
+
+impl Eq for IndexedNamespace {}
+
+impl Hash for IndexedNamespace {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.metadata.name().hash(state);
+    }
+}
+
+impl Borrow<str> for IndexedNamespace {
+    fn borrow(&self) -> &str {
+        self.metadata.name()
+    }
+}
+
 impl NamespacePolicies {
     /// The security policies, of the set that this was resolved with.
     pub fn security<'s>(&self, set: &'s PolicySet) -> impl Iterator<Item = &'s SecurityPolicy> {
@@ -116,6 +147,20 @@ impl NamespacePolicies {
     /// The identity policies, of the set that this was resolved with.
     pub fn identity<'s>(&self, set: &'s PolicySet) -> impl Iterator<Item = &'s IdentityPolicy> {
         self.identity.iter().filter_map(|at| set.identity.get(*at))
+    }
+
+    /// Whether anybody is exempt from one of the security policies.
+    #[must_use]
+    pub fn has_exemptions(&self) -> bool {
+        self.has_exemptions
+    }
+
+    /// The same, without the security policies from which something is exempt.
+    #[must_use]
+    pub fn without(&self, set: &PolicySet, is_exempt: impl Fn(&SecurityPolicy) -> bool) -> Self {
+        let is_left = |at: &usize| set.security.get(*at).is_none_or(|policy| !is_exempt(policy));
+        let security = self.security.iter().copied().filter(is_left).collect();
+        Self { security, ..self.clone() }
     }
 
     /// Whether pods of the namespace may be meant to get an identity, as far as its labels are known.
@@ -156,12 +201,13 @@ impl PolicySet {
     /// Without labels, a security policy that might hold does: judging too strictly is the safe way to be wrong. An
     /// identity policy does not: an identity is power, and is not given on a guess.
     #[must_use]
-    pub fn resolve(&self, namespace: &str, labels: Option<&Labels>) -> NamespacePolicies {
+    pub fn resolve(&self, namespace: &str, labels: Option<&PackedLabels>) -> NamespacePolicies {
         let mut found = NamespacePolicies::default();
         for (at, policy) in self.security.iter().enumerate() {
             match self.matches(&policy.scope, namespace, labels) {
                 Match::Yes | Match::Unknown => {
                     found.security.push(at);
+                    found.has_exemptions |= !policy.exemptions.is_empty();
                     found.reads_annotations |= policy.namespace_annotations().next().is_some();
                 }
                 Match::No => {}
@@ -187,7 +233,7 @@ impl PolicySet {
     pub fn security_for(
         &self,
         namespace: &str,
-        labels: Option<&Labels>,
+        labels: Option<&PackedLabels>,
     ) -> impl Iterator<Item = &SecurityPolicy> {
         let NamespacePolicies { security, .. } = self.resolve(namespace, labels);
         security.into_iter().filter_map(|at| self.security.get(at))
@@ -204,7 +250,7 @@ impl PolicySet {
     pub fn identity_for(
         &self,
         namespace: &str,
-        labels: Option<&Labels>,
+        labels: Option<&PackedLabels>,
     ) -> impl Iterator<Item = &IdentityPolicy> {
         let NamespacePolicies { identity, .. } = self.resolve(namespace, labels);
         identity.into_iter().filter_map(|at| self.identity.get(at))
@@ -215,7 +261,7 @@ impl PolicySet {
 mod tests {
     use proptest::prelude::*;
 
-    use crate::policy::{MATCHES, Policies, Scope, complete, read_file};
+    use crate::policy::{Labels, MATCHES, Policies, Scope, complete, read_file};
 
     use super::*;
 
@@ -272,7 +318,16 @@ mod tests {
         snapshot.remove("n9");
         let (matches, changed) = counted(|| index.with_snapshot(&snapshot));
         assert_eq!(matches, 50 * 2);
-        assert!(Arc::ptr_eq(&index.namespaces["n8"], &changed.namespaces["n8"]));
+        let known = |index: &PolicyIndex, name: &str| {
+            let known = index.get(name).unwrap();
+            (Arc::clone(&known.metadata), Arc::clone(&known.policies))
+        };
+        let (before, after) = (known(&index, "n8"), known(&changed, "n8"));
+        assert!(Arc::ptr_eq(&before.0, &after.0) && before.1 == after.1);
+        for (one, other, is_shared) in [("n8", "n10", true), ("n7", "new", true), ("n7", "n8", false)] {
+            let [one, other] = [one, other].map(|name| known(&changed, name).1);
+            assert_eq!(Arc::ptr_eq(&one, &other), is_shared);
+        }
         assert!(changed.get("n9").is_none() && index.get("n9").is_some());
         let count = |index: &PolicyIndex| {
             index.get("n7").map(|known| known.policies().security(index.policies()).count())
@@ -304,7 +359,7 @@ mod tests {
     #[test]
     fn one_standard_holds_everywhere() {
         let standard = PolicySet::of_standard(&"baseline:latest".parse().unwrap());
-        for (namespace, labels) in [("", None), ("kube-system", None), ("a", Some(labelled("x")))] {
+        for (namespace, labels) in [("", None), ("kube-system", None), ("a", Some(labelled("x").into()))] {
             let found = standard.resolve(namespace, labels.as_ref());
             assert_eq!(found.security(&standard).count(), 1, "{namespace}");
             assert!(!found.is_unjudged() && !found.needs_current_labels(), "{namespace}");
@@ -312,7 +367,7 @@ mod tests {
     }
 
     /// Whether a scope holds, said as plainly as can be: `None` when that cannot be told.
-    fn holds(scope: &Scope, namespace: &str, labels: Option<&Labels>) -> Option<bool> {
+    fn holds(scope: &Scope, namespace: &str, labels: Option<&PackedLabels>) -> Option<bool> {
         if namespace.is_empty() {
             return None;
         }
@@ -321,9 +376,7 @@ mod tests {
         }
         match scope {
             Scope::Names(names) => Some(names.contains(&namespace.to_owned())),
-            Scope::Labels(selector) => {
-                labels.map(|labels| selector.matches(|key| labels.get(key).map(String::as_str)))
-            }
+            Scope::Labels(selector) => labels.map(|labels| selector.matches(|key| labels.get(key))),
         }
     }
 
@@ -384,13 +437,13 @@ mod tests {
                     prop_assert_eq!(index.get(name).map(IndexedNamespace::labels), snapshot.labels(name));
                     check(&index, name, snapshot.labels(name))?;
                     check(&index, name, None)?;
-                    check(&index, name, Some(&complete(name, labelled("x"))))?;
+                    check(&index, name, Some(&complete(name, labelled("x")).into()))?;
                 }
             }
         }
     }
 
-    fn check(index: &PolicyIndex, name: &str, labels: Option<&Labels>) -> Result<(), TestCaseError> {
+    fn check(index: &PolicyIndex, name: &str, labels: Option<&PackedLabels>) -> Result<(), TestCaseError> {
         let set = index.policies();
         let indexed = index.get(name).filter(|known| Some(known.labels()) == labels);
         let found = indexed.map_or_else(|| set.resolve(name, labels), |known| known.policies().clone());

@@ -11,8 +11,8 @@ use jiff::civil::Date;
 
 use crate::identity::ServiceAccount;
 use crate::identity::aad_pod_identity::PodIdentities;
+use crate::policy::namespaces::NamespaceMetadata;
 use crate::policy::pod_security::LevelVersion;
-use crate::policy::snapshot::NamespaceMetadata;
 use crate::text::{Printable, PrintableKey};
 
 /// Most lookups for one review: a Namespace, a service account, whether it is bound, whether it may use an identity, which

@@ -4,6 +4,7 @@
 //! No policy reaches the reserved namespaces (the cluster's own and podgate's): one that would is
 //! refused when it is read, and they are left out of every match besides.
 
+mod actions;
 mod azure_ml;
 mod azure_ml_object;
 mod bindings;
@@ -15,6 +16,7 @@ mod contradictions;
 mod document;
 mod error;
 mod exception;
+mod exemption;
 mod file;
 mod file_name;
 mod foreign;
@@ -25,8 +27,11 @@ mod identity;
 mod identity_policy;
 mod index;
 mod kind;
+mod labels;
 mod lookup;
 mod migration;
+mod namespaces;
+mod no_pod;
 mod object;
 mod overlap;
 mod own_defaults;
@@ -38,9 +43,11 @@ pub(crate) mod schema;
 mod scope;
 mod security;
 mod selector;
+mod shared;
 mod snapshot;
 mod written;
 mod written_exception;
+mod written_exemption;
 mod written_identity;
 mod written_migration;
 
@@ -50,6 +57,7 @@ use std::sync::Arc;
 use crate::controls::Standard;
 use crate::pod::Changes;
 
+pub use actions::{Actions, Mode, Relaxation};
 pub use azure_ml::{AzureMachineLearning, AzureMlCompute, AzureMlExemption};
 pub use bindings::{
     Binding, BindingKind, Bindings, CLUSTER_ROLE, IDENTITY_GROUP, RoleRule, UNKNOWN_NAMESPACE, USE_IDENTITY,
@@ -58,6 +66,7 @@ pub use built_in::BUILT_IN;
 pub use common::day;
 pub use error::PolicyError;
 pub use exception::{EXCEPTION_GROUP, EXCEPTION_RESOURCE, Exception, Standing, USE_EXCEPTION};
+pub use exemption::{ExemptBy, PolicyExemptions};
 pub use file::{read_document, read_file};
 pub use file_name::is_policy_file;
 pub use guarded::{GUARDED_LABELS, GuardedLabels, UnguardedLabel};
@@ -68,14 +77,16 @@ pub use identity_policy::{
 };
 pub use index::{IndexedNamespace, NamespacePolicies, PolicyIndex};
 pub use kind::{KIND_TABLE, POLICY_TEST, PolicyKind, is_of_policy, is_policy_test, is_table};
+pub use labels::{Labels, PackedLabels, complete};
 pub use lookup::{AccountState, Answers, Lookup, LookupAnswer, LookupError, MOST_LOOKUPS, PodsQuery};
 pub use migration::{Migration, MigrationMode};
+pub use namespaces::NamespaceMetadata;
 pub use pod_security::{Action, LabelFault, LevelVersion, Levels, PodSecurityConfiguration, joined};
 pub use policies::{ExceptionPlaces, Policies};
-pub use rule::{Actions, ActiveControl, Mode, Relaxation, Rule, RuleSource};
+pub use rule::{ActiveControl, Rule, RuleSource};
 pub use scope::Scope;
 pub use selector::{Selector, is_namespace};
-pub use snapshot::{Labels, NamespaceMetadata, Snapshot, complete};
+pub use snapshot::Snapshot;
 
 pub(crate) use file::yaml_fault;
 pub(crate) use kind::API_VERSION;
@@ -125,6 +136,8 @@ pub struct SecurityPolicy {
     pub exceptions: Vec<Arc<Exception>>,
     /// Whether an object is refused whose pods would be.
     pub refuses_templates: bool,
+    /// Who is not judged by it.
+    pub exemptions: PolicyExemptions,
 }
 
 /// Where a policy comes from.
@@ -157,7 +170,7 @@ impl SecurityPolicy {
 
     /// What it turns on, rule by rule.
     pub fn controls(&self) -> impl Iterator<Item = &ActiveControl> {
-        self.rules.iter().flat_map(|rule| &rule.controls)
+        self.rules.iter().flat_map(Rule::controls)
     }
 
     /// Whether what is absent and safe is filled in for a pod that would be refused for it.
@@ -186,6 +199,7 @@ impl PolicySet {
             )],
             exceptions: Vec::new(),
             refuses_templates: false,
+            exemptions: PolicyExemptions::default(),
         };
         Self { security: vec![policy], standard: Some(standard.clone()), ..Self::default() }
     }
@@ -261,7 +275,7 @@ impl PolicySet {
         self.azure_ml.iter().find_map(|registered| registered.exemption(namespace, service_account, creator))
     }
 
-    fn matches(&self, scope: &Scope, namespace: &str, labels: Option<&Labels>) -> Match {
+    fn matches(&self, scope: &Scope, namespace: &str, labels: Option<&PackedLabels>) -> Match {
         let known = |is_match| if is_match { Match::Yes } else { Match::No };
         match scope {
             _ if self.standard.is_some() => Match::Yes,
@@ -269,7 +283,7 @@ impl PolicySet {
             _ if self.is_reserved(namespace) => Match::No,
             Scope::Names(names) => known(names.iter().any(|name| name == namespace)),
             Scope::Labels(selector) => match labels {
-                Some(labels) => known(selector.matches(|key| labels.get(key).map(String::as_str))),
+                Some(labels) => known(selector.matches(|key| labels.get(key))),
                 None => Match::Unknown,
             },
         }

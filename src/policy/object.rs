@@ -36,7 +36,7 @@ impl DocumentReader<'_> {
             return self.fault(&path, what);
         }
         let Some(kind) = self.kind(&mut object) else { return };
-        for mismatch in schema::check(&kind.json_schema(), &mut object) {
+        for mismatch in schema::check(&self.policies.schema(kind), &mut object) {
             self.mismatch(mismatch);
         }
         match kind {

@@ -67,7 +67,7 @@ struct Refused {
 }
 
 /// A pod of an init container and another, of this operating system, with nothing but what the API server has added.
-fn silent_pod(os: &str) -> Value {
+pub(super) fn silent_pod(os: &str) -> Value {
     let containers = |name: &str| {
         json!([{
             "name": name,

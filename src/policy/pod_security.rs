@@ -5,10 +5,9 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::ops::Bound;
 
 use crate::controls::{Level, NEWEST_MINOR, Standard, Version, go_quoted};
-use crate::policy::Labels;
+use crate::policy::PackedLabels;
 
 /// In front of every label that is read here.
 const PREFIX: &str = "pod-security.kubernetes.io/";
@@ -120,7 +119,7 @@ impl Action {
 
     /// Whether a Namespace says something of its own about it.
     #[must_use]
-    pub fn is_labelled(self, labels: &Labels) -> bool {
+    pub fn is_labelled(self, labels: &PackedLabels) -> bool {
         self.labels().iter().any(|label| labels.contains_key(*label))
     }
 }
@@ -214,12 +213,11 @@ impl PodSecurityConfiguration {
 
     /// What holds in a Namespace with these labels, and which of them cannot be read.
     #[must_use]
-    pub fn levels(&self, labels: &Labels) -> (Levels, Vec<LabelFault>) {
+    pub fn levels(&self, labels: &PackedLabels) -> (Levels, Vec<LabelFault>) {
         let mut levels = self.defaults;
         let mut faults = Vec::new();
         // Most Namespaces have none: one look instead of six.
-        let first = labels.range::<str, _>((Bound::Included(PREFIX), Bound::Unbounded)).next();
-        if !first.is_some_and(|(key, _)| key.starts_with(PREFIX)) {
+        if !labels.has_prefix(PREFIX) {
             return (levels, faults);
         }
         let mut is_enforce_set = false;

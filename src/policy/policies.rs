@@ -3,8 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use crate::policy::PolicySet;
 use crate::policy::error::PolicyError;
+use crate::policy::kind::PolicyKind;
+use crate::policy::shared::SharedParts;
 
 /// Policies as files are read, one after the other.
 #[derive(Debug)]
@@ -13,6 +17,9 @@ pub struct Policies {
     pub(super) faults: Vec<PolicyError>,
     pub(super) warnings: Vec<PolicyError>,
     pub(super) places: ExceptionPlaces,
+    pub(super) shared: SharedParts,
+    /// The schema of each kind that was read: it takes longer to make than a policy to read.
+    schemas: Vec<(PolicyKind, Arc<Value>)>,
 }
 
 /// Where exceptions are written, by their names: `policies/ml.yaml:9:5`.
@@ -27,7 +34,19 @@ impl Policies {
             faults: Vec::new(),
             warnings: Vec::new(),
             places: ExceptionPlaces::new(),
+            shared: SharedParts::default(),
+            schemas: Vec::new(),
         }
+    }
+
+    /// The JSON Schema of a kind.
+    pub(super) fn schema(&mut self, kind: PolicyKind) -> Arc<Value> {
+        if let Some((_, schema)) = self.schemas.iter().find(|(known, _)| *known == kind) {
+            return Arc::clone(schema);
+        }
+        let schema = Arc::new(kind.json_schema());
+        self.schemas.push((kind, Arc::clone(&schema)));
+        schema
     }
 
     /// What is legal and hardly meant: rules of several policies that refuse each other's pods.
@@ -47,6 +66,9 @@ impl Policies {
     /// # Errors
     /// Every fault of every file.
     pub fn finish(self) -> Result<PolicySet, Vec<PolicyError>> {
-        if self.faults.is_empty() { Ok(self.set) } else { Err(self.faults) }
+        let Self { mut set, faults, .. } = self;
+        set.security.shrink_to_fit();
+        set.identity.shrink_to_fit();
+        if faults.is_empty() { Ok(set) } else { Err(faults) }
     }
 }

@@ -1,15 +1,16 @@
 //! The rules of a SecurityPolicy: the controls that it turns on, and what follows from a violation of each.
 
 use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use serde::Deserialize;
 use serde_json::Value;
 
-use crate::controls::{CheckFn, CheckedPod, Configured, Control, Parameters, Standard};
+use crate::controls::{Check, CheckFn, CheckedPod, Configured, Control, Parameters, Standard};
 use crate::finding::{Edit, Finding, Obstacles, Sink, Subject};
 use crate::json::Reader;
 use crate::pod::Pod;
+use crate::policy::actions::{Actions, Mode, Relaxation};
 use crate::policy::carried_over::report_new;
 use crate::policy::exception::{Exception, Standing};
 
@@ -20,8 +21,8 @@ pub struct Rule {
     pub source: RuleSource,
     /// What follows from a violation, unless a control says otherwise.
     pub actions: Actions,
-    /// Its controls, in the order of the registry.
-    pub controls: Vec<ActiveControl>,
+    /// Its controls, in the order of the registry. Policies that turn on the same share them.
+    pub controls: Arc<[Arc<ActiveControl>]>,
 }
 
 /// Where the controls of a rule come from.
@@ -33,8 +34,8 @@ pub enum RuleSource {
     Extended,
 }
 
-/// A control as a policy has turned it on.
-#[derive(Debug)]
+/// A control as policies have turned it on: what every one of them does that has turned it on so.
+#[derive(Debug, Clone)]
 pub struct ActiveControl {
     /// The control.
     pub control: &'static Control,
@@ -55,84 +56,14 @@ pub struct ActiveControl {
     leaves_root_alone: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum ActiveCheck {
     Standard(CheckFn),
-    Extended(Configured),
-}
-
-/// What follows from a violation. More than one may be on.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct Actions {
-    /// The pod is refused.
-    pub deny: bool,
-    /// The user who made the request is warned.
-    pub warn: bool,
-    /// The API server's audit log gets a note.
-    pub audit: bool,
-}
-
-/// How strictly something is enforced, from strict to lax.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Deserialize, schemars::JsonSchema)]
-pub enum Mode {
-    /// Each action does what it says.
-    #[default]
-    Enforce,
-    /// What would be refused causes a warning.
-    Warn,
-    /// What would be refused or warned about is noted in the audit log.
-    Audit,
-}
-
-/// What a single control of the standard is relaxed to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
-pub enum Relaxation {
-    /// What would be refused causes a warning.
-    Warn,
-    /// What would be refused or warned about is noted in the audit log.
-    Audit,
-    /// The control is not checked at all.
-    Off,
-}
-
-impl Mode {
-    /// What is left of the actions in this mode.
-    #[must_use]
-    pub fn downgrade(self, actions: Actions) -> Actions {
-        let Actions { deny, warn, audit } = actions;
-        match self {
-            Self::Enforce => actions,
-            Self::Warn => Actions { deny: false, warn: deny || warn, audit },
-            Self::Audit => Actions { deny: false, warn: false, audit: deny || warn || audit },
-        }
-    }
-}
-
-impl Relaxation {
-    /// The mode that it stands for; `None` for [`Off`](Self::Off).
-    #[must_use]
-    pub fn mode(self) -> Option<Mode> {
-        match self {
-            Self::Warn => Some(Mode::Warn),
-            Self::Audit => Some(Mode::Audit),
-            Self::Off => None,
-        }
-    }
-}
-
-impl Actions {
-    /// Every action.
-    pub const ALL: Self = Self { deny: true, warn: true, audit: true };
-
-    /// Those of both.
-    #[must_use]
-    pub fn and(self, other: Self) -> Self {
-        Self {
-            deny: self.deny || other.deny,
-            warn: self.warn || other.warn,
-            audit: self.audit || other.audit,
-        }
-    }
+    Extended {
+        check: Arc<dyn Check>,
+        /// The parameters in JSON, which takes little memory and says whether two checks are the same.
+        parameters: Box<str>,
+    },
 }
 
 impl Rule {
@@ -168,17 +99,32 @@ impl Rule {
                 check: ActiveCheck::Standard(check),
                 leaves_root_alone: control.id == "runAsNonRoot" && relaxed.contains_key("runAsUser"),
             };
-            controls.push(active.tried());
+            controls.push(Arc::new(active.tried()));
         }
+        let controls = controls.into();
         Self { source: RuleSource::Standard(standard), actions: mode.downgrade(actions), controls }
     }
 
-    /// Gives each control those of its policy's exceptions that are about it.
+    /// Its controls.
+    pub fn controls(&self) -> impl Iterator<Item = &ActiveControl> {
+        self.controls.iter().map(AsRef::as_ref)
+    }
+
+    /// Gives each control those of its policy's exceptions that are about it. Such a control is no longer one that others have.
     pub(super) fn except(&mut self, exceptions: &[Arc<Exception>]) {
-        for active in &mut self.controls {
-            let is_about = |exception: &&Arc<Exception>| exception.controls.contains(&active.control);
-            active.exceptions = exceptions.iter().filter(is_about).cloned().collect();
+        if exceptions.is_empty() {
+            return;
         }
+        let excepted = |active: &Arc<ActiveControl>| {
+            let is_about = |exception: &&Arc<Exception>| exception.controls.contains(&active.control);
+            let exceptions: Vec<_> = exceptions.iter().filter(is_about).cloned().collect();
+            if exceptions.is_empty() {
+                Arc::clone(active)
+            } else {
+                Arc::new(ActiveControl { exceptions, ..ActiveControl::clone(active) })
+            }
+        };
+        self.controls = self.controls.iter().map(excepted).collect();
     }
 }
 
@@ -203,7 +149,8 @@ impl ActiveControl {
         let enforced = own_mode.unwrap_or_default().downgrade(Actions::ALL);
         let actions = mode.downgrade(enforced);
         let fills_in = fills_in(&configured.parameters);
-        let check = ActiveCheck::Extended(configured);
+        let Configured { check, parameters } = configured;
+        let check = ActiveCheck::Extended { check, parameters: parameters.to_string().into() };
         let active = Self {
             control,
             actions,
@@ -325,7 +272,7 @@ impl ActiveControl {
                 check(pod, &mut |finding| sink(leave_root_alone(pod, finding)));
             }
             ActiveCheck::Standard(check) => check(pod, sink),
-            ActiveCheck::Extended(configured) => report_new(configured.check.as_ref(), checked, sink),
+            ActiveCheck::Extended { check, .. } => report_new(check.as_ref(), checked, sink),
         }
     }
 
@@ -338,7 +285,7 @@ impl ActiveControl {
     ) {
         match &self.check {
             ActiveCheck::Standard(_) => {}
-            ActiveCheck::Extended(configured) => configured.check.besides(pod, filled, edit),
+            ActiveCheck::Extended { check, .. } => check.besides(pod, filled, edit),
         }
     }
 
@@ -347,16 +294,70 @@ impl ActiveControl {
     pub fn namespace_annotations(&self) -> &'static [&'static str] {
         match &self.check {
             ActiveCheck::Standard(_) => &[],
-            ActiveCheck::Extended(configured) => configured.check.namespace_annotations(),
+            ActiveCheck::Extended { check, .. } => check.namespace_annotations(),
         }
+    }
+
+    /// Whether it lets some users do what it refuses others.
+    pub(super) fn has_writers(&self) -> bool {
+        self.parameters().is_some_and(|parameters| parameters.get("writers").is_some())
     }
 
     /// Its parameters as they were understood; `None` for a control of the standard.
     #[must_use]
-    pub fn parameters(&self) -> Option<&Value> {
+    pub fn parameters(&self) -> Option<Value> {
         match &self.check {
             ActiveCheck::Standard(_) => None,
-            ActiveCheck::Extended(configured) => Some(&configured.parameters),
+            ActiveCheck::Extended { parameters, .. } => serde_json::from_str(parameters).ok(),
+        }
+    }
+}
+
+impl PartialEq for ActiveControl {
+    fn eq(&self, other: &Self) -> bool {
+        let is_same_check = match (&self.check, &other.check) {
+            // One control has several checks only where the standard has changed it: each is a function of its own.
+            (ActiveCheck::Standard(one), ActiveCheck::Standard(other)) => std::ptr::fn_addr_eq(*one, *other),
+            (
+                ActiveCheck::Extended { parameters: one, .. },
+                ActiveCheck::Extended { parameters: other, .. },
+            ) => one == other,
+            (ActiveCheck::Standard(_), ActiveCheck::Extended { .. })
+            | (ActiveCheck::Extended { .. }, ActiveCheck::Standard(_)) => false,
+        };
+        let Self {
+            control,
+            actions,
+            enforced,
+            message,
+            fills_in,
+            may_refuse_token,
+            exceptions,
+            leaves_root_alone,
+            check: _,
+        } = self;
+        is_same_check
+            // Each is of one policy alone.
+            && exceptions.iter().map(Arc::as_ptr).eq(other.exceptions.iter().map(Arc::as_ptr))
+            && *control == other.control
+            && *actions == other.actions
+            && *enforced == other.enforced
+            && *message == other.message
+            && *fills_in == other.fills_in
+            && *may_refuse_token == other.may_refuse_token
+            && *leaves_root_alone == other.leaves_root_alone
+    }
+}
+
+impl Eq for ActiveControl {}
+
+impl Hash for ActiveControl {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.control.number.hash(state);
+        self.message.hash(state);
+        match &self.check {
+            ActiveCheck::Standard(_) => {}
+            ActiveCheck::Extended { parameters, .. } => parameters.hash(state),
         }
     }
 }

@@ -6,18 +6,17 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::controls::{CONTROLS, Control, Origin, Standard};
-use crate::policy::document::{DocumentReader, path};
+use crate::policy::actions::{Actions, Mode, Relaxation};
+use crate::policy::document::{DocumentReader, ONE_LINE, is_one_line, path};
 use crate::policy::help_url::help_fault;
+use crate::policy::no_pod::{Contradiction, contradictions};
 use crate::policy::own_defaults::{OwnRefusal, refused_defaults};
-use crate::policy::rule::{Actions, ActiveControl, Mode, Relaxation, Rule, RuleSource};
+use crate::policy::rule::{ActiveControl, Rule, RuleSource};
 use crate::policy::written::{
     ExtendedControl, Object, SecurityContextDefaults, SecuritySpec, Standards, Templates,
 };
 use crate::policy::{PolicyOrigin, SecurityPolicy};
 use crate::text::not_ascii;
-
-/// What is wrong with a text that is printed in refusals.
-pub(super) const ONE_LINE: &str = "must be one line of at most 200 ASCII characters";
 
 impl DocumentReader<'_> {
     /// `is_built_in` says whether it judges as the policy that is compiled in.
@@ -30,6 +29,7 @@ impl DocumentReader<'_> {
             self.fault(&path("spec.contact"), format!("{ONE_LINE}{}", not_ascii(contact)));
         }
         let scope = self.scope(spec.r#match);
+        let exemptions = self.exempt(spec.exemptions, scope.as_ref());
         let relaxed = self.relaxed(&spec.standard, spec.mode);
         let has_defaults = spec.defaults.security_context == SecurityContextDefaults::Restricted;
         let (enforce, mut rules) = rules(&spec.standard, &relaxed, (spec.mode, has_defaults));
@@ -57,15 +57,33 @@ impl DocumentReader<'_> {
             rules,
             exceptions,
             refuses_templates: spec.templates == Templates::Enforce,
+            exemptions,
         };
-        for OwnRefusal { by, text } in refused_defaults(&policy) {
+        let policy = self.policies.shared.share(policy);
+        self.check_consistent(&policy);
+        self.policies.set.security.push(policy);
+    }
+
+    /// Refuses a policy that fills in what it refuses, or that no pod can satisfy.
+    fn check_consistent(&mut self, policy: &SecurityPolicy) {
+        let refused = refused_defaults(policy);
+        for OwnRefusal { by, text } in &refused {
             let at = match by.origin {
                 Origin::Standard { .. } => "spec.defaults.securityContext".to_owned(),
                 Origin::Extended { .. } => format!("spec.controls.{}", by.id),
             };
-            self.fault(&path(&at), text);
+            self.fault(&path(&at), text.clone());
         }
-        self.policies.set.security.push(policy);
+        if !refused.is_empty() || !self.policies.shared.may_contradict(&policy.rules) {
+            return;
+        }
+        let contradictions = contradictions(policy);
+        if contradictions.is_empty() {
+            self.policies.shared.are_consistent(&policy.rules);
+        }
+        for Contradiction { at, text } in contradictions {
+            self.fault(&path(&format!("spec.controls.{}", at.id)), text);
+        }
     }
 
     /// The controls of the standard that are relaxed.
@@ -104,13 +122,17 @@ impl DocumentReader<'_> {
 
     /// The rule of the extended controls, if any is on.
     fn extended(&mut self, controls: BTreeMap<String, ExtendedControl>, mode: Mode) -> Option<Rule> {
-        let mut active: Vec<ActiveControl> = Vec::new();
+        let mut active: Vec<Arc<ActiveControl>> = Vec::new();
         for (id, written) in controls {
-            active.extend(self.extended_control(&id, written, mode));
+            active.extend(self.extended_control(&id, written, mode).map(Arc::new));
         }
         active.sort_by_key(|active| active.control.id);
         let actions = mode.downgrade(Actions::ALL);
-        (!active.is_empty()).then_some(Rule { source: RuleSource::Extended, actions, controls: active })
+        (!active.is_empty()).then_some(Rule {
+            source: RuleSource::Extended,
+            actions,
+            controls: active.into(),
+        })
     }
 
     fn extended_control(&mut self, id: &str, written: ExtendedControl, mode: Mode) -> Option<ActiveControl> {
@@ -177,8 +199,4 @@ fn standards_of(standards: &Standards) -> impl Iterator<Item = (Standard, Action
 /// A standard; `None` also if it is none, which the schema has reported.
 fn parse(text: Option<&String>) -> Option<Standard> {
     text.and_then(|text| text.parse().ok())
-}
-
-pub(super) fn is_one_line(text: &str) -> bool {
-    !text.trim().is_empty() && text.len() <= 200 && text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
 }

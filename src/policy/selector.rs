@@ -1,17 +1,19 @@
 //! Label selectors, as Kubernetes has them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
 use crate::pod::{is_label_key, is_label_value};
+use crate::policy::labels::{Labels, PackedLabels};
 
 /// A label selector, as written in a policy. All of its terms must match.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Selector {
     /// Labels and the values that they must have.
-    pub match_labels: BTreeMap<String, String>,
+    #[schemars(with = "Labels")]
+    pub match_labels: PackedLabels,
     /// Further conditions.
     pub match_expressions: Vec<Expression>,
 }
@@ -63,29 +65,27 @@ impl Selector {
 
     /// The labels that it looks at, each once.
     pub(super) fn keys(&self) -> BTreeSet<&str> {
-        let of_expressions = self.match_expressions.iter().map(|expression| &expression.key);
-        self.match_labels.keys().chain(of_expressions).map(String::as_str).collect()
+        let of_expressions = self.match_expressions.iter().map(|expression| expression.key.as_str());
+        self.match_labels.keys().chain(of_expressions).collect()
     }
 
     /// A key or value in it that no label can have.
     pub(super) fn impossible_label(&self) -> Option<&str> {
         let of_expressions = self.match_expressions.iter();
-        let keys = self.match_labels.keys().chain(of_expressions.clone().map(|expression| &expression.key));
-        let values =
-            self.match_labels.values().chain(of_expressions.flat_map(|expression| &expression.values));
-        keys.map(String::as_str)
+        let keys = of_expressions.clone().map(|expression| &expression.key).map(String::as_str);
+        let values = of_expressions.flat_map(|expression| &expression.values).map(String::as_str);
+        (self.match_labels.keys().chain(keys))
             .find(|key| !is_label_key(key))
-            .or_else(|| values.map(String::as_str).find(|value| !is_label_value(value)))
+            .or_else(|| self.match_labels.values().chain(values).find(|value| !is_label_value(value)))
     }
 
     /// The values that it asks of labels; one of several is enough.
     pub(super) fn wanted_values(&self) -> impl Iterator<Item = (&str, &str)> {
-        let of_labels = self.match_labels.iter().map(|(key, value)| (key.as_str(), value.as_str()));
         let listed = self.match_expressions.iter().filter(|expression| expression.operator == Operator::In);
         let of_lists = listed.flat_map(|expression| {
             expression.values.iter().map(|value| (expression.key.as_str(), value.as_str()))
         });
-        of_labels.chain(of_lists)
+        self.match_labels.iter().chain(of_lists)
     }
 
     /// Whether the labels that `label` looks up match.

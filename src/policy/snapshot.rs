@@ -4,57 +4,12 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use crate::controls::{GrantSource, NamespaceAnnotations};
+use crate::controls::GrantSource;
 use crate::identity::ServiceAccount;
 use crate::identity::aad_pod_identity::PodIdentities;
 use crate::policy::bindings::Bindings;
-
-/// The label that the API server puts on every Namespace.
-pub(super) const NAME_LABEL: &str = "kubernetes.io/metadata.name";
-
-/// The labels of an object.
-pub type Labels = BTreeMap<String, String>;
-
-/// What is kept of a Namespace.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct NamespaceMetadata {
-    /// Its labels.
-    pub labels: Labels,
-    /// The annotations that controls read; `None` where it has none of them, as most do.
-    annotations: Option<Box<NamespaceAnnotations>>,
-}
-
-impl NamespaceMetadata {
-    /// What is kept of a Namespace with these labels and annotations.
-    pub fn new<'k>(labels: Labels, annotations: impl IntoIterator<Item = (&'k str, &'k str)>) -> Self {
-        Self { labels, annotations: NamespaceAnnotations::among(annotations) }
-    }
-
-    /// The annotations that controls read.
-    #[must_use]
-    pub fn annotations(&self) -> &NamespaceAnnotations {
-        self.annotations.as_deref().unwrap_or(NamespaceAnnotations::NONE)
-    }
-
-    /// Whether it has any of them.
-    #[must_use]
-    pub fn has_annotations(&self) -> bool {
-        self.annotations.is_some()
-    }
-
-    /// The same, with the label of its name.
-    #[must_use]
-    pub fn complete(self, name: &str) -> Self {
-        Self { labels: complete(name, self.labels), ..self }
-    }
-}
-
-/// A Namespace without annotations.
-impl From<Labels> for NamespaceMetadata {
-    fn from(labels: Labels) -> Self {
-        Self { labels, annotations: None }
-    }
-}
+use crate::policy::labels::{Labels, PackedLabels};
+use crate::policy::namespaces::{NamespaceMetadata, Namespaces};
 
 /// The service accounts of a namespace.
 type AccountsByName = BTreeMap<Arc<str>, Arc<ServiceAccount>>;
@@ -65,7 +20,7 @@ type AccountsByName = BTreeMap<Arc<str>, Arc<ServiceAccount>>;
 /// recognised by its address.
 #[derive(Debug, Default, Clone)]
 pub struct Snapshot {
-    namespaces: Arc<HashMap<Arc<str>, Arc<NamespaceMetadata>>>,
+    namespaces: Arc<Namespaces>,
     service_accounts: HashMap<Arc<str>, Arc<AccountsByName>>,
     bindings: Arc<Bindings>,
     pod_identities: Arc<PodIdentities>,
@@ -96,14 +51,14 @@ impl Snapshot {
         let metadata = metadata.complete(name);
         // A list that says what is known already changes nothing.
         if self.namespace(name) != Some(&metadata) {
-            Arc::make_mut(&mut self.namespaces).insert(name.into(), Arc::new(metadata));
+            Arc::make_mut(&mut self.namespaces).insert(metadata);
         }
     }
 
     /// Adds what another snapshot knows, or replaces what was known of it.
     pub fn take_from(&mut self, other: &Self) {
-        for (name, metadata) in other.namespaces() {
-            Arc::make_mut(&mut self.namespaces).insert(Arc::clone(name), Arc::clone(metadata));
+        for metadata in other.namespaces() {
+            Arc::make_mut(&mut self.namespaces).insert(NamespaceMetadata::clone(metadata));
         }
         for (namespace, name, account) in other.service_accounts() {
             self.insert_service_account(namespace, name, account.clone());
@@ -118,21 +73,21 @@ impl Snapshot {
 
     /// Takes out a Namespace that is gone.
     pub fn remove(&mut self, name: &str) {
-        if self.namespaces.contains_key(name) {
+        if self.namespaces.get(name).is_some() {
             Arc::make_mut(&mut self.namespaces).remove(name);
         }
     }
 
     /// Takes out the Namespaces that are not kept, by name: those that a list no longer has.
     pub fn retain(&mut self, is_kept: impl Fn(&str) -> bool) {
-        if !self.namespaces.keys().all(|name| is_kept(name)) {
-            Arc::make_mut(&mut self.namespaces).retain(|name, _| is_kept(name));
+        if !self.namespaces().all(|metadata| is_kept(metadata.name())) {
+            Arc::make_mut(&mut self.namespaces).retain(is_kept);
         }
     }
 
     /// The labels of a Namespace, if it is known.
     #[must_use]
-    pub fn labels(&self, name: &str) -> Option<&Labels> {
+    pub fn labels(&self, name: &str) -> Option<&PackedLabels> {
         self.namespace(name).map(|metadata| &metadata.labels)
     }
 
@@ -142,8 +97,8 @@ impl Snapshot {
         self.namespaces.get(name).map(AsRef::as_ref)
     }
 
-    /// Every Namespace with what is kept of it, which stays the same in memory as long as it does not change.
-    pub(super) fn namespaces(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<NamespaceMetadata>)> {
+    /// What is kept of every Namespace, which stays the same in memory as long as it does not change.
+    pub(super) fn namespaces(&self) -> impl ExactSizeIterator<Item = &Arc<NamespaceMetadata>> {
         self.namespaces.iter()
     }
 
@@ -261,21 +216,11 @@ impl GrantSource for Snapshot {
     }
 }
 
-/// The labels that a Namespace has at the least.
-pub(super) fn minimal_labels(name: &str) -> Labels {
-    complete(name, Labels::new())
-}
-
-/// The labels of a Namespace, with that of its name.
-#[must_use]
-pub fn complete(name: &str, mut labels: Labels) -> Labels {
-    labels.insert(NAME_LABEL.to_owned(), name.to_owned());
-    labels
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::controls::NamespaceAnnotations;
+    use crate::policy::labels::NAME_LABEL;
 
     #[test]
     fn what_is_told_again_changes_nothing() {
@@ -313,7 +258,7 @@ mod tests {
         now.remove("a");
         now.insert_service_account("a", "trainer", ServiceAccount::default());
         now.remove_service_account("a", "default");
-        assert_eq!(before.labels("a").unwrap().get(NAME_LABEL).map(String::as_str), Some("a"));
+        assert_eq!(before.labels("a").unwrap().get(NAME_LABEL), Some("a"));
         assert!(
             before.service_account("a", "default").is_some()
                 && before.service_account("a", "trainer").is_none()

@@ -9,10 +9,11 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::controls::{CONTROLS, Origin};
-use crate::policy::rule::{Mode, Relaxation};
+use crate::policy::actions::{Mode, Relaxation};
 use crate::policy::schema;
 use crate::policy::selector::Selector;
 use crate::policy::written_exception::WrittenException;
+use crate::policy::written_exemption::WrittenExemption;
 
 /// A policy, as written in a file.
 #[derive(Debug, Deserialize, schemars::JsonSchema)]
@@ -66,6 +67,9 @@ pub(super) struct SecuritySpec {
     /// What is filled in where a pod leaves it out.
     #[serde(default)]
     pub(super) defaults: Defaults,
+    /// Who is not judged at all.
+    #[serde(default)]
+    pub(super) exemptions: Vec<WrittenExemption>,
     /// Permissions to break controls of this policy.
     #[serde(default)]
     pub(super) exceptions: Vec<WrittenException>,

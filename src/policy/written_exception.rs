@@ -12,10 +12,9 @@ use crate::controls::{CONTROLS, Control, FoundValue};
 use crate::path::Path;
 use crate::pod::VolumeSource;
 use crate::policy::common::{day, is_kind, is_name};
-use crate::policy::document::{DocumentReader, path};
+use crate::policy::document::{DocumentReader, ONE_LINE, is_one_line, path};
 use crate::policy::exception::{Condition, ContainerScope, ExceptedValue, Exception};
 use crate::policy::rule::Rule;
-use crate::policy::security::{ONE_LINE, is_one_line};
 use crate::policy::selector::Selector;
 use crate::text::{either, not_ascii};
 
@@ -195,7 +194,7 @@ impl DocumentReader<'_> {
 
     fn excepted_controls(&mut self, ids: &[String], at: &Path<'_>, rules: &[Rule]) -> Vec<&'static Control> {
         let mut controls: Vec<&'static Control> = Vec::new();
-        let of_policy = || rules.iter().flat_map(|rule| &rule.controls).map(|active| active.control);
+        let of_policy = || rules.iter().flat_map(Rule::controls).map(|active| active.control);
         for (index, id) in ids.iter().enumerate() {
             let at = at.clone().key("controls").index(index);
             let Some(control) = Control::named(id) else { continue };
@@ -274,8 +273,7 @@ impl DocumentReader<'_> {
             self.fault(&at.clone().key("ownerKinds").index(index), message);
         }
         if let Some(selector) = &pod_selector {
-            let at = at.key("podSelector").to_string();
-            self.check_selector(selector, &at, "leave it out to mean every pod");
+            self.check_selector(selector, &at.key("podSelector"), "leave it out to mean every pod");
         }
         Condition { requests, service_accounts, pods: pod_selector, owner_kinds }
     }

@@ -51,6 +51,7 @@ pub struct TestCase {
     pub(super) old: Option<Value>,
     pub(super) subresource: Option<SubresourceWord>,
     pub(super) user: Option<String>,
+    pub(super) groups: Option<Vec<String>>,
     pub(super) expected: CaseExpectation,
 }
 
@@ -62,8 +63,19 @@ impl TestCase {
         at: &Path<'_>,
         faults: &mut PlacedFaults<'_>,
     ) -> Option<Self> {
-        let WrittenCase { name, object, file, namespace, at: day, operation, subresource, old, user, expect } =
-            written;
+        let WrittenCase {
+            name,
+            object,
+            file,
+            namespace,
+            at: day,
+            operation,
+            subresource,
+            old,
+            user,
+            groups,
+            expect,
+        } = written;
         let span = faults.place(at);
         if let Some(namespace) = &namespace {
             check_namespace(namespace, &at.clone().key("namespace"), faults);
@@ -91,6 +103,7 @@ impl TestCase {
             old: old.map(Value::Object),
             subresource,
             user,
+            groups,
             expected,
         })
     }

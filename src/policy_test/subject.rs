@@ -32,6 +32,7 @@ pub struct TestedPod {
     subresource: Option<SubresourceWord>,
     namespace: String,
     user: String,
+    groups: Vec<String>,
 }
 
 impl TestCase {
@@ -104,6 +105,7 @@ impl TestCase {
         let given = [
             ("operation: UPDATE", self.old.is_some()),
             ("user", self.user.is_some()),
+            ("groups", self.groups.is_some()),
             ("fields", self.expected.has_fields()),
         ];
         for (what, _) in given.into_iter().filter(|(_, is_given)| *is_given) {
@@ -118,8 +120,19 @@ impl TestCase {
             put_namespace(old, &namespace);
         }
         let user = self.user.clone().unwrap_or_else(|| ANYBODY.to_owned());
-        TestedPod { object, old, subresource: self.subresource, namespace, user }
+        let groups = self.groups.clone().unwrap_or_else(|| groups_of(&user));
+        TestedPod { object, old, subresource: self.subresource, namespace, user, groups }
     }
+}
+
+/// The groups that the API server puts a service account into; none for any other user.
+fn groups_of(user: &str) -> Vec<String> {
+    let account = user.strip_prefix("system:serviceaccount:").and_then(|account| account.split_once(':'));
+    let of = |(namespace, _)| {
+        let own = format!("system:serviceaccounts:{namespace}");
+        vec!["system:serviceaccounts".to_owned(), own, "system:authenticated".to_owned()]
+    };
+    account.map(of).unwrap_or_default()
 }
 
 fn is_pod(object: &Value) -> bool {
@@ -171,7 +184,7 @@ impl TestedPod {
                 "name": object.pointer("/metadata/name").unwrap_or(&Value::Null),
                 "namespace": self.namespace,
                 "operation": if self.is_new() { "CREATE" } else { "UPDATE" },
-                "userInfo": {"username": self.user},
+                "userInfo": {"username": self.user, "groups": self.groups},
                 "object": object,
                 "oldObject": self.old,
             },

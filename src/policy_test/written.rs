@@ -81,6 +81,8 @@ pub(super) struct WrittenCase {
     pub(super) old: Option<Map<String, Value>>,
     /// The name of the user who does it: `system:serviceaccount:ci:builder`.
     pub(super) user: Option<String>,
+    /// The groups of that user; a service account's are the API server's own.
+    pub(super) groups: Option<Vec<String>>,
     pub(super) expect: WrittenExpectation,
 }
 

@@ -10,6 +10,7 @@ use tracing::field::{DisplayValue, display};
 
 use crate::admission::{Decision, Outcome};
 use crate::pod::Owner;
+use crate::policy::ExemptBy;
 use crate::server::labels::{FILLED_IN, mode, operation, outcome, webhook};
 use crate::server::metrics::Metrics;
 use crate::text::{Joined, joined, prefix};
@@ -29,6 +30,7 @@ macro_rules! log {
             generate_name = text(&$decision.generate_name),
             owner = $decision.owner.as_ref().map(|owner| display(OwnerName(owner))),
             policy = listed($decision.policies.iter()),
+            exempt = listed($decision.exemptions.iter().map(|(policy, by)| ExemptFrom(policy, *by))),
             decision = outcome($decision.outcome),
             code = $decision.code,
             refusal = text(&$decision.refusal_code),
@@ -81,7 +83,12 @@ impl LoggedReviews {
 /// Whether a review did anything but pass, or passed slowly.
 fn is_notable(decision: &Decision<'_>, took: Duration) -> bool {
     let is_plain = match decision.outcome {
-        Outcome::Allowed => !decision.has_remarks && !decision.is_unjudged && decision.findings.is_empty(),
+        Outcome::Allowed => {
+            !decision.has_remarks
+                && !decision.is_unjudged
+                && decision.findings.is_empty()
+                && decision.exemptions.is_empty()
+        }
         Outcome::Patched | Outcome::Denied | Outcome::Error => false,
     };
     !is_plain || took >= SLOW
@@ -101,6 +108,9 @@ pub(super) fn record(metrics: &Metrics, logged: LoggedReviews, decision: &Decisi
     }
     for (policy, outcome) in &decision.identities {
         metrics.identity(policy, *outcome);
+    }
+    for (policy, by) in &decision.exemptions {
+        metrics.exemption(policy, *by);
     }
     metrics.pod_security(decision);
     if decision.is_unjudged && metrics.unjudged(&decision.namespace) {
@@ -134,6 +144,15 @@ where
     I: ExactSizeIterator<Item: fmt::Display> + Clone,
 {
     (items.len() > 0).then(|| display(joined(items, ",")))
+}
+
+/// `ml-restricted:user`.
+struct ExemptFrom<'p>(&'p str, ExemptBy);
+
+impl fmt::Display for ExemptFrom<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.0, self.1.name())
+    }
 }
 
 /// `Job/train`, each part cut as every name is.

@@ -3,7 +3,7 @@
 use podgate::evaluate::{Context, evaluate};
 use podgate::json::Reader;
 use podgate::pod::Pod;
-use podgate::policy::{Labels, Policies, PolicyError, PolicySet, SYSTEM_NAMESPACES, read_file};
+use podgate::policy::{PackedLabels, Policies, PolicyError, PolicySet, SYSTEM_NAMESPACES, read_file};
 use podgate::yaml;
 
 use super::within_memory;
@@ -49,7 +49,7 @@ fn check_reload(text: &str, policies: &PolicySet) {
 fn check_set(policies: &PolicySet) {
     let count = policies.security.len() + policies.identity.len();
     assert!(count > 0 || policies.pod_security.is_some(), "a file without a policy");
-    let labels = Labels::new();
+    let labels = PackedLabels::default();
     for namespace in SYSTEM_NAMESPACES {
         for labels in [None, Some(&labels)] {
             assert_eq!(policies.security_for(namespace, labels).count(), 0, "{namespace}");

@@ -84,7 +84,7 @@ impl Followed {
 }
 
 fn label<'s>(snapshot: &'s Snapshot, namespace: &str, key: &str) -> Option<&'s str> {
-    snapshot.labels(namespace)?.get(key).map(String::as_str)
+    snapshot.labels(namespace)?.get(key)
 }
 
 #[tokio::test]
@@ -397,8 +397,8 @@ async fn a_thousand_misses_of_one_namespace_are_one_call() {
     }
     while let Some(answer) = asked.join_next().await {
         let labels = answer.unwrap().unwrap().unwrap();
-        assert_eq!(labels.labels.get("team").map(String::as_str), Some("x"));
-        assert_eq!(labels.labels.get("kubernetes.io/metadata.name").map(String::as_str), Some("new"));
+        assert_eq!(labels.labels.get("team"), Some("x"));
+        assert_eq!(labels.labels.get("kubernetes.io/metadata.name"), Some("new"));
     }
     assert_eq!(api.calls("GET"), ["GET /api/v1/namespaces/new meta"]);
     api.put_account("new", "default");
@@ -408,7 +408,7 @@ async fn a_thousand_misses_of_one_namespace_are_one_call() {
     assert_eq!(cluster.service_account("new", "default", PATIENCE).await, Ok(None));
     api.put_namespace("new", &json!({"team": "y"}));
     let now = cluster.namespace("new", PATIENCE).await.unwrap().unwrap();
-    assert_eq!(now.labels.get("team").map(String::as_str), Some("y"));
+    assert_eq!(now.labels.get("team"), Some("y"));
 }
 
 #[tokio::test]

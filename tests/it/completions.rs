@@ -71,6 +71,7 @@ fn manual_pages_are_whole() {
         "kinds-discover",
         "survey-identity",
         "doctor",
+        "import-psp",
         "completions",
         "man",
     ] {

@@ -251,9 +251,8 @@ fn the_schema_of_policies_has_every_extended_control_and_no_other() {
 fn parameters_come_round() {
     let parameters_of = |controls: &str, id: &str| {
         let policies = by_controls(controls);
-        let mut active =
-            policies.security.iter().flat_map(|policy| &policy.rules).flat_map(|rule| &rule.controls);
-        active.find(|active| active.control.id == id).and_then(|active| active.parameters().cloned())
+        let mut active = policies.security.iter().flat_map(|policy| policy.controls());
+        active.find(|active| active.control.id == id).and_then(|active| active.parameters())
     };
     for control in CONTROLS.iter().filter(|control| control.level().is_none()) {
         let fixtures: Vec<Fixture> =

@@ -164,7 +164,7 @@ async fn a_burst_of_new_namespaces_is_found_while_the_watch_lags() {
     }
     while let Some(both) = asked.join_next().await {
         for found in both.unwrap() {
-            assert_eq!(found.unwrap().unwrap().labels["podgate.dev/policy"], "ml-restricted");
+            assert_eq!(found.unwrap().unwrap().labels.get("podgate.dev/policy"), Some("ml-restricted"));
         }
     }
     task.abort();

@@ -14,6 +14,9 @@
 )]
 
 mod amplifiers;
+#[path = "../../benches/measure/src/crowd.rs"]
+mod crowd;
+mod growth;
 mod hostile;
 mod judges;
 mod objects;

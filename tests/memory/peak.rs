@@ -60,6 +60,13 @@ pub(crate) fn of<T>(work: impl FnOnce() -> T) -> (usize, T) {
     (usize::try_from(MOST.get() - before).unwrap(), result)
 }
 
+/// The bytes of what `work` makes, and that.
+pub(crate) fn kept<T>(work: impl FnOnce() -> T) -> (usize, T) {
+    let before = HELD.get();
+    let result = black_box(work());
+    (usize::try_from(HELD.get() - before).unwrap(), result)
+}
+
 #[test]
 fn the_peak_is_counted() {
     assert_eq!(of(|| ()).0, 0);
@@ -70,4 +77,6 @@ fn the_peak_is_counted() {
         list
     };
     assert_eq!(of(grown).0, 250);
+    assert_eq!(kept(|| drop(Box::new([0u8; 50]))).0, 0);
+    assert_eq!(kept(grown).0, 150);
 }

@@ -75,7 +75,7 @@ impl Figures {
         table
     }
 
-    fn get(&self, name: &str) -> Option<u64> {
+    pub(crate) fn get(&self, name: &str) -> Option<u64> {
         self.of.iter().find(|(known, _)| known == name).map(|(_, count)| *count)
     }
 

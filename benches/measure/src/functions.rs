@@ -20,6 +20,7 @@ use podgate::policy::{Answers, BUILT_IN, Policies, PolicySet, Snapshot, read_fil
 
 use crate::callgrind::Callgrind;
 use crate::controls;
+use crate::growth;
 use crate::kinds;
 use crate::{DENIED, ONE_CONTAINER, Payload, REPAIRED, Result, SIXTEEN_CONTAINERS, scratch};
 
@@ -108,6 +109,11 @@ fn turns() -> Result<Vec<Turn>> {
         let reviewer = gate("", 0, count)?;
         turns.push(judging(&format!("namespaces-{count}"), reviewer, Webhook::Validate, &ONE_CONTAINER));
     }
+    turns.extend(
+        growth::reviewers()?
+            .into_iter()
+            .map(|(name, reviewer)| judging(&name, reviewer, Webhook::Validate, &ONE_CONTAINER)),
+    );
     turns.extend(by_controls()?);
     turns.extend(linting()?);
     Ok(turns)

@@ -19,7 +19,7 @@ enum Goal {
 use Goal::{AtLeast, AtMost, Times, Within};
 
 /// What is measured, under which name; what it was at commit 577fd53, with the payloads of then; and the goal.
-const GOALS: [(&str, &str, &str, Goal); 23] = [
+const GOALS: [(&str, &str, &str, Goal); 27] = [
     (
         "instructions of a review, whole server, 1 container",
         "server/gate/validate/one-container",
@@ -64,6 +64,20 @@ const GOALS: [(&str, &str, &str, Goal); 23] = [
         Within(1.0, "function/namespaces-10/one-container"),
     ),
     (
+        "with 1,000 policies as they are shipped, none of which matches",
+        "function/growth/policies/1000/one-container",
+        "",
+        Within(1.0, "function/growth/policies/1/one-container"),
+    ),
+    (
+        "with 10,000 namespaces of seven labels each",
+        "function/growth/namespaces/10000/one-container",
+        "",
+        Within(1.0, "function/growth/namespaces/10/one-container"),
+    ),
+    ("one more policy, bytes", "memory/policy", "18.7 KB", AtMost(1024.0)),
+    ("one more namespace, bytes", "memory/namespace", "1.1 KB", AtMost(256.0)),
+    (
         "mutation with an Azure identity, instructions, 1 container",
         "function/identity-mutate/one-container",
         "",
@@ -84,7 +98,8 @@ const GOALS: [(&str, &str, &str, Goal); 23] = [
 pub(crate) fn table() -> Result<String> {
     let committed = Figures::read(&repository().join("benches/measure/instructions.txt"))?;
     let mut kept = committed.to_lines();
-    for name in ["measured-server.txt", "measured-lint.txt"] {
+    for name in ["measured-server.txt", "measured-lint.txt", "measured-policy.txt", "measured-namespace.txt"]
+    {
         kept += &fs::read_to_string(podgate()?.with_file_name(name)).unwrap_or_default();
     }
     let figure = |key: &str| kept.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' '));
@@ -95,6 +110,16 @@ pub(crate) fn table() -> Result<String> {
         writeln!(table, "| {what} | {before} | {text} | {wanted} | {is_reached} |")?;
     }
     Ok(table)
+}
+
+/// The figures that are not within what another of the same run allows.
+#[expect(clippy::cast_precision_loss, reason = "figures are far below 2^52")]
+pub(crate) fn grown(measured: &Figures) -> Vec<&'static str> {
+    let figure = |key: &str| measured.get(key).map(|count| count as f64);
+    let is_grown = |(_, key, _, goal): &&(&str, &'static str, &str, Goal)| {
+        matches!(goal, Within(..)) && judge(figure(key), goal, figure).1 != "yes"
+    };
+    GOALS.iter().filter(is_grown).map(|(_, key, ..)| *key).collect()
 }
 
 /// The first number of a text.
@@ -144,5 +169,24 @@ mod tests {
             assert_eq!(judge(now, &goal, few).1, said, "{now:?}");
         }
         assert_eq!(number("1.81 (1.70 to 1.93)"), Some(1.81));
+    }
+
+    #[test]
+    fn what_grows_is_named() {
+        let with = |grown: u64| {
+            let is_within = |(_, key, _, goal): &(&str, &'static str, &str, Goal)| match goal {
+                Within(_, few) => Some([(*key, grown), (*few, 1000)]),
+                AtMost(_) | AtLeast(_) | Times(..) => None,
+            };
+            let of = GOALS.iter().filter_map(is_within).flatten();
+            Figures::new(String::new(), of.map(|(key, count)| (key.to_owned(), count)).collect())
+        };
+        assert_eq!(grown(&with(1010)), [""; 0]);
+        assert_eq!(
+            grown(&with(1011)),
+            grown(&Figures::new(String::new(), Vec::new())),
+            "all, and as if not measured"
+        );
+        assert!(grown(&with(1011)).contains(&"function/growth/policies/1000/one-container"));
     }
 }

@@ -10,9 +10,11 @@
 mod callgrind;
 mod client;
 mod controls;
+mod crowd;
 mod figures;
 mod functions;
 mod goals;
+mod growth;
 mod kinds;
 mod lint;
 #[path = "../../server/own.rs"]
@@ -84,6 +86,11 @@ fn instructions() -> Result<ExitCode> {
     }
     let (outcome, report) = measured.judge(&Figures::read(&path)?);
     println!("{report}");
+    let grown = goals::grown(&measured);
+    if !grown.is_empty() {
+        println!("these have grown with what is beside them: {}", grown.join(", "));
+        return Ok(ExitCode::FAILURE);
+    }
     Ok(match outcome {
         Outcome::Kept => ExitCode::SUCCESS,
         Outcome::Exceeded => ExitCode::FAILURE,

@@ -18,7 +18,9 @@ use crate::admission::subresource::IGNORED_POD_SUBRESOURCES;
 use crate::controls::{Level, go_quoted};
 use crate::evaluate::{ControlFindings, Severity, StandardText, by_standard};
 use crate::pod::{Changes, Pod};
-use crate::policy::{Action, LabelFault, LevelVersion, Levels, Lookup, PodSecurityConfiguration, joined};
+use crate::policy::{
+    Action, ExemptBy, LabelFault, LevelVersion, Levels, Lookup, PodSecurityConfiguration, joined,
+};
 use crate::text::cut_as_json;
 use crate::workload::WorkloadObject;
 
@@ -122,9 +124,9 @@ impl<'j, 'r, 'b> PodSecurityReview<'j, 'r, 'b> {
     fn is_exempt(&mut self) -> bool {
         let exemptions = &self.configuration.exemptions;
         let who = if exemptions.namespaces.contains(self.request.namespace.as_ref()) {
-            "namespace"
+            ExemptBy::Namespace
         } else if exemptions.usernames.contains(self.request.username.as_ref()) {
-            "user"
+            ExemptBy::User
         } else {
             return false;
         };
@@ -132,7 +134,7 @@ impl<'j, 'r, 'b> PodSecurityReview<'j, 'r, 'b> {
         true
     }
 
-    fn exempt(&mut self, who: &'static str) {
+    fn exempt(&mut self, who: ExemptBy) {
         self.response.audit_annotations.exempt = Some(who);
         self.decision.pod_security.push(Counted::Exemption { resource: self.resource });
     }
@@ -180,7 +182,7 @@ impl<'j, 'r, 'b> PodSecurityReview<'j, 'r, 'b> {
     /// Judges a pod or template by what holds in its namespace. A template is not held to `enforce`.
     fn judge(&mut self, pod: &Pod<'_>, levels: Levels, faults: &[LabelFault]) {
         if self.configuration.exemptions.runtime_classes.contains(pod.spec.runtime_class_name.as_ref()) {
-            return self.exempt("runtimeClass");
+            return self.exempt(ExemptBy::RuntimeClass);
         }
         if !faults.is_empty() {
             let error = format!("Failed to parse policy: {}", joined(faults));

@@ -3,7 +3,7 @@
 use crate::admission::object_type::ObjectType;
 use crate::admission::request::{ObjectField, Request};
 use crate::controls::go_quoted;
-use crate::policy::Labels;
+use crate::policy::PackedLabels;
 use crate::workload::{Workload, WorkloadObject};
 
 /// The type of Namespaces.
@@ -92,7 +92,7 @@ fn known_type<'t>(
 /// What is read of a Namespace.
 pub(super) struct NamespaceObject {
     pub(super) name: String,
-    pub(super) labels: Labels,
+    pub(super) labels: PackedLabels,
 }
 
 pub(super) fn read_namespace(
@@ -106,8 +106,10 @@ pub(super) fn read_namespace(
     match part {
         ObjectField::Named(named) if known == Some(NAMESPACE) => {
             let labels = named.metadata.labels.iter().flatten();
-            let owned = labels.map(|(key, value)| (key.to_string(), value.to_string()));
-            Ok(NamespaceObject { name: named.metadata.name.to_string(), labels: owned.collect() })
+            Ok(NamespaceObject {
+                name: named.metadata.name.to_string(),
+                labels: labels.map(|(key, value)| (key, value)).collect(),
+            })
         }
         ObjectField::Named(_)
         | ObjectField::Read(_)

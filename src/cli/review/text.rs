@@ -46,6 +46,7 @@ fn heading(decision: &Decision<'_>) -> String {
     heading.push_str(": ");
     heading.push_str(match outcome {
         Outcome::Allowed if decision.is_unjudged => "allowed: no policy holds in its namespace",
+        Outcome::Allowed if !decision.exemptions.is_empty() => "allowed: exempt",
         Outcome::Allowed => "allowed",
         Outcome::Patched => "allowed, and changed",
         Outcome::Denied => "refused",

@@ -185,7 +185,7 @@ impl<'o> IdentityCheck<'o> {
     /// The level that Kubernetes' own admission enforces in a namespace, if its labels are known.
     fn enforced_level(&self, namespace: &str) -> Option<&'o str> {
         let labels = self.index.get(namespace)?.labels();
-        labels.get(Action::Enforce.level_label()).map(String::as_str)
+        labels.get(Action::Enforce.level_label())
     }
 
     /// Tells what the policies that hold, and the pod's own label, come to.

@@ -9,7 +9,7 @@ use prometheus::{Encoder, Gauge, IntCounter, IntCounterVec, IntGauge, IntGaugeVe
 
 use crate::admission::{Decision, Operation, Outcome, Webhook};
 use crate::mutate::IdentityOutcome;
-use crate::policy::Exception;
+use crate::policy::{Exception, ExemptBy};
 use crate::server::activity::ConnectionStage;
 use crate::server::memory_budget::BudgetGauges;
 use crate::server::metrics::cluster::ClusterMetrics;
@@ -31,6 +31,7 @@ pub struct Metrics {
     findings: IntCounterVec,
     identities: IntCounterVec,
     exceptions: ExceptionMetrics,
+    exemptions: IntCounterVec,
     rejected: Vec<IntCounter>,
     reloads: ReloadMetrics,
     handshakes_failed: IntCounter,
@@ -73,6 +74,11 @@ impl Metrics {
                 "identity_decisions_total",
                 "What identity policies came to for pods.",
                 &["policy", "outcome"],
+            )?,
+            exemptions: new.counters(
+                "exemptions_total",
+                "Requests that a policy did not judge, by what they are exempt by.",
+                &["policy", "kind"],
             )?,
             rejected: Rejection::ALL
                 .map(|rejection| rejected.with_label_values(&[rejection.reason()]))
@@ -131,6 +137,11 @@ impl Metrics {
     /// Shows when the exceptions that are in force end, and no others.
     pub fn exceptions<'e>(&self, exceptions: impl Iterator<Item = &'e Exception>) {
         self.exceptions.show(exceptions);
+    }
+
+    /// Counts a request that is exempt from a policy. There are as many series as the operator has policies, four times.
+    pub fn exemption(&self, policy: &str, by: ExemptBy) {
+        self.exemptions.with_label_values(&[policy, by.name()]).inc();
     }
 
     /// Sets when the certificate that is served expires.
@@ -284,12 +295,14 @@ mod tests {
         metrics.policies(3);
         metrics.finding("runAsNonRoot", "Enforce");
         metrics.identity("trainers", IdentityOutcome::Injected);
+        metrics.exemption("ml-restricted", ExemptBy::RuntimeClass);
         let version = env!("CARGO_PKG_VERSION");
         for expected in [
             "podgate_certificate_expiry_timestamp_seconds 1800000000",
             "podgate_policies_loaded 3",
             r#"podgate_findings_total{control="runAsNonRoot",mode="Enforce"} 1"#,
             r#"podgate_identity_decisions_total{outcome="injected",policy="trainers"} 1"#,
+            r#"podgate_exemptions_total{kind="runtimeClass",policy="ml-restricted"} 1"#,
             "podgate_panics_total 0",
             &format!(r#"podgate_build_info{{version="{version}"}} 1"#),
         ] {

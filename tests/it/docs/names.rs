@@ -6,6 +6,7 @@ use std::path::Path;
 
 use podgate::doctor::HealthCheck;
 use podgate::mutate::IdentityOutcome;
+use podgate::policy::ExemptBy;
 use serde_json::Value as Json;
 
 use super::markdown::Page;
@@ -56,6 +57,10 @@ fn is_of_name(character: char) -> bool {
 fn flags_and_variables() -> (BTreeSet<String>, BTreeSet<String>) {
     let definition = podgate::cli::definition();
     let (mut flags, mut variables) = (BTreeSet::new(), BTreeSet::new());
+    let nested = definition.get_subcommands().flat_map(clap::Command::get_subcommands);
+    for argument in nested.flat_map(clap::Command::get_arguments) {
+        flags.extend(argument.get_long().map(|long| format!("--{long}")));
+    }
     for argument in definition.get_subcommands().flat_map(clap::Command::get_arguments) {
         flags.extend(argument.get_long().map(|long| format!("--{long}")));
         variables.extend(argument.get_env().map(|name| name.to_str().unwrap().to_owned()));
@@ -128,6 +133,7 @@ async fn metrics() -> BTreeMap<String, BTreeSet<String>> {
     let metrics = &running.metrics;
     metrics.finding("x", "x");
     metrics.identity("x", IdentityOutcome::Injected);
+    metrics.exemption("x", ExemptBy::User);
     metrics.show_pod_security();
     let cluster = metrics.cluster().unwrap();
     cluster.watch("x", true);

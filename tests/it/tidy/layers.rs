@@ -16,7 +16,7 @@ const LAYERS: [&[&str]; 13] = [
     &["identity"],
     &["controls"],
     &["policy"],
-    &["evaluate"],
+    &["evaluate", "psp"],
     &["mutate", "assess"],
     &["admission"],
     &["server", "cluster", "certificates", "lint", "kinds", "policy_test", "doctor", "survey"],

@@ -1,0 +1,250 @@
+//! PodSecurityPolicies, with the Roles and bindings that say who may use them → SecurityPolicies, and a report of what became of
+//! each of their fields.
+//!
+//! A pod could use any one of the PodSecurityPolicies that it was allowed to; of SecurityPolicies all hold. So the strictest one
+//! becomes a policy, and what others allow beyond it becomes exceptions that RBAC grants. Nothing becomes laxer but what the
+//! report calls so.
+
+mod capability_lists;
+mod draft;
+mod flow;
+mod grants;
+mod identities;
+mod loosening;
+mod places;
+mod plan;
+mod profile_names;
+mod profiles;
+mod read;
+mod report;
+mod spec;
+mod translate;
+mod volumes;
+mod write;
+mod written;
+
+use std::fmt;
+
+pub use report::{Note, Outcome, Report};
+
+use crate::policy::{Policies, PolicyError, read_file};
+use crate::psp::draft::Draft;
+use crate::psp::grants::note;
+use crate::psp::places::places;
+use crate::psp::read::Objects;
+use crate::psp::write::{PolicyWriter, ToWrite};
+
+/// A file that is imported.
+#[derive(Debug, Clone, Copy)]
+pub struct ImportSource<'s> {
+    /// What errors call it.
+    pub name: &'s str,
+    /// YAML or JSON, of one document or several.
+    pub text: &'s str,
+}
+
+/// What the files do not say.
+#[derive(Debug, Clone, Default)]
+pub struct ImportOptions {
+    /// The namespaces in which the policies are to hold; where empty, and without a selector, those of the RoleBindings.
+    pub namespaces: Vec<String>,
+    /// In their place a label, key and value, of the Namespaces in which they are to hold.
+    pub namespace_selector: Option<(String, String)>,
+    /// Who answers for exceptions: required as soon as there are any.
+    pub owner: Option<String>,
+    /// The last day of exceptions, as `YYYY-MM-DD`.
+    pub expires: String,
+    /// The namespaces that no policy may reach.
+    pub reserved: Vec<String>,
+}
+
+/// What became of the files.
+#[derive(Debug, Clone)]
+pub struct Imported {
+    /// SecurityPolicies as a file of them, with comments: read back by our own reader already.
+    pub policies: String,
+    /// What became of each field.
+    pub report: Report,
+}
+
+/// Why nothing was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ImportFault {
+    /// Something in a file, or in what was made of it.
+    InFile(PolicyError),
+    /// Something that the options lack, and what to do.
+    Lacking(String),
+}
+
+impl fmt::Display for ImportFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InFile(error) => error.fmt(f),
+            Self::Lacking(message) => f.write_str(message),
+        }
+    }
+}
+
+/// What the file of policies is called where it is read back.
+const OUTPUT: &str = "the policies that were made";
+
+/// Turns PodSecurityPolicies into SecurityPolicies.
+///
+/// # Errors
+/// Every fault of every file, with its place and what to do; or what the options lack.
+pub fn import(sources: &[ImportSource<'_>], options: &ImportOptions) -> Result<Imported, Vec<ImportFault>> {
+    let objects = read::read(sources).map_err(in_files)?;
+    if objects.psps.is_empty() {
+        return Err(vec![lacking("no PodSecurityPolicy is given: give the file that holds it")]);
+    }
+    let mut notes = Vec::new();
+    let grants = grants::resolve(&objects, &mut notes);
+    let places = places(objects.psps.len(), &grants, options, &mut notes)?;
+    let drafts: Vec<Draft> = objects.psps.iter().map(translate::translate).collect();
+    let mut writer = PolicyWriter::default();
+    let mut report = Report { notes: drafts.iter().flat_map(|draft| draft.notes.clone()).collect() };
+    let mut has_exceptions = false;
+    for place in &places {
+        let of = ToWrite { drafts: &drafts, namespaces: &place.namespaces, options };
+        for planned in plan::plan(place, &drafts, &mut report.notes) {
+            has_exceptions |= !planned.laxer.is_empty();
+            writer.policy(of, &planned);
+        }
+    }
+    if has_exceptions && options.owner.is_none() {
+        return Err(vec![lacking(
+            "a laxer PodSecurityPolicy becomes exceptions, and somebody has to answer for them: give --owner",
+        )]);
+    }
+    let is_used = |psp: usize| places.iter().any(|place| place.usable.iter().any(|usable| usable.psp == psp));
+    for (_, draft) in drafts.iter().enumerate().filter(|(psp, _)| !is_used(*psp)) {
+        let text = format!("nobody could use {} there, so nothing of it is written", draft.psp);
+        report.notes.push(note(Outcome::NoCounterpart, text));
+    }
+    report.notes.extend(notes);
+    in_all(&objects, &drafts, !grants.is_empty(), &mut report);
+    report.sort(&objects.psps.iter().map(|psp| psp.name.as_str()).collect::<Vec<_>>());
+    read_back(&writer.text, options)?;
+    Ok(Imported { policies: writer.text, report })
+}
+
+/// Adds what is true of all of the input.
+fn in_all(objects: &Objects, drafts: &[Draft], are_rights_known: bool, report: &mut Report) {
+    let is_filling_in = |parameters: &serde_json::Value| {
+        ["default", "defaultAdd", "fillIn", "required"].iter().any(|key| parameters.get(key).is_some())
+    };
+    let controls = drafts.iter().flat_map(|draft| &draft.controls);
+    let mut filling: Vec<&'static str> =
+        controls.filter(|control| is_filling_in(&control.parameters)).map(|control| control.id).collect();
+    filling.sort_unstable();
+    filling.dedup();
+    let mut add = |field: &str, outcome, controls: &[&'static str], text: String| {
+        let (psp, field, controls) = (String::new(), field.to_owned(), controls.to_vec());
+        report.notes.push(Note { psp, field, outcome, controls, text });
+    };
+    if !filling.is_empty() {
+        let text = "are judged when they are added, of which PodSecurityPolicy saw nothing; nothing can be filled in for them";
+        add("ephemeral containers", Outcome::Stricter, &filling, text.to_owned());
+        let text = "has none of the fields that Linux has: what a policy requires of them refuses a pod with os.name: windows";
+        add("Windows", Outcome::Stricter, &filling, text.to_owned());
+    }
+    if are_rights_known {
+        let text = "an account that could use no PodSecurityPolicy had all of its pods refused; a policy holds for every pod of its \
+                    namespaces, so such pods are judged as the others are";
+        add("use", Outcome::NoCounterpart, &[], text.to_owned());
+    }
+    for unread in &objects.unread {
+        add("other objects", Outcome::NoCounterpart, &[], format!("{unread} is not read"));
+    }
+}
+
+/// Reads the policies as `serve` would, so that none is handed out that it would not take.
+fn read_back(policies: &str, options: &ImportOptions) -> Result<(), Vec<ImportFault>> {
+    let mut read = Policies::new(options.reserved.clone());
+    read_file(OUTPUT, policies, &mut read);
+    read.finish().map(drop).map_err(in_files)
+}
+
+fn lacking(message: &str) -> ImportFault {
+    ImportFault::Lacking(message.to_owned())
+}
+
+fn in_files(errors: Vec<PolicyError>) -> Vec<ImportFault> {
+    errors.into_iter().map(ImportFault::InFile).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SPECS: &str = "
+apiVersion: policy/v1beta1
+kind: PodSecurityPolicy
+metadata: {name: restricted}
+spec:
+  requiredDropCapabilities: [ALL]
+  allowPrivilegeEscalation: false
+  volumes: [configMap, emptyDir, secret]
+  runAsUser: {rule: MustRunAsNonRoot}
+  runAsGroup: {rule: MustRunAs, ranges: [{min: 1, max: 9}]}
+  seLinux: {rule: RunAsAny}
+  fsGroup: {rule: RunAsAny}
+  supplementalGroups: {rule: RunAsAny}
+---
+apiVersion: policy/v1beta1
+kind: PodSecurityPolicy
+metadata: {name: storage}
+spec:
+  requiredDropCapabilities: [ALL]
+  allowPrivilegeEscalation: false
+  hostPID: true
+  hostPorts: [{min: 8000, max: 8999}, {min: 80, max: 80}]
+  volumes: [configMap, emptyDir, secret, hostPath, nfs]
+  allowedHostPaths: [{pathPrefix: /mnt/data}]
+  runAsUser: {rule: RunAsAny}
+  runAsGroup: {rule: MustRunAs, ranges: [{min: 1, max: 9}, {min: 100, max: 199}]}
+  seLinux: {rule: RunAsAny}
+  fsGroup: {rule: RunAsAny}
+  supplementalGroups: {rule: RunAsAny}
+---
+apiVersion: policy/v1beta1
+kind: PodSecurityPolicy
+metadata: {name: privileged, annotations: {seccomp.security.alpha.kubernetes.io/allowedProfileNames: '*'}}
+spec:
+  privileged: true
+  hostPID: true
+  hostIPC: true
+  hostNetwork: true
+  hostPorts: [{min: 0, max: 65535}]
+  allowedCapabilities: ['*']
+  allowedUnsafeSysctls: ['*']
+  allowedProcMountTypes: [Default, Unmasked]
+  volumes: ['*']
+  runAsUser: {rule: RunAsAny}
+  seLinux: {rule: RunAsAny}
+  fsGroup: {rule: RunAsAny}
+  supplementalGroups: {rule: RunAsAny}
+";
+
+    fn options() -> ImportOptions {
+        ImportOptions {
+            namespaces: vec!["team".to_owned()],
+            owner: Some("platform@example.com".to_owned()),
+            expires: "2099-12-31".to_owned(),
+            ..ImportOptions::default()
+        }
+    }
+
+    #[test]
+    fn what_is_laxer_becomes_exceptions() {
+        let made = import(&[ImportSource { name: "psp.yaml", text: SPECS }], &options()).expect("policies");
+        insta::assert_snapshot!("exceptions", made.policies);
+        insta::assert_snapshot!("report", made.report.to_string());
+        let nobody = ImportOptions { owner: None, ..options() };
+        let faults =
+            import(&[ImportSource { name: "psp.yaml", text: SPECS }], &nobody).expect_err("no owner");
+        assert!(
+            matches!(faults.as_slice(), [ImportFault::Lacking(message)] if message.contains("give --owner"))
+        );
+    }
+}
