@@ -48,6 +48,8 @@ impl ReviewHandler for Null {
             is_unjudged: false,
             has_remarks: false,
             policies: SmallVec::new(),
+            exceptions: SmallVec::new(),
+            exemptions: SmallVec::new(),
             identities: SmallVec::new(),
             findings: Vec::new(),
             filled_in: Vec::new(),

@@ -37,6 +37,8 @@ pub(super) struct AuditAnnotations<'r> {
     pub(super) error: Option<Cow<'r, str>>,
     /// Which exceptions let what be.
     pub(super) exceptions: Option<String>,
+    /// Which policies are switched to Audit that find something here, until when and why.
+    pub(super) switch: Option<String>,
     /// Which policy gave a pod which service account, and in place of which.
     pub(super) identity: Option<String>,
 }
@@ -48,6 +50,7 @@ impl AuditAnnotations<'_> {
             && self.exempt.is_none()
             && self.error.is_none()
             && self.exceptions.is_none()
+            && self.switch.is_none()
             && self.identity.is_none()
     }
 
@@ -57,6 +60,7 @@ impl AuditAnnotations<'_> {
         json.optional_member("exempt", self.exempt.map(ExemptBy::name));
         json.optional_member("error", self.error.as_deref());
         json.optional_member("exceptions", self.exceptions.as_deref());
+        json.optional_member("switch", self.switch.as_deref());
         json.optional_member("identity", self.identity.as_deref());
     }
 }
@@ -171,6 +175,7 @@ impl<'r> Response<'r> {
             audit_violations,
             exempt: _,
             error,
+            switch: _,
             exceptions,
             identity: _,
         } = &self.audit_annotations;
@@ -205,6 +210,7 @@ impl<'r> Response<'r> {
                     exempt: None,
                     error: None,
                     exceptions: None,
+                    switch: None,
                     identity: None,
                 },
             warnings,
@@ -298,6 +304,7 @@ mod tests {
                 exempt: Some(ExemptBy::User),
                 error: Some("e".into()),
                 exceptions: None,
+                switch: Some("s".to_owned()),
                 identity: Some("i".to_owned()),
             },
             warnings: vec!["one".to_owned(), "two".to_owned()],
@@ -312,7 +319,7 @@ mod tests {
                 r#""status":{"metadata":{},"status":"Failure","message":"no\n","reason":"Forbidden","details":{"name":"n","#,
                 r#""kind":"pods","causes":[{"reason":"FieldValueInvalid","message":"is \"a\"","field":"spec.x"},"#,
                 r#"{"message":"m"}]},"code":403},"patchType":"JSONPatch","patch":"W10=","auditAnnotations":{"#,
-                r#""enforce-policy":"p","audit-violations":"v","exempt":"user","error":"e","identity":"i"},"warnings":["one","two"]}}"#,
+                r#""enforce-policy":"p","audit-violations":"v","exempt":"user","error":"e","switch":"s","identity":"i"},"warnings":["one","two"]}}"#,
             )
         );
         let details = Details { name: String::new(), kind: "".into(), causes: Vec::new() };
@@ -345,6 +352,7 @@ mod tests {
             note(|note| note.audit_violations = Some("would violate".to_owned())),
             note(|note| note.exempt = Some(ExemptBy::User)),
             note(|note| note.error = Some("unknown".into())),
+            note(|note| note.switch = Some("p is switched".to_owned())),
             note(|note| note.identity = Some("p: a -> b".to_owned())),
         ] {
             assert_eq!(other.plain_bytes(), None, "{other:?}");

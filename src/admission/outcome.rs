@@ -11,7 +11,9 @@ use crate::admission::decision::{Decision, Operation};
 use crate::admission::error::ReviewError;
 use crate::admission::request::{ObjectField, Request};
 use crate::controls::{Grants, PodOrigin};
-use crate::evaluate::{Context, ControlFindings, ExistingPod, Judged, Refusal, Subject, Verdict, note};
+use crate::evaluate::{
+    Context, ControlFindings, ExistingPod, Judged, Refusal, RuleViolations, Subject, Verdict, note,
+};
 use crate::finding::{EditOp, Fix, Found};
 use crate::path::Path;
 use crate::pod::{Changes, Pod};
@@ -238,6 +240,21 @@ pub(super) fn exceptions_text(verdict: &Verdict<'_>) -> Option<String> {
     };
     let texts: Vec<String> = used.iter().map(text).collect();
     (!texts.is_empty()).then(|| cut_as_json(texts.join("; "), LONGEST_NOTE))
+}
+
+/// Which policies are switched to Audit that would do more than note what they find.
+pub(super) fn switch_text(verdict: &Verdict<'_>) -> Option<String> {
+    let is_eased = |violation: &&RuleViolations<'_>| {
+        let mut enforced = violation.controls.iter().map(|control| control.active.enforced);
+        enforced.any(|actions| actions.deny || actions.warn)
+    };
+    let mut notes: Vec<&str> = Vec::new();
+    for violation in verdict.violations.iter().filter(is_eased) {
+        notes.extend(violation.policy.switch.as_deref());
+    }
+    // Of several rules of one policy there is one note.
+    notes.dedup();
+    (!notes.is_empty()).then(|| cut_as_json(notes.join("; "), LONGEST_NOTE))
 }
 
 /// Refuses a review that cannot be judged, for this reason.

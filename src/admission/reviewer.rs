@@ -14,7 +14,8 @@ use crate::admission::grants::PodGrants;
 use crate::admission::identity::check_identity;
 use crate::admission::mutation::mutate;
 use crate::admission::outcome::{
-    Task, audit_text, deny, enforced, exceptions_text, one_line, origin_of_new, refuse_unjudged, too_long,
+    Task, audit_text, deny, enforced, exceptions_text, one_line, origin_of_new, refuse_unjudged, switch_text,
+    too_long,
 };
 use crate::admission::reply::{Answer, Reply, Unanswerable};
 use crate::admission::request::{Envelope, NamedObject, Request};
@@ -356,6 +357,7 @@ impl Reviewer {
             return Ok(());
         }
         response.audit_annotations.audit_violations = audit_text(&verdict, is_refused);
+        response.audit_annotations.switch = switch_text(&verdict);
         if !is_pod {
             if self.refuse_template(task, context, response, decision) {
                 return Ok(());

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use crate::admission::answer::{Cause, Details, Response, Status};
 use crate::admission::bounds::{LONGEST_NAME, LONGEST_NOTE};
 use crate::admission::decision::Decision;
-use crate::admission::outcome::{audit_text, cause_at};
+use crate::admission::outcome::{audit_text, cause_at, switch_text};
 use crate::admission::request::{NamedObject, ObjectField, Request};
 use crate::admission::template_warnings::TemplateWarnings;
 use crate::assess::{Assessed, assess};
@@ -63,6 +63,8 @@ struct TemplatesVerdict {
     warnings: TemplateWarnings,
     /// What the API server's audit log is told.
     audit: Option<String>,
+    /// And of policies that are switched to Audit.
+    switch: Option<String>,
     /// Why it is refused, if it is.
     refusal: Option<TemplateRefusal>,
 }
@@ -122,8 +124,9 @@ pub(super) struct TemplateReview<'r, 'b> {
 impl<'r, 'b> TemplateReview<'r, 'b> {
     /// Judges the object, and fills in the response.
     pub(super) fn answer(&self, response: &mut Response<'_>, decision: &mut Decision<'b>) {
-        let TemplatesVerdict { warnings, audit, refusal, .. } = self.judge(decision);
+        let TemplatesVerdict { warnings, audit, switch, refusal } = self.judge(decision);
         response.audit_annotations.audit_violations = audit;
+        response.audit_annotations.switch = switch;
         let Some(TemplateRefusal { message, code, causes, .. }) = refusal else {
             response.warnings = warnings.told();
             return;
@@ -235,6 +238,7 @@ impl<'r, 'b> TemplateReview<'r, 'b> {
                 let new: Vec<_> = names.filter(|name| !decision_has(decision, name)).collect();
                 decision.record(new.into_iter(), &closed, false);
             }
+            verdict.switch = verdict.switch.take().or_else(|| switch_text(&closed));
             verdict.warnings.add_of(&template.path.to_string(), closed.warnings_and_closing(pod, None));
             if verdict.audit.is_none() {
                 verdict.audit = audit_text(&closed, false).map(|text| cut_as_json(text, LONGEST_NOTE));

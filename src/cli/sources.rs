@@ -146,7 +146,12 @@ impl Sources {
 
     /// A reviewer by these policies and objects, with the providers.
     pub(crate) fn reviewer(&self) -> Result<Reviewer> {
-        let reviewer = Reviewer::new(self.policies()?, self.objects()?.snapshot);
+        self.reviewer_by(|policies| policies)
+    }
+
+    /// The same by what becomes of the policies.
+    pub(crate) fn reviewer_by(&self, become_of: impl FnOnce(PolicySet) -> PolicySet) -> Result<Reviewer> {
+        let reviewer = Reviewer::new(become_of(self.policies()?), self.objects()?.snapshot);
         Ok(reviewer.with_providers(Arc::clone(&self.providers)))
     }
 

@@ -38,7 +38,10 @@ impl BindingWatches {
             let state = match resource {
                 WatchedResource::RoleBindings => &mut settled.roles,
                 WatchedResource::ClusterRoleBindings => &mut settled.cluster_roles,
-                WatchedResource::Namespaces | WatchedResource::ServiceAccounts | WatchedResource::Secret => {
+                WatchedResource::Namespaces
+                | WatchedResource::ServiceAccounts
+                | WatchedResource::Secret
+                | WatchedResource::ConfigMap => {
                     return false;
                 }
             };

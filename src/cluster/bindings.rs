@@ -115,6 +115,28 @@ impl Cluster {
         self.has_right((namespace, name), right).await
     }
 
+    /// Whether a service account may do something with one object of the core group, by namespace, resource and name.
+    ///
+    /// # Errors
+    ///
+    /// What went wrong: `Forbidden` where we may not ask.
+    pub async fn may_account_on(
+        &self,
+        account: (&str, &str),
+        verb: &str,
+        (namespace, resource, name): (&str, &str, &str),
+    ) -> Result<bool, ApiError> {
+        let right = ResourceAttributes {
+            namespace: Some(namespace.to_owned()),
+            resource: Some(resource.to_owned()),
+            name: Some(name.to_owned()),
+            group: Some(String::new()),
+            verb: Some(verb.to_owned()),
+            ..ResourceAttributes::default()
+        };
+        self.has_right(account, right).await
+    }
+
     async fn has_right(
         &self,
         (namespace, name): (&str, &str),

@@ -11,6 +11,8 @@ pub enum WatchedResource {
     ServiceAccounts,
     /// The one Secret with the certificates.
     Secret,
+    /// The one ConfigMap that turns policies to Audit.
+    ConfigMap,
     /// Every RoleBinding: only once somebody asks.
     RoleBindings,
     /// Every ClusterRoleBinding, likewise.
@@ -19,10 +21,11 @@ pub enum WatchedResource {
 
 impl WatchedResource {
     /// Every resource that may be watched.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Namespaces,
         Self::ServiceAccounts,
         Self::Secret,
+        Self::ConfigMap,
         Self::RoleBindings,
         Self::ClusterRoleBindings,
     ];
@@ -31,7 +34,7 @@ impl WatchedResource {
     pub(super) fn is_on_demand(self) -> bool {
         match self {
             Self::RoleBindings | Self::ClusterRoleBindings => true,
-            Self::Namespaces | Self::ServiceAccounts | Self::Secret => false,
+            Self::Namespaces | Self::ServiceAccounts | Self::Secret | Self::ConfigMap => false,
         }
     }
 
@@ -42,6 +45,7 @@ impl WatchedResource {
             Self::Namespaces => "namespaces",
             Self::ServiceAccounts => "serviceaccounts",
             Self::Secret => "secrets",
+            Self::ConfigMap => "configmaps",
             Self::RoleBindings => "rolebindings",
             Self::ClusterRoleBindings => "clusterrolebindings",
         }

@@ -125,7 +125,7 @@ impl Cluster {
     }
 
     /// Watches for ever. Changes go to `take`, in batches of what has arrived.
-    fn watch<K>(
+    pub(super) fn watch<K>(
         &self,
         api: Api<K>,
         config: Config,

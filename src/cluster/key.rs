@@ -21,6 +21,7 @@ impl ObjectKey {
                 object.namespace.clone().map(|namespace| Self::ServiceAccount { namespace, name })
             }
             WatchedResource::Secret
+            | WatchedResource::ConfigMap
             | WatchedResource::RoleBindings
             | WatchedResource::ClusterRoleBindings => None,
         }

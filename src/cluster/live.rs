@@ -37,7 +37,7 @@ impl Cluster {
         let found = self.read(ObjectKey::Namespace(name.to_owned()), within).await?;
         Ok(found.and_then(|content| match content {
             ObjectContent::Namespace(metadata) => Some(metadata.complete(name)),
-            ObjectContent::Account(_) | ObjectContent::Binding(_) => None,
+            ObjectContent::Account(_) | ObjectContent::Binding(_) | ObjectContent::ConfigMap(_) => None,
         }))
     }
 
@@ -60,7 +60,7 @@ impl Cluster {
         let found = self.read(ObjectKey::ServiceAccount { namespace, name }, within).await?;
         Ok(found.and_then(|content| match content {
             ObjectContent::Account(account) => Some(account),
-            ObjectContent::Namespace(_) | ObjectContent::Binding(_) => None,
+            ObjectContent::Namespace(_) | ObjectContent::Binding(_) | ObjectContent::ConfigMap(_) => None,
         }))
     }
 

@@ -132,7 +132,9 @@ impl Cluster {
             let WatchedObject { namespace, name, content } = object.into();
             let account = match content {
                 ObjectContent::Account(account) => account,
-                ObjectContent::Namespace(_) | ObjectContent::Binding(_) => return None,
+                ObjectContent::Namespace(_) | ObjectContent::Binding(_) | ObjectContent::ConfigMap(_) => {
+                    return None;
+                }
             };
             Some((namespace.unwrap_or_default(), name.unwrap_or_default(), account))
         };

@@ -45,6 +45,7 @@ impl SnapshotUpdater {
             ObjectContent::Namespace(metadata) => snapshot.insert_namespace(&name, metadata),
             ObjectContent::Account(account) => snapshot.insert_service_account(&namespace, &name, account),
             ObjectContent::Binding(binding) => snapshot.bindings_mut().insert(&namespace, &name, binding),
+            ObjectContent::ConfigMap(_) => {}
         }
         if self.is_listing {
             self.listed.entry(namespace).or_default().insert(name);
@@ -58,6 +59,7 @@ impl SnapshotUpdater {
             ObjectContent::Namespace(_) => snapshot.remove(name),
             ObjectContent::Account(_) => snapshot.remove_service_account(namespace, name),
             ObjectContent::Binding(_) => snapshot.bindings_mut().remove(namespace, name),
+            ObjectContent::ConfigMap(_) => {}
         }
     }
 
@@ -74,8 +76,8 @@ impl SnapshotUpdater {
             WatchedResource::ClusterRoleBindings => {
                 snapshot.bindings_mut().retain(BindingKind::ClusterRole, is_listed);
             }
-            // It is never part of a snapshot.
-            WatchedResource::Secret => {}
+            // They are never part of a snapshot.
+            WatchedResource::Secret | WatchedResource::ConfigMap => {}
         }
         self.is_listing = false;
     }

@@ -6,11 +6,12 @@
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
-use k8s_openapi::api::core::v1::ServiceAccount as CoreServiceAccount;
+use k8s_openapi::api::core::v1::{ConfigMap, ServiceAccount as CoreServiceAccount};
 use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, RoleBinding};
 use kube::Resource;
 use kube::core::{ObjectMeta, PartialObjectMeta};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::identity::ServiceAccount;
 use crate::policy::{Binding, CLUSTER_ROLE, NamespaceMetadata};
@@ -32,6 +33,17 @@ pub(super) enum ObjectContent {
     Account(ServiceAccount),
     /// Whom a RoleBinding or ClusterRoleBinding names.
     Binding(Binding),
+    /// What a ConfigMap holds.
+    ConfigMap(ConfigMapContent),
+}
+
+/// What a ConfigMap holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ConfigMapContent {
+    /// `data`: texts by their keys.
+    pub data: BTreeMap<String, String>,
+    /// Whether there is anything in `binaryData`.
+    pub has_binary: bool,
 }
 
 /// Metadata are all that was asked for.
@@ -63,6 +75,15 @@ impl WholeKind for RoleBinding {
 impl WholeKind for ClusterRoleBinding {
     fn content(object: ObjectJson) -> ObjectContent {
         ObjectContent::Binding(object.into())
+    }
+}
+
+impl WholeKind for ConfigMap {
+    fn content(object: ObjectJson) -> ObjectContent {
+        let has_binary = object.binary_data.is_some_and(|binary| !binary.is_empty());
+        let data = object.data.unwrap_or_default().into_iter();
+        let data = data.map(|(key, value)| (key, value.unwrap_or_default())).collect();
+        ObjectContent::ConfigMap(ConfigMapContent { data, has_binary })
     }
 }
 
@@ -146,6 +167,8 @@ pub(super) struct ObjectJson {
     secrets: Option<Vec<ReferenceJson>>,
     subjects: Option<Vec<SubjectJson>>,
     role_ref: Option<ReferenceJson>,
+    data: Option<BTreeMap<String, Option<String>>>,
+    binary_data: Option<BTreeMap<String, IgnoredAny>>,
 }
 
 #[derive(Deserialize)]

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::controls::app_armor_profile::{self, ANNOTATION};
-use crate::controls::profiles::{self, AllowedProfiles, ProfileField};
+use crate::controls::profiles::{self, AllowedProfiles, Elsewhere, ProfileField};
 use crate::controls::{
     Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, ParameterError, Parameters, Violation,
 };
@@ -65,8 +65,11 @@ impl Check for AppArmorProfiles {
             all.sort_unstable();
             all
         };
-        let has_annotation = |name: &str| named.get_or_insert_with(all).binary_search(&name).is_ok();
-        self.0.find(&FIELD, pod, has_annotation, sink);
+        let elsewhere = |name: &str| match named.get_or_insert_with(all).binary_search(&name) {
+            Ok(_) => Elsewhere::Profile,
+            Err(_) => Elsewhere::Nothing,
+        };
+        self.0.find(&FIELD, pod, elsewhere, sink);
         for (key, value) in annotations(pod) {
             if !self.0.allows_annotation(value) {
                 let path = FieldPath::from("annotations").key(key);

@@ -27,6 +27,17 @@ pub(super) struct ProfileField {
     pub(super) of_container: for<'p, 'a> fn(&'p SecurityContext<'a>) -> Option<&'p Profile<'a>>,
 }
 
+/// What another place than the fields says of a container's profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Elsewhere {
+    /// Nothing.
+    Nothing,
+    /// A profile, which counts.
+    Profile,
+    /// A profile that counts for nothing, and another one than the policy fills in: a person has to choose.
+    Contradiction,
+}
+
 const RUNTIME_DEFAULT: &str = "RuntimeDefault";
 const LOCALHOST: &str = "Localhost";
 const UNCONFINED: &str = "Unconfined";
@@ -73,13 +84,13 @@ impl schemars::JsonSchema for ProfileType {
 impl AllowedProfiles {
     /// Finds the profiles that are set and not allowed, and the containers that lack one.
     ///
-    /// A container without a profile inherits the pod's. `has_other` tells of a container whether it has one in another
-    /// place.
+    /// A container without a profile inherits the pod's. `elsewhere` tells what another place than the fields says of a
+    /// container.
     pub(super) fn find<'p>(
         &'p self,
         field: &ProfileField,
         pod: &'p Pod<'_>,
-        mut has_other: impl FnMut(&str) -> bool,
+        mut elsewhere: impl FnMut(&str) -> Elsewhere,
         sink: &mut Sink<'_, 'p>,
     ) {
         for (subject, profile) in in_security_contexts(pod, field.of_pod, field.of_container) {
@@ -109,8 +120,13 @@ impl AllowedProfiles {
         }
         for (at, container) in pod.containers() {
             let has_own = container.security.as_ref().and_then(field.of_container).is_some();
-            if !has_own && !has_other(at.name) {
-                self.lacks(field, pod, at, sink);
+            if has_own {
+                continue;
+            }
+            match elsewhere(at.name) {
+                Elsewhere::Profile => {}
+                Elsewhere::Nothing => self.lacks(field, pod, (at, true), sink),
+                Elsewhere::Contradiction => self.lacks(field, pod, (at, false), sink),
             }
         }
     }
@@ -141,6 +157,16 @@ impl AllowedProfiles {
             Some(name) => self.allows(LOCALHOST, name),
             None if value == "runtime/default" => self.allows(RUNTIME_DEFAULT, ""),
             None => value == "unconfined" && self.allows(UNCONFINED, ""),
+        }
+    }
+
+    /// Whether an annotation names another profile than the one that is filled in.
+    pub(super) fn contradicts_default(&self, value: &str) -> bool {
+        match self.default.as_deref() {
+            Some(LOCALHOST) => value.strip_prefix("localhost/") != self.filled_in_profile(),
+            Some(UNCONFINED) => value != "unconfined",
+            Some(_) => value != "runtime/default",
+            None => false,
         }
     }
 
@@ -240,18 +266,19 @@ impl AllowedProfiles {
         }
     }
 
-    /// Reports that a container has no profile, for each field of the one that is filled in.
+    /// Reports that a container has no profile, for each field of the one that is filled in unless it may not be.
     fn lacks<'p>(
         &'p self,
         field: &ProfileField,
         pod: &Pod<'_>,
-        at: ContainerRef<'p>,
+        (at, may_fill_in): (ContainerRef<'p>, bool),
         sink: &mut Sink<'_, 'p>,
     ) {
         let mut report = |path: &'static str, fix, help| {
             sink(Finding::new(Subject::Container(at), path, Found::Absent, fix).help(help));
         };
-        let fill_in = |value| Fix::fill_in(Value::Text(value), at.kind != ContainerKind::Ephemeral);
+        let is_safe = may_fill_in && at.kind != ContainerKind::Ephemeral;
+        let fill_in = |value| Fix::fill_in(Value::Text(value), is_safe);
         match self.default.as_deref() {
             _ if pod.is_windows() => report(field.kind, OTHER_POLICY, NOT_ON_WINDOWS),
             None => report(field.kind, Fix::OneOf(Choices::OfPolicy(&self.allowed)), ""),

@@ -11,7 +11,7 @@ use crate::controls::{
     text,
 };
 use crate::finding::{Choices, FieldPath, Finding, Fix, Found, Sink, Subject, Value};
-use crate::pod::{Changes, ContainerKind, ContainerRef, Pod, SeLinuxOptions};
+use crate::pod::{Changes, Container, ContainerKind, ContainerRef, Pod, SeLinuxOptions};
 
 pub(super) static CONTROL: Control = Control {
     id: "seLinuxLabels",
@@ -28,7 +28,7 @@ pub(super) static CONTROL: Control = Control {
                parts; where the policy has no list of them, any may be set, and with an empty one none. The order \
                of a level's categories does not matter. With `required: true` every container must have each part \
                of which there is a list, and with a `default` each part of that: in its own `seLinuxOptions` or, if \
-               it has none at all, in the pod's; with `wholeDefault: true` nothing is filled in beside other parts. Windows has no SELinux, so what is required refuses pods with \
+               it has none at all, in the pod's; with `wholeDefault: true` nothing is filled in beside other parts, and what is filled in is the pod's. Windows has no SELinux, so what is required refuses pods with \
                `os.name: windows`.",
         history: "Enabled where a policy sets `controls.seLinuxLabels`. The baseline and restricted levels have a \
                   list of types of their own and allow no user and no role, unless `standard.except` relaxes \
@@ -66,7 +66,8 @@ struct SeLinuxLabels {
     /// What is filled in where a container lacks it.
     #[serde(default)]
     default: LabelDefaults,
-    /// Whether it is filled in only where neither the container nor the pod has any `seLinuxOptions`.
+    /// Whether it is filled in only where neither the container nor the pod has any `seLinuxOptions`, and then for the pod, so
+    /// that whatever its containers share has the same label.
     #[serde(default)]
     whole_default: bool,
 }
@@ -108,6 +109,8 @@ impl Check for SeLinuxLabels {
         let of_pod = pod.spec.security.se_linux_options.as_deref();
         if let Some(options) = of_pod {
             self.find(pod, Subject::Pod, options, sink);
+        } else if self.whole_default && pod.containers().any(|(at, container)| inherits(at, container)) {
+            self.find_missing(pod, Subject::Pod, sink);
         }
         for (at, container) in pod.containers() {
             let own = container.security.as_ref().and_then(|own| own.se_linux_options.as_deref());
@@ -118,7 +121,9 @@ impl Check for SeLinuxLabels {
                 }
                 // What the pod says holds for it, and is found there.
                 (None, Some(_)) => {}
-                (None, None) => self.find_missing(pod, at, sink),
+                // It is found that the pod lacks it.
+                (None, None) if self.whole_default && inherits(at, container) => {}
+                (None, None) => self.find_missing(pod, Subject::Container(at), sink),
             }
         }
     }
@@ -173,10 +178,10 @@ impl SeLinuxLabels {
         }
     }
 
-    /// Finds the parts that a container lacks for which nothing says any.
-    fn find_missing<'p>(&'p self, pod: &Pod<'_>, at: ContainerRef<'p>, sink: &mut Sink<'_, 'p>) {
+    /// Finds the parts that a container lacks for which nothing says any, or that the pod lacks for such containers.
+    fn find_missing<'p>(&'p self, pod: &Pod<'_>, subject: Subject<'p>, sink: &mut Sink<'_, 'p>) {
         for part in self.parts().iter().filter(|part| self.needs(part)) {
-            sink(part.lacking(pod, Subject::Container(at)));
+            sink(part.lacking(pod, subject));
         }
     }
 
@@ -283,6 +288,12 @@ impl<'p> Part<'p> {
         };
         Finding::new(subject, self.field, Found::Absent, fix).help(help)
     }
+}
+
+/// Whether a container takes over what is filled in for the pod: one that comes later does not, as the pod stays as it is.
+fn inherits(at: ContainerRef<'_>, container: &Container<'_>) -> bool {
+    let has_own = container.security.as_ref().is_some_and(|own| own.se_linux_options.is_some());
+    at.kind != ContainerKind::Ephemeral && !has_own
 }
 
 /// Whether two levels are the same: `s0:c1,c2` is `s0:c2,c1`.

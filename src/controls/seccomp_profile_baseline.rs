@@ -47,7 +47,7 @@ pub(super) const ALLOWED: [&str; 2] = ["RuntimeDefault", "Localhost"];
 pub(super) const FIELD: &str = "securityContext.seccompProfile.type";
 
 const POD_ANNOTATION: &str = "seccomp.security.alpha.kubernetes.io/pod";
-const CONTAINER_ANNOTATION: &str = "container.seccomp.security.alpha.kubernetes.io/";
+pub(super) const CONTAINER_ANNOTATION: &str = "container.seccomp.security.alpha.kubernetes.io/";
 const ANNOTATION_VALUES: [&str; 2] = ["runtime/default", "localhost/<profile>"];
 
 fn check_annotations<'p>(pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {

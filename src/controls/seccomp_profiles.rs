@@ -1,14 +1,16 @@
 //! `seccompProfiles` (extended): only the seccomp profiles that the policy lists, and one for every container if it says so.
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
-use crate::controls::profiles::{self, AllowedProfiles, ProfileField};
+use crate::controls::profiles::{self, AllowedProfiles, Elsewhere, ProfileField};
+use crate::controls::seccomp_profile_baseline::CONTAINER_ANNOTATION;
 use crate::controls::{
     Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, ParameterError, Parameters, Violation,
     seccomp_profile_baseline,
 };
 use crate::finding::{FieldPath, Finding, Fix, Found, Sink, Subject};
-use crate::pod::Changes;
+use crate::pod::{Changes, Pod};
 
 pub(super) static CONTROL: Control = Control {
     id: "seccompProfiles",
@@ -25,7 +27,7 @@ pub(super) static CONTROL: Control = Control {
                type `Localhost`, a name that matches one of its patterns. With `required: true` or a `default` \
                every container must have one, its own or the pod's: without, the kubelet turns seccomp off unless \
                it is told otherwise. The old annotations are judged where they are set, and count for nothing else, \
-               as kubelets ignore them. Windows has no such profiles, so a required one refuses pods with `os.name: \
+               as kubelets ignore them; but no `default` is filled in where one names another profile. Windows has no such profiles, so a required one refuses pods with `os.name: \
                windows`.",
         history: "Enabled where a policy sets `controls.seccompProfiles`.",
         fields: &[
@@ -55,11 +57,15 @@ struct SeccompProfiles(AllowedProfiles);
 
 impl Check for SeccompProfiles {
     fn check<'p>(&'p self, CheckedPod { pod, .. }: CheckedPod<'p>, sink: &mut Sink<'_, 'p>) {
-        self.0.find(&FIELD, pod, |_| false, sink);
+        let mut annotated: Option<Annotated<'_>> = None;
+        let elsewhere = |name: &str| {
+            let annotated = annotated.get_or_insert_with(|| Annotated::of(pod));
+            let is_other = annotated.profile(name).is_some_and(|profile| self.0.contradicts_default(profile));
+            if is_other { Elsewhere::Contradiction } else { Elsewhere::Nothing }
+        };
+        self.0.find(&FIELD, pod, elsewhere, sink);
         for (key, value) in seccomp_profile_baseline::annotations(pod) {
-            // An old name of the runtime's own.
-            let profile = if value == "docker/default" { "runtime/default" } else { value };
-            if !self.0.allows_annotation(profile) {
+            if !self.0.allows_annotation(modern(value)) {
                 let path = FieldPath::from("annotations").key(key);
                 sink(Finding::new(Subject::Metadata, path, Found::Text(value), Fix::remove()));
             }
@@ -69,6 +75,39 @@ impl Check for SeccompProfiles {
     fn faults(&self) -> Vec<ParameterError> {
         self.0.faults()
     }
+}
+
+/// The profiles that annotations name.
+struct Annotated<'p> {
+    /// The pod's.
+    of_pod: Option<&'p str>,
+    /// Those of containers, by name.
+    of_containers: SmallVec<[(&'p str, &'p str); 8]>,
+}
+
+impl<'p> Annotated<'p> {
+    fn of(pod: &'p Pod<'_>) -> Self {
+        let mut annotated = Self { of_pod: None, of_containers: SmallVec::new() };
+        for (key, value) in seccomp_profile_baseline::annotations(pod) {
+            match key.strip_prefix(CONTAINER_ANNOTATION) {
+                Some(name) => annotated.of_containers.push((name, modern(value))),
+                None => annotated.of_pod = Some(modern(value)),
+            }
+        }
+        annotated.of_containers.sort_unstable();
+        annotated
+    }
+
+    /// The profile that a container was given: by its own annotation or else by the pod's.
+    fn profile(&self, name: &str) -> Option<&'p str> {
+        let own = self.of_containers.binary_search_by_key(&name, |(name, _)| name).ok();
+        own.and_then(|index| self.of_containers.get(index)).map(|(_, profile)| *profile).or(self.of_pod)
+    }
+}
+
+/// A profile as annotations have it, by its later name.
+fn modern(profile: &str) -> &str {
+    if profile == "docker/default" { "runtime/default" } else { profile }
 }
 
 fn violation(findings: &[Finding<'_>]) -> Violation {

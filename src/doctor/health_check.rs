@@ -83,6 +83,10 @@ checks! {
     ServedForeign = "served-foreign",
     /// Policies that are not there or cannot be used.
     Policies = "policies",
+    /// A switch that turns policies to Audit, or cannot.
+    Switch = "switch",
+    /// podgate may not read the switch.
+    SwitchRights = "switch-rights",
     /// Webhooks that match the cluster's own namespaces or podgate's.
     SelectorTooFar = "selector-too-far",
     /// Webhooks that match no namespace.

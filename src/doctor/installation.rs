@@ -73,6 +73,8 @@ pub struct Installation {
     pub rights: OptionalRights,
     /// Where the policies come from.
     pub policies: PolicySource,
+    /// The ConfigMap of the switch.
+    pub switch: ObjectRead<ConfigMap>,
     /// The Deployment.
     pub deployment: ObjectRead<OwnDeployment>,
     /// The pods that the Deployment selects.
@@ -104,7 +106,7 @@ pub struct NamedAccount {
     pub account: ServiceAccount,
 }
 
-/// What podgate may do that only some policies need, or why that is not known, in one line.
+/// What podgate may do that only some policies need, or nobody but an operator in need, or why that is not known, in one line.
 #[derive(Debug, Clone)]
 pub struct OptionalRights {
     /// Whether it may list and watch RoleBindings and ClusterRoleBindings.
@@ -113,6 +115,8 @@ pub struct OptionalRights {
     pub lists_pod_identities: Result<bool, String>,
     /// Whether it may create SubjectAccessReviews.
     pub reviews_access: Result<bool, String>,
+    /// Whether it may get, list and watch the ConfigMap of the switch.
+    pub watches_switch: Result<bool, String>,
 }
 
 /// The API server.

@@ -22,6 +22,7 @@ mod report;
 mod rotation;
 mod server;
 mod service;
+mod switch;
 mod unread;
 mod webhook_entry;
 mod webhooks;
@@ -43,6 +44,7 @@ pub fn examine(installation: &Installation) -> DoctorReport {
     unread::check(installation, &mut findings);
     server::check(installation, &mut findings);
     let policies = policies::check(installation, &mut findings);
+    switch::check(installation, policies.as_ref(), &mut findings);
     webhooks::check(installation, &policies::PolicyDemands::by(policies.as_ref()), &mut findings);
     certificates::check(installation, &mut findings);
     reach::check(installation, policies.as_ref(), &mut findings);

@@ -3,6 +3,7 @@
 use crate::doctor::diagnosis::Diagnosis;
 use crate::doctor::health_check::HealthCheck;
 use crate::doctor::installation::{Installation, PolicySource};
+use crate::policy::SWITCH_CONFIG_MAP;
 
 /// What reads an object, its name in reports, and why that failed.
 type Read<'i> = (String, String, Option<&'i str>);
@@ -81,6 +82,7 @@ fn of_namespace(installation: &Installation) -> Vec<Read<'_>> {
         ("endpointslices", all("the EndpointSlices"), fault(&installation.endpoints)),
         ("networkpolicies", all("the NetworkPolicies"), fault(&installation.network_policies)),
         ("configmap", own("ConfigMap", &names.config_map), config_map),
+        ("configmap", own("ConfigMap", SWITCH_CONFIG_MAP), fault(&installation.switch)),
         ("secret", own("Secret", &names.secret), fault(&installation.secret)),
         ("lease", own("Lease", &names.lease), fault(&installation.lease)),
     ] {

@@ -45,6 +45,7 @@ mod security;
 mod selector;
 mod shared;
 mod snapshot;
+mod switch;
 mod written;
 mod written_exception;
 mod written_exemption;
@@ -87,6 +88,7 @@ pub use rule::{ActiveControl, Rule, RuleSource};
 pub use scope::Scope;
 pub use selector::{Selector, is_namespace};
 pub use snapshot::Snapshot;
+pub use switch::{LONGEST_SWITCH, PolicySwitch, SWITCH_CONFIG_MAP, SWITCH_KEY, SwitchState};
 
 pub(crate) use file::yaml_fault;
 pub(crate) use kind::API_VERSION;
@@ -137,7 +139,9 @@ pub struct SecurityPolicy {
     /// Whether an object is refused whose pods would be.
     pub refuses_templates: bool,
     /// Who is not judged by it.
-    pub exemptions: PolicyExemptions,
+    pub exemptions: Arc<PolicyExemptions>,
+    /// What a switch says that turns it to Audit for a while, in ASCII and bounded; `None` where none does, or it changes nothing.
+    pub switch: Option<Arc<str>>,
 }
 
 /// Where a policy comes from.
@@ -199,7 +203,8 @@ impl PolicySet {
             )],
             exceptions: Vec::new(),
             refuses_templates: false,
-            exemptions: PolicyExemptions::default(),
+            exemptions: Arc::default(),
+            switch: None,
         };
         Self { security: vec![policy], standard: Some(standard.clone()), ..Self::default() }
     }

@@ -4,7 +4,7 @@
 use serde_json::Value as Json;
 
 use crate::controls::{CheckedPod, Control};
-use crate::finding::{Edit, EditOp, FieldPath, Finding, Fix, Subject, Value};
+use crate::finding::{Edit, EditOp, Finding, Fix, Value};
 use crate::json::Reader;
 use crate::pod::Pod;
 use crate::policy::SecurityPolicy;

@@ -16,10 +16,10 @@ pub struct Policies {
     pub(super) set: PolicySet,
     pub(super) faults: Vec<PolicyError>,
     pub(super) warnings: Vec<PolicyError>,
-    pub(super) places: ExceptionPlaces,
     pub(super) shared: SharedParts,
     /// The schema of each kind that was read: it takes longer to make than a policy to read.
     schemas: Vec<(PolicyKind, Arc<Value>)>,
+    pub(super) places: ExceptionPlaces,
 }
 
 /// Where exceptions are written, by their names: `policies/ml.yaml:9:5`.
@@ -33,9 +33,9 @@ impl Policies {
             set: PolicySet { reserved, ..PolicySet::default() },
             faults: Vec::new(),
             warnings: Vec::new(),
-            places: ExceptionPlaces::new(),
             shared: SharedParts::default(),
             schemas: Vec::new(),
+            places: ExceptionPlaces::new(),
         }
     }
 

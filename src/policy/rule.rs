@@ -181,6 +181,11 @@ impl ActiveControl {
         self
     }
 
+    /// The same with other consequences.
+    pub(super) fn with_actions(&self, actions: Actions) -> Self {
+        Self { actions, ..self.clone() }
+    }
+
     /// Whether it fills in what a pod would otherwise be refused for.
     #[must_use]
     pub fn is_filling_in(&self) -> bool {

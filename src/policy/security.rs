@@ -57,7 +57,8 @@ impl DocumentReader<'_> {
             rules,
             exceptions,
             refuses_templates: spec.templates == Templates::Enforce,
-            exemptions,
+            exemptions: exemptions.into(),
+            switch: None,
         };
         let policy = self.policies.shared.share(policy);
         self.check_consistent(&policy);

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::controls::Standard;
 use crate::policy::SecurityPolicy;
+use crate::policy::exemption::PolicyExemptions;
 use crate::policy::rule::{ActiveControl, Rule, RuleSource};
 
 /// The parts of the policies that were read so far, each once.
@@ -17,15 +18,19 @@ pub(super) struct SharedParts {
     lists: HashSet<Arc<[Arc<ActiveControl>]>>,
     /// Rules that were found to contradict each other in nothing, each by the addresses of its lists, which are kept here.
     consistent: HashSet<Vec<usize>>,
+    /// The exemptions of a policy that has none.
+    nobody: Arc<PolicyExemptions>,
 }
 
 impl SharedParts {
     /// The same policy, made of the parts that others have too.
     pub(super) fn share(&mut self, policy: SecurityPolicy) -> SecurityPolicy {
         let enforce = policy.enforce.map(|standard| self.standard(standard));
-        let rules: Box<[Rule]> = policy.rules.into_iter().map(|rule| self.rule(rule)).collect();
         // Without the room that a list has for more.
-        SecurityPolicy { enforce, rules: rules.into(), ..policy }
+        let rules: Box<[Rule]> = policy.rules.into_iter().map(|rule| self.rule(rule)).collect();
+        let exemptions =
+            if policy.exemptions.is_empty() { Arc::clone(&self.nobody) } else { policy.exemptions };
+        SecurityPolicy { enforce, rules: rules.into(), exemptions, ..policy }
     }
 
     /// Whether rules that are kept here have to be asked whether they contradict each other.

@@ -23,6 +23,8 @@ pub(super) struct PolicyWriter {
     pub(super) text: String,
     policy_names: BTreeSet<String>,
     exception_names: BTreeSet<String>,
+    /// A Role of the same name would take the place of another one.
+    role_names: BTreeSet<String>,
 }
 
 /// A policy that is to be written.
@@ -129,7 +131,7 @@ impl PolicyWriter {
     /// The Roles that grant exceptions, as comments: take the `# ` from their lines, and they can be applied.
     fn roles(&mut self, ToWrite { drafts, namespaces, .. }: ToWrite<'_>, laxer: &LaxerPsp, names: &[String]) {
         let psp = drafts.get(laxer.psp).map_or("", |draft| draft.psp.as_str());
-        let role = unused(&format!("podgate-psp-{psp}"), &mut BTreeSet::new());
+        let role = unused(&format!("podgate-psp-{psp}"), &mut self.role_names);
         self.comment("", &format!(
             "The service accounts that could use the PodSecurityPolicy {psp} keep what it allowed with this Role and RoleBinding, which \
              let them use the exceptions above. No account should hold those of two PodSecurityPolicies of which neither allows all \

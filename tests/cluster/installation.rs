@@ -198,7 +198,7 @@ pub(crate) fn own_kubeconfig(cluster: &ControlPlane) -> PathBuf {
 }
 
 /// A replica behind the Service, with the rights that are shipped and a file of policies.
-fn start_as_shipped(cluster: &ControlPlane, policies: impl AsRef<Path>) -> Podgate {
+pub(crate) fn start_as_shipped(cluster: &ControlPlane, policies: impl AsRef<Path>) -> Podgate {
     let service = cluster.get(OWN, "service/podgate");
     let address = format!("{}:443", service["spec"]["clusterIP"].as_str().unwrap());
     let flags: [OsString; 6] = [

@@ -34,6 +34,7 @@ mod serving;
 mod smoke;
 mod static_manifests;
 mod survey;
+mod switch;
 mod unjudged;
 mod updates;
 mod upstream_suite;

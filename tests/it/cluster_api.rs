@@ -302,7 +302,7 @@ fn is_in(path: &str, collection: &str) -> bool {
 
 fn is_collection(path: &str) -> bool {
     let plural = path.rsplit('/').next().unwrap();
-    ["namespaces", "serviceaccounts", "pods", "secrets", "leases", "nodes", "endpointslices"]
+    ["namespaces", "serviceaccounts", "pods", "secrets", "configmaps", "leases", "nodes", "endpointslices"]
         .contains(&plural)
         || plural.ends_with("configurations")
         || plural.ends_with("rolebindings")

@@ -121,6 +121,7 @@ fn what_is_not_read_is_not_guessed_at() {
     installation.service = Err(no());
     installation.endpoints = Err(no());
     installation.network_policies = Err(no());
+    installation.switch = Err(no());
     installation.lease = Err(no());
     installation.guards.iter_mut().for_each(|guard| guard.policy = Err(no()));
     installation.bindings = Err(no());
@@ -131,7 +132,7 @@ fn what_is_not_read_is_not_guessed_at() {
         report.findings
     );
     // One for each field but those that are given or computed: names, now, rights and bundles; there are four guards.
-    assert_eq!(report.findings.len(), 21);
+    assert_eq!(report.findings.len(), 22);
     assert!(!report.is_well());
 }
 

@@ -4,6 +4,7 @@ use podgate::admission::{Answer, Outcome, Reviewer, Webhook};
 use podgate::policy::{ExemptBy, Policies, Snapshot, read_file};
 use serde_json::{Value as Json, json};
 
+use crate::command::run;
 use crate::control_modes::{create, pod, reviewer, update};
 use crate::pods::Alone as _;
 use crate::reviews::well_formed;
@@ -233,4 +234,67 @@ fn groups_are_read_strictly_where_they_matter() {
     let many: Vec<String> = (0..5000).map(|index| format!("g{index}")).chain(["sre".to_owned()]).collect();
     let review: Json = serde_json::from_str(&groups(json!(many))).unwrap();
     assert_eq!(exempt(&by_group, &review).as_deref(), Some("group"));
+}
+
+fn policy() -> String {
+    format!(
+        "apiVersion: podgate.dev/v1alpha1\nkind: SecurityPolicy\nmetadata: {{name: p}}\n\
+         spec: {{match: {{namespaces: [team]}}, {SPEC}}}\n"
+    )
+}
+
+/// Files have no requester, and reviews have one.
+#[test]
+fn the_linter_goes_by_runtime_classes_and_reviews_by_requesters() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("policy.yaml", &policy());
+    for (class, code) in [("kata", 0), ("other", 1)] {
+        let pod = privileged(|pod| pod["spec"]["runtimeClassName"] = class.into());
+        let deployment = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "d", "namespace": "team"},
+            "spec": {"selector": {"matchLabels": {"app": "a"}},
+                "template": {"metadata": {"labels": {"app": "a"}}, "spec": pod["spec"]}}});
+        for object in [pod, deployment] {
+            let ended = run(folder.path(), &["lint", "--policy", "policy.yaml", "-"], &object.to_string());
+            assert_eq!(ended.code, code, "{class}: {ended:?}");
+        }
+    }
+    for (user, code) in [("alice", 0), ("bob", 1)] {
+        let review = by(create(&privileged(|_| {})), user, &[]).to_string();
+        let ended = run(folder.path(), &["review", "--policy", "policy.yaml"], &review);
+        assert_eq!(ended.code, code, "{user}: {ended:?}");
+    }
+    let case = |name: &str, who: &str, verdict: &str| {
+        format!(
+            "  - name: {name}\n    object: {}\n    {who}\n    expect: {{verdict: {verdict}}}\n",
+            privileged(|_| {})
+        )
+    };
+    let denied =
+        "deny, controls: {allowPrivilegeEscalation: deny, capabilities_restricted: deny, privileged: deny}";
+    let cases = [
+        case("a user", "user: alice", "allow"),
+        case("an account", "user: system:serviceaccount:ci:builder", "allow"),
+        case("a group", "groups: [sre]", "allow"),
+        case("no account", "user: system:serviceaccount:other:builder", denied),
+    ];
+    let test = "apiVersion: podgate.dev/v1alpha1\nkind: PolicyTest\nmetadata: {name: t}\nspec:\n  policies: [policy.yaml]\n  cases:\n";
+    write("test.yaml", &[test, &cases.concat()].concat());
+    let ended = run(folder.path(), &["policy", "test", "test.yaml"], "");
+    assert_eq!(ended.code, 0, "{ended:?}");
+}
+
+/// Whoever may make pods in its namespace runs them as the account.
+#[test]
+fn an_account_that_tenants_can_run_as_is_warned_of() {
+    let warned = |account: &str| {
+        let mut policies = Policies::new(Vec::new());
+        read_file("p.yaml", &policy().replace("ci/builder", account), &mut policies);
+        policies.warnings().iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(warned("ci/builder"), [""; 0]);
+    let warnings = warned("team/builder");
+    assert!(
+        matches!(&*warnings, [warning] if warning.contains("spec.exemptions[0].serviceAccounts[0]: whoever may make"))
+    );
 }

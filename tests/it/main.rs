@@ -83,6 +83,7 @@ mod server;
 mod service_accounts;
 mod serving;
 mod survey;
+mod switch;
 mod terminal;
 mod tidy;
 mod told;

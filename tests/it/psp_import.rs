@@ -1,6 +1,6 @@
 //! `podgate import psp`: what each field becomes, files at fault, several PodSecurityPolicies beside each other, and the example.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use podgate::psp::{ImportOptions, ImportSource, Imported, Outcome, import};
@@ -287,6 +287,23 @@ fn what_everybody_could_use_is_the_policy() {
 }
 
 /// Neither allows all that the other does: both hold.
+#[test]
+fn the_roles_of_two_policies_do_not_take_each_others_place() {
+    let mut objects = vec![
+        psp("one", &json!({"hostPID": false}), &json!({})),
+        psp("two", &json!({"hostIPC": false}), &json!({})),
+        psp("open", &json!({}), &json!({})),
+    ];
+    for name in ["one", "two", "open"] {
+        objects.extend(rights(name, &["a"]));
+    }
+    let made = imported(&objects, &options()).unwrap();
+    let roles = made.policies.lines().filter(|line| line.starts_with("# metadata: {name: podgate-psp-open"));
+    let names: BTreeSet<&str> = roles.clone().collect();
+    // Of each policy a Role and its RoleBinding.
+    assert_eq!((roles.count(), names.len()), (4, 2), "{}", made.policies);
+}
+
 #[test]
 fn of_two_that_are_not_ordered_both_hold() {
     let mut objects = vec![

@@ -19,7 +19,7 @@ enum Goal {
 use Goal::{AtLeast, AtMost, Times, Within};
 
 /// What is measured, under which name; what it was at commit 577fd53, with the payloads of then; and the goal.
-const GOALS: [(&str, &str, &str, Goal); 27] = [
+const GOALS: [(&str, &str, &str, Goal); 30] = [
     (
         "instructions of a review, whole server, 1 container",
         "server/gate/validate/one-container",
@@ -74,6 +74,24 @@ const GOALS: [(&str, &str, &str, Goal); 27] = [
         "function/growth/namespaces/10000/one-container",
         "",
         Within(1.0, "function/growth/namespaces/10/one-container"),
+    ),
+    (
+        "with 10,000 exceptions of other namespaces",
+        "function/growth/exceptions/10000/one-container",
+        "",
+        Within(1.0, "function/growth/exceptions/0/one-container"),
+    ),
+    (
+        "with 10,000 exemptions of other namespaces",
+        "function/growth/exemptions/10000/one-container",
+        "",
+        Within(1.0, "function/growth/exemptions/0/one-container"),
+    ),
+    (
+        "with 10,000 exemptions of its own policy",
+        "function/growth/own-exemptions/10000/one-container",
+        "",
+        Within(1.0, "function/growth/own-exemptions/1/one-container"),
     ),
     ("one more policy, bytes", "memory/policy", "18.7 KB", AtMost(1024.0)),
     ("one more namespace, bytes", "memory/namespace", "1.1 KB", AtMost(256.0)),

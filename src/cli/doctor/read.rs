@@ -18,7 +18,7 @@ use crate::doctor::{
     OwnDeployment, OwnPod, PolicySource, mounted_secret, selector_text,
 };
 use crate::identity::aad_pod_identity::PodIdentityKind;
-use crate::policy::{Labels, PolicySet};
+use crate::policy::{Labels, PolicySet, SWITCH_CONFIG_MAP};
 
 /// The ValidatingAdmissionPolicies that podgate is shipped with.
 const GUARDS: [&str; 4] =
@@ -59,7 +59,10 @@ impl InstallationReader<'_> {
             async { futures::join!(self.mutating_names(), self.namespaces(), self.guards()) },
             async { futures::join!(self.service_accounts(), self.list(None, None)) },
             async { futures::join!(self.list(None, None), self.rights(&names.namespace)) },
-            async { futures::join!(self.get(own, &names.config_map), self.get(own, &names.service)) },
+            async {
+                let (map, service) = (&names.config_map, &names.service);
+                futures::join!(self.get(own, map), self.get(own, service), self.get(own, SWITCH_CONFIG_MAP))
+            },
             async { futures::join!(self.get(own, &names.lease), self.leaf(&names)) },
             async { futures::join!(self.pods(own, &deployment), self.list(own, None)) },
             async { futures::join!(self.list(own, Some(&slices)), self.list(own, None)) },
@@ -89,6 +92,7 @@ impl InstallationReader<'_> {
             pods: workload.0,
             budgets: workload.1,
             service: served.1,
+            switch: served.2,
             endpoints: network.0,
             network_policies: network.1,
             lease,
@@ -156,7 +160,15 @@ impl InstallationReader<'_> {
             }
         }
         let reviews_access = may("create", "authorization.k8s.io", "subjectaccessreviews").await;
-        OptionalRights { lists_bindings, lists_pod_identities, reviews_access }
+        let mut watches_switch = Ok(true);
+        for verb in ["get", "list", "watch"] {
+            if watches_switch == Ok(true) {
+                let object = (namespace, "configmaps", SWITCH_CONFIG_MAP);
+                let may = self.cluster.may_account_on((namespace, OWN_ACCOUNT), verb, object).await;
+                watches_switch = in_words(may);
+            }
+        }
+        OptionalRights { lists_bindings, lists_pod_identities, reviews_access, watches_switch }
     }
 
     async fn mutating_names(&self) -> ListRead<String> {

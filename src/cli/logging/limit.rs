@@ -30,8 +30,9 @@ const SUPPRESSED: &str = "podgate::suppressed";
 
 /// The targets of lines that are never left out. A verdict is what the log is for, and costs the peer that asks for it
 /// more than us. Of a namespace without a policy there is one line, and the number of namespaces is bounded elsewhere. No peer
-/// causes a line about a policy.
-const UNLIMITED: [&str; 5] = ["podgate::review", "podgate::unjudged", "podgate::policies", LOST, SUPPRESSED];
+/// causes a line about a policy, or about the switch.
+const UNLIMITED: [&str; 6] =
+    ["podgate::review", "podgate::unjudged", "podgate::policies", "podgate::switch", LOST, SUPPRESSED];
 
 /// Allows lines, or counts them as left out. Clones count together.
 #[derive(Clone, Default)]

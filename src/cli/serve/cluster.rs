@@ -5,18 +5,21 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use futures::future::{BoxFuture, FutureExt};
-use tokio::sync::{Mutex, Notify, Semaphore};
+use tokio::sync::{Mutex, Notify, Semaphore, watch};
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
 use crate::admission::ExistingPods;
 use crate::cli::serve::grants::RecentGrants;
 use crate::cli::serve::pod_identities::{self, RecentPodIdentities};
-use crate::cli::serve::policies::SharedReviewer;
+use crate::cli::serve::switch::{ReadSwitch, SharedReviewer, read_config_map, send};
 use crate::cluster::{
-    ApiError, Cluster, ClusterEvent, ClusterStore, LeaseLock, OwnObjects, Reason, WatchedResource,
+    ApiError, Cluster, ClusterEvent, ClusterStore, ConfigMapContent, LeaseLock, OwnObjects, Reason,
+    WatchedResource,
 };
-use crate::policy::{Lookup, LookupAnswer, LookupError, PodsQuery, Snapshot, is_namespace};
+use crate::policy::{
+    Lookup, LookupAnswer, LookupError, PodsQuery, SWITCH_CONFIG_MAP, Snapshot, is_namespace,
+};
 use crate::server::{ClusterMetrics, Health, ReadinessCondition, Resolver};
 
 /// The readiness condition that is met once the first lists are complete. Until then reviews are judged all the same,
@@ -93,6 +96,19 @@ impl Connection {
         tokio::spawn(async move {
             let report = |event: ClusterEvent| report(&metrics, &event);
             cluster.follow_secret(&namespace, &secret, || changed.notify_one(), report).await
+        });
+    }
+
+    /// Sends what the ConfigMap of the switch says, now and whenever it changes.
+    pub(super) fn follow_switch(&self, read: watch::Sender<ReadSwitch>, metrics: &ClusterMetrics) {
+        let (cluster, metrics) = (self.cluster.clone(), metrics.clone());
+        let namespace = self.objects.namespace.clone();
+        tokio::spawn(async move {
+            let changed = |content: Option<ConfigMapContent>| {
+                send(&read, read_config_map(&namespace, content.as_ref()));
+            };
+            let report = |event: ClusterEvent| report(&metrics, &event);
+            cluster.follow_config_map(&namespace, SWITCH_CONFIG_MAP, changed, report).await
         });
     }
 

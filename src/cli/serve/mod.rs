@@ -7,6 +7,7 @@ mod grants;
 mod in_force;
 mod pod_identities;
 mod policies;
+mod switch;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -15,6 +16,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use tokio::sync::watch;
 
 use crate::admission::Reviewer;
 use crate::certificates::WebhookService;
@@ -25,12 +28,13 @@ use crate::cli::logging::LogArgs;
 use crate::cli::sources::{SourceArgs, Sources};
 use crate::cluster::{Cluster, ConnectError};
 use crate::policy::{GUARDED_LABELS, GuardedLabels, Snapshot};
-use crate::server::{Health, Metrics, Server, ServerArgs, Shutdown, ShutdownOutcome, Wiring};
+use crate::server::{ClusterMetrics, Health, Metrics, Server, ServerArgs, Shutdown, ShutdownOutcome, Wiring};
 
 use certificate::{CertificateArgs, CertificateSetup, CertificateSource};
 use cluster::Connection;
 use in_force::PoliciesInForce;
-use policies::{SharedReviewer, follow_policies, show_policies, warn_of_unguarded};
+use policies::{follow_policies, show_policies, warn_of_unguarded};
+use switch::{SharedReviewer, SwitchedPolicies, follow_file};
 
 /// Serve the webhooks.
 ///
@@ -50,6 +54,12 @@ pub(crate) struct ServeArgs {
     /// KUBECONFIG is not enough: a replica writes to the cluster, and an exported variable is no consent to that.
     #[arg(long, env = "PODGATE_KUBECONFIG", value_name = "FILE", help_heading = "Cluster")]
     kubeconfig: Option<PathBuf>,
+
+    /// A file with a switch that turns policies to Audit for a while, in place of the ConfigMap podgate-switch.
+    ///
+    /// It is looked at every second. As long as it is not there, or at fault, policies hold as they are written.
+    #[arg(long, env = "PODGATE_SWITCH_FILE", value_name = "FILE", help_heading = "Policies")]
+    switch_file: Option<PathBuf>,
 
     #[command(flatten)]
     installation: InstallationArgs,
@@ -165,6 +175,21 @@ impl ServeArgs {
         WebhookService::new(&self.installation.service, self.sources.own_namespace())
     }
 
+    /// Follows the switch, where there is anything to read one from.
+    fn follow_switch(
+        &self,
+        cluster: Option<(&Connection, &ClusterMetrics)>,
+        policies: &Arc<SwitchedPolicies>,
+    ) {
+        let (sender, read) = watch::channel(Ok(None));
+        match (&self.switch_file, cluster) {
+            (Some(file), _) => drop(tokio::spawn(follow_file(file.clone(), sender))),
+            (None, Some((connection, metrics))) => connection.follow_switch(sender, metrics),
+            (None, None) => return,
+        }
+        tokio::spawn(Arc::clone(policies).follow(read, Timestamp::now));
+    }
+
     async fn serve(
         self,
         (sources, reviewer): (Sources, Reviewer),
@@ -204,7 +229,10 @@ impl ServeArgs {
         let server = Server::bind(&self.server, wiring).await?;
         let shutdown = Shutdown::on_signals().context("cannot listen for signals")?;
         let is_live = connection.is_some();
-        tokio::spawn(follow_policies(sources, review, metrics, (self.guarded_labels, is_live)).run(every));
+        let policies = SwitchedPolicies::new(sources.clone(), review, Arc::clone(&metrics), is_live);
+        let policies = Arc::new(policies);
+        self.follow_switch(cluster, &policies);
+        tokio::spawn(follow_policies(sources, policies, metrics, self.guarded_labels).run(every));
         tracing::info!(listen = %server.address(), admin = %server.admin_address(), "serving");
         if self.dev {
             dev::print_banner(server.address(), server.admin_address(), output)?;

@@ -2,16 +2,14 @@
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use jiff::Timestamp;
 
 use crate::admission::Reviewer;
 use crate::cli::serve::in_force::PoliciesInForce;
+use crate::cli::serve::switch::SwitchedPolicies;
 use crate::cli::sources::Sources;
 use crate::policy::{GuardedLabels, UnguardedLabel};
 use crate::server::{Metrics, Reload, Reloaded, SourceChange};
-
-/// The reviewer in force, which can be exchanged at any time.
-pub(super) type SharedReviewer = Arc<ArcSwap<Reviewer>>;
 
 /// Shows how many policies are in force, and the counters of drop-in mode where it is on.
 pub(super) fn show_policies(metrics: &Metrics, reviewer: &Reviewer) {
@@ -47,41 +45,31 @@ pub(super) fn warn_of_unguarded(reviewer: &Reviewer, guarded: &GuardedLabels) {
     }
 }
 
-/// Reads policies and objects again when they change; the last good ones stay in force. The snapshot of a live cluster is
-/// kept.
+/// Reads policies and objects again when they change; the last good ones stay in force.
 pub(super) fn follow_policies(
     mut sources: Sources,
-    review: SharedReviewer,
+    policies: Arc<SwitchedPolicies>,
     metrics: Arc<Metrics>,
-    (guarded, is_live): (GuardedLabels, bool),
-) -> Reload<Reviewer> {
-    let in_force = Arc::clone(&review);
+    guarded: GuardedLabels,
+) -> Reload<Arc<Reviewer>> {
     let mut known = PoliciesInForce::of(&sources);
     let look = move || match sources.changed() {
         Ok(None) => Ok(SourceChange::Unchanged),
         Ok(Some(changed)) => {
-            let reviewer = changed.reviewer().map_err(|error| format!("{error:#}"))?;
+            // Nobody waits here while the policies of each namespace are resolved.
+            let put = policies.put_sources(changed.clone(), Timestamp::now());
+            let reviewer = put.map_err(|error| format!("{error:#}"))?;
             sources = changed;
             let now = PoliciesInForce::of(&sources);
             now.log_changes(&known);
             known = now;
-            if is_live {
-                // Nobody waits here while the policies of each namespace are resolved.
-                let snapshot = Arc::clone(in_force.load().snapshot());
-                return Ok(SourceChange::Changed(reviewer.with_snapshot(snapshot)));
-            }
             Ok(SourceChange::Changed(reviewer))
         }
         Err(error) => Err(format!("{error:#}")),
     };
     let loaded = Arc::clone(&metrics);
-    Reload::new(Reloaded::Policies, metrics, look, move |reviewer: Reviewer| {
+    Reload::new(Reloaded::Policies, metrics, look, move |reviewer: Arc<Reviewer>| {
         show_policies(&loaded, &reviewer);
         warn_of_unguarded(&reviewer, &guarded);
-        if is_live {
-            review.rcu(|current| reviewer.with_snapshot(Arc::clone(current.snapshot())));
-        } else {
-            review.store(Arc::new(reviewer));
-        }
     })
 }

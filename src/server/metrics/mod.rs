@@ -9,6 +9,7 @@ mod reloads;
 mod reviews;
 mod rotation;
 mod server;
+mod switch;
 mod unjudged;
 
 pub use cluster::ClusterMetrics;

@@ -3,7 +3,7 @@
 //! Every series of the hot path exists from the start, at zero, and is found by index: no label is hashed for
 //! a request. Labels are bounded; none holds what a peer sent.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use prometheus::{Encoder, Gauge, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder};
 
@@ -20,6 +20,7 @@ use crate::server::metrics::process;
 use crate::server::metrics::reloads::{ReloadMetrics, Reloaded};
 use crate::server::metrics::reviews::ReviewMetrics;
 use crate::server::metrics::rotation::RotationMetrics;
+use crate::server::metrics::switch::SwitchMetrics;
 use crate::server::metrics::unjudged::UnjudgedCounter;
 use crate::server::rejection::Rejection;
 
@@ -45,6 +46,7 @@ pub struct Metrics {
     policies_loaded: IntGauge,
     pod_security: PodSecurityCounters,
     unjudged: UnjudgedCounter,
+    switch: SwitchMetrics,
 }
 
 impl Metrics {
@@ -109,6 +111,7 @@ impl Metrics {
                 "unjudged_reviews_total",
                 "Reviews that were let pass because no policy holds in their namespace.",
             )?),
+            switch: SwitchMetrics::new(&new)?,
             registry,
         })
     }
@@ -156,6 +159,16 @@ impl Metrics {
     /// Sets how many policies are in force.
     pub fn policies(&self, count: usize) {
         self.policies_loaded.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// Sets which policies are switched to Audit, and until when; `None` where no switch is in force.
+    pub fn switched<'p>(&self, policies: impl Iterator<Item = &'p str>, until: Option<SystemTime>) {
+        self.switch.set(policies, until);
+    }
+
+    /// Sets whether there is a switch that cannot be put in force.
+    pub fn switch_faulty(&self, is_faulty: bool) {
+        self.switch.set_faulty(is_faulty);
     }
 
     pub(in crate::server) fn review(
@@ -254,6 +267,8 @@ impl Metrics {
 
 #[cfg(test)]
 mod tests {
+    use std::time::UNIX_EPOCH;
+
     use super::*;
 
     fn line(metrics: &Metrics, series: &str) -> String {
@@ -296,6 +311,9 @@ mod tests {
         metrics.finding("runAsNonRoot", "Enforce");
         metrics.identity("trainers", IdentityOutcome::Injected);
         metrics.exemption("ml-restricted", ExemptBy::RuntimeClass);
+        metrics.switched(["old"].into_iter(), None);
+        metrics.switched(["a"].into_iter(), Some(UNIX_EPOCH + Duration::from_secs(1_800_000_000)));
+        metrics.switch_faulty(true);
         let version = env!("CARGO_PKG_VERSION");
         for expected in [
             "podgate_certificate_expiry_timestamp_seconds 1800000000",
@@ -303,6 +321,9 @@ mod tests {
             r#"podgate_findings_total{control="runAsNonRoot",mode="Enforce"} 1"#,
             r#"podgate_identity_decisions_total{outcome="injected",policy="trainers"} 1"#,
             r#"podgate_exemptions_total{kind="runtimeClass",policy="ml-restricted"} 1"#,
+            r#"podgate_switch_active{policy="a"} 1"#,
+            "podgate_switch_end_timestamp_seconds 1800000000",
+            "podgate_switch_faulty 1",
             "podgate_panics_total 0",
             &format!(r#"podgate_build_info{{version="{version}"}} 1"#),
         ] {

@@ -134,6 +134,7 @@ async fn metrics() -> BTreeMap<String, BTreeSet<String>> {
     metrics.finding("x", "x");
     metrics.identity("x", IdentityOutcome::Injected);
     metrics.exemption("x", ExemptBy::User);
+    metrics.switched(["x"].into_iter(), None);
     metrics.show_pod_security();
     let cluster = metrics.cluster().unwrap();
     cluster.watch("x", true);

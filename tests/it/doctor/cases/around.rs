@@ -7,6 +7,13 @@ use super::super::world::{DEPLOYMENT, MUTATING, VALIDATING, World, account, name
 use super::{Break, Patch, Remove, With, gone, set};
 use crate::policies::policies;
 
+/// Puts a switch there that ends then.
+fn switch(installation: &mut Installation, until: &str) {
+    let text = format!("{{policies: '*', until: {until}, reason: INC-7, owner: oncall}}");
+    let object = json!({ "metadata": { "name": "podgate-switch" }, "data": { "switch": text } });
+    installation.switch = Ok(Some(serde_json::from_value(object).unwrap()));
+}
+
 pub(super) fn reach() -> Vec<(HealthCheck, DiagnosisSeverity, &'static str, Break)> {
     use DiagnosisSeverity::{Error, Info, Warning};
     vec![
@@ -22,6 +29,36 @@ pub(super) fn reach() -> Vec<(HealthCheck, DiagnosisSeverity, &'static str, Brea
             Error,
             "bad.yaml:1:1: ",
             Patch("ConfigMap", set("/data/bad.yaml", "kind: Nothing".into())),
+        ),
+        (
+            HealthCheck::Switch,
+            Warning,
+            "in force until 2026-11-26T12:00:00Z, by oncall (INC-7): the policies * refuse",
+            With(|installation| switch(installation, "2026-11-26T12:00:00Z")),
+        ),
+        (
+            HealthCheck::Switch,
+            Info,
+            "has ended at 2026-11-25T11:00:00Z",
+            With(|installation| switch(installation, "2026-11-25T11:00:00Z")),
+        ),
+        (
+            HealthCheck::Switch,
+            Error,
+            "at most 7 days ahead",
+            With(|installation| switch(installation, "2026-12-25T11:00:00Z")),
+        ),
+        (
+            HealthCheck::Switch,
+            Error,
+            ":1:24: until: expected a time, as",
+            With(|installation| switch(installation, "soon")),
+        ),
+        (
+            HealthCheck::SwitchRights,
+            Warning,
+            "may not get, list and watch the ConfigMap podgate-switch",
+            With(|installation| installation.rights.watches_switch = Ok(false)),
         ),
         (
             HealthCheck::SelectorTooFar,
