@@ -98,7 +98,7 @@ fn what_others_make_needless_is_told() {
         &[],
         at,
         &[
-            "p.yaml:10:6: warning: exception e1 of \"ml\" is shadowed: all that it covers is covered by e0 before it",
+            "p.yaml:10:23: warning: exception e1 of \"ml\" is shadowed: all that it covers is covered by e0 before it",
             "p.yaml:11:6: warning: exception e2 of \"ml\" is shadowed: all that it covers is covered by e0 before it",
             "in order: 1 SecurityPolicy; 2 warnings",
         ],
