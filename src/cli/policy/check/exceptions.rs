@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::ToSpan as _;
 use jiff::civil::Date;
 
-use crate::cli::policy::check::log::Log;
+use crate::cli::policy::check::log::ReadLog;
 use crate::cli::policy::check::objects::UsedByObjects;
 use crate::policy::{Exception, ExceptionPlaces, PolicySet};
 use crate::text::quoted;
@@ -82,7 +82,7 @@ impl ExceptionCheck {
     }
 
     /// What no line of a log names.
-    pub(super) fn by_log(&self, log: &Log) -> Vec<String> {
+    pub(super) fn by_log(&self, log: &ReadLog) -> Vec<String> {
         let Some(span) = log.span() else { return vec![NO_REVIEW.to_owned()] };
         let unnamed = self.in_force().filter(|exception| !log.names(&exception.name));
         let warnings = unnamed.map(|exception| {
