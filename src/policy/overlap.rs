@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn one_shadows_another_or_overlaps_it() {
+    fn what_is_covered_decides_whether_one_shadows_another_or_overlaps_it() {
         let caps = |more: &str| format!("controls: [capabilities_restricted]{more}");
         let user = |values: &str| format!("controls: [runAsUser], values: [{values}]");
         let paths = |values: &str| format!("controls: [hostPaths], values: [{values}]");
@@ -191,6 +191,15 @@ mod tests {
             (paths("'/mnt/*'"), paths("/mnt/a"), (true, true)),
             (paths("'/mnt/*'"), paths("'/mnt/a/*'"), (true, true)),
             (paths("'/mnt/*'"), paths("/mnt/../etc"), (false, true)),
+        ] {
+            assert_eq!(two(&one, &other), expected, "{one} | {other}");
+        }
+    }
+
+    #[test]
+    fn so_do_the_pods_and_the_days_that_it_is_for() {
+        let caps = |more: &str| format!("controls: [capabilities_restricted]{more}");
+        for (one, other, expected) in [
             (caps(", grantedBy: rbac"), caps(""), (false, true)),
             (caps(""), caps(", grantedBy: rbac"), (true, true)),
             (caps(", grantedBy: rbac"), caps(", grantedBy: rbac"), (false, false)),

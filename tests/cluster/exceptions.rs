@@ -62,16 +62,12 @@ fn an_ml_team_is_granted_an_exception_and_loses_it_again() {
     assert!(refused.contains(right), "{refused}");
 
     cluster.kubectl(&["apply", "--filename", &example("rbac.yaml")]).succeeded();
-    let can_i = [
-        "auth",
-        "can-i",
-        "use",
-        "securityexceptions.podgate.dev/rdma-memlock",
-        "--as=system:serviceaccount:ml-workloads:ml-workload-sa",
-    ];
+    let list = ["auth", "can-i", "--list", "--as=system:serviceaccount:ml-workloads:ml-workload-sa"];
     eventually("the right", || {
-        let ended = gate.kubectl(&can_i);
-        if ended.output.trim() == "yes" { Ok(()) } else { Err(format!("{ended:?}")) }
+        let ended = gate.kubectl(&list);
+        let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+        let right = "securityexceptions.podgate.dev [] [rdma-memlock] [use]";
+        if ended.output.lines().any(|line| words(line) == right) { Ok(()) } else { Err(format!("{ended:?}")) }
     });
     eventually("the pod", || {
         let refused = refusal(&gate, &pod);

@@ -133,7 +133,7 @@ impl Metrics {
     }
 
     /// Counts the use of an exception of a policy. There are as many series as the operator has exceptions.
-    pub(in crate::server) fn exception(&self, policy: &str, exception: &str) {
+    pub fn exception(&self, policy: &str, exception: &str) {
         self.exceptions.used(policy, exception);
     }
 

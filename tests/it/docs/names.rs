@@ -13,6 +13,7 @@ use super::markdown::Page;
 use super::{names, pages};
 use crate::manifests::alerts;
 use crate::pods::{files, of_repository};
+use crate::policies::policies;
 use crate::server;
 
 /// Flags of other programs that sentences name without the program.
@@ -127,6 +128,11 @@ fn every_variable_is_read_by_somebody() {
     assert_eq!(faults, [""; 0]);
 }
 
+/// A policy with an exception.
+const EXCEPTED: &str = "apiVersion: podgate.dev/v1alpha1\nkind: SecurityPolicy\nmetadata: {name: x}\nspec:\n  match: {namespaces: [x]}\n  \
+                        standard: {enforce: restricted}\n  exceptions: [{name: x, controls: [privileged], reason: x, owner: x, \
+                        expires: 2027-03-31}]\n";
+
 /// The metrics of a server that has everything, each with the labels of its series.
 async fn metrics() -> BTreeMap<String, BTreeSet<String>> {
     let running = server::start(server::args()).await;
@@ -134,6 +140,9 @@ async fn metrics() -> BTreeMap<String, BTreeSet<String>> {
     metrics.finding("x", "x");
     metrics.identity("x", IdentityOutcome::Injected);
     metrics.exemption("x", ExemptBy::User);
+    metrics.exception("x", "x");
+    let set = policies(EXCEPTED);
+    metrics.exceptions(set.security.iter().flat_map(|policy| &policy.exceptions).map(AsRef::as_ref));
     metrics.switched(["x"].into_iter(), None);
     metrics.show_pod_security();
     let cluster = metrics.cluster().unwrap();

@@ -46,14 +46,14 @@ fn memlock_pod() -> Json {
 #[test]
 fn an_end_is_told_from_a_month_before_it() {
     for (day, told) in [
-        ("2027-02-27", None),
-        ("2027-02-28", Some("ends within a month (2027-03-31): ask ask-me whether it is to go on")),
+        ("2027-02-28", None),
+        ("2027-03-01", Some("ends within a month (2027-03-31): ask ask-me whether it is to go on")),
         ("2027-03-31", Some("ends within a month (2027-03-31): ask ask-me whether it is to go on")),
         ("2027-04-01", Some("has ended (2027-03-31): take it out, or ask ask-me whether it is to go on")),
     ] {
         let lines = match told {
             Some(text) => vec![
-                format!("p.yaml:9:5: warning: exception e0 of \"ml\" {text}"),
+                format!("p.yaml:9:6: warning: exception e0 of \"ml\" {text}"),
                 format!("{IN_ORDER}; 1 warning"),
             ],
             None => vec![IN_ORDER.to_owned()],
@@ -74,7 +74,7 @@ fn what_others_make_needless_is_told() {
         &[],
         at,
         &[
-            "p.yaml:10:5: warning: exception e1 of \"ml\" is shadowed: all that it covers is covered by e0 before it",
+            "p.yaml:10:6: warning: exception e1 of \"ml\" is shadowed: all that it covers is covered by e0 before it",
             "in order: 1 SecurityPolicy; 1 warning",
         ],
     );
@@ -83,7 +83,7 @@ fn what_others_make_needless_is_told() {
         &[],
         at,
         &[
-            "p.yaml:10:5: warning: exception e1 of \"ml\" overlaps: some of what it covers is covered by e0 as well",
+            "p.yaml:10:6: warning: exception e1 of \"ml\" overlaps: some of what it covers is covered by e0 as well",
             "in order: 1 SecurityPolicy; 1 warning",
         ],
     );
@@ -98,8 +98,8 @@ fn what_others_make_needless_is_told() {
         &[],
         at,
         &[
-            "p.yaml:10:5: warning: exception e1 of \"ml\" is shadowed: all that it covers is covered by e0 before it",
-            "p.yaml:11:5: warning: exception e2 of \"ml\" is shadowed: all that it covers is covered by e0 before it",
+            "p.yaml:10:23: warning: exception e1 of \"ml\" is shadowed: all that it covers is covered by e0 before it",
+            "p.yaml:11:6: warning: exception e2 of \"ml\" is shadowed: all that it covers is covered by e0 before it",
             "in order: 1 SecurityPolicy; 2 warnings",
         ],
     );
@@ -113,7 +113,7 @@ fn what_others_make_needless_is_told() {
         &[],
         &["--at", "2027-06-01"],
         &[
-            "p.yaml:9:5: warning: exception e0 of \"ml\" has ended (2027-03-31): take it out, or ask ask-me whether it is to go on",
+            "p.yaml:9:6: warning: exception e0 of \"ml\" has ended (2027-03-31): take it out, or ask ask-me whether it is to go on",
             "in order: 1 SecurityPolicy; 1 warning",
         ],
     );
@@ -132,7 +132,7 @@ fn what_refuses_nothing_needs_no_exception() {
         &[],
         &["--at", "2026-12-01"],
         &[
-            "p.yaml:10:5: warning: exception e0 of \"ml\" names imageRegistries, for which this policy refuses no pod: all that it \
+            "p.yaml:10:6: warning: exception e0 of \"ml\" names imageRegistries, for which this policy refuses no pod: all that it \
              spares them is a warning or a note",
             "in order: 1 SecurityPolicy; 1 warning",
         ],
@@ -151,7 +151,7 @@ fn what_no_pod_among_the_objects_uses_is_told() {
     let in_use = ["objects: 1 pod", IN_ORDER];
     let unused = [
         "objects: 1 pod",
-        "p.yaml:9:5: warning: exception e0 of \"ml\" is used by none of the 1 pod among the objects: take it out, or ask ask-me",
+        "p.yaml:9:6: warning: exception e0 of \"ml\" is used by no pod among the objects: take it out, or ask ask-me",
         "in order: 1 SecurityPolicy; 1 warning",
     ];
     let flags = ["--at", "2026-12-01", "--objects", "o.json"];
@@ -170,7 +170,7 @@ fn what_no_pod_among_the_objects_uses_is_told() {
         &["--at=2028-01-01", "--objects=o.json"],
     )
     .with(0);
-    assert!(!ended.output.contains("is used by none"), "{}", ended.output);
+    assert!(!ended.output.contains("is used by no pod"), "{}", ended.output);
     for (name, text) in [
         ("o.json", "{\"apiVersion\": \"v1\", \"kind\": \"Pod\", \"spec\": {\"containers\": 5}}"),
         ("o.yaml", "a: ["),
@@ -187,9 +187,9 @@ fn what_no_pod_among_the_objects_uses_is_told() {
 fn what_rbac_grants_to_nobody_is_told() {
     let pod = memlock_pod().to_string();
     let other = BINDING.replace("name: default", "name: other");
-    let unused = "p.yaml:9:5: warning: exception e0 of \"ml\" is used by none of the 1 pod among the objects: take it out, or ask ask-me";
-    let ungranted = "p.yaml:9:5: warning: exception e0 of \"ml\" is granted to no service account by the Roles and bindings among the objects";
-    let unknown = "p.yaml:9:5: warning: exception e0 of \"ml\" may be granted to nobody: not all Roles and bindings that would tell are \
+    let unused = "p.yaml:9:6: warning: exception e0 of \"ml\" is used by no pod among the objects: take it out, or ask ask-me";
+    let ungranted = "p.yaml:9:6: warning: exception e0 of \"ml\" is granted to no service account by the Roles and bindings among the objects";
+    let unknown = "p.yaml:9:6: warning: exception e0 of \"ml\" may be granted to nobody: not all Roles and bindings that would tell are \
                    among the objects";
     let unresolved = "objects: 1 pod, of which 1 could not be judged to the end";
     for (objects, summary, warnings) in [
@@ -225,9 +225,9 @@ fn what_no_line_of_a_log_names_is_told() {
     };
     let other = line(1, "serving", &json!({}));
     let plain = line(5, "reviewed", &json!({"policy": "ml"}));
-    let e1 = "p.yaml:10:5: warning: exception e1 of \"ml\" is named by none of 2 reviews logged from 2026-11-30T00:00:01Z to \
+    let e1 = "p.yaml:10:6: warning: exception e1 of \"ml\" is named by none of 2 reviews logged from 2026-11-30T00:00:01Z to \
               2026-11-30T00:00:09Z: take it out, or ask ask-me";
-    let e0 = &e1.replace("10:5", "9:5").replace("e1 of", "e0 of");
+    let e0 = &e1.replace("10:6", "9:6").replace("e1 of", "e0 of");
     let none = "warning: the log holds no review, so that it cannot be told which exceptions are used: podgate serve writes them with \
                 --log-format json, unless --log-reviews is none or --log-level above info";
     let broken = "l.json:1: warning: 2 lines from here on that podgate did not write as JSON: what they say of exceptions is not known";

@@ -48,7 +48,7 @@ fn what_makes_no_sense_is_refused_with_its_place() {
         ),
         ("{controls: [privileged], when: {ownerKinds: [job]}}", "when.ownerKinds[0]: must be a kind"),
         ("{controls: [privileged], when: {podSelector: {}}}", "when.podSelector: the selector is empty"),
-        ("{controls: [privileged], grantedBy: me}", "grantedBy: expected \"rbac\", found \"me\""),
+        ("{controls: [privileged], grantedBy: me}", "grantedBy: expected rbac, found \"me\""),
         ("{controls: [privileged], namespaces: [other]}", "unknown key \"namespaces\""),
     ] {
         let found = fault(&[exception]);

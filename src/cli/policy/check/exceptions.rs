@@ -5,10 +5,10 @@ use std::sync::Arc;
 use jiff::ToSpan as _;
 use jiff::civil::Date;
 
-use crate::cli::policy::check::log::Log;
+use crate::cli::policy::check::log::ReadLog;
 use crate::cli::policy::check::objects::UsedByObjects;
 use crate::policy::{Exception, ExceptionPlaces, PolicySet};
-use crate::text::{counted, quoted};
+use crate::text::quoted;
 
 /// Most other exceptions that are named of one.
 const MOST_NAMED: usize = 4;
@@ -62,11 +62,8 @@ impl ExceptionCheck {
         let mut warnings = Vec::new();
         for exception in self.in_force() {
             if !seen.used.contains(&exception.name) {
-                let text = format!(
-                    "is used by none of the {} among the objects: take it out, or ask {}",
-                    counted(seen.pods, "pod"),
-                    exception.owner
-                );
+                let text =
+                    format!("is used by no pod among the objects: take it out, or ask {}", exception.owner);
                 warnings.push(self.warning(exception, &text));
             }
             if !exception.is_granted_by_rbac {
@@ -85,7 +82,7 @@ impl ExceptionCheck {
     }
 
     /// What no line of a log names.
-    pub(super) fn by_log(&self, log: &Log) -> Vec<String> {
+    pub(super) fn by_log(&self, log: &ReadLog) -> Vec<String> {
         let Some(span) = log.span() else { return vec![NO_REVIEW.to_owned()] };
         let unnamed = self.in_force().filter(|exception| !log.names(&exception.name));
         let warnings = unnamed.map(|exception| {

@@ -23,7 +23,7 @@ const REVIEWED: &str = "reviewed";
 
 /// What log files tell.
 #[derive(Debug)]
-pub(super) struct Log {
+pub(super) struct ReadLog {
     /// The exceptions that it may name, each with its policy.
     known: Vec<(Arc<str>, Arc<str>)>,
     used: BTreeSet<Arc<str>>,
@@ -36,7 +36,7 @@ pub(super) struct Log {
 
 /// A line, as far as it matters here.
 #[derive(Debug, Deserialize)]
-struct Line {
+struct LogLine {
     timestamp: Timestamp,
     message: Option<String>,
     policy: Option<String>,
@@ -44,13 +44,13 @@ struct Line {
 }
 
 /// What was found where a line should be.
-enum Found {
-    Line,
+enum NextLine {
+    Whole,
     TooLong,
     End,
 }
 
-impl Log {
+impl ReadLog {
     /// One that tells of these exceptions, each with its policy, and was not read yet.
     pub(super) fn new(known: Vec<(Arc<str>, Arc<str>)>) -> Self {
         Self { known, used: BTreeSet::new(), reviews: 0, times: None, unread: Vec::new() }
@@ -74,10 +74,10 @@ impl Log {
         loop {
             number += 1;
             let is_read = match next_line(log, &mut line)? {
-                Found::End => break,
-                Found::TooLong => false,
-                Found::Line if line.trim_ascii().is_empty() => true,
-                Found::Line => self.add_line(&line),
+                NextLine::End => break,
+                NextLine::TooLong => false,
+                NextLine::Whole if line.trim_ascii().is_empty() => true,
+                NextLine::Whole => self.add_line(&line),
             };
             if !is_read {
                 unread += 1;
@@ -95,7 +95,7 @@ impl Log {
 
     /// Whether it is a line of podgate's.
     fn add_line(&mut self, line: &[u8]) -> bool {
-        let Ok(Line { timestamp, message, policy, exceptions }) = serde_json::from_slice(line) else {
+        let Ok(LogLine { timestamp, message, policy, exceptions }) = serde_json::from_slice(line) else {
             return false;
         };
         let (first, last) = self.times.unwrap_or((timestamp, timestamp));
@@ -128,20 +128,20 @@ impl Log {
 }
 
 /// Reads a line without its end. One that is too long is passed over.
-fn next_line(log: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Found> {
+fn next_line(log: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<NextLine> {
     line.clear();
     let most = u64::try_from(LONGEST_LINE).unwrap_or(u64::MAX);
     if log.by_ref().take(most).read_until(b'\n', line)? == 0 {
-        return Ok(Found::End);
+        return Ok(NextLine::End);
     }
     if line.ends_with(b"\n") || line.len() < LONGEST_LINE {
-        return Ok(Found::Line);
+        return Ok(NextLine::Whole);
     }
     loop {
         line.clear();
         if log.by_ref().take(most).read_until(b'\n', line)? == 0 || line.ends_with(b"\n") {
             line.clear();
-            return Ok(Found::TooLong);
+            return Ok(NextLine::TooLong);
         }
     }
 }

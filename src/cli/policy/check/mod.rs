@@ -18,7 +18,7 @@ use crate::policy::{GUARDED_LABELS, GuardedLabels, PolicyError, PolicySet, Ungua
 use crate::text::{counted, one_line};
 
 use exceptions::ExceptionCheck;
-use log::Log;
+use log::ReadLog;
 use objects::UsedByObjects;
 
 /// What the files are called in errors.
@@ -135,7 +135,7 @@ impl CheckArgs {
             }
         }
         if !self.logs.is_empty() {
-            let mut log = Log::new(check.names());
+            let mut log = ReadLog::new(check.names());
             for path in &self.logs {
                 unread.extend(log.add(path).err().map(|error| format!("{error:#}")));
             }
