@@ -92,7 +92,8 @@ impl Check for VolumeTypes {
             let is_listed =
                 unlisted.is_none() && !volume.has_unknown_source() && volume.sources().next().is_some();
             // Nobody wrote the token's volume into the pod. Looking into it costs, so only one that is not listed is asked.
-            if !is_listed && !(has_token && volume.is_api_server_token()) {
+            let is_allowed = is_listed || has_token && volume.is_api_server_token();
+            if !is_allowed {
                 let fix = if self.allowed.is_empty() {
                     Fix::remove_at(Subject::Volume(index, &volume.name), FieldPath::default())
                 } else {

@@ -120,7 +120,7 @@ impl Action {
     /// Whether a Namespace says something of its own about it.
     #[must_use]
     pub fn is_labelled(self, labels: &PackedLabels) -> bool {
-        self.labels().iter().any(|label| labels.contains_key(*label))
+        self.labels().iter().any(|label| labels.contains_key(label))
     }
 }
 

@@ -82,7 +82,7 @@ impl PolicyWriter {
                         .iter()
                         .any(|note| note.field == **field && note.controls.contains(&control.id))
             };
-            let fields: Vec<&str> = control.fields.iter().copied().filter(|field| is_about(&field)).collect();
+            let fields: Vec<&str> = control.fields.iter().copied().filter(|field| is_about(field)).collect();
             if !fields.is_empty() {
                 self.comment("    ", &format!("from {}", fields.join(", ")));
             }

@@ -139,11 +139,22 @@ fn review(pod: &Json, old: Option<&Json>) -> String {
 
 /// The Roles and bindings that the policies have beside them, as comments.
 fn grants_of(policies: &str) -> String {
-    let is_of_object = |line: &&str| {
-        line.starts_with([' ', '-']) || line.split(' ').next().is_some_and(|word| word.ends_with(':'))
-    };
-    let lines = policies.lines().filter_map(|line| line.strip_prefix("# ")).filter(is_of_object);
-    lines.collect::<Vec<_>>().join("\n")
+    let mut is_object = false;
+    let mut objects = String::new();
+    for line in policies.lines() {
+        let Some(line) = line.strip_prefix("# ") else {
+            is_object = false;
+            continue;
+        };
+        let is_yaml =
+            line.starts_with([' ', '-']) || line.split(' ').next().is_some_and(|word| word.ends_with(':'));
+        is_object = line == "---" || is_object && is_yaml;
+        if is_object {
+            objects.push_str(line);
+            objects.push('\n');
+        }
+    }
+    objects
 }
 
 /// What the API server fills in before any webhook sees the pod, as far as it matters to a policy.

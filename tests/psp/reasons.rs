@@ -141,12 +141,14 @@ impl Case<'_> {
         is_meant.then_some("RuntimeDefault, where the policy says nothing of seccomp")
     }
 
-    /// Whether the API server does not take what the plugin wrote into a pod for Windows, though Windows does not mind.
+    /// Whether the API server does not take what the plugin wrote into a pod for Windows, where it means nothing.
     pub(crate) fn is_spoilt_for_windows(&self) -> bool {
-        let is_about_it = |fault: &String| fault.ends_with(": cannot be set for a windows pod");
-        self.answer.allowed
-            && self.psp["spec"]["defaultAllowPrivilegeEscalation"] == true
-            && self.answer.invalid.iter().all(is_about_it)
+        let faults = ["allowPrivilegeEscalation", "capabilities"];
+        let is_about_it = |fault: &String| {
+            let field = fault.strip_suffix(": cannot be set for a windows pod");
+            field.is_some_and(|field| faults.iter().any(|name| field.ends_with(name)))
+        };
+        self.answer.allowed && self.answer.invalid.iter().all(is_about_it)
     }
 
     fn any_container(&self, is_it: impl Fn(&Json) -> bool) -> bool {

@@ -145,10 +145,12 @@ fn relaxed(random: &mut Random, psp: &Json, name: &str) -> Json {
         ("seLinux", r#"{"rule":"RunAsAny"}"#),
     ] {
         if random.percent(35) {
-            match serde_json::from_str(value).unwrap() {
-                Json::Null => spec.remove(field),
-                value => spec.insert(field.to_owned(), value),
-            };
+            let value: Json = serde_json::from_str(value).unwrap();
+            if value.is_null() {
+                spec.remove(field);
+            } else {
+                spec.insert(field.to_owned(), value);
+            }
         }
     }
     if random.percent(25) {
