@@ -335,7 +335,7 @@ fn the_report_for_people() {
       -> kubectl label --overwrite namespace ml-b podgate.dev/policy=ml-restricted # or another value that a policy matches
     info: failure-policy: MutatingWebhookConfiguration 00-podgate: webhooks[pods.podgate.dev].failurePolicy: Ignore: while podgate does not answer, nothing is repaired; what then breaks a policy, the validating webhook refuses
       -> kubectl patch mutatingwebhookconfiguration 00-podgate --type=json --patch='[{"op": "add", "path": "/webhooks/0/failurePolicy", "value": "Fail"}]'
-    not well: 1 error, 3 warnings and 1 note from 60 checks
+    not well: 1 error, 3 warnings and 1 note from 62 checks
     "#);
 }
 

@@ -81,13 +81,13 @@ fn a_name_is_taken_once_in_all_policies() {
     let other = one.replace("name: ml", "name: other");
     let found = read(&[("a.yaml", &one), ("b.yaml", &other)]).expect_err("a fault").join("\n");
     assert!(
-        found.contains("b.yaml:9:") && found.contains("the exception at a.yaml:9:5 has this name"),
+        found.contains("b.yaml:9:") && found.contains("the exception at a.yaml:9:6 has this name"),
         "{found}"
     );
     let twice = policy_with("", &["{controls: [privileged]}", "{controls: [hostPorts]}"]).replace("e1", "e0");
     let found = read(&[("a.yaml", &twice)]).expect_err("a fault").join("\n");
     assert!(
-        found.contains("a.yaml:10:") && found.contains("the exception at a.yaml:9:5 has this name"),
+        found.contains("a.yaml:10:") && found.contains("the exception at a.yaml:9:6 has this name"),
         "{found}"
     );
 }
