@@ -64,9 +64,9 @@ impl Bindings {
 
     /// Whether the role of a binding in this namespace lets whoever has it use an exception; `None` where the role is not known.
     fn grants(&self, namespace: &str, binding: &Binding, exception: &str) -> Option<bool> {
-        let is_it = |name: &Box<str>| [EVERY, exception].contains(&name.as_ref());
+        let is_it = |name: &str| [EVERY, exception].contains(&name);
         match self.exceptions_of(namespace, binding) {
-            Some(names) => Some(names.iter().any(is_it)),
+            Some(names) => Some(names.iter().any(|name| is_it(name))),
             None => (binding.cluster_role.as_deref() == Some(CLUSTER_ADMIN)).then_some(true),
         }
     }

@@ -54,7 +54,7 @@ fn the_pods_own_service_account_must_hold_the_right() {
         (Ok(LookupAnswer::Bound(None)), Some("could not be told (the API server could not tell)")),
     ] {
         let (response, asked) = judged(&reviewer, (Webhook::Validate, "2026-12-01"), &pod, &told);
-        assert_eq!(asked, [question.clone()], "{told:?}");
+        assert_eq!(asked, std::slice::from_ref(&question), "{told:?}");
         let text = response["status"]["message"].as_str().unwrap_or_default();
         let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
         assert_eq!(response["allowed"] == true, expected.is_none(), "{told:?} {text}");
