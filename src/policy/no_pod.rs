@@ -83,6 +83,7 @@ fn refused_by(
         let is_blocking = |other: &&&ActiveControl| {
             // Who is a writer may set what is reserved from others.
             other.control != asking.control
+                && !is_meant(asking, other)
                 && new.iter().any(|fault| fault.control == other.control)
                 && !other.has_writers()
                 && is_without_way_out(pod, (asking, field), other, before)
@@ -90,6 +91,11 @@ fn refused_by(
         refusing = Some(enforced.iter().find(is_blocking)?.control);
     }
     refusing
+}
+
+/// Whether nobody is to pass: whoever is refused is told so, by both in the same words.
+fn is_meant(one: &ActiveControl, other: &ActiveControl) -> bool {
+    one.message.is_some() && one.message == other.message
 }
 
 /// Whether nothing that this control would have in place of what it refuses is accepted by the other one.

@@ -41,6 +41,8 @@ fn controls_that_leave_some_pod_are_not() {
         format!("{RESTRICTED}  controls:\n    runAsUserRanges: {{ranges: [{{min: 0, max: 0}}, {{min: 1000, max: 2000}}]}}\n"),
         format!("{RESTRICTED}  controls:\n    runAsUserRanges: {{ranges: [{{min: 0, max: 1000}}]}}\n"),
         format!("{RESTRICTED}  controls:\n    runtimeClasses: {{required: true, allowed: [gvisor]}}\n"),
+        // A namespace that is closed, and says so.
+        "  controls:\n    requiredLabels: {labels: [{key: team}], message: closed}\n    reservedLabels: {keys: [team], message: closed}\n".to_owned(),
         format!("{RESTRICTED}  mode: Warn\n  controls:\n    requiredLabels: {{labels: [{{key: team}}]}}\n"),
     ] {
         assert_eq!(faults(&spec), "", "{spec}");
