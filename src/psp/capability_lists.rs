@@ -4,8 +4,8 @@ use serde_json::json;
 
 use crate::controls::known_capability;
 use crate::psp::draft::Draft;
+use crate::psp::parameters::{distinct, set};
 use crate::psp::report::Outcome;
-use crate::psp::translate::{distinct, set};
 use crate::psp::written::{ANY, WrittenSpec};
 
 const ID: &str = "capabilities";

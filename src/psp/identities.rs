@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use crate::psp::draft::Draft;
+use crate::psp::parameters::{as_ranges, disjoint, set};
 use crate::psp::report::Outcome;
-use crate::psp::translate::{as_ranges, disjoint, set};
 use crate::psp::written::{GroupRule, LabelRule, UserRule, WrittenGroup, WrittenRange, WrittenSpec};
 
 /// The largest id that the API server takes.

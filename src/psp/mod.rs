@@ -10,7 +10,9 @@ mod draft;
 mod flow;
 mod grants;
 mod identities;
+mod input;
 mod loosening;
+mod parameters;
 mod places;
 mod plan;
 mod profile_names;
@@ -23,8 +25,7 @@ mod volumes;
 mod write;
 mod written;
 
-use std::fmt;
-
+pub use input::{ImportFault, ImportOptions, ImportSource};
 pub use report::{Note, Outcome, Report};
 
 use crate::policy::{Policies, PolicyError, read_file};
@@ -34,30 +35,6 @@ use crate::psp::places::places;
 use crate::psp::read::Objects;
 use crate::psp::write::{PolicyWriter, ToWrite};
 
-/// A file that is imported.
-#[derive(Debug, Clone, Copy)]
-pub struct ImportSource<'s> {
-    /// What errors call it.
-    pub name: &'s str,
-    /// YAML or JSON, of one document or several.
-    pub text: &'s str,
-}
-
-/// What the files do not say.
-#[derive(Debug, Clone, Default)]
-pub struct ImportOptions {
-    /// The namespaces in which the policies are to hold; where empty, and without a selector, those of the RoleBindings.
-    pub namespaces: Vec<String>,
-    /// In their place a label, key and value, of the Namespaces in which they are to hold.
-    pub namespace_selector: Option<(String, String)>,
-    /// Who answers for exceptions: required as soon as there are any.
-    pub owner: Option<String>,
-    /// The last day of exceptions, as `YYYY-MM-DD`.
-    pub expires: String,
-    /// The namespaces that no policy may reach.
-    pub reserved: Vec<String>,
-}
-
 /// What became of the files.
 #[derive(Debug, Clone)]
 pub struct Imported {
@@ -65,24 +42,6 @@ pub struct Imported {
     pub policies: String,
     /// What became of each field.
     pub report: Report,
-}
-
-/// Why nothing was made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ImportFault {
-    /// Something in a file, or in what was made of it.
-    InFile(PolicyError),
-    /// Something that the options lack, and what to do.
-    Lacking(String),
-}
-
-impl fmt::Display for ImportFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::InFile(error) => error.fmt(f),
-            Self::Lacking(message) => f.write_str(message),
-        }
-    }
 }
 
 /// What the file of policies is called where it is read back.

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::psp::grants::{Holder, UseGrant, note};
+use crate::psp::input::{ImportFault, ImportOptions};
 use crate::psp::report::{Note, Outcome};
-use crate::psp::{ImportFault, ImportOptions};
 use crate::text::quoted;
 
 /// Namespaces in which the same PodSecurityPolicies could be used.

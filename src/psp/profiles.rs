@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::psp::draft::Draft;
+use crate::psp::parameters::{distinct, set};
 use crate::psp::profile_names::{ProfileName, ProfileNames};
 use crate::psp::report::Outcome;
-use crate::psp::translate::{distinct, set};
 
 const ALL_TYPES: [&str; 3] = ["RuntimeDefault", "Localhost", "Unconfined"];
 const RUNTIME_DEFAULT: &str = ALL_TYPES[0];

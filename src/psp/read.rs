@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::path::Path;
 use crate::policy::schema::{self, suggestion};
 use crate::policy::{PlacedFaults, PolicyError, yaml_fault};
-use crate::psp::ImportSource;
+use crate::psp::input::ImportSource;
 use crate::psp::spec::{self, CheckedPsp};
 use crate::psp::written::{RoleKind, WrittenBinding, WrittenPsp, WrittenRole};
 use crate::text::{Printable, either, quoted};

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::psp::draft::Draft;
-use crate::psp::translate::{distinct, set};
+use crate::psp::parameters::{distinct, set};
 use crate::psp::written::{ANY, VOLUME_NAMES, WrittenHostPath, WrittenSpec};
 
 const TYPES: &str = "volumeTypes";

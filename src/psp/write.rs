@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::psp::ImportOptions;
 use crate::psp::draft::Draft;
 use crate::psp::flow::{flow, member};
 use crate::psp::grants::Holder;
+use crate::psp::input::ImportOptions;
 use crate::psp::places::Namespaces;
 use crate::psp::plan::{LaxerPsp, PlannedPolicy};
 use crate::psp::report::Outcome;

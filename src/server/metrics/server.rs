@@ -24,6 +24,9 @@ use crate::server::metrics::switch::SwitchMetrics;
 use crate::server::metrics::unjudged::UnjudgedCounter;
 use crate::server::rejection::Rejection;
 
+/// What the counter of findings says of itself.
+const FINDINGS: &str = "Findings, by control and mode.";
+
 /// The counters and gauges of one server.
 #[derive(Debug)]
 pub struct Metrics {
@@ -66,11 +69,7 @@ impl Metrics {
         )?;
         Ok(Self {
             reviews: ReviewMetrics::new(&new)?,
-            findings: new.counters(
-                "findings_total",
-                "Findings, by control and mode.",
-                &["control", "mode"],
-            )?,
+            findings: new.counters("findings_total", FINDINGS, &["control", "mode"])?,
             exceptions: ExceptionMetrics::new(&new)?,
             identities: new.counters(
                 "identity_decisions_total",
