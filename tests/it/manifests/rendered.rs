@@ -187,11 +187,12 @@ fn cert_manager_takes_every_right_to_write_away() {
     ] {
         // Whatever podgate's account is bound to, in the cluster and in its namespace.
         let is_ours = |subject: &Json| subject["name"] == "podgate";
-        let bound: Vec<(&Json, &Json)> = objects
+        let mut bound: Vec<(&Json, &Json)> = objects
             .iter()
             .filter(|object| items(&object["subjects"]).iter().any(is_ours))
             .map(|binding| (&binding["roleRef"]["kind"], &binding["roleRef"]["name"]))
             .collect();
+        bound.sort_by_key(|(kind, _)| kind.to_string());
         let switch = (&json!("Role"), &json!("podgate-switch"));
         assert_eq!(bound, [(&json!("ClusterRole"), &json!("podgate")), switch], "{what}");
         for rule in items(&the(&objects, "ClusterRole", "podgate")["rules"]) {
