@@ -198,7 +198,7 @@ mod tests {
     fn no_more_is_asked_for_than_may_be() {
         let snapshot = Snapshot::live();
         let mut answers = Answers::default();
-        for name in ["a", "b", "c", "d", "e", "f"] {
+        for name in ["a", "b", "c", "d", "e", "f", "g"] {
             let view = ClusterView { snapshot: &snapshot, answers: &answers };
             let lookup = view.namespace(name).unwrap_err();
             assert_eq!(lookup, Lookup::Namespace(name.to_owned()));
@@ -206,8 +206,8 @@ mod tests {
         }
         let view = ClusterView { snapshot: &snapshot, answers: &answers };
         assert!(matches!(view.namespace("a"), Ok(NamespaceState::Absent)));
-        assert!(matches!(view.namespace("g"), Ok(NamespaceState::Unknown(LookupError::Limited))));
-        assert!(matches!(view.service_account("g", "trainer"), Ok(Err(LookupError::Limited))));
+        assert!(matches!(view.namespace("h"), Ok(NamespaceState::Unknown(LookupError::Limited))));
+        assert!(matches!(view.service_account("h", "trainer"), Ok(Err(LookupError::Limited))));
     }
 
     #[test]

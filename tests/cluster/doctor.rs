@@ -151,6 +151,7 @@ fn an_installation_is_looked_at_from_nothing_to_all_well() {
         "policies",
         "secret-missing",
         "service-missing",
+        "switch-rights",
     ];
     assert_eq!(nothing.checks(), missing);
 
