@@ -18,6 +18,7 @@ use crate::admission::reply::{Answer, Reply, Unanswerable};
 use crate::admission::request::{Envelope, NamedObject, Request};
 use crate::admission::templates::TemplateReview;
 use crate::admission::validation::validate;
+use crate::controls::{Grants, PodOrigin};
 use crate::identity::Providers;
 use crate::json::{ErrorKind, Reader};
 use crate::pod::Changes;
@@ -243,7 +244,11 @@ impl Reviewer {
             kinds: &self.kinds,
             policies: policies.security(self.policies()).collect(),
             is_gate: self.policies().is_gate(),
-            origin: origin_of_new(request, namespace, view.answers.today()),
+            // Its templates may be for several service accounts. The pods are asked about when they are made.
+            origin: PodOrigin {
+                grants: Grants::Unknown("it is asked about each pod when it is made"),
+                ..origin_of_new(request, namespace, view.answers.today())
+            },
             request,
             object,
         };

@@ -34,8 +34,6 @@ pub struct PodOrigin<'p> {
     pub grants: Grants<'p>,
     /// The service account that it is about to be given in place of its own.
     pub service_account: Option<&'p str>,
-    /// The kind of the controller that will make it, where that is known of a template.
-    pub owner_kind: Option<&'p str>,
 }
 
 /// Which exceptions RBAC lets a service account use.
@@ -71,7 +69,6 @@ impl<'p> PodOrigin<'p> {
         today: None,
         grants: Grants::Known(&[]),
         service_account: None,
-        owner_kind: None,
     };
 
     /// The service account that a pod runs as.

@@ -194,8 +194,8 @@ impl Condition {
         let Self { requests, service_accounts, pods, owner_kinds } = self;
         let has_label = |selector: &Selector| selector.matches(|key| pod.metadata.label(key));
         let is_owned = || {
-            let owner = pod.metadata.owner.as_ref().map(|owner| owner.kind.as_ref()).or(origin.owner_kind);
-            owner_kinds.iter().any(|kind| owner == Some(kind))
+            let owner = pod.metadata.owner.as_ref();
+            owner.is_some_and(|owner| owner_kinds.iter().any(|kind| *kind == owner.kind))
         };
         (requests.is_empty() || is_requested(requests, pod, subject))
             && (service_accounts.is_empty()

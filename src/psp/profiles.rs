@@ -91,7 +91,17 @@ pub(super) fn of_app_armor(names: &ProfileNames, draft: &mut Draft) {
             draft.carry(field, id, parameters);
         }
     }
-    draft.stricter(field, id, "the fields that came after Kubernetes 1.24 are judged as the annotations are");
+    draft.stricter(
+        field,
+        id,
+        "a profile in a field, which came after Kubernetes 1.24, is judged as an annotation is",
+    );
+    draft.note(
+        field,
+        Outcome::Laxer,
+        &[id],
+        "a profile in such a field counts where one is required; PodSecurityPolicy saw the annotation alone",
+    );
 }
 
 /// The types of a list and the profiles of the node in it; `None` where no profile is left, so that no pod could pass.

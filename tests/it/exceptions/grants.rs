@@ -4,7 +4,7 @@ use podgate::admission::{Reviewer, Webhook};
 use podgate::policy::{Lookup, LookupAnswer, LookupError};
 use serde_json::{Value as Json, json};
 
-use super::{LAST_DAY, adding, answer_with, pod, policy, review, reviewer};
+use super::{LAST_DAY, adding, answer_with, nobody, pod, policy, policy_with, review, review_of, reviewer};
 use crate::reviews::well_formed;
 
 const GRANTED: &str = "{controls: [capabilities_restricted], values: [IPC_LOCK], grantedBy: rbac}";
@@ -90,5 +90,23 @@ fn what_is_granted_is_not_filled_in_either() {
         crate::reviews::apply("grants", &response, &mut made);
         let filled = made["spec"]["containers"][0]["securityContext"]["runAsNonRoot"].as_bool();
         assert_eq!((filled, asked.len()), (expected, 1));
+    }
+}
+
+/// Nobody is asked about the pods of a custom resource, which may be of several accounts: they are judged when they are made, and
+/// until then what RBAC may grant refuses nothing.
+#[test]
+fn a_custom_resource_is_not_refused_for_what_rbac_may_grant_its_pods() {
+    let reviewer = reviewer(&policy_with("  templates: Enforce\n", &[GRANTED]));
+    for (capability, expected) in [("IPC_LOCK", true), ("SYS_ADMIN", false)] {
+        let pod = adding(&[capability]);
+        let job = json!({"apiVersion": "kubeflow.org/v1", "kind": "PyTorchJob", "metadata": {"name": "p", "namespace": "team"},
+            "spec": {"pytorchReplicaSpecs": {"Worker": {"replicas": 1, "template": {"spec": pod["spec"]}}}}});
+        let body = review_of(("kubeflow.org", "v1", "PyTorchJob", "pytorchjobs"), &job);
+        let answer = answer_with(&reviewer, (Webhook::Validate, LAST_DAY), &body, nobody);
+        let response = well_formed("grants", Webhook::Validate, "u", &answer.body);
+        assert_eq!((&response["allowed"], response.get("warnings")), (&json!(expected), None), "{response}");
+        let text = response["status"]["message"].as_str().unwrap_or_default();
+        assert_eq!(text.contains("SYS_ADMIN"), !expected, "{text}");
     }
 }

@@ -66,11 +66,16 @@ fn adding(capabilities: &[&str]) -> Json {
 }
 
 fn review(pod: &Json) -> Vec<u8> {
+    review_of(("", "v1", "Pod", "pods"), pod)
+}
+
+/// A review of a new object of this group, version, kind and resource.
+fn review_of((group, version, kind, resource): (&str, &str, &str, &str), object: &Json) -> Vec<u8> {
     json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {
         "uid": "u", "operation": "CREATE", "namespace": "team", "name": "p",
-        "kind": {"group": "", "version": "v1", "kind": "Pod"},
-        "resource": {"group": "", "version": "v1", "resource": "pods"},
-        "object": pod, "dryRun": false}})
+        "kind": {"group": group, "version": version, "kind": kind},
+        "resource": {"group": group, "version": version, "resource": resource},
+        "object": object, "dryRun": false}})
     .to_string()
     .into_bytes()
 }
