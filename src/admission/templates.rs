@@ -12,7 +12,7 @@ use crate::admission::decision::Decision;
 use crate::admission::outcome::{audit_text, cause_at, switch_text};
 use crate::admission::request::{NamedObject, ObjectField, Request};
 use crate::admission::template_warnings::TemplateWarnings;
-use crate::assess::{Assessed, assess};
+use crate::assess::{Assessed, assess, judged_part};
 use crate::controls::PodOrigin;
 use crate::evaluate::{Refusal, Severity, Subject, findings_of, note};
 use crate::json::Result;
@@ -31,26 +31,6 @@ const MOST_COPIED: usize = 8192;
 const MOST_TEMPLATES: usize = 256;
 /// Most causes in the status of a refusal.
 const MOST_CAUSES: usize = 64;
-/// The fields of a pod's spec that rules look at.
-const JUDGED: [&str; 15] = [
-    "containers",
-    "ephemeralContainers",
-    "hostIPC",
-    "hostNetwork",
-    "hostPID",
-    "hostUsers",
-    "initContainers",
-    "nodeSelector",
-    "os",
-    "runtimeClassName",
-    "securityContext",
-    "serviceAccount",
-    "serviceAccountName",
-    "tolerations",
-    "volumes",
-];
-/// What the annotations begin with that a rule looks at.
-const APP_ARMOR: &str = "container.apparmor.security.beta.kubernetes.io/";
 /// Most templates that are named beside the first.
 const MOST_OTHERS: usize = 8;
 /// Longest path in a warning, in characters.
@@ -182,8 +162,11 @@ impl<'r, 'b> TemplateReview<'r, 'b> {
     ) -> Option<TemplateRefusal> {
         // What was there before is read when it is first asked for.
         let mut old = None;
-        let mut is_new =
-            |template: &Template<'_>| !is_in(old.get_or_insert_with(|| self.old_pods()), template);
+        let mut is_new = |template: &Template<'_>| {
+            let old = old.get_or_insert_with(|| self.old_pods(refusing));
+            old.is_empty()
+                || template.pod.as_deref().is_some_and(|pod| !old.contains(&judged_part(pod, refusing)))
+        };
         let mut refused = templates.iter().filter_map(|template| {
             let refusal = self.refusal(template, refusing, 0)?;
             is_new(template).then_some((template, refusal))
@@ -217,7 +200,7 @@ impl<'r, 'b> TemplateReview<'r, 'b> {
 
     /// The pods that the object had before an update. Nobody is refused for those: whoever changes the rest of an object (an
     /// operator that scales it, a user who suspends it) may have written none of them.
-    fn old_pods(&self) -> BTreeSet<Vec<u8>> {
+    fn old_pods(&self, refusing: &[&SecurityPolicy]) -> BTreeSet<Vec<u8>> {
         let ObjectField::Named(old) = &self.request.old_object else { return BTreeSet::new() };
         let Ok(node) = read(old.text) else { return BTreeSet::new() };
         let (references, budget) = (References::default(), CopyBudget::of(MOST_COPIED));
@@ -225,7 +208,7 @@ impl<'r, 'b> TemplateReview<'r, 'b> {
             return BTreeSet::new();
         };
         let pods = templates.iter().take(MOST_TEMPLATES).filter_map(|template| template.pod.as_deref());
-        pods.map(judged_part).collect()
+        pods.map(|pod| judged_part(pod, refusing)).collect()
     }
 
     fn warn(&self, template: &Template<'_>, verdict: &mut TemplatesVerdict, decision: &mut Decision<'_>) {
@@ -289,23 +272,6 @@ impl<'r, 'b> TemplateReview<'r, 'b> {
             others: OtherRefusals::default(),
         })
     }
-}
-
-/// Whether the pod of a template is among these.
-fn is_in(pods: &BTreeSet<Vec<u8>>, template: &Template<'_>) -> bool {
-    !pods.is_empty() && template.pod.as_deref().is_some_and(|pod| pods.contains(&judged_part(pod)))
-}
-
-/// What rules look at of a pod, as JSON: some kinds have fields of their own beside it, as how many replicas there are.
-fn judged_part(pod: &Node) -> Vec<u8> {
-    let fields = |node: Option<&Node>, is_judged: fn(&str) -> bool| {
-        let entries = node.map(Node::entries).unwrap_or_default().iter();
-        let judged = entries.filter(|entry| is_judged(&entry.key));
-        Node::object(pod.span, judged.map(|entry| (entry.key.as_str(), entry.value.clone())))
-    };
-    let annotations = fields(pod.get_in(&["metadata", "annotations"]), |key| key.starts_with(APP_ARMOR));
-    let spec = fields(pod.get("spec"), |key| JUDGED.contains(&key));
-    Node::object(pod.span, [("annotations", annotations), ("spec", spec)]).to_json()
 }
 
 /// Whether a policy is among those of a decision already.

@@ -8,6 +8,7 @@
 mod best;
 mod field_pattern;
 mod injected;
+mod judged_part;
 mod unknown;
 
 use crate::controls::{Control, PodOrigin};
@@ -22,6 +23,7 @@ use crate::workload::{Part, Shape, Template, Unresolved, UnresolvedReason};
 use crate::yaml::{Node, Span};
 
 pub use injected::{InjectedOutcome, assess_injected};
+pub use judged_part::judged_part;
 use unknown::Known;
 
 /// Why a template is not judged of which the linter has replaced so much that it gave up.

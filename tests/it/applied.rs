@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use podgate::admission::{Reviewer, Webhook};
 use serde_json::{Value as Json, json};
 
-use crate::pods::Alone as _;
+use crate::pods::{Alone as _, own_fixtures};
 use crate::policies;
 use crate::reviews::{labelled, well_formed};
 
@@ -205,6 +205,40 @@ fn an_update_is_refused_only_for_a_template_that_it_brings() {
     assert_eq!(updated(&reviewer, "deployments", &old, &scaled)["allowed"], true);
     let response = updated(&reviewer, "deployments", &deployment(&lazy()), &old);
     assert_eq!(response["status"]["code"], 403);
+}
+
+/// Whatever field a control looks at: an object that would be refused if it were created is refused when an update makes it so.
+#[test]
+fn what_refuses_an_object_refuses_the_update_that_brings_it() {
+    let mut count = 0;
+    for fixture in own_fixtures() {
+        let Some(controls) = fixture.text.lines().find_map(|line| line.strip_prefix("# controls: ")) else {
+            continue;
+        };
+        let pod: Json = serde_json::from_slice(&fixture.json).unwrap();
+        if !fixture.name.contains("/fail/") || pod["kind"] != "Pod" {
+            continue;
+        }
+        let policy = format!(
+            "apiVersion: podgate.dev/v1alpha1\nkind: SecurityPolicy\nmetadata: {{name: fixture}}\n\
+             spec: {{match: {{namespaces: [{NAMESPACE}]}}, templates: Enforce, controls: {controls}}}\n"
+        );
+        let reviewer = Reviewer::new(policies::policies(&policy), labelled(&[NAMESPACE]));
+        let mut template = json!({ "metadata": pod["metadata"], "spec": pod["spec"] });
+        if template["spec"]["containers"].as_array().is_none_or(Vec::is_empty) {
+            template["spec"]["containers"] = lazy()["spec"]["containers"].clone();
+        }
+        let object = ray_job(&template, &template);
+        if created(&reviewer, "rayjobs", &object)["allowed"] == true {
+            continue;
+        }
+        let old = ray_job(&lazy(), &lazy());
+        let response = updated(&reviewer, "rayjobs", &old, &object);
+        let is_old_refused = created(&reviewer, "rayjobs", &old)["allowed"] == false;
+        assert!(response["allowed"] == false || is_old_refused, "{}: {response:#}", fixture.name);
+        count += usize::from(!is_old_refused);
+    }
+    assert!(count > 100, "{count}");
 }
 
 #[test]
