@@ -9,7 +9,7 @@ use crate::admission::error::{Interrupt, ReviewError};
 use crate::admission::grants::PodGrants;
 use crate::admission::identity::{audit_note, identity};
 use crate::admission::outcome::{Task, name};
-use crate::controls::{Grants, PodOrigin};
+use crate::controls::{Grants, PodOrigin, RunAs};
 use crate::evaluate::{Context, defaults};
 use crate::identity::Providers;
 use crate::mutate::{self, Mutation};
@@ -29,7 +29,7 @@ pub(super) fn mutate<'v, 'b>(
     decision.policies.extend(identity.policy.map(|policy| Arc::clone(&policy.name)));
     let note = audit_note(task, &identity);
     let security = || task.policies.security(identities.0);
-    let origin = PodOrigin { service_account: identity.account, ..task.origin() };
+    let origin = PodOrigin { account: identity.account.map_or(RunAs::Own, RunAs::Given), ..task.origin() };
     let context = Context { origin, ..task.context(Grants::default()) };
     let grants = PodGrants::of(security(), task.pod, context, view)?;
     let defaults = defaults(security(), task.pod, PodOrigin { grants: grants.told(), ..origin });

@@ -71,7 +71,8 @@ impl Task<'_, '_> {
 
     /// Where the pod comes from.
     pub(super) fn origin(&self) -> PodOrigin<'_> {
-        PodOrigin { old: self.old_pod(), ..origin_of_new(self.request, self.namespace, self.today) }
+        let new = origin_of_new(self.request, self.namespace, self.today);
+        PodOrigin { old: self.old_pod(), controller: self.workload.controller(), ..new }
     }
 
     /// The pod as it was before an update. The pods of a template are new.

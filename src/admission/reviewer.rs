@@ -18,10 +18,11 @@ use crate::admission::reply::{Answer, Reply, Unanswerable};
 use crate::admission::request::{Envelope, NamedObject, Request};
 use crate::admission::templates::TemplateReview;
 use crate::admission::validation::validate;
-use crate::controls::{Grants, PodOrigin};
+use crate::controls::{Grants, PodOrigin, RunAs};
 use crate::identity::Providers;
 use crate::json::{ErrorKind, Reader};
-use crate::pod::Changes;
+use crate::mutate::ForetoldAccounts;
+use crate::pod::{Changes, Controller};
 use crate::policy::{
     Answers, IndexedNamespace, Lookup, LookupAnswer, LookupError, NamespacePolicies,
     PodSecurityConfiguration, PolicyIndex, PolicySet, Snapshot,
@@ -240,6 +241,11 @@ impl Reviewer {
             decision.is_unjudged = true;
             return Ok(());
         }
+        let accounts = ForetoldAccounts::new(
+            self.policies(),
+            policies.identity(self.policies()),
+            request.namespace.as_ref(),
+        );
         let review = TemplateReview {
             kinds: &self.kinds,
             policies: policies.security(self.policies()).collect(),
@@ -247,6 +253,8 @@ impl Reviewer {
             // Its templates may be for several service accounts. The pods are asked about when they are made.
             origin: PodOrigin {
                 grants: Grants::Unknown("it is asked about each pod when it is made"),
+                account: RunAs::GivenBy(&accounts),
+                controller: Controller::Unknown,
                 ..origin_of_new(request, namespace, view.answers.today())
             },
             request,

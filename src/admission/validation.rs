@@ -8,8 +8,9 @@ use crate::admission::decision::Decision;
 use crate::admission::grants::PodGrants;
 use crate::admission::outcome::{Task, audit_text, enforced, exceptions_text, switch_text};
 use crate::admission::unjudged;
-use crate::controls::Grants;
+use crate::controls::{Grants, PodOrigin, RunAs};
 use crate::evaluate::{Context, Refusal, Severity, evaluate, findings_of};
+use crate::mutate::ForetoldAccounts;
 use crate::pod::Changes;
 use crate::policy::{Lookup, PolicySet};
 
@@ -35,10 +36,18 @@ pub(super) fn validate<'r, 'b>(
         return Ok(());
     }
     let policies = || task.policies.security(set);
-    let grants = PodGrants::of(policies(), task.pod, task.context(Grants::default()), view)?;
-    let context = task.context(grants.told());
-    let verdict = evaluate(policies(), task.pod, context);
     let is_pod = task.workload.is_pod();
+    // Of a template's pods `/mutate` has seen none yet.
+    let foretold =
+        (!is_pod).then(|| ForetoldAccounts::new(set, task.policies.identity(set), &task.request.namespace));
+    let account = foretold.as_ref().map_or(RunAs::Own, |accounts| RunAs::GivenBy(accounts));
+    let context = |grants| {
+        let context = task.context(grants);
+        Context { origin: PodOrigin { account, ..context.origin }, ..context }
+    };
+    let grants = PodGrants::of(policies(), task.pod, context(Grants::default()), view)?;
+    let context = context(grants.told());
+    let verdict = evaluate(policies(), task.pod, context);
     let is_refused = is_pod && verdict.is_denied();
     decision.record(policies().map(|policy| Arc::clone(&policy.name)), &verdict, is_refused);
     if is_pod {

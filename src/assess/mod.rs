@@ -12,12 +12,12 @@ mod judged_part;
 mod unknown;
 
 use crate::controls::{Control, PodOrigin};
-use crate::evaluate::{Context, Disposition, UnknownGrant, Verdict, evaluate_whole};
+use crate::evaluate::{Context, Disposition, ExceptionInDoubt, Verdict, evaluate_whole};
 use crate::finding::{Finding, Found, Subject};
 use crate::json::Reader;
 use crate::path::Path;
 use crate::pod::Pod;
-use crate::policy::SecurityPolicy;
+use crate::policy::{SecurityPolicy, Standing};
 use crate::text::{Printable, printable, quoted};
 use crate::workload::{Part, Shape, Template, Unresolved, UnresolvedReason};
 use crate::yaml::{Node, Span};
@@ -57,7 +57,7 @@ pub struct Assessed<'v, 'p> {
     part: Part,
     known: Option<&'v Known>,
     is_namespace_known: bool,
-    unknown_grants: &'v [UnknownGrant<'v>],
+    in_doubt: &'v [ExceptionInDoubt<'v>],
 }
 
 /// Judges a template by the policies that hold where its pods come from, and hands over what came of it; without a verdict
@@ -130,6 +130,7 @@ fn judge<R>(
 ) -> R {
     // The API server does so with every pod, before anything judges it.
     pod.apply_server_defaults();
+    pod.set_controller(origin.controller);
     if !policies.is_empty() {
         unresolved.extend(missing_parts(template, written, pod));
     }
@@ -137,11 +138,11 @@ fn judge<R>(
     let part = if is_whole { template.part } else { Part::Overlay };
     let verdict = evaluate_whole(policies.iter().copied(), pod, Context { origin, ..Context::CREATE });
     let is_namespace_known = origin.annotations.is_some();
-    let unknown_grants = &verdict.unknown_grants();
-    let mut assessed = Assessed { pod, verdict, unresolved, part, known, is_namespace_known, unknown_grants };
+    let in_doubt = &verdict.exceptions_in_doubt();
+    let mut assessed = Assessed { pod, verdict, unresolved, part, known, is_namespace_known, in_doubt };
     assessed.add_what_is_elsewhere(template, written);
     assessed.add_namespace(template, written);
-    assessed.add_grants(template, written, origin);
+    assessed.add_exceptions(template, written, origin);
     describe(assessed)
 }
 
@@ -164,8 +165,8 @@ impl<'v> Assessed<'v, '_> {
     /// The same, to be kept.
     #[must_use]
     pub fn openness(&self) -> Openness<'v> {
-        let Self { part, known, is_namespace_known, unknown_grants, .. } = *self;
-        Openness { part, known, is_namespace_known, unknown_grants }
+        let Self { part, known, is_namespace_known, in_doubt, .. } = *self;
+        Openness { part, known, is_namespace_known, in_doubt }
     }
 
     /// Says that the verdict needs the Namespace, where a control goes by its annotations and it is not known.
@@ -189,21 +190,27 @@ impl<'v> Assessed<'v, '_> {
         self.unresolved.push(entry);
     }
 
-    /// Says that the verdict needs to know what RBAC grants, where an exception depends on it.
-    fn add_grants(&mut self, template: &Template<'_>, written: &Node, origin: PodOrigin<'_>) {
+    /// Says what the verdict needs to know, where an exception depends on what RBAC grants, or on who makes the pods.
+    fn add_exceptions(&mut self, template: &Template<'_>, written: &Node, origin: PodOrigin<'_>) {
         let mut named: Vec<&str> = Vec::new();
-        for UnknownGrant { exception, .. } in self.unknown_grants {
-            if named.contains(&exception.name.as_ref()) {
+        for ExceptionInDoubt { exception, standing, .. } in self.in_doubt {
+            let name = exception.name.as_ref();
+            if named.contains(&name) {
                 continue;
             }
-            named.push(&exception.name);
-            let text = format!(
-                "needs the Roles and RoleBindings of {}: whether it may use the exception {}",
-                Printable(origin.account_of(self.pod)),
-                exception.name
-            );
-            let at = template.unknown(written, &Path::root(), UnresolvedReason::Reference, text);
-            self.unresolved.push(at.about("RoleBinding", ""));
+            named.push(name);
+            let at = |text| template.unknown(written, &Path::root(), UnresolvedReason::Reference, text);
+            self.unresolved.push(if *standing == Standing::ControllerUnknown {
+                let text = "which controller makes its pods is not known before it does";
+                let entry = at(format!("{text}: the exception {name} is for those of some alone"));
+                Unresolved { is_known: true, ..entry }
+            } else {
+                let account = Printable(origin.account_of(self.pod));
+                let text = format!(
+                    "needs the Roles and RoleBindings of {account}: whether it may use the exception {name}"
+                );
+                at(text).about("RoleBinding", "")
+            });
         }
     }
 
@@ -241,7 +248,7 @@ pub struct Openness<'k> {
     part: Part,
     known: Option<&'k Known>,
     is_namespace_known: bool,
-    unknown_grants: &'k [UnknownGrant<'k>],
+    in_doubt: &'k [ExceptionInDoubt<'k>],
 }
 
 impl Openness<'_> {
@@ -251,7 +258,7 @@ impl Openness<'_> {
         self.part != Part::Whole
             || self.known.is_some_and(Known::has_unknown)
             || !self.is_namespace_known
-            || !self.unknown_grants.is_empty()
+            || !self.in_doubt.is_empty()
     }
 
     /// Whether somebody else may still add what this finds to be missing, or the value that it found is not known.
@@ -266,10 +273,10 @@ impl Openness<'_> {
         let is_of_namespace = matches!(finding.subject, Subject::Namespace(_));
         let is_in_doubt = || {
             let path = finding.whole_path();
-            self.unknown_grants.iter().any(|unknown| unknown.control == control && unknown.path == path)
+            self.in_doubt.iter().any(|unknown| unknown.control == control && unknown.path == path)
         };
         is_missing && may_be_elsewhere
-            || !self.unknown_grants.is_empty() && is_in_doubt()
+            || !self.in_doubt.is_empty() && is_in_doubt()
             || is_of_namespace && !self.is_namespace_known
             || self.known.is_some_and(|known| known.is_unknown(&finding.whole_path()))
     }

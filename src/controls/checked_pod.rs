@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::civil::Date;
 
 use crate::controls::namespace_annotations::NamespaceAnnotations;
-use crate::pod::Pod;
+use crate::pod::{Controller, Pod};
 
 /// A pod that is checked, and what is known of where it comes from.
 #[derive(Debug, Clone, Copy)]
@@ -32,8 +32,28 @@ pub struct PodOrigin<'p> {
     pub today: Option<Date>,
     /// The exceptions that RBAC lets its service account use.
     pub grants: Grants<'p>,
-    /// The service account that it is about to be given in place of its own.
-    pub service_account: Option<&'p str>,
+    /// The service account that it runs as.
+    pub account: RunAs<'p>,
+    /// The controller that makes it.
+    pub controller: Controller,
+}
+
+/// The service account that a pod runs as.
+#[derive(Debug, Default, Clone, Copy)]
+pub enum RunAs<'p> {
+    /// Its own.
+    #[default]
+    Own,
+    /// One that it is about to be given in place of its own.
+    Given(&'p str),
+    /// The one that this gives it in place of its own, if it gives any.
+    GivenBy(&'p dyn AccountSource),
+}
+
+/// Tells which service account a pod is about to be given.
+pub trait AccountSource: Debug {
+    /// Its name; `None` where the pod keeps its own.
+    fn account_for(&self, pod: &Pod<'_>) -> Option<&str>;
 }
 
 /// Which exceptions RBAC lets a service account use.
@@ -68,7 +88,8 @@ impl<'p> PodOrigin<'p> {
         requester: "",
         today: None,
         grants: Grants::Known(&[]),
-        service_account: None,
+        account: RunAs::Own,
+        controller: Controller::Written,
     };
 
     /// The service account that a pod runs as.
@@ -77,7 +98,12 @@ impl<'p> PodOrigin<'p> {
     where
         'p: 'a,
     {
-        self.service_account.unwrap_or(pod.service_account())
+        let given = match self.account {
+            RunAs::Own => None,
+            RunAs::Given(name) => Some(name),
+            RunAs::GivenBy(source) => source.account_for(pod),
+        };
+        given.unwrap_or(pod.service_account())
     }
 }
 

@@ -25,15 +25,17 @@ pub struct Excepted<'p> {
     pub finding: Finding<'p>,
 }
 
-/// A finding that an exception lets be if RBAC grants its use, which is not known.
+/// A finding that an exception may let be: whether it holds depends on what is not known.
 #[derive(Debug)]
-pub struct UnknownGrant<'p> {
+pub struct ExceptionInDoubt<'p> {
     /// The control.
     pub control: &'static Control,
     /// The field, from the root of the pod on.
     pub path: Path<'p>,
     /// The exception.
     pub exception: &'p Exception,
+    /// What is not known.
+    pub standing: Standing<'p>,
 }
 
 /// Adds what the exceptions of a policy let be: at most this many findings and, beyond them, one of each exception.

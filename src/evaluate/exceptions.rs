@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::civil::Date;
 
 use crate::evaluate::disposition::Disposition;
-use crate::evaluate::excepted::{Excepted, UnknownGrant};
+use crate::evaluate::excepted::{Excepted, ExceptionInDoubt};
 use crate::evaluate::message::LONGEST_WARNING;
 use crate::evaluate::verdict::{Judged, Verdict};
 use crate::policy::{EXCEPTION_GROUP, EXCEPTION_RESOURCE, Exception, Standing, USE_EXCEPTION};
@@ -31,7 +31,7 @@ impl<'p> Verdict<'p> {
         used
     }
 
-    /// The names of the exceptions that let something be, or may: whether RBAC grants their use is not known.
+    /// The names of the exceptions that let something be, or may: whether they hold is not known.
     #[must_use]
     pub fn exceptions_in_play(&self) -> BTreeSet<Arc<str>> {
         let used = self.excepted.iter().map(|excepted| excepted.exception);
@@ -41,17 +41,18 @@ impl<'p> Verdict<'p> {
         used.chain(in_doubt).map(|exception| Arc::clone(&exception.name)).collect()
     }
 
-    /// What is found that an exception may let be: whether RBAC grants its use is not known.
+    /// What is found that an exception may let be: whether it holds is not known.
     #[must_use]
-    pub fn unknown_grants(&self) -> Vec<UnknownGrant<'p>> {
-        let mut unknown = Vec::new();
+    pub fn exceptions_in_doubt(&self) -> Vec<ExceptionInDoubt<'p>> {
+        let mut in_doubt = Vec::new();
         for judged in self.judged().filter(|judged| judged.active.has_exceptions()) {
             if let Some(exception) = judged.active.exceptions_in_doubt(self.checked, judged.finding).next() {
                 let (control, path) = (judged.control(), judged.finding.whole_path());
-                unknown.push(UnknownGrant { control, path, exception });
+                let standing = exception.standing(self.checked);
+                in_doubt.push(ExceptionInDoubt { control, path, exception, standing });
             }
         }
-        unknown
+        in_doubt
     }
 
     /// The findings that exceptions let be, as others are judged.
@@ -115,6 +116,9 @@ impl<'p> Verdict<'p> {
             Standing::GrantUnknown(why) => Some(format!(
                 "whether the service account {account} may {USE_EXCEPTION} the exception {name} could not be told ({why}): try \
                  again, or ask {owner}"
+            )),
+            Standing::ControllerUnknown => Some(format!(
+                "whether the exception {name} is for it is not known before its controller makes it: ask {owner}"
             )),
         }
     }

@@ -34,7 +34,7 @@ pub use context::Context;
 pub use control_findings::{ControlFindings, MOST_FINDINGS};
 pub use defaults::Defaults;
 pub use disposition::{Disposition, Severity};
-pub use excepted::{Excepted, UnknownGrant, grants_needed};
+pub use excepted::{Excepted, ExceptionInDoubt, grants_needed};
 pub use existing::ExistingPod;
 pub use group::{code_of, findings_of, group, narrow};
 pub use message::{Line, line, note, sentence};

@@ -18,6 +18,7 @@ use crate::lint::unread::DocumentOrigin;
 use crate::lint::unresolved::{missing_part, missing_parts};
 use crate::lint::wrong_types;
 use crate::path::Path;
+use crate::pod::Controller;
 use crate::policy::{
     PolicyError, PolicyIndex, PolicySet, SYSTEM_NAMESPACES, Scope, SecurityPolicy, Snapshot,
 };
@@ -156,13 +157,14 @@ impl<'o> Linter<'o> {
             }
             Err(_) => self.name_of(item),
         };
-        let (policies, from) = self.judged_by(&name.namespace);
+        let by = self.judged_by(&name.namespace);
+        let (policies, from) = by.for_pods_of(workload.controller());
         let faults = || wrong_types::all(item.node, origin.text, |json| self.read(workload, json).map(drop));
         let defaults = PodDefaults::of(self.references, &name.namespace);
-        let written = || self.written_pod(workload, item, (&policies, from), &defaults).ok_or_else(faults);
+        let written = || self.written_pod(workload, item, (policies, from), &defaults).ok_or_else(faults);
         let pod = match read {
             Ok(object) if !has_placeholder && defaults.are_none() => {
-                self.workload_pod(workload, item, object, (&policies, from))
+                self.workload_pod(workload, item, object, (policies, from))
             }
             Ok(_) => written()?,
             Err(_) if has_placeholder => {
@@ -179,13 +181,13 @@ impl<'o> Linter<'o> {
         let template = item.node.locate(&workload.template_steps());
         let (mut injected, mut misplaced) = (Vec::new(), Vec::new());
         if template.exact {
-            injected = Injected::of(injected_by_metadata(template.node), (&policies, from));
+            injected = Injected::of(injected_by_metadata(template.node), (policies, from));
             let whole = Template::in_place(workload.template_steps(), template.node);
             let whole = defaults.merged_into(whole, item.node);
-            misplaced = self.add_identity(&[whole], (item, &name.namespace, &policies), &mut pods);
+            misplaced = self.add_identity(&[whole], (item, &name.namespace, policies), &mut pods);
         }
         misplaced.extend(misplaced::find(item.node, workload));
-        Ok(ObjectReport { injected, misplaced, ..self.report(item, origin, name, &policies, pods) })
+        Ok(ObjectReport { injected, misplaced, ..self.report(item, origin, &name, policies, pods) })
     }
 
     /// Judges the pod of an object that was read.
@@ -263,20 +265,21 @@ impl<'o> Linter<'o> {
         if !defaults.are_none() {
             templates = templates.into_iter().map(|template| defaults.merged_into(template, node)).collect();
         }
-        let (policies, from) = self.judged_by(&name.namespace);
+        let by = self.judged_by(&name.namespace);
+        let (policies, from) = by.for_pods_of(Controller::Unknown);
         let mut pods: Vec<PodReport> =
-            templates.iter().map(|template| self.template(template, (&policies, from))).collect();
+            templates.iter().map(|template| self.template(template, (policies, from))).collect();
         let by_webhooks =
             templates.iter().filter_map(|template| template.pod.as_deref()).flat_map(injected_by_metadata);
-        let injected = Injected::of(object.injected().into_iter().chain(by_webhooks), (&policies, from));
+        let injected = Injected::of(object.injected().into_iter().chain(by_webhooks), (policies, from));
         let has_patterns = |kind: &Kind| matches!(kind.carries, Carries::Templates(_));
         let mut misplaced = match self.kinds.find(api_version, kind).is_some_and(has_patterns) {
             true => unlooked::find(node, kind, &templates),
             false => Vec::new(),
         };
-        misplaced.extend(self.add_identity(&templates, (item, &name.namespace, &policies), &mut pods));
+        misplaced.extend(self.add_identity(&templates, (item, &name.namespace, policies), &mut pods));
         drop(templates);
-        Some(ObjectReport { misplaced, injected, ..self.report(item, origin, name, &policies, pods) })
+        Some(ObjectReport { misplaced, injected, ..self.report(item, origin, &name, policies, pods) })
     }
 
     /// Adds what is wrong with the identity of pods, given the templates that they were reported from; returns the labels and
@@ -311,7 +314,7 @@ impl<'o> Linter<'o> {
             return None;
         }
         let name = self.name_of(item);
-        let (policies, _) = self.judged_by(&name.namespace);
+        let policies = self.judged_by(&name.namespace).policies;
         let pod = |path: &Path<'_>| {
             let about = (item.api_version, item.kind);
             let mut unresolved = Unresolved::of_unknown_kind(item.node, about, &name.name, path);
@@ -322,7 +325,7 @@ impl<'o> Linter<'o> {
             PodReport::unread_pod(path, Shape::Opaque, unresolved)
         };
         let pods = holders.iter().map(|(path, _)| pod(path)).collect();
-        Some(self.report(item, origin, name, &policies, pods))
+        Some(self.report(item, origin, &name, &policies, pods))
     }
 
     fn name_of(&self, item: &Item<'_>) -> ObjectName {
@@ -350,7 +353,7 @@ impl<'o> Linter<'o> {
         &self,
         item: &Item<'_>,
         origin: &DocumentOrigin<'_>,
-        ObjectName { namespace, name }: ObjectName,
+        ObjectName { namespace, name }: &ObjectName,
         policies: &[&SecurityPolicy],
         pods: Vec<PodReport>,
     ) -> ObjectReport {
@@ -361,10 +364,10 @@ impl<'o> Linter<'o> {
             column: item.node.span.column,
             api_version: item.api_version.to_owned(),
             kind: item.kind.to_owned(),
-            is_namespace_known: self.is_known(&namespace),
+            is_namespace_known: self.is_known(namespace),
             is_of_cluster: is_of_cluster(item.api_version, item.kind),
-            namespace,
-            name,
+            namespace: namespace.clone(),
+            name: name.clone(),
             verdict: pods.iter().map(|pod| pod.verdict).max().unwrap_or(ObjectVerdict::Allow),
             policies: policies.iter().map(|policy| policy.name.to_string()).collect(),
             pods,

@@ -17,8 +17,8 @@ use crate::finding::{Edit, Subject};
 use crate::pod::Pod;
 
 pub use identity::{
-    AccountFacts, AccountRefusal, BrokenPromise, Conflict, IdentityChange, IdentityError, IdentityOutcome,
-    IdentityRequest, LegacyObjects, PromisedPod, account_refusal, account_warnings,
+    AccountFacts, AccountRefusal, BrokenPromise, Conflict, ForetoldAccounts, IdentityChange, IdentityError,
+    IdentityOutcome, IdentityRequest, LegacyObjects, PromisedPod, account_refusal, account_warnings,
 };
 pub use patch_text::{PatchError, PatchText};
 

@@ -11,6 +11,7 @@
 mod changes;
 mod container;
 mod container_ref;
+mod controller;
 mod label;
 mod limits;
 mod metadata;
@@ -26,6 +27,7 @@ mod volume_mount;
 pub use changes::Changes;
 pub use container::{Container, ContainerKind, HostPort, ProbeHost, Variable};
 pub use container_ref::ContainerRef;
+pub use controller::Controller;
 pub use label::{can_match_label_key, can_match_label_value, is_dns_subdomain, is_label_key, is_label_value};
 pub use metadata::{Metadata, Owner};
 pub use node_terms::NodeTerm;

@@ -10,7 +10,7 @@ use jiff::civil::Date;
 use crate::controls::pattern::{Pattern, any_matches};
 use crate::controls::{CheckedPod, Control, Grants, PodOrigin, requests};
 use crate::finding::{Finding, Found, Subject};
-use crate::pod::{ContainerKind, ContainerRef, Pod};
+use crate::pod::{ContainerKind, ContainerRef, Controller, Pod};
 use crate::policy::selector::Selector;
 
 /// The group and the resource of what a service account must be allowed to use for an exception that RBAC grants, and the verb.
@@ -87,6 +87,16 @@ pub enum Standing<'p> {
     NotGranted,
     /// Whether RBAC does cannot be told, for this reason.
     GrantUnknown(&'p str),
+    /// It is for the pods of some controllers, and which makes the pod is not known.
+    ControllerUnknown,
+}
+
+impl Standing<'_> {
+    /// Whether it depends on what is not known.
+    #[must_use]
+    pub fn is_in_doubt(self) -> bool {
+        matches!(self, Self::GrantUnknown(_) | Self::ControllerUnknown)
+    }
 }
 
 impl Exception {
@@ -107,6 +117,9 @@ impl Exception {
         let Some(today) = origin.today else { return Standing::Undated };
         if today > self.expires {
             return Standing::Ended;
+        }
+        if !self.condition.owner_kinds.is_empty() && origin.controller == Controller::Unknown {
+            return Standing::ControllerUnknown;
         }
         if !self.is_granted_by_rbac {
             return Standing::Holds;
@@ -201,7 +214,7 @@ impl Condition {
             && (service_accounts.is_empty()
                 || service_accounts.iter().any(|name| name == origin.account_of(pod)))
             && pods.as_ref().is_none_or(has_label)
-            && (owner_kinds.is_empty() || is_owned())
+            && (owner_kinds.is_empty() || origin.controller == Controller::Unknown || is_owned())
     }
 }
 

@@ -243,15 +243,14 @@ impl ActiveControl {
         });
     }
 
-    /// The exceptions that would let a finding be if RBAC grants their use, which cannot be told.
+    /// The exceptions that may let a finding be: whether they hold depends on what is not known.
     pub fn exceptions_in_doubt<'p>(
         &'p self,
         checked: CheckedPod<'p>,
         finding: &Finding<'p>,
     ) -> impl Iterator<Item = &'p Exception> {
         let in_doubt = move |exception: &&Exception| {
-            matches!(exception.standing(checked), Standing::GrantUnknown(_))
-                && exception.covers(checked, self.control, finding)
+            exception.standing(checked).is_in_doubt() && exception.covers(checked, self.control, finding)
         };
         self.exceptions.iter().map(AsRef::as_ref).filter(in_doubt)
     }

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use crate::json::{Names, Reader, Result, members};
 use crate::path::Path;
-use crate::pod::{Metadata, Pod};
+use crate::pod::{Controller, Metadata, Pod};
 
 /// A kind that carries a pod or a pod template.
 #[derive(Debug, PartialEq, Eq)]
@@ -125,6 +125,18 @@ impl Workload {
         }
     }
 
+    /// The controller that makes its pods: a Deployment leaves that to a ReplicaSet. Those of a PodTemplate nobody makes.
+    #[must_use]
+    pub fn controller(&self) -> Controller {
+        match self.kind {
+            "Pod" => Controller::Written,
+            "PodTemplate" => Controller::Unknown,
+            "Deployment" => Controller::OfKind("ReplicaSet"),
+            "CronJob" => Controller::OfKind("Job"),
+            kind => Controller::OfKind(kind),
+        }
+    }
+
     /// Whether it is the pod itself, not something that makes pods.
     #[must_use]
     pub fn is_pod(&self) -> bool {
@@ -150,6 +162,9 @@ impl Workload {
             object.read_outer(reader, self.template)?
         };
         object.text = reader.text_since(start);
+        if let Some(pod) = &mut object.pod {
+            pod.set_controller(self.controller());
+        }
         Ok(is_set.then_some(object))
     }
 }

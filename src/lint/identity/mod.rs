@@ -23,7 +23,7 @@ use crate::path::Path;
 use crate::pod::{Owner, Pod};
 use crate::policy::{Action, IdentityPolicy, PolicyIndex, SecurityPolicy, Snapshot, is_namespace};
 use crate::text::{Printable, PrintableKey};
-use crate::workload::{FoundIn, Part, Place, Template, Unresolved, UnresolvedReason};
+use crate::workload::{FoundIn, Part, Place, Template, Unresolved, UnresolvedReason, Workload};
 use crate::yaml::{Node, Value};
 
 use facts::{FileAccounts, UnknownBindings};
@@ -247,14 +247,10 @@ impl<'o> IdentityCheck<'o> {
 
 /// Puts in the controller that will make the pods, where manifests do not say.
 fn set_owner(pod: &mut Pod<'_>, source: PodSource<'_>) {
-    let kind = match (source.api_version, source.kind) {
-        ("v1", "Pod" | "PodTemplate") => return,
-        ("apps/v1", "Deployment") => "ReplicaSet",
-        ("batch/v1", "CronJob") => "Job",
-        (_, kind) => kind,
-    };
-    let owner = Owner { kind: kind.to_owned().into(), ..Owner::default() };
-    pod.metadata.owner = Some(owner);
+    match Workload::of_kind(source.api_version, source.kind) {
+        Some(workload) => pod.set_controller(workload.controller()),
+        None => pod.metadata.owner = Some(Owner { kind: source.kind.to_owned().into(), ..Owner::default() }),
+    }
 }
 
 /// Where a pod says as whom it runs, or else that it asks for an identity.

@@ -1,6 +1,6 @@
 //! What the providers put into a pod, for the service account that it will run as.
 
-use crate::controls::PodOrigin;
+use crate::controls::{PodOrigin, RunAs};
 use crate::identity::{Injection, InjectionError, Provider, Recipient, ServiceAccount};
 use crate::mutate::identity::account_facts::AccountFacts;
 use crate::mutate::identity::additions::judge_additions;
@@ -48,7 +48,7 @@ impl<'p, F: AccountFacts<'p>> Planner<'p, '_, '_, F> {
                 }
             }
         }
-        let origin = PodOrigin { namespace, service_account: Some(name), ..self.origin };
+        let origin = PodOrigin { namespace, account: RunAs::Given(name), ..self.origin };
         let refused = judge_additions((&self.security, origin), pod, &mut change.edits);
         change.refused = refused.map_err(|error| IdentityError::unreadable("what is added", &error))?;
         Ok(())

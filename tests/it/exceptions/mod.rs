@@ -4,6 +4,7 @@ mod asked;
 mod checked;
 mod example;
 mod faults;
+mod foretold;
 mod grants;
 mod linted;
 mod narrow;
