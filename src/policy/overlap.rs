@@ -59,7 +59,11 @@ impl ExceptedValue {
         match (self, other) {
             (Self::Bool(one), Self::Bool(other)) => one == other,
             (Self::Integers(least, most), Self::Integers(from, to)) => least <= to && from <= most,
-            (Self::Text(one), Self::Text(other)) => meet(one, other),
+            (Self::Text(_), Self::Text(text)) if is_literal(text) => self.is(Found::Text(text.as_str())),
+            (Self::Text(text), Self::Text(_)) if is_literal(text) => other.is(Found::Text(text.as_str())),
+            (Self::Text(one), Self::Text(other)) => {
+                one == other || !has_parent(one.as_str()) && !has_parent(other.as_str()) && meet(one, other)
+            }
             (Self::Bool(_) | Self::Integers(..) | Self::Text(_), _) => false,
         }
     }
@@ -190,7 +194,9 @@ mod tests {
             (user("'1000-2000'"), user("5"), (false, false)),
             (paths("'/mnt/*'"), paths("/mnt/a"), (true, true)),
             (paths("'/mnt/*'"), paths("'/mnt/a/*'"), (true, true)),
-            (paths("'/mnt/*'"), paths("/mnt/../etc"), (false, true)),
+            (paths("'/mnt/*'"), paths("/mnt/../etc"), (false, false)),
+            (paths("/mnt/../etc"), paths("/mnt/../etc"), (true, true)),
+            (paths("'/mnt/*'"), paths("'/mnt/../*'"), (false, false)),
         ] {
             assert_eq!(two(&one, &other), expected, "{one} | {other}");
         }
