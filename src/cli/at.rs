@@ -17,8 +17,13 @@ pub(crate) struct AtArg {
 impl AtArg {
     /// The day.
     pub(crate) fn day(&self) -> Date {
-        self.at.unwrap_or_else(|| Timestamp::now().to_zoned(TimeZone::UTC).date())
+        self.at.unwrap_or_else(today)
     }
+}
+
+/// The day that it is, in UTC.
+pub(crate) fn today() -> Date {
+    Timestamp::now().to_zoned(TimeZone::UTC).date()
 }
 
 fn date(text: &str) -> Result<Date, String> {

@@ -13,7 +13,7 @@ use crate::policy::schema::Mismatch;
 use crate::yaml;
 
 /// What is wrong with a text that is printed in refusals or reports.
-pub(super) const ONE_LINE: &str = "must be one line of at most 200 ASCII characters";
+pub const ONE_LINE: &str = "must be one line of at most 200 ASCII characters";
 
 /// Reads one document of a file.
 pub(super) struct DocumentReader<'r> {
@@ -92,7 +92,7 @@ fn misplaced_control(path: &Path<'_>) -> Option<String> {
 }
 
 /// Whether a text can stand in a line of a message.
-pub(super) fn is_one_line(text: &str) -> bool {
+pub fn is_one_line(text: &str) -> bool {
     !text.trim().is_empty() && text.len() <= 200 && text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
 }
 

@@ -45,7 +45,7 @@ pub(super) fn translate(spec: &WrittenSpec, draft: &mut Draft) {
             DROPPED,
             Outcome::CarriedOver,
             &[ID],
-            "is now requiredDrop of capabilities, and filled in",
+            "is now requiredDrop of capabilities, and filled in, but beside ALL, which drops them as well",
         );
     }
     if !default_add.is_empty() {
@@ -101,7 +101,8 @@ fn added<'s>(
                 draft.stricter(field, ID, format!("{name:?} has to be dropped, and is left out"));
             }
             ADDED if name == SYS_ADMIN => {
-                draft.stricter(field, ID, "SYS_ADMIN may be added, but is filled in for nobody: it makes any container root on its node");
+                let text = "SYS_ADMIN may be added, but is filled in for nobody: it makes any container root on its node";
+                draft.note(field, Outcome::OtherValue, &[ID], text);
                 allowed.push(name.as_str());
             }
             ADDED => given.push(name.as_str()),

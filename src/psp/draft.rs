@@ -10,7 +10,7 @@ pub(super) struct Draft {
     pub(super) psp: String,
     pub(super) controls: Vec<DraftControl>,
     pub(super) notes: Vec<Note>,
-    /// Why it lets no pod pass, if it does not.
+    /// Why no pod can meet it, if none can.
     pub(super) admits_none: Option<String>,
 }
 
@@ -27,6 +27,13 @@ pub(super) struct DraftControl {
 const REFUSING: [(&str, &str); 2] = [("runAsUserRanges", "ranges"), ("nonRootUsers", "")];
 /// Longest message of a control.
 const LONGEST_MESSAGE: usize = 200;
+
+impl DraftControl {
+    /// Whether it fills in what a pod leaves out.
+    pub(super) fn fills_in(&self) -> bool {
+        ["default", "defaultAdd", "fillIn"].iter().any(|key| self.parameters.get(key).is_some())
+    }
+}
 
 impl Draft {
     pub(super) fn of(psp: &str) -> Self {
@@ -47,6 +54,11 @@ impl Draft {
     /// What became of a field that restricted nothing.
     pub(super) fn unrestricted(&mut self, field: &'static str, text: &str) {
         self.note(field, Outcome::CarriedOver, &[], text);
+    }
+
+    /// Whether a control of it fills in what a pod leaves out.
+    pub(super) fn fills_in(&self, id: &str) -> bool {
+        self.controls.iter().any(|control| control.id == id && control.fills_in())
     }
 
     pub(super) fn note(
@@ -78,7 +90,7 @@ impl Draft {
     /// Replaces the controls by such that no pod can meet, where none is to pass.
     pub(super) fn finish(mut self) -> Self {
         let Some(why) = &self.admits_none else { return self };
-        let mut message = format!("PodSecurityPolicy {} admits no pod: {why}", self.psp);
+        let mut message = format!("from PodSecurityPolicy {}, and no pod can meet it: {why}", self.psp);
         message.truncate(LONGEST_MESSAGE);
         let refusing = REFUSING.map(|(id, ranges)| {
             let mut parameters = Map::from_iter([("message".to_owned(), json!(message))]);

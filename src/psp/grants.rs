@@ -28,6 +28,20 @@ pub(super) enum Holder {
     Account(String, String),
 }
 
+impl UseGrant {
+    /// The same among those of all namespaces: what a RoleBinding grants to everybody, it grants to the accounts of its namespace.
+    /// `None` if it is for nobody who runs pods there.
+    pub(super) fn in_whole_cluster(&self) -> Option<Self> {
+        let Some(namespace) = &self.namespace else { return Some(self.clone()) };
+        let holder = match &self.holder {
+            Holder::Everybody => Holder::AllOf(namespace.clone()),
+            Holder::AllOf(of) | Holder::Account(of, _) if of == namespace => self.holder.clone(),
+            Holder::AllOf(_) | Holder::Account(..) => return None,
+        };
+        Some(Self { holder, ..self.clone() })
+    }
+}
+
 const PSP_GROUPS: [&str; 2] = ["policy", "extensions"];
 const PSP_RESOURCE: &str = "podsecuritypolicies";
 const USE: &str = "use";
@@ -142,7 +156,8 @@ fn holder_of(subject: &WrittenSubject) -> Option<Holder> {
         }
         SubjectKind::User => {
             let (namespace, name) = name.strip_prefix(ACCOUNT_USER)?.split_once(':')?;
-            Some(Holder::Account(namespace.to_owned(), name.to_owned()))
+            let is_account = !namespace.is_empty() && !name.is_empty();
+            is_account.then(|| Holder::Account(namespace.to_owned(), name.to_owned()))
         }
         SubjectKind::Group if [AUTHENTICATED, ALL_ACCOUNTS].contains(&name) => Some(Holder::Everybody),
         SubjectKind::Group => {

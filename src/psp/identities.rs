@@ -50,7 +50,8 @@ fn of_user(spec: &WrittenSpec, draft: &mut Draft) {
             draft.carry(field, USERS, parameters);
             match (first, has_default) {
                 (0, true) => {
-                    draft.stricter(field, USERS, "0 is allowed, but the lowest id above it is filled in")
+                    let text = "0 is allowed, but the lowest id above it is filled in";
+                    draft.note(field, Outcome::OtherValue, &[USERS], text);
                 }
                 (0, false) => {
                     draft.stricter(field, USERS, "0 is allowed, but not filled in: a container has to say it")
@@ -103,4 +104,6 @@ fn of_label(spec: &WrittenSpec, draft: &mut Draft) {
         set(&mut parameters, "wholeDefault", json!(true));
     }
     draft.carry(field, id, parameters);
+    let text = "the pod's own label is filled in where a container has none, and else left alone";
+    draft.note(field, Outcome::OtherValue, &[id], text);
 }

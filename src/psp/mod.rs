@@ -28,8 +28,8 @@ mod written;
 pub use input::{ImportFault, ImportOptions, ImportSource};
 pub use report::{Note, Outcome, Report};
 
-use crate::policy::{Policies, PolicyError, read_file};
-use crate::psp::draft::Draft;
+use crate::policy::{ONE_LINE, Policies, PolicyError, is_one_line, read_file};
+use crate::psp::draft::{Draft, DraftControl};
 use crate::psp::grants::note;
 use crate::psp::places::places;
 use crate::psp::read::Objects;
@@ -52,9 +52,10 @@ const OUTPUT: &str = "the policies that were made";
 /// # Errors
 /// Every fault of every file, with its place and what to do; or what the options lack.
 pub fn import(sources: &[ImportSource<'_>], options: &ImportOptions) -> Result<Imported, Vec<ImportFault>> {
+    check_options(options)?;
     let objects = read::read(sources).map_err(in_files)?;
     if objects.psps.is_empty() {
-        return Err(vec![lacking("no PodSecurityPolicy is given: give the file that holds it")]);
+        return Err(vec![lacking(&no_policy(&objects.unread))]);
     }
     let mut notes = Vec::new();
     let grants = grants::resolve(&objects, &mut notes);
@@ -63,11 +64,11 @@ pub fn import(sources: &[ImportSource<'_>], options: &ImportOptions) -> Result<I
     let mut writer = PolicyWriter::default();
     let mut report = Report { notes: drafts.iter().flat_map(|draft| draft.notes.clone()).collect() };
     let mut has_exceptions = false;
-    for place in &places {
-        let of = ToWrite { drafts: &drafts, namespaces: &place.namespaces, options };
-        for planned in plan::plan(place, &drafts, &mut report.notes) {
+    for (namespaces, planned) in plan::plan_all(&places, &drafts, &mut report.notes) {
+        let of = ToWrite { drafts: &drafts, namespaces: &namespaces, options };
+        for planned in &planned {
             has_exceptions |= !planned.laxer.is_empty();
-            writer.policy(of, &planned);
+            writer.policy(of, planned);
         }
     }
     if has_exceptions && options.owner.is_none() {
@@ -89,12 +90,9 @@ pub fn import(sources: &[ImportSource<'_>], options: &ImportOptions) -> Result<I
 
 /// Adds what is true of all of the input.
 fn in_all(objects: &Objects, drafts: &[Draft], are_rights_known: bool, report: &mut Report) {
-    let is_filling_in = |parameters: &serde_json::Value| {
-        ["default", "defaultAdd", "fillIn", "required"].iter().any(|key| parameters.get(key).is_some())
-    };
+    let asks = |control: &&DraftControl| control.fills_in() || control.parameters.get("required").is_some();
     let controls = drafts.iter().flat_map(|draft| &draft.controls);
-    let mut filling: Vec<&'static str> =
-        controls.filter(|control| is_filling_in(&control.parameters)).map(|control| control.id).collect();
+    let mut filling: Vec<&'static str> = controls.filter(asks).map(|control| control.id).collect();
     filling.sort_unstable();
     filling.dedup();
     let mut add = |field: &str, outcome, controls: &[&'static str], text: String| {
@@ -111,10 +109,37 @@ fn in_all(objects: &Objects, drafts: &[Draft], are_rights_known: bool, report: &
         let text = "an account that could use no PodSecurityPolicy had all of its pods refused; a policy holds for every pod of its \
                     namespaces, so such pods are judged as the others are";
         add("use", Outcome::NoCounterpart, &[], text.to_owned());
+    } else if drafts.len() > 1 {
+        let text = "no Roles and bindings are given, so that nobody is known who could use which: the strictest holds for all, and Roles \
+                    beside the policies name ACCOUNT where the service account has to be written that keeps what another allowed";
+        add("use", Outcome::Stricter, &[], text.to_owned());
     }
     for unread in &objects.unread {
         add("other objects", Outcome::NoCounterpart, &[], format!("{unread} is not read"));
     }
+}
+
+/// Refuses options of which no policies could be made.
+fn check_options(options: &ImportOptions) -> Result<(), Vec<ImportFault>> {
+    let ImportOptions { namespaces, owner, reserved, .. } = options;
+    let mut faults = Vec::new();
+    for name in namespaces.iter().filter(|name| reserved.contains(name)) {
+        faults.push(lacking(&format!("--namespaces: no policy may reach {name}: leave it out")));
+    }
+    if owner.as_deref().is_some_and(|owner| owner.is_empty() || !is_one_line(owner)) {
+        faults.push(lacking(&format!("--owner: {ONE_LINE}, and not empty")));
+    }
+    if faults.is_empty() { Ok(()) } else { Err(faults) }
+}
+
+/// What is said where there is nothing to import.
+fn no_policy(others: &[String]) -> String {
+    let found = match others {
+        [] => String::new(),
+        [one] => format!(", only {one}"),
+        [first, ..] => format!(", only {} others, as {first}", others.len()),
+    };
+    format!("no PodSecurityPolicy is given{found}: give the file that holds it")
 }
 
 /// Reads the policies as `serve` would, so that none is handed out that it would not take.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::psp::grants::{Holder, UseGrant, note};
 use crate::psp::input::{ImportFault, ImportOptions};
 use crate::psp::report::{Note, Outcome};
-use crate::text::quoted;
+use crate::text::{joined, quoted};
 
 /// Namespaces in which the same PodSecurityPolicies could be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,7 +52,8 @@ pub(super) fn places(
 ) -> Result<Vec<Place>, Vec<ImportFault>> {
     if let Some((key, value)) = &options.namespace_selector {
         let namespaces = Namespaces::Labelled(key.clone(), value.clone());
-        return Ok(vec![Place { namespaces, usable: usable_in(psps, grants, |_| true) }]);
+        let grants: Vec<UseGrant> = grants.iter().filter_map(UseGrant::in_whole_cluster).collect();
+        return Ok(vec![Place { namespaces, usable: usable_in(psps, &grants, |_| true) }]);
     }
     let mut names = options.namespaces.clone();
     if names.is_empty() {
@@ -71,9 +72,7 @@ pub(super) fn places(
         names.retain(|name| !options.reserved.contains(name));
     }
     if names.is_empty() {
-        let message = "no RoleBinding says in which namespaces a PodSecurityPolicy could be used: give --namespaces or \
-                       --namespace-selector";
-        return Err(vec![ImportFault::Lacking(message.to_owned())]);
+        return Err(vec![ImportFault::Lacking(nowhere(grants))]);
     }
     let mut places: BTreeMap<Vec<Usable>, Vec<String>> = BTreeMap::new();
     let mut faults = Vec::new();
@@ -91,6 +90,20 @@ pub(super) fn places(
     }
     let place = |(usable, names)| Place { namespaces: Namespaces::Named(names), usable };
     if faults.is_empty() { Ok(places.into_iter().map(place).collect()) } else { Err(faults) }
+}
+
+/// What is said where no namespace is left.
+fn nowhere(grants: &[UseGrant]) -> String {
+    let mut bound: Vec<&str> = grants.iter().filter_map(|grant| grant.namespace.as_deref()).collect();
+    bound.sort_unstable();
+    bound.dedup();
+    let found = if bound.is_empty() {
+        "no RoleBinding says in which namespaces a PodSecurityPolicy could be used".to_owned()
+    } else {
+        let shown = joined(bound.iter(), ", ");
+        format!("RoleBindings let a PodSecurityPolicy be used only where no policy may reach ({shown})")
+    };
+    format!("{found}: give --namespaces or --namespace-selector")
 }
 
 /// What could be used in namespaces: by what is granted there and in all of the cluster. Where nothing is granted to anybody,

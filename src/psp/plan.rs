@@ -2,7 +2,7 @@
 
 use crate::psp::draft::Draft;
 use crate::psp::loosening::{Loosening, leaves_out_volumes, loosenings};
-use crate::psp::places::{Place, Usable};
+use crate::psp::places::{Namespaces, Place, Usable};
 use crate::psp::report::{Note, Outcome};
 
 /// A policy of a place.
@@ -28,8 +28,39 @@ pub(super) struct LaxerPsp {
 /// What the report calls the choice among several.
 const FIELD: &str = "beside others";
 
+/// The policies of all places. Places that have the same ones, without exceptions, become one.
+pub(super) fn plan_all(
+    places: &[Place],
+    drafts: &[Draft],
+    notes: &mut Vec<Note>,
+) -> Vec<(Namespaces, Vec<PlannedPolicy>)> {
+    let mut all: Vec<(Namespaces, Vec<PlannedPolicy>)> = Vec::new();
+    for place in places {
+        let planned = plan(place, drafts, notes);
+        let is_same = |known: &&mut (Namespaces, Vec<PlannedPolicy>)| are_same(&known.1, &planned);
+        match (all.iter_mut().find(is_same), &place.namespaces) {
+            (Some((Namespaces::Named(names), _)), Namespaces::Named(more)) => names.extend_from_slice(more),
+            _ => all.push((place.namespaces.clone(), planned)),
+        }
+    }
+    for (namespaces, _) in &mut all {
+        if let Namespaces::Named(names) = namespaces {
+            names.sort();
+        }
+    }
+    all
+}
+
+/// Whether two places have the same policies, and nobody there an exception.
+fn are_same(one: &[PlannedPolicy], other: &[PlannedPolicy]) -> bool {
+    let is_same = |(one, other): (&PlannedPolicy, &PlannedPolicy)| {
+        one.psp == other.psp && one.laxer.is_empty() && other.laxer.is_empty()
+    };
+    one.len() == other.len() && one.iter().zip(other).all(is_same)
+}
+
 /// The policies of a place.
-pub(super) fn plan(place: &Place, drafts: &[Draft], notes: &mut Vec<Note>) -> Vec<PlannedPolicy> {
+fn plan(place: &Place, drafts: &[Draft], notes: &mut Vec<Note>) -> Vec<PlannedPolicy> {
     let mut planner = Planner { drafts, place, notes };
     let usable = planner.that_admit_any();
     let bases = planner.bases(&usable);
@@ -70,7 +101,7 @@ impl<'p> Planner<'p> {
             return none.into_iter().take(1).collect();
         }
         for usable in none {
-            let text = "admits no pod, and is left out beside others".to_owned();
+            let text = "can be met by no pod, and is left out beside others".to_owned();
             self.note(usable.psp, Outcome::CarriedOver, Vec::new(), text);
         }
         some
@@ -90,7 +121,7 @@ impl<'p> Planner<'p> {
                 for_all.iter().copied().filter(|psp| !self.is_contained(*psp, base)).collect::<Vec<_>>()
             {
                 let text = format!(
-                    "every account could use it, as {}, and neither allows all that the other does: its pods have to meet {0}",
+                    "every account could use it, as {}, and neither can be told to allow all that the other does: its pods have to meet {0}",
                     self.name(base)
                 );
                 self.note(psp, Outcome::Stricter, Vec::new(), text);
@@ -105,8 +136,9 @@ impl<'p> Planner<'p> {
         let minimal: Vec<usize> = all.iter().copied().filter(is_minimal).collect();
         if let [first, second, ..] = *minimal.as_slice() {
             let text = format!(
-                "none of the PodSecurityPolicies is the strictest: {} and {} each refuse what the other allows. All of them hold, so \
-                 a pod has to meet each, once all have filled in what they fill in; import them one by one, with --namespaces, to have them apart",
+                "none of the PodSecurityPolicies is known to be the strictest: of {} and {} neither can be told to allow all that the \
+                 other does. All of them hold, so a pod has to meet each, once all have filled in what they fill in; import them one \
+                 by one, with --namespaces, to have them apart",
                 self.name(first),
                 self.name(second)
             );
@@ -130,8 +162,8 @@ impl<'p> Planner<'p> {
             }
             if !contains {
                 let text = format!(
-                    "neither it nor {} allows all that the other does: an exception would let a pod be that neither allowed, so its \
-                     pods have to meet {0}",
+                    "neither it nor {} can be told to allow all that the other does: an exception might let a pod be that neither \
+                     allowed, so its pods have to meet {0}",
                     self.name(base)
                 );
                 self.note(usable.psp, Outcome::Stricter, Vec::new(), text);
@@ -144,8 +176,8 @@ impl<'p> Planner<'p> {
             };
             if let Some(other) = laxer.iter().find(is_mixed).map(|other| other.psp) {
                 let text = format!(
-                    "neither it nor {} allows all that the other does, and one account could use both: with the exceptions of both it \
-                     would get more than either allowed. So it becomes none",
+                    "neither it nor {} can be told to allow all that the other does, and one account could use both: with the exceptions \
+                     of both it might get more than either allowed. So it becomes none",
                     self.name(other)
                 );
                 self.note(usable.psp, Outcome::Stricter, Vec::new(), text);
@@ -184,6 +216,16 @@ impl<'p> Planner<'p> {
             strict.psp
         );
         self.note(psp, Outcome::CarriedOver, Vec::new(), text);
+        let filling = laxer.valued.iter().map(|(control, _)| *control);
+        let filling: Vec<&'static str> = filling.filter(|control| strict.fills_in(control)).collect();
+        if !filling.is_empty() {
+            let text = format!(
+                "of {} only some values are let be, so what a pod leaves out is filled in as {} has it",
+                filling.join(", "),
+                strict.psp
+            );
+            self.note(psp, Outcome::OtherValue, filling, text);
+        }
         (!laxer.whole.is_empty() || !laxer.valued.is_empty()).then_some(laxer)
     }
 }

@@ -71,7 +71,11 @@ fn read(
         };
         match name {
             ALLOWED if value.is_empty() => names.allowed = Some(vec![ProfileName::Nothing]),
-            ALLOWED => names.allowed = Some(value.split(',').filter_map(profile).collect()),
+            ALLOWED => {
+                // Of AppArmor the API server took an empty item, which allows nothing that has a name.
+                let items = value.split(',').filter(|item| prefix == SECCOMP || !item.is_empty());
+                names.allowed = Some(items.filter_map(profile).collect());
+            }
             DEFAULT if value.is_empty() => {}
             DEFAULT if value == ANY => faults.fault(&at, "* is no profile that could be filled in: name one"),
             DEFAULT => names.default = profile(value),

@@ -8,7 +8,7 @@ use crate::policy::schema::{self, suggestion};
 use crate::policy::{PlacedFaults, PolicyError, yaml_fault};
 use crate::psp::input::ImportSource;
 use crate::psp::spec::{self, CheckedPsp};
-use crate::psp::written::{RoleKind, WrittenBinding, WrittenPsp, WrittenRole};
+use crate::psp::written::{RoleKind, SubjectKind, WrittenBinding, WrittenPsp, WrittenRole};
 use crate::text::{Printable, either, quoted};
 use crate::yaml::{self, Document, Node};
 
@@ -174,6 +174,7 @@ impl ImportReader {
             ReadKind::RoleBinding | ReadKind::ClusterRoleBinding => {
                 let Some(written) = decode::<WrittenBinding>(document, faults) else { return };
                 self.once(kind, written.metadata.namespace.as_deref(), &written.metadata.name, faults);
+                check_subjects(&written, faults);
                 let place = format!("{} {}", kind.name(), quoted(&written.metadata.name));
                 let is_of_cluster = !kind.is_of_namespace();
                 self.found.bindings.push(FoundBinding { is_of_cluster, written, place });
@@ -195,6 +196,20 @@ impl ImportReader {
             faults.fault(&Path::from_dotted("metadata.name"), message);
         }
         self.known.push(key);
+    }
+}
+
+/// Service accounts are of a namespace, which the API server does not take from the binding's.
+fn check_subjects(binding: &WrittenBinding, faults: &mut PlacedFaults<'_>) {
+    for (index, subject) in binding.subjects.iter().enumerate() {
+        let lacks_namespace = subject.namespace.as_deref().is_none_or(str::is_empty);
+        if subject.kind == SubjectKind::ServiceAccount && lacks_namespace {
+            let message = format!(
+                "the service account {} needs its namespace: write it here, as the API server demands",
+                quoted(&subject.name)
+            );
+            faults.fault(&Path::root().key("subjects").index(index), message);
+        }
     }
 }
 

@@ -9,6 +9,8 @@ pub enum Outcome {
     CarriedOver,
     /// The policy refuses more.
     Stricter,
+    /// The same pods pass, and something else is filled in.
+    OtherValue,
     /// The policy refuses less, on purpose.
     Laxer,
     /// Nothing in a policy stands for it.
@@ -16,12 +18,16 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    const ALL: [Self; 5] =
+        [Self::CarriedOver, Self::Stricter, Self::OtherValue, Self::Laxer, Self::NoCounterpart];
+
     /// What the report calls it.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::CarriedOver => "carried over",
             Self::Stricter => "stricter",
+            Self::OtherValue => "other value",
             Self::Laxer => "laxer",
             Self::NoCounterpart => "no counterpart",
         }
@@ -54,9 +60,19 @@ impl Report {
     /// Whether a control may refuse a pod that the PodSecurityPolicy admitted.
     #[must_use]
     pub fn says_stricter(&self, psp: &str, control: &str) -> bool {
+        self.says(psp, control, &[Outcome::Stricter])
+    }
+
+    /// Whether a control may fill in something else than the PodSecurityPolicy did.
+    #[must_use]
+    pub fn says_other_value(&self, psp: &str, control: &str) -> bool {
+        self.says(psp, control, &[Outcome::Stricter, Outcome::OtherValue])
+    }
+
+    fn says(&self, psp: &str, control: &str, outcomes: &[Outcome]) -> bool {
         let is_of = |note: &&Note| note.psp == psp || note.psp.is_empty();
-        let mut stricter = self.notes.iter().filter(is_of).filter(|note| note.outcome == Outcome::Stricter);
-        stricter.any(|note| note.controls.contains(&control))
+        let mut notes = self.notes.iter().filter(is_of).filter(|note| outcomes.contains(&note.outcome));
+        notes.any(|note| note.controls.contains(&control))
     }
 }
 
@@ -79,6 +95,10 @@ impl fmt::Display for Report {
             }
             writeln!(f, "  {:<14}  {}: {}", note.outcome.name(), note.field, note.text)?;
         }
-        Ok(())
+        let counts = Outcome::ALL.map(|outcome| {
+            let count = self.notes.iter().filter(|note| note.outcome == outcome).count();
+            format!("{count} {}", outcome.name())
+        });
+        writeln!(f, "{}", counts.join(", "))
     }
 }

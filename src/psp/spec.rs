@@ -1,6 +1,7 @@
 //! A PodSecurityPolicy as it was written → one that makes sense, by the rules of the API server that took it.
 
 use crate::path::Path;
+use crate::pod::is_dns_subdomain;
 use crate::policy::PlacedFaults;
 use crate::psp::profile_names::{self, ProfileNames};
 use crate::psp::written::{ANY, GroupRule, WrittenGroup, WrittenPsp, WrittenRange, WrittenSpec};
@@ -25,10 +26,18 @@ pub(super) fn check(written: WrittenPsp, faults: &mut PlacedFaults<'_>) -> Check
         let message = "a PodSecurityPolicy is of the cluster: remove the namespace";
         faults.fault(&Path::from_dotted("metadata.namespace"), message);
     }
+    if !is_dns_subdomain(&metadata.name) {
+        let message = format!(
+            "{} is no name of a PodSecurityPolicy: it has up to 253 lower-case letters, digits, \"-\" and \".\"",
+            quoted(&metadata.name)
+        );
+        faults.fault(&Path::from_dotted("metadata.name"), message);
+    }
     check_capabilities(&spec, faults);
     check_volumes(&spec, faults);
     check_sysctls("allowedUnsafeSysctls", &spec.allowed_unsafe_sysctls, faults);
     check_sysctls("forbiddenSysctls", &spec.forbidden_sysctls, faults);
+    check_overlaps(&spec, faults);
     check_ranges("runAsUser", &spec.run_as_user.ranges, faults);
     for (field, group) in [("supplementalGroups", &spec.supplemental_groups), ("fsGroup", &spec.fs_group)] {
         check_ranges(field, &group.ranges, faults);
@@ -99,6 +108,31 @@ fn check_sysctls(field: &'static str, patterns: &[String], faults: &mut PlacedFa
     }
     if patterns.len() > 1 && patterns.iter().any(|pattern| pattern == ANY) {
         faults.fault(&at(field), "* is every sysctl: leave the others out");
+    }
+}
+
+/// No sysctl may be both: what is allowed is looked at, or what is forbidden if all of that is allowed.
+fn check_overlaps(spec: &WrittenSpec, faults: &mut PlacedFaults<'_>) {
+    let (allowed, forbidden) = ("allowedUnsafeSysctls", "forbiddenSysctls");
+    for (index, name) in spec.allowed_unsafe_sysctls.iter().enumerate() {
+        for (other, denied) in spec.forbidden_sysctls.iter().enumerate() {
+            let (place, pattern) = if is_within(name, denied) {
+                (at(allowed).index(index), format!("{forbidden}: {}", quoted(denied)))
+            } else if is_within(denied, name) {
+                (at(forbidden).index(other), format!("{allowed}: {}", quoted(name)))
+            } else {
+                continue;
+            };
+            faults.fault(&place, format!("is in {pattern}, too: leave it out of one of the two"));
+        }
+    }
+}
+
+/// Whether a pattern of sysctls stands for all that another one does.
+fn is_within(one: &str, other: &str) -> bool {
+    match other.strip_suffix(ANY) {
+        Some(start) => one.strip_suffix(ANY).unwrap_or(one).starts_with(start),
+        None => one == other,
     }
 }
 

@@ -6,7 +6,7 @@ use crate::psp::draft::Draft;
 use crate::psp::parameters::{as_ranges, disjoint, distinct, set};
 use crate::psp::report::Outcome;
 use crate::psp::spec::CheckedPsp;
-use crate::psp::written::{ANY, ProcMount, WrittenSpec};
+use crate::psp::written::{ANY, ProcMount, WrittenRange, WrittenSpec};
 use crate::psp::{capability_lists, identities, profiles, volumes};
 
 /// The sysctls that a PodSecurityPolicy took for safe without being told, as of Kubernetes 1.24.
@@ -59,6 +59,10 @@ fn of_host(spec: &WrittenSpec, draft: &mut Draft) {
         return draft.unrestricted("hostPorts", "every port is allowed, and needs no control");
     }
     draft.carry("hostPorts", "hostPortRanges", json!({ "allowed": as_ranges(&ranges) }));
+    for WrittenRange { min, max } in spec.host_ports.iter().filter(|range| range.min > range.max) {
+        let text = format!("min {min} is above max {max}, which allowed no port, and allows none now");
+        draft.unrestricted("hostPorts", &text);
+    }
     if spec.host_network {
         let text = "on the node's network ports of ephemeral containers count, too";
         draft.stricter("hostPorts", "hostPortRanges", text);
@@ -71,18 +75,20 @@ fn of_escalation(spec: &WrittenSpec, draft: &mut Draft) {
     match (spec.allow_privilege_escalation, spec.default_allow_privilege_escalation) {
         (Some(false), _) => {
             draft.carry(allowed, id, json!({ "fillIn": true }));
-            let text = "false is filled in but for containers that are privileged or have SYS_ADMIN, of which the API server takes \
-                        no false: they are refused";
+            let text = "false is filled in but for containers that are privileged, of which the API server takes no false: they are \
+                        refused";
             draft.stricter(allowed, id, text);
         }
         (None | Some(true), Some(false)) => {
             draft.carry(default, id, json!({ "fillIn": true, "explicit": "Allowed" }));
-            let text = "false is filled in but for containers that are privileged or have SYS_ADMIN, of which the API server takes \
-                        no false: these have to say true";
+            let text = "false is filled in but for containers that are privileged, of which the API server takes no false: these \
+                        have to say true";
             draft.stricter(default, id, text);
         }
         (None | Some(true), None | Some(true)) => {
-            draft.unrestricted(allowed, "is allowed, as where nothing is said, and needs no control");
+            let text = "is allowed, as where nothing is said, and needs no control; true is not written into containers that say nothing, \
+                        of which it is true";
+            draft.unrestricted(allowed, text);
         }
     }
 }
@@ -103,10 +109,11 @@ fn of_proc_mount(spec: &WrittenSpec, draft: &mut Draft) {
         (_, false) => draft.carry(field, id, json!({ "allowed": ["Default"] })),
         (true, true) => draft.carry(field, id, json!({ "allowed": ["Default", "Unmasked"] })),
         (false, true) => {
+            // A control that demands Unmasked would make every pod ask for what hardly any may have.
             draft.admit_none(
                 field,
                 Outcome::Stricter,
-                "Unmasked alone refused every container that says nothing",
+                "Unmasked alone let only pods pass of which every container says Unmasked",
             );
         }
     }
@@ -127,16 +134,13 @@ fn of_sysctls(spec: &WrittenSpec, draft: &mut Draft) {
     if !forbidden.is_empty() {
         draft.note(forbidden_field, Outcome::CarriedOver, &[id], "is now forbidden of sysctlNames");
     }
-    if allows_any && forbidden.is_empty() {
+    if allows_any {
         return draft.unrestricted(allowed_field, "every sysctl is allowed, and needs no control");
     }
-    let mut parameters = json!({});
-    if !allows_any {
-        let unsafe_ones = spec.allowed_unsafe_sysctls.iter().map(String::as_str);
-        let all = distinct(SAFE_SYSCTLS.into_iter().chain(unsafe_ones));
-        let allowed: Vec<&str> = all.into_iter().filter(|pattern| !is_forbidden(pattern)).collect();
-        set(&mut parameters, "allowed", json!(allowed));
-    }
+    let unsafe_ones = spec.allowed_unsafe_sysctls.iter().map(String::as_str);
+    let all = distinct(SAFE_SYSCTLS.into_iter().chain(unsafe_ones));
+    let allowed: Vec<&str> = all.into_iter().filter(|pattern| !is_forbidden(pattern)).collect();
+    let mut parameters = json!({ "allowed": allowed });
     if !forbidden.is_empty() {
         set(&mut parameters, "forbidden", json!(forbidden));
     }

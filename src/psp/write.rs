@@ -11,9 +11,12 @@ use crate::psp::input::ImportOptions;
 use crate::psp::places::Namespaces;
 use crate::psp::plan::{LaxerPsp, PlannedPolicy};
 use crate::psp::report::Outcome;
+use crate::text::cut;
 
 /// Longest name of a policy or an exception.
 const LONGEST_NAME: usize = 63;
+/// Longest name of a PodSecurityPolicy in a reason.
+const LONGEST_PSP: usize = 160;
 /// Longest line of a comment.
 const WIDTH: usize = 120;
 
@@ -41,12 +44,9 @@ impl PolicyWriter {
         if !self.text.is_empty() {
             self.text.push_str("---\n");
         }
-        self.comment("", &format!("From the PodSecurityPolicy {}, by podgate import psp.", draft.psp));
+        self.prose(&format!("From the PodSecurityPolicy {}, by podgate import psp.", draft.psp));
         if let Some(why) = &draft.admits_none {
-            self.comment(
-                "",
-                &format!("It let no pod pass ({why}), and neither does this: root is demanded and refused."),
-            );
+            self.prose(&format!("No pod can meet it ({why}): root is demanded and refused."));
         }
         let name = unused(&draft.psp, &mut self.policy_names);
         let scope = match of.namespaces {
@@ -87,7 +87,7 @@ impl PolicyWriter {
                 self.comment("    ", &format!("from {}", fields.join(", ")));
             }
             for note in draft.notes.iter().filter(|note| note.controls.contains(&control.id)) {
-                if [Outcome::Stricter, Outcome::Laxer].contains(&note.outcome) {
+                if note.outcome != Outcome::CarriedOver {
                     self.comment("    ", &format!("{}: {}", note.outcome.name(), note.text));
                 }
             }
@@ -117,7 +117,7 @@ impl PolicyWriter {
             }
             for (key, value) in [
                 ("grantedBy", "rbac"),
-                ("reason", &*format!("imported from PSP {psp}")),
+                ("reason", &*format!("imported from PSP {}", cut(psp.to_owned(), LONGEST_PSP))),
                 ("owner", options.owner.as_deref().unwrap_or_default()),
             ] {
                 self.text.push_str(&member(key, &json!(value), 6));
@@ -132,11 +132,14 @@ impl PolicyWriter {
     fn roles(&mut self, ToWrite { drafts, namespaces, .. }: ToWrite<'_>, laxer: &LaxerPsp, names: &[String]) {
         let psp = drafts.get(laxer.psp).map_or("", |draft| draft.psp.as_str());
         let role = unused(&format!("podgate-psp-{psp}"), &mut self.role_names);
-        self.comment("", &format!(
+        self.prose(&format!(
             "The service accounts that could use the PodSecurityPolicy {psp} keep what it allowed with this Role and RoleBinding, which \
              let them use the exceptions above. No account should hold those of two PodSecurityPolicies of which neither allows all \
              that the other does."
         ));
+        if laxer.usable.holders.iter().all(|holder| *holder == Holder::Everybody) {
+            self.prose("No binding that was given says who that is: write the name of the service account in place of ACCOUNT.");
+        }
         for (namespace, subjects) in subjects(namespaces, laxer) {
             let meta = json!({ "name": role, "namespace": namespace });
             let rule = json!({ "apiGroups": ["podgate.dev"], "resources": ["securityexceptions"], "resourceNames": names, "verbs": ["use"] });
@@ -156,14 +159,24 @@ impl PolicyWriter {
         }
     }
 
-    /// A comment, in lines that are not too long.
+    /// What is said to people: behind two marks, so that the lines behind one can be taken out to be applied.
+    fn prose(&mut self, text: &str) {
+        self.marked("##", text);
+    }
+
+    /// A comment within a policy.
     fn comment(&mut self, indent: &str, text: &str) {
-        let mut line = format!("{indent}#");
+        self.marked(&format!("{indent}#"), text);
+    }
+
+    /// Text behind a mark, in lines that are not too long.
+    fn marked(&mut self, mark: &str, text: &str) {
+        let mut line = mark.to_owned();
         for word in text.split_ascii_whitespace() {
             if line.len() + word.len() >= WIDTH {
                 self.text.push_str(&line);
                 self.text.push('\n');
-                line = format!("{indent}#");
+                mark.clone_into(&mut line);
             }
             line.push(' ');
             line.push_str(word);

@@ -140,7 +140,10 @@ fn each_field_becomes_a_control() {
             json!({"allowedUnsafeSysctls": ["kernel.msg*"], "forbiddenSysctls": ["net.*"]}),
             json!({"sysctlNames": {"allowed": ["kernel.shm_rmid_forced", "kernel.msg*"], "forbidden": ["net.*"]}}),
         ),
-        (json!({"forbiddenSysctls": ["kernel.*"]}), json!({"sysctlNames": {"forbidden": ["kernel.*"]}})),
+        (
+            json!({"allowedUnsafeSysctls": [], "forbiddenSysctls": ["kernel.*", "net.ipv4.*"]}),
+            json!({"sysctlNames": {"allowed": [], "forbidden": ["kernel.*", "net.ipv4.*"]}}),
+        ),
         (
             json!({"runtimeClass": {"allowedRuntimeClassNames": ["*"], "defaultRuntimeClassName": "gvisor"}}),
             json!({"runtimeClasses": {"allowed": ["*"], "default": "gvisor"}}),
@@ -287,6 +290,134 @@ fn what_everybody_could_use_is_the_policy() {
     assert!(made.report.to_string().contains("allows nothing that open does not allow"), "{}", made.report);
 }
 
+/// What a RoleBinding grants to every account, it grants to those of its namespace.
+#[test]
+fn a_namespace_that_could_use_more_opens_no_other() {
+    let mut objects =
+        vec![psp("strict", &json!({"privileged": false}), &json!({})), psp("open", &json!({}), &json!({}))];
+    let role = |name: &str, namespace: Option<&str>, group: &str| {
+        let (kind, metadata) = match namespace {
+            Some(namespace) => ("RoleBinding", json!({"name": name, "namespace": namespace})),
+            None => ("ClusterRoleBinding", json!({"name": name})),
+        };
+        vec![
+            json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": name}, "rules":
+                [{"apiGroups": ["policy"], "resources": ["podsecuritypolicies"], "resourceNames": [name], "verbs": ["use"]}]}),
+            json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind, "metadata": metadata,
+                "subjects": [{"kind": "Group", "name": group}], "roleRef": {"kind": "ClusterRole", "name": name}}),
+        ]
+    };
+    objects.extend(role("strict", None, "system:authenticated"));
+    let labelled = ImportOptions {
+        namespaces: Vec::new(),
+        namespace_selector: Some(("policy".to_owned(), "x".to_owned())),
+        ..options()
+    };
+    for group in ["system:authenticated", "system:serviceaccounts", "system:serviceaccounts:gpu"] {
+        let mut objects = objects.clone();
+        objects.extend(role("open", Some("gpu"), group));
+        let made = imported(&objects, &labelled).unwrap();
+        let policies = policies(&made.policies);
+        assert_eq!(policies.keys().collect::<Vec<_>>(), ["strict"], "{group}");
+        assert_eq!(policies["strict"]["exceptions"][0]["grantedBy"], "rbac", "{group}");
+        assert!(
+            made.policies.contains("# metadata: {name: podgate-psp-open, namespace: gpu}"),
+            "{}",
+            made.policies
+        );
+        assert!(made.policies.contains("name: \"system:serviceaccounts:gpu\""), "{}", made.policies);
+    }
+    // Pods of a namespace never run as accounts of another.
+    objects.extend(role("open", Some("gpu"), "system:serviceaccounts:other"));
+    let made = imported(&objects, &labelled).unwrap();
+    assert!(!made.policies.contains("exceptions"), "{}", made.policies);
+}
+
+/// The lines behind one mark are what has to be applied.
+#[test]
+fn the_roles_can_be_taken_out_of_the_comments() {
+    let mut objects = vec![
+        psp("one", &json!({"hostPID": false}), &json!({})),
+        psp("two", &json!({"hostPID": false, "privileged": false}), &json!({})),
+        psp("open", &json!({}), &json!({})),
+    ];
+    for name in ["one", "two", "open"] {
+        objects.extend(rights(name, &["a"]));
+    }
+    let made = imported(&objects, &options()).unwrap();
+    let lines = made.policies.lines().filter_map(|line| line.strip_prefix("# "));
+    let roles: String = lines.map(|line| format!("{line}\n")).collect();
+    let kinds: Vec<String> = podgate::yaml::read(&roles)
+        .into_iter()
+        .map(|document| document.unwrap().root.get("kind").unwrap().as_text().unwrap().to_owned())
+        .collect();
+    assert_eq!(kinds, ["Role", "RoleBinding", "Role", "RoleBinding"], "{roles}");
+}
+
+#[test]
+fn where_nobody_is_known_the_report_and_the_roles_say_so() {
+    let both = [psp("strict", &json!({"hostPID": false}), &json!({})), psp("open", &json!({}), &json!({}))];
+    let made = imported(&both, &options()).unwrap();
+    assert!(made.policies.contains("name: ACCOUNT"), "{}", made.policies);
+    assert!(
+        made.policies.contains("write the name of the service account in place of ACCOUNT"),
+        "{}",
+        made.policies
+    );
+    assert!(made.report.to_string().contains("no Roles and bindings are given"), "{}", made.report);
+}
+
+#[test]
+fn namespaces_with_the_same_policies_share_them() {
+    let mut objects = vec![psp("strict", &json!({"hostPID": false}), &json!({}))];
+    for namespace in ["b", "a"] {
+        let mut of_namespace = rights("strict", &["runner"]);
+        for object in &mut of_namespace {
+            object["metadata"]["namespace"] = json!(namespace);
+            if object["kind"] == "RoleBinding" {
+                object["subjects"][0]["namespace"] = json!(namespace);
+            }
+        }
+        objects.extend(of_namespace);
+    }
+    let made = imported(&objects, &ImportOptions { namespaces: Vec::new(), ..options() }).unwrap();
+    let policies = policies(&made.policies);
+    assert_eq!(policies.len(), 1);
+    assert_eq!(policies["strict"]["match"], json!({"namespaces": ["a", "b"]}));
+}
+
+/// What only some values are let be of is filled in as the policy has it, and the report says so.
+#[test]
+fn an_exception_for_some_values_fills_in_what_the_policy_fills_in() {
+    let must = |min: i64, max: i64| json!({"runAsUser": {"rule": "MustRunAs", "ranges": [{"min": min, "max": max}]}});
+    let mut objects =
+        vec![psp("strict", &must(1000, 1000), &json!({})), psp("lax", &must(1, 65535), &json!({}))];
+    objects.extend(rights("strict", &["a"]).into_iter().chain(rights("lax", &["b"])));
+    let made = imported(&objects, &options()).unwrap();
+    let told = "other value     beside others: of runAsUserRanges only some values are let be";
+    assert!(made.report.to_string().contains(told), "{}", made.report);
+}
+
+#[test]
+fn options_at_fault_are_named() {
+    let both = [psp("strict", &json!({"hostPID": false}), &json!({})), psp("open", &json!({}), &json!({}))];
+    let reserved = ImportOptions { namespaces: vec!["kube-system".to_owned()], ..options() };
+    let nobody = ImportOptions { owner: Some(String::new()), ..options() };
+    for (options, expected) in [
+        (reserved, "--namespaces: no policy may reach kube-system: leave it out"),
+        (nobody, "--owner: must be one line of at most 200 ASCII characters, and not empty"),
+    ] {
+        assert_eq!(imported(&both, &options).unwrap_err(), [expected]);
+    }
+    let long = psp(&"a".repeat(253), &json!({}), &json!({}));
+    let made = imported(&[both[0].clone(), long], &options()).unwrap();
+    assert!(made.policies.contains("imported from PSP aaa"), "{}", made.policies);
+    let of_pod =
+        imported(&[json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}})], &options());
+    let expected = "no PodSecurityPolicy is given, only psp.yaml:1: Pod \"p\": give the file that holds it";
+    assert_eq!(of_pod.unwrap_err(), [expected]);
+}
+
 /// Neither allows all that the other does: both hold.
 #[test]
 fn the_roles_of_two_policies_do_not_take_each_others_place() {
@@ -344,7 +475,15 @@ fn the_command_reads_files_and_standard_input() {
     assert!(of_input.output.contains("namespaces: [a, b]"), "{}", of_input.output);
     let wrong = run(folder.path(), &["import", "psp", "-", "--namespaces", "a,b"], "kind: Pod\n").with(2);
     assert!(wrong.errors.contains("-:1:1: expected an object with apiVersion and kind"), "{}", wrong.errors);
-    for flags in [&["--expires", "soon"][..], &["--namespace-selector", "x"], &["--namespaces", "A"]] {
+    let blank = run(folder.path(), &["import", "psp", "-", "--namespaces", "a, b"], &text).with(0);
+    assert_eq!(blank.output, of_input.output);
+    for flags in [
+        &["--expires", "soon"][..],
+        &["--expires", "2020-01-01"],
+        &["--namespace-selector", "x"],
+        &["--namespace-selector", "=x"],
+        &["--namespaces", "A"],
+    ] {
         let arguments: Vec<&str> = ["import", "psp", "-"].iter().chain(flags).copied().collect();
         run(folder.path(), &arguments, &text).with(2);
     }

@@ -184,6 +184,9 @@ pub(crate) fn generated(random: &mut Random, name: &str) -> Json {
     if spec.get("allowedCapabilities") == Some(&json!(["*"])) {
         spec.remove("requiredDropCapabilities");
     }
+    if spec.get("allowedUnsafeSysctls") == Some(&json!(["*"])) {
+        spec.remove("forbiddenSysctls");
+    }
     let mut annotations = Map::new();
     for (domain, pairs) in
         [("seccomp.security.alpha", &SECCOMP[..]), ("apparmor.security.beta", &APP_ARMOR[..])]

@@ -58,11 +58,9 @@ impl Case<'_> {
             }
             "privilegeEscalation" => {
                 let is_root = |security: &Json| {
-                    let is_privileged = security["privileged"] == true
-                        || texts(&security["capabilities"]["add"]).any(|name| name == "SYS_ADMIN");
-                    is_privileged && security["allowPrivilegeEscalation"].is_null()
+                    security["privileged"] == true && security["allowPrivilegeEscalation"].is_null()
                 };
-                self.any_container(is_root).then_some("false is not filled in beside privileged or SYS_ADMIN")
+                self.any_container(is_root).then_some("false is not filled in beside privileged")
             }
             "runAsUserRanges" => {
                 let made = &self.answer.mutated;
@@ -115,7 +113,7 @@ impl Case<'_> {
             }
             _ => return None,
         };
-        self.is_reported(control).then_some(reason)
+        self.ours.report.says_other_value(name_of(self.psp), control).then_some(reason)
     }
 
     /// Why we admit what the plugin refuses, if it is the one thing that is meant: a policy that says nothing of seccomp lets

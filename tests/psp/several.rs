@@ -153,6 +153,10 @@ fn relaxed(random: &mut Random, psp: &Json, name: &str) -> Json {
             }
         }
     }
+    // What the API does not take.
+    if spec.get("allowedUnsafeSysctls") == Some(&json!(["*"])) {
+        spec.remove("forbiddenSysctls");
+    }
     if random.percent(25) {
         spec.remove("requiredDropCapabilities");
         spec.insert("allowedCapabilities".into(), json!(["*"]));

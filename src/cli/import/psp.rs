@@ -2,13 +2,16 @@
 
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::time::SystemTime;
 
 use anyhow::{Context as _, Result, anyhow};
+use jiff::ToSpan as _;
+use jiff::civil::Date;
 
+use crate::cli::at::today;
 use crate::cli::exit_code::ALL_WELL;
 use crate::cli::sources::{OWN_NAMESPACE, SourceFile, all_of, namespace, read_paths};
-use crate::policy::SYSTEM_NAMESPACES;
+use crate::pod::{is_label_key, is_label_value};
+use crate::policy::{SYSTEM_NAMESPACES, day};
 use crate::psp::{ImportFault, ImportOptions, ImportSource, Imported, import};
 use crate::text::one_line;
 
@@ -28,7 +31,7 @@ pub(crate) struct PspArgs {
     inputs: Vec<PathBuf>,
 
     /// The namespaces in which the policies are to hold, with commas between; without it those of the RoleBindings.
-    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = namespace, conflicts_with = "namespace_selector")]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = trimmed, conflicts_with = "namespace_selector")]
     namespaces: Vec<String>,
 
     /// A label of the Namespaces in which they are to hold.
@@ -40,8 +43,8 @@ pub(crate) struct PspArgs {
     owner: Option<String>,
 
     /// The last day of exceptions, YYYY-MM-DD; without it a year from today.
-    #[arg(long, value_name = "DATE", value_parser = date)]
-    expires: Option<String>,
+    #[arg(long, value_name = "DATE", value_parser = last_day)]
+    expires: Option<Date>,
 
     /// The namespace that podgate runs in, which no policy may reach.
     #[arg(long, value_name = "NAME", env = "PODGATE_OWN_NAMESPACE", default_value = OWN_NAMESPACE, value_parser = namespace)]
@@ -82,36 +85,35 @@ impl PspArgs {
             namespaces: self.namespaces.clone(),
             namespace_selector: self.namespace_selector.clone(),
             owner: self.owner.clone(),
-            expires: self.expires.clone().unwrap_or_else(|| a_year_after(&today())),
+            expires: self.expires.unwrap_or_else(|| a_year_after(today())).to_string(),
             reserved: system.chain([self.own_namespace.clone()]).collect(),
         }
     }
 }
 
+/// Reads the name of a namespace, which may have blanks around it.
+fn trimmed(text: &str) -> Result<String, &'static str> {
+    namespace(text.trim())
+}
+
 /// Reads a label.
 fn label(text: &str) -> Result<(String, String), &'static str> {
-    let (key, value) =
-        text.split_once('=').ok_or("expected KEY=VALUE, such as podgate.dev/policy=ml-restricted")?;
-    Ok((key.to_owned(), value.to_owned()))
+    const EXPECTED: &str = "expected KEY=VALUE, such as podgate.dev/policy=ml-restricted";
+    let (key, value) = text.split_once('=').ok_or(EXPECTED)?;
+    let is_label = is_label_key(key) && is_label_value(value);
+    if is_label { Ok((key.to_owned(), value.to_owned())) } else { Err(EXPECTED) }
 }
 
-/// Reads a date.
-fn date(text: &str) -> Result<String, &'static str> {
-    let is_date = humantime::parse_rfc3339(&format!("{text}T00:00:00Z")).is_ok();
-    if is_date { Ok(text.to_owned()) } else { Err("expected a date, such as 2027-03-31") }
-}
-
-/// The day that it is, in UTC.
-fn today() -> String {
-    let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
-    now.split('T').next().unwrap_or_default().to_owned()
+/// Reads the last day of exceptions, which has not passed.
+fn last_day(text: &str) -> Result<Date, String> {
+    let last = day(text).ok_or("expected a day, as in 2027-03-31")?;
+    let today = today();
+    if last < today { Err(format!("has passed: expected {today} or a later day")) } else { Ok(last) }
 }
 
 /// The same day of the next year, or the one before it where there is none.
-fn a_year_after(day: &str) -> String {
-    let Some((year, rest)) = day.split_once('-') else { return day.to_owned() };
-    let next = year.parse::<u32>().map_or_else(|_| year.to_owned(), |year| format!("{:04}", year + 1));
-    format!("{next}-{}", if rest == "02-29" { "02-28" } else { rest })
+fn a_year_after(day: Date) -> Date {
+    day.saturating_add(1.year())
 }
 
 #[cfg(test)]
@@ -120,15 +122,20 @@ mod tests {
 
     #[test]
     fn a_year_has_an_end() {
-        for (day, expected) in
+        for (from, expected) in
             [("2026-11-29", "2027-11-29"), ("2028-02-29", "2029-02-28"), ("2027-12-31", "2028-12-31")]
         {
-            assert_eq!(a_year_after(day), expected);
-            assert_eq!(date(&a_year_after(day)).as_deref(), Ok(expected));
+            assert_eq!(a_year_after(day(from).unwrap()).to_string(), expected);
         }
-        assert_eq!(date(&a_year_after(&today())).map(|day| day.len()), Ok(10));
-        for wrong in ["", "2027", "2027-02-30", "tomorrow", "2027-1-1"] {
-            assert!(date(wrong).is_err(), "{wrong}");
+    }
+
+    #[test]
+    fn exceptions_do_not_end_before_they_begin() {
+        let today = today();
+        assert_eq!(last_day(&today.to_string()), Ok(today));
+        let yesterday = today.yesterday().unwrap().to_string();
+        for wrong in ["", "2027", "2027-02-30", "tomorrow", "2027-1-1", "2020-01-01", &yesterday] {
+            assert!(last_day(wrong).is_err(), "{wrong}");
         }
     }
 }
