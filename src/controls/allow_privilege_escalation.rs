@@ -26,7 +26,7 @@ pub(super) static CONTROL: Control = Control {
         ],
         fix: "Set `securityContext.allowPrivilegeEscalation: false` on every container. A policy with defaults fills \
                it in where it is absent; sudo then stops working in the container. The API server does not take it beside \
-               `privileged: true` or the capability SYS_ADMIN: these have to go first. Nor does it on a pod with \
+               `privileged: true` or the capability CAP_SYS_ADMIN in this spelling: these have to go first. Nor does it on a pod with \
                `os.name: windows`, which only v1.25 or later of the standard admits.",
         example: "containers:\n- name: trainer\n  securityContext:\n    allowPrivilegeEscalation: false\n",
         cel: Cel::Whole,
@@ -70,7 +70,7 @@ fn fix(at: ContainerRef<'_>, container: &Container<'_>, fills_in: bool) -> (Fix<
     let help = if obstacles.contain(Obstacles::PRIVILEGED) {
         "the API server takes no false beside privileged: true"
     } else if obstacles.contain(Obstacles::SYS_ADMIN) {
-        "the API server takes no false beside the capability SYS_ADMIN"
+        "the API server takes no false beside the capability CAP_SYS_ADMIN"
     } else {
         ""
     };

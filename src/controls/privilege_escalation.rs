@@ -31,7 +31,7 @@ pub(super) static CONTROL: Control = Control {
         ],
         fix: "Set `securityContext.allowPrivilegeEscalation: false` on every container; `fillIn: true` does so \
               where it is absent. The API server does not take it beside `privileged: true` or the capability \
-              SYS_ADMIN: these have to go first.",
+              CAP_SYS_ADMIN in this spelling: these have to go first.",
         example: "containers:\n- name: trainer\n  securityContext:\n    allowPrivilegeEscalation: false\n",
         cel: Cel::Whole,
     },

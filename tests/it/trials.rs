@@ -156,7 +156,7 @@ fn what_is_foretold_of_obstacles_holds() {
     let gate = gate(&[MADE_IN]);
     for (security, fixed) in [
         (json!({"privileged": true}), json!({})),
-        (json!({"capabilities": {"add": ["SYS_ADMIN"]}}), json!({"capabilities": {"add": []}})),
+        (json!({"capabilities": {"add": ["CAP_SYS_ADMIN"]}}), json!({"capabilities": {"add": []}})),
         (
             json!({"capabilities": {"add": ["CAP_SYS_ADMIN"]}, "privileged": true}),
             json!({"capabilities": {}}),
