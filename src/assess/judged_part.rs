@@ -7,7 +7,7 @@ use crate::policy::SecurityPolicy;
 use crate::yaml::Node;
 
 /// What says whether controls hold at all, and what is filled in.
-const OF_ALL: &str = "spec.os.name";
+const OF_ALL: [&str; 2] = ["spec.nodeSelector", "spec.os.name"];
 /// What the exceptions of a policy look at beside the fields of its controls.
 const OF_EXCEPTIONS: [&str; 3] = ["metadata.labels", "spec.serviceAccount", "spec.serviceAccountName"];
 
@@ -16,7 +16,7 @@ const OF_EXCEPTIONS: [&str; 3] = ["metadata.labels", "spec.serviceAccount", "spe
 #[must_use]
 pub fn judged_part(pod: &Node, policies: &[&SecurityPolicy]) -> Vec<u8> {
     let mut fields = fields_of(policies);
-    fields.push(OF_ALL);
+    fields.extend(OF_ALL);
     if policies.iter().any(|policy| !policy.exceptions.is_empty()) {
         fields.extend(OF_EXCEPTIONS);
     }

@@ -30,7 +30,7 @@ pub(super) fn check(
         (Err(faults), _) => SwitchState::Faulty(faults),
         (Ok(switch), Some(policies)) => {
             let Ok(now) = Timestamp::try_from(installation.now) else { return };
-            SwitchState::of(Ok(Some(switch)), policies.as_ref(), now)
+            SwitchState::of(Ok(Some(switch)), policies.as_ref(), now, false)
         }
         // What policies there are is not known, and told elsewhere.
         (Ok(_), None) => return,

@@ -9,7 +9,7 @@ use crate::evaluate::disposition::Disposition;
 use crate::evaluate::excepted::{Excepted, ExceptionInDoubt};
 use crate::evaluate::message::LONGEST_WARNING;
 use crate::evaluate::verdict::{Judged, Verdict};
-use crate::policy::{EXCEPTION_GROUP, EXCEPTION_RESOURCE, Exception, Standing, USE_EXCEPTION};
+use crate::policy::{Actions, EXCEPTION_GROUP, EXCEPTION_RESOURCE, Exception, Standing, USE_EXCEPTION};
 use crate::text::{Printable, PrintableKey, counted, cut};
 
 /// Most exceptions that a refusal names: a policy may have a thousand.
@@ -66,25 +66,48 @@ impl<'p> Verdict<'p> {
     #[must_use]
     pub fn ending_warnings(&self) -> Vec<String> {
         let Some(today) = self.checked.origin.today else { return Vec::new() };
-        let ending = self.used_exceptions();
-        let ending = ending.iter().filter_map(|(exception, _)| ending_warning(exception, today));
-        ending.collect()
+        // Who is told nothing of what is found is told nothing of what spares him that.
+        let is_told = |excepted: &&Excepted<'_>| excepted.active.actions.deny || excepted.active.actions.warn;
+        let mut warnings: Vec<String> = Vec::new();
+        for excepted in self.excepted.iter().filter(is_told) {
+            let warning = ending_warning(excepted.exception, today);
+            warnings.extend(warning.filter(|warning| !warnings.contains(warning)));
+        }
+        warnings
+    }
+
+    /// A warning for each exception that is about what a pod is, or would be, refused for, and does not hold.
+    pub(super) fn failed_warnings(&self) -> Vec<String> {
+        let is_told = |actions: Actions| actions.deny || actions.warn;
+        let failed = self.failed(is_told);
+        let account = PrintableKey(self.checked.origin.account_of(self.checked.pod)).to_string();
+        let why_not = |(exception, standing): &(&Exception, Standing<'_>)| {
+            let Exception { name, owner, expires, .. } = exception;
+            let text = match standing {
+                Standing::Holds => return None,
+                Standing::Ended => format!("exception {name} ended on {expires}: ask {owner}"),
+                Standing::Undated => format!("whether exception {name} holds is not known without a date"),
+                Standing::NotGranted => {
+                    format!(
+                        "exception {name} is for accounts that may use it, {account} may not: ask {owner}"
+                    )
+                }
+                Standing::GrantUnknown(_) => {
+                    format!("exception {name} may hold: whether {account} may use it is not known")
+                }
+                Standing::ControllerUnknown => {
+                    format!("exception {name} may hold: which controller makes the pods is not known")
+                }
+            };
+            Some(cut(format!("podgate: {text}"), LONGEST_WARNING))
+        };
+        failed.iter().take(MOST_NAMED).filter_map(why_not).collect()
     }
 
     /// A line for each exception that is about what the pod is refused for, and does not hold.
     #[must_use]
     pub fn failed_exceptions(&self) -> Vec<String> {
-        let mut failed: Vec<(&'p Exception, Standing<'p>)> = Vec::new();
-        let denying = self.controls().filter(|(_, control)| control.active.actions.deny && control.remains());
-        for (_, control) in denying {
-            control.active.check_failed_exceptions(self.checked, |exception, standing| {
-                if !failed.iter().any(|(known, _)| std::ptr::eq(*known, exception)) {
-                    failed.push((exception, standing));
-                }
-            });
-        }
-        // What has ended was in use; what is not granted may be meant for others.
-        failed.sort_by_key(|(_, standing)| *standing == Standing::NotGranted);
+        let failed = self.failed(|actions| actions.deny);
         let more = failed.len().saturating_sub(MOST_NAMED);
         let named = failed.iter().take(MOST_NAMED);
         let mut lines: Vec<String> =
@@ -93,6 +116,23 @@ impl<'p> Verdict<'p> {
             lines.push(format!("{} besides would allow some of it", counted(more, "exception")));
         }
         lines
+    }
+
+    /// The exceptions that are about what remains of controls with such actions, and do not hold, with why.
+    fn failed(&self, is_meant: impl Fn(Actions) -> bool) -> Vec<(&'p Exception, Standing<'p>)> {
+        let mut failed: Vec<(&'p Exception, Standing<'p>)> = Vec::new();
+        let meant =
+            self.controls().filter(|(_, control)| is_meant(control.active.actions) && control.remains());
+        for (_, control) in meant {
+            control.active.check_failed_exceptions(self.checked, |exception, standing| {
+                if !failed.iter().any(|(known, _)| std::ptr::eq(*known, exception)) {
+                    failed.push((exception, standing));
+                }
+            });
+        }
+        // What has ended was in use; what is not granted may be meant for others.
+        failed.sort_by_key(|(_, standing)| *standing == Standing::NotGranted);
+        failed
     }
 
     fn why_not(&self, exception: &Exception, standing: Standing<'_>) -> Option<String> {

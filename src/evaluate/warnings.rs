@@ -81,6 +81,7 @@ impl<'p> Verdict<'p> {
         if more > 0 {
             warnings.push(format!("podgate: and {more} more violations [{code}]"));
         }
+        warnings.extend(self.failed_warnings());
         // Those that the warnings name come first: the reader is sent to them.
         let named = wanted.iter().map(|(_, judged)| judged.policy);
         let policies = distinct(named.chain(controls().map(|(policy, _)| policy)));

@@ -13,7 +13,7 @@ use crate::policy::document::{DocumentReader, ONE_LINE, is_one_line, path};
 use crate::policy::exception::{Condition, ContainerScope, ExceptedValue, Exception};
 use crate::policy::rule::Rule;
 use crate::policy::written_exception::{GrantedBy, WrittenCondition, WrittenContainers, WrittenException};
-use crate::text::{either, not_ascii};
+use crate::text::{either, not_ascii, quoted};
 
 /// Most exceptions of one policy: each is asked about what pods are found to break.
 const MOST_EXCEPTIONS: usize = 1000;
@@ -183,8 +183,11 @@ impl DocumentReader<'_> {
     fn last_day(&mut self, text: &str, at: &Path<'_>) -> Option<Date> {
         let date = day(text);
         if date.is_none() {
-            let message =
-                format!("must be the last day on which it holds, as in 2027-03-31{}", not_ascii(text));
+            let message = format!(
+                "must be the last day on which it holds, as in 2027-03-31, found {}{}",
+                quoted(text),
+                not_ascii(text)
+            );
             self.fault(&at.clone().key("expires"), message);
         }
         date

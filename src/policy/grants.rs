@@ -91,7 +91,8 @@ fn exceptions_of(rule: RoleRule<'_>) -> Vec<Box<str>> {
     match (is_meant, names.is_empty()) {
         (false, _) => Vec::new(),
         (true, true) => vec![EVERY.into()],
-        (true, false) => names.into_iter().map(Into::into).collect(),
+        // Among names RBAC knows no `*`: it would be an exception that is called so.
+        (true, false) => names.into_iter().filter(|name| *name != EVERY).map(Into::into).collect(),
     }
 }
 
@@ -135,6 +136,7 @@ mod tests {
             ("team", "team", false, rule(RIGHT, &[]), Some(true)),
             ("team", "team", false, rule((["*"], ["*"], ["*"]), &[]), Some(true)),
             ("team", "team", false, rule(RIGHT, &["other"]), Some(false)),
+            ("team", "team", false, rule(RIGHT, &["*"]), Some(false)),
             (
                 "team",
                 "team",

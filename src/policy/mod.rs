@@ -66,6 +66,7 @@ pub use bindings::{
 };
 pub use built_in::BUILT_IN;
 pub use common::day;
+pub use document::{ONE_LINE, is_one_line};
 pub use error::PolicyError;
 pub use exception::{EXCEPTION_GROUP, EXCEPTION_RESOURCE, Exception, Standing, USE_EXCEPTION};
 pub use exemption::{ExemptBy, PolicyExemptions};
@@ -89,7 +90,9 @@ pub use rule::{ActiveControl, Rule, RuleSource};
 pub use scope::Scope;
 pub use selector::{Selector, is_namespace};
 pub use snapshot::Snapshot;
-pub use switch::{LONGEST_SWITCH, PolicySwitch, SWITCH_CONFIG_MAP, SWITCH_KEY, SwitchState};
+pub use switch::{
+    LONGEST_SWITCH, LONGEST_SWITCH_TEXT, PolicySwitch, SWITCH_CONFIG_MAP, SWITCH_KEY, SwitchState,
+};
 
 pub(crate) use file::yaml_fault;
 pub(crate) use kind::API_VERSION;

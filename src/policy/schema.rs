@@ -279,7 +279,9 @@ fn where_listed(path: &[Step<'_>]) -> String {
     let keys: Vec<&str> = path.iter().filter_map(Step::as_key).collect();
     match *keys.as_slice() {
         ["spec", "controls", control, ..] => format!("podgate explain {control} lists them all"),
-        ["spec", "controls"] | ["spec", "standard", "except"] => "podgate explain lists them all".to_owned(),
+        ["spec", "controls"] | ["spec", "standard", "except"] | ["spec", "exceptions", "controls"] => {
+            "podgate explain lists them all".to_owned()
+        }
         _ => "docs/policies.md lists them all".to_owned(),
     }
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, Unit};
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde_json::Value;
@@ -30,7 +30,7 @@ pub const SWITCH_KEY: &str = "switch";
 /// How far ahead the end of a switch may be: over a holiday, and not for ever.
 pub const LONGEST_SWITCH: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// Longest text of a switch, in bytes.
-const LONGEST_TEXT: usize = 16 * 1024;
+pub const LONGEST_SWITCH_TEXT: usize = 16 * 1024;
 /// Longest note about a policy that is switched.
 const LONGEST_NOTE: usize = 400;
 /// What stands for every SecurityPolicy.
@@ -85,18 +85,20 @@ pub enum SwitchState {
 }
 
 impl SwitchState {
-    /// What is to be done about what was read of a switch, by these policies and at this time.
+    /// What is to be done about what was read of a switch, by these policies and at this time. One that is in force already stays
+    /// so when one of its policies is taken away: that must not bring the others back.
     #[must_use]
     pub fn of(
         read: Result<Option<PolicySwitch>, Vec<PolicyError>>,
         policies: &PolicySet,
         now: Timestamp,
+        is_in_force: bool,
     ) -> Self {
         match read {
             Err(faults) => Self::Faulty(faults),
             Ok(None) => Self::Off,
             Ok(Some(switch)) => {
-                let faults = switch.faults(policies, now);
+                let faults = switch.faults(policies, now, is_in_force);
                 if !faults.is_empty() {
                     Self::Faulty(faults)
                 } else if switch.until <= now {
@@ -116,7 +118,7 @@ impl PolicySwitch {
     /// Everything that is wrong with it, whatever the time and the policies are.
     pub fn read(file: &str, text: &str) -> Result<Self, Vec<PolicyError>> {
         let whole = |message: &str| vec![PolicyError::new(file, 1, 1, message)];
-        if text.len() > LONGEST_TEXT {
+        if text.len() > LONGEST_SWITCH_TEXT {
             return Err(whole("a switch is shorter than 16 KiB"));
         }
         let mut documents = yaml::read(text).into_iter();
@@ -158,14 +160,15 @@ impl PolicySwitch {
     }
 
     /// What is wrong with it by these policies and at this time. That its end has come is no fault.
-    fn faults(&self, policies: &PolicySet, now: Timestamp) -> Vec<PolicyError> {
+    fn faults(&self, policies: &PolicySet, now: Timestamp, is_in_force: bool) -> Vec<PolicyError> {
         let fault = |at: Span, message: String| PolicyError::new(&self.file, at.line, at.column, message);
         let mut faults = Vec::new();
         if self.until.duration_since(now) > LONGEST_SWITCH {
-            let latest = now
-                .checked_add(LONGEST_SWITCH)
-                .map_or(String::new(), |latest| format!(", which is {latest} now"));
-            faults.push(fault(self.until_at, format!("until: at most 7 days ahead{latest}")));
+            let seconds = |time: Timestamp| time.round(Unit::Second).unwrap_or(time);
+            let latest = now.checked_add(LONGEST_SWITCH).map(seconds);
+            let latest = latest.map_or(String::new(), |latest| format!(", which is {latest} now"));
+            let message = format!("until: at most 7 days ahead{latest}, found {}", self.end());
+            faults.push(fault(self.until_at, message));
         }
         if policies.pod_security.is_some() {
             let message = "policies: a PodSecurityConfiguration has no mode: change the labels of namespaces";
@@ -174,6 +177,9 @@ impl PolicySwitch {
             faults.push(fault(self.policies_at, "policies: there is no SecurityPolicy".to_owned()));
         }
         let known = || policies.security.iter().map(|policy| policy.name.as_ref());
+        if is_in_force && known().any(|name| self.has(name)) {
+            return faults;
+        }
         for (name, at) in self.names.iter().flatten() {
             if known().any(|known| known == name) {
                 continue;
@@ -324,7 +330,7 @@ mod tests {
     /// In a word what is done about a switch, or what is wrong with it.
     fn state(text: &str, now: &str) -> Vec<String> {
         let read = PolicySwitch::read("s.yaml", text).map(Some);
-        match SwitchState::of(read, &built_in(), at(now)) {
+        match SwitchState::of(read, &built_in(), at(now), false) {
             SwitchState::Off => vec!["off".to_owned()],
             SwitchState::InForce(_) => vec!["in force".to_owned()],
             SwitchState::Ended(_) => vec!["ended".to_owned()],
@@ -342,7 +348,7 @@ mod tests {
             ("2028-03-31T18:00:00Z", "ended"),
             (
                 "2027-03-24T17:59:59Z",
-                "s.yaml:2:8: until: at most 7 days ahead, which is 2027-03-31T17:59:59Z now",
+                "s.yaml:2:8: until: at most 7 days ahead, which is 2027-03-31T17:59:59Z now, found 2027-03-31T18:00:00Z",
             ),
         ] {
             assert_eq!(state(GOOD, now), [expected], "{now}");
@@ -398,7 +404,7 @@ mod tests {
                     "s.yaml:4:1: owners: unknown key \"owners\", did you mean \"owner\"?",
                 ],
             ),
-            (&"x".repeat(LONGEST_TEXT + 1), &["s.yaml:1:1: a switch is shorter than 16 KiB"]),
+            (&"x".repeat(LONGEST_SWITCH_TEXT + 1), &["s.yaml:1:1: a switch is shorter than 16 KiB"]),
         ] {
             assert_eq!(state(text, now), expected, "{text:.200}");
         }

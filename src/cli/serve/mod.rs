@@ -36,6 +36,9 @@ use in_force::PoliciesInForce;
 use policies::{follow_policies, show_policies, warn_of_unguarded};
 use switch::{SharedReviewer, SwitchedPolicies, follow_file};
 
+/// How long files that are still being read are waited for at the end.
+const LAST_READS: Duration = Duration::from_secs(1);
+
 /// Serve the webhooks.
 ///
 /// POST /validate and POST /mutate over HTTPS; /livez, /readyz and /metrics over plain HTTP on a port of
@@ -100,8 +103,10 @@ impl ServeArgs {
         let log = self.log.start(metrics.log_lines_lost()).context("cannot start the log")?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         runtime.spawn(log.report_every_second());
-        let outcome = runtime.block_on(self.serve((sources, reviewer), certificate, metrics, output))?;
-        Ok(match outcome {
+        let outcome = runtime.block_on(self.serve((sources, reviewer), certificate, metrics, output));
+        // A file that somebody made a pipe may keep a reader for ever, and must not keep the process.
+        runtime.shutdown_timeout(LAST_READS);
+        Ok(match outcome? {
             ShutdownOutcome::Drained => ALL_WELL,
             ShutdownOutcome::Cut { .. } | ShutdownOutcome::Aborted => REFUSED,
         })

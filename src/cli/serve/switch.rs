@@ -3,8 +3,9 @@
 //! The reviewer is made anew from the texts of the policies whenever these, the switch, or what the clock makes of it change, all
 //! under one lock, so that neither a reload nor the switch can bring back what the other has replaced.
 
-use std::io;
-use std::path::PathBuf;
+use std::fs;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use crate::admission::Reviewer;
 use crate::cli::sources::Sources;
 use crate::cluster::ConfigMapContent;
-use crate::policy::{PolicyError, PolicySwitch, SwitchState};
+use crate::policy::{LONGEST_SWITCH_TEXT, PolicyError, PolicySwitch, SwitchState};
 use crate::server::Metrics;
 use crate::text::joined;
 
@@ -71,9 +72,12 @@ impl SwitchedPolicies {
     pub(super) fn put_sources(&self, sources: Sources, now: Timestamp) -> Result<Arc<Reviewer>> {
         let mut served = self.served.lock().unwrap_or_else(PoisonError::into_inner);
         let before = std::mem::replace(&mut served.sources, sources);
+        if let Err(error) = self.renew(&mut served, now) {
+            served.sources = before;
+            return Err(error);
+        }
         // Whatever it now is, it is told.
         served.told = None;
-        self.renew(&mut served, now).inspect_err(|_| served.sources = before)?;
         Ok(self.review.load_full())
     }
 
@@ -102,10 +106,11 @@ impl SwitchedPolicies {
 
     /// Makes the reviewer by the sources and what is to be done about the switch now.
     fn renew(&self, served: &mut Served, now: Timestamp) -> Result<()> {
+        let is_in_force = matches!((&served.state, &served.read), (SwitchState::InForce(known), Ok(Some(read))) if known == read);
         let mut state = SwitchState::Off;
         let mut switched: Vec<Arc<str>> = Vec::new();
         let reviewer = served.sources.reviewer_by(|policies| {
-            state = SwitchState::of(served.read.clone(), &policies, now);
+            state = SwitchState::of(served.read.clone(), &policies, now, is_in_force);
             let SwitchState::InForce(switch) = &state else { return policies };
             let names = policies.security.iter().map(|policy| &policy.name);
             switched = names.filter(|name| switch.has(name)).cloned().collect();
@@ -232,9 +237,9 @@ pub(super) async fn follow_file(path: PathBuf, read: watch::Sender<ReadSwitch>) 
     }
 }
 
-fn read_file(path: &std::path::Path) -> ReadSwitch {
+fn read_file(path: &Path) -> ReadSwitch {
     let name = path.display().to_string();
-    match std::fs::read_to_string(path) {
+    match read_bounded(path) {
         Ok(text) => PolicySwitch::read(&name, &text).map(Some),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(vec![PolicyError {
@@ -246,9 +251,19 @@ fn read_file(path: &std::path::Path) -> ReadSwitch {
     }
 }
 
+/// As much of a file as a switch may be long, and a byte more. What is no file (a device, a pipe) might never end, or never begin.
+fn read_bounded(path: &Path) -> io::Result<String> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    let mut text = String::new();
+    let most = u64::try_from(LONGEST_SWITCH_TEXT).unwrap_or(u64::MAX).saturating_add(1);
+    fs::File::open(path)?.take(most).read_to_string(&mut text)?;
+    Ok(text)
+}
+
 #[cfg(test)]
 mod tests {
-    use std::fs;
 
     use clap::Parser;
     use tempfile::TempDir;
@@ -408,6 +423,43 @@ mod tests {
         // It no longer names a policy that is there.
         assert!(put(&POLICY.replace("name: p", "name: r")));
         assert_eq!(world.answer(), (403, None));
+    }
+
+    /// Whoever takes a policy away in an incident does not bring back another one.
+    #[test]
+    fn a_switch_in_force_outlives_one_of_its_policies() {
+        let world = World::new();
+        let put = |text: &str| {
+            fs::write(world.folder.path().join("p.yaml"), text).unwrap();
+            world.policies.put_sources(World::sources(&world.folder), Timestamp::UNIX_EPOCH).unwrap();
+        };
+        let other = POLICY.replace("name: p", "name: q").replace("[team]", "[other]");
+        let both = switch("[p, q]", "1970-01-02T00:00:00Z");
+        put(&[POLICY, "---\n", &other].concat());
+        world.policies.put_switch(&both, Timestamp::UNIX_EPOCH);
+        assert_eq!(world.answer().0, 200);
+        put(POLICY);
+        assert_eq!(world.answer(), (200, note("1970-01-02T00:00:00Z")));
+        assert_eq!(world.metric("podgate_switch_faulty").as_deref(), Some("0"));
+        // Who writes one anew names what is there.
+        world.policies.put_switch(&Ok(None), Timestamp::UNIX_EPOCH);
+        world.policies.put_switch(&both, Timestamp::UNIX_EPOCH);
+        assert_eq!(world.answer(), (403, None));
+    }
+
+    #[test]
+    fn what_is_no_file_or_too_long_is_a_fault_and_is_not_read_for_ever() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("s");
+        let fault = |path: &Path| read_file(path).unwrap_err()[0].message.clone();
+        assert_eq!(fault(folder.path()), "cannot be read: it is no regular file");
+        assert_eq!(fault(Path::new("/dev/zero")), "cannot be read: it is no regular file");
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        assert_eq!(fault(&path), "cannot be read: it is no regular file");
+        fs::remove_file(&path).unwrap();
+        // A file of a terabyte that takes no room.
+        fs::File::create(&path).unwrap().set_len(1 << 40).unwrap();
+        assert_eq!(fault(&path), "a switch is shorter than 16 KiB");
     }
 
     #[tokio::test(start_paused = true)]

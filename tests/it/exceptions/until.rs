@@ -1,8 +1,11 @@
 //! An exception ends: it warns before, and afterwards it refuses and says so.
 
-use serde_json::json;
+use podgate::admission::Webhook;
+use podgate::policy::LookupAnswer;
+use serde_json::{Value as Json, json};
 
-use super::{adding, judged, policy, refusal, reviewer};
+use super::{LAST_DAY, adding, answer_with, judged, policy, policy_with, refusal, review, reviewer};
+use crate::reviews::well_formed;
 
 const MEMLOCK: &str = "{controls: [capabilities_restricted], values: [IPC_LOCK]}";
 
@@ -41,4 +44,40 @@ fn many_that_have_ended_are_not_all_named() {
     let refused = refusal(&judged(&reviewer(&policy(&exceptions)), "2027-04-01", &adding(&["IPC_LOCK"])));
     assert_eq!(refused.matches("has ended").count(), 4, "{refused}");
     assert!(refused.contains("6 exceptions besides would allow some of it"), "{refused}");
+}
+
+/// Who is told nothing of what is found is told nothing of what spares him that, either.
+#[test]
+fn a_policy_that_only_notes_warns_of_no_end() {
+    for (mode, count) in [("Enforce", 1), ("Warn", 1), ("Audit", 0)] {
+        let policy = policy_with(&format!("  mode: {mode}\n"), &[MEMLOCK]);
+        let response = judged(&reviewer(&policy), LAST_DAY, &adding(&["IPC_LOCK"]));
+        let warnings = response["warnings"].as_array().map_or(0, Vec::len);
+        assert_eq!((&response["allowed"], warnings), (&true.into(), count), "{mode} {response}");
+    }
+}
+
+/// What is only warned of is explained as what is refused.
+#[test]
+fn warnings_say_why_an_exception_does_not_hold() {
+    let granted = MEMLOCK.replace('}', ", grantedBy: rbac}");
+    for (exception, day, expected) in [
+        (MEMLOCK, "2027-04-01", Some("podgate: exception e0 ended on 2027-03-31: ask ask-me")),
+        (
+            &granted,
+            LAST_DAY,
+            Some("podgate: exception e0 is for accounts that may use it, default may not: ask ask-me"),
+        ),
+        (MEMLOCK, "2027-01-01", None),
+    ] {
+        let body = review(&adding(&["IPC_LOCK"]));
+        let reviewer = reviewer(&policy_with("  mode: Warn\n", &[exception]));
+        let answer =
+            answer_with(&reviewer, (Webhook::Validate, day), &body, |_| Ok(LookupAnswer::Grants(Vec::new())));
+        let response = well_formed("warned", Webhook::Validate, "u", &answer.body);
+        let warnings: Vec<&str> =
+            response["warnings"].as_array().into_iter().flatten().filter_map(Json::as_str).collect();
+        let about: Vec<&&str> = warnings.iter().filter(|warning| warning.contains("exception e0")).collect();
+        assert_eq!(about, expected.iter().collect::<Vec<_>>(), "{warnings:?}");
+    }
 }

@@ -61,7 +61,7 @@ impl ExceptionCheck {
     pub(super) fn by_objects(&self, seen: &UsedByObjects) -> Vec<String> {
         let mut warnings = Vec::new();
         for exception in self.in_force() {
-            if !seen.used.contains(&exception.name) {
+            if seen.pods > 0 && !seen.used.contains(&exception.name) {
                 let text =
                     format!("is used by no pod among the objects: take it out, or ask {}", exception.owner);
                 warnings.push(self.warning(exception, &text));
