@@ -11,7 +11,7 @@ mod injected;
 mod judged_part;
 mod unknown;
 
-use crate::controls::{Control, PodOrigin};
+use crate::controls::{Control, Grants, MissingRole, PodOrigin};
 use crate::evaluate::{Context, Disposition, ExceptionInDoubt, Verdict, evaluate_whole};
 use crate::finding::{Finding, Found, Subject};
 use crate::json::Reader;
@@ -205,11 +205,8 @@ impl<'v> Assessed<'v, '_> {
                 let entry = at(format!("{text}: the exception {name} is for those of some alone"));
                 Unresolved { is_known: true, ..entry }
             } else {
-                let account = Printable(origin.account_of(self.pod));
-                let text = format!(
-                    "needs the Roles and RoleBindings of {account}: whether it may use the exception {name}"
-                );
-                at(text).about("RoleBinding", "")
+                let entry = at(needed_for_grant(origin, origin.account_of(self.pod), name));
+                entry.about("RoleBinding", "")
             });
         }
     }
@@ -240,6 +237,27 @@ impl<'v> Assessed<'v, '_> {
         (entry.line, entry.column) = (path.span.line, path.span.column);
         self.unresolved.push(entry);
     }
+}
+
+/// What is needed to tell whether an account may use an exception.
+fn needed_for_grant(origin: PodOrigin<'_>, account: &str, exception: &str) -> String {
+    let missing = match origin.grants {
+        Grants::ToldBy(source) => source.missing_role(origin.namespace, account),
+        Grants::Known(_) | Grants::Unknown(_) => None,
+    };
+    let account = Printable(account);
+    let needed = match missing {
+        Some(MissingRole { namespace, binding, kind, role }) if !role.is_empty() => {
+            let of = if namespace.is_empty() { "ClusterRoleBinding" } else { "RoleBinding" };
+            format!(
+                "the {kind} {}, which the {of} {} names for {account}",
+                Printable(role),
+                Printable(binding)
+            )
+        }
+        Some(_) | None => format!("the Roles and RoleBindings of {account}"),
+    };
+    format!("needs {needed}: whether it may use the exception {exception}")
 }
 
 /// Which findings are open.

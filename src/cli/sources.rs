@@ -32,7 +32,7 @@ pub(crate) struct SourceArgs {
     #[arg(long = "policy", value_name = "PATH", env = "PODGATE_POLICY", value_delimiter = ',')]
     policies: Vec<PathBuf>,
 
-    /// File or folder with cluster objects that a verdict may need: Namespaces, ServiceAccounts, Pods, and what others take their pods from, as runtimes; repeat it for more.
+    /// File or folder with cluster objects that a verdict may need: Namespaces, ServiceAccounts, Roles and their bindings, Pods, and what others take their pods from, as runtimes; repeat it for more.
     #[arg(long, value_name = "PATH", env = "PODGATE_OBJECTS", value_delimiter = ',')]
     objects: Vec<PathBuf>,
 

@@ -71,6 +71,22 @@ pub enum Grants<'p> {
 pub trait GrantSource: Debug {
     /// Whether a service account may use an exception in its namespace; `None` where that cannot be told.
     fn may_use(&self, namespace: &str, account: &str, exception: &Arc<str>) -> Option<bool>;
+
+    /// Why that cannot be told, if something that is missing can be named.
+    fn missing_role(&self, namespace: &str, account: &str) -> Option<MissingRole<'_>>;
+}
+
+/// A role that is not known, and the binding that names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MissingRole<'s> {
+    /// The namespace of the binding; empty for that of a ClusterRoleBinding.
+    pub namespace: &'s str,
+    /// The binding.
+    pub binding: &'s str,
+    /// `Role` or `ClusterRole`.
+    pub kind: &'static str,
+    /// The role; empty where the binding names none that could be followed.
+    pub role: &'s str,
 }
 
 impl Default for Grants<'_> {

@@ -94,7 +94,7 @@ mod volume_types;
 mod windows;
 mod windows_host_process;
 
-pub use checked_pod::{AccountSource, CheckedPod, GrantSource, Grants, PodOrigin, RunAs};
+pub use checked_pod::{AccountSource, CheckedPod, GrantSource, Grants, MissingRole, PodOrigin, RunAs};
 pub use control::{
     Cel, Check, CheckFn, Configured, Control, Doc, FoundValue, Origin, ParameterError, Parameters, Revision,
     Violation,

@@ -111,7 +111,7 @@ pub enum BindingKind {
 }
 
 /// The name of a binding: its namespace, which is empty for a ClusterRoleBinding, and its own.
-type BindingName = (Box<str>, Box<str>);
+pub(super) type BindingName = (Box<str>, Box<str>);
 
 /// The exceptions that each role lets whoever has it use, by the role's namespace (empty for a ClusterRole) and name.
 type ExceptionsOfRoles = HashMap<(Box<str>, Box<str>), Vec<Box<str>>>;

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::policy::bindings::{Binding, Bindings, CLUSTER_ADMIN, EVERY, RoleRule, UNKNOWN_NAMESPACE};
+use crate::controls::MissingRole;
+use crate::policy::bindings::{
+    Binding, BindingName, Bindings, CLUSTER_ADMIN, CLUSTER_ROLE, EVERY, RoleRule, UNKNOWN_NAMESPACE,
+};
 use crate::policy::exception::{EXCEPTION_GROUP, EXCEPTION_RESOURCE, USE_EXCEPTION};
 
 impl Bindings {
@@ -33,12 +36,7 @@ impl Bindings {
     #[must_use]
     pub fn may_use_exception(&self, namespace: &str, account: &str, exception: &str) -> Option<bool> {
         let mut is_certain = self.knows_bindings();
-        let may_hold = |of: &str| of.is_empty() || of == namespace || of == UNKNOWN_NAMESPACE;
-        let own = self
-            .bindings
-            .iter()
-            .filter(|((of, _), binding)| may_hold(of) && binding.names(namespace, account));
-        for ((of, _), binding) in own {
+        for ((of, _), binding) in self.bindings_of(namespace, account) {
             match self.grants(of, binding, exception) {
                 Some(true) if of.as_ref() != UNKNOWN_NAMESPACE => return Some(true),
                 Some(false) => {}
@@ -46,6 +44,34 @@ impl Bindings {
             }
         }
         is_certain.then_some(false)
+    }
+
+    /// The first role that a binding of a service account names and that is not known.
+    pub(super) fn missing_role(&self, namespace: &str, account: &str) -> Option<MissingRole<'_>> {
+        let unknown = |((of, _), binding): &(&BindingName, &Arc<Binding>)| {
+            // Of a binding whose namespace is not known it is that which is missing.
+            of.as_ref() != UNKNOWN_NAMESPACE
+                && binding.cluster_role.as_deref() != Some(CLUSTER_ADMIN)
+                && self.exceptions_of(of, binding).is_none()
+        };
+        let ((of, name), binding) = self.bindings_of(namespace, account).find(unknown)?;
+        let (kind, role) = match (&binding.cluster_role, &binding.role) {
+            (Some(role), _) => (CLUSTER_ROLE, role.as_ref()),
+            (None, role) => ("Role", role.as_deref().unwrap_or_default()),
+        };
+        Some(MissingRole { namespace: of, binding: name, kind, role })
+    }
+
+    /// The bindings that may hold for a service account in its namespace.
+    fn bindings_of<'b>(
+        &'b self,
+        namespace: &str,
+        account: &str,
+    ) -> impl Iterator<Item = (&'b BindingName, &'b Arc<Binding>)> {
+        let may_hold = move |of: &str| of.is_empty() || of == namespace || of == UNKNOWN_NAMESPACE;
+        self.bindings
+            .iter()
+            .filter(move |((of, _), binding)| may_hold(of) && binding.names(namespace, account))
     }
 
     /// Whether any binding lets any service account use an exception; `None` where that cannot be told.

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use crate::controls::GrantSource;
+use crate::controls::{GrantSource, MissingRole};
 use crate::identity::ServiceAccount;
 use crate::identity::aad_pod_identity::PodIdentities;
 use crate::policy::bindings::Bindings;
@@ -213,6 +213,10 @@ impl Snapshot {
 impl GrantSource for Snapshot {
     fn may_use(&self, namespace: &str, account: &str, exception: &Arc<str>) -> Option<bool> {
         self.bindings.may_use_exception(namespace, account, exception)
+    }
+
+    fn missing_role(&self, namespace: &str, account: &str) -> Option<MissingRole<'_>> {
+        self.bindings.missing_role(namespace, account)
     }
 }
 

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use anyhow::{Result, bail};
 
-use crate::policy::Labels;
+use crate::policy::{Labels, PackedLabels, PolicySet};
 
 /// The namespace that it knows, with the label of the built-in policy.
 pub(super) const NAMESPACE: &str = "ml-team-a";
@@ -45,8 +45,19 @@ pub(super) fn use_loopback(flag: &str, address: &mut SocketAddr) -> Result<()> {
     Ok(())
 }
 
+/// Whether any policy holds in the namespace that it knows.
+pub(super) fn is_judged(policies: &PolicySet) -> bool {
+    let labels = PackedLabels::from(labels());
+    policies.pod_security.is_some() || policies.security_for(NAMESPACE, Some(&labels)).next().is_some()
+}
+
 /// Prints where it serves, and what to try.
-pub(super) fn print_banner(address: SocketAddr, admin: SocketAddr, output: &mut impl Write) -> Result<()> {
+pub(super) fn print_banner(
+    address: SocketAddr,
+    admin: SocketAddr,
+    is_judged: bool,
+    output: &mut impl Write,
+) -> Result<()> {
     let curl = |path: &str, review: &str| {
         format!("curl -sk https://{address}/{path} -H 'Content-Type: application/json' -d '{review}'")
     };
@@ -60,6 +71,13 @@ pub(super) fn print_banner(address: SocketAddr, admin: SocketAddr, output: &mut 
         curl("validate", REFUSED),
         curl("mutate", REPAIRED),
     )?;
+    if !is_judged {
+        writeln!(
+            output,
+            "But none of the policies holds in {NAMESPACE}, the namespace of these pods: both are let be. Let a policy match it, by its \
+             name or by the label podgate.dev/policy: ml-restricted.\n"
+        )?;
+    }
     output.flush()?;
     Ok(())
 }
@@ -67,6 +85,29 @@ pub(super) fn print_banner(address: SocketAddr, admin: SocketAddr, output: &mut 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::{Policies, read_file};
+
+    #[test]
+    fn who_tries_a_policy_of_another_namespace_is_told() {
+        for (scope, expected) in [
+            ("namespaces: [ml-team-a]", true),
+            ("namespaceSelector: {matchLabels: {podgate.dev/policy: ml-restricted}}", true),
+            ("namespaces: [other]", false),
+        ] {
+            let text = format!(
+                "apiVersion: podgate.dev/v1alpha1\nkind: SecurityPolicy\nmetadata: {{name: p}}\n\
+                 spec: {{match: {{{scope}}}, standard: {{enforce: baseline}}}}\n"
+            );
+            let mut policies = Policies::new(Vec::new());
+            read_file("p", &text, &mut policies);
+            let is_judged = is_judged(&policies.finish().unwrap());
+            let mut output = Vec::new();
+            let address: SocketAddr = "127.0.0.1:8443".parse().unwrap();
+            print_banner(address, address, is_judged, &mut output).unwrap();
+            let banner = String::from_utf8(output).unwrap();
+            assert_eq!((is_judged, !banner.contains("none of the policies holds")), (expected, expected));
+        }
+    }
 
     #[test]
     fn only_loopback_is_served() {

@@ -210,6 +210,7 @@ impl ServeArgs {
         PoliciesInForce::of(&sources).log_start(namespaces, self.server.log_reviews);
         warn_of_unguarded(&reviewer, &self.guarded_labels);
         let health = Health::default();
+        let is_tried = dev::is_judged(reviewer.policies());
         let every = self.server.reload_interval;
         let counted = match &connection {
             Some(_) => Some(metrics.cluster().context("cannot set up the metrics")?),
@@ -240,7 +241,7 @@ impl ServeArgs {
         tokio::spawn(follow_policies(sources, policies, metrics, self.guarded_labels).run(every));
         tracing::info!(listen = %server.address(), admin = %server.admin_address(), "serving");
         if self.dev {
-            dev::print_banner(server.address(), server.admin_address(), output)?;
+            dev::print_banner(server.address(), server.admin_address(), is_tried, output)?;
         }
         let outcome = server.run(shutdown).await;
         if let (Some(connection), true) = (&connection, is_managed) {
