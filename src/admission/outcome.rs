@@ -10,7 +10,7 @@ use crate::admission::cluster_view::NamespaceState;
 use crate::admission::decision::{Decision, Operation};
 use crate::admission::error::ReviewError;
 use crate::admission::request::{ObjectField, Request};
-use crate::controls::{Grants, PodOrigin};
+use crate::controls::{Grants, Groups, PodOrigin};
 use crate::evaluate::{
     Context, ControlFindings, ExistingPod, Judged, Refusal, RuleViolations, Subject, Verdict, note,
 };
@@ -52,6 +52,7 @@ pub(super) fn origin_of_new<'t>(
         namespace: &request.namespace,
         annotations: namespace.annotations(),
         requester: &request.username,
+        groups: Groups::of(request.groups),
         today,
         ..PodOrigin::UNKNOWN
     }

@@ -46,7 +46,7 @@ pub(super) struct Request<'b> {
     /// The subresource as the request named it, and nothing else: what Kubernetes' own admission looks at.
     pub(super) requested_subresource: Cow<'b, str>,
     pub(super) username: Cow<'b, str>,
-    /// The groups of the user, as JSON text: only exemptions ask for them. Empty when absent.
+    /// The groups of the user, as JSON text: exemptions ask for them, and few controls. Empty when absent.
     pub(super) groups: &'b str,
     pub(super) name: Cow<'b, str>,
     pub(super) namespace: Cow<'b, str>,

@@ -2,12 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::controls::api_token::{AUTOMOUNT, strip};
+use crate::controls::api_token::{AUTOMOUNT, for_each_api_token, strip};
+use crate::controls::new_mounts::NEW_MOUNT;
+use crate::controls::security_contexts::newcomers;
 use crate::controls::{
     Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, Parameters, Violation, text,
 };
 use crate::finding::{Edit, FieldPath, Finding, Fix, Found, Sink, Subject, Value};
-use crate::pod::{Changes, Pod};
+use crate::pod::{Changes, Pod, Volume, VolumeSource};
 
 pub(super) static CONTROL: Control = Control {
     id: "automountServiceAccountToken",
@@ -15,19 +17,26 @@ pub(super) static CONTROL: Control = Control {
     values: &[FoundValue::Bool(true)],
     origin: Origin::Extended {
         parameters: Parameters::of::<AutomountServiceAccountToken>(),
-        // The field and the volumes of a pod are immutable.
-        depends_on: Changes::NONE,
+        // The volumes of a pod are immutable, but a new ephemeral container can mount one of them.
+        depends_on: Changes::EPHEMERAL_CONTAINERS,
     },
     violation,
     doc: Doc {
         title: "Token of the API server",
         rule: "A pod must set `automountServiceAccountToken: false`, so that no container holds credentials for the API \
-               server, and must not have the volume of that token (`kube-api-access-...`). What the service account says \
-               does not count, as it may change later. Tokens that a pod projects for another audience are no matter of this \
-               control. With `fillIn: true` the mutating webhook sets `false` where the field is absent, and takes out the \
+               server, and must not have the volume of that token (`kube-api-access-...`), nor one of its own with a \
+               `serviceAccountToken` that is for the API server: one without an `audience`, or for \
+               `https://kubernetes.default.svc` and what begins with it. What the service account says does not count, as it \
+               may change later. Tokens for another audience are no matter of this control; where the API server takes \
+               further audiences (`--api-audiences`), let `projectedSources` list those that pods may have. A new ephemeral \
+               container must not mount the token of an old pod. With `fillIn: true` the mutating webhook sets `false` where the field is absent, and takes out the \
                volume that the API server has added, with its mounts.",
         history: "Enabled where a policy sets `controls.automountServiceAccountToken`.",
-        fields: &["spec.automountServiceAccountToken", "spec.volumes[*].projected"],
+        fields: &[
+            "spec.automountServiceAccountToken",
+            "spec.volumes[*].projected",
+            "spec.ephemeralContainers[*].volumeMounts",
+        ],
         fix: "Set `automountServiceAccountToken: false`. A program that needs the API server runs where a policy without \
               this control holds.",
         example: "automountServiceAccountToken: false\n",
@@ -37,6 +46,8 @@ pub(super) static CONTROL: Control = Control {
 
 /// What the volume of the token is called in messages.
 const TOKEN: &str = "the token of the API server";
+
+const SOURCES: &str = "projected.sources";
 
 /// The parameters of `controls.automountServiceAccountToken`.
 #[derive(Debug, Serialize, Deserialize, schemars::JsonSchema)]
@@ -49,18 +60,30 @@ struct AutomountServiceAccountToken {
 
 impl Check for AutomountServiceAccountToken {
     fn check<'p>(&'p self, CheckedPod { pod, .. }: CheckedPod<'p>, sink: &mut Sink<'_, 'p>) {
-        let Some(false) = pod.spec.automount_token else {
+        let is_off = pod.spec.automount_token == Some(false);
+        if !is_off {
             let found = pod.spec.automount_token.map_or(Found::Absent, Found::Bool);
             let is_filled_in = self.fill_in && found == Found::Absent && strip(pod, drop).is_ok();
             let fix = Fix::fill_in(Value::Bool(false), is_filled_in);
-            return sink(Finding::new(Subject::Pod, AUTOMOUNT, found, fix));
-        };
+            sink(Finding::new(Subject::Pod, AUTOMOUNT, found, fix));
+        }
         for (index, volume) in pod.spec.volumes.iter().enumerate() {
-            if volume.is_api_server_token() {
-                let subject = Subject::Volume(index, &volume.name);
-                let fix = Fix::remove_at(subject, FieldPath::default());
-                sink(Finding::new(subject, "projected", Found::Text(TOKEN), fix).help("and its mounts"));
+            if !volume.has(VolumeSource::PROJECTED) {
+                continue;
             }
+            let subject = Subject::Volume(index, &volume.name);
+            match (volume.is_api_server_token(), is_off) {
+                // Nobody wrote it into the pod: it goes with the field.
+                (true, false) => {}
+                (true, true) => {
+                    let fix = Fix::remove_at(subject, FieldPath::default());
+                    sink(Finding::new(subject, "projected", Found::Text(TOKEN), fix).help("and its mounts"));
+                }
+                (false, _) => find_tokens(subject, volume, sink),
+            }
+        }
+        if !is_off {
+            find_later_mounts(pod, sink);
         }
     }
 
@@ -75,14 +98,50 @@ impl Check for AutomountServiceAccountToken {
     }
 }
 
+/// Finds the tokens for the API server among the sources that the author of a pod has projected.
+fn find_tokens<'p>(subject: Subject<'p>, volume: &'p Volume<'p>, sink: &mut Sink<'_, 'p>) {
+    let read = for_each_api_token(volume.projected, |index| {
+        let path = FieldPath::from(SOURCES).index(index);
+        let finding = Finding::new(subject, path, Found::Text(TOKEN), Fix::remove());
+        sink(finding.help("or name another audience"));
+    });
+    if read.is_err() {
+        let fix = Fix::one_of(&["a projected volume as Kubernetes reads it"]);
+        sink(Finding::new(subject, SOURCES, Found::UNREADABLE, fix));
+    }
+}
+
+/// Finds the containers that come later and mount the token that the pod has.
+fn find_later_mounts<'p>(pod: &'p Pod<'p>, sink: &mut Sink<'_, 'p>) {
+    if newcomers(pod).next().is_none() {
+        return;
+    }
+    let tokens = pod.spec.volumes.iter().filter(|volume| volume.is_api_server_token());
+    let tokens: Vec<&str> = tokens.map(|volume| volume.name.as_ref()).collect();
+    for (at, container) in newcomers(pod) {
+        // Mounts that cannot be read are refused by the API server, which has put the volume there.
+        let _ = container.volume_mounts.for_each(|index, mount| {
+            if tokens.contains(&mount.name.as_ref()) {
+                let path = FieldPath::from("volumeMounts").index(index);
+                let finding = Finding::new(Subject::Container(at), path, Found::Text(TOKEN), Fix::remove());
+                sink(finding.help(NEW_MOUNT));
+            }
+        });
+    }
+}
+
 fn violation(findings: &[Finding<'_>]) -> Violation {
-    let volumes = text::volume_names(findings);
-    let detail = if volumes.is_empty() {
-        "pod must set automountServiceAccountToken=false".to_owned()
-    } else {
-        format!("{} {} must not hold {TOKEN}", text::plural("volume", volumes.len()), text::quoted(volumes))
-    };
-    Violation { reason: "service account token", detail }
+    let mut volumes = text::volume_names(findings);
+    volumes.dedup();
+    let mut parts = Vec::new();
+    if findings.iter().any(|finding| finding.subject == Subject::Pod) {
+        parts.push("pod must set automountServiceAccountToken=false".to_owned());
+    }
+    if !volumes.is_empty() {
+        let noun = text::plural("volume", volumes.len());
+        parts.push(format!("{noun} {} must not hold {TOKEN}", text::quoted(volumes)));
+    }
+    Violation { reason: "service account token", detail: parts.join("; ") }
 }
 
 #[cfg(test)]

@@ -104,10 +104,10 @@ struct CapabilityLists {
     /// Those that every container has to drop; `ALL` for every one.
     #[serde(default)]
     required_drop: Vec<String>,
-    /// Those that every container is given unless it drops them by name.
+    /// Those that every container is given unless it drops them by name: filled in, with or without `fillIn`.
     #[serde(default)]
     default_add: Vec<String>,
-    /// Whether what is missing of `requiredDrop` is filled in.
+    /// Whether what is missing of `requiredDrop`, which must not be empty then, is filled in.
     #[serde(default)]
     fill_in: bool,
 }

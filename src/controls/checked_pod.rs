@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::civil::Date;
 
 use crate::controls::namespace_annotations::NamespaceAnnotations;
+use crate::json::Reader;
 use crate::pod::{Controller, Pod};
 
 /// A pod that is checked, and what is known of where it comes from.
@@ -28,6 +29,8 @@ pub struct PodOrigin<'p> {
     pub annotations: Option<&'p NamespaceAnnotations>,
     /// The name of the user who makes the request; empty where nobody is known.
     pub requester: &'p str,
+    /// The groups of that user.
+    pub groups: Groups<'p>,
     /// The day on which it is judged, in UTC; `None` where nobody says, and then no exception holds.
     pub today: Option<Date>,
     /// The exceptions that RBAC lets its service account use.
@@ -36,6 +39,28 @@ pub struct PodOrigin<'p> {
     pub account: RunAs<'p>,
     /// The controller that makes it.
     pub controller: Controller,
+}
+
+/// The groups of a user, as JSON text that is read when a control asks: nearly none does.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Groups<'p>(&'p str);
+
+impl<'p> Groups<'p> {
+    /// Those in this list of texts; none in an empty text.
+    #[must_use]
+    pub const fn of(text: &'p str) -> Self {
+        Self(text)
+    }
+
+    /// Whether any of them is one that is meant. There is none in what is no list of texts.
+    pub fn any(self, mut is_meant: impl FnMut(&str) -> bool) -> bool {
+        let mut has_any = false;
+        let read = Reader::over_part(self.0).array(|reader, _| {
+            has_any |= is_meant(&reader.string()?);
+            Ok(())
+        });
+        !self.0.is_empty() && read.is_ok() && has_any
+    }
 }
 
 /// The service account that a pod runs as.
@@ -86,11 +111,23 @@ impl<'p> PodOrigin<'p> {
         namespace: "",
         annotations: None,
         requester: "",
+        groups: Groups::of(""),
         today: None,
         grants: Grants::Known(&[]),
         account: RunAs::Own,
         controller: Controller::Written,
     };
+
+    /// Whether the requester is the user of this name. Another way to log in may let somebody choose the name of a service
+    /// account, so that one counts only in the group of its namespace's accounts, which the API server alone makes.
+    #[must_use]
+    pub fn is_requested_by(&self, user: &str) -> bool {
+        let account = user.strip_prefix("system:serviceaccount:").and_then(|account| account.split_once(':'));
+        let is_in_group = |(namespace, _): (&str, &str)| {
+            self.groups.any(|group| group.strip_prefix("system:serviceaccounts:") == Some(namespace))
+        };
+        self.requester == user && account.is_none_or(is_in_group)
+    }
 
     /// The service account that a pod runs as.
     #[must_use]
@@ -112,5 +149,28 @@ impl<'p> CheckedPod<'p> {
     #[must_use]
     pub fn new(pod: &'p Pod<'p>) -> Self {
         Self { pod, origin: PodOrigin::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_counts_only_in_the_group_of_its_namespace() {
+        let account = "system:serviceaccount:hami:scheduler";
+        for (requester, groups, user, expected) in [
+            ("jane", "", "jane", true),
+            ("jane", "", "june", false),
+            (account, r#"["system:authenticated","system:serviceaccounts:hami"]"#, account, true),
+            (account, r#"["system:serviceaccounts","system:serviceaccounts:other"]"#, account, false),
+            (account, r#"["system:serviceaccounts:hami",7]"#, account, false),
+            (account, r#"{"a":"system:serviceaccounts:hami"}"#, account, false),
+            (account, "null", account, false),
+            (account, "", account, false),
+        ] {
+            let origin = PodOrigin { requester, groups: Groups::of(groups), ..PodOrigin::UNKNOWN };
+            assert_eq!(origin.is_requested_by(user), expected, "{requester} {groups}");
+        }
     }
 }

@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::controls::checked_pod::CheckedPod;
 use crate::controls::level::Level;
 use crate::finding::{Edit, FieldPath, Finding, Sink, Subject};
+use crate::path::{Path, Step};
 use crate::pod::{Changes, Pod};
 
 /// One rule that a pod can violate.
@@ -152,7 +153,7 @@ pub struct Configured {
 #[error("{path}: {message}")]
 pub struct ParameterError {
     /// The path, relative to the control: `allowed[0].prefix`.
-    pub path: FieldPath<'static>,
+    pub path: Path<'static>,
     /// What is wrong, and what to do.
     pub message: String,
 }
@@ -161,7 +162,14 @@ impl ParameterError {
     /// An error at this path.
     #[must_use]
     pub fn at(path: FieldPath<'static>, message: impl Into<String>) -> Self {
-        Self { path, message: message.into() }
+        Self { path: path.into(), message: message.into() }
+    }
+
+    /// An error at a key that the policy has chosen, of a parameter.
+    #[must_use]
+    pub fn at_key(parameter: &'static str, key: &str, message: impl Into<String>) -> Self {
+        let steps = [Step::from(parameter), Step::from(key.to_owned())];
+        Self { path: steps.into_iter().collect(), message: message.into() }
     }
 }
 
@@ -179,9 +187,7 @@ impl Parameters {
 fn read<P: Check + DeserializeOwned + Serialize + 'static>(
     value: Value,
 ) -> Result<Configured, Vec<ParameterError>> {
-    let whole = |error: serde_json::Error| {
-        vec![ParameterError { path: FieldPath::default(), message: error.to_string() }]
-    };
+    let whole = |error: serde_json::Error| vec![ParameterError::at(FieldPath::default(), error.to_string())];
     let check: P = serde_json::from_value(value).map_err(whole)?;
     let faults = check.faults();
     if !faults.is_empty() {

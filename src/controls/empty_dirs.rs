@@ -64,9 +64,9 @@ enum Memory {
 
 /// What an `emptyDir` says, as JSON text; empty where it says nothing.
 #[derive(Default)]
-struct EmptyDir<'p> {
-    medium: &'p str,
-    size_limit: &'p str,
+pub(super) struct EmptyDir<'p> {
+    pub(super) medium: &'p str,
+    pub(super) size_limit: &'p str,
 }
 
 impl Check for EmptyDirs {
@@ -135,7 +135,11 @@ impl EmptyDirs {
 }
 
 impl<'p> EmptyDir<'p> {
-    fn of(volume: &'p Volume<'p>) -> Result<Self> {
+    /// What a volume says of it.
+    ///
+    /// # Errors
+    /// When it is no such object, or a field differs from one that is read in case only.
+    pub(super) fn of(volume: &'p Volume<'p>) -> Result<Self> {
         let mut own = Self::default();
         let text = volume.source(VolumeSource::EMPTY_DIR)?;
         if !text.is_empty() {

@@ -15,8 +15,8 @@ pub(super) static CONTROL: Control = Control {
     values: &[FoundValue::Text],
     origin: Origin::Extended {
         parameters: Parameters::of::<FlexVolumeDrivers>(),
-        // The volumes of a pod are immutable.
-        depends_on: Changes::NONE,
+        // The volumes of a pod are immutable, but a new ephemeral container can mount one of them.
+        depends_on: Changes::EPHEMERAL_CONTAINERS,
     },
     violation,
     doc: Doc {

@@ -9,7 +9,7 @@ use crate::controls::{
 };
 use crate::finding::{FieldPath, Finding, Fix, Found, Sink, Subject};
 use crate::json::{Reader, Result, members};
-use crate::pod::{Changes, Container};
+use crate::pod::{Changes, Container, is_label_key, stands_for};
 
 pub(super) static CONTROL: Control = Control {
     id: "gpuVisibility",
@@ -122,6 +122,8 @@ impl Check for GpuVisibility {
         for (index, pattern) in self.resources.iter().enumerate() {
             let fault = if ["cpu", "memory", "ephemeral-storage"].iter().any(|name| pattern.matches(name)) {
                 "stands for what every container requests: write the name of a device, as example.com/shared-gpu"
+            } else if !can_be_device(pattern.as_str()) {
+                "no device is called so: write its name with its domain, as example.com/shared-gpu"
             } else if self.resources.iter().take(index).any(|other| other == pattern) {
                 "is listed twice: keep one of the two"
             } else {
@@ -131,6 +133,17 @@ impl Check for GpuVisibility {
         }
         faults
     }
+}
+
+/// Whether a device can have a name that a pattern stands for: a domain, `/` and a name, of which `*` may be any part.
+fn can_be_device(pattern: &str) -> bool {
+    let is_device = |name: &str| name.contains('/') && is_label_key(name);
+    let with_slash = |at: usize| {
+        let (before, after) = pattern.split_at(at);
+        [before.replace('*', "a"), after.replacen('*', "a/a", 1).replace('*', "a")].concat()
+    };
+    stands_for(pattern, |name| name.contains('/') && is_label_key(name))
+        || pattern.match_indices('*').any(|(at, _)| is_device(&with_slash(at)))
 }
 
 const READABLE: Fix<'_> = Fix::one_of(&["a list of variables as Kubernetes reads it"]);

@@ -27,9 +27,11 @@ pub(super) static CONTROL: Control = Control {
                read-only where the policy says so, in containers of all kinds and also of a part of it (`subPath`). Below a \
                mount that is read-only, what the node has mounted there stays writable, unless the policy demands \
                `recursiveReadOnly: Enabled`. Whole directory names are compared: `/mnt/data` does not allow \
-               `/mnt/database`. If several directories cover a path, the longest one counts. A path with `..` is never \
+               `/mnt/database`. If several directories cover a path, the longest one counts; so one that is for reading only \
+               must not be in one that may be mounted for writing, which would bring it along. A path with `..` is never \
                allowed. Symbolic links on the node are not followed. With `asWritten: true` paths are compared letter by letter, but for \
-               a slash at the end: `//mnt/data` is not below `/mnt`, as a PodSecurityPolicy had it.",
+               a slash at the end: `//mnt/data` is not below `/mnt`, as a PodSecurityPolicy had it. A new ephemeral container \
+               must not mount a volume that is not allowed, even if the pod had it before.",
         history: "Enabled where a policy sets `controls.hostPaths`. The baseline and restricted levels allow no \
                   `hostPath` at all, unless `standard.except` relaxes `hostPathVolumes` and `restrictedVolumes`.",
         fields: &[
@@ -100,6 +102,7 @@ impl Check for HostPaths {
                 faults.push(ParameterError::at(path, "needs readOnly: true beside it"));
             }
             let is_new = known.insert(components(prefix).collect::<Vec<_>>());
+            let laxer = self.laxer_around(index);
             let fault = match prefix.as_str() {
                 prefix if !prefix.starts_with('/') || components(prefix).any(|name| name == "..") => {
                     "must be the absolute path of a directory, without .."
@@ -108,7 +111,10 @@ impl Check for HostPaths {
                     "is no pattern: /mnt covers everything below it"
                 }
                 _ if !is_new => "this directory is listed twice: keep one of the two",
-                _ => continue,
+                _ => match laxer {
+                    Some(laxer) => &laxer.includes(prefix),
+                    None => continue,
+                },
             };
             let path = FieldPath::from("allowed").index(index).fields("prefix");
             faults.push(ParameterError::at(path, fault));
@@ -118,15 +124,44 @@ impl Check for HostPaths {
 }
 
 impl HostPaths {
+    /// A directory around this one that may be mounted in more ways: whoever mounts that one gets this one with it.
+    fn laxer_around(&self, index: usize) -> Option<&AllowedPath> {
+        let inner = self.allowed.get(index)?;
+        let is_laxer = |outer: &&AllowedPath| outer.strictness() < inner.strictness();
+        self.allowed.iter().filter(is_laxer).find(|outer| self.is_covered(&inner.prefix, outer))
+    }
+
+    fn is_covered(&self, path: &str, allowed: &AllowedPath) -> bool {
+        allowed.covers(path) && (!self.as_written || is_below_as_written(path, &allowed.prefix))
+    }
+
     /// The narrowest prefix that covers a path.
     fn allowed_path(&self, path: &str) -> Option<&AllowedPath> {
-        let is_near = |allowed: &&AllowedPath| !self.as_written || is_below_as_written(path, &allowed.prefix);
-        let covering = self.allowed.iter().filter(|allowed| allowed.covers(path)).filter(is_near);
+        let covering = self.allowed.iter().filter(|allowed| self.is_covered(path, allowed));
         covering.max_by_key(|allowed| (components(&allowed.prefix).count(), allowed.read_only))
     }
 }
 
 impl AllowedPath {
+    /// What a mount of it has to satisfy: more than of one with a smaller number.
+    fn strictness(&self) -> (bool, bool) {
+        (self.read_only, self.recursive_read_only)
+    }
+
+    /// What is wrong with a directory of stricter terms in it.
+    fn includes(&self, inner: &str) -> String {
+        let Self { prefix, read_only, .. } = self;
+        let (how, field) = if *read_only {
+            ("less strictly", "recursiveReadOnly: true")
+        } else {
+            ("for writing", "readOnly: true")
+        };
+        format!(
+            "is in {prefix}, which may be mounted {how}, and {inner} with it: give {prefix} {field} as well, and list the \
+             directories in it that may be mounted {how}"
+        )
+    }
+
     fn covers(&self, path: &str) -> bool {
         let mut below = components(path);
         path.starts_with('/')

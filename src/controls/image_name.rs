@@ -2,7 +2,7 @@
 
 use crate::controls::text;
 use crate::controls::written::written;
-use crate::finding::{Finding, Subject};
+use crate::finding::{Finding, Fix, Found, Subject};
 use crate::json::{Reader, Result, members};
 use crate::pod::{Pod, Volume, VolumeSource};
 
@@ -79,7 +79,8 @@ fn is_component(text: &str) -> bool {
         && !text.contains("..")
 }
 
-fn is_tag(text: &str) -> bool {
+/// Whether an image can have this tag.
+pub(super) fn is_tag(text: &str) -> bool {
     text.len() <= LONGEST_TAG
         && !text.starts_with(['.', '-'])
         && !text.is_empty()
@@ -122,6 +123,22 @@ pub(super) fn fault_of_place(place: &str) -> Option<String> {
         return None;
     };
     Some(fault.to_owned())
+}
+
+/// A finding of an image that is not allowed. What is no name of an image at all is told so.
+pub(super) fn not_allowed<'p>(
+    (subject, path): (Subject<'p>, &'static str),
+    image: &'p str,
+    fix: Fix<'p>,
+) -> Finding<'p> {
+    let found = if image.is_empty() { Found::Absent } else { Found::Text(image) };
+    let is_named = image.is_empty() || ImageName::parse(image).is_some();
+    let help = if is_named {
+        ""
+    } else {
+        "this is no name of an image in a registry, as registry.example.com/app:1.0"
+    };
+    Finding::new(subject, path, found, fix).help(help)
 }
 
 /// The path of the image in a container, and in a volume.

@@ -2,13 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::controls::image_name::{ImageName, detail, for_each_image};
+use crate::controls::image_name::{ImageName, detail, for_each_image, is_tag, not_allowed};
 use crate::controls::pattern::{Pattern, any_matches};
 use crate::controls::{
     Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, ParameterError, Parameters, Violation,
 };
-use crate::finding::{FieldPath, Finding, Fix, Found, Sink};
-use crate::pod::Changes;
+use crate::finding::{FieldPath, Finding, Fix, Sink};
+use crate::pod::{Changes, stands_for};
 
 /// The tag of an image that is named without one.
 const DEFAULT_TAG: &str = "latest";
@@ -56,8 +56,8 @@ impl Check for ImageTags {
     fn check<'p>(&'p self, CheckedPod { pod, .. }: CheckedPod<'p>, sink: &mut Sink<'_, 'p>) {
         for_each_image(pod, |subject, path, image| {
             if !ImageName::parse(image).is_some_and(|name| self.allows(&name)) {
-                let found = if image.is_empty() { Found::Absent } else { Found::Text(image) };
-                sink(Finding::new(subject, path, found, Fix::one_of(&["the tag of a release", "a digest"])));
+                let fix = Fix::one_of(&["the tag of a release", "a digest"]);
+                sink(not_allowed((subject, path), image, fix));
             }
         });
     }
@@ -71,6 +71,8 @@ impl Check for ImageTags {
         for (index, pattern) in self.forbidden.iter().enumerate() {
             let fault = if pattern.as_str().bytes().all(|byte| byte == b'*') {
                 "forbids every tag: use the control imageDigests"
+            } else if !stands_for(pattern.as_str(), is_tag) {
+                "no image has such a tag: write what is after the : alone, of letters, digits, _, . and -"
             } else if self.forbidden.iter().take(index).any(|other| other == pattern) {
                 "is listed twice: keep one of the two"
             } else {

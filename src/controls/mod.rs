@@ -20,6 +20,7 @@ mod level;
 mod lists;
 mod names;
 mod namespace_annotations;
+mod new_mounts;
 pub(crate) mod pattern;
 mod profiles;
 mod quantity;
@@ -94,13 +95,14 @@ mod volume_types;
 mod windows;
 mod windows_host_process;
 
-pub use checked_pod::{AccountSource, CheckedPod, GrantSource, Grants, PodOrigin, RunAs};
+pub use checked_pod::{AccountSource, CheckedPod, GrantSource, Grants, Groups, PodOrigin, RunAs};
 pub use control::{
     Cel, Check, CheckFn, Configured, Control, Doc, FoundValue, Origin, ParameterError, Parameters, Revision,
     Violation,
 };
 pub use level::{Level, NEWEST_MINOR, StandardError, Version};
 pub use namespace_annotations::NamespaceAnnotations;
+pub(crate) use new_mounts::NEW_MOUNT;
 pub use registry::CONTROLS;
 pub(crate) use resources::has_any_of as requests;
 pub use standard::Standard;

@@ -61,8 +61,8 @@ impl Check for PriorityClasses {
 
     fn faults(&self) -> Vec<ParameterError> {
         let allowed = self.allowed.as_deref().unwrap_or_default();
-        let mut faults = names::pattern_faults("allowed", allowed.iter().map(Pattern::as_str));
-        faults.extend(names::pattern_faults("forbidden", self.forbidden.iter().map(Pattern::as_str)));
+        let mut faults = names::object_pattern_faults("allowed", allowed.iter().map(Pattern::as_str));
+        faults.extend(names::object_pattern_faults("forbidden", self.forbidden.iter().map(Pattern::as_str)));
         if self.allowed.is_none() && self.forbidden.is_empty() {
             let fault = "must have `allowed` or `forbidden`: `allowed: []` lets no pod name a class";
             faults.push(ParameterError::at(FieldPath::default(), fault));

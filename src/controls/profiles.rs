@@ -145,9 +145,7 @@ impl AllowedProfiles {
 
     /// Whether a profile may be set. A path that leads out of the directory of profiles is never one that is listed.
     pub(super) fn allows(&self, kind: &str, localhost: &str) -> bool {
-        let is_listed = |listed: &Vec<Pattern>| {
-            any_matches(listed, localhost) && localhost.split('/').all(|name| name != "..")
-        };
+        let is_listed = |listed: &Vec<Pattern>| any_matches(listed, localhost) && !leads_out(localhost);
         self.has_type(kind) && (kind != LOCALHOST || self.localhost.as_ref().is_none_or(is_listed))
     }
 
@@ -210,8 +208,25 @@ impl AllowedProfiles {
             }
             Some(_) | None => {}
         }
-        faults.extend(lists::repeated("localhost", localhost.as_deref().unwrap_or_default()));
+        let localhost = localhost.as_deref().unwrap_or_default();
+        faults.extend(lists::repeated("localhost", localhost));
+        faults.extend(lists::faults("localhost", localhost, |pattern| {
+            let name = pattern.as_str();
+            let fault = if leads_out(name) {
+                "leads out of the directory of profiles, where no pod may go: write its path below that directory"
+            } else if name.trim() != name || name.chars().any(char::is_control) {
+                "has white space around it, or control characters in it: take them out"
+            } else {
+                return None;
+            };
+            Some(fault.to_owned())
+        }));
         faults
+    }
+
+    /// The patterns of profiles of the node.
+    pub(super) fn localhost(&self) -> &[Pattern] {
+        self.localhost.as_deref().unwrap_or_default()
     }
 
     /// Whether every container needs a profile.
@@ -290,6 +305,11 @@ impl AllowedProfiles {
             }
         }
     }
+}
+
+/// Whether the path of a profile leads out of the directory of profiles.
+fn leads_out(profile: &str) -> bool {
+    profile.split('/').any(|name| name == "..")
 }
 
 /// What is wrong with the profiles of a pod: `pod must not set securityContext.seccompProfile.type to "Unconfined"`.

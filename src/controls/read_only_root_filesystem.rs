@@ -3,15 +3,16 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use crate::controls::empty_dirs::EmptyDir;
 use crate::controls::id_ranges::yes;
 use crate::controls::quantity::{Bound, Quantity};
 use crate::controls::windows::{NOT_ON_WINDOWS, OTHER_POLICY};
 use crate::controls::{
     Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, ParameterError, Parameters, Violation, text,
 };
-use crate::finding::{Edit, EditOp, Finding, Fix, Found, Sink, Subject, Value};
+use crate::finding::{Edit, EditOp, FieldPath, Finding, Fix, Found, Sink, Subject, Value};
 use crate::json;
-use crate::pod::{Changes, Container, ContainerKind, ContainerRef, Pod, Volume, VolumeSource};
+use crate::pod::{Changes, Container, ContainerKind, ContainerRef, Pod, Volume, VolumeMount, VolumeSource};
 
 pub(super) static CONTROL: Control = Control {
     id: "readOnlyRootFilesystem",
@@ -28,10 +29,14 @@ pub(super) static CONTROL: Control = Control {
                change its programs nor leave others there. With `fillIn: true` the mutating webhook sets it on init and \
                regular containers where it is absent, and where nothing is mounted at `/tmp` it mounts a directory of an \
                `emptyDir` named `podgate-tmp` there, which no other container of the pod sees, unless `mountTmp` is `false`. \
+               Another volume of that name, one with more room than `tmpSizeLimit`, and a mount of it anywhere else are \
+               refused then, and nothing is filled in. \
                Programs that write elsewhere need volumes of their own.",
         history: "Enabled where a policy sets `controls.readOnlyRootFilesystem`.",
         fields: &[
             "spec.{containers,initContainers,ephemeralContainers}[*].securityContext.readOnlyRootFilesystem",
+            "spec.{containers,initContainers,ephemeralContainers}[*].volumeMounts",
+            "spec.volumes[*].name",
         ],
         fix: "Set `readOnlyRootFilesystem: true`, and mount an `emptyDir` wherever the program writes: `/tmp`, caches, \
               checkpoints.",
@@ -39,6 +44,8 @@ pub(super) static CONTROL: Control = Control {
         cel: Cel::Whole,
     },
 };
+
+const FIELD: &str = "securityContext.readOnlyRootFilesystem";
 
 /// The volume that is mounted at `/tmp` where a pod mounts nothing there.
 const TMP_VOLUME: &str = "podgate-tmp";
@@ -63,6 +70,9 @@ struct ReadOnlyRootFilesystem {
 
 impl Check for ReadOnlyRootFilesystem {
     fn check<'p>(&'p self, CheckedPod { pod, .. }: CheckedPod<'p>, sink: &mut Sink<'_, 'p>) {
+        let gives_tmp = self.fill_in && self.mount_tmp && !pod.is_windows();
+        let has_volume = gives_tmp && pod.spec.volumes.iter().any(|volume| volume.name == TMP_VOLUME);
+        let mut is_taken = None;
         for (at, container) in pod.containers() {
             let is_read_only =
                 container.security.as_ref().and_then(|security| security.read_only_root_filesystem);
@@ -73,12 +83,17 @@ impl Check for ReadOnlyRootFilesystem {
             let (fix, help) = if pod.is_windows() {
                 (OTHER_POLICY, NOT_ON_WINDOWS)
             } else {
-                let is_filled_in = self.fill_in && found == Found::Absent && self.can_be_filled_in(pod, at);
+                let is_taken = *is_taken.get_or_insert_with(|| gives_tmp && self.is_tmp_taken(pod));
+                let is_filled_in =
+                    self.fill_in && found == Found::Absent && !is_taken && self.can_be_filled_in(pod, at);
                 let fix = Fix::fill_in(Value::Bool(true), is_filled_in);
                 (fix, "mount an emptyDir wherever the program writes")
             };
             let subject = Subject::Container(at);
-            sink(Finding::new(subject, "securityContext.readOnlyRootFilesystem", found, fix).help(help));
+            sink(Finding::new(subject, FIELD, found, fix).help(help));
+        }
+        if is_taken.unwrap_or(has_volume) {
+            self.find_other_uses(pod, sink);
         }
     }
 
@@ -134,16 +149,63 @@ impl ReadOnlyRootFilesystem {
         };
         json!({ "name": TMP_VOLUME, "emptyDir": empty_dir }).to_string()
     }
+
+    /// Whether a pod has something else of the name of our volume, so that nothing can be mounted by it.
+    fn is_tmp_taken(&self, pod: &Pod<'_>) -> bool {
+        let mut is_taken = false;
+        self.find_other_uses(pod, &mut |_| is_taken = true);
+        is_taken
+    }
+
+    /// Finds a volume of our name that is not as we write it, and its mounts elsewhere than where we make them: they would show
+    /// a container what others write to their `/tmp`.
+    fn find_other_uses<'p>(&self, pod: &'p Pod<'_>, sink: &mut Sink<'_, 'p>) {
+        let found = Found::Text(TMP_VOLUME);
+        for (index, volume) in pod.spec.volumes.iter().enumerate() {
+            if volume.name == TMP_VOLUME && !self.is_as_ours(volume) {
+                let subject = Subject::Volume(index, &volume.name);
+                let help = "podgate keeps this one for the /tmp of each container";
+                sink(Finding::new(subject, "name", found, Fix::one_of(&["another name"])).help(help));
+            }
+        }
+        for (at, container) in pod.containers() {
+            // What cannot be read is filled in nowhere, and taken by no API server.
+            let _ = container.volume_mounts.for_each(|index, mount| {
+                if mount.name == TMP_VOLUME && !is_mounted_as_ours(at, &mount) {
+                    let path = FieldPath::from("volumeMounts").index(index).fields("name");
+                    let finding = Finding::new(Subject::Container(at), path, found, ANOTHER_VOLUME);
+                    sink(finding.help("it holds the /tmp of every container"));
+                }
+            });
+        }
+    }
+
+    /// Whether a volume is the one that we would write, or one with less room.
+    fn is_as_ours(&self, volume: &Volume<'_>) -> bool {
+        let is_empty_dir = volume.sources().eq([VolumeSource::EMPTY_DIR]) && !volume.has_unknown_source();
+        let has_limit = |text: &str| {
+            let size = Quantity::parse(text).filter(|size| *size > Quantity::ZERO);
+            self.tmp_size_limit.as_ref().is_none_or(|most| size.is_some_and(|size| size <= most.quantity()))
+        };
+        is_empty_dir
+            && EmptyDir::of(volume).is_ok_and(|own| own.medium.is_empty() && has_limit(own.size_limit))
+    }
+}
+
+const ANOTHER_VOLUME: Fix<'_> = Fix::one_of(&["another volume"]);
+
+/// Whether a container mounts our volume as we mount it.
+fn is_mounted_as_ours(at: ContainerRef<'_>, mount: &VolumeMount<'_>) -> bool {
+    at.kind != ContainerKind::Ephemeral
+        && mount.mount_path == "/tmp"
+        && mount.sub_path == at.name
+        && !mount.has_sub_path_expr
 }
 
 /// Whether a container can be given a `/tmp` of its own, or has one: an ephemeral container takes no `subPath`.
 fn can_have_tmp(pod: &Pod<'_>, at: ContainerRef<'_>) -> bool {
-    let is_usable =
-        |volume: &Volume<'_>| volume.sources().eq([VolumeSource::EMPTY_DIR]) && !volume.has_unknown_source();
-    let mut own = pod.spec.volumes.iter().filter(|volume| volume.name == TMP_VOLUME);
     at.kind != ContainerKind::Ephemeral
         && at.index < MOST_TMPS
-        && own.all(is_usable)
         && pod.container(at).is_some_and(|container| mounts_tmp(container).is_ok())
 }
 
@@ -159,13 +221,18 @@ fn mounts_tmp(container: &Container<'_>) -> json::Result<bool> {
 }
 
 fn violation(findings: &[Finding<'_>]) -> Violation {
-    Violation {
-        reason: "writable root filesystem",
-        detail: format!(
-            "{} must set securityContext.readOnlyRootFilesystem=true",
-            text::containers(&text::container_names(findings))
-        ),
-    }
+    let is_mount = |finding: &Finding<'_>| finding.path.first_fields() == "volumeMounts";
+    let (mounts, others): (Vec<_>, Vec<_>) = findings.iter().cloned().partition(is_mount);
+    let containers = |findings: &[Finding<'_>]| {
+        let names = text::container_names(findings);
+        (!names.is_empty()).then(|| text::containers(&names))
+    };
+    let writable = containers(&others).map(|who| format!("{who} must set {FIELD}=true"));
+    let has_volume = !text::volume_names(findings).is_empty();
+    let volume = has_volume.then(|| format!("volume \"{TMP_VOLUME}\" must have another name"));
+    let mounting = containers(&mounts).map(|who| format!("{who} must not mount volume \"{TMP_VOLUME}\""));
+    let parts: Vec<String> = [writable, volume, mounting].into_iter().flatten().collect();
+    Violation { reason: "writable root filesystem", detail: parts.join("; ") }
 }
 
 #[cfg(test)]
@@ -202,7 +269,9 @@ mod tests {
             let mut count = 0;
             let mut parts = pod.containers().map(|(at, _)| Subject::Container(at));
             control.besides(&pod, &mut parts, &mut |_| count += 1);
-            assert_eq!((fixes.as_slice(), count), ([is_filled_in].as_slice(), edits), "{text}");
+            // Another volume of our name is found besides.
+            let found = if text.contains("hostPath") { vec![false; 2] } else { vec![is_filled_in] };
+            assert_eq!((fixes, count), (found, edits), "{text}");
         }
     }
 }

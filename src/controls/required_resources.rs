@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::controls::resources::{Amounts, fault_of_name, is_of_pod};
+use crate::controls::resources::{Amounts, NO_QUANTITY, fault_of_name, is_of_pod};
 use crate::controls::{
     Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, ParameterError, Parameters, Violation, text,
 };
@@ -68,7 +68,9 @@ impl Check for RequiredResources {
                     let is_set = own.or_else(|| amount(of_pod(name))).is_some_and(|amount| amount.is_some());
                     if !is_set {
                         let found = own.map_or(Found::Absent, |amount| Found::Text(amount.text));
-                        sink(missing(subject, is_limit, name, found));
+                        let is_quantity = own.is_none_or(|amount| amount.quantity.is_some());
+                        let help = if is_quantity { "" } else { NO_QUANTITY };
+                        sink(missing(subject, is_limit, name, found).help(help));
                     }
                 }
             }

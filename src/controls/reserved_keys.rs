@@ -57,7 +57,7 @@ impl ReservedKeys {
         CheckedPod { pod, origin }: CheckedPod<'p>,
         sink: &mut Sink<'_, 'p>,
     ) {
-        if self.writers.iter().any(|writer| writer == origin.requester) {
+        if self.writers.iter().any(|writer| origin.is_requested_by(writer)) {
             return;
         }
         let mut before: BTreeMap<Cow<'p, str>, &'p str> = BTreeMap::new();
@@ -87,7 +87,7 @@ impl ReservedKeys {
 
     pub(super) fn faults(&self) -> Vec<ParameterError> {
         let mut faults = names::key_pattern_faults("keys", self.keys.iter().map(Pattern::as_str));
-        faults.extend(names::faults("writers", &self.writers));
+        faults.extend(names::user_faults("writers", &self.writers));
         faults
     }
 }

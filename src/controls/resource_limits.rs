@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::controls::quantity::{Bound, Quantity};
 use crate::controls::required_resources::unreadable;
-use crate::controls::resources::{Amount, Amounts, fault_of_name, is_of_pod, is_taken_without_limit};
+use crate::controls::resources::{
+    Amount, Amounts, NO_QUANTITY, fault_of_name, is_of_pod, is_taken_without_limit,
+};
 use crate::controls::{
     Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, ParameterError, Parameters, Violation, text,
 };
@@ -29,7 +31,7 @@ pub(super) static CONTROL: Control = Control {
                what the node has. `min` is the least that each must request; its limit counts where there is no request. \
                `perPod` bounds what a pod takes in all: its containers and sidecars together, or an init container \
                with the sidecars before it, whichever is more; or the `resources` of the pod as a whole, where they have a \
-               limit. Ephemeral containers cannot have resources, and are not looked at.",
+               limit. What the pod as a whole requests is bounded as well. Ephemeral containers cannot have resources, and are not looked at.",
         history: "Enabled where a policy sets `controls.resourceLimits`.",
         fields: &["spec.{containers,initContainers}[*].resources", "spec.resources"],
         fix: "Set limits within the bounds that the message names; ask whoever wrote the policy for more.",
@@ -55,7 +57,8 @@ struct ResourceLimits {
 }
 
 impl Check for ResourceLimits {
-    fn check<'p>(&'p self, CheckedPod { pod, .. }: CheckedPod<'p>, sink: &mut Sink<'_, 'p>) {
+    fn check<'p>(&'p self, checked: CheckedPod<'p>, sink: &mut Sink<'_, 'p>) {
+        let pod = checked.pod;
         if Amounts::read(pod.spec.resources, "").is_err() {
             sink(unreadable(Subject::Pod));
             return;
@@ -73,29 +76,16 @@ impl Check for ResourceLimits {
             }
         }
         for (name, most) in &self.per_pod {
-            match limit_of_pod(pod, name) {
-                Some(limit) if is_over(limit, most) => sink(over(Subject::Pod, LIMITS, name, limit, most)),
-                Some(_) => {}
-                None => self.check_sum(pod, (name, most), sink),
-            }
+            self.check_pod(checked, (name, most), sink);
         }
     }
 
     fn faults(&self) -> Vec<ParameterError> {
         let mut faults = Vec::new();
-        let mut add =
-            |list: &'static str, fault| faults.push(ParameterError::at(FieldPath::from(list), fault));
         for (list, bounds) in [("max", &self.max), ("min", &self.min), ("perPod", &self.per_pod)] {
-            for (name, bound) in bounds {
-                if let Some(fault) = fault_of_name(name) {
-                    add(list, fault);
-                } else if let Some(fault) = bound.fault() {
-                    add(list, format!("{name}: {fault}"));
-                } else if list != "min" && is_taken_without_limit(name) && bound.quantity() == Quantity::ZERO
-                {
-                    add(list, format!("{name}: no container runs without any: write more than 0"));
-                }
-            }
+            let wrong =
+                bounds.iter().filter_map(|(name, bound)| Some((name, fault_of_bound(list, name, bound)?)));
+            faults.extend(wrong.map(|(name, fault)| ParameterError::at_key(list, name, fault)));
         }
         let pairs = [
             ("min", &self.min, "max", &self.max),
@@ -108,10 +98,8 @@ impl Check for ResourceLimits {
                 if let Some(limit) = limit.filter(|limit| limit.fault().is_none() && bound.fault().is_none())
                 {
                     let (text, limit) = (bound.text(), limit.text());
-                    add(
-                        list,
-                        format!("{name}: {text} is more than the {limit} of {other}: write {limit} or less"),
-                    );
+                    let fault = format!("{text} is more than the {limit} of {other}: write {limit} or less");
+                    faults.push(ParameterError::at_key(list, name, fault));
                 }
             }
         }
@@ -123,58 +111,146 @@ impl Check for ResourceLimits {
     }
 }
 
+/// What is wrong with the bound of a resource by itself.
+fn fault_of_bound(list: &str, name: &str, bound: &Bound) -> Option<String> {
+    let allows_none = list != "min" && is_taken_without_limit(name) && bound.quantity() == Quantity::ZERO;
+    let nothing = || allows_none.then(|| "no container runs without any: write more than 0".to_owned());
+    fault_of_name(name).or_else(|| bound.fault()).or_else(nothing)
+}
+
 const LIMITS: &str = "resources.limits";
 const REQUESTS: &str = "resources.requests";
 
 impl ResourceLimits {
-    /// Adds up as the scheduler does, and reports the container with which the sum is more than the pod may have.
-    fn check_sum<'p>(
+    /// Checks what a pod may have in all of one resource: what it says as a whole, or the sum of its containers.
+    fn check_pod<'p>(
         &'p self,
-        pod: &'p Pod<'p>,
+        checked: CheckedPod<'p>,
         (name, most): (&'p str, &'p Bound),
         sink: &mut Sink<'_, 'p>,
     ) {
-        let (mut sidecars, mut sum, mut is_told) = (Quantity::ZERO, Quantity::ZERO, false);
+        let of_pod = if is_of_pod(name) { checked.pod.spec.resources } else { "" };
+        let Amounts { request, limit } = Amounts::read(of_pod, name).unwrap_or_default();
+        // What it requests is its own, whether or not it is limited to it.
+        if let Some(request) = request.filter(|request| is_over(*request, most)) {
+            sink(over(Subject::Pod, REQUESTS, name, request, most));
+        }
+        match limit {
+            Some(limit) if is_over(limit, most) => sink(over(Subject::Pod, LIMITS, name, limit, most)),
+            Some(limit) if limit.is_some() => {}
+            Some(_) | None => self.check_sum(checked, (name, most), sink),
+        }
+    }
+
+    /// Adds up as the scheduler does, and reports the container with which the sum is more than the pod may have; of an update
+    /// that adds to it, the first container that takes more.
+    fn check_sum<'p>(
+        &'p self,
+        CheckedPod { pod, origin }: CheckedPod<'p>,
+        (name, most): (&'p str, &'p Bound),
+        sink: &mut Sink<'_, 'p>,
+    ) {
+        let (mut sum, mut is_told) = (Sum::default(), false);
         for (at, container) in with_resources(pod) {
             let amounts = Amounts::read(container.resources, name).unwrap_or_default();
-            let taken = amounts.limit.filter(|limit| limit.is_some());
-            let taken = if is_taken_without_limit(name) { taken } else { amounts.limit.or(amounts.request) };
-            let quantity = match taken {
-                Some(Amount { quantity: Some(quantity), .. }) => quantity,
-                Some(amount @ Amount { quantity: None, .. }) => {
-                    sink(over(Subject::Container(at), LIMITS, name, amount, most));
-                    continue;
-                }
-                None if is_taken_without_limit(name) => {
-                    // `max` finds the same.
-                    if !self.max.contains_key(name) {
-                        sink(without_limit(at, name, amounts.limit, most));
+            match taken(amounts, name) {
+                Some(Amount { quantity: Some(quantity), .. }) => {
+                    let together = sum.add(at.kind, container, quantity);
+                    if together > most.quantity() && !is_told {
+                        is_told = true;
+                        let raised = origin.old.and_then(|old| first_raised(old, pod, name));
+                        sink(too_much_together(raised.unwrap_or((at, amounts)), (name, most)));
                     }
-                    continue;
                 }
-                None => continue,
-            };
-            let together = match (at.kind, container.is_sidecar) {
-                (ContainerKind::Init, false) => sidecars.plus(quantity),
-                (ContainerKind::Init, true) => {
-                    sidecars = sidecars.plus(quantity);
-                    sidecars
+                Some(amount @ Amount { quantity: None, .. }) => {
+                    sink(over(Subject::Container(at), list_of(amounts), name, amount, most));
                 }
-                (ContainerKind::Regular | ContainerKind::Ephemeral, _) => {
-                    sum = sum.plus(quantity);
-                    sidecars.plus(sum)
+                // `max` finds the same.
+                None if is_taken_without_limit(name) && !self.max.contains_key(name) => {
+                    sink(without_limit(at, name, amounts.limit, most));
                 }
-            };
-            if together > most.quantity() && !is_told {
-                is_told = true;
-                let list = if amounts.limit.is_some() { LIMITS } else { REQUESTS };
-                let found = taken.map_or(Found::Absent, |taken| Found::Text(taken.text));
-                let fix = Fix::one_of(&["less: the pod's containers together have a bound"]);
-                let path = FieldPath::from(list).key(name);
-                sink(Finding::new(Subject::Container(at), path, found, fix).help(most.text()));
+                None => {}
             }
         }
     }
+}
+
+/// What the containers of a pod take together of a resource.
+#[derive(Default)]
+struct Sum {
+    sidecars: Quantity,
+    regular: Quantity,
+    /// The most that it has been: init containers run before the others.
+    most: Quantity,
+}
+
+impl Sum {
+    /// Adds a container, and returns what it takes together with those that run beside it.
+    fn add(&mut self, kind: ContainerKind, container: &Container<'_>, quantity: Quantity) -> Quantity {
+        let together = match (kind, container.is_sidecar) {
+            (ContainerKind::Init, false) => self.sidecars.plus(quantity),
+            (ContainerKind::Init, true) => {
+                self.sidecars = self.sidecars.plus(quantity);
+                self.sidecars
+            }
+            (ContainerKind::Regular | ContainerKind::Ephemeral, _) => {
+                self.regular = self.regular.plus(quantity);
+                self.sidecars.plus(self.regular)
+            }
+        };
+        self.most = self.most.max(together);
+        together
+    }
+}
+
+/// The most that a pod takes of a resource, as far as its containers say.
+fn total(pod: &Pod<'_>, name: &str) -> Quantity {
+    let mut sum = Sum::default();
+    for (at, container) in with_resources(pod) {
+        sum.add(at.kind, container, quantity_of(container, name));
+    }
+    sum.most
+}
+
+/// The first container that takes more than it did before an update with which the pod takes more in all. An update can
+/// neither add any nor change their order.
+fn first_raised<'p>(old: &Pod<'_>, pod: &'p Pod<'p>, name: &str) -> Option<(ContainerRef<'p>, Amounts<'p>)> {
+    if total(pod, name) <= total(old, name) {
+        return None;
+    }
+    let before = |at| old.container(at).map_or(Quantity::ZERO, |old| quantity_of(old, name));
+    let (at, container) =
+        with_resources(pod).find(|(at, container)| quantity_of(container, name) > before(*at))?;
+    Some((at, Amounts::read(container.resources, name).unwrap_or_default()))
+}
+
+fn quantity_of(container: &Container<'_>, name: &str) -> Quantity {
+    let amounts = Amounts::read(container.resources, name).unwrap_or_default();
+    taken(amounts, name).and_then(|amount| amount.quantity).unwrap_or(Quantity::ZERO)
+}
+
+/// What a container takes of a resource, if it says any: of most it gets what it asks for.
+fn taken<'p>(amounts: Amounts<'p>, name: &str) -> Option<Amount<'p>> {
+    if is_taken_without_limit(name) {
+        amounts.limit.filter(|limit| limit.is_some())
+    } else {
+        amounts.limit.or(amounts.request)
+    }
+}
+
+fn too_much_together<'p>(
+    (at, amounts): (ContainerRef<'p>, Amounts<'p>),
+    (name, most): (&'p str, &'p Bound),
+) -> Finding<'p> {
+    let found = taken(amounts, name).map_or(Found::Absent, |taken| Found::Text(taken.text));
+    let fix = Fix::one_of(&["less: the pod's containers together have a bound"]);
+    Finding::new(Subject::Container(at), FieldPath::from(list_of(amounts)).key(name), found, fix)
+        .help(most.text())
+}
+
+/// Where a container says what it takes.
+fn list_of(amounts: Amounts<'_>) -> &'static str {
+    if amounts.limit.is_some() { LIMITS } else { REQUESTS }
 }
 
 /// The containers that can have resources.
@@ -220,7 +296,9 @@ fn check_least<'p>(
         let found = requested.map_or(Found::Absent, |amount| Found::Text(amount.text));
         let path = FieldPath::from(REQUESTS).key(name);
         let fix = Fix::set(Value::Text(least.text()));
-        sink(Finding::new(Subject::Container(at), path, found, fix).help("or more"));
+        let is_quantity = requested.is_none_or(|amount| amount.quantity.is_some());
+        let help = if is_quantity { "or more" } else { NO_QUANTITY };
+        sink(Finding::new(Subject::Container(at), path, found, fix).help(help));
     }
 }
 
@@ -238,7 +316,8 @@ fn over<'p>(
 ) -> Finding<'p> {
     let path = FieldPath::from(list).key(name);
     let fix = Fix::set(Value::Text(most.text()));
-    Finding::new(subject, path, Found::Text(found.text), fix).help("or less")
+    let help = if found.quantity.is_some() { "or less" } else { NO_QUANTITY };
+    Finding::new(subject, path, Found::Text(found.text), fix).help(help)
 }
 
 fn without_limit<'p>(
@@ -248,8 +327,10 @@ fn without_limit<'p>(
     most: &'p Bound,
 ) -> Finding<'p> {
     let path = FieldPath::from(LIMITS).key(name);
+    let is_quantity = found.is_none_or(|amount| amount.quantity.is_some());
+    let help = if is_quantity { "or less" } else { NO_QUANTITY };
     let found = found.map_or(Found::Absent, |amount| Found::Text(amount.text));
-    Finding::new(Subject::Container(at), path, found, Fix::set(Value::Text(most.text()))).help("or less")
+    Finding::new(Subject::Container(at), path, found, Fix::set(Value::Text(most.text()))).help(help)
 }
 
 fn violation(findings: &[Finding<'_>]) -> Violation {

@@ -3,6 +3,10 @@
 use crate::controls::quantity::Quantity;
 use crate::controls::written::written;
 use crate::json::{Reader, Result, members};
+use crate::text::nearest;
+
+/// Beside a fix of what is no amount at all.
+pub(super) const NO_QUANTITY: &str = "this is no quantity, as 500m, 8, 64Gi or 200G";
 
 /// What `resources` say of one resource.
 #[derive(Debug, Default, Clone, Copy)]
@@ -117,11 +121,19 @@ pub(super) fn fault_of_name(name: &str) -> Option<String> {
     let has_domain =
         name.split_once('/').is_some_and(|(domain, name)| !domain.is_empty() && !name.is_empty());
     (!(is_known || is_plain && has_domain)).then(|| {
-        format!(
-            "{name:?} is no resource of a container: write cpu, memory, ephemeral-storage, hugepages-2Mi, or a name with \
-             its domain, as nvidia.com/gpu"
-        )
+        let what_to_do = match meant(name) {
+            Some(meant) => format!(", did you mean {meant}?"),
+            None => ": write cpu, memory, ephemeral-storage, hugepages-2Mi, or a name with its domain, as nvidia.com/gpu"
+                .to_owned(),
+        };
+        format!("{name:?} is no resource of a container{what_to_do}")
     })
+}
+
+/// The native resource that is nearest to a name. `gpu` is not `cpu`, so of so short a name only another case counts.
+fn meant(name: &str) -> Option<&'static str> {
+    let is_cpu = name.eq_ignore_ascii_case("cpu");
+    if is_cpu { Some("cpu") } else { nearest(name, ["memory", "ephemeral-storage"]) }
 }
 
 #[cfg(test)]

@@ -32,6 +32,8 @@ pub(super) static CONTROL: Control = Control {
     },
 };
 
+const ANY_CLASS: &str = "the name of a runtime class of the cluster";
+
 /// In `allowed`: any.
 const ANY: &str = "*";
 
@@ -59,6 +61,7 @@ impl Check for RuntimeClasses {
                 (Found::Absent, Fix::fill_in(Value::Text(default), !pod.is_for_windows()))
             }
             None if name.is_empty() && !self.required => return,
+            None if name.is_empty() && self.allows_any() => (Found::Absent, Fix::one_of(&[ANY_CLASS])),
             None if name.is_empty() => (Found::Absent, names::use_one_of(&self.allowed)),
             Some(_) | None => (Found::Text(name), names::use_one_of(&self.allowed)),
         };
@@ -66,7 +69,8 @@ impl Check for RuntimeClasses {
     }
 
     fn faults(&self) -> Vec<ParameterError> {
-        let mut faults = if self.allows_any() { Vec::new() } else { names::faults("allowed", &self.allowed) };
+        let mut faults =
+            if self.allows_any() { Vec::new() } else { names::object_faults("allowed", &self.allowed) };
         if self.allows_any() && !self.required && self.default.is_none() {
             let fault = "* allows any class, and none is required: leave the control out";
             faults.push(ParameterError::at(FieldPath::from("allowed"), fault));

@@ -144,7 +144,18 @@ impl Check for SeLinuxLabels {
             let allowed = allowed.unwrap_or_default();
             faults.extend(lists::repeated(parameter, allowed));
             faults.extend(lists::faults(parameter, allowed, |value| {
-                value.is_empty().then(|| "must not be empty: what is absent needs no entry".to_owned())
+                let is_plain = |character: char| !character.is_whitespace() && !character.is_control();
+                let fault = match value.as_str() {
+                    "" => "must not be empty: what is absent needs no entry",
+                    value if value.contains('*') => {
+                        "is no pattern: list each by itself, or leave the list out to allow any"
+                    }
+                    value if !value.chars().all(is_plain) => {
+                        "has white space in it, as no label has: take it out"
+                    }
+                    _ => return None,
+                };
+                Some(fault.to_owned())
             }));
             if let Some(value) = default.filter(|value| value.is_empty() || !part.allows(value)) {
                 let path = FieldPath::from("default").fields(part.name());

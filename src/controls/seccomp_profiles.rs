@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 use crate::controls::profiles::{self, AllowedProfiles, Elsewhere, ProfileField};
 use crate::controls::seccomp_profile_baseline::CONTAINER_ANNOTATION;
 use crate::controls::{
-    Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, ParameterError, Parameters, Violation,
+    Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, ParameterError, Parameters, Violation, lists,
     seccomp_profile_baseline,
 };
 use crate::finding::{FieldPath, Finding, Fix, Found, Sink, Subject};
@@ -73,7 +73,14 @@ impl Check for SeccompProfiles {
     }
 
     fn faults(&self) -> Vec<ParameterError> {
-        self.0.faults()
+        let mut faults = self.0.faults();
+        faults.extend(lists::faults("localhost", self.0.localhost(), |pattern| {
+            let is_absolute = pattern.as_str().starts_with('/');
+            is_absolute.then(|| {
+                "no pod may name an absolute path: write it below the directory of profiles".to_owned()
+            })
+        }));
+        faults
     }
 }
 

@@ -7,7 +7,7 @@ use crate::controls::{
     Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, ParameterError, Parameters, lists, sysctls,
 };
 use crate::finding::{FieldPath, Sink};
-use crate::pod::Changes;
+use crate::pod::{Changes, stands_for};
 
 pub(super) static CONTROL: Control = Control {
     id: "sysctlNames",
@@ -61,7 +61,14 @@ impl Check for SysctlNames {
         for (field, patterns) in [("allowed", allowed), ("forbidden", &self.forbidden)] {
             faults.extend(lists::repeated(field, patterns));
             faults.extend(lists::faults(field, patterns, |pattern| {
-                pattern.as_str().contains('/').then(|| "write it with dots: kernel.shmmax".to_owned())
+                let has_slash = pattern.as_str().contains('/');
+                let slash = has_slash.then_some("write it with dots: kernel.shmmax");
+                let name = || {
+                    let is_possible = stands_for(pattern.as_str(), is_sysctl);
+                    (!is_possible)
+                        .then_some("no sysctl is called so: write it in lower case, as net.ipv4.tcp_rmem")
+                };
+                slash.or_else(name).map(str::to_owned)
             }));
         }
         // A pattern is a text as well, and where another one stands for that, it stands for all that the pattern does.
@@ -71,6 +78,18 @@ impl Check for SysctlNames {
         }));
         faults
     }
+}
+
+/// Whether the API server takes a name with dots: lower-case letters and digits, with `-` and `_` between them in each part.
+fn is_sysctl(name: &str) -> bool {
+    let is_end =
+        |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    let is_part = |part: &str| {
+        let bytes = part.as_bytes();
+        let are_plain = bytes.iter().all(|byte| is_end(Some(byte)) || b"-_".contains(byte));
+        are_plain && is_end(bytes.first()) && is_end(bytes.last())
+    };
+    name.len() <= 253 && name.split('.').all(is_part)
 }
 
 impl SysctlNames {

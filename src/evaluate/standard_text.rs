@@ -31,7 +31,7 @@ impl StandardText {
         let mut text = Self { reason: String::new(), detail: String::with_capacity(USUAL) };
         let mut left_out = 0;
         for of_control in findings {
-            let Violation { reason, detail } = (of_control.control.violation)(of_control.kept());
+            let Violation { reason, detail } = of_control.control.in_words(of_control.kept());
             if !text.reason.is_empty() {
                 text.reason.push_str(", ");
                 text.detail.push_str(", ");

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::path::{Step, write_index, write_key};
+use crate::path::{Path, Step, write_index, write_key};
 use crate::text::PrintableKey;
 
 /// A path below a [`Subject`](super::Subject): `securityContext.capabilities.add[2]`, `ports[0].hostPort`,
@@ -142,6 +142,12 @@ impl Segment<'_> {
 impl<'p> From<&'p str> for FieldPath<'p> {
     fn from(fields: &'p str) -> Self {
         Self::default().fields(fields)
+    }
+}
+
+impl<'p> From<FieldPath<'p>> for Path<'p> {
+    fn from(path: FieldPath<'p>) -> Self {
+        path.steps().collect()
     }
 }
 

@@ -40,8 +40,10 @@ pub fn can_match_label_value(pattern: &str) -> bool {
     stands_for(pattern, is_label_value)
 }
 
-/// If a letter in place of each `*` is not possible, nothing is but none.
-fn stands_for(pattern: &str, is_possible: fn(&str) -> bool) -> bool {
+/// Whether a pattern, in which `*` is any text, stands for any text that is possible. If a letter in place of each `*` is not
+/// possible, nothing is but none.
+#[must_use]
+pub fn stands_for(pattern: &str, is_possible: fn(&str) -> bool) -> bool {
     is_possible(&pattern.replace('*', "a")) || is_possible(&pattern.replace('*', ""))
 }
 

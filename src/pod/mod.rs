@@ -28,7 +28,9 @@ pub use changes::Changes;
 pub use container::{Container, ContainerKind, HostPort, ProbeHost, Variable};
 pub use container_ref::ContainerRef;
 pub use controller::Controller;
-pub use label::{can_match_label_key, can_match_label_value, is_dns_subdomain, is_label_key, is_label_value};
+pub use label::{
+    can_match_label_key, can_match_label_value, is_dns_subdomain, is_label_key, is_label_value, stands_for,
+};
 pub use metadata::{Metadata, Owner};
 pub use node_terms::NodeTerm;
 pub use security::{Capabilities, Groups, PodSecurityContext, Profile, SeLinuxOptions, SecurityContext};

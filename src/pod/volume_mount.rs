@@ -21,11 +21,21 @@ pub struct VolumeMount<'a> {
     pub recursive_read_only: Cow<'a, str>,
     /// Whether a part of the volume is mounted: by `subPath` or `subPathExpr`.
     pub is_of_a_part: bool,
+    /// `subPath`; empty when absent.
+    pub sub_path: Cow<'a, str>,
+    /// Whether `subPathExpr` says which part it is.
+    pub has_sub_path_expr: bool,
 }
 
 impl<'a> VolumeMounts<'a> {
     pub(super) const fn of(text: &'a str) -> Self {
         Self(text)
+    }
+
+    /// The JSON text; empty when absent.
+    #[must_use]
+    pub fn text(self) -> &'a str {
+        self.0
     }
 
     /// Whether they are set, not `null`.
@@ -56,9 +66,10 @@ impl<'a> VolumeMounts<'a> {
                 "mountPath" => mount.mount_path = reader.string()?,
                 "readOnly" => mount.is_read_only = reader.boolean()?,
                 "recursiveReadOnly" => mount.recursive_read_only = reader.string()?,
-                "subPath" => mount.is_of_a_part |= !reader.string()?.is_empty(),
-                "subPathExpr" => mount.is_of_a_part |= !reader.string()?.is_empty(),
+                "subPath" => mount.sub_path = reader.string()?,
+                "subPathExpr" => mount.has_sub_path_expr = !reader.string()?.is_empty(),
             })?;
+            mount.is_of_a_part = mount.has_sub_path_expr || !mount.sub_path.is_empty();
             each(index, mount);
             Ok(())
         })

@@ -1,7 +1,8 @@
 //! What an update carries over: violations that the pod had before, for which the update is not to be refused.
 //!
 //! Otherwise an old violation would keep a pod from being labelled, resized or finished once a policy becomes stricter. The
-//! standard's controls are left as Kubernetes' own Pod Security Admission has them, which judges the whole pod again.
+//! standard's controls are left as Kubernetes' own Pod Security Admission has them, which judges the whole pod again. A volume
+//! cannot be changed, but mounted by one more container: the mount is what the update adds.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, Hash, Hasher, RandomState};
@@ -10,17 +11,22 @@ use crate::controls::{Check, CheckedPod, PodOrigin};
 use crate::finding::{Finding, Sink, Subject};
 use crate::path::Step;
 use crate::pod::Pod;
+use crate::policy::new_mounts::NewMounts;
 
-/// Reports what a check finds in a pod and has not found in it before an update. A pod that passes is not compared.
+/// Reports what a check finds in a pod and has not found in it before an update. A pod that passes is not compared. Of a volume
+/// that was there before, the mounts are reported that are new.
 pub(super) fn report_new<'p>(check: &'p dyn Check, checked: CheckedPod<'p>, sink: &mut Sink<'_, 'p>) {
     let Some(old) = checked.origin.old.filter(|_| !check.compares_with_old()) else {
         return check.check(checked, sink);
     };
     let mut before: Option<Before> = None;
+    let mut mounts: Option<NewMounts<'p>> = None;
     check.check(checked, &mut |finding| {
         let before = before.get_or_insert_with(|| Before::of(check, old, checked.origin));
         if !before.take(&finding) {
             sink(finding);
+        } else if let Subject::Volume(_, name) = finding.subject {
+            mounts.get_or_insert_with(|| NewMounts::of(checked.pod, old)).report(name, &finding, sink);
         }
     });
 }

@@ -32,6 +32,7 @@ mod labels;
 mod lookup;
 mod migration;
 mod namespaces;
+mod new_mounts;
 mod no_pod;
 mod object;
 mod overlap;

@@ -155,7 +155,7 @@ impl DocumentReader<'_> {
             Err(errors) => {
                 for error in errors {
                     let mut path = path(&at);
-                    path.extend(error.path.steps());
+                    path.extend(error.path.iter().cloned());
                     self.fault(&path, error.message);
                 }
                 None

@@ -125,8 +125,11 @@ impl TestCase {
     }
 }
 
-/// The groups that the API server puts a service account into; none for any other user.
+/// The groups that a service account or a node is in; none for any other user.
 fn groups_of(user: &str) -> Vec<String> {
+    if user.starts_with("system:node:") {
+        return ["system:nodes", "system:authenticated"].map(str::to_owned).to_vec();
+    }
     let account = user.strip_prefix("system:serviceaccount:").and_then(|account| account.split_once(':'));
     let of = |(namespace, _)| {
         let own = format!("system:serviceaccounts:{namespace}");

@@ -81,7 +81,7 @@ pub(super) struct WrittenCase {
     pub(super) old: Option<Map<String, Value>>,
     /// The name of the user who does it: `system:serviceaccount:ci:builder`.
     pub(super) user: Option<String>,
-    /// The groups of that user; a service account's are the API server's own.
+    /// The groups of that user; a service account's are the API server's own, and a node is in `system:nodes`.
     pub(super) groups: Option<Vec<String>>,
     pub(super) expect: WrittenExpectation,
 }

@@ -90,6 +90,13 @@ fn of_label(spec: &WrittenSpec, draft: &mut Draft) {
         ("roles", "role", &label.role),
         ("levels", "level", &label.level),
     ];
+    let is_label = |value: &str| {
+        !value.contains('*') && !value.chars().any(|one| one.is_whitespace() || one.is_control())
+    };
+    if let Some((_, part, value)) = parts.iter().find(|(_, _, value)| !is_label(value)) {
+        let text = format!("{value:?} is no {part} of a label, and was required");
+        return draft.admit_none(field, Outcome::Stricter, &text);
+    }
     let is_set = |(_, _, value): &&(&str, &str, &String)| !value.is_empty();
     let mut parameters = json!({});
     for (list, _, value) in &parts {

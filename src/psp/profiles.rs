@@ -112,11 +112,12 @@ fn listed(
     draft: &mut Draft,
 ) -> Option<Value> {
     let (mut types, mut profiles) = (Vec::new(), Vec::new());
+    let is_absolute = |profile: &str| id == SECCOMP_CONTROL && profile.starts_with('/');
     for name in allowed {
         match name {
             ProfileName::RuntimeDefault => types.push(RUNTIME_DEFAULT),
             ProfileName::Unconfined => types.push(UNCONFINED),
-            ProfileName::Localhost(profile) if is_usable(profile) => {
+            ProfileName::Localhost(profile) if is_usable(profile) && !is_absolute(profile) => {
                 types.push(LOCALHOST);
                 profiles.push(profile.as_str());
             }

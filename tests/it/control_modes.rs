@@ -239,11 +239,11 @@ fn an_update_is_checked_by_the_controls_that_it_can_break() {
     assert!(!text.contains("volume"), "the volumes cannot have changed: {text}");
 }
 
-/// Where the longest directory that covers a path is listed with and without `readOnly`, the stricter one holds.
+/// Of the directories that cover a path the longest one counts.
 #[test]
 fn the_longest_prefix_counts() {
     let gate = reviewer(
-        "controls: {hostPaths: {allowed: [{prefix: /srv}, {prefix: /srv/ro/, readOnly: true}, {prefix: /srv/ro/rw}]}}",
+        "controls: {hostPaths: {allowed: [{prefix: /srv/rw2}, {prefix: /srv/ro/, readOnly: true}, {prefix: /srv/ro/rw}]}}",
     );
     let mounts = |path: &str, read_only: Option<bool>| {
         let mut mount = json!({"name": "v", "mountPath": "/m"});
@@ -257,7 +257,8 @@ fn the_longest_prefix_counts() {
         said(&gate, &create(&pod)).0
     };
     for (path, read_only, expected) in [
-        ("/srv/a", None, Outcome::Allowed),
+        ("/srv/rw2/a", None, Outcome::Allowed),
+        ("/srv/a", None, Outcome::Denied),
         ("/srv/ro/a", None, Outcome::Denied),
         ("/srv/ro/a", Some(false), Outcome::Denied),
         ("/srv/ro/a", Some(true), Outcome::Allowed),
@@ -311,4 +312,33 @@ fn what_an_update_can_fix_stands_apart_from_what_it_cannot() {
         "{text}"
     );
     assert!(!text.contains("podgate lint"), "{text}");
+}
+
+/// Who is told to use less of what is no quantity looks for the fault in the wrong place.
+#[test]
+fn what_is_no_value_at_all_is_told_so() {
+    let image = "this is no name of an image in a registry";
+    let quantity = "this is no quantity";
+    for (controls, field, value, expected) in [
+        ("imageTags: {}", "image", json!("a:1:2"), image),
+        ("imageDigests: {}", "image", json!("A/b c"), image),
+        ("imageRegistries: {allowed: [r.example.com]}", "image", json!("a:1:2"), image),
+        ("resourceLimits: {max: {memory: 1Gi}}", "resources", json!({"limits": {"memory": "1K"}}), quantity),
+        ("resourceLimits: {min: {memory: 1Mi}}", "resources", json!({"limits": {"memory": "1K"}}), quantity),
+        (
+            "resourceLimits: {perPod: {nvidia.com/gpu: 1}}",
+            "resources",
+            json!({"limits": {"nvidia.com/gpu": "one"}}),
+            quantity,
+        ),
+        ("requiredResources: {limits: [memory]}", "resources", json!({"limits": {"memory": "1K"}}), quantity),
+    ] {
+        let gate = reviewer(&format!("controls: {{{controls}}}"));
+        let refused = pod(|pod| pod["spec"]["containers"][0][field] = value.clone());
+        let (outcome, text) = said(&gate, &create(&refused));
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(outcome == Outcome::Denied && text.contains(expected), "{controls}: {text}");
+    }
+    let (_, text) = said(&reviewer("controls: {imageTags: {}}"), &create(&pod(|_| {})));
+    assert!(!text.contains("this is no") && text.contains("tag of a release"), "{text}");
 }

@@ -205,6 +205,16 @@ fn annotations_become_controls() {
             json!({"allowed": all, "default": "RuntimeDefault"}),
         ),
         (
+            json!({SECCOMP_ALLOWED: "localhost/a.json,localhost//abs.json,localhost/../b.json"}),
+            "seccompProfiles",
+            json!({"allowed": ["Localhost"], "localhost": ["a.json"], "required": true, "podRequired": true}),
+        ),
+        (
+            json!({APP_ARMOR_ALLOWED: "localhost//usr/bin/a"}),
+            "appArmorProfiles",
+            json!({"allowed": ["Localhost"], "localhost": ["/usr/bin/a"], "required": true}),
+        ),
+        (
             json!({APP_ARMOR_ALLOWED: "localhost/a,localhost/*"}),
             "appArmorProfiles",
             json!({"allowed": ["Localhost"], "localhost": ["a"], "required": true}),
@@ -221,6 +231,7 @@ fn what_let_no_pod_pass_lets_none_pass() {
         (json!({"fsGroup": {"rule": "MayRunAs"}}), json!({})),
         (json!({"supplementalGroups": {"rule": "MustRunAs", "ranges": []}}), json!({})),
         (json!({"seLinux": {"rule": "MustRunAs"}}), json!({})),
+        (json!({"seLinux": {"rule": "MustRunAs", "seLinuxOptions": {"type": "*"}}}), json!({})),
         (json!({"allowedProcMountTypes": ["Unmasked"]}), json!({})),
         (json!({}), json!({SECCOMP_ALLOWED: null, SECCOMP_DEFAULT: "runtime/default"})),
         (json!({}), json!({SECCOMP_ALLOWED: "", SECCOMP_DEFAULT: "runtime/default"})),

@@ -17,8 +17,9 @@ use crate::policies::policies;
 use crate::server;
 
 /// Flags of other programs that sentences name without the program.
-const FOREIGN_FLAGS: [(&str, &str); 11] = [
+const FOREIGN_FLAGS: [(&str, &str); 12] = [
     ("--admission-control-config-file", "kube-apiserver"),
+    ("--api-audiences", "kube-apiserver"),
     ("--audience", "azure-workload-identity"),
     ("--config", "pod-security-webhook"),
     ("--custom-token-endpoint-annotation-suffix", "azure-workload-identity"),
