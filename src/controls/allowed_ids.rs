@@ -70,15 +70,14 @@ impl<'p> AllowedIds<'p> {
         if self.checked.pod.is_windows() {
             return (Fix::one_of(&["a policy without this control"]), NOT_ON_WINDOWS);
         }
-        let mut ranges = self.ranges();
-        match (ranges.next(), ranges.next()) {
-            (None, _) => (Fix::remove(), ""),
-            (Some(IdRange { min, max }), None) if min == max => (Fix::set(Value::Integer(min)), ""),
-            (Some(IdRange { min, max }), None) => (Fix::Range { least: min, most: max }, ""),
-            (Some(IdRange { min, max }), Some(_)) => {
-                (Fix::Range { least: min, most: max }, "or one from another range that is allowed")
-            }
-        }
+        // Root is allowed where a range has it, and advised only where nothing else is allowed.
+        let least = self.rules.kind.lowest_default();
+        let advised = self.ranges().find_map(|range| range.at_least(least)).or_else(|| self.ranges().next());
+        let Some(IdRange { min, max }) = advised else { return (Fix::remove(), "") };
+        let is_one = min == max;
+        let fix = if is_one { Fix::set(Value::Integer(min)) } else { Fix::Range { least: min, most: max } };
+        let has_others = self.ranges().nth(1).is_some();
+        (fix, if has_others { "or one from another range that is allowed" } else { "" })
     }
 
     /// The lowest of the first range.

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::controls::image_name::{ImageName, detail, for_each_image};
+use crate::controls::image_name::{ImageName, detail, for_each_image, not_allowed};
 use crate::controls::{Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, Parameters, Violation};
-use crate::finding::{Finding, Fix, Found, Sink};
+use crate::finding::{Finding, Fix, Sink};
 use crate::pod::Changes;
 
 pub(super) static CONTROL: Control = Control {
@@ -42,9 +42,8 @@ impl Check for ImageDigests {
     fn check<'p>(&'p self, CheckedPod { pod, .. }: CheckedPod<'p>, sink: &mut Sink<'_, 'p>) {
         for_each_image(pod, |subject, path, image| {
             if !ImageName::parse(image).is_some_and(|name| name.has_digest) {
-                let found = if image.is_empty() { Found::Absent } else { Found::Text(image) };
                 let fix = Fix::one_of(&["NAME@sha256:DIGEST, with the digest of the image"]);
-                sink(Finding::new(subject, path, found, fix));
+                sink(not_allowed((subject, path), image, fix));
             }
         });
     }

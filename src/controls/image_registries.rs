@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::controls::image_name::{ImageName, detail, fault_of_place, for_each_image};
+use crate::controls::image_name::{ImageName, detail, fault_of_place, for_each_image, not_allowed};
 use crate::controls::{
     Cel, Check, CheckedPod, Control, Doc, FoundValue, Origin, ParameterError, Parameters, Violation,
 };
-use crate::finding::{Choices, FieldPath, Finding, Fix, Found, Sink};
+use crate::finding::{Choices, FieldPath, Finding, Fix, Sink};
 use crate::pod::Changes;
 
 pub(super) static CONTROL: Control = Control {
@@ -50,9 +50,8 @@ impl Check for ImageRegistries {
         for_each_image(pod, |subject, path, image| {
             let name = ImageName::parse(image);
             if !name.is_some_and(|name| self.allowed.iter().any(|place| name.is_below(place))) {
-                let found = if image.is_empty() { Found::Absent } else { Found::Text(image) };
                 let fix = Fix::OneOf(Choices::OfPolicy(&self.allowed));
-                sink(Finding::new(subject, path, found, fix));
+                sink(not_allowed((subject, path), image, fix));
             }
         });
     }

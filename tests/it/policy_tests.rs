@@ -203,3 +203,30 @@ fn the_schemas_of_policy_tests_are_current() {
     let schema = format!("{:#}\n", podgate::policy_test::json_schema());
     check_generated(&format!("docs/schemas/{}.json", podgate::policy::POLICY_TEST), &schema);
 }
+
+/// The page shows what its example comes to.
+#[test]
+fn the_page_shows_what_its_example_prints() {
+    let page = fs::read_to_string(of_repository("docs/policies.md")).unwrap();
+    let (_, section) = page.split_once("## Tests of policies").unwrap();
+    let block = |kind: &str| {
+        let (_, rest) = section.split_once(&format!("```{kind}\n")).unwrap();
+        rest.split("```").next().unwrap()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let write = |path: &str, text: &str| {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    let policy = fs::read_to_string(of_repository("policies/ml-restricted.yaml")).unwrap();
+    let pod =
+        "{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {containers: [{name: c, image: \"i:1\"}]}}\n";
+    write("policies/ml-restricted.yaml", &policy);
+    write("manifests/all.yaml", pod);
+    write("policies/tests/ml-restricted.yaml", block("yaml"));
+    let command = block("sh").lines().next().unwrap();
+    let words: Vec<&str> = command.split_whitespace().skip(1).collect();
+    let ended = run(folder.path(), &words, "").with(1);
+    assert_eq!((ended.output.as_str(), ended.errors.as_str()), (block("text"), ""), "{command}");
+}

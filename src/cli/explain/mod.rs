@@ -175,7 +175,11 @@ fn push_parameters(text: &mut String, control: &Control) {
 fn filled_in(control: &Control) -> String {
     match &control.origin {
         Origin::Extended { parameters, .. } => {
-            filling_in(parameters).map_or("never".to_owned(), |name| format!("with its parameter {name}"))
+            let names = filling_in(parameters);
+            if names.is_empty() {
+                return "never".to_owned();
+            }
+            format!("with its parameter {}", either(&names))
         }
         Origin::Standard { .. } if is_filled_in(control) => "with defaults.securityContext".to_owned(),
         Origin::Standard { .. } => "never".to_owned(),

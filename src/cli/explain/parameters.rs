@@ -26,10 +26,11 @@ pub(super) fn parameters_of(parameters: &Parameters) -> Vec<Parameter> {
     walk.rows
 }
 
-/// The parameter with which podgate fills in what is absent, if there is one.
-pub(super) fn filling_in(parameters: &Parameters) -> Option<&'static str> {
+/// The parameters with each of which podgate fills in what is absent.
+pub(super) fn filling_in(parameters: &Parameters) -> Vec<&'static str> {
     let known = parameters_of(parameters);
-    Parameters::FILLING_IN.into_iter().find(|name| known.iter().any(|parameter| parameter.name == *name))
+    let is_known = |name: &&str| known.iter().any(|parameter| parameter.name == *name);
+    Parameters::FILLING_IN.into_iter().filter(is_known).collect()
 }
 
 struct Walk<'d> {
